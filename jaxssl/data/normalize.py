@@ -1,0 +1,168 @@
+"""From expression to encoder input: log2, standardisation, clipping, spectral conditioning.
+
+Everything is fitted on training rows alone; held-out rows are clipped to the training range.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from scipy import linalg
+from sklearn.utils.extmath import randomized_svd
+
+from jaxssl.config import NormalizeConfig
+from jaxssl.types import InputError, Normalizer
+
+BLOCK = 1024  # rows per block: bounds the temporaries of wide matrices
+EXACT_SIDE = 3000  # up to here the smaller Gram matrix is decomposed exactly
+
+
+def log2_expression(
+    x: Shaped[np.ndarray, "samples genes"], scale: str
+) -> Float[np.ndarray, "samples genes"]:
+    """Bring expression to a log2 scale, as float32.
+
+    "counts" become log2(CPM + 1), with the library size over all genes given; "linear" values
+    (TPM, FPKM, intensities) become log2(x + 1); "log2" values stay.
+
+    Raises:
+        InputError: on negative counts or linear values, or a sample without a single count.
+    """
+    if scale == "log2":
+        return np.asarray(x, np.float32)
+    if x.min() < 0:
+        raise InputError(f"negative values on a {scale} scale; pass the true one with --scale=log2")
+    out = np.empty(x.shape, np.float32)
+    for rows in _blocks(len(x)):
+        block = np.asarray(x[rows], np.float32)
+        if scale == "counts":
+            depth = block.sum(axis=1, keepdims=True, dtype=np.float64)
+            if not depth.all():
+                raise InputError("a sample has no counts at all; remove it before pretraining")
+            block = block * (1e6 / depth).astype(np.float32)
+        np.log2(block + 1, out=out[rows])
+    return out
+
+
+def fit_normalizer(
+    x: Float[np.ndarray, "samples genes"],
+    genes: Sequence[str],
+    options: NormalizeConfig,
+    expression_scale: str = "log2",
+) -> Normalizer:
+    """Fit the map on training rows `x` (log2 scale); constant genes are left out.
+
+    Raises:
+        InputError: if every gene is constant.
+    """
+    mean, scale = _moments(x)
+    kept = scale > 1e-6
+    if not kept.any():
+        raise InputError("every gene is constant over the training samples; nothing to learn from")
+    low = np.full(x.shape[1], np.inf, np.float32)
+    high = np.full(x.shape[1], -np.inf, np.float32)
+    for rows in _blocks(len(x)):
+        np.minimum(low, x[rows].min(axis=0), out=low)
+        np.maximum(high, x[rows].max(axis=0), out=high)
+    mean, scale, low, high = (values[kept] for values in (mean, scale, low, high))
+    normalizer = Normalizer(
+        genes=tuple(np.asarray(genes)[kept].tolist()),
+        expression_scale=expression_scale,
+        mean=mean,
+        scale=scale,
+        lower=np.maximum((low - mean) / scale, np.float32(-options.clip)),
+        upper=np.minimum((high - mean) / scale, np.float32(options.clip)),
+    )
+    if options.input == "genes":
+        return normalizer
+    return _with_rotation(normalizer, standardize(normalizer, x[:, kept]), options)
+
+
+def standardize(
+    normalizer: Normalizer, x: Float[np.ndarray, "samples genes"]
+) -> Float[np.ndarray, "samples genes"]:
+    """Standardise and clip each kept gene; columns follow `normalizer.genes`."""
+    out = np.empty(x.shape, np.float32)
+    for rows in _blocks(len(x)):
+        block = (x[rows] - normalizer.mean) / normalizer.scale
+        np.clip(block, normalizer.lower, normalizer.upper, out=out[rows])
+    return out
+
+
+def normalize(
+    normalizer: Normalizer, x: Float[np.ndarray, "samples genes"]
+) -> Float[np.ndarray, "samples features"]:
+    """Apply the whole fitted map; columns of `x` follow `normalizer.genes`."""
+    if normalizer.rotation is None:
+        return standardize(normalizer, x)
+    out = np.empty((len(x), normalizer.rotation.shape[1]), np.float32)
+    for rows in _blocks(len(x)):
+        scores = standardize(normalizer, x[rows]) @ normalizer.rotation
+        np.clip(scores, normalizer.lower_component, normalizer.upper_component, out=out[rows])
+    return out
+
+
+def principal_axes(
+    z: Float[np.ndarray, "samples genes"], n_components: int
+) -> tuple[Float[np.ndarray, "genes axes"], Float[np.ndarray, " axes"]]:
+    """Top principal axes and the standard deviations along them, largest first.
+
+    The smaller of the two Gram matrices is decomposed exactly up to `EXACT_SIDE`; beyond that
+    a randomised SVD (Halko et al. 2011) with a fixed seed finds the axes.
+    """
+    n_samples, n_genes = z.shape
+    side = min(n_samples, n_genes)
+    n_components = min(n_components, side)
+    if side > EXACT_SIDE:
+        _, singular, axes = randomized_svd(z, n_components, n_oversamples=20, random_state=0)
+        return axes.T.astype(np.float32), (singular / np.sqrt(n_samples)).astype(np.float32)
+    top = [side - n_components, side - 1]
+    if n_genes <= n_samples:
+        eigenvalues, axes = linalg.eigh(z.T @ z, subset_by_index=top)
+    else:
+        eigenvalues, left = linalg.eigh(z @ z.T, subset_by_index=top)
+        axes = z.T @ left
+        axes /= np.maximum(np.linalg.norm(axes, axis=0), np.finfo(np.float32).tiny)
+    sd = np.sqrt(np.maximum(eigenvalues, 0) / n_samples)
+    return axes[:, ::-1].astype(np.float32), sd[::-1].astype(np.float32)
+
+
+def choose_n_components(n_samples: int) -> int:
+    """Number of conditioned components for a training set of this size.
+
+    Trailing axes of few samples are noise that conditioning amplifies: a component for every
+    ten samples, at least 8 and at most 100.
+    """
+    return int(np.clip(n_samples // 10, 8, 100))
+
+
+def _with_rotation(
+    normalizer: Normalizer, z: Float[np.ndarray, "samples genes"], options: NormalizeConfig
+) -> Normalizer:
+    """Add the spectral rotation; its output has mean component variance 1 on the training rows."""
+    axes, sd = principal_axes(z, options.n_components or choose_n_components(len(z)))
+    axes, sd = axes[:, sd > 1e-6], sd[sd > 1e-6]
+    conditioned_sd = sd ** (1 - options.power)
+    gain = sd**-options.power / np.sqrt(np.mean(conditioned_sd**2))
+    rotation = (axes * gain).astype(np.float32)
+    scores = z @ rotation
+    return dataclasses.replace(
+        normalizer,
+        rotation=rotation,
+        lower_component=scores.min(axis=0),
+        upper_component=scores.max(axis=0),
+    )
+
+
+def _moments(
+    x: Float[np.ndarray, "samples genes"],
+) -> tuple[Float[np.ndarray, " genes"], Float[np.ndarray, " genes"]]:
+    """Mean and standard deviation per gene, accumulated in float64 by blocks, in two passes."""
+    mean = sum(x[rows].sum(axis=0, dtype=np.float64) for rows in _blocks(len(x))) / len(x)
+    square = sum(((x[rows] - mean) ** 2).sum(axis=0) for rows in _blocks(len(x))) / len(x)
+    return np.float32(mean), np.float32(np.sqrt(square))
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    return (slice(start, start + BLOCK) for start in range(0, n, BLOCK))

@@ -1,0 +1,112 @@
+"""The values that flow through jaxssl, and the glossary of their axes.
+
+| axis       | meaning                                                              |
+|------------|----------------------------------------------------------------------|
+| samples    | expression profiles (rows)                                           |
+| genes      | measured features of the user's file: genes, miRNAs, probe sets      |
+| features   | what the encoder sees: standardised genes or conditioned components  |
+| batch      | the samples of one optimisation step                                 |
+| views      | augmented copies of one batch                                        |
+| dim        | width of an embedding                                                |
+| heads      | prototype heads                                                      |
+| prototypes | prototypes of one head                                               |
+| classes    | label values                                                         |
+| seeds      | members of an ensemble; appears in `engine/ensemble.py` alone        |
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
+if TYPE_CHECKING:
+    from jaxssl.config import Config
+
+
+class InputError(ValueError):
+    """The user's input cannot be used; the message says what was found and what fixes it (exit 2)."""
+
+
+Params = dict[str, Any]
+"""Parameters as a plain nested dict; `params["encoder"]` always exists."""
+
+Metrics = dict[str, Array]
+"""Scalars (or short vectors) of one step or epoch, by name."""
+
+
+class Views(NamedTuple):
+    """Augmented copies of one batch; every view holds the same samples in the same order."""
+
+    x: Float[Array, "views batch features"]
+    index: Int[Array, " batch"]  # positions of the samples in the training matrix
+
+
+class TrainState(NamedTuple):
+    """What one seed carries from step to step; the step number travels unbatched beside it."""
+
+    params: Params
+    memory: PyTree  # queue, bank or target network of the method
+    opt_state: PyTree
+    key: PRNGKeyArray  # the seed's root key; never advanced, so a resume needs only the step
+
+
+class Split(NamedTuple):
+    """Row positions of the three parts; an unlabelled sample is in `train` or in no part."""
+
+    train: Int[np.ndarray, " train"]
+    validation: Int[np.ndarray, " validation"]
+    test: Int[np.ndarray, " test"]
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """A fitted map from expression to encoder input; `data.normalize` fits and applies it.
+
+    In order: log-CPM if `expression_scale` is "counts"; `(x - mean) / scale`; clip to
+    [`lower`, `upper`]; with a `rotation` (spectral input), `x @ rotation`, clipped to
+    [`lower_component`, `upper_component`]. The conditioning is inside `rotation`.
+    """
+
+    genes: tuple[str, ...]  # the genes kept, in column order
+    expression_scale: str  # scale of the data it was fitted on: "counts", "linear" or "log2"
+    mean: Float[np.ndarray, " genes"]
+    scale: Float[np.ndarray, " genes"]
+    lower: Float[np.ndarray, " genes"]  # in training standard deviations
+    upper: Float[np.ndarray, " genes"]
+    rotation: Float[np.ndarray, "genes features"] | None = None
+    lower_component: Float[np.ndarray, " features"] | None = None
+    upper_component: Float[np.ndarray, " features"] | None = None
+
+
+jax.tree_util.register_dataclass(
+    Normalizer,
+    meta_fields=["genes", "expression_scale"],
+    data_fields=[f.name for f in dataclasses.fields(Normalizer)[2:]],
+)
+
+
+@dataclass(frozen=True)
+class EncoderBundle:
+    """A pretrained encoder with all that using it takes: the only thing fine-tuning receives."""
+
+    config: "Config"
+    normalizer: Normalizer
+    params: Params  # "encoder", and whatever else the method trained
+    provenance: dict[str, Any]  # seed, steps, versions, data hash, warnings
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Class probabilities of one fitted arm on named samples."""
+
+    sample_ids: np.ndarray  # (samples,) of str
+    classes: tuple[str, ...]
+    probabilities: Float[np.ndarray, "samples classes"]
+
+
+Scores = pd.DataFrame
+"""Tidy rows, one per metric; the columns are `evaluation.sweep.RESULT_COLUMNS`."""

@@ -1,0 +1,26 @@
+"""Strict numerics and enforced shapes for the whole suite."""
+
+import os
+from pathlib import Path
+
+from jaxtyping import install_import_hook
+
+# Annotated shapes are checked on every call; the hook must precede the first import of jaxssl.
+_hook = install_import_hook("jaxssl", "beartype.beartype")
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real data sets; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("JAXSSL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data sets not found at {folder}; set JAXSSL_DATA to their folder")
+    return folder
