@@ -1,0 +1,85 @@
+"""Is the representation alive? Measures of collapse, and what to do about one."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+COLLAPSED_LOSS = 0.98  # of ln K: the predictions carry no information about the codes
+UNIFORM_CODES = 0.95  # of ln K: the codes themselves carry none (STUDY Figs 20-21)
+COLLAPSED_RANK = 2.0  # effective dimensions of the embedding
+COLLAPSED_USAGE = 2.0  # effectively used prototypes
+
+
+class Diagnosis(NamedTuple):
+    """Verdict on one seed's pretraining: a name, its likely cause and the option to change."""
+
+    status: str  # "healthy", "collapsed", "uniform codes", "diverged"
+    cause: str
+    fix: str
+
+    def sentence(self, seed: int) -> str:
+        """One line for the log, the summary and the report."""
+        return f"seed {seed}: {self.status} ({self.cause}); {self.fix}"
+
+
+HEALTHY = Diagnosis("healthy", "", "")
+
+
+def effective_rank(x: Float[Array, "samples dim"]) -> Float[Array, ""]:
+    """exp of the entropy of the normalised singular values (Roy & Vetterli 2007), of centred `x`.
+
+    1 for an embedding on a line (or a constant one), `dim` for an isotropic one.
+    """
+    centred = x - x.mean(axis=0, keepdims=True)
+    eigenvalues = jnp.linalg.eigvalsh(centred.T @ centred)
+    singular = jnp.sqrt(jnp.maximum(eigenvalues, 0.0))
+    return perplexity(singular)
+
+
+def perplexity(mass: Float[Array, " n"]) -> Float[Array, ""]:
+    """exp of the entropy of non-negative masses: the number of effectively used entries."""
+    p = mass / jnp.maximum(mass.sum(), jnp.finfo(mass.dtype).tiny)
+    return jnp.exp(-jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1.0)), 0.0)))
+
+
+def diagnose(last: Mapping[str, float], augment_is_mask: bool) -> Diagnosis:
+    """Name the state of a seed from the metrics of its last epoch.
+
+    Measures that a method does not report (no prototypes, say) are not judged.
+    """
+    if not all(value == value and abs(value) != float("inf") for value in last.values()):
+        return Diagnosis(
+            "diverged",
+            "a metric is not finite",
+            "lower --config.optimizer.learning_rate or raise --config.method.epsilon",
+        )
+    if last.get("code_entropy_ratio", 0.0) > UNIFORM_CODES:
+        return Diagnosis(
+            "uniform codes",
+            f"code entropy is {last['code_entropy_ratio']:.2f} of ln K: epsilon is too large",
+            "lower --config.method.epsilon or set --config.method.hard_codes",
+        )
+    weaker = (
+        "lower --config.augment.mask_rate" if augment_is_mask else "lower --config.augment.noise"
+    )
+    if last.get("loss_ratio", 0.0) > COLLAPSED_LOSS:
+        return Diagnosis(
+            "collapsed",
+            f"loss is {last['loss_ratio']:.2f} of ln K: the views share no information",
+            weaker,
+        )
+    if last["effective_rank"] < COLLAPSED_RANK:
+        return Diagnosis(
+            "collapsed",
+            f"the embedding has {last['effective_rank']:.1f} effective dimensions",
+            f"{weaker} or --config.optimizer.learning_rate",
+        )
+    if last.get("usage_perplexity", COLLAPSED_USAGE) < COLLAPSED_USAGE:
+        return Diagnosis(
+            "collapsed",
+            f"{last['usage_perplexity']:.1f} prototypes are effectively used",
+            "raise --config.method.n_iterations or --config.method.epsilon",
+        )
+    return HEALTHY

@@ -1,0 +1,82 @@
+"""Optimizers with warm-up, cosine decay and true freezing."""
+
+from collections.abc import Mapping
+
+import jax
+import optax
+from jaxtyping import PyTree
+
+from jaxssl.config import OptimizerConfig
+from jaxssl.types import Params
+
+LARS_MOMENTUM = 0.9  # You et al. 2017, arXiv 1708.03888
+
+
+def make_schedule(options: OptimizerConfig, n_steps: int) -> optax.Schedule:
+    """Linear warm-up from 0 over a share of the steps, then cosine to 0 or constant."""
+    warmup = round(options.warmup_share * n_steps)
+    after = {
+        "cosine": optax.cosine_decay_schedule(options.learning_rate, max(n_steps - warmup, 1)),
+        "constant": optax.constant_schedule(options.learning_rate),
+    }[options.schedule]
+    if warmup == 0:
+        return after
+    # the first step moves too: step t of the warm-up uses (t + 1) / warmup of the rate
+    ramp = optax.linear_schedule(
+        options.learning_rate / warmup, options.learning_rate, max(warmup - 1, 1)
+    )
+    return optax.join_schedules([ramp, after], [warmup])
+
+
+def make_optimizer(
+    options: OptimizerConfig, n_steps: int, freeze: Mapping[str, int]
+) -> optax.GradientTransformation:
+    """Optimizer of a pretraining of `n_steps` steps.
+
+    `freeze` maps a top-level key of the parameters to a number of first steps in which neither
+    that parameter nor its optimizer state is touched: under AdamW a zero gradient would still
+    decay the weights and age the moments. The learning-rate schedule runs on meanwhile.
+    """
+    frozen = {name: steps for name, steps in freeze.items() if steps > 0}
+    direction = _direction(options)
+    if frozen:
+        direction = optax.partition(
+            {"free": direction}
+            | {
+                name: optax.transforms.conditionally_mask(
+                    direction, should_transform_fn=_after(steps)
+                )
+                for name, steps in frozen.items()
+            },
+            lambda params: _labels(params, frozen),
+        )
+    return optax.chain(direction, optax.scale_by_learning_rate(make_schedule(options, n_steps)))
+
+
+def _direction(options: OptimizerConfig) -> optax.GradientTransformation:
+    """The update before the learning rate; decay applies to matrices, not to biases or norms."""
+    decay = optax.add_decayed_weights(options.weight_decay, mask=_is_matrix)
+    return {
+        "adam": lambda: optax.scale_by_adam(),
+        "adamw": lambda: optax.chain(optax.scale_by_adam(), decay),
+        "lars": lambda: optax.chain(
+            decay,
+            optax.masked(optax.scale_by_trust_ratio(), _is_matrix),
+            optax.trace(LARS_MOMENTUM),
+        ),
+    }[options.name]()
+
+
+def _is_matrix(params: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+def _after(steps: int):
+    return lambda step, **_: step >= steps
+
+
+def _labels(params: Params, frozen: Mapping[str, int]) -> PyTree:
+    return {
+        name: jax.tree.map(lambda _, label=name: label if label in frozen else "free", subtree)
+        for name, subtree in params.items()
+    }

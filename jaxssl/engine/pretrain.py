@@ -1,0 +1,147 @@
+"""The pretraining of many seeds: chunks, epochs, logs, checkpoints, diagnosis."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxssl.config import Config
+from jaxssl.engine import checkpoint
+from jaxssl.engine.diagnose import Diagnosis, diagnose
+from jaxssl.engine.ensemble import (
+    MemoryPlan,
+    bytes_of,
+    chunks,
+    member,
+    over_seeds,
+    plan_memory,
+    seed_keys,
+    shard,
+)
+from jaxssl.engine.optimize import make_optimizer
+from jaxssl.engine.train import Schedule, Trainer, make_schedule, make_trainer
+from jaxssl.methods import METHODS
+from jaxssl.methods.augment import make_views
+from jaxssl.model import make_encoder
+from jaxssl.types import Params, TrainState
+
+Row = dict[str, Any]
+LogFn = Callable[[list[Row]], None]
+"""Called after every epoch with one row a seed."""
+
+
+class Pretrained(NamedTuple):
+    """What a pretraining leaves: parameters and verdict per seed id, and every epoch's metrics."""
+
+    params: dict[int, Params]
+    diagnoses: dict[int, Diagnosis]
+    history: list[Row]
+
+
+class Plan(NamedTuple):
+    """A pretraining before it runs."""
+
+    trainer: Trainer
+    schedule: Schedule
+    memory: MemoryPlan
+
+
+def plan_pretraining(config: Config, n_samples: int, n_features: int, n_seeds: int) -> Plan:
+    """Build the functions and the memory plan; allocates nothing.
+
+    Args:
+        config: resolved options.
+        n_samples: training samples.
+        n_features: encoder input width.
+        n_seeds: repetitions.
+    """
+    encoder = make_encoder(config.encoder.hidden, config.encoder.norm, config.run.precision)
+    method = METHODS[config.method.name](config.method, encoder)
+    schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
+    optimizer = make_optimizer(config.optimizer, schedule.n_steps, method.freeze)
+    trainer = make_trainer(method, encoder.apply, make_views(config.augment), optimizer, schedule)
+    pool = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
+    state = jax.eval_shape(trainer.init, jax.random.key(0), pool)
+    widths = n_features * 3 + 6 * sum(config.encoder.hidden)  # kept for the backward pass
+    activations = 4 * widths * schedule.batch_size * config.augment.n_views
+    per_seed = bytes_of(state) + 2 * bytes_of(state.params) + activations
+    memory = plan_memory(
+        per_seed, bytes_of(pool), n_seeds, config.run.memory_gb, config.run.chunk
+    )
+    return Plan(trainer, schedule, memory)
+
+
+def pretrain(
+    plan: Plan,
+    config: Config,
+    pool: Float[np.ndarray, "samples features"],
+    seed_ids: Sequence[int],
+    log: LogFn = lambda rows: None,
+    checkpoints: Path | None = None,
+) -> Pretrained:
+    """Pretrain all seeds on the training matrix, resuming from `checkpoints` where they exist.
+
+    A resumed run is bitwise the uninterrupted one: every random number follows from the seed id
+    and the step. `log` is called for epochs restored from a checkpoint too.
+    """
+    trainer = plan.trainer
+    init = over_seeds(trainer.init, [True, False])
+    epoch_fn = over_seeds(trainer.epoch, [True, False, False], donate=0)
+    data = shard(pool, per_seed=False)
+    result = Pretrained({}, {}, [])
+    for ids in chunks(seed_ids, plan.memory.chunk):
+        folder = checkpoints and checkpoints / f"seeds_{ids[0]:03d}_{ids[-1]:03d}"
+        state = init(shard(seed_keys(config.run.root_key, ids), per_seed=True), data)
+        state, history = _restore(folder, state, ids)
+        log(history)
+        for epoch in range(len(history) // len(set(ids)), plan.schedule.n_epochs):
+            started = time.perf_counter()
+            state, metrics = epoch_fn(state, np.int32(epoch), data)
+            rows = _rows(ids, epoch, plan.schedule, metrics, started)
+            history += rows
+            log(rows)
+            done = epoch + 1
+            if folder and (
+                done == plan.schedule.n_epochs or done % config.pretrain.checkpoint_every == 0
+            ):
+                checkpoint.save_state(folder, state, {"seeds": ids, "history": history})
+        _collect(result, state, history, ids, config)
+    return result
+
+
+def _restore(
+    folder: Path | None, state: TrainState, ids: list[int]
+) -> tuple[TrainState, list[Row]]:
+    progress = checkpoint.load_progress(folder) if folder else None
+    if folder is None or progress is None:
+        return state, []
+    assert progress["seeds"] == ids, "a chunk's folder is named after its seeds"
+    return checkpoint.load_state(folder, state), progress["history"]
+
+
+def _rows(
+    ids: list[int], epoch: int, schedule: Schedule, metrics: dict[str, Array], started: float
+) -> list[Row]:
+    values = {name: np.asarray(value).tolist() for name, value in metrics.items()}
+    head = {"phase": "pretrain", "epoch": epoch, "step": (epoch + 1) * schedule.steps_per_epoch}
+    seconds = round(time.perf_counter() - started, 4)
+    return [
+        head | {"seed": seed, "seconds": seconds} | {name: v[i] for name, v in values.items()}
+        for i, seed in enumerate(dict.fromkeys(ids))  # a filled-up chunk repeats its last id
+    ]
+
+
+def _collect(
+    result: Pretrained, state: TrainState, history: list[Row], ids: list[int], config: Config
+) -> None:
+    params = jax.device_get(state.params)
+    last = {row["seed"]: row for row in history}
+    for i, seed in enumerate(dict.fromkeys(ids)):
+        result.params[seed] = member(params, i)
+        metrics = {k: v for k, v in last[seed].items() if isinstance(v, float)}
+        result.diagnoses[seed] = diagnose(metrics, config.augment.mask_rate > 0)
+    result.history.extend(history)

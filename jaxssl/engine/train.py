@@ -1,0 +1,156 @@
+"""Pretraining of one seed as pure functions: `init` and one epoch."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from jaxssl.engine.diagnose import effective_rank, perplexity
+from jaxssl.methods.interface import Method
+from jaxssl.types import Metrics, Params, TrainState, Views
+
+PROBE_SAMPLES = 1024  # training samples on which an epoch's embedding is measured
+
+ViewsFn = Callable[
+    [
+        PRNGKeyArray,
+        Float[Array, "batch features"],
+        Int[Array, " batch"],
+        Float[Array, "samples features"],
+    ],
+    Views,
+]
+EncodeFn = Callable[[Params, Float[Array, "batch features"]], Float[Array, "batch dim"]]
+
+
+class Keys(NamedTuple):
+    """The random streams of a seed, derived anew from its root key wherever they are needed."""
+
+    init: PRNGKeyArray
+    order: PRNGKeyArray
+    step: PRNGKeyArray
+    refresh: PRNGKeyArray
+
+
+class Schedule(NamedTuple):
+    """How the steps of a pretraining fall into epochs.
+
+    An epoch is one compiled call: `passes` passes over the training set of `steps_per_pass`
+    steps each. Small training sets have several passes an epoch, so that a call is worth its
+    overhead and its log line.
+    """
+
+    batch_size: int
+    steps_per_pass: int
+    passes: int
+    n_epochs: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimisation steps of one epoch."""
+        return self.steps_per_pass * self.passes
+
+    @property
+    def n_steps(self) -> int:
+        """Optimisation steps of the whole pretraining."""
+        return self.steps_per_epoch * self.n_epochs
+
+
+def make_schedule(n_samples: int, batch_size: int, n_steps: int, min_steps: int = 40) -> Schedule:
+    """Cut at least `n_steps` steps into epochs of at least `min_steps` (or all) steps.
+
+    The last, incomplete batch of a pass is dropped; every pass draws a new order.
+    """
+    batch_size = min(batch_size, n_samples)
+    steps_per_pass = n_samples // batch_size
+    passes = -(-min(min_steps, n_steps) // steps_per_pass)
+    n_epochs = -(-n_steps // (passes * steps_per_pass))
+    return Schedule(batch_size, steps_per_pass, passes, n_epochs)
+
+
+class Trainer(NamedTuple):
+    """Pure functions of one seed; `engine.ensemble` maps them over seeds."""
+
+    init: Callable[[PRNGKeyArray, Float[Array, "samples features"]], TrainState]
+    epoch: Callable[
+        [TrainState, Int[Array, ""], Float[Array, "samples features"]],
+        tuple[TrainState, Metrics],
+    ]
+
+
+def make_trainer(
+    method: Method,
+    encode: EncodeFn,
+    make_views: ViewsFn,
+    optimizer: optax.GradientTransformation,
+    schedule: Schedule,
+) -> Trainer:
+    """Bind a method, its views and its optimizer into the training of one seed."""
+
+    def init(key: PRNGKeyArray, pool: Float[Array, "samples features"]) -> TrainState:
+        params, memory = method.init(seed_keys(key).init, pool[: schedule.batch_size])
+        return TrainState(params, memory, optimizer.init(params), key)
+
+    def train_step(
+        state: TrainState,
+        step: Int[Array, ""],
+        index: Int[Array, " batch"],
+        pool: Float[Array, "samples features"],
+    ) -> tuple[TrainState, Metrics]:
+        # by step number, not by splitting a carried key: a resume needs only the step
+        key_views, key_loss = jax.random.split(jax.random.fold_in(seed_keys(state.key).step, step))
+        views = make_views(key_views, pool[index], index, pool)
+        gradient = jax.value_and_grad(method.loss, has_aux=True)
+        (_, metrics), grads = gradient(state.params, state.memory, step, key_loss, views)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        params: Params = optax.apply_updates(state.params, updates)  # pyright: ignore
+        memory = method.remember(params, state.memory, views)
+        return TrainState(params, memory, opt_state, state.key), metrics
+
+    def epoch(
+        state: TrainState, epoch: Int[Array, ""], pool: Float[Array, "samples features"]
+    ) -> tuple[TrainState, Metrics]:
+        keys = seed_keys(state.key)
+        key_refresh = jax.random.fold_in(keys.refresh, epoch)
+        memory = method.refresh(state.params, state.memory, key_refresh, pool)
+        state = state._replace(memory=memory)
+        batches = epoch_batches(jax.random.fold_in(keys.order, epoch), len(pool), schedule)
+        steps = epoch * schedule.steps_per_epoch + jnp.arange(schedule.steps_per_epoch)
+        state, metrics = jax.lax.scan(
+            lambda carry, at: train_step(carry, at[0], at[1], pool), state, (steps, batches)
+        )
+        # a fixed stride: neighbours in a file often share class and batch
+        probe = pool[:: max(len(pool) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
+        return state, summarize(metrics, encode(state.params["encoder"], probe))
+
+    return Trainer(init, epoch)
+
+
+def seed_keys(key: PRNGKeyArray) -> Keys:
+    """The random streams of a seed."""
+    return Keys(*jax.random.split(key, len(Keys._fields)))
+
+
+def epoch_batches(
+    key: PRNGKeyArray, n_samples: int, schedule: Schedule
+) -> Int[Array, "steps batch"]:
+    """Positions of an epoch's batches: every pass is a fresh permutation without its remainder."""
+    n_used = schedule.steps_per_pass * schedule.batch_size
+    orders = jax.vmap(lambda k: jax.random.permutation(k, n_samples)[:n_used])(
+        jax.random.split(key, schedule.passes)
+    )
+    return orders.reshape(schedule.steps_per_epoch, schedule.batch_size)
+
+
+def summarize(metrics: Metrics, embedding: Float[Array, "samples dim"]) -> Metrics:
+    """Means over an epoch's steps, and what its final embedding looks like.
+
+    A method's `usage` (mean code over a batch) becomes the perplexity of the epoch's mean code.
+    """
+    means = {name: values.mean(axis=0) for name, values in metrics.items()}
+    if "usage" in means:
+        means["usage_perplexity"] = perplexity(means.pop("usage"))
+    return means | {"effective_rank": effective_rank(embedding)}
