@@ -24,3 +24,10 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data sets not found at {folder}; set JAXSSL_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def standard_promotion():
+    """For tests that run optax, whose own bias correction mixes dtypes."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield

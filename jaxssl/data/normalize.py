@@ -47,7 +47,7 @@ def log2_expression(
 
 def fit_normalizer(
     x: Float[np.ndarray, "samples genes"],
-    genes: Sequence[str],
+    genes: Sequence[str] | np.ndarray,
     options: NormalizeConfig,
     expression_scale: str = "log2",
 ) -> Normalizer:

@@ -1,0 +1,93 @@
+"""New samples meet an encoder by the names of its genes."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from jaxtyping import Float32
+
+from jaxssl.data.genes import id_type, without_version
+from jaxssl.data.normalize import log2_expression, normalize
+from jaxssl.types import InputError, Normalizer
+
+_WARN_ABOVE = 0.05  # share of missing genes
+
+
+def align_genes(
+    adata: AnnData, genes: Sequence[str], *, scale: str = "", max_missing: float = 0.3
+) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
+    """Columns of `adata` in the order of `genes`, NaN where it lacks one, and what was found.
+
+    A gene is matched by its id, then by its Ensembl id without version where that is unambiguous.
+    Raises InputError when more than `max_missing` of the genes are absent, or when the data are
+    not on the encoder's `scale` ("" skips that check); warns above 5 %.
+    """
+    found_scale = str(adata.uns.get("jaxssl", {}).get("scale", ""))
+    if scale and found_scale and found_scale != scale:
+        raise InputError(
+            f"the data are on the {found_scale} scale, the encoder was trained on {scale}; prepare "
+            f"the data on the {scale} scale (--scale={scale} if they are)"
+        )
+    names = adata.var_names.to_numpy(dtype=object)
+    position = {name: i for i, name in enumerate(names)}
+    columns = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
+    by_stem = _unambiguous([without_version(str(name)) for name in names])
+    for i in np.flatnonzero(columns < 0).tolist():
+        columns[i] = by_stem.get(without_version(genes[i]), -1)
+    absent = np.flatnonzero(columns < 0).tolist()
+    _judge([genes[i] for i in absent], genes, names, max_missing)
+    x = np.take(np.asarray(adata.X, dtype=np.float32), columns, axis=1)
+    x[:, absent] = np.nan
+    exact = sum(gene in position for gene in genes)
+    return x, {
+        "n_genes": len(genes),
+        "n_missing": len(absent),
+        "n_matched_without_version": len(genes) - len(absent) - exact,
+        "n_unused": len(names) - len(np.unique(columns[columns >= 0])),
+        "missing": [genes[i] for i in absent],
+    }
+
+
+def encoder_input(
+    adata: AnnData, normalizer: Normalizer, *, max_missing: float = 0.3
+) -> tuple[Float32[np.ndarray, "samples features"], dict[str, Any]]:
+    """Normalised input of an encoder for any data set, and what the matching of genes found.
+
+    Counts become log-CPM over all genes of the data, as in training; missing genes get the
+    training mean. Raises InputError as `align_genes` does.
+    """
+    scale = normalizer.expression_scale
+    found = str(adata.uns.get("jaxssl", {}).get("scale", scale))
+    logged = AnnData(
+        log2_expression(np.asarray(adata.X), found), var=pd.DataFrame(index=adata.var_names)
+    )
+    logged.uns["jaxssl"] = {"scale": found}
+    x, report = align_genes(logged, normalizer.genes, scale=scale, max_missing=max_missing)
+    return normalize(normalizer, np.where(np.isnan(x), normalizer.mean[None, :], x)), report
+
+
+def _unambiguous(stems: list[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for stem in stems:
+        counts[stem] = counts.get(stem, 0) + 1
+    return {stem: i for i, stem in enumerate(stems) if counts[stem] == 1}
+
+
+def _judge(
+    absent: Sequence[str], genes: Sequence[str], names: np.ndarray, max_missing: float
+) -> None:
+    share = len(absent) / len(genes)
+    if share <= min(_WARN_ABOVE, max_missing):
+        return
+    message = f"{len(absent)} of the encoder's {len(genes)} genes are missing (first: {absent[0]})"
+    if share > max_missing:
+        ours, theirs = id_type(np.array(genes, dtype=object))[0], id_type(names)[0]
+        kinds = f"; its ids are of the kind {ours}, the data's {theirs}" if ours != theirs else ""
+        raise InputError(
+            f"{message}{kinds}, such as {names[0]}; pass --max_missing={min(1, share + 0.005):.2f} "
+            "to impute them with the training mean"
+        )
+    warnings.warn(f"{message}; they are imputed with the training mean", stacklevel=3)

@@ -1,0 +1,94 @@
+"""Feature identifiers: what kind they are, and what to do with genes that occur twice."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float32, Int
+
+from jaxssl.types import InputError
+
+ID_PATTERNS = {
+    "Ensembl gene": r"ENS[A-Z]*G\d{11}(\.\d+)?(_PAR_Y)?",
+    "Ensembl transcript": r"ENS[A-Z]*T\d{11}(\.\d+)?(_PAR_Y)?",
+    "miRNA": r"(hsa|mmu|rno)-(mir|miR|let)-\S+",
+    "Affymetrix probe set": r"(AFFX-\S+|\d+(_[a-z])*_at)",
+    "Illumina probe": r"ILMN_\d+",
+    "RefSeq": r"[NX][MR]_\d+(\.\d+)?",
+    "symbol (Entrez)": r"\S+ \(\d+\)",
+    "gene symbol": r"([A-Z][A-Z0-9]+([-.][A-Z0-9]+)*|C\d+orf\d+)",
+    "number": r"\d+",
+}
+WEAK_PATTERNS = ("gene symbol", "number")  # samples are called S1 or 17 as well
+SAMPLE_PATTERNS = {
+    "TCGA barcode": r"TCGA[-.]\w{2}[-.]\w{4}\S*",
+    "GTEx sample": r"(GTEX|K)[-.]\w+[-.]\S+",
+    "TARGET barcode": r"TARGET[-.]\d{2}[-.]\S+",
+    "GEO sample": r"GSM\d+\S*",
+    "sequencing run": r"[SED]RR\d+",
+    "DepMap model": r"ACH-\d{6}",
+}
+_VERSION = re.compile(r"^(ENS[A-Z]*[GT]\d{11})\.\d+")
+
+
+def id_type(ids: np.ndarray, patterns: dict[str, str] = ID_PATTERNS) -> tuple[str, float]:
+    """Name the first pattern that most ids match, and the share that match it.
+
+    Judged on at most 1,000 evenly spaced ids; ("", 0.0) where no pattern holds for half of them.
+    """
+    probe = ids[:: max(1, len(ids) // 1000)]
+    for name, pattern in patterns.items():
+        compiled = re.compile(pattern)
+        share = float(np.mean([compiled.fullmatch(str(i)) is not None for i in probe]))
+        if share > 0.5:
+            return name, share
+    return "", 0.0
+
+
+def without_version(gene: str) -> str:
+    """Drop an Ensembl version; `_PAR_Y` stays, it names another locus.
+
+    >>> without_version("ENSG00000182378.15_PAR_Y")
+    'ENSG00000182378_PAR_Y'
+    """
+    return _VERSION.sub(r"\1", gene)
+
+
+def duplicates(ids: np.ndarray) -> np.ndarray:
+    """Ids that occur more than once, each once, in order of appearance."""
+    return np.array([i for i, count in Counter(ids).items() if count > 1], dtype=object)
+
+
+def merge_duplicates(
+    x: Float32[np.ndarray, "samples genes"], genes: np.ndarray, policy: str
+) -> tuple[Float32[np.ndarray, "samples kept"], np.ndarray, int]:
+    """Leave one column per gene id: the mean, the largest value or the first of its columns.
+
+    Returns the matrix, its gene ids in order of first appearance, and the number of columns that
+    went away. The policy "error" raises InputError at the first duplicate instead.
+    """
+    repeated = duplicates(genes)
+    if not len(repeated):
+        return x, genes, 0
+    if policy == "error":
+        raise InputError(
+            f"{len(repeated)} gene ids occur more than once (first: {repeated[0]}); "
+            "choose what to keep with --duplicates=mean, max or first"
+        )
+    position, kept = pd.factorize(pd.Series(genes, dtype=object))
+    first = first_positions(position)
+    merged = np.take(x, first, axis=1)
+    if policy != "first":
+        combine = {"mean": np.mean, "max": np.max}[policy]
+        order = np.argsort(position, kind="stable")
+        columns = np.split(order, np.flatnonzero(np.diff(position[order])) + 1)
+        for target, members in enumerate(columns):
+            if len(members) > 1:
+                merged[:, target] = combine(x[:, members], axis=1)
+    return merged, np.asarray(kept, dtype=object), len(genes) - len(kept)
+
+
+def first_positions(codes: Int[np.ndarray, " items"]) -> Int[np.ndarray, " distinct"]:
+    """Position of the first item of each code, by code."""
+    return np.unique(codes, return_index=True)[1]

@@ -1,0 +1,224 @@
+"""What a careful colleague would say about a file before it is used."""
+
+import math
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float32
+
+from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
+from jaxssl.data.orientation import detect_orientation
+from jaxssl.data.samples import join_samples, read_samples, sample_column_of
+from jaxssl.data.scale import guess_scale
+from jaxssl.data.table import RawTable, assemble, read_table, text_columns
+from jaxssl.types import InputError
+
+_MAX_CLASSES = 100
+_LABEL_NAMES = r"label|tissue|disease|cancer|class|subtype|type|diagnosis|site"
+_GROUP_NAMES = r"patient|donor|subject|individual|group|case|series|study"
+
+
+def examine(path: str | Path, labels: str | Path | None = None) -> dict[str, Any]:
+    """Facts about one file, ready for JSON: an expression matrix or a table of samples.
+
+    Decides nothing and refuses little: what would stop `prepare` stands under "problems", with
+    the flag that solves it under "flags". Raises InputError for a file that cannot be parsed.
+    """
+    path = Path(path)
+    texts, n_columns = text_columns(path)
+    if 2 * len(texts) > n_columns - 1 > 0:
+        table = read_samples(path)
+        facts = {"file": str(path), "kind": "samples", "n_rows": len(table)}
+        return facts | {"columns": describe_columns(table)}
+    table = read_samples(labels) if labels else None
+    facts = {"file": str(path), "kind": "expression"}
+    facts |= _examine_matrix(read_table(path, texts), table, labels)
+    return facts | {"next": _next_command(path, labels, facts)}
+
+
+def report(facts: dict[str, Any]) -> str:
+    """The same in about ten lines of English."""
+    return "\n".join(_lines(facts))
+
+
+def describe_columns(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Role and values of each column that could be a label ("label") or a group ("group")."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in table.columns:
+        counts = Counter(str(value) for value in table[name] if value != "")
+        n_values, n_filled = len(counts), counts.total()
+        is_number = all(_is_number(value) for value in counts)
+        is_class = 2 <= n_values <= min(_MAX_CLASSES, n_filled // 3)
+        if is_class and not (is_number and n_values > 10):
+            classes = dict(counts.most_common())
+            found[str(name)] = {"role": "label", "n_labelled": n_filled, "classes": classes}
+        elif not is_number and n_values > 1 and _matches(_GROUP_NAMES, str(name)):
+            found[str(name)] = {"role": "group", "n_labelled": n_filled, "n_groups": n_values}
+    return found
+
+
+def _examine_matrix(
+    raw: RawTable, table: pd.DataFrame | None, labels: str | Path | None
+) -> dict[str, Any]:
+    known, id_column = None, ""
+    if table is not None:
+        id_column = sample_column_of(table, np.concatenate([raw.row_ids, raw.column_ids]))
+        known = table[id_column].to_numpy(dtype=object) if id_column else None
+    found, reason = detect_orientation(raw.row_ids, raw.column_ids, known)
+    if raw.is_declared and found != "genes_in_rows":
+        found, reason = "samples_in_rows", f"as the format {raw.format} has it"
+    transpose = found == "genes_in_rows"
+    ids = (raw.column_ids, raw.row_ids) if transpose else (raw.row_ids, raw.column_ids)
+    facts: dict[str, Any] = {
+        "format": raw.format,
+        "n_samples": len(ids[0]),
+        "n_genes": len(ids[1]),
+        "orientation": found,
+        "orientation_reason": reason,
+        "gene_id_type": id_type(ids[1])[0],
+        "gene_examples": [str(i) for i in ids[1][:3]],
+        "sample_id_type": id_type(ids[0], SAMPLE_PATTERNS)[0],
+        "sample_examples": [str(i) for i in ids[0][:3]],
+        "notes": raw.notes,
+        "n_duplicate_samples": len(duplicates(ids[0])),
+        "n_duplicate_genes": len(duplicates(ids[1])),
+    }
+    facts |= _examine_values(assemble(raw.blocks, transpose=transpose))
+    facts["columns"] = describe_columns(raw.obs) if not transpose else {}
+    if table is not None:
+        try:
+            joined, facts["join"] = join_samples(table, ids[0], "", 0.5)
+            facts["columns"] |= describe_columns(joined)
+        except InputError as error:
+            facts["join"] = str(error)
+    return facts | _problems(facts, labels)
+
+
+def _examine_values(x: Float32[np.ndarray, "samples genes"]) -> dict[str, Any]:
+    missing = np.isnan(x)
+    n_infinite = int(np.isinf(x).sum())
+    scale, reason = guess_scale(x) if not missing.all() else ("", "no value at all")
+    low, high = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
+    return {
+        "scale": scale,
+        "scale_reason": reason,
+        "zero_share": float(np.mean(x == 0)),
+        "missing_share": float(missing.mean()),
+        "n_genes_with_missing": int(missing.any(axis=0).sum()),
+        "n_infinite": n_infinite,
+        "n_constant_genes": int((low == high).sum()),
+    }
+
+
+def _problems(facts: dict[str, Any], labels: str | Path | None) -> dict[str, Any]:
+    """What would stop `prepare`, and the flags that solve it, upper case where to be chosen."""
+    problems, flags = [], []
+    if not facts["orientation"]:
+        problems.append("the orientation cannot be told")
+        flags.append("--orientation=WHICH")
+    if not facts["scale"]:
+        problems.append("the scale cannot be told")
+        flags.append("--scale=WHICH")
+    if facts["missing_share"]:
+        problems.append(f"{facts['missing_share']:.2%} of the values are missing")
+        flags.append("--impute=mean")
+    if facts["n_duplicate_genes"]:
+        problems.append(f"{facts['n_duplicate_genes']} gene ids occur more than once")
+        flags.append("--duplicates=mean")
+    if facts["n_duplicate_samples"]:
+        problems.append(f"{facts['n_duplicate_samples']} sample ids occur more than once: rename")
+    if facts["n_infinite"]:
+        problems.append(f"{facts['n_infinite']} values are infinite: export log2(x + 1)")
+    if labels and facts["join"].startswith("only"):
+        problems.append("the labels do not match the samples")
+    return {"problems": problems, "flags": flags}
+
+
+def _next_command(path: Path, labels: str | Path | None, facts: dict[str, Any]) -> str:
+    words = ["python", "-m", "launch.prepare"]
+    columns = facts["columns"]
+    label = _choose(columns, "label", _LABEL_NAMES)
+    grouping = {k: v for k, v in columns.items() if k != label and _matches(_GROUP_NAMES, k)}
+    group = _choose(grouping, "group", _GROUP_NAMES) or _choose(grouping, "label", _GROUP_NAMES)
+    sizes = columns[label]["classes"].values() if label else []
+    flags = [*facts["flags"], *(["--min_class_size=20"] if min(sizes, default=20) < 20 else [])]
+    if labels or columns:
+        words += [f"--labels={labels}"] if labels else []
+        words += [f"--label_column={label or 'COLUMN'}"]
+        words += [f"--group_column={group}"] if group else []
+    else:
+        words += ["--labels=TABLE", "--label_column=COLUMN"]
+    out = path.name.removesuffix(".gz").rsplit(".", 1)[0] + ".h5ad"
+    out = f"prepared.{out}" if out == path.name else out
+    return shlex.join([*words, *flags, f"--out={out}", str(path)])
+
+
+def _choose(columns: dict[str, dict[str, Any]], role: str, names: str) -> str:
+    """The column of that role whose name says most, ties to the most values."""
+    order = names.split("|")
+    ranked = [
+        (next((i for i, part in enumerate(order) if part in name.lower()), len(order)), -size, name)
+        for name, column in columns.items()
+        if column["role"] == role
+        for size in [len(column.get("classes", ())) or column.get("n_groups", 0)]
+    ]
+    return min(ranked)[2] if ranked else ""
+
+
+def _lines(facts: dict[str, Any]) -> Iterator[str]:
+    if facts["kind"] == "samples":
+        yield f"{facts['file']}: a table of {facts['n_rows']} samples"
+        yield from _column_lines(facts["columns"])
+        yield f"next: python -m launch.inspect --labels={facts['file']} EXPRESSION_FILE"
+        return
+    samples, genes = facts["n_samples"], facts["n_genes"]
+    yield f"{facts['file']}: {facts['format']}, {samples:,} samples x {genes:,} genes"
+    yield from (f"note         {note}" for note in facts["notes"])
+    yield f"orientation  {facts['orientation'] or 'unknown'}: {facts['orientation_reason']}"
+    for kind in ("gene", "sample"):
+        name = facts[f"{kind}_id_type"] or "unknown kind"
+        yield f"{kind + ' ids':12} {name}: {', '.join(facts[f'{kind}_examples'])}, ..."
+    yield f"scale        {facts['scale'] or 'unknown'}: {facts['scale_reason']}"
+    yield (
+        f"values       {facts['zero_share']:.1%} zeros, {facts['missing_share']:.2%} missing (in "
+        f"{facts['n_genes_with_missing']} genes), {facts['n_constant_genes']} constant genes "
+        "(dropped when training)"
+    )
+    yield (
+        f"duplicates   {facts['n_duplicate_genes']} gene ids, "
+        f"{facts['n_duplicate_samples']} sample ids"
+    )
+    if "join" in facts:
+        yield f"labels       {facts['join']}"
+    yield from _column_lines(facts["columns"])
+    yield from (f"problem      {problem}" for problem in facts["problems"])
+    yield f"next: {facts['next']}"
+
+
+def _column_lines(columns: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for name, column in columns.items():
+        if column["role"] == "group":
+            yield f"  {name}: {column['n_groups']:,} groups"
+            continue
+        counts = column["classes"]
+        shown = [f"{value} {count}" for value, count in list(counts.items())[:4]]
+        rest = f", ... {list(counts)[-1]} {list(counts.values())[-1]}" if len(counts) > 4 else ""
+        total = f"{len(counts)} classes, {column['n_labelled']:,} labelled"
+        yield f"  {name}: {total} ({', '.join(shown)}{rest})"
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def _matches(names: str, column: str) -> bool:
+    return re.search(names, column.lower()) is not None

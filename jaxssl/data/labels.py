@@ -1,0 +1,110 @@
+"""Class labels as codes, and the order in which a growing budget reveals them."""
+
+import heapq
+import math
+
+import numpy as np
+from jaxtyping import Int
+
+from jaxssl.types import InputError
+
+MIN_CLASS_SIZE = 3  # one sample for each of train, validation and test
+
+
+def drop_small_classes(
+    values: np.ndarray, min_class_size: int
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Blank the labels of classes below `min_class_size`; returns the values and what went."""
+    classes, counts = np.unique(values[values != ""].astype(str), return_counts=True)
+    small = classes[counts < min_class_size]
+    kept = np.where(np.isin(values.astype(str), small), "", values).astype(object)
+    sizes = counts[counts < min_class_size]
+    return kept, {str(name): int(n) for name, n in zip(small, sizes, strict=True)}
+
+
+def encode(
+    values: np.ndarray, *, min_class_size: int = 0
+) -> tuple[Int[np.ndarray, " samples"], tuple[str, ...]]:
+    """Labels to int32 codes of the sorted classes, -1 for "" (unlabelled).
+
+    Classes below `min_class_size` become unlabelled. Raises InputError when no label or one class
+    is left, and for a class of fewer than three samples.
+    """
+    values, dropped = drop_small_classes(values, min_class_size)
+    names = values.astype(str)
+    classes, counts = np.unique(names[names != ""], return_counts=True)
+    lost = f" after --min_class_size={min_class_size}" if dropped else ""
+    if not len(classes):
+        raise InputError(f"no sample has a label{lost}; name another column with --label")
+    if len(classes) == 1:
+        raise InputError(
+            f"all labelled samples are {str(classes[0])!r}{lost}; a comparison needs two: "
+            "name another column with --label"
+        )
+    if counts.min() < MIN_CLASS_SIZE:
+        rare = classes[counts < MIN_CLASS_SIZE]
+        raise InputError(
+            f"{len(rare)} of {len(classes)} classes have fewer than {MIN_CLASS_SIZE} labelled "
+            f"samples (first: {str(rare[0])!r} with {counts[counts < MIN_CLASS_SIZE][0]}); pass "
+            "--min_class_size=20, say, to treat small classes as unlabelled"
+        )
+    codes = np.searchsorted(classes, names).astype(np.int32)
+    return np.where(names == "", np.int32(-1), codes), tuple(str(c) for c in classes)
+
+
+def label_budget(share: float, n_labelled: int, n_classes: int) -> int:
+    """Number of labels that a share stands for: ceil(share * n_labelled).
+
+    Raises InputError when that is fewer than one a class.
+    """
+    if not 0 < share <= 1:
+        raise InputError(f"a label share of {share:g} is not in (0, 1]; correct --shares")
+    budget = math.ceil(share * n_labelled - 1e-9)  # 0.07 * 100 is 7.000000000000001
+    if budget < n_classes:
+        smallest = math.ceil(1e4 * n_classes / n_labelled) / 1e4
+        raise InputError(
+            f"a share of {share:g} is {budget} of {n_labelled} labels, fewer than the {n_classes} "
+            f"classes; the smallest usable share is {smallest:g}: raise --shares"
+        )
+    return budget
+
+
+def label_order(
+    codes: Int[np.ndarray, " labelled"], n_classes: int, seed: int
+) -> Int[np.ndarray, " labelled"]:
+    """Positions of labelled samples in the order in which a budget reveals them.
+
+    The first n positions are the labels of budget n, so budgets are nested. One sample of each
+    class comes first, classes in random order; after that the count of every class stays within 1
+    of its share of the rest.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(codes))
+    by_class = [shuffled[codes[shuffled] == c] for c in rng.permutation(n_classes)]
+    present = [positions for positions in by_class if len(positions)]
+    first = np.array([positions[0] for positions in present], dtype=np.int64)
+    rest = np.concatenate([positions[1:] for positions in present])
+    return np.concatenate([first, rest[_interleave([len(p) - 1 for p in present])]])
+
+
+def _interleave(counts: list[int]) -> Int[np.ndarray, " items"]:
+    """Order of items, stored class after class, in which every prefix is proportional.
+
+    Item j of class c with share p_c = counts_c / sum may come from step (j + d) / p_c on and is
+    due by (j + 1 - d) / p_c, d = 1 / (2k - 2); the earliest due comes first. No class is ever
+    more than 1 - d off its share. Tijdeman 1980, The chairman assignment problem.
+    """
+    sizes = np.array([count for count in counts if count], dtype=np.int64)
+    total, grain = int(sizes.sum()), max(1, 2 * len(sizes) - 2)
+    size = np.repeat(sizes, sizes)
+    rank = np.arange(total) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    release = -(-(rank * grain + 1) * total // (size * grain))
+    due = (rank + 1 - 1 / grain) * total / size
+    order, waiting, released = np.argsort(release, kind="stable").tolist(), [], 0
+    steps, dues, result = release.tolist(), due.tolist(), []
+    for step in range(1, total + 1):
+        while released < total and steps[order[released]] <= step:
+            heapq.heappush(waiting, (dues[order[released]], order[released]))
+            released += 1
+        result.append(heapq.heappop(waiting)[1])
+    return np.array(result, dtype=np.int64)

@@ -1,0 +1,151 @@
+"""Outer splits: stratified by class, and whole groups in one part."""
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+
+from jaxssl.types import InputError, Split
+
+_TRAIN, _VALIDATION, _TEST = 0, 1, 2
+_N_FOLDS = 20  # parts of 5 %
+_TOLERANCE = 0.05  # of the labelled samples: a part further from its share is reported
+
+
+def make_split(
+    codes: Int[np.ndarray, " samples"],
+    groups: np.ndarray | None,
+    *,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+    protocol: str,
+    classes: Sequence[str] = (),
+) -> Split:
+    """Divide samples into train, validation and test; codes of -1 are unlabelled.
+
+    Grouped: scikit-learn's StratifiedGroupKFold over the labelled samples, test = the first folds,
+    validation = the next; a group of "" is a sample on its own; a class that would be left out of
+    train gets its largest held-out group back. Without groups, and under protocol "study", STUDY's
+    stratified split: test off all, then validation off the rest, sizes ceil(share * n). Unlabelled
+    samples join train, unless their group is in another part. `classes` are names for messages.
+    Raises InputError where the data are too few; warns of parts that lack a class or are off size.
+    """
+    labelled = np.flatnonzero(codes >= 0)
+    known = codes[labelled]
+    shares = {_TEST: test_share, _VALIDATION: validation_share}
+    names: list[str] = list(classes) or [f"number {code}" for code in range(int(codes.max()) + 1)]
+    unlabelled = codes < 0
+    if groups is None or protocol == "study":
+        parts = _stratified(known, shares, seed)
+    else:
+        alone = np.array([f"(sample {i})" for i in range(len(groups))])
+        named = np.where(groups == "", alone, groups.astype(str))
+        parts = _grouped(known, named[labelled], shares, seed)
+        parts = _complete_training(known, named[labelled], parts, names)
+        unlabelled &= ~np.isin(named, named[labelled[parts != _TRAIN]])
+    _report(known, parts, shares, names)
+    train = np.concatenate([labelled[parts == _TRAIN], np.flatnonzero(unlabelled)])
+    return Split(np.sort(train), labelled[parts == _VALIDATION], labelled[parts == _TEST])
+
+
+def _grouped(
+    codes: Int[np.ndarray, " labelled"], groups: np.ndarray, shares: dict[int, float], seed: int
+) -> Int[np.ndarray, " labelled"]:
+    """Part of each labelled sample, from 20 folds.
+
+    Fewer folds where the smallest class could not put one sample in each, so that the few it has
+    are spread over fewer, larger folds; but never fewer than give each part a fold.
+    """
+    n_groups = len(np.unique(groups))
+    needed = math.ceil(1 / min([share for share in shares.values() if share > 0] or [1.0]))
+    folds = min(_N_FOLDS, max(int(np.bincount(codes).min()), needed), n_groups)
+    size = {part: max(1, round(folds * s)) if s > 0 else 0 for part, s in shares.items()}
+    if sum(size.values()) >= folds:
+        raise InputError(
+            f"{n_groups} groups are too few for train, validation and test; split without groups "
+            "by --config.split.protocol=study, or name another --group"
+        )
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    parts = np.full(len(codes), _TRAIN)
+    with warnings.catch_warnings():
+        # "The least populated class has fewer members than n_splits": _report looks at the result.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        for fold, (_, members) in enumerate(splitter.split(codes, codes, groups)):
+            if fold < sum(size.values()):
+                parts[members] = _TEST if fold < size[_TEST] else _VALIDATION
+    return parts
+
+
+def _complete_training(
+    codes: Int[np.ndarray, " labelled"],
+    groups: np.ndarray,
+    parts: Int[np.ndarray, " labelled"],
+    names: list[str],
+) -> Int[np.ndarray, " labelled"]:
+    """Move groups back to train until it holds every class, validation's before the test's."""
+    parts = parts.copy()
+    for code in np.setdiff1d(codes, codes[parts == _TRAIN]):
+        if (codes[parts == _TRAIN] == code).any():
+            continue  # came back with another class's group
+        source = _VALIDATION if (codes[parts == _VALIDATION] == code).any() else _TEST
+        members, counts = np.unique(groups[(codes == code) & (parts == source)], return_counts=True)
+        parts[groups == members[counts.argmax()]] = _TRAIN
+        n_groups = len(np.unique(groups[codes == code]))
+        warnings.warn(
+            f"class {names[int(code)]} has only {n_groups} groups; {members[counts.argmax()]} was "
+            "kept in training, which would otherwise lack the class",
+            stacklevel=3,
+        )
+    return parts
+
+
+def _stratified(
+    codes: Int[np.ndarray, " labelled"], shares: dict[int, float], seed: int
+) -> Int[np.ndarray, " labelled"]:
+    n_classes = len(np.unique(codes))
+    parts = np.full(len(codes), _TRAIN)
+    rest = np.arange(len(codes))
+    for part, share in shares.items():
+        size = math.ceil(share * len(codes) - 1e-9)
+        if not size:
+            continue
+        smallest = np.bincount(codes[rest])[np.unique(codes)].min()
+        if size < n_classes or len(rest) - size < n_classes or smallest < 2:
+            raise InputError(
+                f"{len(codes)} labelled samples of {n_classes} classes (the smallest {smallest}) "
+                f"are too few for a part of {size}; raise --config.split.test_share and "
+                "validation_share, or --min_class_size"
+            )
+        rest, taken = train_test_split(
+            rest, test_size=size, stratify=codes[rest], random_state=seed
+        )
+        parts[taken] = part
+    return parts
+
+
+def _report(
+    codes: Int[np.ndarray, " labelled"],
+    parts: Int[np.ndarray, " labelled"],
+    shares: dict[int, float],
+    names: list[str],
+) -> None:
+    """Warn of held-out parts that lack a class or are far from their share."""
+    for part, name in ((_VALIDATION, "validation"), (_TEST, "test")):
+        absent = np.setdiff1d(codes, codes[parts == part])
+        if shares[part] and len(absent):
+            warnings.warn(
+                f"{len(absent)} of {len(np.unique(codes))} classes have no sample in the {name} "
+                f"part: {', '.join(names[int(code)] for code in absent)}",
+                stacklevel=3,
+            )
+        share = float(np.mean(parts == part))
+        if abs(share - shares[part]) > _TOLERANCE:
+            warnings.warn(
+                f"the {name} part holds {share:.0%} of the labelled samples instead of "
+                f"{shares[part]:.0%}: groups are few or large",
+                stacklevel=3,
+            )

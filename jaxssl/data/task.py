@@ -1,0 +1,99 @@
+"""A data set with its question: log2 expression, class codes and the outer split."""
+
+from typing import NamedTuple
+
+import numpy as np
+from anndata import AnnData
+from jaxtyping import Float, Int
+
+from jaxssl.config import Config
+from jaxssl.data.labels import encode
+from jaxssl.data.normalize import log2_expression, standardize
+from jaxssl.data.split import make_split
+from jaxssl.types import InputError, Normalizer, Split
+
+
+class Task(NamedTuple):
+    """What the engine and the evaluation need of a data set, on the host."""
+
+    dataset: str
+    label: str  # the column that the classes come from
+    sample_ids: np.ndarray
+    genes: np.ndarray
+    expression: Float[np.ndarray, "samples genes"]  # log2
+    scale: str  # of the file: "counts", "linear" or "log2"
+    codes: Int[np.ndarray, " samples"]  # -1: unlabelled
+    classes: tuple[str, ...]
+    split: Split
+
+    @property
+    def labelled_train(self) -> Int[np.ndarray, " labelled"]:
+        """Rows of the training samples that have a label."""
+        return self.split.train[self.codes[self.split.train] >= 0]
+
+
+def make_task(adata: AnnData, config: Config) -> Task:
+    """Pose the question that `config` asks of a data set.
+
+    Columns default to those that `prepare` recorded in `.uns["jaxssl"]`.
+
+    Raises:
+        InputError: on a missing column, values that are not finite, or labels without a question.
+    """
+    recorded = adata.uns.get("jaxssl", {})
+    label = _column(adata, config.data.label or recorded.get("label", ""), "label")
+    group = config.data.group or recorded.get("group", "")
+    x = np.asarray(adata.X)
+    if not np.isfinite(x).all():
+        raise InputError(
+            f"{np.mean(~np.isfinite(x)):.2%} of the expression values are NaN or infinite; "
+            "run launch.prepare with --impute"
+        )
+    codes, classes = encode(
+        adata.obs[label].to_numpy(),
+        min_class_size=config.data.min_class_size or int(recorded.get("min_class_size", 0)),
+    )
+    split = make_split(
+        codes,
+        adata.obs[_column(adata, group, "group")].to_numpy() if group else None,
+        validation_share=config.split.validation_share,
+        test_share=config.split.test_share,
+        seed=config.split.seed,
+        protocol=config.split.protocol,
+        classes=classes,
+    )
+    if not config.data.use_unlabelled:
+        split = split._replace(train=split.train[codes[split.train] >= 0])
+    scale = str(recorded.get("scale", "log2"))
+    return Task(
+        dataset=config.data.name or str(recorded.get("name", "data")),
+        label=label,
+        sample_ids=adata.obs_names.to_numpy(),
+        genes=adata.var_names.to_numpy(),
+        expression=log2_expression(x, scale),
+        scale=scale,
+        codes=codes,
+        classes=classes,
+        split=split,
+    )
+
+
+def columns_of(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples genes"]:
+    """The task's expression in the normalizer's genes and their order."""
+    if len(normalizer.genes) == len(task.genes):
+        return task.expression
+    return task.expression[:, np.isin(task.genes, normalizer.genes)]
+
+
+def standardized_genes(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples genes"]:
+    """What the linear baseline on genes sees: the same genes, scaling and clipping, no rotation."""
+    return standardize(normalizer, columns_of(task, normalizer))
+
+
+def _column(adata: AnnData, name: str, role: str) -> str:
+    if not name:
+        raise InputError(f"no {role} column is known; name one with --{role}")
+    if name not in adata.obs:
+        known = ", ".join(map(str, adata.obs.columns))
+        raise InputError(f"there is no column {name!r} for --{role}; the columns are {known}")
+    return name

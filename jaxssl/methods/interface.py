@@ -1,0 +1,47 @@
+"""What the engine asks of a pretraining method: a struct of pure functions for one seed."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
+from jaxssl.types import Metrics, Params, Views
+
+Step = int | Int[Array, ""]
+"""Optimisation steps done; unbatched under vmap, so that `lax.cond` on it stays a branch."""
+
+
+def keep_after_step(params: Params, memory: PyTree, views: Views) -> PyTree:
+    """`remember` of a method whose memory doesn't change from step to step."""
+    del params, views
+    return memory
+
+
+def keep_after_epoch(
+    params: Params, memory: PyTree, key: PRNGKeyArray, data: Float[Array, "samples features"]
+) -> PyTree:
+    """`refresh` of a method whose memory doesn't change from epoch to epoch."""
+    del params, key, data
+    return memory
+
+
+class Method(NamedTuple):
+    """A pretraining method; it closes over its options and its encoder.
+
+    `loss` is differentiated in `params`; its metrics are float32 arrays. The engine calls `loss`,
+    then `remember` on the same views once per step, and `refresh` once per epoch.
+    """
+
+    init: Callable[[PRNGKeyArray, Float[Array, "batch features"]], tuple[Params, PyTree]]
+    loss: Callable[[Params, PyTree, Step, PRNGKeyArray, Views], tuple[Float[Array, ""], Metrics]]
+    remember: Callable[[Params, PyTree, Views], PyTree] = keep_after_step
+    refresh: Callable[[Params, PyTree, PRNGKeyArray, Float[Array, "samples features"]], PyTree] = (
+        keep_after_epoch
+    )
+    # top-level key of params -> first steps in which it and its optimizer state stay untouched
+    freeze: Mapping[str, int] = MappingProxyType({})
+    # scores of the first prototype head; None for a method without prototypes
+    scores: (
+        Callable[[Params, Float[Array, "batch features"]], Float[Array, "batch prototypes"]] | None
+    ) = None

@@ -1,0 +1,94 @@
+"""Encoder and heads as pure functions over plain dicts of parameters; the only file with flax.
+
+Parameters are float32 whatever the precision of the matrix products. An encoder's are
+`{"layer_0": {"dense": {"kernel", "bias"}, "norm": {"scale", "bias"}}, "layer_1": …}`, so that
+fine-tuning can transfer or freeze the first n layers by name.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from flax import linen as nn
+from jax import lax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jaxssl.types import Params
+
+MATMUL_PRECISION = {
+    # HIGHEST: without it a GPU silently rounds the factors to TF32
+    "float32": lax.Precision.HIGHEST,
+    # factors rounded to bfloat16, sums and results in float32, backward products too; a CPU, which
+    # gains nothing from it, keeps float32
+    "bfloat16": lax.DotAlgorithmPreset.BF16_BF16_F32,
+}
+
+
+class Network(NamedTuple):
+    """A network as two pure functions of one batch; output is float32."""
+
+    init: Callable[[PRNGKeyArray, Float[Array, "batch features"]], Params]
+    apply: Callable[[Params, Float[Array, "batch features"]], Float[Array, "batch dim"]]
+    precision: str  # of the matrix products, for heads built on top
+
+
+class Layer(nn.Module):
+    """Dense, LayerNorm if wanted, ReLU."""
+
+    width: int
+    norm: str
+    precision: str
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "batch features"]) -> Float[Array, "batch dim"]:
+        """Forward."""
+        x = nn.Dense(self.width, precision=MATMUL_PRECISION[self.precision], name="dense")(x)
+        if self.norm == "layer":
+            x = nn.LayerNorm(name="norm")(x)
+        return nn.relu(x)
+
+
+class MLP(nn.Module):
+    """Layers `layer_0 …`, then a linear `output` unless `n_outputs` is None."""
+
+    hidden: tuple[int, ...]
+    n_outputs: int | None
+    norm: str
+    precision: str
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "batch features"]) -> Float[Array, "batch dim"]:
+        """Forward."""
+        for i, width in enumerate(self.hidden):
+            x = Layer(width, self.norm, self.precision, name=f"layer_{i}")(x)
+        if self.n_outputs is not None:
+            precision = MATMUL_PRECISION[self.precision]
+            x = nn.Dense(self.n_outputs, precision=precision, name="output")(x)
+        return x
+
+
+def make_encoder(hidden: tuple[int, ...], norm: str, precision: str) -> Network:
+    """MLP encoder whose last hidden layer is the embedding; norm "layer" or "none"."""
+    return _network(MLP(tuple(hidden), None, norm, precision))
+
+
+def make_projection(kind: str, hidden: int, dim: int, precision: str) -> Network:
+    """Projection head: "none" (identity, no parameters), "linear", or "mlp" (one hidden layer)."""
+    if kind == "none":
+        return _network(MLP((), None, "none", precision))
+    return _network(MLP({"linear": (), "mlp": (hidden,)}[kind], dim, "none", precision))
+
+
+def make_classifier(n_classes: int, precision: str) -> Network:
+    """Linear classifier head: embedding to logits."""
+    return _network(MLP((), n_classes, "none", precision))
+
+
+def _network(module: MLP) -> Network:
+    def init(key: PRNGKeyArray, x: Float[Array, "batch features"]) -> Params:
+        variables: Params = module.init(key, x)  # pyright: ignore[reportAssignmentType]
+        return variables.get("params", {})
+
+    def apply(params: Params, x: Float[Array, "batch features"]) -> Float[Array, "batch dim"]:
+        return module.apply({"params": params}, x)  # pyright: ignore[reportReturnType]
+
+    return Network(init, apply, module.precision)

@@ -1,0 +1,46 @@
+"""How every verb ends: 0 done, 2 the user's input, 1 our bug; one line on stderr either way."""
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from absl import app, flags, logging
+
+from jaxssl.types import InputError
+
+_DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
+
+
+def run(main: Callable[[list[str]], Any]) -> None:
+    """Parse flags and call `main` with the program name and the positional arguments."""
+
+    def guarded(arguments: list[str]) -> None:
+        if not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)  # checkpointing tells every step otherwise
+        try:
+            main(arguments)
+        except InputError as error:
+            _fail(str(error), 2)
+        except Exception as error:
+            hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
+            _fail(f"{type(error).__name__}: {error}{hint}", 1)
+
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(arguments: Sequence[str]) -> list[str]:
+    try:
+        return flags.FLAGS(arguments)
+    except flags.Error as error:
+        message = " ".join(str(error).removeprefix("FATAL Flags parsing error: ").split())
+        _fail(f"{message}; --helpshort lists the flags", 2)
+    except SystemExit as stop:
+        raise SystemExit(0) from stop  # --help was asked for and given; absl calls that 1
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    if flags.FLAGS.is_parsed() and _DEBUG.value:
+        traceback.print_exc()
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

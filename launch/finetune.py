@@ -1,0 +1,77 @@
+"""One encoder and labels to a classifier.
+
+Example:
+
+  python -m launch.finetune --encoder=runs/mirna/encoder/seed_000 --data=mirna.h5ad \\
+      --label=label20 --share=0.05 --out=runs/clf
+
+writes classifier/ (for launch.predict), predictions.parquet of the held-out parts, summary.json.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+from absl import flags
+
+from jaxssl.config import validate
+from jaxssl.data.align import encoder_input
+from jaxssl.data.labels import label_budget, label_order
+from jaxssl.data.task import make_task
+from jaxssl.engine.checkpoint import load_bundle, save_bundle
+from jaxssl.evaluation.classifier import fit_classifier, predict
+from jaxssl.evaluation.metrics import score
+from jaxssl.types import InputError
+from launch import exit, stages
+from launch import folder as run_folder
+
+_ENCODER = flags.DEFINE_string("encoder", "", "Bundle folder, such as RUN/encoder/seed_000.")
+_DATA = flags.DEFINE_string("data", "", "Expression file with labels.")
+_LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")
+_GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")
+_SHARE = flags.DEFINE_float("share", 1.0, "Share of the training labels to use.")
+_TRANSFER = flags.DEFINE_integer("transfer_layers", -1, "Layers transferred; default: the config's.")
+_FREEZE = flags.DEFINE_integer("freeze_layers", -1, "Of those, layers frozen.")
+_MAX_MISSING = flags.DEFINE_float("max_missing", 0.3, "Share of genes that may be imputed.", 0, 1)
+_OUT = flags.DEFINE_string("out", "", "Folder to write.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete what --out holds.")
+
+
+def main(arguments: list[str]) -> None:
+    """Align, split, fit, score."""
+    del arguments
+    if not _ENCODER.value:
+        raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")
+    bundle = load_bundle(Path(_ENCODER.value))
+    options = {"transfer_layers": _TRANSFER.value, "freeze_layers": _FREEZE.value}
+    options = {name: value for name, value in options.items() if value >= 0}
+    config = dataclasses.replace(
+        bundle.config, finetune=dataclasses.replace(bundle.config.finetune, **options)
+    )
+    config.data.label, config.data.group = _LABEL.value, _GROUP.value
+    validate(config)
+    adata = stages.read(_DATA.value)
+    x, _ = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
+    task = make_task(adata, config)
+    labelled = task.labelled_train
+    n = label_budget(_SHARE.value, len(labelled), len(task.classes))
+    seed = int(bundle.provenance["seed"])
+    order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
+    folder = run_folder.open_folder(_OUT.value, resume=False, overwrite=_OVERWRITE.value)
+    classifier = fit_classifier(bundle, config, x, task.codes, task.classes, order)
+    save_bundle(folder / "classifier", classifier)
+    tables, scores = [], {}
+    for part in ("validation", "test"):
+        rows = getattr(task.split, part)
+        predictions = predict(classifier, x[rows], task.sample_ids[rows])
+        scores[part] = score(task.codes[rows], predictions.probabilities)
+        table = run_folder.predictions_frame(task, rows, seed, predictions.probabilities)
+        tables.append(table.assign(part=part))
+        print(f"{part}: accuracy {scores[part]['accuracy']:.3f} on {len(rows):,} samples")
+    run_folder.write_table(folder / "predictions.parquet", pd.concat(tables))
+    summary = {"classes": list(task.classes), "n_labelled": n, "share": _SHARE.value} | scores
+    run_folder.write_json(folder / "summary.json", summary)
+
+
+if __name__ == "__main__":
+    exit.run(main)

@@ -1,0 +1,70 @@
+"""Flags that several verbs share."""
+
+import dataclasses
+
+from absl import flags
+from ml_collections import config_flags
+
+from jaxssl.config import Config, validate
+from jaxssl.types import InputError
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config", "configs/default.py", "Options; override one with --config.SECTION.OPTION=VALUE."
+)
+_DATA = flags.DEFINE_string("data", "", "Expression file (.h5ad of launch.prepare), or demo.")
+_LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")
+_GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")
+_SEEDS = flags.DEFINE_integer("seeds", 0, "Repetitions; default: the config's.", lower_bound=0)
+_SHARES = flags.DEFINE_list("shares", [], "Label shares, such as 0.01,0.05,1.")
+_ARMS = flags.DEFINE_list("arms", [], "Arms, such as scratch,swav,logreg.")
+SHARD = flags.DEFINE_string("shard", "", "i/n: run only the seeds i, i + n, … (i from 0).")
+OUT = flags.DEFINE_string("out", "", "Folder to write.")
+RESUME = flags.DEFINE_bool("resume", False, "Go on in --out; only what is missing is computed.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete what --out holds and start anew.")
+
+
+def config_of_run() -> Config:
+    """The configuration with the flags' overrides, checked."""
+    config: Config = CONFIG.value
+    config.data.path = _DATA.value or config.data.path
+    config.data.label = _LABEL.value or config.data.label
+    config.data.group = _GROUP.value or config.data.group
+    config.run.seeds = _SEEDS.value or config.run.seeds
+    config.sweep.arms = tuple(_ARMS.value) or config.sweep.arms
+    try:
+        config.sweep.shares = tuple(map(float, _SHARES.value)) or config.sweep.shares
+    except ValueError as error:
+        raise InputError(f"--shares={','.join(_SHARES.value)}: not numbers ({error})") from error
+    validate(config)
+    return config
+
+
+def seeds_of_run(config: Config) -> list[int]:
+    """Seed ids of this process: all, or those of its shard."""
+    if not SHARD.value:
+        return list(range(config.run.seeds))
+    index, _, count = SHARD.value.partition("/")
+    if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+        raise InputError(f"--shard={SHARD.value}: write i/n with 0 <= i < n, such as 0/4")
+    return list(range(config.run.seeds))[int(index) :: int(count)]
+
+
+def shard_folder() -> str:
+    """`--out`, or this shard's folder inside it; `launch.report OUT/shard_*` merges them."""
+    if not (SHARD.value and OUT.value):
+        return OUT.value
+    return f"{OUT.value}/shard_{SHARD.value.replace('/', '_of_')}"
+
+
+def no_arguments(arguments: list[str]) -> None:
+    """Refuse what stands outside the flags, such as a misspelt one without its dashes."""
+    if len(arguments) > 1:
+        raise InputError(f"unexpected argument {arguments[1]!r}; options are --flag=value")
+
+
+def with_pretraining_of(config: Config, pretrained: Config) -> Config:
+    """The options an encoder was trained with, and this run's comparison, fine-tuning and machine."""
+    data = dataclasses.replace(pretrained.data, path=config.data.path)
+    return dataclasses.replace(
+        pretrained, data=data, sweep=config.sweep, finetune=config.finetune, run=config.run
+    )

@@ -1,0 +1,49 @@
+"""Predict classes of new samples with a fine-tuned classifier; genes are matched by name.
+
+Example:
+
+  python -m launch.predict --classifier=runs/clf/classifier --data=new.h5ad --out=predictions.csv
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from absl import flags
+
+from jaxssl.data.align import encoder_input
+from jaxssl.engine.checkpoint import load_bundle
+from jaxssl.evaluation.classifier import predict
+from jaxssl.types import InputError
+from launch import exit, stages
+from launch.folder import write_table
+
+_CLASSIFIER = flags.DEFINE_string("classifier", "", "Folder that launch.finetune wrote.")
+_DATA = flags.DEFINE_string("data", "", "Expression file.")
+_OUT = flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
+_MAX_MISSING = flags.DEFINE_float("max_missing", 0.3, "Share of genes that may be imputed.", 0, 1)
+
+
+def main(arguments: list[str]) -> None:
+    """Align, normalise, predict, write."""
+    del arguments
+    out = stages.new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value)
+    if not _CLASSIFIER.value:
+        raise InputError("no classifier is given; pass --classifier=RUN/classifier")
+    bundle = load_bundle(Path(_CLASSIFIER.value))
+    adata = stages.read(_DATA.value)
+    x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
+    predictions = predict(bundle, x, adata.obs_names.to_numpy())
+    names = np.asarray(predictions.classes)
+    table = pd.DataFrame({"sample_id": predictions.sample_ids})
+    table["predicted"] = names[predictions.probabilities.argmax(axis=1)]
+    for i, name in enumerate(predictions.classes):
+        table[f"p_{name}"] = predictions.probabilities[:, i]
+    write_table(out, table)
+    print(f"genes: {report['n_genes'] - report['n_missing']} of {report['n_genes']} found by name")
+    print(f"wrote {out}: {len(table):,} samples, {len(names)} classes")
+
+
+if __name__ == "__main__":
+    exit.run(main)

@@ -1,0 +1,26 @@
+"""Pretrain all seeds of one method at once on the training part of a data set.
+
+Example:
+
+  python -m launch.pretrain --data=mirna.h5ad --out=runs/encoders --seeds=10
+
+writes encoder/seed_000 …, metrics.jsonl and checkpoints/; --resume goes on where it stopped.
+"""
+
+from launch import exit, flags, stages
+
+
+def main(arguments: list[str]) -> None:
+    """Read, pose, pretrain."""
+    flags.no_arguments(arguments)
+    config = flags.config_of_run()
+    seeds = flags.seeds_of_run(config)
+    folder, adata, task, notes = stages.begin(config)
+    with notes.stage("pretrain"):
+        bundles = stages.pretrain(folder, task, config, seeds, adata)
+    stages.summarize(folder, task, config, bundles, notes)
+    print(f"encoders: {folder / 'encoder'}")
+
+
+if __name__ == "__main__":
+    exit.run(main)

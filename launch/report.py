@@ -1,0 +1,35 @@
+"""Self-contained HTML report of one or more run folders.
+
+python -m launch.report runs/tcga runs/gtex --out=report.html
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from jaxssl.report.html import build_report
+from jaxssl.types import InputError
+from launch import exit
+
+OUT = flags.DEFINE_string("out", "", "HTML file; default: report.html in the run folder, if one.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing report.")
+
+
+def main(argv: list[str]) -> None:
+    folders = [Path(name) for name in argv[1:]]
+    if not folders:
+        raise InputError("no run folder given; name one or more, as in: launch.report runs/tcga")
+    if len(folders) > 1 and not OUT.value:
+        raise InputError("several run folders share no place for a report; pass --out=report.html")
+    out = Path(OUT.value) if OUT.value else folders[0] / "report.html"
+    if out.suffix != ".html" or out.is_dir():
+        raise InputError(f"--out={out} is no HTML file; pass --out=report.html")
+    if out.exists() and not OVERWRITE.value:
+        raise InputError(f"{out} exists; pass --overwrite to replace it, or another --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    build_report(folders, out)
+    print(f"wrote {out} and its figures to {out.parent / 'figures'}")
+
+
+if __name__ == "__main__":
+    exit.run(main)

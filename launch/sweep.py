@@ -1,0 +1,48 @@
+"""Compare arms over label shares and seeds, on encoders that launch.pretrain left.
+
+Example:
+
+  python -m launch.sweep --data=mirna.h5ad --encoder=runs/encoders --out=runs/sweep \\
+      --arms=scratch,swav,logreg --shares=0.01,0.05,0.1 --seeds=10
+
+Running it again with --resume computes only the missing rows.
+"""
+
+from pathlib import Path
+
+from absl import flags as absl_flags
+
+from jaxssl.methods import METHODS
+from jaxssl.report.html import build_report
+from jaxssl.types import InputError
+from launch import exit, flags, stages
+from launch import folder as run_folder
+
+_ENCODER = absl_flags.DEFINE_string(
+    "encoder", "", "Run folder of launch.pretrain; its split and normalisation are used."
+)
+
+
+def main(arguments: list[str]) -> None:
+    """Read, pose, compare, tell."""
+    flags.no_arguments(arguments)
+    config = flags.config_of_run()
+    seeds = flags.seeds_of_run(config)
+    bundles = run_folder.load_encoders(Path(_ENCODER.value)) if _ENCODER.value else {}
+    needs_encoders = sorted(set(config.sweep.arms) & set(METHODS))
+    if needs_encoders and not bundles:
+        raise InputError(
+            f"arm {needs_encoders[0]} needs pretrained encoders; pass --encoder=RUN, a folder of "
+            "launch.pretrain, or leave the arm out of --arms"
+        )
+    if bundles:
+        config = flags.with_pretraining_of(config, next(iter(bundles.values())).config)
+    folder, _, task, notes = stages.begin(config)
+    run_folder.write_config(folder, config)
+    with notes.stage("sweep"):
+        stages.compare(folder, task, config, bundles, seeds)
+    stages.tell(folder, task, config, bundles, notes, build_report)
+
+
+if __name__ == "__main__":
+    exit.run(main)

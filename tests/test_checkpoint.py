@@ -1,0 +1,126 @@
+"""Bundles: what comes back is what went in, or an error that names what is wrong."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxssl.config import Config, to_dict
+from jaxssl.data.normalize import fit_normalizer
+from jaxssl.engine.checkpoint import flatten, load_bundle, save_bundle, unflatten
+from jaxssl.model import make_encoder
+from jaxssl.types import EncoderBundle, InputError
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module", params=["spectral", "genes"])
+def bundle(request):
+    config = Config()
+    config.encoder.hidden = (8, 4)
+    config.normalize.input = request.param
+    config.normalize.n_components = 3
+    x = RNG.normal(size=(30, 12)).astype(np.float32)
+    normalizer = fit_normalizer(x, [f"g{i}" for i in range(12)], config.normalize, "counts")
+    n_features = 12 if normalizer.rotation is None else 3
+    params = make_encoder((8, 4), "layer", "float32").init(
+        jax.random.key(0), jnp.zeros((1, n_features))
+    )
+    return EncoderBundle(config, normalizer, {"encoder": jax.device_get(params)}, {"seed": 3})
+
+
+@pytest.fixture
+def saved(bundle, tmp_path):
+    save_bundle(tmp_path / "seed_003", bundle)
+    return tmp_path / "seed_003"
+
+
+def test_a_bundle_survives_the_round_trip(bundle, saved):
+    loaded = load_bundle(saved)
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, bundle.params)
+    jax.tree.map(np.testing.assert_array_equal, loaded.normalizer, bundle.normalizer)
+    assert loaded.normalizer.genes == bundle.normalizer.genes
+    assert loaded.normalizer.expression_scale == "counts"
+    assert to_dict(loaded.config) == to_dict(bundle.config)
+    assert loaded.provenance == bundle.provenance
+
+
+def edit(saved, change):
+    file = saved / "bundle.json"
+    description = json.loads(file.read_text())
+    change(description)
+    file.write_text(json.dumps(description))
+
+
+def test_a_leaf_of_another_shape_is_named(saved):
+    def widen(description):
+        description["leaves"]["params.encoder.layer_1.dense.kernel"][0] = [8, 5]
+
+    edit(saved, widen)
+    with pytest.raises(InputError, match=r"params\.encoder\.layer_1\.dense\.kernel is float32\[8, 4\]"):
+        load_bundle(saved)
+
+
+def test_a_leaf_of_another_dtype_is_named(saved):
+    def narrow(description):
+        description["leaves"]["normalizer.mean"][1] = "float16"
+
+    edit(saved, narrow)
+    with pytest.raises(InputError, match=r"normalizer\.mean is float32\[12\], expected float16"):
+        load_bundle(saved)
+
+
+def test_missing_and_unexpected_leaves_are_named(saved):
+    edit(saved, lambda d: d["leaves"].update({"params.encoder.layer_9.bias": [[1], "float32"]}))
+    with pytest.raises(InputError, match="lacks the array params.encoder.layer_9.bias"):
+        load_bundle(saved)
+    edit(saved, lambda d: d["leaves"].pop("params.encoder.layer_9.bias"))
+    edit(saved, lambda d: d["leaves"].pop("normalizer.mean"))
+    with pytest.raises(InputError, match="unexpected array normalizer.mean"):
+        load_bundle(saved)
+
+
+def test_a_config_of_other_widths_is_refused(saved):
+    edit(saved, lambda d: d["config"]["encoder"].update(hidden=[8, 6]))
+    with pytest.raises(InputError, match="encoder layer 1 is"):
+        load_bundle(saved)
+
+
+def test_a_gene_too_few_is_refused(saved):
+    genes = (saved / "genes.txt").read_text().splitlines()
+    (saved / "genes.txt").write_text("\n".join(genes[:-1]) + "\n")
+    with pytest.raises(InputError, match="names 11 genes"):
+        load_bundle(saved)
+
+
+def test_a_newer_format_is_refused(saved):
+    edit(saved, lambda d: d.update(format=99))
+    with pytest.raises(InputError, match="format 99"):
+        load_bundle(saved)
+
+
+def test_an_unknown_option_is_refused(saved):
+    edit(saved, lambda d: d["config"]["method"].update(sparkle=1))
+    with pytest.raises(InputError, match=r"method\.sparkle"):
+        load_bundle(saved)
+
+
+def test_what_is_no_bundle_says_so(tmp_path):
+    with pytest.raises(InputError, match="not an encoder bundle"):
+        load_bundle(tmp_path)
+
+
+def test_missing_arrays_are_an_input_error(saved):
+    for file in sorted((saved / "arrays").rglob("*"), reverse=True):
+        if file.is_file():
+            file.unlink()
+    with pytest.raises(InputError, match="cannot be restored"):
+        load_bundle(saved)
+
+
+def test_dotted_paths_are_inverted():
+    tree = {"a": {"b": np.ones(2), "c": {"d": np.zeros(())}}}
+    assert set(flatten(tree)) == {"a.b", "a.c.d"}
+    jax.tree.map(np.testing.assert_array_equal, unflatten(flatten(tree)), tree)

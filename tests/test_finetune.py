@@ -1,0 +1,116 @@
+"""Fine-tuning of one seed: batches, freezing, transfer, one program."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxssl.config import FinetuneConfig
+from jaxssl.evaluation import finetune as module
+from jaxssl.evaluation.finetune import (
+    Labelled,
+    Recipe,
+    batch_positions,
+    make_finetune,
+    make_predict,
+    pretrained_recipe,
+    scratch_recipe,
+    transfer,
+)
+from jaxssl.model import make_classifier, make_encoder
+
+pytestmark = pytest.mark.usefixtures("standard_promotion")
+
+ENCODER = make_encoder((16, 8, 8), "layer", "float32")
+HEAD = make_classifier(3, "float32")
+OPTIONS = FinetuneConfig(batch_size=16, probe_steps=30, n_steps=30, scratch_steps=60)
+RNG = np.random.default_rng(0)
+CODES = np.arange(90) % 3
+X = (RNG.normal(size=(3, 5))[CODES] * 2 + RNG.normal(size=(90, 5)) * 0.3).astype(np.float32)
+START = ENCODER.init(jax.random.key(0), jnp.asarray(X[:1]))
+
+
+def labelled(n=90):
+    order = jnp.arange(90, dtype=jnp.int32)
+    return Labelled(jnp.asarray(X), jnp.asarray(CODES, jnp.int32), order, jnp.int32(n))
+
+
+@pytest.mark.parametrize("n", [1, 7, 16, 1000])
+def test_batch_positions_cover_the_labels_evenly(n):
+    positions = np.asarray(batch_positions(jax.random.key(1), jnp.int32(n), 16))
+    assert positions.min() >= 0
+    assert positions.max() < n
+    if n >= 16:
+        assert len(np.unique(positions)) == 16, "no label twice in a batch"
+        np.testing.assert_array_equal(positions * 16 // n, np.arange(16))
+    draws = np.concatenate(
+        [batch_positions(jax.random.key(i), jnp.int32(n), 16) for i in range(200)]
+    )
+    counts = np.bincount(np.asarray(draws), minlength=n)
+    expected = len(draws) / n
+    assert np.abs(counts - expected).max() < 6 * np.sqrt(expected) + 1
+
+
+def test_only_the_first_n_of_the_order_are_read():
+    run = make_finetune(ENCODER, HEAD, OPTIONS)
+    recipe = pretrained_recipe(OPTIONS, 3)
+    data = labelled(12)
+    spoiled = data._replace(y=data.y.at[12:].set(0))
+    a, b = (run(jax.random.key(3), START, d, recipe) for d in (data, spoiled))
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_one_compiled_program_serves_all_shares_and_arms():
+    traces = []
+
+    def counted(*args):
+        traces.append(1)
+        return make_finetune(ENCODER, HEAD, OPTIONS)(*args)
+
+    run = jax.jit(counted)
+    for recipe in (scratch_recipe(OPTIONS, 3), pretrained_recipe(OPTIONS, 3)):
+        for n in (3, 12, 90):
+            run(jax.random.key(0), START, labelled(n), recipe)
+    assert len(traces) == 1
+
+
+def test_frozen_layers_stay_bitwise_and_the_others_move():
+    options = FinetuneConfig(freeze_layers=2, n_steps=20, probe_steps=5, batch_size=16)
+    params = make_finetune(ENCODER, HEAD, options)(
+        jax.random.key(0), START, labelled(), pretrained_recipe(options, 3)
+    )
+    for name in ("layer_0", "layer_1"):
+        jax.tree.map(np.testing.assert_array_equal, params["encoder"][name], START[name])
+    assert np.abs(params["encoder"]["layer_2"]["dense"]["kernel"] - START["layer_2"]["dense"]["kernel"]).max() > 0
+
+
+def test_a_probe_alone_leaves_the_encoder_bitwise_and_separates_the_classes():
+    recipe = pretrained_recipe(OPTIONS, 3)._replace(steps=0, probe_steps=200)
+    params = make_finetune(ENCODER, HEAD, OPTIONS)(jax.random.key(0), START, labelled(), recipe)
+    jax.tree.map(np.testing.assert_array_equal, params["encoder"], START)
+    probabilities = make_predict(ENCODER, HEAD)(params, jnp.asarray(X))
+    assert np.mean(np.argmax(probabilities, 1) == CODES) > 0.9
+    np.testing.assert_allclose(np.sum(probabilities, 1), 1, rtol=1e-5)
+
+
+def test_transfer_takes_the_first_layers_and_leaves_the_rest_fresh():
+    fresh = ENCODER.init(jax.random.key(9), jnp.asarray(X[:1]))
+    mixed = transfer(START, fresh, 2)
+    assert mixed["layer_0"] is START["layer_0"]
+    assert mixed["layer_1"] is START["layer_1"]
+    assert mixed["layer_2"] is fresh["layer_2"]
+    assert list(mixed) == list(fresh)
+
+
+def test_arms_share_the_batches_of_a_seed():
+    """Same key, same labels: a scratch recipe and an LP-FT one without probe are the same run."""
+    run = make_finetune(ENCODER, HEAD, OPTIONS)
+    plain = scratch_recipe(OPTIONS, 3)
+    same = Recipe(0, 0.0, OPTIONS.scratch_steps, OPTIONS.scratch_learning_rate, jnp.ones(3))
+    a, b = (run(jax.random.key(5), START, labelled(9), r) for r in (plain, same))
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_rates_decay_as_a_cosine():
+    rates = [float(module._cosine(jnp.int32(i), 10)) for i in range(11)]
+    np.testing.assert_allclose(rates, 0.5 * (1 + np.cos(np.pi * np.arange(11) / 10)), atol=1e-6)

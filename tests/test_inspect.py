@@ -1,0 +1,77 @@
+"""Inspection tells what is there, and its advice works."""
+
+import json
+import shlex
+
+import numpy as np
+import pandas as pd
+
+from jaxssl.data.formats import read_expression
+from jaxssl.data.inspect import examine, report
+
+GENES = [f"ENSG{i:011d}.2" for i in range(30)]
+SAMPLES = [f"GSM{i}" for i in range(24)]
+
+
+def write_pair(folder):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.uniform(0, 14, (30, 24)).round(2), index=GENES, columns=SAMPLES)
+    frame.iloc[4] = 3.0
+    frame.iloc[7, 2] = np.nan
+    frame.iloc[8, 3] = 0.0
+    frame.to_csv(folder / "x.tsv.gz", sep="\t")
+    table = pd.DataFrame({"run": SAMPLES, "tissue": ["a", "b", "c"] * 8})
+    table["patient"] = [f"p{i // 2}" for i in range(24)]
+    table.to_csv(folder / "labels.csv", index=False)
+    return folder / "x.tsv.gz", folder / "labels.csv"
+
+
+def test_findings_count_what_was_planted(tmp_path):
+    facts = examine(*write_pair(tmp_path))
+    assert (facts["n_samples"], facts["n_genes"]) == (24, 30)
+    assert facts["orientation"] == "genes_in_rows"
+    assert facts["gene_id_type"] == "Ensembl gene"
+    assert facts["scale"] == "log2"
+    assert facts["n_constant_genes"] == 1
+    assert facts["missing_share"] == 1 / 720
+    assert facts["n_genes_with_missing"] == 1
+    assert facts["columns"]["tissue"]["classes"] == {"a": 8, "b": 8, "c": 8}
+    assert facts["columns"]["patient"] == {"role": "group", "n_labelled": 24, "n_groups": 12}
+    assert json.loads(json.dumps(facts)) == facts
+    assert "problem      0.14% of the values are missing" in report(facts)
+
+
+def test_proposed_command_reads_the_file(tmp_path):
+    words = shlex.split(examine(*write_pair(tmp_path))["next"])
+    flags = dict(word[2:].split("=", 1) for word in words if word.startswith("--"))
+    assert flags.pop("out") == "x.h5ad"
+    flags["min_class_size"] = int(flags.pop("min_class_size")) // 4
+    adata = read_expression(words[-1], **flags)
+    assert adata.uns["jaxssl"]["label"] == "tissue"
+    assert adata.uns["jaxssl"]["group"] == "patient"
+
+
+def test_table_of_samples_is_told_from_a_matrix(tmp_path):
+    _, labels = write_pair(tmp_path)
+    facts = examine(labels)
+    assert facts["kind"] == "samples"
+    assert facts["n_rows"] == 24
+    assert "tissue: 3 classes, 24 labelled (a 8, b 8, c 8)" in report(facts)
+
+
+def test_unclear_files_are_described_not_refused(tmp_path):
+    frame = pd.DataFrame(np.eye(4) * 30.5, index=list("abcd"), columns=list("wxyw"))
+    frame.to_csv(tmp_path / "x.csv")
+    facts = examine(tmp_path / "x.csv")
+    assert facts["orientation"] == ""
+    assert facts["scale"] == ""
+    assert {"--orientation=WHICH", "--scale=WHICH"} <= set(facts["flags"])
+
+
+def test_real_set_is_described_as_its_readme_has_it(data_dir):
+    folder = data_dir / "tcga_mirna_pancan"
+    facts = examine(folder / "expression.npz", folder / "labels.csv")
+    assert facts["gene_id_type"] == "miRNA"
+    assert facts["n_constant_genes"] == 16
+    assert len(facts["columns"]["label20"]["classes"]) == 20
+    assert facts["columns"]["label20"]["n_labelled"] == 9388

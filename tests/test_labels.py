@@ -1,0 +1,78 @@
+"""Codes of labels, and orders in which every budget is nested and proportional."""
+
+import numpy as np
+import pytest
+
+from jaxssl.data.labels import encode, label_budget, label_order
+from jaxssl.types import InputError
+
+
+def values(**counts: int) -> np.ndarray:
+    return np.array([name for name, n in counts.items() for _ in range(n)], dtype=object)
+
+
+def test_codes_follow_sorted_classes_and_unlabelled_is_minus_one():
+    codes, classes = encode(np.array(["b", "", "a", "b", "a", "b", "a"], dtype=object))
+    assert classes == ("a", "b")
+    np.testing.assert_array_equal(codes, [1, -1, 0, 1, 0, 1, 0])
+    assert codes.dtype == np.int32
+
+
+def test_small_classes_become_unlabelled_on_request():
+    codes, classes = encode(values(a=9, b=2, c=5), min_class_size=5)
+    assert classes == ("a", "c")
+    assert (codes == -1).sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "finding"),
+    [
+        (np.array(["", ""], dtype=object), "no sample has a label"),
+        (values(a=9), "all labelled samples are 'a'"),
+        (values(a=9, b=1), "'b' with 1"),
+    ],
+)
+def test_unusable_labels_are_refused(labels, finding):
+    with pytest.raises(InputError, match=finding):
+        encode(labels)
+
+
+def test_budget_is_the_share_rounded_up():
+    assert label_budget(0.07, 100, 5) == 7  # 0.07 * 100 = 7.000000000000001
+    assert label_budget(0.01, 6546, 20) == 66
+    assert label_budget(1.0, 132, 7) == 132
+
+
+def test_fewer_labels_than_classes_name_the_smallest_share():
+    with pytest.raises(InputError, match=r"smallest usable share is 0\.0531: raise --shares"):
+        label_budget(0.01, 132, 7)
+    assert label_budget(0.0531, 132, 7) >= 7
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "counts", [[50, 50], [400] + [7] * 19, [1, 2, 3, 4, 500], [1, 1, 1], [90, 30, 30, 1], [1, 60]]
+)
+def test_every_prefix_is_proportional_after_one_per_class(counts, seed):
+    codes = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    order = label_order(codes.astype(np.int32), len(counts), seed)
+    np.testing.assert_array_equal(np.sort(order), np.arange(len(codes)))
+    revealed = np.eye(len(counts), dtype=int)[codes[order]].cumsum(axis=0)
+    np.testing.assert_array_equal(revealed[len(counts) - 1], 1)
+    rest = np.array(counts) - 1
+    steps = np.arange(1, rest.sum() + 1)
+    ideal = steps[:, None] * rest[None, :] / max(rest.sum(), 1)
+    assert np.all(np.abs(revealed[len(counts) :] - 1 - ideal) < 1)
+
+
+def test_order_depends_on_the_seed_alone():
+    codes = np.repeat(np.arange(4, dtype=np.int32), [40, 30, 20, 10])
+    np.testing.assert_array_equal(label_order(codes, 4, 3), label_order(codes, 4, 3))
+    assert (label_order(codes, 4, 3) != label_order(codes, 4, 4)).any()
+
+
+def test_first_labels_are_drawn_uniformly():
+    codes = np.repeat(np.arange(2, dtype=np.int32), [5, 5])
+    drawn = [label_order(codes, 2, seed)[:2] for seed in range(2000)]
+    counts = np.bincount(np.concatenate(drawn), minlength=10)
+    assert np.all(np.abs(counts - 400) < 5 * np.sqrt(400))

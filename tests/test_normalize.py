@@ -1,0 +1,112 @@
+"""The fitted map from expression to encoder input."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from jaxssl.config import NormalizeConfig
+from jaxssl.data import normalize as module
+from jaxssl.data.normalize import (
+    fit_normalizer,
+    log2_expression,
+    normalize,
+    principal_axes,
+    standardize,
+)
+from jaxssl.types import InputError
+
+RNG = np.random.default_rng(0)
+X = (RNG.normal(size=(60, 6)) @ RNG.normal(size=(6, 40)) + RNG.normal(size=(60, 40)) + 7).astype(
+    np.float32
+)
+GENES = [f"g{i}" for i in range(40)]
+
+
+def test_counts_become_log2_cpm_plus_one():
+    counts = np.array([[1, 3, 6], [0, 0, 5]])
+    expected = np.log2(counts / counts.sum(1, keepdims=True) * 1e6 + 1)
+    np.testing.assert_allclose(log2_expression(counts, "counts"), expected, rtol=1e-6)
+
+
+def test_log_cpm_does_not_depend_on_sequencing_depth():
+    counts = RNG.integers(0, 1000, (5, 30)).astype(np.float32)
+    np.testing.assert_allclose(
+        log2_expression(counts, "counts"), log2_expression(counts * 7, "counts"), rtol=1e-5
+    )
+
+
+def test_linear_values_become_log2_plus_one_and_log2_values_stay():
+    np.testing.assert_allclose(log2_expression(np.array([[0.0, 3.0]]), "linear"), [[0.0, 2.0]])
+    np.testing.assert_array_equal(log2_expression(X, "log2"), X)
+
+
+def test_impossible_values_name_the_scale():
+    with pytest.raises(InputError, match="--scale=log2"):
+        log2_expression(np.array([[-1.0, 2.0]]), "counts")
+    with pytest.raises(InputError, match="no counts at all"):
+        log2_expression(np.array([[0.0, 0.0]]), "counts")
+
+
+def test_standardised_training_genes_have_mean_0_and_sd_1():
+    z = standardize(fit_normalizer(X, GENES, NormalizeConfig(input="genes", clip=1e6)), X)
+    np.testing.assert_allclose(z.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(z.std(0), 1, atol=1e-5)
+
+
+def test_constant_genes_are_left_out():
+    x = X.copy()
+    x[:, [3, 17]] = 2.5
+    normalizer = fit_normalizer(x, GENES, NormalizeConfig())
+    assert normalizer.genes == tuple(g for g in GENES if g not in ("g3", "g17"))
+    with pytest.raises(InputError, match="constant"):
+        fit_normalizer(np.ones_like(X), GENES, NormalizeConfig())
+
+
+def test_held_out_values_are_clipped_to_the_training_range():
+    normalizer = fit_normalizer(X, GENES, NormalizeConfig(input="genes"))
+    extreme = standardize(normalizer, X[:1] + 1e4)
+    np.testing.assert_allclose(extreme[0], standardize(normalizer, X).max(0), rtol=1e-5)
+    spectral = fit_normalizer(X, GENES, NormalizeConfig(n_components=5))
+    inside = normalize(spectral, X)
+    outside = normalize(spectral, X[:3] * -50)
+    assert (outside <= inside.max(0) + 1e-5).all()
+    assert (outside >= inside.min(0) - 1e-5).all()
+
+
+@pytest.mark.parametrize("shape", [(60, 40), (30, 40)])
+def test_principal_axes_are_those_of_scikit_learn(shape):
+    z = X[: shape[0], : shape[1]]
+    z = (z - z.mean(0)).astype(np.float32)
+    axes, sd = principal_axes(z, 5)
+    oracle = PCA(5, svd_solver="full").fit(z)
+    np.testing.assert_allclose(sd, oracle.singular_values_ / np.sqrt(len(z)), rtol=1e-3)
+    cosines = np.abs(np.sum(axes.T * oracle.components_, axis=1))
+    np.testing.assert_allclose(cosines, 1, atol=1e-3)
+
+
+def test_randomised_axes_agree_with_exact_ones(monkeypatch):
+    z = (X - X.mean(0)).astype(np.float32)
+    exact_axes, exact_sd = principal_axes(z, 4)
+    monkeypatch.setattr(module, "EXACT_SIDE", 10)
+    axes, sd = principal_axes(z, 4)
+    np.testing.assert_allclose(sd, exact_sd, rtol=1e-3)
+    np.testing.assert_allclose(np.abs(np.sum(axes * exact_axes, axis=0)), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_conditioning_divides_each_component_by_its_sd_to_the_power(power):
+    options = NormalizeConfig(n_components=6, power=power, clip=1e6)
+    normalizer = fit_normalizer(X, GENES, options)
+    scores = normalize(normalizer, X)
+    z = standardize(normalizer, X)
+    _, sd = principal_axes(z, 6)
+    expected = sd ** (1 - power)
+    np.testing.assert_allclose(scores.std(0) / scores.std(0)[0], expected / expected[0], rtol=1e-3)
+    assert np.mean(scores.var(0)) == pytest.approx(1, rel=1e-3)
+
+
+def test_a_block_boundary_changes_nothing(monkeypatch):
+    whole = normalize(fit_normalizer(X, GENES, NormalizeConfig()), X)
+    monkeypatch.setattr(module, "BLOCK", 7)
+    cut = normalize(fit_normalizer(X, GENES, NormalizeConfig()), X)
+    np.testing.assert_allclose(np.abs(whole), np.abs(cut), atol=1e-4)

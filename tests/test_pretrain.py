@@ -1,0 +1,154 @@
+"""The pretraining of many seeds: independence, resume, learning, collapse."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxssl.config import Config, resolve
+from jaxssl.engine.ensemble import chunks, over_seeds, plan_memory, seed_keys
+from jaxssl.engine.pretrain import make_bundle, plan_pretraining, prepare, pretrain
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.task import make_task
+
+pytestmark = pytest.mark.usefixtures("standard_promotion")
+
+
+def small_config(**method) -> Config:
+    config = Config()
+    config.encoder.hidden = (32, 16)
+    config.finetune.transfer_layers = 2
+    config.method.n_prototypes = (12,)
+    config.pretrain.batch_size = 32
+    config.pretrain.n_steps = 80
+    config.pretrain.checkpoint_every = 1
+    for name, value in method.items():
+        setattr(config.method, name, value)
+    return config
+
+
+@pytest.fixture(scope="module")
+def task():
+    return make_task(make_synthetic(n_samples=240, n_genes=80), Config())
+
+
+def run(task, seeds, config=None, **kwargs):
+    prepared = prepare(task, config or small_config())
+    n_samples, n_features = prepared.pool.shape
+    plan = plan_pretraining(prepared.config, n_samples, n_features, len(seeds))
+    return pretrain(plan, prepared.config, prepared.pool, seeds, **kwargs)
+
+
+def largest_difference(a, b) -> float:
+    gaps = jax.tree.map(lambda x, y: np.abs(x - y).max(), a, b)
+    return max(jax.tree.leaves(gaps))
+
+
+def test_seed_result_does_not_depend_on_how_many_seeds_run_or_how_they_are_cut(task):
+    together = run(task, [0, 1, 5])
+    alone = run(task, [5])
+    config = small_config()
+    config.run.chunk = 2
+    chunked = run(task, [0, 1, 5], config)
+    assert largest_difference(together.params[5], alone.params[5]) <= 1e-5
+    assert largest_difference(together.params[5], chunked.params[5]) <= 1e-5
+
+
+def test_members_of_an_ensemble_differ(task):
+    result = run(task, [0, 1])
+    assert largest_difference(result.params[0], result.params[1]) > 0.01
+
+
+def test_vectorised_and_looped_seeds_agree():
+    def fn(key, scale):
+        return jax.random.normal(key, (4, 4)) @ jax.random.normal(key, (4, 4)) * scale
+
+    keys = seed_keys(0, [3, 4])
+    looped, vectorised = (
+        over_seeds(fn, [True, False], vectorize=vectorize)(keys, 2.0) for vectorize in (False, True)
+    )
+    np.testing.assert_allclose(looped, vectorised, rtol=1e-5)
+
+
+def test_a_resumed_run_is_bitwise_the_uninterrupted_one(task, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill_after_one_epoch(rows):
+        if rows and rows[0]["epoch"] == 1:
+            raise Killed
+
+    whole = run(task, [0, 1])
+    with pytest.raises(Killed):
+        run(task, [0, 1], log=kill_after_one_epoch, checkpoints=tmp_path)
+    epochs = []
+    resumed = run(task, [0, 1], log=lambda rows: epochs.append(len(rows)), checkpoints=tmp_path)
+    assert epochs[0] == 2, "one epoch of two seeds came from the checkpoint"
+    assert largest_difference(whole.params[1], resumed.params[1]) == 0
+    assert [r["loss"] for r in whole.history] == [r["loss"] for r in resumed.history]
+
+
+def test_a_resumed_run_with_a_queue_is_bitwise_the_uninterrupted_one(task, tmp_path):
+    config = small_config(queue_length=64)
+    config.pretrain.n_steps = 40
+    half = run(task, [0], config, checkpoints=tmp_path)
+    again = run(task, [0], config, checkpoints=tmp_path)
+    assert largest_difference(half.params[0], again.params[0]) == 0
+
+
+def nearest_neighbour_purity(embedding, codes) -> float:
+    distances = ((embedding[:, None, :] - embedding[None, :, :]) ** 2).sum(-1)
+    np.fill_diagonal(distances, np.inf)
+    return float(np.mean(codes[distances.argmin(1)] == codes))
+
+
+def test_swav_learns_planted_structure(task):
+    config = small_config()
+    config.pretrain.n_steps = 400
+    prepared = prepare(task, config)
+    plan = plan_pretraining(prepared.config, *prepared.pool.shape, 1)
+    result = pretrain(plan, prepared.config, prepared.pool, [0])
+    first, last = result.history[0], result.history[-1]
+    assert last["loss_ratio"] < first["loss_ratio"] - 0.2
+    assert result.diagnoses[0].status == "healthy"
+
+
+def test_masking_everything_collapses_and_says_so(task):
+    config = small_config()
+    config.augment.noise = 0.0
+    config.augment.mask_rate = 1.0
+    config.pretrain.n_steps = 200
+    verdict = run(task, [0], config).diagnoses[0]
+    assert verdict.status == "collapsed"
+    assert "mask_rate" in verdict.fix
+
+
+def test_a_large_epsilon_is_named_as_uniform_codes(task):
+    assert run(task, [0], small_config(epsilon=5.0)).diagnoses[0].status == "uniform codes"
+
+
+def test_a_bundle_says_where_it_comes_from(task):
+    prepared = prepare(task, small_config())
+    plan = plan_pretraining(prepared.config, *prepared.pool.shape, 1)
+    pretrained = pretrain(plan, prepared.config, prepared.pool, [7])
+    bundle = make_bundle(prepared, task, pretrained, 7, {"jax": jax.__version__})
+    assert bundle.provenance["seed"] == 7
+    assert bundle.provenance["status"] == "healthy"
+    assert bundle.normalizer.genes == tuple(task.genes)
+
+
+def test_chunks_are_equal_and_the_last_repeats_its_last_seed():
+    assert chunks([3, 4, 5, 6, 7], 2) == [[3, 4], [5, 6], [7, 7]]
+
+
+def test_the_largest_even_cut_that_fits_the_memory_is_chosen():
+    plan = plan_memory(per_seed=10, shared=100, n_seeds=50, memory_gb=200e-9)
+    assert plan.chunk == 10  # ten fit: five even chunks
+    assert plan_memory(per_seed=10, shared=100, n_seeds=50, memory_gb=280e-9).chunk == 17
+    assert plan_memory(per_seed=10**12, shared=0, n_seeds=50, memory_gb=1e-3).chunk == 1
+
+
+def test_options_left_to_the_data_are_settled():
+    config = resolve(Config(), 6571)
+    assert config.method.n_prototypes[0] > 0
+    assert config.pretrain.n_steps > 0
+    assert Config().pretrain.n_steps == 0, "resolve works on a copy"

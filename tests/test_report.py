@@ -1,0 +1,308 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxssl.evaluation.metrics import score
+from jaxssl.evaluation.stats import headline, paired_statistics
+from jaxssl.report.confusion import confusion_counts, nearest_share
+from jaxssl.report.embedding import coordinates
+from jaxssl.report.html import build_report
+from jaxssl.report.run import merge_shards, read_predictions, read_run
+from jaxssl.report.style import marks, short
+from jaxssl.types import InputError
+
+ROOT = Path(__file__).parents[1]
+CLASSES = ("$a$ & b", "<script>alert(1)</script>", "lung")  # names that would break a page
+SHARES = (0.1, 1.0)
+GAINS = {"swav": 1.5, "scratch": 0.8, "logreg": 2.5, "majority": 0.0}
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def write_run(folder, seeds=(0, 1, 2)):
+    """A run folder in miniature: three classes, two shares, the last seed collapsed."""
+    (folder / "predictions").mkdir(parents=True)
+    codes = np.arange(24) % 3
+    rows = []
+    for arm, gain in GAINS.items():
+        for share in SHARES:
+            tables = []
+            for seed in seeds:
+                rng = np.random.default_rng([seed, int(10 * share), int(10 * gain)])
+                logits = rng.normal(size=(24, 3)) * bool(gain)
+                logits[np.arange(24), codes] += gain
+                p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+                key = {
+                    "dataset": "mini",
+                    "task": "tissue",
+                    "arm": arm,
+                    "method": "",
+                    "share": share,
+                }
+                key |= {"n_labelled": int(60 * share), "seed": seed, "split": 0, "part": "test"}
+                rows += [key | {"metric": m, "value": v} for m, v in score(codes, p).items()]
+                table = pd.DataFrame(p, columns=[f"p_{name}" for name in CLASSES])
+                table.insert(0, "label", np.array(CLASSES)[codes])
+                table.insert(0, "seed", seed)
+                tables.append(table)
+            name = f"{arm}_{share:.4f}.parquet"
+            pd.concat(tables).to_parquet(folder / "predictions" / name)
+    results = pd.DataFrame(rows).assign(fit_seconds=0.0, device="cpu")
+    results.to_parquet(folder / "results.parquet")
+    statistics = paired_statistics(
+        results, ["scratch", "logreg"], ["accuracy", "balanced_accuracy"]
+    )
+    statistics.to_csv(folder / "statistics.csv", index=False)
+    write_pretraining(folder, seeds)
+    summary = {"dataset": "mini", "task": "tissue", "classes": CLASSES, "seeds": list(seeds)}
+    summary |= {"n_train": 70, "n_labelled": 60, "n_validation": 20, "n_test": 24}
+    summary["headline"] = headline(statistics, "swav")
+    collapse = f"seed {seeds[-1]}: collapsed; try --config.augment.noise=0.2"
+    pretraining = {"status": "collapsed", "collapsed_seeds": [seeds[-1]], "messages": [collapse]}
+    summary |= {"pretraining": pretraining, "warnings": ["<b>beware</b>"], "timings": {"read": 1.0}}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+def write_pretraining(folder, seeds, with_embedding=True):
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    log = [
+        {"phase": "pretrain", "seed": seed, "epoch": epoch, "step": 3 * epoch}
+        | {"loss": ratio * np.log(6), "loss_ratio": ratio, "code_entropy_ratio": ratio}
+        | {"usage_perplexity": 5.0, "effective_rank": 4.0, "embedding_std": 0.1}
+        for seed in seeds
+        for epoch, ratio in enumerate((1.0, 0.7, 0.5), start=1)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log))
+    usage = [{"seed": s, "prototype": k, "share": k / 15} for s in seeds for k in range(6)]
+    pd.DataFrame(usage).to_csv(folder / "prototype_usage.csv", index=False)
+    (folder / "config.json").write_text(
+        json.dumps({"method": {"name": "swav", "n_prototypes": [6]}})
+    )
+    environment = {"command": "python -m launch.study --out=runs/mini", "device": "cpu"}
+    (folder / "environment.json").write_text(json.dumps(environment))
+    if with_embedding:
+        write_embedding(folder, rng)
+
+
+def write_embedding(folder, rng):
+    obs = pd.DataFrame(index=[f"s{i}" for i in range(40)])
+    obs["label"] = [("", *CLASSES)[i % 4] for i in range(40)]
+    obs["batch"], obs["part"] = ["HiSeq", "GA"] * 20, "train"
+    obs["prototype"] = np.arange(40) % 6
+    x = rng.normal(size=(40, 8)).astype(np.float32)
+    anndata.AnnData(obs=obs, obsm={"X_jaxssl": x}).write_h5ad(folder / "embedding.h5ad")
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("runs") / "mini")
+
+
+@pytest.fixture(scope="module")
+def report(run_folder):
+    out = run_folder / "report.html"
+    build_report([run_folder], out)
+    return out
+
+
+class Page(HTMLParser):
+    """Tags, ids and everything that a browser would fetch."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.sources = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href", "srcset", "action"):
+                self.sources.append(value)
+
+
+def test_every_figure_is_on_the_page_and_saved_as_png_svg_and_csv(report):
+    figures = ["label_efficiency", "paired_differences", "confusion_swav", "pretraining"]
+    figures += ["prototype_usage", "embedding_class", "embedding_batch", "embedding_prototype"]
+    page = Page(report.read_text())
+    assert set(figures) <= set(page.ids)
+    assert page.tags.count("figure") == len(figures)
+    for name in figures:
+        for suffix in ("png", "svg", "csv"):
+            assert (report.parent / "figures" / f"{name}.{suffix}").stat().st_size > 0
+
+
+def test_page_fetches_nothing(report):
+    text = report.read_text()
+    page = Page(text)
+    assert "script" not in page.tags
+    assert "iframe" not in page.tags
+    assert all(source.startswith(("data:", "#")) for source in page.sources)
+    assert not re.search(r"url\((?!#)|@import", text)
+    assert len(text) < 3e6
+
+
+def test_ids_are_unique_and_every_reference_has_a_target(report):
+    text = report.read_text()
+    ids = Page(text).ids
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", text)) <= {
+        pair for name in ids for pair in ((name, ""), ("", name))
+    }
+
+
+def test_names_from_the_data_are_escaped(report):
+    text = report.read_text()
+    assert "<script" not in text
+    assert "<b>beware" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "&lt;b&gt;beware&lt;/b&gt;" in text
+    assert "$a$ &amp; b" in text  # no formula
+
+
+def test_collapse_is_told_before_the_headline_and_losses_are_told(report):
+    text = report.read_text()
+    assert text.index("seed 2: collapsed; try") < text.index('class="headline"')
+    assert 'class="loses"' in text or 'class="undecided"' in text
+    assert "python -m launch.study --out=runs/mini" in text
+    assert ">method.n_prototypes<" in text
+
+
+def test_every_arm_share_and_metric_has_its_row(report, run_folder):
+    curve = pd.read_csv(report.parent / "figures" / "label_efficiency.csv")
+    results = read_run(run_folder).results
+    assert results is not None
+    expected = results.groupby(["arm", "share", "metric"])["value"].mean()
+    for row in curve.itertuples():
+        assert row.mean == pytest.approx(expected[row.arm, row.share, row.metric], rel=1e-5)
+    assert set(curve["arm"]) == set(GAINS)
+    assert report.read_text().count(">majority</th>") == 5  # once per metric
+
+
+def test_same_run_gives_the_same_page(tmp_path):
+    write_pretraining(tmp_path / "pre", seeds=(0, 1), with_embedding=False)
+    for name in ("one.html", "two.html"):
+        build_report([tmp_path / "pre"], tmp_path / name)
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_a_run_without_a_sweep_says_what_it_lacks(tmp_path):
+    write_pretraining(tmp_path / "pre", seeds=(0, 1))
+    build_report([tmp_path / "pre"], tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "This run compared no arms" in text
+    assert "holds no predictions" in text
+    assert "pretraining" in Page(text).ids
+    assert "label_efficiency" not in Page(text).ids
+
+
+def test_several_runs_share_a_page_under_names_of_their_own(tmp_path):
+    folders = [tmp_path / parent / "run" for parent in ("a", "b")]
+    for folder in folders:
+        write_pretraining(folder, seeds=(0,), with_embedding=False)
+    build_report(folders, tmp_path / "report.html")
+    ids = Page((tmp_path / "report.html").read_text()).ids
+    assert {"run-1", "run-2", "run-1_pretraining", "run-2_pretraining"} <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def test_shards_of_a_run_report_as_the_run(tmp_path, run_folder):
+    shards = [
+        write_run(tmp_path / "mini" / f"shard_{i}_of_2", seeds)
+        for i, seeds in enumerate([(0, 2), (1,)])
+    ]
+    [merged] = merge_shards([read_run(folder) for folder in shards])
+    whole = read_run(run_folder)
+    assert merged.name == "mini"
+    assert merged.summary["seeds"] == [0, 1, 2]
+    assert merged.statistics is not None
+    assert whole.statistics is not None
+    pd.testing.assert_frame_equal(merged.statistics, whole.statistics, check_dtype=False)
+    predictions = read_predictions(merged, "swav", 0.1)
+    assert predictions is not None
+    assert set(predictions["seed"]) == {0, 1, 2}
+
+
+def test_shards_with_different_options_are_refused(tmp_path):
+    shards = [tmp_path / f"shard_{i}_of_2" for i in range(2)]
+    for i, shard in enumerate(shards):
+        write_pretraining(shard, seeds=(i,))
+    (shards[1] / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="different options"):
+        build_report(shards, tmp_path / "report.html")
+
+
+def test_confusion_counts_every_prediction_once():
+    p = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.7, 0.3, 0.0], [0.1, 0.9, 0.0]])
+    table = pd.DataFrame(p, columns=["p_a", "p_b", "p_c"]).assign(label=list("aabb"), seed=0)
+    assert confusion_counts(table).to_numpy().tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
+
+
+def test_confusion_share_is_the_nearest_to_ten_per_cent():
+    assert nearest_share([0.01, 0.05, 0.2, 1.0]) in (0.05, 0.2)
+    assert nearest_share([0.01, 0.1, 1.0]) == 0.1
+    assert nearest_share([0.06, 1.0]) == 0.06
+
+
+def test_maps_of_a_large_embedding_draw_a_fixed_subsample():
+    x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    obs = pd.DataFrame({"label": "a"}, index=[str(i) for i in range(50)])
+    embedding = anndata.AnnData(obs=obs, obsm={"X_jaxssl": x})
+    table = coordinates(embedding, max_samples=30)
+    assert len(table) == 30
+    assert table["sample_id"].is_unique
+    pd.testing.assert_frame_equal(table, coordinates(embedding, max_samples=30))
+
+
+def test_forty_classes_have_distinct_marks_and_long_names_keep_both_ends():
+    assert len(set(marks([str(i) for i in range(40)]).values())) == 40
+    name = short("Skin - Not Sun Exposed (Suprapubic)")
+    assert len(name) == 24
+    assert name.startswith("Skin - Not")
+    assert name.endswith("rapubic)")
+
+
+def launch(*arguments):
+    command = [sys.executable, "-m", "launch.report", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_wrong_input_is_one_line_and_exit_2(tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = launch(tmp_path / "empty", f"--out={tmp_path / 'report.html'}")
+    assert result.returncode == 2
+    assert "is not a run folder" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [tmp_path / "empty"]
+
+
+def test_verb_writes_the_report_and_refuses_to_overwrite_it(tmp_path):
+    write_pretraining(tmp_path / "pre", seeds=(0,), with_embedding=False)
+    out = f"--out={tmp_path / 'page.html'}"
+    first = launch(tmp_path / "pre", out)
+    assert first.returncode == 0, first.stderr
+    assert (tmp_path / "page.html").is_file()
+    again = launch(tmp_path / "pre", out)
+    assert again.returncode == 2
+    assert "--overwrite" in again.stderr
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
+def test_browser_opens_the_page_without_a_console_error(report, tmp_path):
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    command += ["--disable-background-networking", f"--user-data-dir={tmp_path}"]
+    command += ["--enable-logging=stderr", "--dump-dom", report.as_uri()]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert result.stdout.count("<svg") == 8
+    assert "CONSOLE" not in result.stderr

@@ -1,0 +1,126 @@
+"""Parts of the right size that share neither a sample nor a group."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import StratifiedGroupKFold
+
+from jaxssl.data.labels import encode
+from jaxssl.data.split import make_split
+from jaxssl.types import InputError
+
+SHARES = {"validation_share": 0.15, "test_share": 0.15}
+
+
+def problem(seed: int, n: int = 900) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    codes = rng.choice(4, n, p=[0.5, 0.25, 0.15, 0.1]).astype(np.int32)
+    codes[rng.random(n) < 0.1] = -1
+    groups = np.array([f"g{i}" for i in rng.integers(0, n // 3, n)], dtype=object)
+    groups[rng.random(n) < 0.05] = ""
+    return codes, groups
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_group_lies_in_two_parts_and_parts_are_near_their_shares(seed):
+    codes, groups = problem(seed)
+    split = make_split(codes, groups, **SHARES, seed=seed, protocol="grouped")
+    everyone = np.concatenate(split)
+    assert len(everyone) == len(np.unique(everyone))
+    named = [set(groups[part]) - {""} for part in split]
+    assert not named[0] & named[1]
+    assert not named[0] & named[2]
+    assert not named[1] & named[2]
+    n_labelled = (codes >= 0).sum()
+    assert len(split.validation) == pytest.approx(0.15 * n_labelled, abs=0.02 * n_labelled)
+    assert len(split.test) == pytest.approx(0.15 * n_labelled, abs=0.02 * n_labelled)
+    assert np.all(codes[split.validation] >= 0)
+    assert np.all(codes[split.test] >= 0)
+    for part in split:
+        shares = np.bincount(codes[part][codes[part] >= 0], minlength=4) / (codes[part] >= 0).sum()
+        np.testing.assert_allclose(shares, [0.5, 0.25, 0.15, 0.1], atol=0.06)
+
+
+def test_grouped_test_part_is_the_first_three_of_twenty_folds():
+    codes, groups = problem(0)
+    codes, groups = np.abs(codes), np.where(groups == "", "alone", groups)
+    split = make_split(codes, groups, **SHARES, seed=7, protocol="grouped")
+    folds = StratifiedGroupKFold(n_splits=20, shuffle=True, random_state=7)
+    members = [fold for _, fold in folds.split(codes, codes, groups.astype(str))]
+    np.testing.assert_array_equal(split.test, np.sort(np.concatenate(members[:3])))
+    np.testing.assert_array_equal(split.validation, np.sort(np.concatenate(members[3:6])))
+
+
+def test_unlabelled_samples_train_unless_their_group_is_held_out():
+    codes, groups = problem(1)
+    split = make_split(codes, groups, **SHARES, seed=0, protocol="grouped")
+    held_out = set(groups[np.concatenate([split.validation, split.test])]) - {""}
+    unlabelled = np.flatnonzero(codes < 0)
+    expected = [i for i in unlabelled if groups[i] not in held_out]
+    np.testing.assert_array_equal(split.train[codes[split.train] < 0], expected)
+    assert len(expected) < len(unlabelled)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_classes", "sizes"),
+    [(9352, 20, (6546, 1403, 1403)), (21244, 2, (14870, 3187, 3187))],
+)
+def test_study_protocol_gives_the_sizes_of_the_study(n, n_classes, sizes):
+    codes = (np.arange(n) % n_classes).astype(np.int32)
+    groups = np.array(["one"] * n, dtype=object)  # the study did not group
+    split = make_split(codes, groups, **SHARES, seed=0, protocol="study")
+    assert tuple(len(part) for part in split) == sizes
+    np.testing.assert_array_equal(np.sort(np.concatenate(split)), np.arange(n))
+
+
+def test_split_depends_on_the_seed():
+    codes = np.repeat(np.arange(3, dtype=np.int32), 40)
+    first, again, other = (
+        make_split(codes, None, **SHARES, seed=seed, protocol="grouped") for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first.test, again.test)
+    assert (first.test != other.test).any()
+
+
+def test_class_within_one_group_stays_in_training():
+    rng = np.random.default_rng(0)
+    codes = np.concatenate([rng.integers(0, 3, 400), np.full(31, 3)]).astype(np.int32)
+    groups = np.array([f"g{i}" for i in rng.integers(0, 120, 400)] + ["K-562"] * 31, dtype=object)
+    with pytest.warns(UserWarning, match="class d|: d") as caught:
+        split = make_split(
+            codes, groups, **SHARES, seed=0, protocol="grouped", classes=("a", "b", "c", "d")
+        )
+    assert "class d has only 1 groups; K-562 was kept in training" in str(caught[0].message)
+    assert "test part: d" in str(caught[-1].message)
+    assert set(np.flatnonzero(codes == 3)) <= set(split.train)
+
+
+def test_small_classes_reach_all_parts_in_fewer_folds():
+    codes = np.repeat(np.arange(3, dtype=np.int32), [100, 80, 8])
+    groups = np.array([f"g{i}" for i in range(188)], dtype=object)
+    split = make_split(codes, groups, **SHARES, seed=0, protocol="grouped")
+    assert all((codes[part] == 2).any() for part in split)
+
+
+def test_too_few_samples_or_groups_are_refused():
+    codes = np.array([0, 0, 0, 1, 1, 1], dtype=np.int32)
+    groups = np.array(["a", "b"] * 3, dtype=object)
+    with pytest.raises(InputError, match="2 groups are too few"):
+        make_split(codes, groups, **SHARES, seed=0, protocol="grouped")
+    with pytest.raises(InputError, match="6 labelled samples of 2 classes"):
+        make_split(codes, None, **SHARES, seed=0, protocol="grouped")
+
+
+def test_real_grouped_set_keeps_donors_apart(data_dir):
+    path = data_dir / "gtex_v8_1000" / "labels.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    codes, classes = encode(table["tissue"].to_numpy(dtype=object), min_class_size=20)
+    donors = table["donor"].to_numpy(dtype=object)
+    with pytest.warns(UserWarning, match="Bone Marrow"):
+        split = make_split(codes, donors, **SHARES, seed=0, protocol="grouped", classes=classes)
+    assert len(classes) == 27
+    assert set(codes[split.train]) - {-1} == set(range(27))
+    parts = [set(donors[part]) for part in split]
+    assert not parts[0] & parts[1]
+    assert not parts[0] & parts[2]
+    assert not parts[1] & parts[2]

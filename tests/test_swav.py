@@ -1,0 +1,259 @@
+"""SwAV against its formula in float64, its queue against brute force, its gradient's path."""
+
+from functools import cache, partial
+from importlib import import_module
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxssl.config import SwAVConfig
+from jaxssl.methods.memory import is_ready, push
+from jaxssl.model import make_encoder
+from jaxssl.types import Views
+
+swav = import_module("jaxssl.methods.swav")  # the package's attribute of that name is the function
+
+KEY = jax.random.key(0)
+ENCODER = make_encoder((6, 5), "layer", "float32")
+BATCH = 8
+
+
+def views_of(seed, n_views=2):
+    x = jax.random.normal(jax.random.key(seed), (n_views, BATCH, 4))
+    return Views(x, jnp.arange(BATCH))
+
+
+@cache
+def method_of(**options):
+    defaults = {"n_prototypes": (6,), "projection": "mlp"}
+    defaults |= {"projection_hidden": 5, "projection_dim": 3}
+    options = SwAVConfig(**(defaults | options))
+    method = swav.swav(options, ENCODER)
+    init, loss = jax.jit(method.init), jax.jit(method.loss)
+    return options, method._replace(init=init, loss=loss, remember=jax.jit(method.remember))
+
+
+@cache
+def compiled_embed(networks):
+    return jax.jit(partial(swav.embed, networks))
+
+
+def embed(method, params, x):
+    return compiled_embed(method.scores.args[0])(params, x)
+
+
+def unit(x):
+    x = np.asarray(x, np.float64)
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def naive_codes(scores, epsilon, n_iterations=3):
+    q = np.exp(scores / epsilon)
+    for _ in range(n_iterations):
+        q /= q.sum(axis=0) * q.shape[1]
+        q /= q.sum(axis=1, keepdims=True) * q.shape[0]
+    return q / q.sum(axis=1, keepdims=True)
+
+
+def naive_loss(z, prototypes, options):
+    scores = unit(z) @ unit(prototypes).T
+    terms = []
+    for i in range(2):
+        codes = naive_codes(scores[i], options.epsilon)
+        if options.hard_codes:
+            codes = np.eye(codes.shape[1])[codes.argmax(axis=1)]
+        for j in range(len(scores)):
+            if i != j:
+                logits = scores[j] / options.temperature
+                log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+                terms.append(-(codes * log_p).sum(axis=1).mean())
+    return np.mean(terms)
+
+
+@pytest.mark.parametrize(
+    ("hard_codes", "n_views", "n_prototypes"),
+    [(False, 2, (6,)), (True, 2, (6,)), (False, 4, (6, 9)), (True, 4, (6, 9))],
+)
+def test_loss_is_the_published_formula_averaged_over_heads(hard_codes, n_views, n_prototypes):
+    options, method = method_of(hard_codes=hard_codes, n_prototypes=n_prototypes)
+    params, memory = method.init(KEY, views_of(0).x[0])
+    views = views_of(1, n_views)
+    z = embed(method, params, views.x)
+    expected = [
+        naive_loss(z, params["prototypes"][f"head_{i}"], options) for i in range(len(n_prototypes))
+    ]
+    value, metrics = method.loss(params, memory, 0, KEY, views)
+    np.testing.assert_allclose(value, np.mean(expected), rtol=1e-4)
+    ratio = np.mean(np.array(expected) / np.log(n_prototypes))
+    np.testing.assert_allclose(metrics["loss_ratio"], ratio, rtol=1e-4)
+
+
+@pytest.mark.parametrize("projection", ["none", "linear", "mlp"])
+def test_embeddings_are_unit_vectors_and_stacked_views_equal_separate_ones(projection):
+    _, method = method_of(projection=projection)
+    views = views_of(2, 3)
+    params, _ = method.init(KEY, views.x[0])
+    z = embed(method, params, views.x)
+    assert z.shape == (3, BATCH, 5 if projection == "none" else 3)
+    np.testing.assert_allclose(jnp.linalg.norm(z, axis=-1), 1.0, atol=1e-5)
+    for i in range(3):
+        np.testing.assert_allclose(z[i], embed(method, params, views.x[i : i + 1])[0], atol=1e-5)
+
+
+def test_all_views_pass_the_encoder_in_one_product_per_layer():
+    _, method = method_of(projection="none")
+    params, memory = method.init(KEY, views_of(0).x[0])
+    program = str(jax.make_jaxpr(method.loss)(params, memory, 0, KEY, views_of(1, 4)))
+    # two encoder layers and one product with the prototypes, twice: codes, predictions
+    assert program.count("dot_general[") == 4
+
+
+def test_length_of_a_prototype_does_not_matter():
+    _, method = method_of()
+    params, memory = method.init(KEY, views_of(0).x[0])
+    longer = params | {"prototypes": {"head_0": 7.0 * params["prototypes"]["head_0"]}}
+    one, other = (method.loss(p, memory, 0, KEY, views_of(1))[0] for p in (params, longer))
+    np.testing.assert_allclose(one, other, rtol=1e-5)
+    np.testing.assert_allclose(
+        unit(params["prototypes"]["head_0"]), params["prototypes"]["head_0"], atol=1e-6
+    )
+
+
+def test_scores_are_cosines_with_the_first_heads_prototypes():
+    _, method = method_of(n_prototypes=(6, 9))
+    x = views_of(3).x[0]
+    params, _ = method.init(KEY, x)
+    expected = unit(embed(method, params, x[None])[0]) @ unit(params["prototypes"]["head_0"]).T
+    np.testing.assert_allclose(method.scores(params, x), expected, atol=1e-5)
+
+
+def test_no_gradient_flows_through_the_codes():
+    options, method = method_of()
+    params, memory = method.init(KEY, views_of(0).x[0])
+    views = views_of(1)
+
+    def codes(p):
+        z = swav.embed(method.scores.args[0], p, views.x)
+        return swav.soft_codes(options, z, p["prototypes"]["head_0"], memory, 0)
+
+    def loss_for_given_codes(p):
+        z = swav.embed(method.scores.args[0], p, views.x)
+        scores = swav.score(z, p["prototypes"]["head_0"])
+        return swav.swapped_prediction(given, scores, options.temperature)
+
+    through_codes = jax.jit(jax.grad(lambda p: (codes(p) ** 2).sum()))(params)
+    assert all(bool((g == 0).all()) for g in jax.tree.leaves(through_codes))
+    given = jax.jit(codes)(params)
+    expected = jax.jit(jax.grad(loss_for_given_codes))(params)
+    gradient = jax.jit(jax.grad(lambda p: method.loss(p, memory, 0, KEY, views)[0]))(params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), gradient, expected)
+
+
+def test_queue_is_first_in_first_out():
+    queue = jnp.zeros((2, 5, 1))
+    for value in (1.0, 2.0, 3.0):
+        queue = push(queue, jnp.full((2, 2, 1), value))
+    np.testing.assert_array_equal(queue[0, :, 0], [3, 3, 2, 2, 1])
+    batch = jnp.arange(14.0).reshape(2, 7, 1)
+    np.testing.assert_array_equal(push(queue, batch), batch[:, :5])
+
+
+@pytest.mark.parametrize(
+    ("length", "start", "first"), [(16, 0, 2), (17, 0, 3), (16, 9, 9), (3, 0, 1)]
+)
+def test_queue_is_ready_once_full_and_started(length, start, first):
+    assert [bool(is_ready(step, 8, length, start)) for step in range(12)].index(True) == first
+
+
+def test_codes_with_queue_equal_codes_of_the_concatenated_batch():
+    options, method = method_of(queue_length=12, queue_start=3)
+    plain = method_of()[1]
+    params, memory = method.init(KEY, views_of(0).x[0])
+    past = []
+    for step in range(5):
+        views = views_of(10 + step, 3)
+        value, _ = method.loss(params, memory, step, KEY, views)
+        if step < 3:  # full after two batches of 8, but not started
+            expected = plain.loss(params, {}, step, KEY, views)[0]
+        else:
+            z = np.asarray(embed(method, params, views.x))
+            prototypes = params["prototypes"]["head_0"]
+            everything = np.concatenate([z[:2], *past[::-1]], axis=1)[:, : BATCH + 12]
+            # today's prototypes score the stored embeddings
+            codes = [
+                naive_codes(s, options.epsilon)[:BATCH] for s in everything @ unit(prototypes).T
+            ]
+            scores = jnp.asarray(z @ unit(prototypes).T, jnp.float32)
+            codes = jnp.asarray(np.stack(codes), jnp.float32)
+            expected = swav.swapped_prediction(codes, scores, options.temperature)
+            assert abs(plain.loss(params, {}, step, KEY, views)[0] - value) > 1e-3
+        np.testing.assert_allclose(value, expected, rtol=1e-4)
+        memory = method.remember(params, memory, views)
+        past.append(np.asarray(embed(method, params, views.x[:2])))
+        turned = jax.random.normal(jax.random.key(step), prototypes_shape(params))
+        params = params | {"prototypes": {"head_0": turned}}
+
+
+def prototypes_shape(params):
+    return params["prototypes"]["head_0"].shape
+
+
+def test_no_gradient_flows_into_the_queue_and_no_queue_means_no_memory():
+    _, method = method_of(queue_length=12)
+    params, memory = method.init(KEY, views_of(0).x[0])
+    assert jax.tree.map(jnp.shape, memory) == {"queue": (2, 12, 3)}
+    gradient = jax.grad(lambda p: method.remember(p, memory, views_of(1))["queue"].sum())(params)
+    assert all(bool((g == 0).all()) for g in jax.tree.leaves(gradient))
+    assert method_of()[1].init(KEY, views_of(0).x[0])[1] == {}
+
+
+def test_queue_stays_a_branch_under_vmap_over_seeds():
+    _, method = method_of(queue_length=12)
+    keys = jax.random.split(KEY, 2)
+    params, memory = jax.vmap(method.init, in_axes=(0, None))(keys, views_of(0).x[0])
+    gradient = jax.value_and_grad(method.loss, has_aux=True)
+    over_seeds = jax.vmap(gradient, in_axes=(0, 0, None, 0, None))
+    program = str(jax.make_jaxpr(over_seeds)(params, memory, 3, keys, views_of(1)))
+    assert program.count("cond[") == 1
+
+
+def test_freeze_names_the_prototypes():
+    _, method = method_of(freeze_steps=7)
+    assert dict(method.freeze) == {"prototypes": 7}
+    assert "prototypes" in method.init(KEY, views_of(0).x[0])[0]
+
+
+def test_without_projection_head_there_is_no_empty_branch_of_parameters():
+    params, _ = method_of(projection="none")[1].init(KEY, views_of(0).x[0])
+    assert set(params) == {"encoder", "prototypes"}
+
+
+def test_hard_codes_are_one_hot_at_the_arg_max():
+    x = jax.random.normal(KEY, (2, 5, 4))
+    hard = swav.harden(x)
+    np.testing.assert_array_equal(hard.sum(axis=-1), 1.0)
+    np.testing.assert_array_equal(hard.argmax(axis=-1), x.argmax(axis=-1))
+    assert set(np.unique(hard)) == {0.0, 1.0}
+
+
+def test_a_collapsed_embedding_shows_in_every_measure():
+    _, method = method_of()
+    params, memory = method.init(KEY, views_of(0).x[0])
+    same = Views(jnp.broadcast_to(views_of(1).x[:1, :1], (2, BATCH, 4)), jnp.arange(BATCH))
+    _, metrics = method.loss(params, memory, 0, KEY, same)
+    np.testing.assert_allclose(metrics["code_entropy"], np.log(6), rtol=1e-4)
+    np.testing.assert_allclose(metrics["code_entropy_ratio"], 1.0, rtol=1e-4)
+    assert float(metrics["loss_ratio"]) > 1 - 1e-4
+    assert float(metrics["usage"].max()) == 1.0
+
+
+def test_usage_is_the_share_of_samples_nearest_to_each_prototype():
+    _, method = method_of()
+    params, memory = method.init(KEY, views_of(0).x[0])
+    views = views_of(1, 3)
+    _, metrics = method.loss(params, memory, 0, KEY, views)
+    nearest = [np.asarray(method.scores(params, x)).argmax(axis=1) for x in views.x]
+    expected = np.bincount(np.concatenate(nearest), minlength=6) / (3 * BATCH)
+    np.testing.assert_allclose(metrics["usage"], expected, atol=1e-6)

@@ -1,0 +1,41 @@
+"""Epochs, batches and the training of one seed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxssl.engine.train import Schedule, epoch_batches, make_schedule, seed_keys, summarize
+
+
+@pytest.mark.parametrize("n_samples", [5, 130, 1000])
+@pytest.mark.parametrize("n_steps", [1, 77, 400])
+def test_a_schedule_has_the_steps_asked_for_and_less_than_an_epoch_more(n_samples, n_steps):
+    schedule = make_schedule(n_samples, 64, n_steps)
+    assert 0 <= schedule.n_steps - n_steps < schedule.steps_per_epoch
+    assert schedule.batch_size <= n_samples
+
+
+def test_every_pass_visits_each_sample_once_at_most_in_a_new_order():
+    schedule = Schedule(batch_size=8, steps_per_pass=3, passes=4, n_epochs=1)
+    batches = np.asarray(epoch_batches(jax.random.key(0), 30, schedule))
+    assert batches.shape == (12, 8)
+    passes = batches.reshape(4, 24)
+    for one in passes:
+        assert len(np.unique(one)) == 24
+        assert one.min() >= 0
+        assert one.max() < 30
+    assert not np.array_equal(passes[0], passes[1])
+
+
+def test_random_streams_of_a_seed_are_distinct():
+    data = [tuple(jax.random.key_data(key).tolist()) for key in seed_keys(jax.random.key(1))]
+    assert len(set(data)) == len(data)
+
+
+def test_usage_becomes_the_perplexity_of_the_epochs_mean_code():
+    usage = jnp.array([[1.0, 0.0], [0.0, 1.0]])  # each batch one prototype, the epoch both
+    summary = summarize({"loss": jnp.array([1.0, 3.0]), "usage": usage}, jnp.eye(4))
+    assert summary["usage_perplexity"] == pytest.approx(2)
+    assert summary["loss"] == pytest.approx(2)
+    assert "usage" not in summary
