@@ -60,7 +60,7 @@ class AugmentConfig:
     mask_rate: float = 0.0  # share of features replaced
     mask_per: str = "batch"  # "batch": one column subset per mini-batch (STUDY); "sample"
     mask_fill: str = "normal"  # "normal": N(0, 1) (STUDY), "zero", "mean", "marginal"
-    noise: float = 0.5  # c of x + c N(0, 1), in units of the input's overall sd
+    noise: float = 0.8  # c of x + c N(0, 1), in units of the input's overall sd
     n_views: int = 2  # views past the second only predict, never make codes
     extra_mask_rate: float = 0.8  # mask rate of the views past the second
 
@@ -78,7 +78,7 @@ class SwAVConfig:
     queue_length: int = 0  # embeddings per head view; 0: no queue
     queue_start: int = 0  # step from which the (full) queue takes part in the codes
     freeze_steps: int = 0  # first steps in which the prototypes do not move
-    projection: str = "mlp"  # "none", "linear" or "mlp"
+    projection: str = "none"  # "none", "linear" or "mlp"
     projection_hidden: int = 128
     projection_dim: int = 64
 
@@ -109,6 +109,7 @@ class FinetuneConfig:
 
     transfer_layers: int = 3  # of the encoder; the rest starts at random
     freeze_layers: int = 0  # of the transferred
+    probe_decay: float = 1e-2  # L2 penalty of the probe's head
     probe_steps: int = 300  # head on the frozen encoder first; 0: plain fine-tuning (STUDY)
     probe_learning_rate: float = 1e-2
     n_steps: int = 200  # all layers together
@@ -261,5 +262,12 @@ def resolve(config: Config, n_train: int) -> Config:
         k or max(16, min(200, n_train // 4)) for k in config.method.n_prototypes
     )
     config.pretrain.batch_size = min(config.pretrain.batch_size, n_train)
-    config.pretrain.n_steps = config.pretrain.n_steps or 4000
+    config.pretrain.n_steps = config.pretrain.n_steps or 2000
+    in_codes = config.pretrain.batch_size + config.method.queue_length
+    if max(config.method.n_prototypes) > in_codes:
+        raise InputError(
+            f"{max(config.method.n_prototypes)} prototypes cannot share {in_codes} samples evenly "
+            "(batch and queue); lower --config.method.n_prototypes, or raise "
+            "--config.pretrain.batch_size or --config.method.queue_length"
+        )
     return config

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
+from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.store import write_h5ad
 from jaxssl.engine.checkpoint import load_bundle
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> None:
     if not _ENCODER.value:
         raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")
     bundle = load_bundle(Path(_ENCODER.value))
-    adata = stages.read(_DATA.value)
+    adata = stages.read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     adata.obsm["X_jaxssl"] = embed(bundle, x)
     prototypes = assign(bundle, x)

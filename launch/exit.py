@@ -32,7 +32,8 @@ def run(main: Callable[[list[str]], Any]) -> None:
 def _parse(arguments: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(arguments)
-    except flags.Error as error:
+    except (flags.Error, KeyError, AttributeError, TypeError, ValueError, OSError) as error:
+        # what is no flags.Error comes from --config: an unknown option, a missing file
         message = " ".join(str(error).removeprefix("FATAL Flags parsing error: ").split())
         _fail(f"{message}; --helpshort lists the flags", 2)
     except SystemExit as stop:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from absl import flags
 
-from jaxssl.config import validate
+from jaxssl.config import DataConfig, validate
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import make_task
@@ -48,9 +48,9 @@ def main(arguments: list[str]) -> None:
     config = dataclasses.replace(
         bundle.config, finetune=dataclasses.replace(bundle.config.finetune, **options)
     )
-    config.data.label, config.data.group = _LABEL.value, _GROUP.value
+    config.data = DataConfig(path=_DATA.value, label=_LABEL.value, group=_GROUP.value)
     validate(config)
-    adata = stages.read(_DATA.value)
+    adata = stages.read(config.data)
     x, _ = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     task = make_task(adata, config)
     labelled = task.labelled_train

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
+from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.engine.checkpoint import load_bundle
 from jaxssl.evaluation.classifier import predict
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> None:
     if not _CLASSIFIER.value:
         raise InputError("no classifier is given; pass --classifier=RUN/classifier")
     bundle = load_bundle(Path(_CLASSIFIER.value))
-    adata = stages.read(_DATA.value)
+    adata = stages.read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     predictions = predict(bundle, x, adata.obs_names.to_numpy())
     names = np.asarray(predictions.classes)

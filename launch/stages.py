@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from jaxssl.config import Config
+from jaxssl.config import Config, DataConfig, resolve
 from jaxssl.data import formats, store
 from jaxssl.data.demo import load_demo
 from jaxssl.data.normalize import normalize
@@ -24,7 +24,7 @@ from jaxssl.engine import pretrain as engine
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import assign, embed
 from jaxssl.evaluation import stats
-from jaxssl.evaluation.sweep import sweep
+from jaxssl.evaluation.sweep import budgets, sweep
 from jaxssl.methods import METHODS
 from jaxssl.types import EncoderBundle, InputError
 from launch import flags
@@ -67,12 +67,14 @@ def announce(config: Config) -> None:
 def begin(config: Config) -> tuple[Path, AnnData, Task, Notes]:
     """Read the data, pose the task, open the run folder and write what identifies the run.
 
-    The folder is opened last, so that unusable input leaves nothing behind.
+    The folder is opened once the input has proved usable, so that nothing half-written is left.
     """
     notes = Notes()
     with notes.stage("read"):
-        adata = read(config.data.path, config.data.name)
+        adata = read(config.data)
         task = pose(adata, config)
+        resolve(config, len(task.split.train))
+        budgets(task, config)
     folder = run_folder.open_folder(
         flags.shard_folder(), resume=flags.RESUME.value, overwrite=flags.OVERWRITE.value
     )
@@ -82,17 +84,21 @@ def begin(config: Config) -> tuple[Path, AnnData, Task, Notes]:
     return folder, adata, task, notes
 
 
-def read(path: str, name: str = "") -> AnnData:
-    """An expression file, or the embedded data set "demo" or "synthetic"."""
-    if not path:
+def read(options: DataConfig) -> AnnData:
+    """An expression file, or the embedded data set "demo" or "synthetic"; says what it found."""
+    if not options.path:
         raise InputError("no data are given; pass --data=FILE.h5ad, or --data=demo")
-    if path in EMBEDDED:
-        adata = EMBEDDED[path]()
-    elif Path(path).suffix == ".h5ad" and Path(path).exists():
-        adata = store.read_h5ad(path)
+    if options.path in EMBEDDED:
+        adata = EMBEDDED[options.path]()
     else:
-        adata = formats.read_expression(path)
-    adata.uns.setdefault("jaxssl", {})["name"] = name or Path(path).stem
+        adata = formats.read_expression(
+            options.path,
+            label_column=options.label,
+            group_column=options.group,
+            batch_column=options.batch,
+        )
+    print(adata.uns["jaxssl"]["notes"])
+    adata.uns["jaxssl"]["name"] = options.name or Path(options.path).stem
     return adata
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import psutil
 from jax.sharding import NamedSharding, PartitionSpec
-from jaxtyping import Array, PRNGKeyArray, PyTree
+from jaxtyping import Array, Key, PyTree
 
 FREE_SHARE = 0.7  # of the free memory that one chunk may take
 
@@ -35,7 +35,7 @@ class MemoryPlan(NamedTuple):
         )
 
 
-def seed_keys(root_key: int, seed_ids: Sequence[int]) -> PRNGKeyArray:
+def seed_keys(root_key: int, seed_ids: Sequence[int]) -> Key[Array, " seeds"]:
     """Root key of every seed, keyed by its id; shape (seeds,)."""
     root = jax.random.key(root_key)
     return jax.vmap(lambda seed: jax.random.fold_in(root, seed))(jnp.asarray(seed_ids))
@@ -133,6 +133,6 @@ def shard(tree: PyTree, per_seed: bool) -> PyTree:
     )
 
 
-def member(tree: PyTree, i: int) -> PyTree[Array]:
+def member(tree: PyTree, i: int) -> PyTree:
     """One seed out of a tree with a leading seed axis."""
     return jax.tree.map(lambda leaf: leaf[i], tree)

@@ -1,5 +1,6 @@
 """The pretraining of many seeds: chunks, epochs, logs, checkpoints, diagnosis."""
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +10,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxssl.config import Config
+from jaxssl.config import Config, resolve
+from jaxssl.data.normalize import fit_normalizer, normalize
+from jaxssl.data.task import Task, columns_of
 from jaxssl.engine import checkpoint
 from jaxssl.engine.diagnose import Diagnosis, diagnose
 from jaxssl.engine.ensemble import (
@@ -27,7 +30,7 @@ from jaxssl.engine.train import Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
 from jaxssl.model import make_encoder
-from jaxssl.types import Params, TrainState
+from jaxssl.types import EncoderBundle, Normalizer, Params, TrainState
 
 Row = dict[str, Any]
 LogFn = Callable[[list[Row]], None]
@@ -40,6 +43,44 @@ class Pretrained(NamedTuple):
     params: dict[int, Params]
     diagnoses: dict[int, Diagnosis]
     history: list[Row]
+
+
+class Prepared(NamedTuple):
+    """A task made ready for pretraining: what is left to the data is settled, nothing is trained."""
+
+    config: Config  # resolved
+    normalizer: Normalizer
+    pool: Float[np.ndarray, "samples features"]  # all training rows, labelled or not
+
+
+def prepare(task: Task, config: Config) -> Prepared:
+    """Fit the normalizer on the training rows and resolve the options that follow from them."""
+    rows = task.split.train
+    normalizer = fit_normalizer(task.expression[rows], task.genes, config.normalize, task.scale)
+    pool = normalize(normalizer, columns_of(task, normalizer)[rows])
+    return Prepared(resolve(config, len(rows)), normalizer, pool)
+
+
+def make_bundle(
+    prepared: Prepared, task: Task, pretrained: Pretrained, seed: int, versions: dict[str, str]
+) -> EncoderBundle:
+    """What one seed hands to fine-tuning, with where it comes from."""
+    diagnosis = pretrained.diagnoses[seed]
+    provenance = {
+        **{"seed": seed, "method": prepared.config.method.name, "dataset": task.dataset},
+        **{"n_train": len(task.split.train), "training_samples": fingerprint(task)},
+        **{"status": diagnosis.status, "cause": diagnosis.cause, "fix": diagnosis.fix},
+        "versions": versions,
+    }
+    return EncoderBundle(
+        prepared.config, prepared.normalizer, pretrained.params[seed], provenance
+    )
+
+
+def fingerprint(task: Task) -> str:
+    """Hash of the training samples' ids: an encoder must not meet its training rows as test rows."""
+    ids = "\n".join(sorted(map(str, task.sample_ids[task.split.train])))
+    return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
 
 class Plan(NamedTuple):

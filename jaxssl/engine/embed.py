@@ -1,0 +1,42 @@
+"""What a pretrained encoder says of samples: embeddings and prototype assignments."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from jaxssl.methods import METHODS
+from jaxssl.model import make_encoder
+from jaxssl.types import EncoderBundle
+
+BLOCK = 4096  # samples per compiled call
+
+
+def embed(
+    bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
+) -> Float[np.ndarray, "samples dim"]:
+    """Encoder output for normalised input."""
+    encoder = _encoder(bundle)
+    return _by_blocks(jax.jit(lambda rows: encoder.apply(bundle.params["encoder"], rows)), x)
+
+
+def assign(
+    bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
+) -> Int[np.ndarray, " samples"] | None:
+    """Nearest prototype of the first head; None for a method without prototypes."""
+    method = METHODS[bundle.config.method.name](bundle.config.method, _encoder(bundle))
+    if method.scores is None:
+        return None
+    scores = method.scores
+    return _by_blocks(jax.jit(lambda rows: scores(bundle.params, rows)), x).argmax(axis=1)
+
+
+def _encoder(bundle: EncoderBundle):
+    config = bundle.config
+    return make_encoder(config.encoder.hidden, config.encoder.norm, config.run.precision)
+
+
+def _by_blocks(fn: Callable, x: Float[np.ndarray, "samples features"]) -> np.ndarray:
+    blocks = [np.asarray(fn(x[start : start + BLOCK])) for start in range(0, len(x), BLOCK)]
+    return np.concatenate(blocks)

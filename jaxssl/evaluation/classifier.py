@@ -1,0 +1,67 @@
+"""One encoder and one set of labels: a classifier to keep, as the bundle that `predict` reads."""
+
+import dataclasses
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from jaxssl.config import Config
+from jaxssl.engine.ensemble import seed_keys
+from jaxssl.evaluation import finetune
+from jaxssl.model import make_classifier, make_encoder
+from jaxssl.types import EncoderBundle, InputError, Predictions
+
+
+def fit_classifier(
+    bundle: EncoderBundle,
+    config: Config,
+    x: Float[np.ndarray, "samples features"],
+    codes: Int[np.ndarray, " samples"],
+    classes: tuple[str, ...],
+    order: Int[np.ndarray, " labelled"],
+) -> EncoderBundle:
+    """Fine-tune the encoder of `bundle` on the labelled rows in `order`.
+
+    Args:
+        bundle: a pretrained encoder.
+        config: its configuration, with the fine-tuning options to use.
+        x: normalised input.
+        codes: classes of the rows; only those in `order` are read.
+        classes: class names.
+        order: the labelled rows, in any order whose prefixes are class-proportional.
+
+    Returns:
+        A bundle whose parameters are the encoder's and the head's, with the classes on record.
+    """
+    seed = int(bundle.provenance["seed"])
+    encoder = make_encoder(config.encoder.hidden, config.encoder.norm, config.run.precision)
+    head = make_classifier(len(classes), config.run.precision)
+    key_fresh, key_fit = jax.random.split(seed_keys(config.run.root_key + 1, [seed])[0])
+    fresh = encoder.init(key_fresh, x[:1])
+    start = finetune.transfer(bundle.params["encoder"], fresh, config.finetune.transfer_layers)
+    labelled = finetune.Labelled(
+        jax.device_put(x), jax.device_put(codes), jax.device_put(order), np.int32(len(order))
+    )
+    recipe = finetune.pretrained_recipe(config.finetune, len(config.encoder.hidden))
+    fit = jax.jit(finetune.make_finetune(encoder, head, config.finetune))
+    params = jax.device_get(fit(key_fit, start, labelled, recipe))
+    provenance = bundle.provenance | {"classes": list(classes), "n_labelled": len(order)}
+    return dataclasses.replace(bundle, config=config, params=params, provenance=provenance)
+
+
+def predict(
+    bundle: EncoderBundle, x: Float[np.ndarray, "samples features"], sample_ids: np.ndarray
+) -> Predictions:
+    """Class probabilities of normalised samples.
+
+    Raises:
+        InputError: if the bundle is an encoder without a head.
+    """
+    if "head" not in bundle.params:
+        raise InputError("this is an encoder, not a classifier; make one with launch.finetune")
+    config, classes = bundle.config, tuple(bundle.provenance["classes"])
+    encoder = make_encoder(config.encoder.hidden, config.encoder.norm, config.run.precision)
+    head = make_classifier(len(classes), config.run.precision)
+    probabilities = jax.jit(finetune.make_predict(encoder, head))(bundle.params, x)
+    return Predictions(sample_ids, classes, np.asarray(probabilities))

@@ -1,0 +1,69 @@
+"""What predicted class probabilities are worth against true labels."""
+
+import numpy as np
+from jaxtyping import Float, Int
+from sklearn import metrics as sk
+
+ECE_BINS = 15  # Guo et al. 2017, arXiv 1706.04599
+
+
+def score(
+    codes: Int[np.ndarray, " samples"], probabilities: Float[np.ndarray, "samples classes"]
+) -> dict[str, float]:
+    """Scores of one arm on one part.
+
+    `codes` are the true classes. Every sample counts in accuracy, log_loss (nats) and ece; balanced
+    accuracy (mean recall) and macro F1 average over the classes that occur in `codes`: a class
+    absent from a small test part has no recall, and which classes count must not depend on the
+    arm. For two classes, auroc, auprc and mcc follow, of the second class; they are NaN where only
+    one class occurs.
+    """
+    # rows of float32 probabilities add up to 1 within 1e-7 only
+    probabilities = probabilities.astype(np.float64)
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+    predicted = probabilities.argmax(axis=1)
+    present = np.unique(codes)
+    n_classes = probabilities.shape[1]
+    average = {"labels": present, "average": "macro", "zero_division": 0.0}
+    scores = {
+        "accuracy": sk.accuracy_score(codes, predicted),
+        "balanced_accuracy": sk.recall_score(codes, predicted, **average),
+        "macro_f1": sk.f1_score(codes, predicted, **average),
+        "log_loss": sk.log_loss(codes, probabilities, labels=np.arange(n_classes)),
+        "ece": expected_calibration_error(codes, probabilities),
+    }
+    if n_classes == 2:
+        scores |= _binary_scores(codes, predicted, probabilities[:, 1], len(present) == 2)
+    return {name: float(value) for name, value in scores.items()}
+
+
+def expected_calibration_error(
+    codes: Int[np.ndarray, " samples"], probabilities: Float[np.ndarray, "samples classes"]
+) -> float:
+    """Mean |accuracy - confidence| over 15 bins of equal width, weighted by samples.
+
+    Confidence is the largest probability; bin m holds confidences in ((m - 1) / 15, m / 15]
+    (Guo et al. 2017, arXiv 1706.04599).
+    """
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == codes
+    edges = np.arange(1, ECE_BINS) / ECE_BINS
+    bins = np.digitize(confidence, edges, right=True)
+    # |n_b (accuracy_b - confidence_b)| is the sum of the gaps of bin b
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=ECE_BINS)
+    return float(np.abs(gaps).sum() / len(codes))
+
+
+def _binary_scores(
+    codes: Int[np.ndarray, " samples"],
+    predicted: Int[np.ndarray, " samples"],
+    positive: Float[np.ndarray, " samples"],
+    both_present: bool,
+) -> dict[str, float]:
+    if not both_present:
+        return dict.fromkeys(("auroc", "auprc", "mcc"), float("nan"))
+    return {
+        "auroc": float(sk.roc_auc_score(codes, positive)),
+        "auprc": float(sk.average_precision_score(codes, positive)),
+        "mcc": float(sk.matthews_corrcoef(codes, predicted)),
+    }

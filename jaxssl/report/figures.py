@@ -1,0 +1,167 @@
+"""Every figure of a run: what it shows, and its files."""
+
+import base64
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from jaxssl.evaluation.stats import percent, summarize
+from jaxssl.report import confusion, curves, embedding, pretraining
+from jaxssl.report.run import Run, read_predictions
+from jaxssl.report.style import GRID, INK, MUTED, PAPER, styled
+
+PAGE_COLOURS = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    PAPER: "var(--paper)",
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that is ready to be shown or saved."""
+
+    section: str  # of the page
+    name: str  # of the files, without suffix
+    title: str
+    caption: str
+    figure: Figure
+    data: pd.DataFrame
+
+
+def draw_run(run: Run, prefix: str = "") -> Iterator[Drawing]:
+    """All figures for which the run holds data; `prefix` begins the name of each file."""
+    with styled():
+        for drawing in (*_sweep(run), *_confusions(run), *_pretraining(run), *_maps(run)):
+            yield Drawing(**{**vars(drawing), "name": prefix + drawing.name})
+
+
+def tested_arms(run: Run) -> list[str]:
+    """Arms that the statistics compare with the references, as they come."""
+    return [] if run.statistics is None else run.statistics["arm"].unique().tolist()
+
+
+def tasks(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each task of merged runs; the first item is "" where there is but one."""
+    groups = [
+        (f"{d}: {t}", rows) for (d, t), rows in table.groupby(["dataset", "task"], sort=False)
+    ]
+    return groups if len(groups) > 1 else [("", table)]
+
+
+def _sweep(run: Run) -> Iterator[Drawing]:
+    if run.results is None:
+        return
+    for i, (task, rows) in enumerate(tasks(summarize(run.results))):
+        yield Drawing(
+            "labels", f"label_efficiency{i or ''}", f"Label efficiency {task}".strip(),
+            f"Mean over n = {rows['n'].max()} repetitions with 95 % t interval, on the test part. "
+            "Solid: arms under test; dashed: references.",
+            *curves.label_efficiency(rows, tested_arms(run)),
+        )  # fmt: skip
+    if run.statistics is None:
+        return
+    counts = run.results[["dataset", "task", "share", "n_labelled"]].drop_duplicates(
+        ["dataset", "task", "share"]
+    )
+    statistics = run.statistics.merge(counts, on=["dataset", "task", "share"])
+    for i, (task, rows) in enumerate(tasks(statistics)):
+        yield Drawing(
+            "labels", f"paired_differences{i or ''}", f"Paired differences {task}".strip(),
+            "Arm minus reference in percentage points, with 95 % interval: "
+            f"{rows['estimand'].iloc[0]}. Above the line the arm is better. An interval that spans "
+            "the line decides nothing.",
+            *curves.paired_differences(rows),
+        )  # fmt: skip
+
+
+def _confusions(run: Run) -> Iterator[Drawing]:
+    if run.results is None:
+        return
+    for arm in tested_arms(run):
+        shares = run.results.loc[run.results["arm"] == arm, "share"].unique().tolist()
+        share = confusion.nearest_share(shares)
+        predictions = read_predictions(run, arm, share)
+        if predictions is not None:
+            yield Drawing(
+                "classes", f"confusion_{_slug(arm)}",
+                f"Confusion of {arm} at {percent(share)} of the labels",
+                "Per cent of each true class, test samples pooled over seeds; the diagonal is "
+                "recall. Cells below 0.5 % carry no number.",
+                *confusion.confusion_matrix(predictions),
+            )  # fmt: skip
+
+
+def _pretraining(run: Run) -> Iterator[Drawing]:
+    collapsed = run.pretraining.get("collapsed_seeds", [])
+    if run.metrics is not None:
+        yield Drawing(
+            "pretraining", "pretraining", "Pretraining",
+            "One line per seed. Loss at ln K: the codes say nothing. Code entropy near 1, few "
+            "prototypes in use or an effective rank near 1 are signs of collapse.",
+            *pretraining.pretraining_curves(run.metrics, collapsed),
+        )  # fmt: skip
+    if run.usage is not None:
+        yield Drawing(
+            "pretraining", "prototype_usage", "Prototype usage",
+            "Each training sample counts for the prototype with its highest score.",
+            *pretraining.prototype_usage(run.usage, collapsed),
+        )  # fmt: skip
+
+
+def _maps(run: Run) -> Iterator[Drawing]:
+    if run.embedding is None:
+        return
+    table = embedding.coordinates(run.embedding)
+    for column, word in embedding.COLUMNS.items():
+        if column not in table or table[column].nunique() < 2:
+            continue
+        most = " The 40 most used are coloured, the 20 most used numbered." * (word == "prototype")
+        yield Drawing(
+            "embedding", f"embedding_{word}", f"Embedding by {word}",
+            f"{len(table):,} of {run.embedding.n_obs:,} samples, first seed.{most} Distances "
+            "between far groups of a t-SNE map mean nothing.",
+            *embedding.embedding_map(table, column),
+        )  # fmt: skip
+
+
+def save(drawing: Drawing, folder: Path) -> str:
+    """Write NAME.png, NAME.svg and NAME.csv; returns the SVG as an element of the page."""
+    svg = io.StringIO()
+    with styled(), matplotlib.rc_context({"svg.hashsalt": drawing.name}):
+        drawing.figure.savefig(folder / f"{drawing.name}.png")
+        # neither date nor random ids: the same run gives the same file
+        drawing.figure.savefig(svg, format="svg", metadata={"Date": None})
+    (folder / f"{drawing.name}.svg").write_text(svg.getvalue(), encoding="utf-8")
+    (folder / f"{drawing.name}.csv").write_text(csv_text(drawing), encoding="utf-8")
+    return inline_svg(svg.getvalue(), drawing.name)
+
+
+def csv_text(drawing: Drawing) -> str:
+    """The numbers of the figure; the index only where it says something."""
+    return drawing.data.to_csv(index=drawing.data.index.name is not None, float_format="%.6g")
+
+
+def inline_svg(svg: str, name: str) -> str:
+    """An SVG element that takes the page's colours and width, and whose ids are its own."""
+    svg = svg[svg.index("<svg") :]
+    for colour, variable in PAGE_COLOURS.items():
+        svg = svg.replace(colour, variable)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    return re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+
+
+def data_uri(text: str, kind: str = "text/csv") -> str:
+    """`text` as a link that needs no file."""
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name)

@@ -1,0 +1,116 @@
+"""The report: one HTML file that needs no other, and the files of its figures."""
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from jaxssl.evaluation.stats import headline, summarize
+from jaxssl.report import figures, tables
+from jaxssl.report.run import Run, merge_shards, read_run
+
+# section of the page -> what to say when a run has nothing for it
+SECTIONS = {
+    "labels": ("Label efficiency", "This run compared no arms: it holds no results."),
+    "classes": ("Classes", "This run holds no predictions of a tested arm."),
+    "pretraining": ("Pretraining", "This run holds no pretraining log."),
+    "embedding": ("Embedding", "This run holds no embedding."),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure as the page shows it."""
+
+    section: str
+    name: str
+    title: str
+    caption: str
+    svg: Markup
+    csv: str  # data URI
+
+
+def build_report(run_folders: list[Path], out: Path) -> None:
+    """Write `out` and, beside it, figures/*.png, .svg and .csv.
+
+    Shards of one run are shown as that run. A part that a run lacks is named as missing.
+    Raises InputError for a folder that holds no run.
+    """
+    runs = merge_shards([read_run(folder) for folder in run_folders])
+    folder = out.parent / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    names = _distinct_names(runs)
+    several = len(runs) > 1
+    pages = [
+        _page(run, name, f"{_slug(name)}_" if several else "", folder)
+        for run, name in zip(runs, names, strict=True)
+    ]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("report.html.jinja").render(runs=pages, sections=SECTIONS)
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_text(html, encoding="utf-8")
+    os.replace(partial, out)
+
+
+def headlines(run: Run) -> list[str]:
+    """A sentence per task and tested arm; the run's own where it has no statistics."""
+    if run.statistics is None:
+        return [run.summary["headline"]] if run.summary.get("headline") else []
+    return [
+        f"{task}. {sentence}" if task else sentence
+        for task, rows in figures.tasks(run.statistics)
+        for sentence in (headline(rows, arm) for arm in rows["arm"].unique())
+    ]
+
+
+def _page(run: Run, name: str, prefix: str, folder: Path) -> dict[str, Any]:
+    """What the template shows of one run."""
+    shown = []
+    for drawing in figures.draw_run(run, prefix):
+        svg = Markup(figures.save(drawing, folder))  # matplotlib escapes the names in it
+        csv = figures.data_uri(figures.csv_text(drawing))
+        shown.append(Shown(drawing.section, drawing.name, drawing.title, drawing.caption, svg, csv))
+    summaries = [] if run.results is None else figures.tasks(summarize(run.results))
+    differences = [] if run.statistics is None else figures.tasks(run.statistics)
+    return {
+        "name": name,
+        "anchor": _slug(name),
+        "headlines": headlines(run),
+        "status": run.pretraining.get("status", "warning"),
+        "alarms": run.pretraining.get("messages", []),
+        "warnings": run.summary.get("warnings", []),
+        "facts": tables.facts(run),
+        "command": run.environment.get("command", ""),
+        "options": tables.options(run.config),
+        "figures": shown,
+        "scores": [
+            (t, tables.score_tables(rows, figures.tested_arms(run))) for t, rows in summaries
+        ],
+        "differences": [(task, tables.difference_tables(rows)) for task, rows in differences],
+        "estimand": "" if run.statistics is None else run.statistics["estimand"].iloc[0],
+    }
+
+
+def _distinct_names(runs: list[Run]) -> list[str]:
+    """Folder names, numbered where two runs share one."""
+    total, seen = Counter(run.name for run in runs), Counter()
+    names = []
+    for run in runs:
+        seen[run.name] += 1
+        names.append(f"{run.name} ({seen[run.name]})" if total[run.name] > 1 else run.name)
+    return names
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "run"

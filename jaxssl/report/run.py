@@ -1,0 +1,155 @@
+"""A run folder as the report reads it; whatever a run did not write is absent, not an error."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import anndata
+import pandas as pd
+
+from jaxssl.evaluation.stats import paired_statistics
+from jaxssl.types import InputError
+
+MARKS = ("summary.json", "results.parquet", "results.csv", "metrics.jsonl")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run folder holds; None or empty where the run did not write it."""
+
+    name: str
+    folders: tuple[Path, ...]  # several where shards of one run were merged
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    summary: dict[str, Any]
+    metrics: pd.DataFrame | None  # one row per epoch and seed of the pretraining
+    results: pd.DataFrame | None
+    statistics: pd.DataFrame | None
+    usage: pd.DataFrame | None  # seed, prototype, share
+    embedding: anndata.AnnData | None
+
+    @property
+    def pretraining(self) -> dict[str, Any]:
+        """Health of the pretraining: status, collapsed_seeds, messages."""
+        return self.summary.get("pretraining", {})
+
+
+def read_run(folder: Path) -> Run:
+    """Read `folder`; InputError where it is no run folder or a file of it cannot be read."""
+    if not any((folder / name).is_file() for name in MARKS):
+        found = "is not a run folder" if folder.is_dir() else "does not exist"
+        raise InputError(f"{folder} {found}: a run folder holds one of {', '.join(MARKS)}")
+    try:
+        return Run(
+            name=folder.resolve().name,
+            folders=(folder,),
+            config=_json(folder / "config.json"),
+            environment=_json(folder / "environment.json"),
+            summary=_json(folder / "summary.json"),
+            metrics=_pretraining(folder / "metrics.jsonl"),
+            results=_table(folder / "results.parquet"),
+            statistics=_table(folder / "statistics.csv"),
+            usage=_table(folder / "prototype_usage.csv"),
+            embedding=_h5ad(folder / "embedding.h5ad"),
+        )
+    except (ValueError, OSError) as error:
+        raise InputError(f"{folder} holds a damaged file ({error}); run the verb again") from error
+
+
+def read_predictions(run: Run, arm: str, share: float) -> pd.DataFrame | None:
+    """Columns sample_id, seed, label, p_CLASS… of the test part."""
+    name = f"{arm}_{share:.4f}.parquet"
+    return _concatenated([_table(folder / "predictions" / name) for folder in run.folders])
+
+
+def merge_shards(runs: Sequence[Run]) -> list[Run]:
+    """Join the runs whose folders are shard_I_of_N of one parent; the others stay as they are.
+
+    Statistics are those of the joined results. InputError where shards differ in their options.
+    """
+    merged: dict[Path, list[Run]] = {}
+    for run in runs:
+        path = run.folders[0].resolve()
+        is_shard = re.fullmatch(r"shard_\d+_of_\d+", path.name)
+        merged.setdefault(path.parent if is_shard else path, []).append(run)
+    return [
+        shards[0] if len(shards) == 1 else _join(shards, path) for path, shards in merged.items()
+    ]
+
+
+def _join(shards: list[Run], parent: Path) -> Run:
+    if any(shard.config != shards[0].config for shard in shards):
+        raise InputError(
+            f"the shards in {parent} were run with different options; report them apart"
+        )
+    results = _concatenated([shard.results for shard in shards])
+    statistics = _concatenated([shard.statistics for shard in shards])
+    if results is not None and statistics is not None:
+        references = statistics["reference"].unique().tolist()
+        metrics = statistics["metric"].unique().tolist()
+        statistics = paired_statistics(results, references, metrics)
+    return replace(
+        shards[0],
+        name=parent.name,
+        folders=tuple(shard.folders[0] for shard in shards),
+        summary=_joined_summary([shard.summary for shard in shards]),
+        metrics=_concatenated([shard.metrics for shard in shards]),
+        results=results,
+        statistics=statistics,
+        usage=_concatenated([shard.usage for shard in shards]),
+    )
+
+
+def _joined_summary(summaries: list[dict[str, Any]]) -> dict[str, Any]:
+    healths = [summary.get("pretraining", {}) for summary in summaries]
+    ill = [health for health in healths if health.get("messages")]
+    return summaries[0] | {
+        "seeds": sorted({seed for summary in summaries for seed in summary.get("seeds", [])}),
+        "warnings": list(dict.fromkeys(w for s in summaries for w in s.get("warnings", []))),
+        "timings": {},  # of one shard, they would say nothing of the run
+        "pretraining": {
+            "status": (ill or healths)[0].get("status", ""),
+            "messages": [message for health in ill for message in health["messages"]],
+            "collapsed_seeds": [seed for h in ill for seed in h.get("collapsed_seeds", [])],
+        },
+    }
+
+
+def _concatenated(tables: Sequence[pd.DataFrame | None]) -> pd.DataFrame | None:
+    present = [table for table in tables if table is not None]
+    return pd.concat(present, ignore_index=True) if present else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _pretraining(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    rows = pd.DataFrame(map(json.loads, path.read_text(encoding="utf-8").splitlines()))
+    if rows.empty:
+        return None
+    rows = rows[rows["phase"] == "pretrain"]
+    # a resumed run repeats the epochs after its checkpoint
+    return rows.drop_duplicates(["seed", "epoch"], keep="last").sort_values(["seed", "epoch"])
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    if path.with_suffix(".csv").is_file() and not path.is_file():
+        path = path.with_suffix(".csv")
+    if not path.is_file():
+        return None
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+    else:
+        # shares are keys: the fast parser may miss them by one bit
+        table = pd.read_csv(path, float_precision="round_trip")
+    return None if table.empty else table
+
+
+def _h5ad(path: Path) -> anndata.AnnData | None:
+    return anndata.read_h5ad(path) if path.is_file() else None

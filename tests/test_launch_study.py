@@ -1,0 +1,214 @@
+"""Every verb end to end on simulated expression, in a process of its own as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TINY = [
+    "--config=configs/demo_synthetic.py",
+    "--seeds=2",
+    "--shares=0.1,1",
+    "--arms=majority,scratch,pca_logreg,swav",
+    "--config.pretrain.n_steps=80",
+    "--config.encoder.hidden=(32,16)",
+    "--config.finetune.transfer_layers=2",
+    "--config.finetune.scratch_steps=20",
+    "--config.finetune.n_steps=10",
+    "--config.finetune.probe_steps=20",
+]
+
+
+def launch(verb, *args, code=0):
+    """Run a verb; returns its standard output, or its error for a failure."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"launch.{verb}", *map(str, args)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "study"
+    output = launch("study", *TINY, f"--out={folder}")
+    return folder, output
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    from jaxssl.data.store import write_h5ad
+    from jaxssl.data.synthetic import make_synthetic
+
+    path = tmp_path_factory.mktemp("data") / "simulated.h5ad"
+    write_h5ad(make_synthetic(), path)
+    return path
+
+
+def test_study_leaves_a_whole_run_folder(study):
+    folder, output = study
+    for name in (
+        *("config.json", "environment.json", "splits.parquet", "metrics.jsonl", "results.parquet"),
+        *("results.csv", "statistics.csv", "summary.json", "report.html", "prototype_usage.csv"),
+        *("embedding.h5ad", "encoder/seed_000/bundle.json", "encoder/seed_001/bundle.json"),
+        *("predictions/swav_0.1000.parquet", "figures"),
+    ):
+        assert (folder / name).exists(), name
+    assert "device:" in output
+    assert "memory:" in output
+
+
+def test_study_scores_every_arm_share_and_seed_once(study):
+    results = pd.read_parquet(study[0] / "results.parquet")
+    keys = ["arm", "share", "seed", "part", "metric"]
+    assert not results.duplicated(keys).any()
+    sizes = results[results["metric"] == "accuracy"].groupby(["arm", "share", "part"]).size()
+    assert len(sizes) == 4 * 2 * 2
+    assert (sizes == 2).all()
+
+
+def test_scores_follow_from_the_stored_predictions(study):
+    table = pd.read_parquet(study[0] / "predictions" / "swav_1.0000.parquet")
+    columns = [name for name in table.columns if name.startswith("p_")]
+    predicted = np.array(columns)[table[columns].to_numpy().argmax(1)]
+    hits = predicted == "p_" + table["label"].to_numpy()
+    accuracy = pd.Series(hits).groupby(table["seed"].to_numpy()).mean()
+    results = pd.read_parquet(study[0] / "results.parquet")
+    rows = results[(results["arm"] == "swav") & (results["share"] == 1.0)]
+    rows = rows[(rows["metric"] == "accuracy") & (rows["part"] == "test")].set_index("seed")
+    np.testing.assert_allclose(accuracy[[0, 1]], rows.loc[[0, 1], "value"])
+
+
+def test_no_group_is_in_two_parts(study):
+    splits = pd.read_parquet(study[0] / "splits.parquet").set_index("sample_id")
+    donors = np.arange(600) // 2  # the generator's: two samples a donor
+    parts = splits["part"].to_numpy()
+    assert all(len(set(parts[donors == donor])) == 1 for donor in np.unique(donors))
+
+
+def test_a_resumed_study_computes_only_what_is_missing(study):
+    folder, _ = study
+    before = pd.read_parquet(folder / "results.parquet")
+    output = launch("study", *TINY, f"--out={folder}", "--resume")
+    assert "epoch" not in output
+    pd.testing.assert_frame_equal(before, pd.read_parquet(folder / "results.parquet"))
+
+
+def test_an_existing_folder_is_refused(study):
+    message = launch("study", *TINY, f"--out={study[0]}", code=2)
+    assert "--resume" in message
+    assert message.count("\n") == 1
+
+
+def test_a_resumed_run_refuses_other_options(study):
+    message = launch(
+        "study", *TINY, f"--out={study[0]}", "--resume", "--config.augment.noise=0.1", code=2
+    )
+    assert "augment.noise" in message
+
+
+def test_pretrain_then_sweep_equals_study(study, tmp_path):
+    launch("pretrain", *TINY, f"--out={tmp_path / 'encoders'}")
+    launch("sweep", *TINY, f"--encoder={tmp_path / 'encoders'}", f"--out={tmp_path / 'sweep'}")
+    keys = ["arm", "share", "seed", "part", "metric"]
+    a, b = (
+        pd.read_parquet(folder / "results.parquet").set_index(keys)["value"].sort_index()
+        for folder in (study[0], tmp_path / "sweep")
+    )
+    pd.testing.assert_series_equal(a, b)
+
+
+def test_finetune_predict_and_embed_use_the_encoder(study, data, tmp_path):
+    encoder = study[0] / "encoder" / "seed_000"
+    launch("finetune", f"--encoder={encoder}", f"--data={data}", f"--out={tmp_path / 'clf'}")
+    summary = json.loads((tmp_path / "clf" / "summary.json").read_text())
+    predictions = pd.read_parquet(tmp_path / "clf" / "predictions.parquet")
+    assert summary["test"]["accuracy"] > 0.5
+    shuffled = anndata.read_h5ad(data)
+    shuffled = shuffled[:, np.random.default_rng(0).permutation(shuffled.n_vars)].copy()
+    shuffled.write_h5ad(tmp_path / "shuffled.h5ad")
+    launch(
+        "predict",
+        f"--classifier={tmp_path / 'clf' / 'classifier'}",
+        f"--data={tmp_path / 'shuffled.h5ad'}",
+        f"--out={tmp_path / 'p.csv'}",
+    )
+    new = pd.read_csv(tmp_path / "p.csv").set_index("sample_id")
+    columns = [name for name in predictions.columns if name.startswith("p_")]
+    old = predictions.set_index("sample_id")[columns]
+    np.testing.assert_allclose(new.loc[old.index, columns], old, atol=1e-4)
+    launch("embed", f"--encoder={encoder}", f"--data={data}", f"--out={tmp_path / 'e.h5ad'}")
+    embedded = anndata.read_h5ad(tmp_path / "e.h5ad")
+    maps = anndata.read_h5ad(study[0] / "embedding.h5ad")
+    np.testing.assert_allclose(embedded.obsm["X_jaxssl"], maps.obsm["X_jaxssl"], atol=1e-4)
+    assert (embedded.obs["prototype"].astype(str) == maps.obs["prototype"].astype(str)).all()
+
+
+def test_an_encoder_whose_genes_are_absent_is_refused(study, tmp_path):
+    from jaxssl.data.store import write_h5ad
+    from jaxssl.data.synthetic import make_synthetic
+
+    other = make_synthetic(n_samples=60)
+    other.var_names = [f"ENSG{i:011d}" for i in range(other.n_vars)]
+    write_h5ad(other, tmp_path / "other.h5ad")
+    message = launch(
+        "embed",
+        f"--encoder={study[0] / 'encoder' / 'seed_000'}",
+        f"--data={tmp_path / 'other.h5ad'}",
+        f"--out={tmp_path / 'e.h5ad'}",
+        code=2,
+    )
+    assert "500 of the encoder's 500 genes are missing" in message
+    assert not (tmp_path / "e.h5ad").exists()
+
+
+def test_shards_are_disjoint_and_merge_into_one_report(tmp_path):
+    options = [o for o in TINY if not o.startswith("--arms")] + ["--arms=majority,pca_logreg"]
+    for i in (0, 1):
+        launch("study", *options, f"--out={tmp_path}", f"--shard={i}/2")
+    folders = [tmp_path / f"shard_{i}_of_2" for i in (0, 1)]
+    seeds = [set(pd.read_parquet(f / "results.parquet")["seed"]) for f in folders]
+    assert seeds == [{0}, {1}]
+    launch("report", *folders, f"--out={tmp_path / 'all.html'}")
+    assert (tmp_path / "all.html").stat().st_size > 10_000
+
+
+def test_doctor_says_what_will_fit():
+    output = launch("doctor", "--seeds=50")
+    assert "57,387" in output or "study's TCGA" in output
+    assert "in chunks of" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "finding"),
+    [
+        (["--arms=swan"], "unknown arm 'swan'"),
+        (["--shares=0.001"], "fewer than the 12 classes"),
+        (["--config.augment.mask_rate=2"], "augment.mask_rate=2"),
+        (["--config.encoder.norm=batch"], "choose one of layer, none"),
+        (["--config.method.sparkle=1"], "sparkle"),
+        (["--label=colour"], "no column 'colour'"),
+        (["--data=absent.csv"], "absent.csv"),
+        (["--shard=3/2"], "--shard=3/2"),
+        (["--seed=3"], "seed"),
+        (["stray"], "unexpected argument 'stray'"),
+        (["--config.pretrain.batch_size=8"], "prototypes"),
+    ],
+)
+def test_unusable_input_is_one_line_that_names_the_finding(options, finding, tmp_path):
+    message = launch("study", *TINY, f"--out={tmp_path / 'run'}", *options, code=2)
+    assert finding in message
+    assert message.count("\n") == 1, message
+    assert not (tmp_path / "run").exists()
