@@ -6,10 +6,13 @@ the unlabelled training rows, never from labels.
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from jaxssl.types import InputError
+
+MAX_PROTOTYPES = 100  # chosen where the count is left to the data
 
 
 @dataclass
@@ -50,7 +53,8 @@ class EncoderConfig:
     """MLP encoder. STUDY Fig. 11: 512-256-128."""
 
     hidden: tuple[int, ...] = (512, 256, 128)
-    norm: str = "layer"  # "layer" (LayerNorm before each ReLU) or "none"
+    norm: str = "layer"  # "layer" (LayerNorm after each dense layer) or "none"
+    activate_last: bool = False  # a ReLU on the embedding too (STUDY)
 
 
 @dataclass
@@ -60,7 +64,7 @@ class AugmentConfig:
     mask_rate: float = 0.0  # share of features replaced
     mask_per: str = "batch"  # "batch": one column subset per mini-batch (STUDY); "sample"
     mask_fill: str = "normal"  # "normal": N(0, 1) (STUDY), "zero", "mean", "marginal"
-    noise: float = 0.8  # c of x + c N(0, 1), in units of the input's overall sd
+    noise: float = 1.0  # c of x + c N(0, 1), in units of the input's overall sd
     n_views: int = 2  # views past the second only predict, never make codes
     extra_mask_rate: float = 0.8  # mask rate of the views past the second
 
@@ -82,6 +86,21 @@ class SwAVConfig:
     projection_hidden: int = 128
     projection_dim: int = 64
 
+    def settle(self, batch_size: int) -> None:
+        """Choose what is left to the data.
+
+        Raises:
+            InputError: if a batch, with the queue, has fewer samples than there are prototypes.
+        """
+        in_codes = batch_size + self.queue_length
+        self.n_prototypes = tuple(k or min(MAX_PROTOTYPES, batch_size) for k in self.n_prototypes)
+        if max(self.n_prototypes) > in_codes:
+            raise InputError(
+                f"{max(self.n_prototypes)} prototypes cannot share {in_codes} samples evenly "
+                "(batch and queue); lower --config.method.n_prototypes, or raise "
+                "--config.pretrain.batch_size or --config.method.queue_length"
+            )
+
 
 @dataclass
 class OptimizerConfig:
@@ -90,7 +109,7 @@ class OptimizerConfig:
     name: str = "adam"  # "adam", "adamw" or "lars"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0  # adamw and lars
-    warmup_share: float = 0.05  # of all steps, linear
+    warmup_share: float = 0.1  # of all steps, linear
     schedule: str = "cosine"  # "cosine" (to 0) or "constant"
 
 
@@ -109,15 +128,14 @@ class FinetuneConfig:
 
     transfer_layers: int = 3  # of the encoder; the rest starts at random
     freeze_layers: int = 0  # of the transferred
-    probe_decay: float = 1e-2  # L2 penalty of the probe's head
-    probe_steps: int = 300  # head on the frozen encoder first; 0: plain fine-tuning (STUDY)
-    probe_learning_rate: float = 1e-2
+    probe_steps: int = 200  # head on the frozen encoder first; 0: plain fine-tuning (STUDY)
+    probe_learning_rate: float = 1e-2  # decays to 0 by a cosine
+    probe_decay: float = 1e-2  # L2 penalty of the head, on standardised embeddings
     n_steps: int = 200  # all layers together
     learning_rate: float = 1e-4  # encoder and head after the probe
-    scratch_steps: int = 300  # of the `scratch` arm
+    scratch_steps: int = 400  # of the `scratch` arm
     scratch_learning_rate: float = 4e-4  # STUDY
     batch_size: int = 256  # STUDY; positions repeat evenly where there are fewer labels
-    weight_decay: float = 0.0
 
 
 @dataclass
@@ -250,6 +268,14 @@ def from_dict(values: dict[str, Any]) -> Config:
     return config
 
 
+def choose_n_steps(n_train: int) -> int:
+    """Steps that grow with the square root of the training set: 500 for 130 samples, 4,000 at most.
+
+    Fewer samples are learnt by heart sooner; more do not need more in proportion.
+    """
+    return min(max(round(45 * math.sqrt(n_train)), 500), 4000)
+
+
 def resolve(config: Config, n_train: int) -> Config:
     """A copy in which every count that is left to the data is set.
 
@@ -258,16 +284,7 @@ def resolve(config: Config, n_train: int) -> Config:
         n_train: number of training samples, labelled or not.
     """
     config = from_dict(to_dict(config))
-    config.method.n_prototypes = tuple(
-        k or max(16, min(200, n_train // 4)) for k in config.method.n_prototypes
-    )
     config.pretrain.batch_size = min(config.pretrain.batch_size, n_train)
-    config.pretrain.n_steps = config.pretrain.n_steps or 2000
-    in_codes = config.pretrain.batch_size + config.method.queue_length
-    if max(config.method.n_prototypes) > in_codes:
-        raise InputError(
-            f"{max(config.method.n_prototypes)} prototypes cannot share {in_codes} samples evenly "
-            "(batch and queue); lower --config.method.n_prototypes, or raise "
-            "--config.pretrain.batch_size or --config.method.queue_length"
-        )
+    config.pretrain.n_steps = config.pretrain.n_steps or choose_n_steps(n_train)
+    config.method.settle(config.pretrain.batch_size)
     return config

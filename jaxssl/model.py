@@ -12,6 +12,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jaxssl.config import EncoderConfig
 from jaxssl.types import Params
 
 MATMUL_PRECISION = {
@@ -32,11 +33,12 @@ class Network(NamedTuple):
 
 
 class Layer(nn.Module):
-    """Dense, LayerNorm if wanted, ReLU."""
+    """Dense, LayerNorm if wanted, ReLU if wanted."""
 
     width: int
     norm: str
     precision: str
+    activate: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch features"]) -> Float[Array, "batch dim"]:
@@ -44,7 +46,7 @@ class Layer(nn.Module):
         x = nn.Dense(self.width, precision=MATMUL_PRECISION[self.precision], name="dense")(x)
         if self.norm == "layer":
             x = nn.LayerNorm(name="norm")(x)
-        return nn.relu(x)
+        return nn.relu(x) if self.activate else x
 
 
 class MLP(nn.Module):
@@ -54,21 +56,24 @@ class MLP(nn.Module):
     n_outputs: int | None
     norm: str
     precision: str
+    activate_last: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch features"]) -> Float[Array, "batch dim"]:
         """Forward."""
         for i, width in enumerate(self.hidden):
-            x = Layer(width, self.norm, self.precision, name=f"layer_{i}")(x)
+            activate = self.activate_last or i < len(self.hidden) - 1
+            x = Layer(width, self.norm, self.precision, activate, name=f"layer_{i}")(x)
         if self.n_outputs is not None:
             precision = MATMUL_PRECISION[self.precision]
             x = nn.Dense(self.n_outputs, precision=precision, name="output")(x)
         return x
 
 
-def make_encoder(hidden: tuple[int, ...], norm: str, precision: str) -> Network:
-    """MLP encoder whose last hidden layer is the embedding; norm "layer" or "none"."""
-    return _network(MLP(tuple(hidden), None, norm, precision))
+def make_encoder(options: EncoderConfig, precision: str) -> Network:
+    """MLP encoder; its last hidden layer is the embedding."""
+    hidden, norm = tuple(options.hidden), options.norm
+    return _network(MLP(hidden, None, norm, precision, options.activate_last))
 
 
 def make_projection(kind: str, hidden: int, dim: int, precision: str) -> Network:

@@ -13,6 +13,7 @@ import pytest  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_disable_most_optimizations", True)  # small programs: compiling is the cost
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import Config, to_dict
+from jaxssl.config import Config, EncoderConfig, to_dict
 from jaxssl.data.normalize import fit_normalizer
 from jaxssl.engine.checkpoint import flatten, load_bundle, save_bundle, unflatten
 from jaxssl.model import make_encoder
@@ -25,7 +25,7 @@ def bundle(request):
     x = RNG.normal(size=(30, 12)).astype(np.float32)
     normalizer = fit_normalizer(x, [f"g{i}" for i in range(12)], config.normalize, "counts")
     n_features = 12 if normalizer.rotation is None else 3
-    params = make_encoder((8, 4), "layer", "float32").init(
+    params = make_encoder(EncoderConfig((8, 4), "layer"), "float32").init(
         jax.random.key(0), jnp.zeros((1, n_features))
     )
     return EncoderBundle(config, normalizer, {"encoder": jax.device_get(params)}, {"seed": 3})

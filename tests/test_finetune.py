@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from jaxssl.config import FinetuneConfig
-from jaxssl.evaluation import finetune as module
+from jaxssl.config import EncoderConfig, FinetuneConfig
 from jaxssl.evaluation.finetune import (
     Labelled,
     Recipe,
@@ -21,7 +21,7 @@ from jaxssl.model import make_classifier, make_encoder
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
-ENCODER = make_encoder((16, 8, 8), "layer", "float32")
+ENCODER = make_encoder(EncoderConfig((16, 8, 8), "layer"), "float32")
 HEAD = make_classifier(3, "float32")
 OPTIONS = FinetuneConfig(batch_size=16, probe_steps=30, n_steps=30, scratch_steps=60)
 RNG = np.random.default_rng(0)
@@ -111,6 +111,13 @@ def test_arms_share_the_batches_of_a_seed():
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-def test_rates_decay_as_a_cosine():
-    rates = [float(module._cosine(jnp.int32(i), 10)) for i in range(11)]
-    np.testing.assert_allclose(rates, 0.5 * (1 + np.cos(np.pi * np.arange(11) / 10)), atol=1e-6)
+def test_the_probe_is_penalised_logistic_regression_on_standardised_embeddings():
+    recipe = pretrained_recipe(OPTIONS, 3)._replace(steps=0, probe_steps=4000)
+    params = make_finetune(ENCODER, HEAD, OPTIONS)(jax.random.key(0), START, labelled(), recipe)
+    embeddings = np.asarray(ENCODER.apply(START, jnp.asarray(X)))
+    standardized = (embeddings - embeddings.mean(0)) / embeddings.std(0)
+    # scikit-learn's C multiplies the sum of losses, ours is a mean: C = 1 / (n * decay)
+    oracle = LogisticRegression(C=1 / (90 * OPTIONS.probe_decay), tol=1e-8, max_iter=5000)
+    expected = oracle.fit(standardized, CODES).predict_proba(standardized)
+    found = make_predict(ENCODER, HEAD)(params, jnp.asarray(X))
+    np.testing.assert_allclose(found, expected, atol=0.03)  # mini-batches

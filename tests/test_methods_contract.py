@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import AugmentConfig, SwAVConfig
+from jaxssl.config import AugmentConfig, EncoderConfig, SwAVConfig
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
 from jaxssl.model import make_encoder
@@ -24,7 +24,7 @@ KEYS = jax.random.split(jax.random.key(1), 3)
 
 
 def build(name, options, precision="float32"):
-    return METHODS[name](options, make_encoder((16, 8), "layer", precision))
+    return METHODS[name](options, make_encoder(EncoderConfig((16, 8), "layer"), precision))
 
 
 def train(method):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxssl.config import EncoderConfig
 from jaxssl import model
 
 X = jax.random.normal(jax.random.key(0), (6, 10))
@@ -40,20 +41,22 @@ def jitter(params):
 
 
 @pytest.mark.parametrize("norm", ["layer", "none"])
-def test_encoder_is_dense_norm_relu_per_layer(norm):
-    encoder = make_encoder((8, 5), norm, "float32")
+@pytest.mark.parametrize("activate_last", [True, False])
+def test_encoder_is_dense_norm_relu_per_layer(norm, activate_last):
+    encoder = make_encoder(EncoderConfig((8, 5), norm, activate_last), "float32")
     params = jitter(encoder.init(jax.random.key(1), X))
     expected = np.asarray(X, np.float64)
     for name in ("layer_0", "layer_1"):
         expected = dense(params[name]["dense"], expected)
         if norm == "layer":
             expected = layer_norm(params[name]["norm"], expected)
-        expected = np.maximum(expected, 0.0)
+        if name == "layer_0" or activate_last:
+            expected = np.maximum(expected, 0.0)
     np.testing.assert_allclose(encoder.apply(params, X), expected, atol=1e-5)
 
 
 def test_encoder_layers_are_named_in_order_in_plain_dicts():
-    params = make_encoder((8, 5, 4), "layer", "float32").init(jax.random.key(1), X)
+    params = make_encoder(EncoderConfig((8, 5, 4), "layer"), "float32").init(jax.random.key(1), X)
     assert list(params) == ["layer_0", "layer_1", "layer_2"]
     assert all(type(params[name]) is dict for name in params)
     shapes = jax.tree.map(jnp.shape, params)
@@ -62,7 +65,7 @@ def test_encoder_layers_are_named_in_order_in_plain_dicts():
 
 
 def test_encoder_without_norm_has_no_norm_parameters():
-    params = make_encoder((8,), "none", "float32").init(jax.random.key(1), X)
+    params = make_encoder(EncoderConfig((8,), "none"), "float32").init(jax.random.key(1), X)
     assert list(params["layer_0"]) == ["dense"]
 
 
@@ -92,7 +95,7 @@ def test_classifier_is_linear_in_the_embedding():
 
 
 def test_bfloat16_rounds_every_product_forward_and_backward_and_nothing_else():
-    encoder = make_encoder((8, 5), "layer", "bfloat16")
+    encoder = make_encoder(EncoderConfig((8, 5), "layer"), "bfloat16")
     params = encoder.init(jax.random.key(1), X)
     step = jax.jit(jax.value_and_grad(lambda p: encoder.apply(p, X).sum()))
     dtypes = {leaf.dtype for leaf in jax.tree.leaves((params, step(params)))}
@@ -105,7 +108,7 @@ def test_bfloat16_rounds_every_product_forward_and_backward_and_nothing_else():
 
 
 def test_bfloat16_starts_from_the_same_parameters_as_float32():
-    one, other = (make_encoder((8,), "layer", p) for p in ("float32", "bfloat16"))
+    one, other = (make_encoder(EncoderConfig((8,), "layer"), p) for p in ("float32", "bfloat16"))
     jax.tree.map(
         np.testing.assert_array_equal,
         one.init(jax.random.key(3), X),
@@ -114,7 +117,7 @@ def test_bfloat16_starts_from_the_same_parameters_as_float32():
 
 
 def test_members_of_an_ensemble_differ_and_equal_themselves_alone():
-    encoder = make_encoder((8, 5), "layer", "float32")
+    encoder = make_encoder(EncoderConfig((8, 5), "layer"), "float32")
     keys = jax.random.split(jax.random.key(2), 3)
     params = jax.jit(jax.vmap(encoder.init, in_axes=(0, None)))(keys, X)
     together = jax.jit(jax.vmap(encoder.apply, in_axes=(0, None)))(params, X)

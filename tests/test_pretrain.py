@@ -132,7 +132,7 @@ def test_a_bundle_says_where_it_comes_from(task):
     pretrained = pretrain(plan, prepared.config, prepared.pool, [7])
     bundle = make_bundle(prepared, task, pretrained, 7, {"jax": jax.__version__})
     assert bundle.provenance["seed"] == 7
-    assert bundle.provenance["status"] == "healthy"
+    assert bundle.provenance["status"] == pretrained.diagnoses[7].status
     assert bundle.normalizer.genes == tuple(task.genes)
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import SwAVConfig
+from jaxssl.config import EncoderConfig, SwAVConfig
 from jaxssl.methods.memory import is_ready, push
 from jaxssl.model import make_encoder
 from jaxssl.types import Views
@@ -16,7 +16,7 @@ from jaxssl.types import Views
 swav = import_module("jaxssl.methods.swav")  # the package's attribute of that name is the function
 
 KEY = jax.random.key(0)
-ENCODER = make_encoder((6, 5), "layer", "float32")
+ENCODER = make_encoder(EncoderConfig((6, 5), "layer"), "float32")
 BATCH = 8
 
 

@@ -132,9 +132,9 @@ def choose_n_components(n_samples: int) -> int:
     """Number of conditioned components for a training set of this size.
 
     Trailing axes of few samples are noise that conditioning amplifies: a component for every
-    ten samples, at least 8 and at most 100.
+    ten samples, at least 10 and at most 100.
     """
-    return int(np.clip(n_samples // 10, 8, 100))
+    return int(np.clip(n_samples // 10, 10, 100))
 
 
 def _with_rotation(

@@ -34,7 +34,7 @@ def assign(
 
 def _encoder(bundle: EncoderBundle):
     config = bundle.config
-    return make_encoder(config.encoder.hidden, config.encoder.norm, config.run.precision)
+    return make_encoder(config.encoder, config.run.precision)
 
 
 def _by_blocks(fn: Callable, x: Float[np.ndarray, "samples features"]) -> np.ndarray:

@@ -100,7 +100,7 @@ def plan_pretraining(config: Config, n_samples: int, n_features: int, n_seeds: i
         n_features: encoder input width.
         n_seeds: repetitions.
     """
-    encoder = make_encoder(config.encoder.hidden, config.encoder.norm, config.run.precision)
+    encoder = make_encoder(config.encoder, config.run.precision)
     method = METHODS[config.method.name](config.method, encoder)
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
     optimizer = make_optimizer(config.optimizer, schedule.n_steps, method.freeze)

@@ -35,7 +35,7 @@ def fit_classifier(
         A bundle whose parameters are the encoder's and the head's, with the classes on record.
     """
     seed = int(bundle.provenance["seed"])
-    encoder = make_encoder(config.encoder.hidden, config.encoder.norm, config.run.precision)
+    encoder = make_encoder(config.encoder, config.run.precision)
     head = make_classifier(len(classes), config.run.precision)
     key_fresh, key_fit = jax.random.split(seed_keys(config.run.root_key + 1, [seed])[0])
     fresh = encoder.init(key_fresh, x[:1])
@@ -61,7 +61,7 @@ def predict(
     if "head" not in bundle.params:
         raise InputError("this is an encoder, not a classifier; make one with launch.finetune")
     config, classes = bundle.config, tuple(bundle.provenance["classes"])
-    encoder = make_encoder(config.encoder.hidden, config.encoder.norm, config.run.precision)
+    encoder = make_encoder(config.encoder, config.run.precision)
     head = make_classifier(len(classes), config.run.precision)
     probabilities = jax.jit(finetune.make_predict(encoder, head))(bundle.params, x)
     return Predictions(sample_ids, classes, np.asarray(probabilities))

@@ -18,6 +18,10 @@ from jaxssl.model import Network
 from jaxssl.types import Params
 
 
+ADAM = optax.scale_by_adam()
+Carry = tuple[Params, optax.OptState]
+
+
 class Recipe(NamedTuple):
     """What distinguishes the arms of one compiled program; all traced."""
 
@@ -58,8 +62,13 @@ def scratch_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
 
 def transfer(pretrained: Params, fresh: Params, n_layers: int) -> Params:
     """The first `n_layers` layers of the pretrained encoder, the others fresh."""
-    names = [f"layer_{i}" for i in range(n_layers)]
-    return {name: pretrained[name] if name in names else fresh[name] for name in fresh}
+    transferred = layer_names(n_layers)
+    return {name: pretrained[name] if name in transferred else fresh[name] for name in fresh}
+
+
+def layer_names(n_layers: int) -> list[str]:
+    """Names of the first layers of an encoder, as `jaxssl.model` gives them."""
+    return [f"layer_{i}" for i in range(n_layers)]
 
 
 def batch_positions(
@@ -80,52 +89,78 @@ def make_finetune(
 ) -> Callable[[PRNGKeyArray, Params, Labelled, Recipe], Params]:
     """Build the fine-tuning of one seed: (key, encoder parameters, labels, recipe) → parameters."""
 
-    def logits_of(params: Params, x: Float[Array, "batch features"]):
-        return head.apply(params["head"], encoder.apply(params["encoder"], x))
-
-    def loss(params: Params, x: Float[Array, "batch features"], y: Int[Array, " batch"]):
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits_of(params, x), y)
-        return losses.mean()
-
-    def head_loss(head_params: Params, z: Float[Array, "batch dim"], y: Int[Array, " batch"]):
-        losses = optax.softmax_cross_entropy_with_integer_labels(head.apply(head_params, z), y)
-        return losses.mean() + options.probe_decay * optax.tree.norm(head_params, squared=True)
-
     def finetune(
         key: PRNGKeyArray, encoder_params: Params, labelled: Labelled, recipe: Recipe
     ) -> Params:
         key_head, key_probe, key_train = jax.random.split(key, 3)
-        x, y, order, n = labelled
-        embeddings = encoder.apply(encoder_params, x)  # frozen: once for all probe steps
-
-        def batch(key: PRNGKeyArray) -> Int[Array, " batch"]:
-            return order[batch_positions(key, n, options.batch_size)]
-
-        def probe_step(i, carry):
-            rows = batch(jax.random.fold_in(key_probe, i))
-            grads = jax.grad(head_loss)(carry[0], embeddings[rows], y[rows])
-            rate = recipe.probe_learning_rate * _cosine(i, recipe.probe_steps)
-            return _adam_step(grads, carry, lambda updates: _times(updates, rate))
-
-        def train_step(i, carry):
-            rows = batch(jax.random.fold_in(key_train, i))
-            grads = jax.grad(loss)(carry[0], x[rows], y[rows])
-            rate = recipe.learning_rate * _cosine(i, recipe.steps)
-            return _adam_step(
-                grads, carry, lambda updates: _times(_freeze(updates, recipe.layer_rates), rate)
-            )
-
-        head_params = head.init(key_head, embeddings[:1])
-        head_params, _ = jax.lax.fori_loop(
-            0, recipe.probe_steps, probe_step, (head_params, ADAM.init(head_params))
-        )
+        embeddings = encoder.apply(encoder_params, labelled.x)  # frozen: once for all probe steps
+        fresh = head.init(key_head, embeddings[:1])
+        probed = probe(key_probe, head, fresh, embeddings, labelled, recipe, options)
+        has_probe = jnp.asarray(recipe.probe_steps) > 0
+        head_params = jax.tree.map(lambda p, f: jnp.where(has_probe, p, f), probed, fresh)
         params = {"encoder": encoder_params, "head": head_params}
-        params, _ = jax.lax.fori_loop(
-            0, recipe.steps, train_step, (params, ADAM.init(params))
-        )
-        return params
+        return train_all(key_train, encoder, head, params, labelled, recipe, options)
 
     return finetune
+
+
+def probe(
+    key: PRNGKeyArray,
+    head: Network,
+    fresh: Params,
+    embeddings: Float[Array, "samples dim"],
+    labelled: Labelled,
+    recipe: Recipe,
+    options: FinetuneConfig,
+) -> Params:
+    """Fit the head on frozen embeddings: L2-penalised logistic regression by Adam, from zero.
+
+    It sees embeddings standardised over the training samples, labelled or not, so that the
+    penalty weighs all dimensions alike; the returned head takes them as they are.
+    """
+    mean = embeddings.mean(axis=0, keepdims=True)
+    sd = embeddings.std(axis=0, keepdims=True)
+    sd = sd + 1e-3 * jnp.sqrt(jnp.mean(sd**2))  # a dead dimension must not be blown up
+    standardized = (embeddings - mean) / sd
+
+    def loss(params: Params, rows: Int[Array, " batch"]) -> Float[Array, ""]:
+        logits = head.apply(params, standardized[rows])
+        penalty = 0.5 * options.probe_decay * jnp.sum(params["output"]["kernel"] ** 2)
+        return _cross_entropy(logits, labelled.y[rows]) + penalty
+
+    def step(i: Int[Array, ""], carry: Carry) -> Carry:
+        rows = _batch(jax.random.fold_in(key, i), labelled, options.batch_size)
+        rate = recipe.probe_learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * i / recipe.probe_steps))
+        return _adam_step(jax.grad(loss)(carry[0], rows), carry, rate)
+
+    zero = jax.tree.map(jnp.zeros_like, fresh)
+    params, _ = jax.lax.fori_loop(0, recipe.probe_steps, step, (zero, ADAM.init(zero)))
+    kernel, bias = params["output"]["kernel"] / sd.T, params["output"]["bias"]
+    return {"output": {"kernel": kernel, "bias": bias - (mean @ kernel)[0]}}
+
+
+def train_all(
+    key: PRNGKeyArray,
+    encoder: Network,
+    head: Network,
+    params: Params,
+    labelled: Labelled,
+    recipe: Recipe,
+    options: FinetuneConfig,
+) -> Params:
+    """Train encoder and head together at a constant rate; frozen layers do not move."""
+
+    def loss(params: Params, rows: Int[Array, " batch"]) -> Float[Array, ""]:
+        logits = head.apply(params["head"], encoder.apply(params["encoder"], labelled.x[rows]))
+        return _cross_entropy(logits, labelled.y[rows])
+
+    def step(i: Int[Array, ""], carry: Carry) -> Carry:
+        rows = _batch(jax.random.fold_in(key, i), labelled, options.batch_size)
+        grads = jax.grad(loss)(carry[0], rows)
+        return _adam_step(grads, carry, recipe.learning_rate, recipe.layer_rates)
+
+    params, _ = jax.lax.fori_loop(0, recipe.steps, step, (params, ADAM.init(params)))
+    return params
 
 
 def make_predict(
@@ -139,27 +174,28 @@ def make_predict(
     return predict
 
 
-ADAM = optax.scale_by_adam()
+def _batch(key: PRNGKeyArray, labelled: Labelled, size: int) -> Int[Array, " batch"]:
+    return labelled.order[batch_positions(key, labelled.n, size)]
 
 
-def _adam_step(grads, carry, scale):
+def _cross_entropy(
+    logits: Float[Array, "batch classes"], y: Int[Array, " batch"]
+) -> Float[Array, ""]:
+    return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+
+
+def _adam_step(
+    grads: Params,
+    carry: Carry,
+    rate: float | Float[Array, ""],
+    layer_rates: Float[Array, " layers"] | None = None,
+) -> Carry:
+    """One step of Adam; encoder layer i moves `layer_rates[i]` times as far."""
     params, opt_state = carry
     updates, opt_state = ADAM.update(grads, opt_state)
-    return optax.apply_updates(params, scale(updates)), opt_state
-
-
-def _cosine(i: Int[Array, ""], n_steps: int | Int[Array, ""]) -> Float[Array, ""]:
-    """Cosine decay from 1 to 0 over a traced number of steps."""
-    return 0.5 * (1 + jnp.cos(jnp.pi * i / n_steps))
-
-
-def _times(updates: Params, rate: float | Float[Array, ""]) -> Params:
-    return jax.tree.map(lambda leaf: -rate * leaf, updates)
-
-
-def _freeze(updates: Params, layer_rates: Float[Array, " layers"]) -> Params:
-    scaled = {
-        f"layer_{i}": jax.tree.map(lambda leaf, rate=layer_rates[i]: rate * leaf, layer)
-        for i, layer in enumerate(updates["encoder"][f"layer_{i}"] for i in range(len(layer_rates)))
-    }
-    return updates | {"encoder": scaled}
+    if layer_rates is not None:
+        updates["encoder"] = {
+            name: jax.tree.map(lambda leaf, rate=rate: rate * leaf, updates["encoder"][name])
+            for name, rate in zip(layer_names(len(layer_rates)), layer_rates, strict=True)
+        }
+    return optax.apply_updates(params, jax.tree.map(lambda leaf: -rate * leaf, updates)), opt_state

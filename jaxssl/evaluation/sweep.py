@@ -164,9 +164,7 @@ class NetworkArms:
         self.config, self.inputs = config, inputs
         options = config.finetune
         self.n_layers = len(config.encoder.hidden)
-        self.encoder = make_encoder(
-            config.encoder.hidden, config.encoder.norm, config.run.precision
-        )
+        self.encoder = make_encoder(config.encoder, config.run.precision)
         head = make_classifier(len(task.classes), config.run.precision)
         run = finetune.make_finetune(self.encoder, head, options)
         predict = finetune.make_predict(self.encoder, head)
