@@ -127,7 +127,7 @@ def _signature(leaves: Leaves) -> dict[str, tuple[tuple[int, ...], str]]:
 def _load_leaves(path: Path, expected: Mapping[str, tuple[tuple[int, ...], str]]) -> Leaves:
     """Read leaves and compare each with what is expected of it."""
     try:
-        found: Leaves = {name: np.asarray(leaf) for name, leaf in ocp.load(path).items()}
+        found: Leaves = {name: np.asarray(leaf) for name, leaf in ocp.load(path.absolute()).items()}
     except Exception as error:  # orbax, tensorstore and JSON raise many kinds for a damaged folder
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} cannot be restored: {first_line}") from error
@@ -172,7 +172,8 @@ def _arrays(normalizer: Normalizer) -> dict[str, np.ndarray]:
 def _complete_folder(folder: Path) -> Iterator[Path]:
     """A temporary sibling that takes the folder's name once the block is through."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    # absolute: orbax refuses any other path
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent.absolute()))
     try:
         yield partial
         replaced = partial.with_suffix(".old")
