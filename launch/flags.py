@@ -1,6 +1,7 @@
 """Flags that several verbs share."""
 
 import dataclasses
+from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
@@ -8,8 +9,9 @@ from ml_collections import config_flags
 from jaxssl.config import Config, validate
 from jaxssl.types import InputError
 
+DEFAULT = Path(__file__).parents[1] / "configs" / "default.py"
 CONFIG = config_flags.DEFINE_config_file(
-    "config", "configs/default.py", "Options; override one with --config.SECTION.OPTION=VALUE."
+    "config", str(DEFAULT), "Options; override one with --config.SECTION.OPTION=VALUE."
 )
 _DATA = flags.DEFINE_string("data", "", "Expression file (.h5ad of launch.prepare), or demo.")
 _LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")

@@ -1,6 +1,7 @@
 """The run folder: what is written where, and what a resumed run finds there."""
 
 import json
+import math
 import os
 import platform
 import shutil
@@ -43,7 +44,7 @@ def open_folder(out: str, *, resume: bool, overwrite: bool) -> Path:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write under a temporary name, then rename."""
     partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(value, indent=2, default=_plain))
+    partial.write_text(json.dumps(_plain(value), indent=2, allow_nan=False))
     os.replace(partial, path)
 
 
@@ -186,4 +187,13 @@ def _commit() -> str:
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else str(value)
+    """What JSON can hold: NumPy scalars as numbers, NaN as null, paths as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

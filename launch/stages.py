@@ -262,7 +262,7 @@ def summarize(
         **{"n_train": len(task.split.train), "n_labelled": len(task.labelled_train)},
         **{"n_validation": len(task.split.validation), "n_test": len(task.split.test)},
         "seeds": sorted(map(int, results["seed"].unique())),
-        "headline": _headline(statistics, config),
+        "headline": _headline(statistics),
         "arms": _nested(stats.summarize(results)),
         "paired": statistics[
             ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
@@ -297,9 +297,9 @@ def tell(
     print(f"report: {folder / 'report.html'}")
 
 
-def _headline(statistics: pd.DataFrame, config: Config) -> str:
-    arms = [arm for arm in config.sweep.arms if arm in set(statistics["arm"])]
-    return stats.headline(statistics, arms[-1]) if arms else ""
+def _headline(statistics: pd.DataFrame) -> str:
+    """A sentence for every arm that was set against the references."""
+    return " ".join(stats.headline(statistics, arm) for arm in statistics["arm"].unique())
 
 
 def _nested(table: pd.DataFrame) -> dict[str, Any]:

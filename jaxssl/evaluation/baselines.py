@@ -35,7 +35,7 @@ class Baseline(NamedTuple):
     """A classical arm: its fit, and which input it gets."""
 
     fit: Fit
-    input: str  # "genes": standardised genes; "spectral": conditioned components
+    input: str  # "genes": standardised genes; "features": what the encoder sees
 
 
 def majority(
@@ -100,7 +100,7 @@ def row_space(
 
 
 BASELINES: dict[str, Baseline] = {
-    "majority": Baseline(majority, "spectral"),
+    "majority": Baseline(majority, "features"),
     "logreg": Baseline(logistic_regression, "genes"),
-    "pca_logreg": Baseline(logistic_regression, "spectral"),
+    "pca_logreg": Baseline(logistic_regression, "features"),
 }

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from jaxssl.config import Config
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.evaluation import finetune
+from jaxssl.evaluation.arms import fit_key, fresh_key
 from jaxssl.model import make_classifier, make_encoder
 from jaxssl.types import EncoderBundle, InputError, Predictions
 
@@ -37,15 +38,15 @@ def fit_classifier(
     seed = int(bundle.provenance["seed"])
     encoder = make_encoder(config.encoder, config.run.precision)
     head = make_classifier(len(classes), config.run.precision)
-    key_fresh, key_fit = jax.random.split(seed_keys(config.run.root_key + 1, [seed])[0])
-    fresh = encoder.init(key_fresh, x[:1])
+    key = seed_keys(config.run.root_key, [seed])[0]
+    fresh = encoder.init(fresh_key(key), x[:1])
     start = finetune.transfer(bundle.params["encoder"], fresh, config.finetune.transfer_layers)
     labelled = finetune.Labelled(
         jax.device_put(x), jax.device_put(codes), jax.device_put(order), np.int32(len(order))
     )
     recipe = finetune.pretrained_recipe(config.finetune, len(config.encoder.hidden))
     fit = jax.jit(finetune.make_finetune(encoder, head, config.finetune))
-    params = jax.device_get(fit(key_fit, start, labelled, recipe))
+    params = jax.device_get(fit(fit_key(key), start, labelled, recipe))
     provenance = bundle.provenance | {"classes": list(classes), "n_labelled": len(order)}
     return dataclasses.replace(bundle, config=config, params=params, provenance=provenance)
 

@@ -1,0 +1,29 @@
+"""The study's recipe on RNA-seq (IBISC, Évry, 2022): SwAV on standardised genes, plain fine-tuning.
+
+Column masking with N(0, 1) fill (Figs 24-25), about three prototypes a class (Fig. 17), small
+batches (Fig. 22), three layers transferred and none frozen (Figs 15-16), Adam 4e-4 (Fig. 11).
+Where the study is silent (epochs, mask share, pretraining rate) the choice is ours: 1,500 steps,
+half of the genes. The split stays grouped, so that results compare with configs/default.py; the
+study's own split is --config.split.protocol=study. Expected: README, "The study's recipe".
+
+  python -m launch.study --config=configs/study_tcga.py --data=mirna.h5ad --out=runs/mirna_study
+"""
+
+from jaxssl.config import Config
+
+
+def get_config() -> Config:
+    config = Config()
+    config.normalize.input = "genes"
+    config.encoder.norm = "none"
+    config.encoder.activate_last = True
+    config.augment.noise = 0.0
+    config.augment.mask_rate = 0.5
+    config.augment.mask_per = "batch"
+    config.augment.mask_fill = "normal"
+    config.method.n_prototypes = (60,)  # 20 classes
+    config.pretrain.n_steps = 1500
+    config.finetune.probe_steps = 0
+    config.finetune.n_steps = 400
+    config.finetune.learning_rate = 4e-4
+    return config

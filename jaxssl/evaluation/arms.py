@@ -1,0 +1,152 @@
+"""The arms of a comparison on common ground: what each gets, and one fit for many seeds.
+
+All arms of a seed share the split, the label subset, the batch order and the fresh layers.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray
+
+from jaxssl.config import Config
+from jaxssl.data.labels import label_order
+from jaxssl.data.normalize import normalize
+from jaxssl.data.task import Task, columns_of, standardized_genes
+from jaxssl.engine.ensemble import bytes_of, chunks, over_seeds, plan_memory, seed_keys, shard
+from jaxssl.evaluation import finetune
+from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.methods import METHODS
+from jaxssl.model import make_classifier, make_encoder
+from jaxssl.types import Normalizer, Params
+
+SCRATCH = "scratch"
+ARMS = (*BASELINES, SCRATCH, *METHODS)
+
+Fits = dict[int, tuple[Float[np.ndarray, "held_out classes"], float]]
+"""Per seed: probabilities on all held-out rows, and seconds."""
+
+FitNetwork = Callable[[Mapping[int, Params] | None, int, Sequence[int]], Fits]
+"""(encoder parameters per seed, None for `scratch`; number of labels; seeds) → fits."""
+
+
+class Inputs(NamedTuple):
+    """The arrays that all arms share, on the host."""
+
+    features: Float[np.ndarray, "samples features"]  # what the encoder sees
+    genes: Float[np.ndarray, "samples genes"] | None  # standardised; None if no arm wants them
+    codes: Int[np.ndarray, " samples"]
+    orders: dict[int, Int[np.ndarray, " labelled"]]  # per seed: labelled rows, as budgets grow
+    train: Int[np.ndarray, " train"]
+    parts: dict[str, Int[np.ndarray, " rows"]]  # held-out rows by part
+
+    @property
+    def held_out(self) -> Int[np.ndarray, " held_out"]:
+        """Rows of all held-out parts, one part after the other."""
+        return np.concatenate(list(self.parts.values()))
+
+
+def make_inputs(
+    task: Task, config: Config, normalizer: Normalizer, seeds: Sequence[int]
+) -> Inputs:
+    """Normalise once for all arms and draw every seed's label order."""
+    features = normalize(normalizer, columns_of(task, normalizer))
+    wanted = {BASELINES[arm].input for arm in config.sweep.arms if arm in BASELINES}
+    genes = None
+    if "genes" in wanted:
+        genes = features if normalizer.rotation is None else standardized_genes(task, normalizer)
+    labelled, n_classes = task.labelled_train, len(task.classes)
+    orders = {
+        seed: labelled[label_order(task.codes[labelled], n_classes, seed)] for seed in seeds
+    }
+    parts = {"test": task.split.test, "validation": task.split.validation}
+    return Inputs(features, genes, task.codes, orders, task.split.train, parts)
+
+
+def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits:
+    """Fit a classical arm for every seed; seeds with the same labels share one fit."""
+    baseline = BASELINES[arm]
+    x = inputs.features if baseline.input == "features" else inputs.genes
+    assert x is not None, "make_inputs provides what the arms want"
+    fits: Fits = {}
+    by_labels: Fits = {}
+    for seed in seeds:
+        rows = np.sort(inputs.orders[seed][:n])
+        labels = hash(rows.tobytes())
+        if labels not in by_labels:
+            started = time.perf_counter()
+            probabilities = baseline.fit(x[rows], inputs.codes[rows], x[inputs.held_out], seed)
+            by_labels[labels] = probabilities, time.perf_counter() - started
+        fits[seed] = by_labels[labels]
+    return fits
+
+
+def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwork:
+    """Build the fit of all arms that train the MLP: one compiled program for them and all shares."""
+    encoder = make_encoder(config.encoder, config.run.precision)
+    head = make_classifier(n_classes, config.run.precision)
+    options, n_layers = config.finetune, len(config.encoder.hidden)
+    run = finetune.make_finetune(encoder, head, options)
+    predict = finetune.make_predict(encoder, head)
+
+    def fit_one(key, params, order, x, y, held_out, n, recipe):
+        trained = run(fit_key(key), params, finetune.Labelled(x, y, order, n), recipe)
+        return predict(trained, held_out)
+
+    fit_seeds = over_seeds(fit_one, [True, True, True, *[False] * 5])
+    fresh_seeds = over_seeds(lambda key, x: encoder.init(fresh_key(key), x), [True, False])
+    position = np.zeros(len(inputs.codes), np.int32)
+    position[inputs.train] = np.arange(len(inputs.train))
+    shared = shard(
+        (
+            inputs.features[inputs.train],
+            np.maximum(inputs.codes[inputs.train], 0),  # an unlabelled row is never in an order
+            inputs.features[inputs.held_out],
+        ),
+        per_seed=False,
+    )
+
+    def fit(pretrained: Mapping[int, Params] | None, n: int, seeds: Sequence[int]) -> Fits:
+        make_recipe = finetune.scratch_recipe if pretrained is None else finetune.pretrained_recipe
+        fits: Fits = {}
+        for ids in chunks(seeds, _chunk(config, shared, len(seeds))):
+            started = time.perf_counter()
+            keys = shard(seed_keys(config.run.root_key, ids), per_seed=True)
+            params = fresh_seeds(keys, shared[0][:1])
+            if pretrained is not None:
+                stacked = jax.tree.map(lambda *p: jnp.stack(p), *[pretrained[seed] for seed in ids])
+                params = finetune.transfer(stacked, params, options.transfer_layers)
+            orders = np.stack([position[inputs.orders[seed]] for seed in ids])
+            per_seed = shard((keys, params, orders), per_seed=True)
+            recipe = make_recipe(options, n_layers)
+            probabilities = np.asarray(fit_seeds(*per_seed, *shared, np.int32(n), recipe))
+            seconds = (time.perf_counter() - started) / len(set(ids))
+            fits |= {seed: (probabilities[i], seconds) for i, seed in enumerate(ids)}
+        return fits
+
+    return fit
+
+
+def fresh_key(key: PRNGKeyArray) -> PRNGKeyArray:
+    """Stream of a seed's fresh layers."""
+    return jax.random.fold_in(key, 1)
+
+
+def fit_key(key: PRNGKeyArray) -> PRNGKeyArray:
+    """Stream of a seed's head and batches; the pretraining's are `engine.train.seed_keys`."""
+    return jax.random.fold_in(key, 2)
+
+
+def _chunk(config: Config, shared, n_seeds: int) -> int:
+    """Seeds per compiled call, from what one fit needs."""
+    x, _, held_out = shared
+    encoder = make_encoder(config.encoder, config.run.precision)
+    params = jax.eval_shape(encoder.init, jax.random.key(0), x[:1])
+    width = sum(config.encoder.hidden)
+    rows = 6 * config.finetune.batch_size + 2 * (len(x) + len(held_out))
+    per_seed = 5 * bytes_of(params) + 4 * width * rows
+    run = config.run
+    return plan_memory(per_seed, bytes_of(shared), n_seeds, run.memory_gb, run.chunk).chunk
