@@ -1,0 +1,1 @@
+"""Configurations: what differs from `jaxssl.config`."""

@@ -1,6 +1,6 @@
 """The embedded default: 189 real microarrays of 7 tissues (extra `demo`), in under three minutes.
 
-  python -m launch.study --config=configs/demo.py --out=runs/demo
+python -m launch.study --config=configs/demo.py --out=runs/demo
 """
 
 from jaxssl.config import Config

@@ -1,6 +1,6 @@
 """Simulated expression with classes, batches and known truth; needs no extra.
 
-  python -m launch.study --config=configs/demo_synthetic.py --out=runs/synthetic
+python -m launch.study --config=configs/demo_synthetic.py --out=runs/synthetic
 """
 
 from jaxssl.config import Config

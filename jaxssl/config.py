@@ -143,7 +143,15 @@ class SweepConfig:
     """The label-efficiency comparison."""
 
     arms: tuple[str, ...] = ("majority", "scratch", "logreg", "pca_logreg", "swav")
-    shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the labelled training samples
+    shares: tuple[float, ...] = (
+        0.01,
+        0.02,
+        0.05,
+        0.1,
+        0.2,
+        0.5,
+        1.0,
+    )  # of the labelled training samples
     reference_arms: tuple[str, ...] = ("scratch", "logreg", "pca_logreg")
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class InputError(ValueError):
-    """The user's input cannot be used; the message says what was found and what fixes it (exit 2)."""
+    """Input that cannot be used; the message says what was found and what fixes it (exit 2)."""
 
 
 Params = dict[str, Any]

@@ -30,7 +30,9 @@ _DATA = flags.DEFINE_string("data", "", "Expression file with labels.")
 _LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")
 _GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")
 _SHARE = flags.DEFINE_float("share", 1.0, "Share of the training labels to use.")
-_TRANSFER = flags.DEFINE_integer("transfer_layers", -1, "Layers transferred; default: the config's.")
+_TRANSFER = flags.DEFINE_integer(
+    "transfer_layers", -1, "Layers transferred; default: the config's."
+)
 _FREEZE = flags.DEFINE_integer("freeze_layers", -1, "Of those, layers frozen.")
 _MAX_MISSING = flags.DEFINE_float("max_missing", 0.3, "Share of genes that may be imputed.", 0, 1)
 _OUT = flags.DEFINE_string("out", "", "Folder to write.")

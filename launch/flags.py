@@ -65,7 +65,7 @@ def no_arguments(arguments: list[str]) -> None:
 
 
 def with_pretraining_of(config: Config, pretrained: Config) -> Config:
-    """The options an encoder was trained with, and this run's comparison, fine-tuning and machine."""
+    """The options of a pretraining, with this run's comparison, fine-tuning and machine."""
     data = dataclasses.replace(pretrained.data, path=config.data.path)
     return dataclasses.replace(
         pretrained, data=data, sweep=config.sweep, finetune=config.finetune, run=config.run

@@ -194,7 +194,8 @@ def _write_maps(
             obs["prototype"] = prototype.astype(str)
     if usage:
         run_folder.write_table(folder / "prototype_usage.csv", pd.concat(usage))
-    out = AnnData(obs=obs, obsm={"X_jaxssl": embed(first, features)})
+    out = AnnData(obs=obs)
+    out.obsm["X_jaxssl"] = embed(first, features)
     store.write_h5ad(out, folder / "embedding.h5ad")
 
 
@@ -220,7 +221,9 @@ def compare(
     progress = Progress("arm and share", len(config.sweep.arms) * len(config.sweep.shares))
     for fitted in sweep(task, config, normalizer, encoders, seeds, done):
         run_folder.append_results(folder, fitted, task)
-        accuracy = [r["value"] for r in fitted.rows if (r["metric"], r["part"]) == ("accuracy", "test")]
+        accuracy = [
+            r["value"] for r in fitted.rows if (r["metric"], r["part"]) == ("accuracy", "test")
+        ]
         progress.advance(
             f"{fitted.arm} at {stats.percent(fitted.share)}: test accuracy {np.mean(accuracy):.3f}"
         )

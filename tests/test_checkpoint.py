@@ -61,7 +61,9 @@ def test_a_leaf_of_another_shape_is_named(saved):
         description["leaves"]["params.encoder.layer_1.dense.kernel"][0] = [8, 5]
 
     edit(saved, widen)
-    with pytest.raises(InputError, match=r"params\.encoder\.layer_1\.dense\.kernel is float32\[8, 4\]"):
+    with pytest.raises(
+        InputError, match=r"params\.encoder\.layer_1\.dense\.kernel is float32\[8, 4\]"
+    ):
         load_bundle(saved)
 
 
@@ -76,11 +78,11 @@ def test_a_leaf_of_another_dtype_is_named(saved):
 
 def test_missing_and_unexpected_leaves_are_named(saved):
     edit(saved, lambda d: d["leaves"].update({"params.encoder.layer_9.bias": [[1], "float32"]}))
-    with pytest.raises(InputError, match="lacks the array params.encoder.layer_9.bias"):
+    with pytest.raises(InputError, match=r"lacks the array params\.encoder\.layer_9\.bias"):
         load_bundle(saved)
     edit(saved, lambda d: d["leaves"].pop("params.encoder.layer_9.bias"))
     edit(saved, lambda d: d["leaves"].pop("normalizer.mean"))
-    with pytest.raises(InputError, match="unexpected array normalizer.mean"):
+    with pytest.raises(InputError, match=r"unexpected array normalizer\.mean"):
         load_bundle(saved)
 
 

@@ -81,7 +81,12 @@ def test_frozen_layers_stay_bitwise_and_the_others_move():
     )
     for name in ("layer_0", "layer_1"):
         jax.tree.map(np.testing.assert_array_equal, params["encoder"][name], START[name])
-    assert np.abs(params["encoder"]["layer_2"]["dense"]["kernel"] - START["layer_2"]["dense"]["kernel"]).max() > 0
+    assert (
+        np.abs(
+            params["encoder"]["layer_2"]["dense"]["kernel"] - START["layer_2"]["dense"]["kernel"]
+        ).max()
+        > 0
+    )
 
 
 def test_a_probe_alone_leaves_the_encoder_bitwise_and_separates_the_classes():

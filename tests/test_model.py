@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import EncoderConfig
 from jaxssl import model
+from jaxssl.config import EncoderConfig
 
 X = jax.random.normal(jax.random.key(0), (6, 10))
 

@@ -12,7 +12,9 @@ from jaxssl.engine.optimize import make_optimizer, make_schedule
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
 PARAMS = {"encoder": {"w": jnp.ones((3, 2))}, "prototypes": {"head_0": jnp.ones((4, 2))}}
-GRADS = jax.tree.map(lambda leaf: jnp.arange(leaf.size, dtype=jnp.float32).reshape(leaf.shape), PARAMS)
+GRADS = jax.tree.map(
+    lambda leaf: jnp.arange(leaf.size, dtype=jnp.float32).reshape(leaf.shape), PARAMS
+)
 
 
 def run(optimizer, n_steps, params=PARAMS):

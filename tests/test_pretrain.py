@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.ensemble import chunks, over_seeds, plan_memory, seed_keys
-from jaxssl.engine.pretrain import make_bundle, plan_pretraining, prepare, pretrain
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
+from jaxssl.engine.ensemble import chunks, over_seeds, plan_memory, seed_keys
+from jaxssl.engine.pretrain import make_bundle, plan_pretraining, prepare, pretrain
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 

@@ -1,0 +1,1 @@
+"""From files to labelled, split and normalised arrays."""

@@ -161,7 +161,7 @@ def _moments(
     """Mean and standard deviation per gene, accumulated in float64 by blocks, in two passes."""
     mean = sum(x[rows].sum(axis=0, dtype=np.float64) for rows in _blocks(len(x))) / len(x)
     square = sum(((x[rows] - mean) ** 2).sum(axis=0) for rows in _blocks(len(x))) / len(x)
-    return np.float32(mean), np.float32(np.sqrt(square))
+    return np.asarray(mean, np.float32), np.asarray(np.sqrt(square), np.float32)
 
 
 def _blocks(n: int) -> Iterator[slice]:

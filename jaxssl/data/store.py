@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anndata
 import numpy as np
@@ -51,7 +51,7 @@ def read_h5ad(path: str | Path) -> AnnData:
     if adata.X is not None:
         is_array = isinstance(adata.X, np.ndarray)
         adata.X = np.asarray(adata.X, dtype=np.float32) if is_array else dense(adata.X)
-    adata.obs = as_text(pd.DataFrame(adata.obs))
+    adata.obs = as_text(cast(pd.DataFrame, adata.obs))
     return adata
 
 

@@ -3,7 +3,7 @@
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import anndata
 import h5py
@@ -217,7 +217,7 @@ def _read_h5ad(path: Path, text_columns: Sequence[str]) -> RawTable:
     rows, columns = (np.array(ids, dtype=object) for ids in (adata.obs_names, adata.var_names))
     prepared = dict(adata.uns.get("jaxssl", {}))
     return RawTable(
-        "h5ad", rows, columns, [x], as_text(pd.DataFrame(adata.obs)), True, prepared, notes
+        "h5ad", rows, columns, [x], as_text(cast(pd.DataFrame, adata.obs)), True, prepared, notes
     )
 
 

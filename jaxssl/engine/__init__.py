@@ -1,0 +1,1 @@
+"""How training runs: optimizer, epochs, seeds, checkpoints."""

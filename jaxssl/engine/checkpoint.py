@@ -5,6 +5,7 @@ layout. No pickle. A folder appears under its final name only when it is complet
 """
 
 import dataclasses
+import itertools
 import json
 import os
 import shutil
@@ -30,7 +31,7 @@ def save_state(folder: Path, state: TrainState, progress: Mapping[str, Any]) -> 
     """Write a chunk's state with its progress (JSON: epoch, seeds, metrics so far), atomically."""
     leaves = flatten(state._replace(key=None))
     with _complete_folder(folder) as partial:
-        ocp.save(partial / "state", leaves)
+        ocp.save(str(partial / "state"), leaves)
         (partial / "progress.json").write_text(json.dumps(dict(progress)))
 
 
@@ -48,7 +49,9 @@ def load_state(folder: Path, template: TrainState) -> TrainState:
     """
     bare = template._replace(key=None)
     leaves = _load_leaves(folder / "state", _signature(flatten(bare)))
-    restored = jax.tree.unflatten(jax.tree.structure(bare), [leaves[name] for name in flatten(bare)])
+    restored = jax.tree.unflatten(
+        jax.tree.structure(bare), [leaves[name] for name in flatten(bare)]
+    )
     return restored._replace(key=template.key)
 
 
@@ -60,10 +63,12 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
         "config": configs.to_dict(bundle.config),
         "expression_scale": bundle.normalizer.expression_scale,
         "provenance": bundle.provenance,
-        "leaves": {name: [list(shape), dtype] for name, (shape, dtype) in _signature(leaves).items()},
+        "leaves": {
+            name: [list(shape), dtype] for name, (shape, dtype) in _signature(leaves).items()
+        },
     }
     with _complete_folder(folder) as partial:
-        ocp.save(partial / "arrays", leaves)
+        ocp.save(str(partial / "arrays"), leaves)
         (partial / "genes.txt").write_text("\n".join(bundle.normalizer.genes) + "\n")
         (partial / "bundle.json").write_text(json.dumps(description, indent=2))
 
@@ -80,7 +85,7 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         genes = tuple((folder / "genes.txt").read_text().splitlines())
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{folder} is not an encoder bundle ({error}); pass a folder such as RUN/encoder/seed_000"
+            f"{folder} is not an encoder bundle ({error}); pass one such as RUN/encoder/seed_000"
         ) from error
     if description.get("format") != FORMAT:
         raise InputError(
@@ -127,7 +132,9 @@ def _signature(leaves: Leaves) -> dict[str, tuple[tuple[int, ...], str]]:
 def _load_leaves(path: Path, expected: Mapping[str, tuple[tuple[int, ...], str]]) -> Leaves:
     """Read leaves and compare each with what is expected of it."""
     try:
-        found: Leaves = {name: np.asarray(leaf) for name, leaf in ocp.load(path.absolute()).items()}
+        found: Leaves = {
+            name: np.asarray(leaf) for name, leaf in ocp.load(str(path.absolute())).items()
+        }
     except Exception as error:  # orbax, tensorstore and JSON raise many kinds for a damaged folder
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} cannot be restored: {first_line}") from error
@@ -156,7 +163,7 @@ def _verify_widths(folder: Path, normalizer: Normalizer, params: PyTree, config:
     rotation = normalizer.rotation
     widths = [len(normalizer.genes) if rotation is None else rotation.shape[1]]
     widths += list(config.encoder.hidden)
-    for i, shape in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, shape in enumerate(itertools.pairwise(widths)):
         found = params["encoder"][f"layer_{i}"]["dense"]["kernel"].shape
         if found != shape:
             raise InputError(f"{folder}: encoder layer {i} is {found}, its config says {shape}")

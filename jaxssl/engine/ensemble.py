@@ -42,7 +42,10 @@ def seed_keys(root_key: int, seed_ids: Sequence[int]) -> Key[Array, " seeds"]:
 
 
 def over_seeds(
-    fn: Callable, seed_args: Sequence[bool], donate: int | None = None, vectorize: bool | None = None
+    fn: Callable,
+    seed_args: Sequence[bool],
+    donate: int | None = None,
+    vectorize: bool | None = None,
 ) -> Callable:
     """Compile `fn` of one seed for a chunk of seeds.
 
@@ -64,10 +67,12 @@ def over_seeds(
 
         def one(seed_values: list[PyTree]) -> PyTree:
             remaining = iter(seed_values)
-            return fn(*[
-                next(remaining) if has_axis else arg
-                for arg, has_axis in zip(args, seed_args, strict=True)
-            ])
+            return fn(
+                *[
+                    next(remaining) if has_axis else arg
+                    for arg, has_axis in zip(args, seed_args, strict=True)
+                ]
+            )
 
         return jax.lax.map(one, per_seed)
 

@@ -1,6 +1,6 @@
 """Optimizers with warm-up, cosine decay and true freezing."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import jax
 import optax
@@ -40,15 +40,12 @@ def make_optimizer(
     frozen = {name: steps for name, steps in freeze.items() if steps > 0}
     direction = _direction(options)
     if frozen:
+        late: dict[Hashable, optax.GradientTransformation] = {
+            name: optax.transforms.conditionally_mask(direction, should_transform_fn=_after(steps))
+            for name, steps in frozen.items()
+        }
         direction = optax.partition(
-            {"free": direction}
-            | {
-                name: optax.transforms.conditionally_mask(
-                    direction, should_transform_fn=_after(steps)
-                )
-                for name, steps in frozen.items()
-            },
-            lambda params: _labels(params, frozen),
+            {"free": direction, **late}, lambda params: _labels(params, frozen)
         )
     return optax.chain(direction, optax.scale_by_learning_rate(make_schedule(options, n_steps)))
 

@@ -46,7 +46,7 @@ class Pretrained(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A task made ready for pretraining: what is left to the data is settled, nothing is trained."""
+    """A task ready for pretraining: what is left to the data is settled, nothing is trained."""
 
     config: Config  # resolved
     normalizer: Normalizer
@@ -72,13 +72,11 @@ def make_bundle(
         **{"status": diagnosis.status, "cause": diagnosis.cause, "fix": diagnosis.fix},
         "versions": versions,
     }
-    return EncoderBundle(
-        prepared.config, prepared.normalizer, pretrained.params[seed], provenance
-    )
+    return EncoderBundle(prepared.config, prepared.normalizer, pretrained.params[seed], provenance)
 
 
 def fingerprint(task: Task) -> str:
-    """Hash of the training samples' ids: an encoder must not meet its training rows as test rows."""
+    """Hash of the training samples' ids, to tell whether an encoder has seen a test row."""
     ids = "\n".join(sorted(map(str, task.sample_ids[task.split.train])))
     return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
@@ -110,9 +108,7 @@ def plan_pretraining(config: Config, n_samples: int, n_features: int, n_seeds: i
     widths = n_features * 3 + 6 * sum(config.encoder.hidden)  # kept for the backward pass
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
     per_seed = bytes_of(state) + 2 * bytes_of(state.params) + activations
-    memory = plan_memory(
-        per_seed, bytes_of(pool), n_seeds, config.run.memory_gb, config.run.chunk
-    )
+    memory = plan_memory(per_seed, bytes_of(pool), n_seeds, config.run.memory_gb, config.run.chunk)
     return Plan(trainer, schedule, memory)
 
 

@@ -1,7 +1,7 @@
 """Pretraining of one seed as pure functions: `init` and one epoch."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -106,7 +106,7 @@ def make_trainer(
         gradient = jax.value_and_grad(method.loss, has_aux=True)
         (_, metrics), grads = gradient(state.params, state.memory, step, key_loss, views)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        params: Params = optax.apply_updates(state.params, updates)  # pyright: ignore
+        params = cast(Params, optax.apply_updates(state.params, updates))
         memory = method.remember(params, state.memory, views)
         return TrainState(params, memory, opt_state, state.key), metrics
 

@@ -49,9 +49,7 @@ class Inputs(NamedTuple):
         return np.concatenate(list(self.parts.values()))
 
 
-def make_inputs(
-    task: Task, config: Config, normalizer: Normalizer, seeds: Sequence[int]
-) -> Inputs:
+def make_inputs(task: Task, config: Config, normalizer: Normalizer, seeds: Sequence[int]) -> Inputs:
     """Normalise once for all arms and draw every seed's label order."""
     features = normalize(normalizer, columns_of(task, normalizer))
     wanted = {BASELINES[arm].input for arm in config.sweep.arms if arm in BASELINES}
@@ -59,9 +57,7 @@ def make_inputs(
     if "genes" in wanted:
         genes = features if normalizer.rotation is None else standardized_genes(task, normalizer)
     labelled, n_classes = task.labelled_train, len(task.classes)
-    orders = {
-        seed: labelled[label_order(task.codes[labelled], n_classes, seed)] for seed in seeds
-    }
+    orders = {seed: labelled[label_order(task.codes[labelled], n_classes, seed)] for seed in seeds}
     parts = {"test": task.split.test, "validation": task.split.validation}
     return Inputs(features, genes, task.codes, orders, task.split.train, parts)
 
@@ -85,7 +81,7 @@ def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits
 
 
 def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwork:
-    """Build the fit of all arms that train the MLP: one compiled program for them and all shares."""
+    """Build the fit of the arms that train the MLP: one compiled program for all, at all shares."""
     encoder = make_encoder(config.encoder, config.run.precision)
     head = make_classifier(n_classes, config.run.precision)
     options, n_layers = config.finetune, len(config.encoder.hidden)

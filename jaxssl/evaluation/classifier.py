@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -39,11 +40,10 @@ def fit_classifier(
     encoder = make_encoder(config.encoder, config.run.precision)
     head = make_classifier(len(classes), config.run.precision)
     key = seed_keys(config.run.root_key, [seed])[0]
-    fresh = encoder.init(fresh_key(key), x[:1])
+    rows, y, positions = jax.device_put((x, codes, order.astype(np.int32)))
+    fresh = encoder.init(fresh_key(key), rows[:1])
     start = finetune.transfer(bundle.params["encoder"], fresh, config.finetune.transfer_layers)
-    labelled = finetune.Labelled(
-        jax.device_put(x), jax.device_put(codes), jax.device_put(order), np.int32(len(order))
-    )
+    labelled = finetune.Labelled(rows, y, positions, jnp.int32(len(order)))
     recipe = finetune.pretrained_recipe(config.finetune, len(config.encoder.hidden))
     fit = jax.jit(finetune.make_finetune(encoder, head, config.finetune))
     params = jax.device_get(fit(fit_key(key), start, labelled, recipe))

@@ -6,7 +6,7 @@ LP-FT: Kumar et al. 2022, arXiv 2202.10054. Plain fine-tuning: `probe_steps = 0`
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,6 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from jaxssl.config import FinetuneConfig
 from jaxssl.model import Network
 from jaxssl.types import Params
-
 
 ADAM = optax.scale_by_adam()
 Carry = tuple[Params, optax.OptState]
@@ -55,9 +54,7 @@ def pretrained_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
 
 def scratch_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
     """Recipe of the `scratch` arm: every layer from random, no probe."""
-    return Recipe(
-        0, 0.0, options.scratch_steps, options.scratch_learning_rate, jnp.ones(n_layers)
-    )
+    return Recipe(0, 0.0, options.scratch_steps, options.scratch_learning_rate, jnp.ones(n_layers))
 
 
 def transfer(pretrained: Params, fresh: Params, n_layers: int) -> Params:
@@ -71,9 +68,7 @@ def layer_names(n_layers: int) -> list[str]:
     return [f"layer_{i}" for i in range(n_layers)]
 
 
-def batch_positions(
-    key: PRNGKeyArray, n: Int[Array, ""], batch_size: int
-) -> Int[Array, " batch"]:
+def batch_positions(key: PRNGKeyArray, n: Int[Array, ""], batch_size: int) -> Int[Array, " batch"]:
     """Positions of a batch in [0, n): one drawn from each of `batch_size` equal intervals.
 
     As prefixes of the label order are class-proportional, so is the batch. With fewer labels
@@ -192,10 +187,12 @@ def _adam_step(
 ) -> Carry:
     """One step of Adam; encoder layer i moves `layer_rates[i]` times as far."""
     params, opt_state = carry
-    updates, opt_state = ADAM.update(grads, opt_state)
+    moved, opt_state = ADAM.update(grads, opt_state)
+    updates = cast(Params, moved)
     if layer_rates is not None:
         updates["encoder"] = {
             name: jax.tree.map(lambda leaf, rate=rate: rate * leaf, updates["encoder"][name])
             for name, rate in zip(layer_names(len(layer_rates)), layer_rates, strict=True)
         }
-    return optax.apply_updates(params, jax.tree.map(lambda leaf: -rate * leaf, updates)), opt_state
+    scaled = jax.tree.map(lambda leaf: -rate * leaf, updates)
+    return cast(Params, optax.apply_updates(params, scaled)), opt_state

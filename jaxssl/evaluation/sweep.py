@@ -84,7 +84,8 @@ def label_sweep(
     seeds = range(config.run.seeds)
     encoders = {}
     if config.method.name in config.sweep.arms:
-        plan = plan_pretraining(prepared.config, *prepared.pool.shape, len(seeds))
+        n_samples, n_features = prepared.pool.shape
+        plan = plan_pretraining(prepared.config, n_samples, n_features, len(seeds))
         params = pretrain(plan, prepared.config, prepared.pool, seeds).params
         encoders = {config.method.name: {seed: p["encoder"] for seed, p in params.items()}}
     fits = sweep(task, prepared.config, prepared.normalizer, encoders, seeds)
