@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from absl import flags
 
-from jaxssl.config import DataConfig, validate
+from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import make_task
@@ -22,6 +22,7 @@ from jaxssl.engine.checkpoint import load_bundle, save_bundle
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.evaluation.metrics import score
 from jaxssl.types import InputError
+from jaxssl.validate import validate
 from launch import exit, stages
 from launch import folder as run_folder
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from jaxssl.config import Config, validate
+from jaxssl.config import Config
 from jaxssl.types import InputError
+from jaxssl.validate import validate
 
 DEFAULT = Path(__file__).parents[1] / "configs" / "default.py"
 CONFIG = config_flags.DEFINE_config_file(

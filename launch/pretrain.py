@@ -8,6 +8,7 @@ writes encoder/seed_000 …, metrics.jsonl and checkpoints/; --resume goes on wh
 """
 
 from launch import exit, flags, stages
+from launch.summary import summarize
 
 
 def main(arguments: list[str]) -> None:
@@ -18,7 +19,7 @@ def main(arguments: list[str]) -> None:
     folder, adata, task, notes = stages.begin(config)
     with notes.stage("pretrain"):
         bundles = stages.pretrain(folder, task, config, seeds, adata)
-    stages.summarize(folder, task, config, bundles, notes)
+    summarize(folder, task, config, bundles, notes)
     print(f"encoders: {folder / 'encoder'}")
 
 

@@ -35,7 +35,8 @@ class Progress:
 
 
 def epoch_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Means over the seeds of an epoch, in one line."""
+    """The last epoch among `rows`, as means over its seeds, in one line."""
+    rows = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
     seeds = [row["seed"] for row in rows]
     names = ("loss", "loss_ratio", "code_entropy_ratio", "usage_perplexity", "effective_rank")
     means = {name: sum(r[name] for r in rows) / len(rows) for name in names if name in rows[0]}

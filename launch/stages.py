@@ -2,10 +2,7 @@
 
 import hashlib
 import os
-import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,6 @@ from jaxssl.data.normalize import normalize
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, columns_of, make_task
 from jaxssl.engine import pretrain as engine
-from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import assign, embed
 from jaxssl.evaluation import stats
 from jaxssl.evaluation.sweep import budgets, sweep
@@ -29,31 +25,12 @@ from jaxssl.methods import METHODS
 from jaxssl.types import EncoderBundle, InputError
 from launch import flags
 from launch import folder as run_folder
+from launch.notes import Notes
 from launch.progress import Progress, epoch_text
+from launch.summary import collapse_messages, summarize
 
 CACHE = str(Path.home() / ".cache" / "jaxssl" / "programs")
 EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
-STATISTICS_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
-
-
-class Notes:
-    """Seconds a stage took, and the warnings on the way; they end in `summary.json`."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.warnings: list[str] = []
-
-    @contextmanager
-    def stage(self, name: str):
-        """Time a stage and collect its warnings, printing each once."""
-        started = time.monotonic()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("default")
-            yield
-        for text in dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning):
-            print(f"warning: {text}", flush=True)
-            self.warnings.append(text)
-        self.seconds[name] = round(time.monotonic() - started, 2)
 
 
 def announce(config: Config) -> None:
@@ -152,7 +129,7 @@ def pretrain(
             if rows:
                 run_folder.append_metrics(folder, rows)
                 n_epochs = len({row["epoch"] for row in rows})
-                progress.advance(epoch_text(rows[-1:]), n_epochs, restored=n_epochs > 1)
+                progress.advance(epoch_text(rows), n_epochs, restored=n_epochs > 1)
 
         pretrained = engine.pretrain(
             plan, prepared.config, prepared.pool, missing, log, folder / "checkpoints"
@@ -242,47 +219,6 @@ def check_split(task: Task, bundles: Mapping[int, EncoderBundle]) -> None:
             )
 
 
-def collapse_messages(bundles: Mapping[int, EncoderBundle]) -> list[str]:
-    """One sentence for every seed whose pretraining is not healthy."""
-    return [
-        f"seed {seed}: {p['status']} ({p['cause']}); {p['fix']}"
-        for seed, p in ((seed, bundle.provenance) for seed, bundle in bundles.items())
-        if p["status"] != HEALTHY.status
-    ]
-
-
-def summarize(
-    folder: Path, task: Task, config: Config, bundles: Mapping[int, EncoderBundle], notes: Notes
-) -> dict[str, Any]:
-    """Write `statistics.csv` and `summary.json`; returns the summary."""
-    results = run_folder.read_results(folder)
-    metrics = [m for m in STATISTICS_METRICS if m in set(results["metric"])]
-    statistics = stats.paired_statistics(results, config.sweep.reference_arms, metrics)
-    run_folder.write_table(folder / "statistics.csv", statistics)
-    messages = collapse_messages(bundles)
-    summary = {
-        **{"dataset": task.dataset, "task": task.label, "classes": list(task.classes)},
-        **{"n_train": len(task.split.train), "n_labelled": len(task.labelled_train)},
-        **{"n_validation": len(task.split.validation), "n_test": len(task.split.test)},
-        "seeds": sorted(map(int, results["seed"].unique())),
-        "headline": _headline(statistics),
-        "arms": _nested(stats.summarize(results)),
-        "paired": statistics[
-            ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
-        ].to_dict("records"),
-        "pretraining": {
-            "status": "healthy" if not messages else "unhealthy",
-            "collapsed_seeds": [
-                s for s, b in bundles.items() if b.provenance["status"] != HEALTHY.status
-            ],
-            "messages": messages,
-        },
-        **{"timings": notes.seconds, "warnings": notes.warnings},
-    }
-    run_folder.write_json(folder / "summary.json", summary)
-    return summary
-
-
 def tell(
     folder: Path,
     task: Task,
@@ -298,16 +234,3 @@ def tell(
     summary = summarize(folder, task, config, bundles, notes)  # now with the report's seconds
     print(summary["headline"])
     print(f"report: {folder / 'report.html'}")
-
-
-def _headline(statistics: pd.DataFrame) -> str:
-    """A sentence for every arm that was set against the references."""
-    return " ".join(stats.headline(statistics, arm) for arm in statistics["arm"].unique())
-
-
-def _nested(table: pd.DataFrame) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for row in table.to_dict("records"):
-        share = nested.setdefault(row["arm"], {}).setdefault(f"{row['share']:g}", {})
-        share[row["metric"]] = {key: row[key] for key in ("mean", "ci_low", "ci_high")}
-    return nested

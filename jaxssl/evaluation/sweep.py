@@ -9,7 +9,7 @@ import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float
 
-from jaxssl.config import Config, validate
+from jaxssl.config import Config
 from jaxssl.data.labels import label_budget
 from jaxssl.data.task import Task, make_task
 from jaxssl.engine.pretrain import plan_pretraining, prepare, pretrain
@@ -26,6 +26,7 @@ from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.metrics import score
 from jaxssl.methods import METHODS
 from jaxssl.types import InputError, Normalizer, Params
+from jaxssl.validate import validate
 
 RESULT_COLUMNS = (
     *("dataset", "task", "arm", "method", "share", "n_labelled", "seed", "split", "part"),

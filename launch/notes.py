@@ -1,0 +1,26 @@
+"""What a run remembers of itself: seconds a stage, and the warnings on the way."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Notes:
+    """Seconds a stage took, and the warnings on the way; they end in `summary.json`."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.warnings: list[str] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage and collect its warnings, printing each once."""
+        started = time.monotonic()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            yield
+        for text in dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning):
+            print(f"warning: {text}", flush=True)
+            self.warnings.append(text)
+        self.seconds[name] = round(time.monotonic() - started, 2)

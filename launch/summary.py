@@ -1,0 +1,71 @@
+"""The headline numbers of a run: `statistics.csv` and `summary.json`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jaxssl.config import Config
+from jaxssl.data.task import Task
+from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.evaluation import stats
+from jaxssl.types import EncoderBundle
+from launch import folder as run_folder
+from launch.notes import Notes
+
+STATISTICS_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
+
+
+def collapse_messages(bundles: Mapping[int, EncoderBundle]) -> list[str]:
+    """One sentence for every seed whose pretraining is not healthy."""
+    return [
+        f"seed {seed}: {p['status']} ({p['cause']}); {p['fix']}"
+        for seed, p in ((seed, bundle.provenance) for seed, bundle in bundles.items())
+        if p["status"] != HEALTHY.status
+    ]
+
+
+def summarize(
+    folder: Path, task: Task, config: Config, bundles: Mapping[int, EncoderBundle], notes: Notes
+) -> dict[str, Any]:
+    """Write `statistics.csv` and `summary.json`; returns the summary."""
+    results = run_folder.read_results(folder)
+    metrics = [m for m in STATISTICS_METRICS if m in set(results["metric"])]
+    statistics = stats.paired_statistics(results, config.sweep.reference_arms, metrics)
+    run_folder.write_table(folder / "statistics.csv", statistics)
+    messages = collapse_messages(bundles)
+    summary = {
+        **{"dataset": task.dataset, "task": task.label, "classes": list(task.classes)},
+        **{"n_train": len(task.split.train), "n_labelled": len(task.labelled_train)},
+        **{"n_validation": len(task.split.validation), "n_test": len(task.split.test)},
+        "seeds": sorted(map(int, results["seed"].unique())),
+        "headline": _headline(statistics),
+        "arms": _nested(stats.summarize(results)),
+        "paired": statistics[
+            ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
+        ].to_dict("records"),
+        "pretraining": {
+            "status": "healthy" if not messages else "unhealthy",
+            "collapsed_seeds": [
+                s for s, b in bundles.items() if b.provenance["status"] != HEALTHY.status
+            ],
+            "messages": messages,
+        },
+        **{"timings": notes.seconds, "warnings": notes.warnings},
+    }
+    run_folder.write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _headline(statistics: pd.DataFrame) -> str:
+    """A sentence for every arm that was set against the references."""
+    return " ".join(stats.headline(statistics, arm) for arm in statistics["arm"].unique())
+
+
+def _nested(table: pd.DataFrame) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for row in table.to_dict("records"):
+        share = nested.setdefault(row["arm"], {}).setdefault(f"{row['share']:g}", {})
+        share[row["metric"]] = {key: row[key] for key in ("mean", "ci_low", "ci_high")}
+    return nested
