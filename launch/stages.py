@@ -232,5 +232,5 @@ def tell(
         summarize(folder, task, config, bundles, notes)
         build_report([folder], folder / "report.html")
     summary = summarize(folder, task, config, bundles, notes)  # now with the report's seconds
-    print(summary["headline"])
+    print(summary["headline"] or "no arm was set against a reference")
     print(f"report: {folder / 'report.html'}")

@@ -58,7 +58,10 @@ def prepare(task: Task, config: Config) -> Prepared:
     rows = task.split.train
     normalizer = fit_normalizer(task.expression[rows], task.genes, config.normalize, task.scale)
     pool = normalize(normalizer, columns_of(task, normalizer)[rows])
-    return Prepared(resolve(config, len(rows)), normalizer, pool)
+    config = resolve(config, len(rows))
+    if normalizer.rotation is not None:
+        config.normalize.n_components = pool.shape[1]
+    return Prepared(config, normalizer, pool)
 
 
 def make_bundle(

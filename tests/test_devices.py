@@ -1,0 +1,40 @@
+"""The seed axis over several devices, in a process that pretends to have two."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import jax, numpy as np
+from jaxssl.engine.ensemble import over_seeds, plan_memory, seed_keys, shard
+
+def fn(key, x):
+    w = jax.random.normal(key, (4, 3))
+    return jax.numpy.tanh(x @ w).sum(axis=0)
+
+x = np.ones((5, 4), np.float32)
+assert jax.device_count() == 2
+keys = shard(seed_keys(0, [0, 1, 2, 3]), per_seed=True)
+data = shard(x, per_seed=False)
+assert len(keys.sharding.device_set) == 2, "seeds are split over the devices"
+assert data.sharding.is_fully_replicated, "the training matrix is on both"
+out = over_seeds(fn, [True, False])(keys, data)
+assert len(out.sharding.device_set) == 2
+alone = over_seeds(fn, [True, False], vectorize=False)(seed_keys(0, [2]), x)
+np.testing.assert_allclose(np.asarray(out)[2], np.asarray(alone)[0], atol=1e-6)
+assert plan_memory(10, 0, 50, memory_gb=100e-9).chunk == 17  # 10 a device fit: 20 at most
+"""
+
+
+def test_seeds_are_sharded_over_devices_and_unchanged_by_it():
+    flags = "--xla_force_host_platform_device_count=2"
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
