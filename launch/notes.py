@@ -1,5 +1,7 @@
 """What a run remembers of itself: seconds a stage, and the warnings on the way."""
 
+import resource
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -24,3 +26,9 @@ class Notes:
             print(f"warning: {text}", flush=True)
             self.warnings.append(text)
         self.seconds[name] = round(time.monotonic() - started, 2)
+
+
+def peak_memory_gb() -> float:
+    """Largest resident memory of this process so far."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes on Linux
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)

@@ -12,7 +12,7 @@ from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.evaluation import stats
 from jaxssl.types import EncoderBundle
 from launch import folder as run_folder
-from launch.notes import Notes
+from launch.notes import Notes, peak_memory_gb
 
 STATISTICS_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
 
@@ -52,7 +52,8 @@ def summarize(
             ],
             "messages": messages,
         },
-        **{"timings": notes.seconds, "warnings": notes.warnings},
+        **{"timings": notes.seconds, "peak_memory_gb": peak_memory_gb()},
+        "warnings": notes.warnings,
     }
     run_folder.write_json(folder / "summary.json", summary)
     return summary

@@ -4,6 +4,7 @@ All arms of a seed share the split, the label subset, the batch order and the fr
 """
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from jaxssl.data.normalize import normalize
 from jaxssl.data.task import Task, columns_of, standardized_genes
 from jaxssl.engine.ensemble import bytes_of, chunks, over_seeds, plan_memory, seed_keys, shard
 from jaxssl.evaluation import finetune
-from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS
 from jaxssl.methods import METHODS
 from jaxssl.model import make_classifier, make_encoder
 from jaxssl.types import Normalizer, Params
@@ -78,7 +79,8 @@ def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits
         return probabilities, time.perf_counter() - started
 
     # many small products: one thread a fit and a fit a core, not all threads for each product
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=FEW_LABELS)
         fitted = Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(s) for s in first.values())
     by_seed = dict(zip(first.values(), fitted, strict=True))
     return {seed: by_seed[first[rows.tobytes()]] for seed, rows in rows_of.items()}

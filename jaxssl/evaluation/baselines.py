@@ -5,7 +5,6 @@ are rotation-invariant, so they are fitted in the row space of the labelled rows
 cheaper where genes outnumber labels.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,6 +16,8 @@ from sklearn.model_selection import StratifiedKFold
 INVERSE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 UNTUNED = 10.0  # where there is one label a class: nothing to validate on, nor much to penalise
 MAX_FOLDS = 3
+FEW_LABELS = "The least populated class|The number of unique classes is greater than 50%"
+"""What scikit-learn warns of where labels are few, which is what is studied here (a regex)."""
 MAX_ITERATIONS = 1000
 
 Fit = Callable[
@@ -66,22 +67,20 @@ def choose_penalty(
 ) -> float:
     """Inverse penalty C of the best cross-validated accuracy; the median one of those that tie.
 
-    Stratified folds, as many as the largest class has labels (at most 3). Classes with a single
-    label are absent from a fold; scikit-learn's warning about them is what one expects here.
+    Stratified folds, as many as the largest class has labels (at most 3); a class with fewer
+    labels is absent from a fold.
     """
     n_folds = min(MAX_FOLDS, int(np.bincount(y).max()))
     if n_folds < 2:
         return UNTUNED
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     accuracy = np.zeros(len(INVERSE_PENALTIES))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")
-        for fitted, held_out in folds.split(x, y):
-            # the path of growing C starts each fit where the last one ended
-            model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=1e-3, warm_start=True)
-            for i, c in enumerate(INVERSE_PENALTIES):
-                model.set_params(C=c).fit(x[fitted], y[fitted])
-                accuracy[i] += model.score(x[held_out], y[held_out]) * len(held_out) / len(y)
+    for fitted, held_out in folds.split(x, y):
+        # the path of growing C starts each fit where the last one ended
+        model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=1e-3, warm_start=True)
+        for i, c in enumerate(INVERSE_PENALTIES):
+            model.set_params(C=c).fit(x[fitted], y[fitted])
+            accuracy[i] += model.score(x[held_out], y[held_out]) * len(held_out) / len(y)
     best = np.flatnonzero(np.isclose(accuracy, accuracy.max()))
     return INVERSE_PENALTIES[best[len(best) // 2]]
 
