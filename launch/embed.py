@@ -15,7 +15,7 @@ from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.store import write_h5ad
 from jaxssl.engine.checkpoint import load_bundle
-from jaxssl.engine.embed import assign, embed
+from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.types import InputError
 from launch import exit, stages
 
@@ -36,9 +36,9 @@ def main(arguments: list[str]) -> None:
     adata = stages.read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     adata.obsm["X_jaxssl"] = embed(bundle, x)
-    prototypes = assign(bundle, x)
-    if prototypes is not None:
-        adata.obs["prototype"] = prototypes.astype(str)
+    scores = prototype_scores(bundle, x)
+    if scores is not None:
+        adata.obs["prototype"] = scores.argmax(axis=1).astype(str)
     write_h5ad(adata, out)
     print(f"genes: {report['n_genes'] - report['n_missing']} of {report['n_genes']} found by name")
     print(f"wrote {out}: {adata.n_obs:,} samples, {adata.obsm['X_jaxssl'].shape[1]} dimensions")

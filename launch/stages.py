@@ -18,7 +18,7 @@ from jaxssl.data.normalize import normalize
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, columns_of, make_task
 from jaxssl.engine import pretrain as engine
-from jaxssl.engine.embed import assign, embed
+from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.evaluation import stats
 from jaxssl.evaluation.sweep import budgets, sweep
 from jaxssl.methods import METHODS
@@ -161,12 +161,13 @@ def _write_maps(
     obs["batch"] = adata.obs[batch].to_numpy() if batch else ""
     usage = []
     for seed, bundle in bundles.items():
-        prototype = assign(bundle, features)
-        if prototype is None:
+        scores = prototype_scores(bundle, features)
+        if scores is None:
             continue
-        counts = np.bincount(prototype[task.split.train])
+        prototype, n_prototypes = scores.argmax(axis=1), scores.shape[1]
+        counts = np.bincount(prototype[task.split.train], minlength=n_prototypes)
         share = counts / len(task.split.train)
-        usage.append(pd.DataFrame({"seed": seed, "prototype": range(len(share)), "share": share}))
+        usage.append(pd.DataFrame({"seed": seed, "prototype": range(n_prototypes), "share": share}))
         if bundle is first:
             obs["prototype"] = prototype.astype(str)
     if usage:

@@ -58,7 +58,7 @@ def test_the_penalty_chosen_is_that_of_a_brute_force_search():
     ]
     chosen = accuracy[INVERSE_PENALTIES.index(choose_penalty(noisy, Y, 1))]
     # a fit that starts where the last one ended stops elsewhere within its tolerance
-    assert chosen >= max(accuracy) - 1.01 / len(Y)
+    assert chosen >= max(accuracy) - 2.01 / len(Y)
     assert min(accuracy) < max(accuracy), "the choice matters here"
 
 

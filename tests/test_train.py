@@ -5,14 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.engine.train import Schedule, epoch_batches, make_schedule, seed_keys, summarize
+from jaxssl.engine.train import Schedule, epoch_batches, make_schedule, streams, summarize
 
 
 @pytest.mark.parametrize("n_samples", [5, 130, 1000])
 @pytest.mark.parametrize("n_steps", [1, 77, 400])
-def test_a_schedule_has_the_steps_asked_for_and_less_than_an_epoch_more(n_samples, n_steps):
+def test_a_schedule_has_the_steps_asked_for_and_hardly_more(n_samples, n_steps):
     schedule = make_schedule(n_samples, 64, n_steps)
-    assert 0 <= schedule.n_steps - n_steps < schedule.steps_per_epoch
+    surplus = schedule.n_steps - n_steps
+    assert 0 <= surplus < schedule.steps_per_pass * schedule.n_epochs
+    assert surplus <= max(schedule.steps_per_pass, 0.1 * n_steps)
     assert schedule.batch_size <= n_samples
 
 
@@ -29,11 +31,14 @@ def test_every_pass_visits_each_sample_once_at_most_in_a_new_order():
 
 
 def test_random_streams_of_a_seed_are_distinct():
-    data = [tuple(jax.random.key_data(key).tolist()) for key in seed_keys(jax.random.key(1))]
+    keys = streams(jax.random.key(1))
+    by_step = [jax.random.fold_in(keys.step, step) for step in range(3)]
+    within_a_fit = jax.random.split(keys.finetune, 3)
+    data = [tuple(jax.random.key_data(k).tolist()) for k in (*keys, *by_step, *within_a_fit)]
     assert len(set(data)) == len(data)
 
 
-def test_usage_becomes_the_perplexity_of_the_epochs_mean_code():
+def test_usage_becomes_its_perplexity_over_the_epoch():
     usage = jnp.array([[1.0, 0.0], [0.0, 1.0]])  # each batch one prototype, the epoch both
     summary = summarize({"loss": jnp.array([1.0, 3.0]), "usage": usage}, jnp.eye(4))
     assert summary["usage_perplexity"] == pytest.approx(2)

@@ -1,10 +1,10 @@
-"""What a pretrained encoder says of samples: embeddings and prototype assignments."""
+"""What a pretrained encoder says of samples: embeddings and prototype scores."""
 
 from collections.abc import Callable
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from jaxssl.methods import METHODS
 from jaxssl.model import make_encoder
@@ -21,15 +21,18 @@ def embed(
     return _by_blocks(jax.jit(lambda rows: encoder.apply(bundle.params["encoder"], rows)), x)
 
 
-def assign(
+def prototype_scores(
     bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
-) -> Int[np.ndarray, " samples"] | None:
-    """Nearest prototype of the first head; None for a method without prototypes."""
+) -> Float[np.ndarray, "samples prototypes"] | None:
+    """Scores on the first head's prototypes, the arg-max of which is the sample's own.
+
+    None for a method without prototypes.
+    """
     method = METHODS[bundle.config.method.name](bundle.config.method, _encoder(bundle))
     if method.scores is None:
         return None
     scores = method.scores
-    return _by_blocks(jax.jit(lambda rows: scores(bundle.params, rows)), x).argmax(axis=1)
+    return _by_blocks(jax.jit(lambda rows: scores(bundle.params, rows)), x)
 
 
 def _encoder(bundle: EncoderBundle):

@@ -97,8 +97,9 @@ def plan_memory(
     if not chunk:
         widest = max((budget - shared) // max(per_seed, 1), 1) * n_devices
         n_chunks = -(-n_seeds // min(widest, n_seeds))
-        chunk = -(-n_seeds // n_chunks)  # even chunks: one compiled program serves all
-    return MemoryPlan(per_seed, shared, budget, min(chunk, n_seeds))
+        # even chunks, so that one compiled program serves all; a multiple of the devices to share
+        chunk = -(-n_seeds // (n_chunks * n_devices)) * n_devices
+    return MemoryPlan(per_seed, shared, budget, chunk)
 
 
 def free_memory() -> int:

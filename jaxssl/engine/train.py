@@ -26,13 +26,15 @@ ViewsFn = Callable[
 EncodeFn = Callable[[Params, Float[Array, "batch features"]], Float[Array, "batch dim"]]
 
 
-class Keys(NamedTuple):
-    """The random streams of a seed, derived anew from its root key wherever they are needed."""
+class Streams(NamedTuple):
+    """All random streams of a seed, derived anew from its root key wherever they are needed."""
 
     init: PRNGKeyArray
-    order: PRNGKeyArray
-    step: PRNGKeyArray
-    refresh: PRNGKeyArray
+    order: PRNGKeyArray  # of the batches, by epoch
+    step: PRNGKeyArray  # views and the method's own randomness, by step
+    refresh: PRNGKeyArray  # by epoch
+    fresh: PRNGKeyArray  # of fine-tuning: layers that are not transferred
+    finetune: PRNGKeyArray  # head and batches
 
 
 class Schedule(NamedTuple):
@@ -60,15 +62,16 @@ class Schedule(NamedTuple):
 
 
 def make_schedule(n_samples: int, batch_size: int, n_steps: int, min_steps: int = 40) -> Schedule:
-    """Cut at least `n_steps` steps into epochs of at least `min_steps` (or all) steps.
+    """Cut at least `n_steps` steps into even epochs of about `min_steps` steps or one pass.
 
     The last, incomplete batch of a pass is dropped; every pass draws a new order.
     """
     batch_size = min(batch_size, n_samples)
     steps_per_pass = n_samples // batch_size
     passes = -(-min(min_steps, n_steps) // steps_per_pass)
-    n_epochs = -(-n_steps // (passes * steps_per_pass))
-    return Schedule(batch_size, steps_per_pass, passes, n_epochs)
+    n_passes = -(-n_steps // steps_per_pass)
+    n_epochs = -(-n_passes // passes)
+    return Schedule(batch_size, steps_per_pass, -(-n_passes // n_epochs), n_epochs)
 
 
 class Trainer(NamedTuple):
@@ -91,7 +94,7 @@ def make_trainer(
     """Bind a method, its views and its optimizer into the training of one seed."""
 
     def init(key: PRNGKeyArray, pool: Float[Array, "samples features"]) -> TrainState:
-        params, memory = method.init(seed_keys(key).init, pool[: schedule.batch_size])
+        params, memory = method.init(streams(key).init, pool[: schedule.batch_size])
         return TrainState(params, memory, optimizer.init(params), key)
 
     def train_step(
@@ -101,7 +104,7 @@ def make_trainer(
         pool: Float[Array, "samples features"],
     ) -> tuple[TrainState, Metrics]:
         # by step number, not by splitting a carried key: a resume needs only the step
-        key_views, key_loss = jax.random.split(jax.random.fold_in(seed_keys(state.key).step, step))
+        key_views, key_loss = jax.random.split(jax.random.fold_in(streams(state.key).step, step))
         views = make_views(key_views, pool[index], index, pool)
         gradient = jax.value_and_grad(method.loss, has_aux=True)
         (_, metrics), grads = gradient(state.params, state.memory, step, key_loss, views)
@@ -113,7 +116,7 @@ def make_trainer(
     def epoch(
         state: TrainState, epoch: Int[Array, ""], pool: Float[Array, "samples features"]
     ) -> tuple[TrainState, Metrics]:
-        keys = seed_keys(state.key)
+        keys = streams(state.key)
         key_refresh = jax.random.fold_in(keys.refresh, epoch)
         memory = method.refresh(state.params, state.memory, key_refresh, pool)
         state = state._replace(memory=memory)
@@ -129,9 +132,9 @@ def make_trainer(
     return Trainer(init, epoch)
 
 
-def seed_keys(key: PRNGKeyArray) -> Keys:
+def streams(key: PRNGKeyArray) -> Streams:
     """The random streams of a seed."""
-    return Keys(*jax.random.split(key, len(Keys._fields)))
+    return Streams(*jax.random.split(key, len(Streams._fields)))
 
 
 def epoch_batches(
@@ -148,7 +151,8 @@ def epoch_batches(
 def summarize(metrics: Metrics, embedding: Float[Array, "samples dim"]) -> Metrics:
     """Means over an epoch's steps, and what its final embedding looks like.
 
-    A method's `usage` (mean code over a batch) becomes the perplexity of the epoch's mean code.
+    A method's `usage` (share of a batch nearest to each prototype) becomes its perplexity over the
+    epoch.
     """
     means = {name: values.mean(axis=0) for name, values in metrics.items()}
     if "usage" in means:

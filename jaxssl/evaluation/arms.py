@@ -6,12 +6,12 @@ All arms of a seed share the split, the label subset, the batch order and the fr
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, PRNGKeyArray
+from jaxtyping import Float, Int
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
@@ -20,6 +20,7 @@ from jaxssl.data.labels import label_order
 from jaxssl.data.normalize import normalize
 from jaxssl.data.task import Task, columns_of, standardized_genes
 from jaxssl.engine.ensemble import bytes_of, chunks, over_seeds, plan_memory, seed_keys, shard
+from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
 from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS
 from jaxssl.methods import METHODS
@@ -82,7 +83,7 @@ def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=FEW_LABELS)
         fitted = Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(s) for s in first.values())
-    by_seed = dict(zip(first.values(), fitted, strict=True))
+    by_seed: Fits = dict(zip(first.values(), cast(list, fitted), strict=True))
     return {seed: by_seed[first[rows.tobytes()]] for seed, rows in rows_of.items()}
 
 
@@ -95,11 +96,11 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwo
     predict = finetune.make_predict(encoder, head)
 
     def fit_one(key, params, order, x, y, held_out, n, recipe):
-        trained = run(fit_key(key), params, finetune.Labelled(x, y, order, n), recipe)
+        trained = run(streams(key).finetune, params, finetune.Labelled(x, y, order, n), recipe)
         return predict(trained, held_out)
 
     fit_seeds = over_seeds(fit_one, [True, True, True, *[False] * 5])
-    fresh_seeds = over_seeds(lambda key, x: encoder.init(fresh_key(key), x), [True, False])
+    fresh_seeds = over_seeds(lambda key, x: encoder.init(streams(key).fresh, x), [True, False])
     position = np.zeros(len(inputs.codes), np.int32)
     position[inputs.train] = np.arange(len(inputs.train))
     shared = shard(
@@ -130,16 +131,6 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwo
         return fits
 
     return fit
-
-
-def fresh_key(key: PRNGKeyArray) -> PRNGKeyArray:
-    """Stream of a seed's fresh layers."""
-    return jax.random.fold_in(key, 1)
-
-
-def fit_key(key: PRNGKeyArray) -> PRNGKeyArray:
-    """Stream of a seed's head and batches; the pretraining's are `engine.train.seed_keys`."""
-    return jax.random.fold_in(key, 2)
 
 
 def _chunk(config: Config, shared, n_seeds: int) -> int:

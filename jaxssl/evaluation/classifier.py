@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 
 from jaxssl.config import Config
 from jaxssl.engine.ensemble import seed_keys
+from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
-from jaxssl.evaluation.arms import fit_key, fresh_key
 from jaxssl.model import make_classifier, make_encoder
 from jaxssl.types import EncoderBundle, InputError, Predictions
 
@@ -39,14 +39,14 @@ def fit_classifier(
     seed = int(bundle.provenance["seed"])
     encoder = make_encoder(config.encoder, config.run.precision)
     head = make_classifier(len(classes), config.run.precision)
-    key = seed_keys(config.run.root_key, [seed])[0]
+    keys = streams(seed_keys(config.run.root_key, [seed])[0])
     rows, y, positions = jax.device_put((x, codes, order.astype(np.int32)))
-    fresh = encoder.init(fresh_key(key), rows[:1])
+    fresh = encoder.init(keys.fresh, rows[:1])
     start = finetune.transfer(bundle.params["encoder"], fresh, config.finetune.transfer_layers)
     labelled = finetune.Labelled(rows, y, positions, jnp.int32(len(order)))
     recipe = finetune.pretrained_recipe(config.finetune, len(config.encoder.hidden))
     fit = jax.jit(finetune.make_finetune(encoder, head, config.finetune))
-    params = jax.device_get(fit(fit_key(key), start, labelled, recipe))
+    params = jax.device_get(fit(keys.finetune, start, labelled, recipe))
     provenance = bundle.provenance | {"classes": list(classes), "n_labelled": len(order)}
     return dataclasses.replace(bundle, config=config, params=params, provenance=provenance)
 

@@ -173,6 +173,9 @@ def _score(
     ends = np.cumsum([len(rows) for rows in inputs.parts.values()])[:-1]
     rows, test_probabilities = [], {}
     for seed, (probabilities, seconds) in fits.items():
+        # a seed that diverged stays in the mean, as one that knows nothing
+        finite = np.isfinite(probabilities).all(axis=1, keepdims=True)
+        probabilities = np.where(finite, probabilities, 1 / len(task.classes))
         of_parts = dict(zip(inputs.parts, np.split(probabilities, ends), strict=True))
         for part, members in inputs.parts.items():
             fit = head | {"seed": seed, "part": part, "fit_seconds": seconds}
