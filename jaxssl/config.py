@@ -1,8 +1,7 @@
 """Every option once, with its default, its unit and its source.
 
 A config file in `configs/` holds only what differs from here. Zero for a count marked "from the
-data" means that `resolve` chooses it from the number of training samples or from the spectrum of
-the unlabelled training rows, never from labels.
+data" means that `resolve` chooses it from the number of training samples, never from labels.
 """
 
 import dataclasses
@@ -64,7 +63,7 @@ class AugmentConfig:
     mask_rate: float = 0.0  # share of features replaced
     mask_per: str = "batch"  # "batch": one column subset per mini-batch (STUDY); "sample"
     mask_fill: str = "normal"  # "normal": N(0, 1) (STUDY), "zero", "mean", "marginal"
-    noise: float = 1.0  # c of x + c N(0, 1), in units of the input's overall sd
+    noise: float = 1.0  # c of x + c N(0, 1); spectral input has an overall sd of 1
     n_views: int = 2  # views past the second only predict, never make codes
     extra_mask_rate: float = 0.8  # mask rate of the views past the second
 
@@ -79,7 +78,7 @@ class SwAVConfig:
     n_iterations: int = 3  # of Sinkhorn-Knopp
     temperature: float = 0.1
     hard_codes: bool = False
-    queue_length: int = 0  # embeddings per head view; 0: no queue
+    queue_length: int = 0  # embeddings per view; 0: no queue
     queue_start: int = 0  # step from which the (full) queue takes part in the codes
     freeze_steps: int = 0  # first steps in which the prototypes do not move
     projection: str = "none"  # "none", "linear" or "mlp"
@@ -160,7 +159,7 @@ class RunConfig:
     """How the run uses the machine."""
 
     seeds: int = 10  # repetitions: seed ids 0 .. seeds - 1
-    root_key: int = 0  # root of all random keys
+    root_key: int = 0  # of initial weights, batches and views; label orders follow the seed id
     memory_gb: float = 0.0  # for one chunk of seeds; 0: 70 % of what is free
     chunk: int = 0  # seeds per compiled call; 0: from the memory estimate
     precision: str = "float32"  # matrix products: "float32" or "bfloat16"
@@ -212,8 +211,16 @@ def from_dict(values: dict[str, Any]) -> Config:
     return config
 
 
+def choose_n_components(n_train: int) -> int:
+    """A conditioned component for every ten training samples, at least 10 and at most 100.
+
+    Trailing axes of few samples are noise, which conditioning amplifies.
+    """
+    return min(max(n_train // 10, 10), 100)
+
+
 def choose_n_steps(n_train: int) -> int:
-    """Steps that grow with the square root of the training set: 500 for 130 samples, 4,000 at most.
+    """Steps that grow with the square root of the training set: 513 for 130 samples, 4,000 at most.
 
     Fewer samples are learnt by heart sooner; more do not need more in proportion.
     """
@@ -224,11 +231,14 @@ def resolve(config: Config, n_train: int) -> Config:
     """A copy in which every count that is left to the data is set.
 
     Args:
-        config: options; `normalize.n_components` is settled by the fitted normalizer instead.
+        config: options.
         n_train: number of training samples, labelled or not.
     """
     config = from_dict(to_dict(config))
     config.pretrain.batch_size = min(config.pretrain.batch_size, n_train)
     config.pretrain.n_steps = config.pretrain.n_steps or choose_n_steps(n_train)
     config.method.settle(config.pretrain.batch_size)
+    if config.normalize.input == "spectral":
+        n_components = config.normalize.n_components or choose_n_components(n_train)
+        config.normalize.n_components = n_components
     return config

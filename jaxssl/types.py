@@ -11,7 +11,7 @@
 | heads      | prototype heads                                                      |
 | prototypes | prototypes of one head                                               |
 | classes    | label values                                                         |
-| seeds      | members of an ensemble; appears in `engine/ensemble.py` alone        |
+| seeds      | members of an ensemble; functions of one seed never see it           |
 """
 
 import dataclasses
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
-import pandas as pd
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 if TYPE_CHECKING:
@@ -106,7 +105,3 @@ class Predictions:
     sample_ids: np.ndarray  # (samples,) of str
     classes: tuple[str, ...]
     probabilities: Float[np.ndarray, "samples classes"]
-
-
-Scores = pd.DataFrame
-"""Tidy rows, one per metric; the columns are `evaluation.sweep.RESULT_COLUMNS`."""

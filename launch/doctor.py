@@ -5,8 +5,6 @@ Example:
   python -m launch.doctor
 """
 
-import dataclasses
-
 import jax
 import psutil
 from absl import flags
@@ -15,7 +13,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.engine.ensemble import free_memory
 from jaxssl.engine.pretrain import plan_pretraining
 from launch import exit
-from launch.folder import versions
+from launch.identity import versions
 
 _SEEDS = flags.DEFINE_integer("seeds", 50, "Repetitions to plan for.", lower_bound=1)
 
@@ -38,7 +36,7 @@ def main(arguments: list[str]) -> None:
     print(f"memory: {memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free")
     print(f"free on the first device: {free_memory() / 1e9:.1f} GB")
     for n_samples, n_features, what in SIZES:
-        config = resolve(dataclasses.replace(Config()), n_samples)
+        config = resolve(Config(), n_samples)
         plan = plan_pretraining(config, n_samples, n_features, _SEEDS.value).memory
         print(f"{what}: {plan.sentence(_SEEDS.value)}")
 

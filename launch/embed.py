@@ -17,7 +17,9 @@ from jaxssl.data.store import write_h5ad
 from jaxssl.engine.checkpoint import load_bundle
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.types import InputError
-from launch import exit, stages
+from launch import exit
+from launch.folder import new_file
+from launch.inputs import read
 
 _ENCODER = flags.DEFINE_string("encoder", "", "Bundle folder, such as RUN/encoder/seed_000.")
 _DATA = flags.DEFINE_string("data", "", "Expression file.")
@@ -29,11 +31,11 @@ _MAX_MISSING = flags.DEFINE_float("max_missing", 0.3, "Share of genes that may b
 def main(arguments: list[str]) -> None:
     """Align, normalise, embed, write."""
     del arguments
-    out = stages.new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
+    out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     if not _ENCODER.value:
         raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")
     bundle = load_bundle(Path(_ENCODER.value))
-    adata = stages.read(DataConfig(path=_DATA.value))
+    adata = read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     adata.obsm["X_jaxssl"] = embed(bundle, x)
     scores = prototype_scores(bundle, x)

@@ -22,6 +22,8 @@ def run(main: Callable[[list[str]], Any]) -> None:
             main(arguments)
         except InputError as error:
             _fail(str(error), 2)
+        except KeyboardInterrupt:
+            _fail("interrupted; the same command with --resume goes on", 130)
         except Exception as error:
             hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
             _fail(f"{type(error).__name__}: {error}{hint}", 1)
@@ -32,8 +34,8 @@ def run(main: Callable[[list[str]], Any]) -> None:
 def _parse(arguments: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(arguments)
-    except (flags.Error, KeyError, AttributeError, TypeError, ValueError, OSError) as error:
-        # what is no flags.Error comes from --config: an unknown option, a missing file
+    except Exception as error:
+        # what is no flags.Error comes from --config: an unknown option, a file that does not run
         message = " ".join(str(error).removeprefix("FATAL Flags parsing error: ").split())
         _fail(f"{message}; --helpshort lists the flags", 2)
     except SystemExit as stop:

@@ -14,17 +14,18 @@ from pathlib import Path
 import pandas as pd
 from absl import flags
 
-from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
-from jaxssl.data.task import make_task
 from jaxssl.engine.checkpoint import load_bundle, save_bundle
+from jaxssl.engine.pretrain import fingerprint
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.evaluation.metrics import score
 from jaxssl.types import InputError
 from jaxssl.validate import validate
-from launch import exit, stages
+from launch import exit
 from launch import folder as run_folder
+from launch.inputs import pose, read
+from launch.stages import announce
 
 _ENCODER = flags.DEFINE_string("encoder", "", "Bundle folder, such as RUN/encoder/seed_000.")
 _DATA = flags.DEFINE_string("data", "", "Expression file with labels.")
@@ -51,17 +52,26 @@ def main(arguments: list[str]) -> None:
     config = dataclasses.replace(
         bundle.config, finetune=dataclasses.replace(bundle.config.finetune, **options)
     )
-    config.data = DataConfig(path=_DATA.value, label=_LABEL.value, group=_GROUP.value)
+    given = {"path": _DATA.value, "label": _LABEL.value, "group": _GROUP.value}
+    given = {name: value for name, value in given.items() if value}
+    config.data = dataclasses.replace(bundle.config.data, **given)
     validate(config)
-    adata = stages.read(config.data)
+    adata = read(config.data)
     x, _ = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
-    task = make_task(adata, config)
+    task = pose(adata, config)
+    announce(config)
+    seen = fingerprint(task) != bundle.provenance["training_samples"]
+    if seen:
+        print(
+            "warning: this split is not that of the pretraining; if the data are the same, "
+            "held-out samples were seen there, without their labels"
+        )
     labelled = task.labelled_train
     n = label_budget(_SHARE.value, len(labelled), len(task.classes))
     seed = int(bundle.provenance["seed"])
     order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
-    folder = run_folder.open_folder(_OUT.value, resume=False, overwrite=_OVERWRITE.value)
-    classifier = fit_classifier(bundle, config, x, task.codes, task.classes, order)
+    folder = run_folder.open_folder(run_folder.Output(_OUT.value, overwrite=_OVERWRITE.value))
+    classifier = fit_classifier(bundle, config, x, task, order)
     save_bundle(folder / "classifier", classifier)
     tables, scores = [], {}
     for part in ("validation", "test"):
@@ -73,6 +83,7 @@ def main(arguments: list[str]) -> None:
         print(f"{part}: accuracy {scores[part]['accuracy']:.3f} on {len(rows):,} samples")
     run_folder.write_table(folder / "predictions.parquet", pd.concat(tables))
     summary = {"classes": list(task.classes), "n_labelled": n, "share": _SHARE.value} | scores
+    summary["split_of_pretraining"] = not seen
     run_folder.write_json(folder / "summary.json", summary)
 
 

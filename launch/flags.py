@@ -9,6 +9,7 @@ from ml_collections import config_flags
 from jaxssl.config import Config
 from jaxssl.types import InputError
 from jaxssl.validate import validate
+from launch.folder import Output
 
 DEFAULT = Path(__file__).parents[1] / "configs" / "default.py"
 CONFIG = config_flags.DEFINE_config_file(
@@ -28,8 +29,11 @@ OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete what --out holds and s
 
 def config_of_run() -> Config:
     """The configuration with the flags' overrides, checked."""
-    config: Config = CONFIG.value
-    config.data.path = _DATA.value or config.data.path
+    try:
+        config: Config = CONFIG.value
+        config.data.path = _DATA.value or config.data.path
+    except OSError as error:  # told on first use
+        raise InputError(f"--config cannot be read: {error}") from error
     config.data.label = _LABEL.value or config.data.label
     config.data.group = _GROUP.value or config.data.group
     config.run.seeds = _SEEDS.value or config.run.seeds
@@ -49,14 +53,20 @@ def seeds_of_run(config: Config) -> list[int]:
     index, _, count = SHARD.value.partition("/")
     if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
         raise InputError(f"--shard={SHARD.value}: write i/n with 0 <= i < n, such as 0/4")
-    return list(range(config.run.seeds))[int(index) :: int(count)]
+    seeds = list(range(config.run.seeds))[int(index) :: int(count)]
+    if not seeds:
+        raise InputError(
+            f"--shard={SHARD.value} has none of the {config.run.seeds} seeds; see --seeds"
+        )
+    return seeds
 
 
-def shard_folder() -> str:
+def output() -> Output:
     """`--out`, or this shard's folder inside it; `launch.report OUT/shard_*` merges them."""
-    if not (SHARD.value and OUT.value):
-        return OUT.value
-    return f"{OUT.value}/shard_{SHARD.value.replace('/', '_of_')}"
+    folder = OUT.value
+    if SHARD.value and folder:
+        folder = f"{folder}/shard_{SHARD.value.replace('/', '_of_')}"
+    return Output(folder, RESUME.value, OVERWRITE.value)
 
 
 def no_arguments(arguments: list[str]) -> None:
@@ -66,8 +76,13 @@ def no_arguments(arguments: list[str]) -> None:
 
 
 def with_pretraining_of(config: Config, pretrained: Config) -> Config:
-    """The options of a pretraining, with this run's comparison, fine-tuning and machine."""
-    data = dataclasses.replace(pretrained.data, path=config.data.path)
+    """The options of a pretraining, with this run's comparison, fine-tuning and machine.
+
+    Data, label and group are the pretraining's unless a flag names others.
+    """
+    given = {"path": _DATA.value, "label": _LABEL.value, "group": _GROUP.value}
+    given = {name: value for name, value in given.items() if value}
+    data = dataclasses.replace(pretrained.data, **given)
     return dataclasses.replace(
         pretrained, data=data, sweep=config.sweep, finetune=config.finetune, run=config.run
     )

@@ -1,44 +1,73 @@
 """The run folder: what is written where, and what a resumed run finds there."""
 
+import dataclasses
 import json
 import math
 import os
-import platform
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterable, Mapping
-from importlib import metadata
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 import pandas as pd
 
-from jaxssl.config import Config, to_dict
+from jaxssl.config import Config
 from jaxssl.data.task import Task
 from jaxssl.engine.checkpoint import load_bundle, save_bundle
 from jaxssl.evaluation.sweep import Fitted, results_frame
 from jaxssl.types import EncoderBundle, InputError
 
-PACKAGES = ("jaxssl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scikit-learn")
+MARKS = ("environment.json", "summary.json", "classifier")
+"""What shows that a run made a folder."""
 
 
-def open_folder(out: str, *, resume: bool, overwrite: bool) -> Path:
-    """Create the folder; one that holds something is refused unless told what to do with it."""
-    if not out:
+class Output(NamedTuple):
+    """Where a run writes, and what to do with what is there."""
+
+    folder: str
+    resume: bool = False
+    overwrite: bool = False
+
+
+def open_folder(output: Output) -> Path:
+    """Create the folder; one that holds something is refused unless told what to do with it.
+
+    Raises:
+        InputError: without a folder, on an existing one, and on one that no run made and that
+            `--overwrite` would delete.
+    """
+    if not output.folder:
         raise InputError("no output folder is given; pass --out=runs/NAME")
-    folder = Path(out)
-    if folder.is_file():
-        raise InputError(f"{folder} is a file; pass another --out")
+    folder = Path(output.folder)
     if folder.is_dir() and any(folder.iterdir()):
-        if overwrite:
+        if output.overwrite:
+            if not any((folder / mark).exists() for mark in MARKS):
+                raise InputError(
+                    f"{folder} is no run folder, so --overwrite leaves it; pass another --out"
+                )
             shutil.rmtree(folder)
-        elif not resume:
+        elif not output.resume:
             raise InputError(f"{folder} exists; pass --resume, --overwrite or another --out")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be made ({error.strerror}); pass another --out"
+        ) from error
     return folder
+
+
+def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
+    """Path of a file to write; refused if it exists or is of another kind."""
+    path = Path(name)
+    if path.suffix not in suffixes:
+        raise InputError(
+            f"--out={name} must end in {' or '.join(suffixes)}; pass --out=NAME{suffixes[0]}"
+        )
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists; pass --overwrite, or another --out")
+    return path
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -59,50 +88,34 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     os.replace(partial, path)
 
 
-def write_config(folder: Path, config: Config) -> None:
-    """Write `config.json`; a resumed run must have the same one.
-
-    Raises:
-        InputError: naming the first option that differs from the folder's.
-    """
-    file, new = folder / "config.json", json.loads(json.dumps(to_dict(config)))
-    if file.exists():
-        old = json.loads(file.read_text())
-        # more seeds, shares or arms are what a resume may add
-        for section, option in _differences(old, new):
-            if (section, option) not in {("run", "seeds"), ("sweep", "shares"), ("sweep", "arms")}:
-                raise InputError(
-                    f"{folder} was run with {section}.{option}={old[section].get(option)}, now "
-                    f"{new[section][option]}; drop the change, or pass --overwrite or another --out"
-                )
-    write_json(file, new)
-
-
-def write_environment(folder: Path, data_hash: str) -> None:
-    """Write what is needed to repeat the run: versions, device, commit, data and command."""
-    write_json(
-        folder / "environment.json",
-        {
-            "command": " ".join([f"python -m {_module()}", *sys.argv[1:]]),
-            "versions": versions(),
-            "device": jax.devices()[0].device_kind,
-            "n_devices": jax.device_count(),
-            "platform": platform.platform(),
-            "cores": os.cpu_count(),
-            "commit": _commit(),
-            "data_hash": data_hash,
-        },
-    )
-
-
 def write_splits(folder: Path, task: Task) -> None:
     """Write the part of every sample."""
+    labels = [task.classes[code] if code >= 0 else "" for code in task.codes]
+    columns = {"sample_id": task.sample_ids, "part": part_of(task), "label": labels}
+    write_table(folder / "splits.parquet", pd.DataFrame(columns))
+
+
+def part_of(task: Task) -> np.ndarray:
+    """Name of every sample's part; "" for none."""
     part = np.full(len(task.codes), "", dtype=object)
     for name, rows in task.split._asdict().items():
         part[rows] = name
-    labels = [task.classes[code] if code >= 0 else "" for code in task.codes]
-    table = pd.DataFrame({"sample_id": task.sample_ids, "part": part, "label": labels})
-    write_table(folder / "splits.parquet", table)
+    return part
+
+
+def with_chunk_of(folder: Path, config: Config, n_seeds: int) -> Config:
+    """The configuration with the seed chunk of an interrupted run, if there was one."""
+    file = folder / "checkpoints" / "chunk.json"
+    if config.run.chunk or not file.exists():
+        return config
+    chunk = min(json.loads(file.read_text())["chunk"], n_seeds)
+    return dataclasses.replace(config, run=dataclasses.replace(config.run, chunk=chunk))
+
+
+def write_chunk(folder: Path, chunk: int) -> None:
+    """Note how the seeds are cut, beside the checkpoints that are cut so."""
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    write_json(folder / "checkpoints" / "chunk.json", {"chunk": chunk})
 
 
 def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -151,39 +164,8 @@ def load_encoders(folder: Path) -> dict[int, EncoderBundle]:
     """All bundles of a run folder, by seed; none is an empty dict."""
     return {
         int(path.name.removeprefix("seed_")): load_bundle(path)
-        for path in sorted((folder / "encoder").glob("seed_*"))
+        for path in sorted((folder / "encoder").glob("seed_*[0-9]"))
     }
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the numbers."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    return (
-        (section, option)
-        for section, options in new.items()
-        for option, value in options.items()
-        if old.get(section, {}).get(option) != value
-    )
-
-
-def _module() -> str:
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name if spec else Path(sys.argv[0]).name
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _plain(value: Any) -> Any:

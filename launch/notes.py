@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+KINDS = (UserWarning, RuntimeWarning)  # of warnings that concern the user
+
 
 class Notes:
     """Seconds a stage took, and the warnings on the way; they end in `summary.json`."""
@@ -22,7 +24,7 @@ class Notes:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
             yield
-        for text in dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning):
+        for text in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, KINDS)):
             print(f"warning: {text}", flush=True)
             self.warnings.append(text)
         self.seconds[name] = round(time.monotonic() - started, 2)

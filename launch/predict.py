@@ -16,8 +16,9 @@ from jaxssl.data.align import encoder_input
 from jaxssl.engine.checkpoint import load_bundle
 from jaxssl.evaluation.classifier import predict
 from jaxssl.types import InputError
-from launch import exit, stages
-from launch.folder import write_table
+from launch import exit
+from launch.folder import new_file, write_table
+from launch.inputs import read
 
 _CLASSIFIER = flags.DEFINE_string("classifier", "", "Folder that launch.finetune wrote.")
 _DATA = flags.DEFINE_string("data", "", "Expression file.")
@@ -29,11 +30,11 @@ _MAX_MISSING = flags.DEFINE_float("max_missing", 0.3, "Share of genes that may b
 def main(arguments: list[str]) -> None:
     """Align, normalise, predict, write."""
     del arguments
-    out = stages.new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value)
+    out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value)
     if not _CLASSIFIER.value:
         raise InputError("no classifier is given; pass --classifier=RUN/classifier")
     bundle = load_bundle(Path(_CLASSIFIER.value))
-    adata = stages.read(DataConfig(path=_DATA.value))
+    adata = read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     predictions = predict(bundle, x, adata.obs_names.to_numpy())
     names = np.asarray(predictions.classes)

@@ -9,13 +9,12 @@ writes mirna.h5ad, and mirna.prepare.json with all that was found, dropped and m
 `python -m launch.inspect FILE` proposes the flags.
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from jaxssl.data import formats, missing, orientation, scale, store
 from jaxssl.types import InputError
 from launch import exit
+from launch.folder import new_file
 
 _LABELS = flags.DEFINE_string("labels", "", "Table of samples; default: the file's own columns.")
 _LABEL = flags.DEFINE_string("label_column", "", "Column of class labels.")
@@ -46,11 +45,7 @@ def main(arguments: list[str]) -> None:
     """Read one file and write the .h5ad and its record, both whole or not at all."""
     if len(arguments) != 2:
         raise InputError(f"{len(arguments) - 1} files given; name one, and --out=NAME.h5ad")
-    out = Path(_OUT.value)
-    if out.suffix != ".h5ad":
-        raise InputError(f"--out={_OUT.value} does not end in .h5ad; pass --out=NAME.h5ad")
-    if out.exists() and not _OVERWRITE.value:
-        raise InputError(f"{out} exists; pass --overwrite, or another --out")
+    out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     adata = formats.read_expression(
         arguments[1],
         labels=_LABELS.value or None,

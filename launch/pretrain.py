@@ -16,11 +16,10 @@ def main(arguments: list[str]) -> None:
     flags.no_arguments(arguments)
     config = flags.config_of_run()
     seeds = flags.seeds_of_run(config)
-    folder, adata, task, notes = stages.begin(config)
-    with notes.stage("pretrain"):
-        bundles = stages.pretrain(folder, task, config, seeds, adata)
-    summarize(folder, task, config, bundles, notes)
-    print(f"encoders: {folder / 'encoder'}")
+    run = stages.begin(config, flags.output(), compares=False)
+    bundles = stages.pretrain(run, seeds)
+    summarize(run.folder, run.task, run.config, bundles, run.notes)
+    print(f"encoders: {run.folder / 'encoder'}")
 
 
 if __name__ == "__main__":

@@ -21,15 +21,12 @@ def main(arguments: list[str]) -> None:
     flags.no_arguments(arguments)
     config = flags.config_of_run()
     seeds = flags.seeds_of_run(config)
-    folder, adata, task, notes = stages.begin(config)
+    run = stages.begin(config, flags.output(), compares=True)
     bundles = {}
     if set(config.sweep.arms) & set(METHODS):
-        with notes.stage("pretrain"):
-            bundles = stages.pretrain(folder, task, config, seeds, adata)
-        config = flags.with_pretraining_of(config, bundles[seeds[0]].config)
-    with notes.stage("sweep"):
-        stages.compare(folder, task, config, bundles, seeds)
-    stages.tell(folder, task, config, bundles, notes, build_report)
+        bundles = stages.pretrain(run, seeds)
+    stages.compare(run, bundles, seeds)
+    stages.tell(run, bundles, build_report)
 
 
 if __name__ == "__main__":

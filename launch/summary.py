@@ -8,22 +8,24 @@ import pandas as pd
 
 from jaxssl.config import Config
 from jaxssl.data.task import Task
-from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.engine.diagnose import HEALTHY, Diagnosis
 from jaxssl.evaluation import stats
 from jaxssl.types import EncoderBundle
 from launch import folder as run_folder
 from launch.notes import Notes, peak_memory_gb
 
-STATISTICS_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
+STATISTICS_METRICS = (
+    *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "auroc", "auprc", "mcc"),
+)
 
 
 def collapse_messages(bundles: Mapping[int, EncoderBundle]) -> list[str]:
     """One sentence for every seed whose pretraining is not healthy."""
-    return [
-        f"seed {seed}: {p['status']} ({p['cause']}); {p['fix']}"
-        for seed, p in ((seed, bundle.provenance) for seed, bundle in bundles.items())
-        if p["status"] != HEALTHY.status
-    ]
+    verdicts = {
+        seed: Diagnosis(*(bundle.provenance[name] for name in Diagnosis._fields))
+        for seed, bundle in bundles.items()
+    }
+    return [verdict.sentence(s) for s, verdict in verdicts.items() if verdict != HEALTHY]
 
 
 def summarize(
@@ -39,14 +41,14 @@ def summarize(
         **{"dataset": task.dataset, "task": task.label, "classes": list(task.classes)},
         **{"n_train": len(task.split.train), "n_labelled": len(task.labelled_train)},
         **{"n_validation": len(task.split.validation), "n_test": len(task.split.test)},
-        "seeds": sorted(map(int, results["seed"].unique())),
+        "seeds": sorted({*map(int, results["seed"]), *bundles}),
         "headline": _headline(statistics),
         "arms": _nested(stats.summarize(results)),
         "paired": statistics[
             ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
         ].to_dict("records"),
         "pretraining": {
-            "status": "healthy" if not messages else "unhealthy",
+            "status": ("unhealthy" if messages else "healthy") if bundles else "none",
             "collapsed_seeds": [
                 s for s, b in bundles.items() if b.provenance["status"] != HEALTHY.status
             ],

@@ -29,6 +29,11 @@ def main(arguments: list[str]) -> None:
     config = flags.config_of_run()
     seeds = flags.seeds_of_run(config)
     bundles = run_folder.load_encoders(Path(_ENCODER.value)) if _ENCODER.value else {}
+    if _ENCODER.value and not bundles:
+        raise InputError(
+            f"--encoder={_ENCODER.value} holds no encoders; name the run folder of launch.pretrain "
+            "or launch.study, the one with encoder/ in it"
+        )
     needs_encoders = sorted(set(config.sweep.arms) & set(METHODS))
     if needs_encoders and not bundles:
         raise InputError(
@@ -37,11 +42,9 @@ def main(arguments: list[str]) -> None:
         )
     if bundles:
         config = flags.with_pretraining_of(config, next(iter(bundles.values())).config)
-    folder, _, task, notes = stages.begin(config)
-    run_folder.write_config(folder, config)
-    with notes.stage("sweep"):
-        stages.compare(folder, task, config, bundles, seeds)
-    stages.tell(folder, task, config, bundles, notes, build_report)
+    run = stages.begin(config, flags.output(), compares=True)
+    stages.compare(run, bundles, seeds)
+    stages.tell(run, bundles, build_report)
 
 
 if __name__ == "__main__":

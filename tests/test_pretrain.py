@@ -8,7 +8,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.ensemble import chunks, over_seeds, plan_memory, seed_keys
-from jaxssl.engine.pretrain import make_bundle, plan_pretraining, prepare, pretrain
+from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, prepare, pretrain
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -35,7 +35,7 @@ def run(task, seeds, config=None, **kwargs):
     prepared = prepare(task, config or small_config())
     n_samples, n_features = prepared.pool.shape
     plan = plan_pretraining(prepared.config, n_samples, n_features, len(seeds))
-    return pretrain(plan, prepared.config, prepared.pool, seeds, **kwargs)
+    return merge(pretrain(plan, prepared.config, prepared.pool, seeds, **kwargs))
 
 
 def largest_difference(a, b) -> float:
@@ -69,30 +69,28 @@ def test_vectorised_and_looped_seeds_agree():
     np.testing.assert_allclose(looped, vectorised, rtol=1e-5)
 
 
-def test_a_resumed_run_is_bitwise_the_uninterrupted_one(task, tmp_path):
+@pytest.mark.parametrize("queue_length", [0, 64])
+def test_a_resumed_run_is_bitwise_the_uninterrupted_one(task, tmp_path, queue_length):
     class Killed(Exception):
         pass
 
-    def kill_after_one_epoch(rows):
-        if rows and rows[0]["epoch"] == 1:
+    def kill_after_one_epoch(rows, restored):
+        if rows[0]["epoch"] == 1:
             raise Killed
 
-    whole = run(task, [0, 1])
+    restored_rows = []
+
+    def note(rows, restored):
+        restored_rows.extend(rows if restored else [])
+
+    config = small_config(queue_length=queue_length)
+    whole = run(task, [0, 1], config)
     with pytest.raises(Killed):
-        run(task, [0, 1], log=kill_after_one_epoch, checkpoints=tmp_path)
-    epochs = []
-    resumed = run(task, [0, 1], log=lambda rows: epochs.append(len(rows)), checkpoints=tmp_path)
-    assert epochs[0] == 2, "one epoch of two seeds came from the checkpoint"
+        run(task, [0, 1], config, log=kill_after_one_epoch, checkpoints=tmp_path)
+    resumed = run(task, [0, 1], config, log=note, checkpoints=tmp_path)
+    assert len(restored_rows) == 2, "one epoch of two seeds came from the checkpoint"
     assert largest_difference(whole.params[1], resumed.params[1]) == 0
     assert [r["loss"] for r in whole.history] == [r["loss"] for r in resumed.history]
-
-
-def test_a_resumed_run_with_a_queue_is_bitwise_the_uninterrupted_one(task, tmp_path):
-    config = small_config(queue_length=64)
-    config.pretrain.n_steps = 40
-    half = run(task, [0], config, checkpoints=tmp_path)
-    again = run(task, [0], config, checkpoints=tmp_path)
-    assert largest_difference(half.params[0], again.params[0]) == 0
 
 
 def nearest_neighbour_purity(embedding, codes) -> float:
@@ -106,7 +104,7 @@ def test_swav_learns_planted_structure(task):
     config.pretrain.n_steps = 400
     prepared = prepare(task, config)
     plan = plan_pretraining(prepared.config, *prepared.pool.shape, 1)
-    result = pretrain(plan, prepared.config, prepared.pool, [0])
+    result = merge(pretrain(plan, prepared.config, prepared.pool, [0]))
     first, last = result.history[0], result.history[-1]
     assert last["loss_ratio"] < first["loss_ratio"] - 0.2
     assert result.diagnoses[0].status == "healthy"
@@ -129,7 +127,7 @@ def test_a_large_epsilon_is_named_as_uniform_codes(task):
 def test_a_bundle_says_where_it_comes_from(task):
     prepared = prepare(task, small_config())
     plan = plan_pretraining(prepared.config, *prepared.pool.shape, 1)
-    pretrained = pretrain(plan, prepared.config, prepared.pool, [7])
+    pretrained = merge(pretrain(plan, prepared.config, prepared.pool, [7]))
     bundle = make_bundle(prepared, task, pretrained, 7, {"jax": jax.__version__})
     assert bundle.provenance["seed"] == 7
     assert bundle.provenance["status"] == pretrained.diagnoses[7].status

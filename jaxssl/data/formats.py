@@ -61,8 +61,9 @@ def read_expression(
         joined, note = join_samples(table, sample_ids, sample_column, min_match)
         obs = pd.concat([joined, obs[obs.columns.difference(joined.columns)]], axis=1)
         facts["notes"].append(note)
-    told = str(raw.prepared.get("scale", scale)) if scale == "auto" else scale
-    facts["scale"], reason = resolve_scale(told, x)
+    recorded = str(raw.prepared.get("scale", "")) if scale == "auto" else ""
+    facts["scale"], reason = resolve_scale(recorded or scale, x)
+    reason = "as launch.prepare recorded it" if recorded else reason
     facts["notes"].append(f"scale {facts['scale']}: {reason}")
     facts |= _settle_columns(obs, columns, min_class_size, facts["notes"])
     facts |= {"source": Path(path).name, "format": raw.format, "notes": "\n".join(facts["notes"])}

@@ -11,7 +11,7 @@ from jaxtyping import Float, Shaped
 from scipy import linalg
 from sklearn.utils.extmath import randomized_svd
 
-from jaxssl.config import NormalizeConfig
+from jaxssl.config import NormalizeConfig, choose_n_components
 from jaxssl.types import InputError, Normalizer
 
 BLOCK = 1024  # rows per block: bounds the temporaries of wide matrices
@@ -126,15 +126,6 @@ def principal_axes(
         axes /= np.maximum(np.linalg.norm(axes, axis=0), np.finfo(np.float32).tiny)
     sd = np.sqrt(np.maximum(eigenvalues, 0) / n_samples)
     return axes[:, ::-1].astype(np.float32), sd[::-1].astype(np.float32)
-
-
-def choose_n_components(n_samples: int) -> int:
-    """Number of conditioned components for a training set of this size.
-
-    Trailing axes of few samples are noise that conditioning amplifies: a component for every
-    ten samples, at least 10 and at most 100.
-    """
-    return int(np.clip(n_samples // 10, 10, 100))
 
 
 def _with_rotation(

@@ -1,15 +1,18 @@
 """A data set with its question: log2 expression, class codes and the outer split."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float, Int
 
 from jaxssl.config import Config
 from jaxssl.data.labels import encode
 from jaxssl.data.normalize import log2_expression, standardize
+from jaxssl.data.scale import resolve_scale
 from jaxssl.data.split import make_split
+from jaxssl.data.table import as_text, dense
 from jaxssl.types import InputError, Normalizer, Split
 
 
@@ -41,21 +44,28 @@ def make_task(adata: AnnData, config: Config) -> Task:
         InputError: on a missing column, values that are not finite, or labels without a question.
     """
     recorded = adata.uns.get("jaxssl", {})
+    obs = as_text(cast(pd.DataFrame, adata.obs))
+    for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
+        if not names.is_unique:
+            twice = names[names.duplicated()]
+            raise InputError(
+                f"{len(twice)} {what} bear the name of another (first: {twice[0]}); rename them"
+            )
     label = _column(adata, config.data.label or recorded.get("label", ""), "label")
     group = config.data.group or recorded.get("group", "")
-    x = np.asarray(adata.X)
+    x = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
     if not np.isfinite(x).all():
         raise InputError(
             f"{np.mean(~np.isfinite(x)):.2%} of the expression values are NaN or infinite; "
             "run launch.prepare with --impute"
         )
     codes, classes = encode(
-        adata.obs[label].to_numpy(),
+        obs[label].to_numpy(),
         min_class_size=config.data.min_class_size or int(recorded.get("min_class_size", 0)),
     )
     split = make_split(
         codes,
-        adata.obs[_column(adata, group, "group")].to_numpy() if group else None,
+        obs[_column(adata, group, "group")].to_numpy() if group else None,
         validation_share=config.split.validation_share,
         test_share=config.split.test_share,
         seed=config.split.seed,
@@ -64,7 +74,7 @@ def make_task(adata: AnnData, config: Config) -> Task:
     )
     if not config.data.use_unlabelled:
         split = split._replace(train=split.train[codes[split.train] >= 0])
-    scale = str(recorded.get("scale", "log2"))
+    scale, _ = resolve_scale(str(recorded.get("scale", "auto")), x)
     return Task(
         dataset=config.data.name or str(recorded.get("name", "data")),
         label=label,
@@ -79,10 +89,22 @@ def make_task(adata: AnnData, config: Config) -> Task:
 
 
 def columns_of(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples genes"]:
-    """The task's expression in the normalizer's genes and their order."""
-    if len(normalizer.genes) == len(task.genes):
+    """The task's expression in the normalizer's genes and their order.
+
+    Raises:
+        InputError: if the task lacks one; `align.encoder_input` is for data of other origin.
+    """
+    position = {gene: i for i, gene in enumerate(task.genes)}
+    absent = [gene for gene in normalizer.genes if gene not in position]
+    if absent:
+        raise InputError(
+            f"{len(absent)} of the encoder's {len(normalizer.genes)} genes are missing (first: "
+            f"{absent[0]}); use the data of its pretraining, or launch.finetune for other data"
+        )
+    columns = np.array([position[gene] for gene in normalizer.genes])
+    if np.array_equal(columns, np.arange(len(task.genes))):
         return task.expression
-    return task.expression[:, np.isin(task.genes, normalizer.genes)]
+    return task.expression[:, columns]
 
 
 def standardized_genes(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples genes"]:

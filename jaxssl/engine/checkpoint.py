@@ -83,7 +83,14 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     try:
         description = json.loads((folder / "bundle.json").read_text())
         genes = tuple((folder / "genes.txt").read_text().splitlines())
-    except (OSError, ValueError) as error:
+        config = configs.from_dict(description["config"])
+        scale, provenance = description["expression_scale"], description["provenance"]
+        signature = {
+            name: (tuple(shape), dtype) for name, (shape, dtype) in description["leaves"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(
             f"{folder} is not an encoder bundle ({error}); pass one such as RUN/encoder/seed_000"
         ) from error
@@ -92,16 +99,10 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
             f"{folder} has bundle format {description.get('format')}, this version reads {FORMAT}; "
             "update jaxssl"
         )
-    signature = {
-        name: (tuple(shape), dtype) for name, (shape, dtype) in description["leaves"].items()
-    }
     tree = unflatten(_load_leaves(folder / "arrays", signature))
-    normalizer = Normalizer(
-        genes=genes, expression_scale=description["expression_scale"], **tree["normalizer"]
-    )
-    config = configs.from_dict(description["config"])
+    normalizer = Normalizer(genes=genes, expression_scale=scale, **tree["normalizer"])
     _verify_widths(folder, normalizer, tree["params"], config)
-    return EncoderBundle(config, normalizer, tree["params"], description["provenance"])
+    return EncoderBundle(config, normalizer, tree["params"], provenance)
 
 
 def flatten(tree: PyTree) -> Leaves:
@@ -183,10 +184,12 @@ def _complete_folder(folder: Path) -> Iterator[Path]:
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent.absolute()))
     try:
         yield partial
-        replaced = partial.with_suffix(".old")
+        partial.chmod(0o755)  # as any other folder, not as a temporary one
         if folder.exists():
-            os.replace(folder, replaced)
-        os.replace(partial, folder)
-        shutil.rmtree(replaced, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=partial.name, dir=partial.parent) as replaced:
+                os.replace(folder, Path(replaced) / folder.name)
+                os.replace(partial, folder)
+        else:
+            os.replace(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

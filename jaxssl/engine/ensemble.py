@@ -5,7 +5,9 @@ on how many, or on how they are cut into chunks that fit the memory. With severa
 seed axis of a chunk is sharded over all of them and the training matrix is replicated.
 """
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -76,6 +78,7 @@ def over_seeds(
 
         return jax.lax.map(one, per_seed)
 
+    loop.__name__ = fn.__name__  # so that compile logs and profiles tell programs apart
     mapped = jax.vmap(fn, in_axes=in_axes) if vectorize else loop
     return jax.jit(mapped, donate_argnums=() if donate is None else (donate,))
 
@@ -103,11 +106,18 @@ def plan_memory(
 
 
 def free_memory() -> int:
-    """Bytes free on the first device (the host's, for a CPU)."""
+    """Bytes free on the first device; CPU devices share the host's."""
     stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
-    return psutil.virtual_memory().available
+    return min(psutil.virtual_memory().available, _container_limit()) // jax.device_count()
+
+
+def _container_limit() -> int:
+    """Memory limit of the control group, which a container or a Slurm job sets; bytes."""
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.exists() else "max"
+    return int(text) if text.isdigit() else sys.maxsize
 
 
 def bytes_of(tree: PyTree) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,12 +33,18 @@ from jaxssl.model import make_encoder
 from jaxssl.types import EncoderBundle, Normalizer, Params, TrainState
 
 Row = dict[str, Any]
-LogFn = Callable[[list[Row]], None]
-"""Called after every epoch with one row a seed."""
+
+
+LogFn = Callable[[list[Row], bool], None]
+"""Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
+
+
+def silent(rows: list[Row], restored: bool) -> None:
+    """Log nothing."""
 
 
 class Pretrained(NamedTuple):
-    """What a pretraining leaves: parameters and verdict per seed id, and every epoch's metrics."""
+    """What a chunk of seeds leaves: parameters and verdict per seed id, every epoch's metrics."""
 
     params: dict[int, Params]
     diagnoses: dict[int, Diagnosis]
@@ -56,11 +62,9 @@ class Prepared(NamedTuple):
 def prepare(task: Task, config: Config) -> Prepared:
     """Fit the normalizer on the training rows and resolve the options that follow from them."""
     rows = task.split.train
+    config = resolve(config, len(rows))
     normalizer = fit_normalizer(task.expression[rows], task.genes, config.normalize, task.scale)
     pool = normalize(normalizer, columns_of(task, normalizer)[rows])
-    config = resolve(config, len(rows))
-    if normalizer.rotation is not None:
-        config.normalize.n_components = pool.shape[1]
     return Prepared(config, normalizer, pool)
 
 
@@ -120,47 +124,57 @@ def pretrain(
     config: Config,
     pool: Float[np.ndarray, "samples features"],
     seed_ids: Sequence[int],
-    log: LogFn = lambda rows: None,
+    log: LogFn = silent,
     checkpoints: Path | None = None,
-) -> Pretrained:
-    """Pretrain all seeds on the training matrix, resuming from `checkpoints` where they exist.
+) -> Iterator[Pretrained]:
+    """Pretrain all seeds on the training matrix, one chunk after the other.
 
-    A resumed run is bitwise the uninterrupted one: every random number follows from the seed id
-    and the step. `log` is called for epochs restored from a checkpoint too.
+    Resumes from `checkpoints` where they exist. A resumed run is bitwise the uninterrupted one:
+    every random number follows from the seed id and the step.
+
+    Raises:
+        InputError: if a checkpoint does not belong to this configuration.
     """
-    trainer = plan.trainer
-    init = over_seeds(trainer.init, [True, False])
-    epoch_fn = over_seeds(trainer.epoch, [True, False, False], donate=0)
+    init = over_seeds(plan.trainer.init, [True, False])
+    epoch_fn = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
     data = shard(pool, per_seed=False)
-    result = Pretrained({}, {}, [])
     for ids in chunks(seed_ids, plan.memory.chunk):
-        folder = checkpoints and checkpoints / f"seeds_{ids[0]:03d}_{ids[-1]:03d}"
+        folder = checkpoints and checkpoints / f"seeds_{'_'.join(map(str, dict.fromkeys(ids)))}"
         state = init(shard(seed_keys(config.run.root_key, ids), per_seed=True), data)
         state, history = _restore(folder, state, ids)
-        log(history)
+        if history:
+            log(history, True)
         for epoch in range(len(history) // len(set(ids)), plan.schedule.n_epochs):
             started = time.perf_counter()
             state, metrics = epoch_fn(state, np.int32(epoch), data)
             rows = _rows(ids, epoch, plan.schedule, metrics, started)
-            history += rows
-            log(rows)
-            done = epoch + 1
-            if folder and (
-                done == plan.schedule.n_epochs or done % config.pretrain.checkpoint_every == 0
-            ):
+            history = history + rows
+            log(rows, False)
+            is_due = (epoch + 1) % config.pretrain.checkpoint_every == 0
+            if folder and (is_due or epoch + 1 == plan.schedule.n_epochs):
                 checkpoint.save_state(folder, state, {"seeds": ids, "history": history})
-        _collect(result, state, history, ids, config)
-    return result
+        yield _collect(state, history, ids, config)
+
+
+def merge(chunks: Iterable[Pretrained]) -> Pretrained:
+    """All chunks of a pretraining as one."""
+    merged = Pretrained({}, {}, [])
+    for chunk in chunks:
+        merged.params.update(chunk.params)
+        merged.diagnoses.update(chunk.diagnoses)
+        merged.history.extend(chunk.history)
+    return merged
 
 
 def _restore(
     folder: Path | None, state: TrainState, ids: list[int]
 ) -> tuple[TrainState, list[Row]]:
     progress = checkpoint.load_progress(folder) if folder else None
-    if folder is None or progress is None:
+    if folder is None or progress is None or progress["seeds"] != ids:
         return state, []
-    assert progress["seeds"] == ids, "a chunk's folder is named after its seeds"
-    return checkpoint.load_state(folder, state), progress["history"]
+    restored = checkpoint.load_state(folder, state)
+    keys = restored.key
+    return shard(restored._replace(key=None), per_seed=True)._replace(key=keys), progress["history"]
 
 
 def _rows(
@@ -175,13 +189,12 @@ def _rows(
     ]
 
 
-def _collect(
-    result: Pretrained, state: TrainState, history: list[Row], ids: list[int], config: Config
-) -> None:
+def _collect(state: TrainState, history: list[Row], ids: list[int], config: Config) -> Pretrained:
     params = jax.device_get(state.params)
     last = {row["seed"]: row for row in history}
+    result = Pretrained({}, {}, history)
     for i, seed in enumerate(dict.fromkeys(ids)):
         result.params[seed] = member(params, i)
         metrics = {k: v for k, v in last[seed].items() if isinstance(v, float)}
         result.diagnoses[seed] = diagnose(metrics, config.augment.mask_rate > 0)
-    result.history.extend(history)
+    return result

@@ -1,5 +1,6 @@
 """The label-efficiency comparison: arms x label shares x seeds, in tidy rows."""
 
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,10 +10,11 @@ import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float
 
-from jaxssl.config import Config
+from jaxssl.config import Config, from_dict, to_dict
 from jaxssl.data.labels import label_budget
 from jaxssl.data.task import Task, make_task
-from jaxssl.engine.pretrain import plan_pretraining, prepare, pretrain
+from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
 from jaxssl.evaluation.arms import (
     ARMS,
     SCRATCH,
@@ -73,7 +75,7 @@ def label_sweep(
     Example:
         rows = jaxssl.label_sweep(adata, label="tissue", shares=[0.05, 0.1], n_seeds=10)
     """
-    config = config or Config()
+    config = from_dict(to_dict(config or Config()))  # the caller's stays as it is
     config.data.label = label or config.data.label
     config.sweep.arms = tuple(arms) or config.sweep.arms
     config.sweep.shares = tuple(shares) or config.sweep.shares
@@ -87,8 +89,11 @@ def label_sweep(
     if config.method.name in config.sweep.arms:
         n_samples, n_features = prepared.pool.shape
         plan = plan_pretraining(prepared.config, n_samples, n_features, len(seeds))
-        params = pretrain(plan, prepared.config, prepared.pool, seeds).params
-        encoders = {config.method.name: {seed: p["encoder"] for seed, p in params.items()}}
+        trained = merge(pretrain(plan, prepared.config, prepared.pool, seeds))
+        for seed, diagnosis in trained.diagnoses.items():
+            if diagnosis != HEALTHY:
+                warnings.warn(diagnosis.sentence(seed), stacklevel=2)
+        encoders = {config.method.name: {seed: p["encoder"] for seed, p in trained.params.items()}}
     fits = sweep(task, prepared.config, prepared.normalizer, encoders, seeds)
     return results_frame([row for fitted in fits for row in fitted.rows])
 

@@ -21,8 +21,6 @@ from jaxssl.types import Metrics, Params, Views
 N_CODE_VIEWS = 2
 """Views that make codes, the first ones; all views predict."""
 
-Queue = Float[Array, "code_views length dim"]
-
 
 def swav(options: SwAVConfig, encoder: Network) -> Method:
     """SwAV as a `Method`.

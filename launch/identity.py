@@ -1,0 +1,97 @@
+"""What identifies a run: its options, its data, its machine; a resumed run must be the same one."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxssl.config import Config, to_dict
+from jaxssl.types import InputError
+from launch.folder import write_json
+
+PACKAGES = ("jaxssl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scikit-learn")
+MAY_CHANGE = {
+    *{("run", "seeds"), ("sweep", "shares"), ("sweep", "arms"), ("sweep", "reference_arms")},
+    *{("run", "memory_gb"), ("run", "chunk"), ("pretrain", "checkpoint_every"), ("data", "path")},
+}
+"""Options a resume may change: they add results, or decide none."""
+
+
+def write_identity(folder: Path, config: Config, data_hash: str) -> None:
+    """Write `config.json` and `environment.json`; on a resume, compare with them first.
+
+    Raises:
+        InputError: if the folder was run with another option or on other data; nothing is written.
+    """
+    new = json.loads(json.dumps(to_dict(config)))
+    if (folder / "config.json").exists():
+        _check_options(folder, json.loads((folder / "config.json").read_text()), new)
+    if (folder / "environment.json").exists():
+        old = json.loads((folder / "environment.json").read_text())
+        if old["data_hash"] != data_hash:
+            raise InputError(
+                f"{folder} was run on other data, labels or another split ({old['data_hash']}, now "
+                f"{data_hash}); pass --overwrite or another --out"
+            )
+    write_json(folder / "config.json", new)
+    environment = {
+        "command": " ".join([f"python -m {_module()}", *sys.argv[1:]]),
+        "versions": versions(),
+        "device": jax.devices()[0].device_kind,
+        "n_devices": jax.device_count(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "commit": _commit(),
+        "data_hash": data_hash,
+    }
+    write_json(folder / "environment.json", environment)
+
+
+def _check_options(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    for section, option in _differences(old, new):
+        if (section, option) not in MAY_CHANGE:
+            raise InputError(
+                f"{folder} was run with {section}.{option}={old[section].get(option)}, now "
+                f"{new[section][option]}; drop the change, or pass --overwrite or another --out"
+            )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the numbers."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    return (
+        (section, option)
+        for section, options in new.items()
+        for option, value in options.items()
+        if old.get(section, {}).get(option) != value
+    )
+
+
+def _module() -> str:
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name if spec else Path(sys.argv[0]).name
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""  # no git on this machine
+    return done.stdout.strip() if done.returncode == 0 else ""

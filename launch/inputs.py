@@ -1,0 +1,57 @@
+"""What a run reads: the data set, and the question posed to it."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from anndata import AnnData
+
+from jaxssl.config import Config, DataConfig
+from jaxssl.data import formats
+from jaxssl.data.demo import load_demo
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.task import Task, make_task
+from jaxssl.types import InputError
+
+EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
+
+
+def read(options: DataConfig) -> AnnData:
+    """An expression file, or the embedded data set "demo" or "synthetic"; says what it found."""
+    if not options.path:
+        raise InputError("no data are given; pass --data=FILE.h5ad, or --data=demo")
+    if options.path in EMBEDDED:
+        adata = EMBEDDED[options.path]()
+    else:
+        adata = formats.read_expression(
+            options.path,
+            label_column=options.label,
+            group_column=options.group,
+            batch_column=options.batch,
+        )
+    print(adata.uns["jaxssl"]["notes"])
+    adata.uns["jaxssl"]["name"] = options.name or Path(options.path).stem
+    return adata
+
+
+def pose(adata: AnnData, config: Config) -> Task:
+    """The task, described in three lines."""
+    task = make_task(adata, config)
+    parts = {name: len(rows) for name, rows in task.split._asdict().items()}
+    print(f"data: {task.dataset}, {len(task.codes):,} samples x {len(task.genes):,} genes")
+    print(f"task: {task.label}, {len(task.classes)} classes, {(task.codes >= 0).sum():,} labels")
+    print(
+        f"split: {parts['train']:,} train ({len(task.labelled_train):,} labelled), "
+        f"{parts['validation']:,} validation, {parts['test']:,} test"
+    )
+    return task
+
+
+def data_hash(task: Task) -> str:
+    """Hash of all that a result depends on: expression, names, labels and split."""
+    digest = hashlib.sha256(np.ascontiguousarray(task.expression).tobytes())
+    for values in (task.sample_ids, task.genes, np.asarray(task.classes)):
+        digest.update("\n".join(map(str, values)).encode())
+    for codes in (task.codes, *task.split):
+        digest.update(np.asarray(codes, np.int64).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,163 @@
+"""The comparison: one program, pairing, what is missing, what diverged."""
+
+import logging
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from jaxssl import label_sweep
+from jaxssl.config import Config, resolve, to_dict
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.task import make_task
+from jaxssl.engine.pretrain import prepare
+from jaxssl.evaluation.arms import make_fit_network, make_inputs
+from jaxssl.evaluation.sweep import RESULT_COLUMNS, budgets, check_encoders, sweep
+from jaxssl.model import make_encoder
+from jaxssl.types import InputError
+
+pytestmark = pytest.mark.usefixtures("standard_promotion")
+
+SEEDS = (0, 1, 2)
+
+
+def small_config() -> Config:
+    config = Config()
+    config.encoder.hidden = (16, 8)
+    config.finetune.transfer_layers = 2
+    config.finetune.scratch_steps = 12
+    config.finetune.n_steps = 8
+    config.finetune.probe_steps = 12
+    config.finetune.batch_size = 32
+    config.pretrain.n_steps = 40
+    config.pretrain.batch_size = 32
+    config.sweep.shares = (0.2, 1.0)
+    config.sweep.arms = ("majority", "scratch", "pca_logreg", "swav")
+    return config
+
+
+@pytest.fixture(scope="module")
+def adata():
+    return make_synthetic(n_samples=200, n_genes=60, n_classes=4)
+
+
+@pytest.fixture(scope="module")
+def prepared(adata):
+    task = make_task(adata, small_config())
+    return task, prepare(task, small_config())
+
+
+@pytest.fixture(scope="module")
+def encoders(prepared):
+    _, ready = prepared
+    encoder = make_encoder(ready.config.encoder, "float32")
+    x = jax.numpy.asarray(ready.pool[:1])
+    params = {seed: jax.device_get(encoder.init(jax.random.key(seed), x)) for seed in SEEDS}
+    return {"swav": params}
+
+
+def run(prepared, encoders, seeds=SEEDS, config=None, done=()):
+    task, ready = prepared
+    return list(sweep(task, config or ready.config, ready.normalizer, encoders, seeds, done))
+
+
+def values(fits):
+    return {
+        (f.arm, f.share, row["seed"], row["part"], row["metric"]): row["value"]
+        for f in fits
+        for row in f.rows
+    }
+
+
+def test_one_compiled_program_serves_all_shares_and_network_arms(prepared, encoders, caplog):
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        run(prepared, encoders)
+    compiled = [r.getMessage() for r in caplog.records if "Finished XLA" in r.getMessage()]
+    assert sum("fit_one" in message for message in compiled) == 1, compiled
+
+
+def test_a_seeds_scores_are_the_same_alone_among_others_and_in_chunks(prepared, encoders):
+    together = values(run(prepared, encoders))
+    alone = values(run(prepared, encoders, seeds=[2]))
+    _, ready = prepared
+    chunked = replace(ready.config, run=replace(ready.config.run, chunk=2))
+    in_chunks = values(run(prepared, encoders, config=chunked))
+    for key, value in alone.items():
+        assert together[key] == pytest.approx(value, abs=1e-5), key
+        assert in_chunks[key] == pytest.approx(value, abs=1e-5), key
+
+
+def test_what_is_done_is_left_out(prepared, encoders):
+    done = {("scratch", 0.2, seed) for seed in SEEDS} | {("swav", 1.0, 1)}
+    fits = {(f.arm, f.share): set(f.probabilities) for f in run(prepared, encoders, done=done)}
+    assert ("scratch", 0.2) not in fits
+    assert fits["swav", 1.0] == {0, 2}
+    assert fits["swav", 0.2] == set(SEEDS)
+
+
+def test_arms_of_a_seed_share_labels_and_budgets_are_nested(prepared):
+    task, ready = prepared
+    inputs = make_inputs(task, ready.config, ready.normalizer, SEEDS)
+    for order in inputs.orders.values():
+        assert set(order) == set(task.labelled_train)
+        assert len(np.unique(task.codes[order[:4]])) == 4
+    assert not np.array_equal(inputs.orders[0], inputs.orders[1])
+
+
+def test_nothing_is_read_of_labels_beyond_the_budget(prepared, encoders):
+    task, ready = prepared
+    inputs = make_inputs(task, ready.config, ready.normalizer, SEEDS)
+    spoiled = inputs.codes.copy()
+    spoiled[inputs.orders[0][20:]] = 0
+    spoiled[inputs.held_out] = 0
+    for codes in (inputs.codes, spoiled):
+        fit = make_fit_network(ready.config, inputs._replace(codes=codes), 4)
+        found = fit(encoders["swav"], 20, [0])[0][0]
+        expected = found if codes is inputs.codes else expected
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_diverged_seed_scores_as_one_that_knows_nothing(prepared, encoders):
+    broken = jax.tree.map(lambda leaf: np.full_like(leaf, np.nan), encoders["swav"][0])
+    found = values(run(prepared, {"swav": encoders["swav"] | {0: broken}}))
+    assert found["swav", 1.0, 0, "test", "log_loss"] == pytest.approx(np.log(4), rel=1e-4)
+    assert found["swav", 1.0, 1, "test", "log_loss"] != found["swav", 1.0, 0, "test", "log_loss"]
+
+
+def test_unknown_arms_and_missing_encoders_are_named(prepared, encoders):
+    task, ready = prepared
+    wrong = replace(ready.config, sweep=replace(ready.config.sweep, arms=("swan",)))
+    with pytest.raises(InputError, match="unknown arm 'swan'"):
+        budgets(task, wrong)
+    with pytest.raises(InputError, match=r"no encoder for seeds \[7\]"):
+        check_encoders(["swav"], encoders, [0, 7])
+
+
+def test_label_sweep_leaves_the_callers_configuration_alone(adata):
+    config = small_config()
+    before = to_dict(config)
+    with pytest.warns(UserWarning, match="seed 0: collapsed"):  # after 40 steps
+        rows = label_sweep(adata, arms=["majority", "swav"], shares=[0.5], n_seeds=2, config=config)
+    assert to_dict(config) == before
+    assert tuple(rows.columns) == RESULT_COLUMNS
+    assert set(rows["seed"]) == {0, 1}
+    accuracy = rows[(rows["metric"] == "accuracy") & (rows["part"] == "test")]
+    means = accuracy.groupby("arm")["value"].mean()
+    assert means["swav"] > means["majority"]
+
+
+def test_label_sweep_takes_a_data_set_without_import_record_and_nan_labels(adata):
+    bare = adata.copy()
+    del bare.uns["jaxssl"]
+    bare.obs["kind"] = bare.obs["class"].astype(object)
+    bare.obs.iloc[:20, bare.obs.columns.get_loc("kind")] = np.nan
+    rows = label_sweep(
+        bare, label="kind", arms=["majority"], shares=[1.0], n_seeds=1, config=small_config()
+    )
+    assert rows["n_labelled"].max() < 0.75 * 180
+
+
+def test_resolved_options_resolve_to_themselves():
+    once = resolve(Config(), 500)
+    assert to_dict(resolve(once, 500)) == to_dict(once)
