@@ -34,7 +34,17 @@ RANGES: dict[str, tuple[float, float]] = {
     "optimizer.warmup_share": (0.0, 0.9),
     "pretrain.batch_size": (2, 1e7),
     "finetune.batch_size": (1, 1e7),
+    "finetune.probe_steps": (0, 1e7),
+    "finetune.n_steps": (0, 1e7),
+    "finetune.scratch_steps": (0, 1e7),
+    "pretrain.n_steps": (0, 1e9),
+    "pretrain.checkpoint_every": (1, 1e9),
+    "method.queue_length": (0, 1e7),
+    "method.queue_start": (0, 1e9),
+    "method.freeze_steps": (0, 1e9),
     "run.seeds": (1, 1e5),
+    "run.chunk": (0, 1e5),
+    "run.memory_gb": (0, 1e6),
 }
 
 
@@ -58,6 +68,13 @@ def validate(config: Config) -> None:
         value = get_option(config, name)
         if value is not None and not low <= value <= high:
             raise InputError(f"--config.{name}={value}: must lie in {low:g} .. {high:g}")
+    _check_lists(config)
+    held_out = config.split.validation_share + config.split.test_share
+    if held_out >= 1:
+        raise InputError(
+            f"--config.split.validation_share and test_share add up to {held_out:g} and leave "
+            "nothing to train on; lower one"
+        )
     n_layers = len(config.encoder.hidden)
     transfer, freeze = config.finetune.transfer_layers, config.finetune.freeze_layers
     if not 0 <= freeze <= transfer <= n_layers:
@@ -65,6 +82,22 @@ def validate(config: Config) -> None:
             f"--config.finetune.freeze_layers={freeze}, transfer_layers={transfer}: "
             f"0 <= freeze <= transfer <= {n_layers} (the encoder's layers) must hold"
         )
+
+
+def _check_lists(config: Config) -> None:
+    for name, allowed in (("encoder.hidden", "1"), ("method.n_prototypes", "2, or 0")):
+        counts = get_option(config, name)
+        least, zero = int(allowed[0]), allowed.endswith("0")
+        if counts is None:
+            continue
+        if not counts or any(
+            not isinstance(n, int) or (n < least and not (zero and n == 0)) for n in counts
+        ):
+            raise InputError(f"--config.{name}={counts}: whole numbers of at least {allowed}")
+    for name in ("sweep.shares", "sweep.arms"):
+        values = get_option(config, name)
+        if not values or len(set(values)) < len(values):
+            raise InputError(f"--config.{name}={values}: one or more, none of them twice")
     for share in config.sweep.shares:
         if not 0 < share <= 1:
-            raise InputError(f"label share {share}: must lie in (0, 1]")
+            raise InputError(f"label share {share:g}: must lie in (0, 1]")

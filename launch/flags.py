@@ -8,7 +8,6 @@ from ml_collections import config_flags
 
 from jaxssl.config import Config
 from jaxssl.types import InputError
-from jaxssl.validate import validate
 from launch.folder import Output
 
 DEFAULT = Path(__file__).parents[1] / "configs" / "default.py"
@@ -28,7 +27,7 @@ OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete what --out holds and s
 
 
 def config_of_run() -> Config:
-    """The configuration with the flags' overrides, checked."""
+    """The configuration with the flags' overrides."""
     try:
         config: Config = CONFIG.value
         config.data.path = _DATA.value or config.data.path
@@ -42,7 +41,6 @@ def config_of_run() -> Config:
         config.sweep.shares = tuple(map(float, _SHARES.value)) or config.sweep.shares
     except ValueError as error:
         raise InputError(f"--shares={','.join(_SHARES.value)}: not numbers ({error})") from error
-    validate(config)
     return config
 
 

@@ -20,6 +20,7 @@ from jaxssl.evaluation import stats
 from jaxssl.evaluation.sweep import budgets, sweep
 from jaxssl.methods import METHODS
 from jaxssl.types import EncoderBundle, InputError
+from jaxssl.validate import validate
 from launch import folder as run_folder
 from launch.identity import versions, write_identity
 from launch.inputs import data_hash, pose, read
@@ -46,6 +47,7 @@ def begin(config: Config, output: run_folder.Output, *, compares: bool) -> Run:
     The folder is opened once the input has proved usable, so that nothing half-written is left.
     `compares` says whether label shares and arms will be used.
     """
+    validate(config)
     notes = Notes()
     with notes.stage("read"):
         adata = read(config.data)

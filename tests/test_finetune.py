@@ -108,19 +108,24 @@ def test_transfer_takes_the_first_layers_and_leaves_the_rest_fresh():
 
 
 def test_arms_share_the_batches_of_a_seed(monkeypatch):
-    seen = []
-    draw = module.batch_positions
-    monkeypatch.setattr(
-        module, "batch_positions", lambda key, n, size: seen.append(key) or draw(key, n, size)
-    )
-    run = make_finetune(ENCODER, HEAD, OPTIONS)
+    seen, draw = [], module.batch_positions
+
+    def noted(key, n, size):
+        data = jax.random.key_data(key)
+        jax.debug.callback(lambda d: seen.append(tuple(d.tolist())), data, ordered=True)
+        return draw(key, n, size)
+
+    monkeypatch.setattr(module, "batch_positions", noted)
+    run = jax.jit(make_finetune(ENCODER, HEAD, OPTIONS))
     for recipe in (scratch_recipe(OPTIONS, 3), pretrained_recipe(OPTIONS, 3)):
-        with jax.disable_jit():
-            short = recipe._replace(probe_steps=0, steps=2)
-            run(jax.random.key(5), START, labelled(9), short)
-    keys = [tuple(jax.random.key_data(key).tolist()) for key in seen]
-    assert keys[:2] == keys[2:]
-    assert keys[0] != keys[1]
+        probe_steps = min(recipe.probe_steps, 1)
+        short = recipe._replace(probe_steps=probe_steps, steps=2)
+        jax.block_until_ready(run(jax.random.key(5), START, labelled(9), short))
+    jax.effects_barrier()
+    scratch, pretrained = seen[:2], seen[2:]
+    assert len(pretrained) == 3, "one step of the probe, two of all layers"
+    assert pretrained[1:] == scratch
+    assert len(set(pretrained)) == 3
 
 
 def test_the_probe_is_penalised_logistic_regression_on_standardised_embeddings():

@@ -194,22 +194,50 @@ def test_doctor_says_what_will_fit():
 @pytest.mark.parametrize(
     ("options", "finding"),
     [
-        (["--arms=swan"], "unknown arm 'swan'"),
-        (["--shares=0.001"], "fewer than the 12 classes"),
-        (["--config.augment.mask_rate=2"], "augment.mask_rate=2"),
-        (["--config.encoder.norm=batch"], "choose one of layer, none"),
         (["--config.method.sparkle=1"], "sparkle"),
-        (["--label=colour"], "no column 'colour'"),
-        (["--data=absent.csv"], "absent.csv"),
-        (["--shard=3/2"], "--shard=3/2"),
-        (["--seed=3"], "seed"),
-        (["stray"], "unexpected argument 'stray'"),
-        (["--config.pretrain.batch_size=8", "--config.method.n_prototypes=60"], "60 prototypes"),
         (["--config=configs/absent.py"], "absent.py"),
+        (["--shard=3/2"], "--shard=3/2"),
+        (["stray"], "unexpected argument 'stray'"),
+        (["--data=absent.csv"], "absent.csv"),
     ],
 )
-def test_unusable_input_is_one_line_that_names_the_finding(options, finding, tmp_path):
+def test_unusable_flags_are_one_line_that_names_the_finding(options, finding, tmp_path):
     message = launch("study", *TINY, f"--out={tmp_path / 'run'}", *options, code=2)
     assert finding in message
     assert message.count("\n") == 1, message
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "value", "finding"),
+    [
+        ("sweep", "arms", ("swan",), "unknown arm 'swan'"),
+        ("sweep", "shares", (0.001,), "fewer than the 12 classes"),
+        ("sweep", "shares", (1.5,), "must lie in"),
+        ("augment", "mask_rate", 2.0, r"augment\.mask_rate=2"),
+        ("encoder", "norm", "batch", "choose one of layer, none"),
+        ("data", "label", "colour", "no column 'colour'"),
+        ("method", "n_prototypes", (500,), "500 prototypes"),
+        ("method", "n_prototypes", (1,), "n_prototypes"),
+        ("encoder", "hidden", (), "hidden"),
+        ("finetune", "freeze_layers", 3, "freeze_layers"),
+        ("split", "test_share", 0.5, "leave nothing to train on"),
+    ],
+)
+def test_unusable_options_leave_nothing_behind(section, option, value, finding, tmp_path):
+    from jaxssl.config import Config
+    from jaxssl.types import InputError
+    from launch import stages
+    from launch.folder import Output
+
+    config = Config()
+    config.data.path = "synthetic"
+    config.sweep.shares = (0.1,)
+    config.split.validation_share = 0.5 if section == "split" else 0.15
+    setattr(getattr(config, section), option, value)
+    if section == "finetune":
+        config.finetune.transfer_layers = 2
+    with pytest.raises(InputError, match=finding) as error:
+        stages.begin(config, Output(str(tmp_path / "run")), compares=True)
+    assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
