@@ -27,7 +27,7 @@ SIZES = (  # training samples, features, what that is
 
 def main(arguments: list[str]) -> None:
     """Print what a bug report should hold, then a memory plan per size."""
-    del arguments
+    exit.no_arguments(arguments)
     for package, version in versions().items():
         print(f"{package:18} {version}")
     for device in jax.devices():

@@ -30,7 +30,7 @@ _MAX_MISSING = flags.DEFINE_float("max_missing", 0.3, "Share of genes that may b
 
 def main(arguments: list[str]) -> None:
     """Align, normalise, embed, write."""
-    del arguments
+    exit.no_arguments(arguments)
     out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     if not _ENCODER.value:
         raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")

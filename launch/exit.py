@@ -31,6 +31,12 @@ def run(main: Callable[[list[str]], Any]) -> None:
     app.run(guarded, flags_parser=_parse)
 
 
+def no_arguments(arguments: list[str]) -> None:
+    """Refuse what stands outside the flags, such as a misspelt one without its dashes."""
+    if len(arguments) > 1:
+        raise InputError(f"unexpected argument {arguments[1]!r}; options are --flag=value")
+
+
 def _parse(arguments: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(arguments)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 from absl import flags
+from ml_collections import config_flags
 
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
@@ -27,6 +28,9 @@ from launch import folder as run_folder
 from launch.inputs import pose, read
 from launch.stages import announce
 
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Whose finetune options to use; default: the encoder's."
+)
 _ENCODER = flags.DEFINE_string("encoder", "", "Bundle folder, such as RUN/encoder/seed_000.")
 _DATA = flags.DEFINE_string("data", "", "Expression file with labels.")
 _LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")
@@ -43,15 +47,14 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete what --out holds.")
 
 def main(arguments: list[str]) -> None:
     """Align, split, fit, score."""
-    del arguments
+    exit.no_arguments(arguments)
     if not _ENCODER.value:
         raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")
     bundle = load_bundle(Path(_ENCODER.value))
     options = {"transfer_layers": _TRANSFER.value, "freeze_layers": _FREEZE.value}
     options = {name: value for name, value in options.items() if value >= 0}
-    config = dataclasses.replace(
-        bundle.config, finetune=dataclasses.replace(bundle.config.finetune, **options)
-    )
+    finetune = (_CONFIG.value or bundle.config).finetune
+    config = dataclasses.replace(bundle.config, finetune=dataclasses.replace(finetune, **options))
     given = {"path": _DATA.value, "label": _LABEL.value, "group": _GROUP.value}
     given = {name: value for name, value in given.items() if value}
     config.data = dataclasses.replace(bundle.config.data, **given)

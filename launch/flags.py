@@ -67,12 +67,6 @@ def output() -> Output:
     return Output(folder, RESUME.value, OVERWRITE.value)
 
 
-def no_arguments(arguments: list[str]) -> None:
-    """Refuse what stands outside the flags, such as a misspelt one without its dashes."""
-    if len(arguments) > 1:
-        raise InputError(f"unexpected argument {arguments[1]!r}; options are --flag=value")
-
-
 def with_pretraining_of(config: Config, pretrained: Config) -> Config:
     """The options of a pretraining, with this run's comparison, fine-tuning and machine.
 

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -120,8 +120,10 @@ def write_chunk(folder: Path, chunk: int) -> None:
 
 def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Append to `metrics.jsonl`; a reader keeps the last row of an epoch and seed."""
-    with (folder / "metrics.jsonl").open("a") as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows)
+    with (folder / "metrics.jsonl").open("a+b") as file:
+        if file.tell() and not _ends_line(file):
+            file.write(b"\n")  # a killed run left half a line
+        file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def read_results(folder: Path) -> pd.DataFrame:
@@ -166,6 +168,11 @@ def load_encoders(folder: Path) -> dict[int, EncoderBundle]:
         int(path.name.removeprefix("seed_")): load_bundle(path)
         for path in sorted((folder / "encoder").glob("seed_*[0-9]"))
     }
+
+
+def _ends_line(file: IO[bytes]) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def _plain(value: Any) -> Any:

@@ -29,7 +29,7 @@ _MAX_MISSING = flags.DEFINE_float("max_missing", 0.3, "Share of genes that may b
 
 def main(arguments: list[str]) -> None:
     """Align, normalise, predict, write."""
-    del arguments
+    exit.no_arguments(arguments)
     out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value)
     if not _CLASSIFIER.value:
         raise InputError("no classifier is given; pass --classifier=RUN/classifier")

@@ -13,7 +13,7 @@ from launch.summary import summarize
 
 def main(arguments: list[str]) -> None:
     """Read, pose, pretrain."""
-    flags.no_arguments(arguments)
+    exit.no_arguments(arguments)
     config = flags.config_of_run()
     seeds = flags.seeds_of_run(config)
     run = stages.begin(config, flags.output(), compares=False)

@@ -18,7 +18,7 @@ from launch import exit, flags, stages
 
 def main(arguments: list[str]) -> None:
     """Run every stage that the folder lacks."""
-    flags.no_arguments(arguments)
+    exit.no_arguments(arguments)
     config = flags.config_of_run()
     seeds = flags.seeds_of_run(config)
     run = stages.begin(config, flags.output(), compares=True)

@@ -25,7 +25,7 @@ _ENCODER = absl_flags.DEFINE_string(
 
 def main(arguments: list[str]) -> None:
     """Read, pose, compare, tell."""
-    flags.no_arguments(arguments)
+    exit.no_arguments(arguments)
     config = flags.config_of_run()
     seeds = flags.seeds_of_run(config)
     bundles = run_folder.load_encoders(Path(_ENCODER.value)) if _ENCODER.value else {}

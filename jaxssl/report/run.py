@@ -130,7 +130,9 @@ def _json(path: Path) -> dict[str, Any]:
 def _pretraining(path: Path) -> pd.DataFrame | None:
     if not path.is_file():
         return None
-    rows = pd.DataFrame(map(json.loads, path.read_text(encoding="utf-8").splitlines()))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    # a killed run may have left half a line; its epoch was repeated
+    rows = pd.DataFrame([json.loads(line) for line in lines if line.endswith("}")])
     if rows.empty:
         return None
     rows = rows[rows["phase"] == "pretrain"]
