@@ -1,5 +1,6 @@
 """What a run reads: the data set, and the question posed to it."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def read(options: DataConfig) -> AnnData:
     print(adata.uns["jaxssl"]["notes"])
     adata.uns["jaxssl"]["name"] = options.name or Path(options.path).stem
     return adata
+
+
+def with_recorded_columns(config: Config, adata: AnnData) -> Config:
+    """The configuration with the columns that `prepare` recorded, where it names none itself."""
+    roles = ("label", "group", "batch")
+    given = {role: getattr(config.data, role) for role in roles}
+    columns = {r: name or str(adata.uns["jaxssl"].get(r, "")) for r, name in given.items()}
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, **columns))
 
 
 def pose(adata: AnnData, config: Config) -> Task:

@@ -23,7 +23,7 @@ from jaxssl.types import EncoderBundle, InputError
 from jaxssl.validate import validate
 from launch import folder as run_folder
 from launch.identity import versions, write_identity
-from launch.inputs import data_hash, pose, read
+from launch.inputs import data_hash, pose, read, with_recorded_columns
 from launch.notes import Notes
 from launch.progress import Progress, epoch_text
 from launch.summary import collapse_messages, summarize
@@ -51,6 +51,7 @@ def begin(config: Config, output: run_folder.Output, *, compares: bool) -> Run:
     notes = Notes()
     with notes.stage("read"):
         adata = read(config.data)
+        config = with_recorded_columns(config, adata)
         task = pose(adata, config)
         config = resolve(config, len(task.split.train))
         if compares:
@@ -114,7 +115,7 @@ def _write_maps(run: Run, bundles: Mapping[int, EncoderBundle]) -> None:
     """Write the first seed's embedding of all samples, and every seed's prototype usage."""
     task, first = run.task, bundles[min(bundles)]
     features = normalize(first.normalizer, columns_of(task, first.normalizer))
-    batch = run.config.data.batch or run.adata.uns["jaxssl"].get("batch", "")
+    batch = run.config.data.batch
     obs = pd.DataFrame(
         {"part": run_folder.part_of(task)}, index=pd.Index(task.sample_ids, dtype=object)
     )
