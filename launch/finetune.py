@@ -15,6 +15,7 @@ import pandas as pd
 from absl import flags
 from ml_collections import config_flags
 
+from jaxssl.config import Config
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.engine.checkpoint import load_bundle, save_bundle
@@ -51,13 +52,7 @@ def main(arguments: list[str]) -> None:
     if not _ENCODER.value:
         raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")
     bundle = load_bundle(Path(_ENCODER.value))
-    options = {"transfer_layers": _TRANSFER.value, "freeze_layers": _FREEZE.value}
-    options = {name: value for name, value in options.items() if value >= 0}
-    finetune = (_CONFIG.value or bundle.config).finetune
-    config = dataclasses.replace(bundle.config, finetune=dataclasses.replace(finetune, **options))
-    given = {"path": _DATA.value, "label": _LABEL.value, "group": _GROUP.value}
-    given = {name: value for name, value in given.items() if value}
-    config.data = dataclasses.replace(bundle.config.data, **given)
+    config = _with_flags(bundle.config)
     validate(config)
     adata = read(config.data)
     x, _ = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
@@ -88,6 +83,17 @@ def main(arguments: list[str]) -> None:
     summary = {"classes": list(task.classes), "n_labelled": n, "share": _SHARE.value} | scores
     summary["split_of_pretraining"] = not seen
     run_folder.write_json(folder / "summary.json", summary)
+
+
+def _with_flags(pretrained: Config) -> Config:
+    """The encoder's configuration with the data and fine-tuning options that flags name."""
+    layers = {"transfer_layers": _TRANSFER.value, "freeze_layers": _FREEZE.value}
+    layers = {name: value for name, value in layers.items() if value >= 0}
+    finetune = dataclasses.replace((_CONFIG.value or pretrained).finetune, **layers)
+    given = {"path": _DATA.value, "label": _LABEL.value, "group": _GROUP.value}
+    given = {name: value for name, value in given.items() if value}
+    data = dataclasses.replace(pretrained.data, **given)
+    return dataclasses.replace(pretrained, finetune=finetune, data=data)
 
 
 if __name__ == "__main__":

@@ -45,12 +45,7 @@ def make_task(adata: AnnData, config: Config) -> Task:
     """
     recorded = adata.uns.get("jaxssl", {})
     obs = as_text(cast(pd.DataFrame, adata.obs))
-    for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
-        if not names.is_unique:
-            twice = names[names.duplicated()]
-            raise InputError(
-                f"{len(twice)} {what} bear the name of another (first: {twice[0]}); rename them"
-            )
+    _check_names(adata)
     label = _column(adata, config.data.label or recorded.get("label", ""), "label")
     group = config.data.group or recorded.get("group", "")
     x = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
@@ -110,6 +105,15 @@ def columns_of(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples
 def standardized_genes(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples genes"]:
     """What the linear baseline on genes sees: the same genes, scaling and clipping, no rotation."""
     return standardize(normalizer, columns_of(task, normalizer))
+
+
+def _check_names(adata: AnnData) -> None:
+    for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
+        if not names.is_unique:
+            twice = names[names.duplicated()]
+            raise InputError(
+                f"{len(twice)} {what} bear the name of another (first: {twice[0]}); rename them"
+            )
 
 
 def _column(adata: AnnData, name: str, role: str) -> str:

@@ -97,22 +97,6 @@ def make_trainer(
         params, memory = method.init(streams(key).init, pool[: schedule.batch_size])
         return TrainState(params, memory, optimizer.init(params), key)
 
-    def train_step(
-        state: TrainState,
-        step: Int[Array, ""],
-        index: Int[Array, " batch"],
-        pool: Float[Array, "samples features"],
-    ) -> tuple[TrainState, Metrics]:
-        # by step number, not by splitting a carried key: a resume needs only the step
-        key_views, key_loss = jax.random.split(jax.random.fold_in(streams(state.key).step, step))
-        views = make_views(key_views, pool[index], index, pool)
-        gradient = jax.value_and_grad(method.loss, has_aux=True)
-        (_, metrics), grads = gradient(state.params, state.memory, step, key_loss, views)
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        params = cast(Params, optax.apply_updates(state.params, updates))
-        memory = method.remember(params, state.memory, views)
-        return TrainState(params, memory, opt_state, state.key), metrics
-
     def epoch(
         state: TrainState, epoch: Int[Array, ""], pool: Float[Array, "samples features"]
     ) -> tuple[TrainState, Metrics]:
@@ -122,14 +106,37 @@ def make_trainer(
         state = state._replace(memory=memory)
         batches = epoch_batches(jax.random.fold_in(keys.order, epoch), len(pool), schedule)
         steps = epoch * schedule.steps_per_epoch + jnp.arange(schedule.steps_per_epoch)
-        state, metrics = jax.lax.scan(
-            lambda carry, at: train_step(carry, at[0], at[1], pool), state, (steps, batches)
-        )
+
+        def step(state: TrainState, at: tuple[Array, Array]) -> tuple[TrainState, Metrics]:
+            number, index = at
+            # by step number, not by splitting a carried key: a resume needs only the step
+            key_views, key_loss = jax.random.split(jax.random.fold_in(keys.step, number))
+            views = make_views(key_views, pool[index], index, pool)
+            return train_step(method, optimizer, state, number, key_loss, views)
+
+        state, metrics = jax.lax.scan(step, state, (steps, batches))
         # a fixed stride: neighbours in a file often share class and batch
         probe = pool[:: max(len(pool) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
         return state, summarize(metrics, encode(state.params["encoder"], probe))
 
     return Trainer(init, epoch)
+
+
+def train_step(
+    method: Method,
+    optimizer: optax.GradientTransformation,
+    state: TrainState,
+    step: Int[Array, ""],
+    key: PRNGKeyArray,
+    views: Views,
+) -> tuple[TrainState, Metrics]:
+    """One update of parameters, optimizer and memory."""
+    gradient = jax.value_and_grad(method.loss, has_aux=True)
+    (_, metrics), grads = gradient(state.params, state.memory, step, key, views)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    params = cast(Params, optax.apply_updates(state.params, updates))
+    memory = method.remember(params, state.memory, views)
+    return TrainState(params, memory, opt_state, state.key), metrics
 
 
 def streams(key: PRNGKeyArray) -> Streams:

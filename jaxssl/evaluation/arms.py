@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
@@ -101,16 +101,7 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwo
 
     fit_seeds = over_seeds(fit_one, [True, True, True, *[False] * 5])
     fresh_seeds = over_seeds(lambda key, x: encoder.init(streams(key).fresh, x), [True, False])
-    position = np.zeros(len(inputs.codes), np.int32)
-    position[inputs.train] = np.arange(len(inputs.train))
-    shared = shard(
-        (
-            inputs.features[inputs.train],
-            np.maximum(inputs.codes[inputs.train], 0),  # an unlabelled row is never in an order
-            inputs.features[inputs.held_out],
-        ),
-        per_seed=False,
-    )
+    position, shared = _place(inputs)
 
     def fit(pretrained: Mapping[int, Params] | None, n: int, seeds: Sequence[int]) -> Fits:
         make_recipe = finetune.scratch_recipe if pretrained is None else finetune.pretrained_recipe
@@ -131,6 +122,21 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwo
         return fits
 
     return fit
+
+
+def _place(inputs: Inputs) -> tuple[Int[np.ndarray, " samples"], tuple[Array, Array, Array]]:
+    """Row of every sample in the training matrix; and on the device training x, y, held-out x."""
+    position = np.zeros(len(inputs.codes), np.int32)
+    position[inputs.train] = np.arange(len(inputs.train))
+    shared = shard(
+        (
+            inputs.features[inputs.train],
+            np.maximum(inputs.codes[inputs.train], 0),  # an unlabelled row is never in an order
+            inputs.features[inputs.held_out],
+        ),
+        per_seed=False,
+    )
+    return position, shared
 
 
 def _chunk(config: Config, shared, n_seeds: int) -> int:
