@@ -62,3 +62,9 @@ def test_pseudoautosomal_copy_is_another_gene():
 def test_other_scale_is_refused_by_name():
     with pytest.raises(InputError, match="on the counts scale, the encoder was trained on log2"):
         align_genes(data(["a"], "counts"), ["a"], scale="log2")
+
+
+def test_data_without_a_single_gene_are_not_offered_to_be_imputed():
+    with pytest.raises(InputError, match="use another encoder") as error:
+        align_genes(data(["a", "b"]), ["ENSG00000000003", "ENSG00000000005"])
+    assert "--max_missing" not in str(error.value)

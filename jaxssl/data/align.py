@@ -86,8 +86,10 @@ def _judge(
     if share > max_missing:
         ours, theirs = id_type(np.array(genes, dtype=object))[0], id_type(names)[0]
         kinds = f"; its ids are of the kind {ours}, the data's {theirs}" if ours != theirs else ""
-        raise InputError(
-            f"{message}{kinds}, such as {names[0]}; pass --max_missing={min(1, share + 0.005):.2f} "
-            "to impute them with the training mean"
+        fix = (
+            f"pass --max_missing={min(1, share + 0.005):.2f} to impute them with the training mean"
         )
+        if len(absent) == len(genes):
+            fix = "name the genes as the encoder's data do, or use another encoder"
+        raise InputError(f"{message}{kinds}, such as {names[0]}; {fix}")
     warnings.warn(f"{message}; they are imputed with the training mean", stacklevel=3)

@@ -118,7 +118,10 @@ def _check_names(adata: AnnData) -> None:
 
 def _column(adata: AnnData, name: str, role: str) -> str:
     if not name:
-        raise InputError(f"no {role} column is known; name one with --{role}")
+        raise InputError(
+            f"no {role} column is known; name one with --{role}, or import a table of samples by "
+            "launch.prepare --labels"
+        )
     if name not in adata.obs:
         known = ", ".join(map(str, adata.obs.columns))
         raise InputError(f"there is no column {name!r} for --{role}; the columns are {known}")
