@@ -157,10 +157,12 @@ def compare(run: Run, bundles: Mapping[int, EncoderBundle], seeds: Sequence[int]
     with run.notes.stage("sweep"):
         for fitted in sweep(task, config, normalizer, encoders, seeds, done):
             run_folder.append_results(run.folder, fitted, task)
-            rows = [r for r in fitted.rows if (r["metric"], r["part"]) == ("accuracy", "test")]
+            rows = [
+                r for r in fitted.rows if (r["metric"], r["part"]) == ("accuracy", "validation")
+            ]
             accuracy = np.mean([row["value"] for row in rows])
             at = f"{fitted.arm} at {stats.percent(fitted.share)}"
-            progress.advance(f"{at}: test accuracy {accuracy:.3f}")
+            progress.advance(f"{at}: validation accuracy {accuracy:.3f}")
     progress.close()
     run_folder.write_table(run.folder / "results.csv", run_folder.read_results(run.folder))
 
