@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxssl.config import AugmentConfig
+from jaxssl.methods.noise import standard_normal
 from jaxssl.types import Views
 
 Batch = Float[Array, "batch features"]
@@ -24,7 +25,7 @@ Fill = Augment
 def fill_normal(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
     """N(0, 1): the study's, for standardised features."""
     del pool
-    return jax.random.normal(key, x.shape, x.dtype)
+    return standard_normal(key, x.shape)
 
 
 def fill_zero(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
@@ -78,7 +79,7 @@ def mask(key: PRNGKeyArray, x: Batch, pool: Pool, *, rate: float, per: str, fill
 def add_noise(key: PRNGKeyArray, x: Batch, pool: Pool, *, strength: float) -> Batch:
     """x + c N(0, 1), c = `strength`."""
     del pool
-    return x + strength * jax.random.normal(key, x.shape, x.dtype)
+    return x + strength * standard_normal(key, x.shape)
 
 
 def compose(*steps: Augment) -> Augment:
@@ -92,35 +93,40 @@ def compose(*steps: Augment) -> Augment:
     return augment
 
 
-def make_augment(options: AugmentConfig) -> tuple[Augment, ...]:
-    """One augmentation a view; the views past the second mask `extra_mask_rate`.
+def make_augment(options: AugmentConfig, mask_rate: float) -> Augment:
+    """The augmentation of a view.
 
     Noise comes before masking, so that a filled entry is exactly what the fill says.
     """
-
-    def view(mask_rate: float) -> Augment:
-        steps: list[Augment] = []
-        if options.noise > 0:
-            steps.append(partial(add_noise, strength=options.noise))
-        if mask_rate > 0:
-            per, fill = options.mask_per, options.mask_fill
-            steps.append(partial(mask, rate=mask_rate, per=per, fill=fill))
-        return compose(*steps)
-
-    return tuple(
-        view(options.mask_rate if i < 2 else options.extra_mask_rate)
-        for i in range(options.n_views)
-    )
+    steps: list[Augment] = []
+    if options.noise > 0:
+        steps.append(partial(add_noise, strength=options.noise))
+    if mask_rate > 0:
+        per, fill = options.mask_per, options.mask_fill
+        steps.append(partial(mask, rate=mask_rate, per=per, fill=fill))
+    return compose(*steps)
 
 
 def make_views(
     options: AugmentConfig,
 ) -> Callable[[PRNGKeyArray, Batch, Int[Array, " batch"], Pool], Views]:
-    """(key, x, index, pool) → `Views`, every view under its own key."""
-    augments = make_augment(options)
+    """(key, x, index, pool) → `Views`, every view under its own key.
+
+    The views past the second mask `extra_mask_rate`.
+    """
+    pair = make_augment(options, options.mask_rate)
+    extra = make_augment(options, options.extra_mask_rate)
+
+    # mapped, not drawn one by one and stacked: a compiler draws inside the stacking's copy, which
+    # is neither vectorised nor parallel
+    def draw(augment: Augment, keys: PRNGKeyArray, x: Batch, pool: Pool):
+        return jax.vmap(augment, in_axes=(0, None, None), out_axes=0)(keys, x, pool)
 
     def views(key: PRNGKeyArray, x: Batch, index: Int[Array, " batch"], pool: Pool) -> Views:
-        keys = jax.random.split(key, len(augments))
-        return Views(jnp.stack([a(k, x, pool) for a, k in zip(augments, keys, strict=True)]), index)
+        keys = jax.random.split(key, options.n_views)
+        drawn = draw(pair, keys[:2], x, pool)
+        if options.n_views > 2:
+            drawn = jnp.concatenate([drawn, draw(extra, keys[2:], x, pool)])
+        return Views(drawn, index)
 
     return views
