@@ -16,6 +16,7 @@ from jaxssl.data.normalize import normalize
 from jaxssl.data.task import Task, columns_of
 from jaxssl.engine import pretrain as engine
 from jaxssl.engine.embed import embed, prototype_scores
+from jaxssl.engine.ensemble import use_cores
 from jaxssl.evaluation import stats
 from jaxssl.evaluation.sweep import budgets, sweep
 from jaxssl.methods import METHODS
@@ -67,6 +68,7 @@ def announce(config: Config) -> None:
     """Say on what and how precisely this run computes; compiled programs are kept between runs."""
     cache = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(CACHE))
     jax.config.update("jax_compilation_cache_dir", cache)
+    use_cores(min(config.run.seeds, config.run.chunk or config.run.seeds))
     devices = ", ".join(sorted({device.device_kind for device in jax.devices()}))
     print(f"device: {jax.device_count()} x {devices}, precision: {config.run.precision}")
 

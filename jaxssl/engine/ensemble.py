@@ -2,9 +2,12 @@
 
 A seed's key is `fold_in(root, seed id)`, so its result does not depend on which other seeds run,
 on how many, or on how they are cut into chunks that fit the memory. With several devices, the
-seed axis of a chunk is sharded over all of them and the training matrix is replicated.
+seed axis of a chunk is sharded over all of them and the training matrix is replicated. The cores of
+a CPU count as devices: seeds side by side fill them better than one seed cut into pieces.
 """
 
+import contextlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,12 +15,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import joblib
 import numpy as np
 import psutil
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Key, PyTree
 
 FREE_SHARE = 0.7  # of the free memory that one chunk may take
+MAX_CORES = 16  # as devices; each may hold a copy of the training matrix
 
 
 class MemoryPlan(NamedTuple):
@@ -56,12 +61,12 @@ def over_seeds(
         seed_args: for each argument, whether it has a leading seed axis; the others are shared
             (a step number, so that a branch on it stays a branch; the training matrix).
         donate: position of the argument whose buffers the result may reuse.
-        vectorize: `vmap` (True) or a compiled loop over the chunk (False). By default a loop on a
-            single CPU device, where one seed's products fill the cores and a batched product is
-            slower (and rounds differently), `vmap` everywhere else.
+        vectorize: `vmap` (True) or a compiled loop over a device's seeds (False). By default a
+            loop on CPUs, where one seed's products fill a core and a batched product is slower (and
+            rounds differently), `vmap` everywhere else.
     """
     if vectorize is None:
-        vectorize = jax.default_backend() != "cpu" or jax.device_count() > 1
+        vectorize = jax.default_backend() != "cpu"
     in_axes = tuple(0 if per_seed else None for per_seed in seed_args)
 
     def loop(*args: PyTree) -> PyTree:
@@ -78,9 +83,34 @@ def over_seeds(
 
         return jax.lax.map(one, per_seed)
 
-    loop.__name__ = fn.__name__  # so that compile logs and profiles tell programs apart
-    mapped = jax.vmap(fn, in_axes=in_axes) if vectorize else loop
-    return jax.jit(mapped, donate_argnums=() if donate is None else (donate,))
+    on_device = jax.vmap(fn, in_axes=in_axes) if vectorize else loop
+    of_args = tuple(
+        PartitionSpec("seeds") if has_axis else PartitionSpec() for has_axis in seed_args
+    )
+
+    def over_devices(*args: PyTree) -> PyTree:
+        n_seeds = len(jax.tree.leaves(args[seed_args.index(True)])[0])
+        if jax.device_count() == 1 or n_seeds % jax.device_count():
+            return on_device(*args)
+        split = jax.shard_map(
+            on_device,
+            mesh=_mesh(),
+            in_specs=of_args,
+            out_specs=PartitionSpec("seeds"),
+            check_vma=False,  # nothing is exchanged between devices
+        )
+        return split(*args)
+
+    over_devices.__name__ = fn.__name__  # so that compile logs and profiles tell programs apart
+    return jax.jit(over_devices, donate_argnums=() if donate is None else (donate,))
+
+
+def use_cores(n_seeds: int) -> None:
+    """Make devices of a CPU's cores, at most one a seed; without effect once JAX has started."""
+    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+        return  # the user's choice
+    with contextlib.suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", min(joblib.cpu_count(), n_seeds, MAX_CORES))
 
 
 def plan_memory(
@@ -93,15 +123,16 @@ def plan_memory(
         shared: bytes of what all seeds share.
         n_seeds: seeds to run.
         memory_gb: budget; 0 for a share of what is free on the device.
-        chunk: seeds per compiled call; 0 to choose.
+        chunk: seeds per compiled call, rounded up to a multiple of the devices; 0 to choose.
     """
     budget = int(memory_gb * 1e9) or int(FREE_SHARE * free_memory())
     n_devices = jax.device_count()
     if not chunk:
         widest = max((budget - shared) // max(per_seed, 1), 1) * n_devices
         n_chunks = -(-n_seeds // min(widest, n_seeds))
-        # even chunks, so that one compiled program serves all; a multiple of the devices to share
-        chunk = -(-n_seeds // (n_chunks * n_devices)) * n_devices
+        # even chunks, so that one compiled program serves all
+        chunk = -(-n_seeds // n_chunks)
+    chunk = -(-chunk // n_devices) * n_devices
     return MemoryPlan(per_seed, shared, budget, chunk)
 
 
@@ -138,15 +169,18 @@ def chunks(seed_ids: Sequence[int], size: int) -> list[list[int]]:
 
 def shard(tree: PyTree, per_seed: bool) -> PyTree:
     """Place arrays on all devices: seed axis split over them, or replicated."""
-    devices = jax.devices()
-    if len(devices) == 1:
+    n_devices = jax.device_count()
+    if n_devices == 1:
         return jax.device_put(tree)
-    mesh = jax.make_mesh((len(devices),), ("seeds",))
     n_seeds = len(jax.tree.leaves(tree)[0]) if per_seed else 0
-    split = per_seed and n_seeds % len(devices) == 0
+    split = per_seed and n_seeds % n_devices == 0
     return jax.device_put(
-        tree, NamedSharding(mesh, PartitionSpec("seeds") if split else PartitionSpec())
+        tree, NamedSharding(_mesh(), PartitionSpec("seeds") if split else PartitionSpec())
     )
+
+
+def _mesh() -> Mesh:
+    return jax.make_mesh((jax.device_count(),), ("seeds",), axis_types=(AxisType.Auto,))
 
 
 def member(tree: PyTree, i: int) -> PyTree:

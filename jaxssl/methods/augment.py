@@ -9,7 +9,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from jaxssl.config import AugmentConfig
 from jaxssl.methods.noise import standard_normal
@@ -119,7 +119,7 @@ def make_views(
 
     # mapped, not drawn one by one and stacked: a compiler draws inside the stacking's copy, which
     # is neither vectorised nor parallel
-    def draw(augment: Augment, keys: PRNGKeyArray, x: Batch, pool: Pool):
+    def draw(augment: Augment, keys: Key[Array, " views"], x: Batch, pool: Pool):
         return jax.vmap(augment, in_axes=(0, None, None), out_axes=0)(keys, x, pool)
 
     def views(key: PRNGKeyArray, x: Batch, index: Int[Array, " batch"], pool: Pool) -> Views:
