@@ -1,0 +1,107 @@
+"""Fine-tuning sweeps, fits per second, beside the sequential PyTorch loop."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from jaxssl.config import Config, resolve
+from jaxssl.engine.ensemble import seed_keys
+from jaxssl.engine.train import streams
+from jaxssl.evaluation.arms import Inputs, make_fit_network
+from jaxssl.evaluation.finetune import batch_positions
+from jaxssl.model import make_classifier, make_encoder
+from launch.benchmark.machine import Limits
+from launch.benchmark.pretraining import step_flops
+from launch.benchmark.timing import interleave
+
+N_TRAIN, N_HELD_OUT, N_CLASSES = 6_500, 2_800, 20  # as the miRNA set
+
+
+class Case(NamedTuple):
+    """One size: input width, seeds at once, labels."""
+
+    n_features: int
+    n_seeds: int
+    n_labelled: int
+
+
+QUICK = (Case(100, 10, 650), Case(680, 10, 650))
+FULL = tuple(Case(g, s, n) for g in (100, 680) for s, n in ((10, 65), (10, 6_500), (50, 650)))
+
+
+def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+    """One row: seconds a fit of the `scratch` arm, predictions on the held-out rows included."""
+    inputs = _inputs(case)
+    config = resolve(Config(), N_TRAIN)
+    fit = make_fit_network(config, inputs, N_CLASSES)
+    tasks: dict[str, Callable[[], Any]] = {
+        "jaxssl": lambda: fit(None, case.n_labelled, range(case.n_seeds))
+    }
+    row: dict[str, Any] = case._asdict()
+    if torch is not None:
+        tasks["torch"] = _torch_fit(torch, case, config, inputs)
+    limits.measure()
+    timings = interleave(tasks, n_rounds)
+    limits.measure()
+    per_call = {"jaxssl": case.n_seeds, "torch": 1}
+    for name, timing in timings.items():
+        row[f"{name}_s"] = timing.median / per_call[name]
+        row[f"{name}_s_range"] = [t / per_call[name] for t in (timing.lowest, timing.highest)]
+    row["compile_seconds"] = timings["jaxssl"].first - timings["jaxssl"].median
+    row["fits_per_s"] = 1 / row["jaxssl_s"]
+    row["gemm_share"] = _fit_flops(case, config) / row["jaxssl_s"] / limits.flops_per_s
+    if torch is not None:
+        ours, theirs = fit_seeds()[0][0], tasks["torch"]()
+        row["prediction_difference"] = float(np.abs(ours - theirs).mean())
+        row["times_torch"] = row["torch_s"] / row["jaxssl_s"]
+    return row
+
+
+def _inputs(case: Case) -> Inputs:
+    """Gaussian classes around random centres, far enough apart to be learnt."""
+    rng = np.random.default_rng(0)
+    n = N_TRAIN + N_HELD_OUT
+    codes = rng.integers(0, N_CLASSES, n).astype(np.int32)
+    centres = rng.normal(size=(N_CLASSES, case.n_features))
+    features = (0.5 * centres[codes] + rng.normal(size=(n, case.n_features))).astype(np.float32)
+    train = np.arange(N_TRAIN)
+    orders = {seed: np.random.default_rng(seed).permutation(train) for seed in range(case.n_seeds)}
+    return Inputs(features, None, codes, orders, train, {"test": np.arange(N_TRAIN, n)})
+
+
+def _torch_fit(torch: Any, case: Case, config: Config, inputs: Inputs):
+    """The fit of seed 0 in PyTorch, from the same initial parameters and on the same batches."""
+    import torch as pytorch  # pyright: ignore[reportMissingImports]
+
+    options, keys = config.finetune, streams(seed_keys(config.run.root_key, [0])[0])
+    encoder = make_encoder(config.encoder, config.run.precision)
+    head = make_classifier(N_CLASSES, config.run.precision)
+    x = jnp.asarray(inputs.features[:1])
+    encoder_params = jax.jit(encoder.init)(keys.fresh, x)
+    key_head, _, key_train = jax.random.split(keys.finetune, 3)
+    head_params = head.init(key_head, encoder.apply(encoder_params, x))
+    n, size = jnp.int32(case.n_labelled), options.batch_size
+
+    def positions_at(step: Array) -> Array:
+        return batch_positions(jax.random.fold_in(key_train, step), n, size)
+
+    positions = jax.jit(jax.vmap(positions_at))(jnp.arange(options.scratch_steps))
+    rows = inputs.orders[0][np.asarray(positions)]
+    batches = list(pytorch.tensor(rows, dtype=pytorch.int64))
+    features = pytorch.from_numpy(inputs.features)
+    y = pytorch.from_numpy(inputs.codes).long()
+    held_out = features[pytorch.from_numpy(inputs.held_out)]
+    params = jax.device_get((encoder_params, head_params))
+    return lambda: torch.fit_scratch(*params, features, y, batches, held_out, options)
+
+
+def _fit_flops(case: Case, config: Config) -> float:
+    """Training and prediction; the embeddings that a probe would use are counted as overhead."""
+    widths = (case.n_features, *config.encoder.hidden)
+    step = step_flops(widths, N_CLASSES, config.finetune.batch_size)
+    forward = 2 * sum(a * b for a, b in zip(widths, (*widths[1:], N_CLASSES), strict=True))
+    return config.finetune.scratch_steps * step + N_HELD_OUT * forward

@@ -1,0 +1,168 @@
+"""SwAV pretraining, per seed, beside a PyTorch loop, for growing seeds, genes and batches."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxssl.config import Config, resolve
+from jaxssl.engine.ensemble import over_seeds, seed_keys, shard
+from jaxssl.engine.pretrain import Plan, plan_pretraining
+from jaxssl.engine.train import epoch_batches, streams
+from launch.benchmark.machine import Limits
+from launch.benchmark.timing import Timing, interleave, seconds
+
+N_SAMPLES = 1024
+N_STEPS = 8  # of one timed call
+N_CURVE = 3  # calls whose mean losses are compared
+
+
+class Case(NamedTuple):
+    """One size."""
+
+    n_features: int
+    batch_size: int
+    n_seeds: int
+
+
+QUICK = tuple(Case(n, b, 4) for n in (100, 2_000) for b in (64, 256))
+FULL = (
+    *(Case(n, b, 10) for n in (100, 2_000) for b in (64, 256)),
+    *(Case(n, b, 2) for n in (20_000, 56_537) for b in (64, 256)),
+    *(Case(100, 256, n) for n in (2, 50)),
+)
+
+
+def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+    """One row: per-seed step times, ratios, share of the machine's limits, agreement of losses.
+
+    `torch` is the module with the PyTorch loops, or None where PyTorch is not installed.
+    """
+    pool = np.random.default_rng(0).normal(size=(N_SAMPLES, case.n_features)).astype(np.float32)
+    plan, config = _plan(case, noise=1.0)
+    tasks = {"jaxssl": _jaxssl(plan, pool, case.n_seeds)}
+    per_call = {"jaxssl": case.n_seeds * plan.schedule.steps_per_epoch}
+    row = case._asdict()
+    if torch is not None:
+        loop, index, rows = _torch_loop(torch, plan, config, pool)
+        tasks["torch"] = lambda: loop.run(rows, index)
+        per_call["torch"] = len(index)
+        compiled, _, _ = _torch_loop(torch, plan, config, pool)
+        compiled.compile()
+        try:
+            row["torch_compile_seconds"] = seconds(lambda: compiled.run(rows, index))
+            tasks["torch_compile"] = lambda: compiled.run(rows, index)
+            per_call["torch_compile"] = len(index)
+        except Exception as error:
+            row["torch_compile_error"] = f"{type(error).__name__}: {error}".splitlines()[0]
+    limits.measure()
+    timings = interleave(tasks, n_rounds)
+    limits.measure()
+    if torch is not None:
+        row["loss_difference"] = _loss_difference(torch, case, pool)
+    return row | _rates(case, plan, timings, per_call, limits)
+
+
+def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
+    """Multiplications and additions of a step's matrix products: forward, backward, codes.
+
+    Args:
+        widths: of the input and of every layer.
+        n_prototypes: of one head without projection.
+        rows: views times batch.
+    """
+    products = [a * b for a, b in pairwise(widths)]
+    # forward, gradient of the weights, gradient of the input, which the first layer does not need
+    return 2 * rows * (3 * (sum(products) + widths[-1] * n_prototypes) - products[0])
+
+
+def step_bytes(n_params: int, rows: int, n_features: int) -> int:
+    """Bytes that a step must move at least: Adam's four arrays, three of them back, and the views.
+
+    The weights are read by forward and backward products too; the views are written once and read
+    by two products.
+    """
+    return 4 * (n_params * (7 + 3) + rows * n_features * 3)
+
+
+def _plan(case: Case, noise: float) -> tuple[Plan, Config]:
+    config = Config()
+    config.normalize.input = "genes"
+    config.augment.noise = noise
+    config.optimizer.schedule, config.optimizer.warmup_share = "constant", 0.0
+    config.pretrain.batch_size, config.pretrain.n_steps = case.batch_size, N_STEPS
+    config = resolve(config, N_SAMPLES)
+    return plan_pretraining(config, N_SAMPLES, case.n_features, case.n_seeds), config
+
+
+def _jaxssl(plan: Plan, pool: np.ndarray, n_seeds: int) -> Callable[[], Any]:
+    """Train all seeds for one epoch at every call."""
+    data = shard(pool, per_seed=False)
+    init = over_seeds(plan.trainer.init, [True, False])
+    epoch = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
+    # every device has to have a seed: a lone one is timed on all of them
+    keys = shard(seed_keys(0, range(n_seeds)), per_seed=True)
+    state = [init(keys, data)]
+
+    def run() -> float:
+        state[0], metrics = epoch(state[0], np.int32(0), data)
+        return float(np.asarray(metrics["loss"])[0])
+
+    return run
+
+
+def _torch_loop(torch: Any, plan: Plan, config: Config, pool: np.ndarray):
+    """The PyTorch loop of seed 0 from jaxssl's initial parameters, its batches and its data."""
+    import torch as pytorch  # pyright: ignore[reportMissingImports]
+
+    key = seed_keys(0, [0])[0]
+    params = jax.device_get(jax.jit(plan.trainer.init)(key, jnp.asarray(pool)).params)
+    noise, rate = config.augment.noise, config.optimizer.learning_rate
+    loop = torch.SwAVLoop(params, config.method, noise, rate)
+    order = jax.random.fold_in(streams(key).order, 0)
+    batches = np.array(epoch_batches(order, len(pool), plan.schedule))
+    return loop, list(pytorch.tensor(batches, dtype=pytorch.int64)), pytorch.from_numpy(pool)
+
+
+def _loss_difference(torch: Any, case: Case, pool: np.ndarray) -> float:
+    """Largest relative difference of the two loss curves; without noise, which each draws anew."""
+    plan, config = _plan(case._replace(n_seeds=jax.device_count()), noise=0.0)
+    run = _jaxssl(plan, pool, jax.device_count())
+    loop, index, rows = _torch_loop(torch, plan, config, pool)
+    ours = np.array([run() for _ in range(N_CURVE)])
+    theirs = np.array([np.mean(loop.run(rows, index)) for _ in range(N_CURVE)])
+    return float(np.max(np.abs(ours - theirs) / theirs))
+
+
+def _rates(
+    case: Case, plan: Plan, timings: dict[str, Timing], per_call: dict[str, int], limits: Limits
+) -> dict[str, Any]:
+    state = jax.eval_shape(
+        plan.trainer.init,
+        jax.random.key(0),
+        jax.ShapeDtypeStruct((N_SAMPLES, case.n_features), np.float32),
+    )
+    encoder = state.params["encoder"]
+    widths = (case.n_features, *(len(layer["dense"]["bias"]) for layer in encoder.values()))
+    n_prototypes = len(state.params["prototypes"]["head_0"])
+    n_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(state.params))
+    flops = step_flops(widths, n_prototypes, 2 * case.batch_size)
+    moved = step_bytes(n_params, 2 * case.batch_size, case.n_features)
+    row: dict[str, Any] = {"compile_seconds": timings["jaxssl"].first - timings["jaxssl"].median}
+    for name, timing in timings.items():
+        row[f"{name}_ms"] = 1e3 * timing.median / per_call[name]
+        row[f"{name}_ms_range"] = [
+            1e3 * t / per_call[name] for t in (timing.lowest, timing.highest)
+        ]
+    step = row["jaxssl_ms"] / 1e3
+    row["samples_per_s"] = case.batch_size / step
+    row["gemm_share"] = flops / step / limits.flops_per_s
+    row["copy_share"] = moved / step / limits.bytes_per_s
+    row["gflop"], row["mbyte"] = flops / 1e9, moved / 1e6
+    for name in timings:
+        if name != "jaxssl":
+            row[f"times_{name}"] = row[f"{name}_ms"] / row["jaxssl_ms"]
+    return row

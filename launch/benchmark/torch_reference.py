@@ -1,0 +1,115 @@
+"""The same pretraining and fine-tuning as a user would write them in PyTorch, one seed at a time.
+
+Same model, batches, losses, optimizer and float32 as jaxssl, from jaxssl's initial parameters, so
+that loss curves and predictions can be compared number by number. Needs the `bench` extra.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch  # pyright: ignore[reportMissingImports]
+from torch.nn import functional  # pyright: ignore[reportMissingImports]
+
+from jaxssl.config import FinetuneConfig, SwAVConfig
+from jaxssl.types import Params
+
+LAYER_NORM_EPSILON = 1e-6  # flax's
+
+
+def make_encoder(params: Params) -> torch.nn.Sequential:
+    """The encoder of these parameters: dense, LayerNorm, ReLU; the embedding has no ReLU."""
+    modules: list[torch.nn.Module] = []
+    for layer in params.values():
+        modules += [make_dense(layer["dense"])]
+        norm = torch.nn.LayerNorm(len(layer["norm"]["scale"]), eps=LAYER_NORM_EPSILON)
+        _fill(norm.weight, layer["norm"]["scale"])
+        _fill(norm.bias, layer["norm"]["bias"])
+        modules += [norm, torch.nn.ReLU()]
+    return torch.nn.Sequential(*modules[:-1])
+
+
+def make_dense(params: Params) -> torch.nn.Linear:
+    """A dense layer of these parameters."""
+    n_inputs, n_outputs = params["kernel"].shape
+    dense = torch.nn.Linear(n_inputs, n_outputs)
+    _fill(dense.weight, np.asarray(params["kernel"]).T)
+    _fill(dense.bias, params["bias"])
+    return dense
+
+
+class SwAVLoop:
+    """A SwAV pretraining of one seed."""
+
+    def __init__(
+        self, params: Params, options: SwAVConfig, noise: float, learning_rate: float
+    ) -> None:
+        self.encoder = make_encoder(params["encoder"])
+        prototypes = torch.tensor(np.asarray(params["prototypes"]["head_0"]))
+        self.prototypes = torch.nn.Parameter(prototypes)
+        self.options, self.noise = options, noise
+        parameters = [*self.encoder.parameters(), self.prototypes]
+        self.optimizer = torch.optim.Adam(parameters, lr=learning_rate)
+        self.loss = self._loss
+
+    def compile(self) -> None:
+        """Put `torch.compile` on the loss, forward and backward."""
+        self.loss = torch.compile(self._loss)
+
+    def run(self, pool: torch.Tensor, batches: Iterable[torch.Tensor]) -> list[float]:
+        """Train on these batches of rows; returns the loss of every step."""
+        losses = []
+        for index in batches:
+            x = pool[index]
+            views = torch.cat([x + self.noise * torch.randn_like(x) for _ in range(2)])
+            loss = self.loss(views)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.item())
+        return losses
+
+    def _loss(self, views: torch.Tensor) -> torch.Tensor:
+        z = functional.normalize(self.encoder(views))
+        scores = (z @ functional.normalize(self.prototypes).T).chunk(2)
+        with torch.no_grad():
+            codes = [sinkhorn(s, self.options.epsilon, self.options.n_iterations) for s in scores]
+        log_p = [functional.log_softmax(s / self.options.temperature, dim=1) for s in scores]
+        first = -(codes[0] * log_p[1]).sum(dim=1).mean()
+        return (first - (codes[1] * log_p[0]).sum(dim=1).mean()) / 2
+
+
+def sinkhorn(scores: torch.Tensor, epsilon: float, n_iterations: int) -> torch.Tensor:
+    """Codes of a batch as SwAV's authors compute them, on masses."""
+    mass = torch.exp(scores / epsilon)
+    mass /= mass.sum()
+    n_samples, n_prototypes = mass.shape
+    for _ in range(n_iterations):
+        mass /= mass.sum(dim=0, keepdim=True) * n_prototypes
+        mass /= mass.sum(dim=1, keepdim=True) * n_samples
+    return mass * n_samples
+
+
+def fit_scratch(
+    encoder_params: Params,
+    head_params: Params,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    batches: Iterable[torch.Tensor],
+    held_out: torch.Tensor,
+    options: FinetuneConfig,
+) -> np.ndarray:
+    """Train encoder and head on these batches of labelled rows; class probabilities held out."""
+    model = torch.nn.Sequential(make_encoder(encoder_params), make_dense(head_params["output"]))
+    optimizer = torch.optim.Adam(model.parameters(), lr=options.scratch_learning_rate)
+    for rows in batches:
+        loss = functional.cross_entropy(model(x[rows]), y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return torch.softmax(model(held_out), dim=1).numpy()
+
+
+def _fill(parameter: torch.Tensor, values: np.ndarray) -> None:
+    with torch.no_grad():
+        parameter.copy_(torch.tensor(np.asarray(values)))

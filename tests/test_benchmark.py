@@ -1,0 +1,74 @@
+"""What the benchmark counts and whom it compares; never how long anything takes."""
+
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxssl.config import SwAVConfig
+from jaxssl.methods.sinkhorn import sinkhorn
+from launch.benchmark.machine import Limits
+from launch.benchmark.pretraining import N_SAMPLES, Case, _plan, measure, step_flops
+from launch.benchmark.timing import interleave
+
+pytestmark = pytest.mark.usefixtures("standard_promotion")
+
+
+def test_candidates_take_turns_after_a_first_call_each():
+    calls = []
+    timings = interleave({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3)
+    assert calls == ["a", "b"] * 4
+    for timing in timings.values():
+        assert 0 <= timing.lowest <= timing.median <= timing.highest
+
+
+def test_flops_of_a_step_are_those_of_its_dot_products():
+    case = Case(n_features=50, batch_size=32, n_seeds=1)
+    plan, config = _plan(case, noise=1.0)
+    pool = jnp.zeros((N_SAMPLES, 50))
+    state = jax.eval_shape(plan.trainer.init, jax.random.key(0), pool)
+    text = jax.make_jaxpr(lambda s: plan.trainer.epoch(s, jnp.int32(0), pool))(state)
+    counted = sum(_dot_flops(eqn) for eqn in _equations(text.jaxpr))
+    # once outside the scan, of an epoch's probe samples
+    widths = (50, *config.encoder.hidden)
+    probe = 2 * N_SAMPLES * sum(a * b for a, b in pairwise(widths))
+    rank = 2 * N_SAMPLES * widths[-1] ** 2
+    # codes take scores of their own: a forward product without gradient
+    codes = 2 * 64 * widths[-1] * config.method.n_prototypes[0]
+    assert counted - probe - rank - codes == step_flops(widths, config.method.n_prototypes[0], 64)
+
+
+def test_torch_reference_computes_the_same_codes():
+    torch = pytest.importorskip("torch", reason="PyTorch is in the bench extra only")
+    from launch.benchmark import torch_reference
+
+    scores = np.random.default_rng(0).uniform(-1, 1, (40, 10)).astype(np.float32)
+    options = SwAVConfig()
+    theirs = torch_reference.sinkhorn(torch.tensor(scores), options.epsilon, options.n_iterations)
+    ours = sinkhorn(jnp.asarray(scores), options.epsilon, options.n_iterations)
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+
+
+def test_without_torch_a_row_holds_what_could_be_measured():
+    row = measure(Case(n_features=20, batch_size=16, n_seeds=1), Limits(), 1, None)
+    assert row["jaxssl_ms"] > 0
+    assert not [name for name in row if "torch" in name]
+
+
+def _equations(jaxpr):
+    for eqn in jaxpr.eqns:
+        yield eqn
+        for value in eqn.params.values():
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from _equations(inner)
+
+
+def _dot_flops(eqn):
+    if eqn.primitive.name != "dot_general":
+        return 0
+    (contracted, _), _ = eqn.params["dimension_numbers"]
+    depth = np.prod([eqn.invars[0].aval.shape[axis] for axis in contracted])
+    return 2 * int(np.prod(eqn.outvars[0].aval.shape) * depth)
