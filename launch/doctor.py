@@ -10,7 +10,7 @@ import psutil
 from absl import flags
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.ensemble import free_memory
+from jaxssl.engine.ensemble import free_memory, use_cores
 from jaxssl.engine.pretrain import plan_pretraining
 from launch import exit
 from launch.identity import versions
@@ -28,6 +28,7 @@ SIZES = (  # training samples, features, what that is
 def main(arguments: list[str]) -> None:
     """Print what a bug report should hold, then a memory plan per size."""
     exit.no_arguments(arguments)
+    use_cores(_SEEDS.value)
     for package, version in versions().items():
         print(f"{package:18} {version}")
     for device in jax.devices():

@@ -20,7 +20,7 @@ from absl import flags
 
 from jaxssl.engine.ensemble import MAX_CORES, use_cores
 from launch import exit
-from launch.benchmark import finetuning, machine, pretraining
+from launch.benchmark import draws, finetuning, machine, pretraining
 
 _SUITE = flags.DEFINE_enum("suite", "quick", ["quick", "full"], "Sizes to measure.")
 _OUT = flags.DEFINE_string("out", "runs/benchmark", "Folder for benchmark.json.")
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
     torch = _torch()
     limits = machine.Limits()
     is_full = _SUITE.value == "full"
-    sections = {"pretraining": pretraining, "finetuning": finetuning}
+    sections = {"draws": draws, "pretraining": pretraining, "finetuning": finetuning}
     result: dict[str, Any] = {"suite": _SUITE.value, "machine": machine.describe()}
     result["left_out"] = [] if torch else ["PyTorch (pip install '.[bench]')"]
     for name, section in sections.items():

@@ -38,9 +38,11 @@ def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, 
     inputs = _inputs(case)
     config = resolve(Config(), N_TRAIN)
     fit = make_fit_network(config, inputs, N_CLASSES)
-    tasks: dict[str, Callable[[], Any]] = {
-        "jaxssl": lambda: fit(None, case.n_labelled, range(case.n_seeds))
-    }
+
+    def fit_seeds() -> Any:
+        return fit(None, case.n_labelled, range(case.n_seeds))
+
+    tasks: dict[str, Callable[[], Any]] = {"jaxssl": fit_seeds}
     row: dict[str, Any] = case._asdict()
     if torch is not None:
         tasks["torch"] = _torch_fit(torch, case, config, inputs)

@@ -1,0 +1,51 @@
+"""Augmentation noise, drawn and added to a batch, beside `jax.random.normal`."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxssl.methods.noise import standard_normal
+from launch.benchmark.machine import Limits
+from launch.benchmark.timing import interleave
+
+N_DRAWS = 20  # of one timed call, as steps of a compiled loop
+N_VIEWS = 2
+
+
+class Case(NamedTuple):
+    """One size."""
+
+    batch_size: int
+    n_features: int
+
+
+QUICK = (Case(256, 2_000),)
+FULL = (Case(256, 100), Case(256, 2_000), Case(256, 20_000))
+
+
+def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+    """One row: nanoseconds a number."""
+    del limits, torch  # as every section takes them
+    shape = (N_VIEWS, *case)
+    generators = {"jaxssl": standard_normal, "jax_random": jax.random.normal}
+    tasks = {name: _adds(draw, shape) for name, draw in generators.items()}
+    row: dict[str, Any] = case._asdict()
+    for name, timing in interleave(tasks, n_rounds).items():
+        scale = 1e9 / (N_DRAWS * N_VIEWS * case.batch_size * case.n_features)
+        row[f"{name}_ns"] = timing.median * scale
+        row[f"{name}_ns_range"] = [timing.lowest * scale, timing.highest * scale]
+    return row | {"times_jax_random": row["jax_random_ns"] / row["jaxssl_ns"]}
+
+
+def _adds(draw: Callable, shape: tuple[int, ...]) -> Callable[[], Any]:
+    key, start = jax.random.key(0), jnp.zeros(shape)
+
+    @jax.jit
+    def add(key, x):
+        return jax.lax.fori_loop(
+            0, N_DRAWS, lambda i, x: x + draw(jax.random.fold_in(key, i), shape), x
+        )
+
+    return lambda: add(key, start).block_until_ready()
