@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Float
+from scipy.special import entr
+from threadpoolctl import threadpool_limits
 
 COLLAPSED_LOSS = 0.98  # of ln K: the predictions carry no information about the codes
 UNIFORM_CODES = 0.95  # of ln K: the codes themselves carry none (STUDY Figs 20-21)
@@ -27,21 +29,41 @@ class Diagnosis(NamedTuple):
 HEALTHY = Diagnosis("healthy", "", "")
 
 
-def effective_rank(x: Float[Array, "samples dim"]) -> Float[Array, ""]:
-    """exp of the entropy of the normalised singular values (Roy & Vetterli 2007), of centred `x`.
+def measure(metrics: Mapping[str, np.ndarray]) -> dict[str, Float[np.ndarray, " seeds"]]:
+    """Scalars of an epoch from what the compiled program returns, a leading seed axis on each.
 
-    1 for an embedding on a line (or a constant one), `dim` for an isotropic one.
+    `scatter` becomes `effective_rank`; a method's `usage` (share of the samples nearest to each
+    prototype) becomes `usage_perplexity`.
     """
-    centred = x - x.mean(axis=0, keepdims=True)
-    eigenvalues = jnp.linalg.eigvalsh(centred.T @ centred)
-    singular = jnp.sqrt(jnp.maximum(eigenvalues, 0.0))
-    return perplexity(singular)
+    measured = dict(metrics)
+    if "usage" in measured:
+        measured["usage_perplexity"] = perplexity(measured.pop("usage"))
+    measured["effective_rank"] = effective_rank(measured.pop("scatter"))
+    return measured
 
 
-def perplexity(mass: Float[Array, " n"]) -> Float[Array, ""]:
+def effective_rank(
+    scatter: Float[np.ndarray, "*seeds dim dim"],
+) -> Float[np.ndarray, "*seeds"]:
+    """exp of the entropy of the normalised singular values (Roy & Vetterli 2007).
+
+    Args:
+        scatter: XᵀX of a centred embedding X.
+
+    Returns:
+        1 for an embedding on a line (or a constant one), `dim` for an isotropic one, NaN for one
+        that is not finite.
+    """
+    finite = np.isfinite(scatter).all(axis=(-2, -1))
+    with threadpool_limits(1, "blas"):  # small matrices; idle threads would spin on for a while
+        eigenvalues = np.linalg.eigvalsh(np.where(finite[..., None, None], scatter, 0))
+    return np.where(finite, perplexity(np.sqrt(np.maximum(eigenvalues, 0))), np.nan)
+
+
+def perplexity(mass: Float[np.ndarray, "*seeds n"]) -> Float[np.ndarray, "*seeds"]:
     """exp of the entropy of non-negative masses: the number of effectively used entries."""
-    p = mass / jnp.maximum(mass.sum(), jnp.finfo(mass.dtype).tiny)
-    return jnp.exp(-jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1.0)), 0.0)))
+    p = mass / np.maximum(mass.sum(axis=-1, keepdims=True), np.finfo(mass.dtype).tiny)
+    return np.exp(entr(p).sum(axis=-1))
 
 
 def diagnose(last: Mapping[str, float], augment_is_mask: bool) -> Diagnosis:

@@ -14,7 +14,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.data.task import Task, columns_of
 from jaxssl.engine import checkpoint
-from jaxssl.engine.diagnose import Diagnosis, diagnose
+from jaxssl.engine.diagnose import Diagnosis, diagnose, measure
 from jaxssl.engine.ensemble import (
     MemoryPlan,
     bytes_of,
@@ -180,7 +180,8 @@ def _restore(
 def _rows(
     ids: list[int], epoch: int, schedule: Schedule, metrics: dict[str, Array], started: float
 ) -> list[Row]:
-    values = {name: np.asarray(value).tolist() for name, value in metrics.items()}
+    measured = measure(jax.device_get(metrics))
+    values = {name: value.tolist() for name, value in measured.items()}
     head = {"phase": "pretrain", "epoch": epoch, "step": (epoch + 1) * schedule.steps_per_epoch}
     seconds = round(time.perf_counter() - started, 4)
     return [

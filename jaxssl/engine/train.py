@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jaxssl.engine.diagnose import effective_rank, perplexity
 from jaxssl.methods.interface import Method
 from jaxssl.types import Metrics, Params, TrainState, Views
 
@@ -156,12 +155,11 @@ def epoch_batches(
 
 
 def summarize(metrics: Metrics, embedding: Float[Array, "samples dim"]) -> Metrics:
-    """Means over an epoch's steps, and what its final embedding looks like.
+    """Means over an epoch's steps, and the scatter matrix of its final embedding.
 
-    A method's `usage` (share of a batch nearest to each prototype) becomes its perplexity over the
-    epoch.
+    `diagnose.measure` takes the spectrum of that on the host: LAPACK's threads, called from inside
+    the program, go on spinning on the cores that the next epoch needs.
     """
     means = {name: values.mean(axis=0) for name, values in metrics.items()}
-    if "usage" in means:
-        means["usage_perplexity"] = perplexity(means.pop("usage"))
-    return means | {"effective_rank": effective_rank(embedding)}
+    centred = embedding - embedding.mean(axis=0, keepdims=True)
+    return means | {"scatter": centred.T @ centred}

@@ -152,13 +152,20 @@ def loss(
         "loss_ratio": (losses / log_k).mean(),
         "code_entropy": code_entropy,
         "code_entropy_ratio": code_entropy / log_k[0],
-        "usage": harden(head_scores[0]).mean(axis=(0, 1)),
+        "usage": nearest(head_scores[0]).mean(axis=(0, 1)),
     }
 
 
 def harden(x: Float[Array, "*rows prototypes"]) -> Float[Array, "*rows prototypes"]:
     """One-hot rows: all mass on the arg-max (the first of equals)."""
     return jax.nn.one_hot(x.argmax(axis=-1), x.shape[-1], dtype=x.dtype)
+
+
+def nearest(scores: Float[Array, "*rows prototypes"]) -> Float[Array, "*rows prototypes"]:
+    """One-hot rows at the largest score; equals share it."""
+    # by comparison: a compiler takes maxima in vectors, positions of maxima one by one
+    is_nearest = (scores == scores.max(axis=-1, keepdims=True)).astype(scores.dtype)
+    return is_nearest / is_nearest.sum(axis=-1, keepdims=True)
 
 
 def remember(
