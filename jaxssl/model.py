@@ -6,8 +6,11 @@ fine-tuning can transfer or freeze the first n layers by name.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -32,6 +35,45 @@ class Network(NamedTuple):
     precision: str  # of the matrix products, for heads built on top
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def product(
+    x: Float[Array, "batch features"], kernel: Float[Array, "features dim"], precision: str
+) -> Float[Array, "batch dim"]:
+    """`x @ kernel`, with a weight gradient that suits the backend."""
+    return jnp.matmul(x, kernel, precision=MATMUL_PRECISION[precision])
+
+
+def _product_forward(x, kernel, precision):
+    return product(x, kernel, precision), (x, kernel)
+
+
+def _product_backward(precision, factors, gradient):
+    x, kernel = factors
+    multiply = partial(jnp.matmul, precision=MATMUL_PRECISION[precision])
+
+    def on_cpu(x, gradient):
+        n = x.shape[1]
+        if n % 256:
+            return multiply(x.T, gradient)
+        return multiply(jnp.concatenate([x, x[:, :16]], axis=1).T, gradient)[:n]
+
+    weight = lax.platform_dependent(
+        x, gradient, cpu=on_cpu, default=lambda x, gradient: multiply(x.T, gradient)
+    )
+    return multiply(gradient, kernel.T), weight
+
+
+product.defvjp(_product_forward, _product_backward)
+
+
+def _dense(width: int, precision: str, name: str) -> nn.Dense:
+    def dot_general(x, kernel, dimensions, **_):
+        del dimensions  # a dense layer has one way to multiply
+        return product(x, kernel, precision)
+
+    return nn.Dense(width, dot_general=dot_general, name=name)
+
+
 class Layer(nn.Module):
     """Dense, LayerNorm if wanted, ReLU if wanted."""
 
@@ -43,7 +85,7 @@ class Layer(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "batch features"]) -> Float[Array, "batch dim"]:
         """Forward."""
-        x = nn.Dense(self.width, precision=MATMUL_PRECISION[self.precision], name="dense")(x)
+        x = _dense(self.width, self.precision, "dense")(x)
         if self.norm == "layer":
             x = nn.LayerNorm(name="norm")(x)
         return nn.relu(x) if self.activate else x
@@ -65,8 +107,7 @@ class MLP(nn.Module):
             activate = self.activate_last or i < len(self.hidden) - 1
             x = Layer(width, self.norm, self.precision, activate, name=f"layer_{i}")(x)
         if self.n_outputs is not None:
-            precision = MATMUL_PRECISION[self.precision]
-            x = nn.Dense(self.n_outputs, precision=precision, name="output")(x)
+            x = _dense(self.n_outputs, self.precision, "output")(x)
         return x
 
 

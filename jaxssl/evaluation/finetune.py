@@ -88,11 +88,14 @@ def make_finetune(
         key: PRNGKeyArray, encoder_params: Params, labelled: Labelled, recipe: Recipe
     ) -> Params:
         key_head, key_probe, key_train = jax.random.split(key, 3)
-        embeddings = encoder.apply(encoder_params, labelled.x)  # frozen: once for all probe steps
-        fresh = head.init(key_head, embeddings[:1])
-        probed = probe(key_probe, head, fresh, embeddings, labelled, recipe, options)
+        fresh = head.init(key_head, encoder.apply(encoder_params, labelled.x[:1]))
+
+        def probed() -> Params:
+            embeddings = encoder.apply(encoder_params, labelled.x)  # frozen: once for all steps
+            return probe(key_probe, head, fresh, embeddings, labelled, recipe, options)
+
         has_probe = jnp.asarray(recipe.probe_steps) > 0
-        head_params = jax.tree.map(lambda p, f: jnp.where(has_probe, p, f), probed, fresh)
+        head_params = jax.lax.cond(has_probe, probed, lambda: fresh)
         params = {"encoder": encoder_params, "head": head_params}
         return train_all(key_train, encoder, head, params, labelled, recipe, options)
 
@@ -123,8 +126,10 @@ def probe(
         penalty = 0.5 * options.probe_decay * jnp.sum(params["output"]["kernel"] ** 2)
         return _cross_entropy(logits, labelled.y[rows]) + penalty
 
+    batches = _batches(key, labelled, options.probe_steps, options.batch_size)
+
     def step(i: Int[Array, ""], carry: Carry) -> Carry:
-        rows = _batch(jax.random.fold_in(key, i), labelled, options.batch_size)
+        rows = batches[i]
         rate = recipe.probe_learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * i / recipe.probe_steps))
         return _adam_step(jax.grad(loss)(carry[0], rows), carry, rate)
 
@@ -149,9 +154,11 @@ def train_all(
         logits = head.apply(params["head"], encoder.apply(params["encoder"], labelled.x[rows]))
         return _cross_entropy(logits, labelled.y[rows])
 
+    most = max(options.n_steps, options.scratch_steps)
+    batches = _batches(key, labelled, most, options.batch_size)
+
     def step(i: Int[Array, ""], carry: Carry) -> Carry:
-        rows = _batch(jax.random.fold_in(key, i), labelled, options.batch_size)
-        grads = jax.grad(loss)(carry[0], rows)
+        grads = jax.grad(loss)(carry[0], batches[i])
         return _adam_step(grads, carry, recipe.learning_rate, recipe.layer_rates)
 
     params, _ = jax.lax.fori_loop(0, recipe.steps, step, (params, ADAM.init(params)))
@@ -169,8 +176,16 @@ def make_predict(
     return predict
 
 
-def _batch(key: PRNGKeyArray, labelled: Labelled, size: int) -> Int[Array, " batch"]:
-    return labelled.order[batch_positions(key, labelled.n, size)]
+def _batches(
+    key: PRNGKeyArray, labelled: Labelled, n_steps: int, batch_size: int
+) -> Int[Array, "steps batch"]:
+    """Rows of the batches of all steps, drawn together: one by one costs more than a small step."""
+
+    def rows(step: Int[Array, ""]) -> Int[Array, " batch"]:
+        positions = batch_positions(jax.random.fold_in(key, step), labelled.n, batch_size)
+        return labelled.order[positions]
+
+    return jax.vmap(rows)(jnp.arange(n_steps))
 
 
 def _cross_entropy(
