@@ -26,6 +26,9 @@ MATMUL_PRECISION = {
     "bfloat16": lax.DotAlgorithmPreset.BF16_BF16_F32,
 }
 
+CACHE_LINE = 16  # float32 numbers
+CONFLICTING_WIDTH = 256  # float32 numbers
+
 
 class Network(NamedTuple):
     """A network as two pure functions of one batch; output is float32."""
@@ -39,7 +42,7 @@ class Network(NamedTuple):
 def product(
     x: Float[Array, "batch features"], kernel: Float[Array, "features dim"], precision: str
 ) -> Float[Array, "batch dim"]:
-    """`x @ kernel`, with a weight gradient that suits the backend."""
+    """`x @ kernel`; its weight gradient is computed as suits the backend."""
     return jnp.matmul(x, kernel, precision=MATMUL_PRECISION[precision])
 
 
@@ -50,20 +53,28 @@ def _product_forward(x, kernel, precision):
 def _product_backward(precision, factors, gradient):
     x, kernel = factors
     multiply = partial(jnp.matmul, precision=MATMUL_PRECISION[precision])
-
-    def on_cpu(x, gradient):
-        n = x.shape[1]
-        if n % 256:
-            return multiply(x.T, gradient)
-        return multiply(jnp.concatenate([x, x[:, :16]], axis=1).T, gradient)[:n]
-
-    weight = lax.platform_dependent(
-        x, gradient, cpu=on_cpu, default=lambda x, gradient: multiply(x.T, gradient)
+    of_kernel = lax.platform_dependent(
+        x,
+        gradient,
+        cpu=lambda x, gradient: multiply(_spread(x).T, gradient)[: x.shape[1]],
+        default=lambda x, gradient: multiply(x.T, gradient),
     )
-    return multiply(gradient, kernel.T), weight
+    return multiply(gradient, kernel.T), of_kernel
 
 
 product.defvjp(_product_forward, _product_backward)
+
+
+def _spread(x: Float[Array, "batch features"]) -> Float[Array, "batch columns"]:
+    """`x`, where its rows lie a multiple of 1 KiB apart with some columns repeated at the end.
+
+    Packing the columns of such a matrix for a product, a CPU's cache holds few lines at a time:
+    their addresses differ by a power of two.
+    """
+    if x.shape[1] % CONFLICTING_WIDTH:
+        return x
+    # columns of its own, not zeros: a compiler pads entry by entry, but copies by the row
+    return jnp.concatenate([x, x[:, :CACHE_LINE]], axis=1)
 
 
 def _dense(width: int, precision: str, name: str) -> nn.Dense:

@@ -1,11 +1,9 @@
 """Measures of collapse against closed forms, and the names of the failures."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.engine.diagnose import HEALTHY, diagnose, effective_rank, perplexity
+from jaxssl.engine.diagnose import HEALTHY, diagnose, effective_rank, measure, perplexity
 
 ALIVE = {
     "loss": 2.0,
@@ -16,19 +14,43 @@ ALIVE = {
 }
 
 
+def scatter(x):
+    centred = x - x.mean(axis=0)
+    return (centred.T @ centred).astype(np.float32)[None]
+
+
+ISOTROPIC = np.linalg.qr(np.random.default_rng(0).normal(size=(64, 8)))[0]
+LINE = np.linspace(-1, 1, 50)[:, None] * np.arange(1.0, 9.0)
+
+
 def test_effective_rank_of_an_isotropic_cloud_is_its_dimension():
-    basis = jnp.linalg.qr(jax.random.normal(jax.random.key(0), (64, 8)))[0]
-    cloud = jnp.concatenate([basis, -basis])  # centred, equal singular values
-    assert effective_rank(cloud) == pytest.approx(8, rel=1e-4)
+    cloud = np.concatenate([ISOTROPIC, -ISOTROPIC])  # centred, equal singular values
+    assert effective_rank(scatter(cloud)) == pytest.approx(8, rel=1e-4)
 
 
 def test_effective_rank_of_a_line_is_one():
-    line = jnp.linspace(-1, 1, 50)[:, None] * jnp.arange(1.0, 5.0)[None, :]
-    assert effective_rank(line) == pytest.approx(1, abs=0.02)
+    assert effective_rank(scatter(LINE)) == pytest.approx(1, abs=0.02)
+
+
+def test_effective_rank_of_every_seed_stands_alone_and_a_broken_one_has_none():
+    seeds = np.concatenate(
+        [scatter(ISOTROPIC), scatter(LINE), np.full((1, 8, 8), np.nan, np.float32)]
+    )
+    ranks = effective_rank(seeds)
+    np.testing.assert_array_equal(ranks[:2], [effective_rank(s[None])[0] for s in seeds[:2]])
+    assert np.isnan(ranks[2])
 
 
 def test_perplexity_of_equal_masses_is_their_number():
-    assert perplexity(jnp.array([3.0, 3.0, 0.0, 3.0])) == pytest.approx(3)
+    assert perplexity(np.array([[3.0, 3.0, 0.0, 3.0]])) == pytest.approx(3)
+
+
+def test_measured_are_the_perplexity_of_an_epochs_usage_and_the_rank_of_its_embedding():
+    usage = np.array([[0.5, 0.5], [1.0, 0.0]])  # two seeds
+    measured = measure({"loss": np.ones(2), "usage": usage, "scatter": np.stack([np.eye(4)] * 2)})
+    assert set(measured) == {"loss", "usage_perplexity", "effective_rank"}
+    np.testing.assert_allclose(measured["usage_perplexity"], [2, 1])
+    np.testing.assert_allclose(measured["effective_rank"], [4, 4])
 
 
 def test_healthy_metrics_are_healthy():

@@ -1,5 +1,7 @@
 """Fine-tuning of one seed: batches, freezing, transfer, one program."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +29,7 @@ OPTIONS = FinetuneConfig(batch_size=16, probe_steps=30, n_steps=30, scratch_step
 RNG = np.random.default_rng(0)
 CODES = np.arange(90) % 3
 X = (RNG.normal(size=(3, 5))[CODES] * 2 + RNG.normal(size=(90, 5)) * 0.3).astype(np.float32)
+WORDS = jnp.array([1, 2], jnp.uint32)
 START = ENCODER.init(jax.random.key(0), jnp.asarray(X[:1]))
 
 
@@ -37,15 +40,13 @@ def labelled(n=90):
 
 @pytest.mark.parametrize("n", [1, 7, 16, 1000])
 def test_batch_positions_cover_the_labels_evenly(n):
-    positions = np.asarray(batch_positions(jax.random.key(1), jnp.int32(n), 16))
+    positions = np.asarray(batch_positions(WORDS, 1, jnp.int32(n), 16))
     assert positions.min() >= 0
     assert positions.max() < n
     if n >= 16:
         assert len(np.unique(positions)) == 16, "no label twice in a batch"
         np.testing.assert_array_equal(positions * 16 // n, np.arange(16))
-    draws = np.concatenate(
-        [batch_positions(jax.random.key(i), jnp.int32(n), 16) for i in range(200)]
-    )
+    draws = np.concatenate([batch_positions(WORDS, i, jnp.int32(n), 16) for i in range(200)])
     counts = np.bincount(np.asarray(draws), minlength=n)
     expected = len(draws) / n
     assert np.abs(counts - expected).max() < 6 * np.sqrt(expected) + 1
@@ -110,10 +111,10 @@ def test_transfer_takes_the_first_layers_and_leaves_the_rest_fresh():
 def test_arms_share_the_batches_of_a_seed(monkeypatch):
     seen, draw = [], module.batch_positions
 
-    def noted(key, n, size):
-        data = jax.random.key_data(key)
-        jax.debug.callback(lambda d: seen.append(tuple(d.tolist())), data, ordered=True)
-        return draw(key, n, size)
+    def noted(words, step, n, size):
+        at = jnp.append(words, jnp.uint32(step))
+        jax.debug.callback(lambda d: seen.append(tuple(d.tolist())), at, ordered=True)
+        return draw(words, step, n, size)
 
     monkeypatch.setattr(module, "batch_positions", noted)
     run = jax.jit(make_finetune(ENCODER, HEAD, OPTIONS))
@@ -130,11 +131,12 @@ def test_arms_share_the_batches_of_a_seed(monkeypatch):
 
 def test_the_probe_is_penalised_logistic_regression_on_standardised_embeddings():
     recipe = pretrained_recipe(OPTIONS, 3)._replace(steps=0, probe_steps=4000)
-    params = make_finetune(ENCODER, HEAD, OPTIONS)(jax.random.key(0), START, labelled(), recipe)
+    options = dataclasses.replace(OPTIONS, batch_size=90)  # every label in every batch
+    params = make_finetune(ENCODER, HEAD, options)(jax.random.key(0), START, labelled(), recipe)
     embeddings = np.asarray(ENCODER.apply(START, jnp.asarray(X)))
     standardized = (embeddings - embeddings.mean(0)) / embeddings.std(0)
     # scikit-learn's C multiplies the sum of losses, ours is a mean: C = 1 / (n * decay)
     oracle = LogisticRegression(C=1 / (90 * OPTIONS.probe_decay), tol=1e-8, max_iter=5000)
     expected = oracle.fit(standardized, CODES).predict_proba(standardized)
     found = make_predict(ENCODER, HEAD)(params, jnp.asarray(X))
-    np.testing.assert_allclose(found, expected, atol=0.03)  # mini-batches
+    np.testing.assert_allclose(found, expected, atol=3e-3)

@@ -1,5 +1,7 @@
 """Networks against the same sums in NumPy, and the names that transfer relies on."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -125,3 +127,20 @@ def test_members_of_an_ensemble_differ_and_equal_themselves_alone():
         alone = encoder.apply(encoder.init(keys[i], X), X)
         np.testing.assert_allclose(together[i], alone, atol=1e-6)
         assert float(jnp.abs(together[i] - together[i - 1]).max()) > 0.1
+
+
+@pytest.mark.parametrize("width", [5, 256, 512])  # of which the last two spread their columns
+def test_gradients_of_a_product_are_those_of_a_plain_one(width):
+    keys = jax.random.split(jax.random.key(4), 3)
+    x, kernel = jax.random.normal(keys[0], (7, width)), jax.random.normal(keys[1], (width, 3))
+    weights = jax.random.normal(keys[2], (7, 3))
+
+    def loss(multiply, x, kernel):
+        return (weights * multiply(x, kernel)).sum()
+
+    own = jax.jit(
+        jax.grad(lambda *a: loss(partial(model.product, precision="float32"), *a), (0, 1))
+    )
+    plain = jax.jit(jax.grad(lambda *a: loss(partial(jnp.matmul, precision="highest"), *a), (0, 1)))
+    for a, b in zip(own(x, kernel), plain(x, kernel), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)

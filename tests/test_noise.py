@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
+from jaxssl.methods import noise
 from jaxssl.methods.noise import standard_normal, threefry2x32
 
 KEY = jax.random.key(7)
@@ -52,3 +53,10 @@ def test_a_number_depends_on_its_key_and_position_alone():
         standard_normal(KEY, (4, 6)).ravel()[6:12], standard_normal(KEY, (2, 6))[1], atol=1e-6
     )
     assert len(np.unique(np.asarray(together))) == together.size
+
+
+def test_logarithm_is_exact_to_float_precision_over_all_uniforms():
+    uniform = ((np.arange(2**23, step=7) + 0.5) * 2.0**-23).astype(np.float32)
+    computed = np.asarray(noise._log(jnp.asarray(uniform)))
+    np.testing.assert_allclose(computed, np.log(uniform.astype(np.float64)), rtol=3e-7)
+    assert computed.max() < 0  # or the radius would not be real

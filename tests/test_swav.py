@@ -216,7 +216,8 @@ def test_queue_stays_a_branch_under_vmap_over_seeds():
     gradient = jax.value_and_grad(method.loss, has_aux=True)
     over_seeds = jax.vmap(gradient, in_axes=(0, 0, None, 0, None))
     program = str(jax.make_jaxpr(over_seeds)(params, memory, 3, keys, views_of(1)))
-    assert program.count("cond[") == 1
+    # the choice of a backend's product is a branch too, taken on lowering
+    assert program.count("cond[") - program.count("platform_index") == 1
 
 
 def test_freeze_names_the_prototypes():

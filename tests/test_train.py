@@ -38,9 +38,10 @@ def test_random_streams_of_a_seed_are_distinct():
     assert len(set(data)) == len(data)
 
 
-def test_usage_becomes_its_perplexity_over_the_epoch():
+def test_an_epoch_is_summarised_by_means_over_steps_and_the_scatter_of_its_embedding():
     usage = jnp.array([[1.0, 0.0], [0.0, 1.0]])  # each batch one prototype, the epoch both
-    summary = summarize({"loss": jnp.array([1.0, 3.0]), "usage": usage}, jnp.eye(4))
-    assert summary["usage_perplexity"] == pytest.approx(2)
+    embedding = jnp.array([[0.0, 1.0], [2.0, 1.0]])
+    summary = summarize({"loss": jnp.array([1.0, 3.0]), "usage": usage}, embedding)
     assert summary["loss"] == pytest.approx(2)
-    assert "usage" not in summary
+    np.testing.assert_allclose(summary["usage"], [0.5, 0.5])
+    np.testing.assert_allclose(summary["scatter"], [[2.0, 0.0], [0.0, 0.0]])

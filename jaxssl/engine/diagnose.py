@@ -42,13 +42,11 @@ def measure(metrics: Mapping[str, np.ndarray]) -> dict[str, Float[np.ndarray, " 
     return measured
 
 
-def effective_rank(
-    scatter: Float[np.ndarray, "*seeds dim dim"],
-) -> Float[np.ndarray, "*seeds"]:
+def effective_rank(scatter: Float[np.ndarray, "seeds dim dim"]) -> Float[np.ndarray, " seeds"]:
     """exp of the entropy of the normalised singular values (Roy & Vetterli 2007).
 
     Args:
-        scatter: XᵀX of a centred embedding X.
+        scatter: XᵀX of every seed's centred embedding X.
 
     Returns:
         1 for an embedding on a line (or a constant one), `dim` for an isotropic one, NaN for one
@@ -60,7 +58,7 @@ def effective_rank(
     return np.where(finite, perplexity(np.sqrt(np.maximum(eigenvalues, 0))), np.nan)
 
 
-def perplexity(mass: Float[np.ndarray, "*seeds n"]) -> Float[np.ndarray, "*seeds"]:
+def perplexity(mass: Float[np.ndarray, "seeds n"]) -> Float[np.ndarray, " seeds"]:
     """exp of the entropy of non-negative masses: the number of effectively used entries."""
     p = mass / np.maximum(mass.sum(axis=-1, keepdims=True), np.finfo(mass.dtype).tiny)
     return np.exp(entr(p).sum(axis=-1))

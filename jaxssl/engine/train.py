@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from jaxssl.methods.interface import Method
 from jaxssl.types import Metrics, Params, TrainState, Views
 
-PROBE_SAMPLES = 1024  # training samples on which an epoch's embedding is measured
+PROBE_SAMPLES = 512  # training samples on which an epoch's embedding is measured
 
 ViewsFn = Callable[
     [

@@ -11,9 +11,10 @@ from typing import NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from jaxssl.config import FinetuneConfig
+from jaxssl.methods.noise import threefry2x32
 from jaxssl.model import Network
 from jaxssl.types import Params
 
@@ -68,13 +69,18 @@ def layer_names(n_layers: int) -> list[str]:
     return [f"layer_{i}" for i in range(n_layers)]
 
 
-def batch_positions(key: PRNGKeyArray, n: Int[Array, ""], batch_size: int) -> Int[Array, " batch"]:
+def batch_positions(
+    words: UInt32[Array, "2"], step: int | Int[Array, ""], n: Int[Array, ""], batch_size: int
+) -> Int[Array, " batch"]:
     """Positions of a batch in [0, n): one drawn from each of `batch_size` equal intervals.
 
     As prefixes of the label order are class-proportional, so is the batch. With fewer labels
-    than `batch_size`, all repeat evenly.
+    than `batch_size`, all repeat evenly. `words` are random and the same at every step.
     """
-    u = jax.random.uniform(key, (batch_size,))
+    interval = jnp.arange(batch_size, dtype=jnp.uint32)
+    # the step is half of the counter: a key of its own would cost more than drawing the batch
+    bits, _ = threefry2x32(words, jnp.full_like(interval, step), interval)
+    u = (bits >> 8).astype(jnp.float32) * 2.0**-24  # in [0, 1)
     positions = (jnp.arange(batch_size) + u) * (n / batch_size)
     return jnp.minimum(positions.astype(jnp.int32), n - 1)
 
@@ -126,10 +132,10 @@ def probe(
         penalty = 0.5 * options.probe_decay * jnp.sum(params["output"]["kernel"] ** 2)
         return _cross_entropy(logits, labelled.y[rows]) + penalty
 
-    batches = _batches(key, labelled, options.probe_steps, options.batch_size)
+    batch = _make_batch(key, labelled, options.batch_size)
 
     def step(i: Int[Array, ""], carry: Carry) -> Carry:
-        rows = batches[i]
+        rows = batch(i)
         rate = recipe.probe_learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * i / recipe.probe_steps))
         return _adam_step(jax.grad(loss)(carry[0], rows), carry, rate)
 
@@ -154,11 +160,10 @@ def train_all(
         logits = head.apply(params["head"], encoder.apply(params["encoder"], labelled.x[rows]))
         return _cross_entropy(logits, labelled.y[rows])
 
-    most = max(options.n_steps, options.scratch_steps)
-    batches = _batches(key, labelled, most, options.batch_size)
+    batch = _make_batch(key, labelled, options.batch_size)
 
     def step(i: Int[Array, ""], carry: Carry) -> Carry:
-        grads = jax.grad(loss)(carry[0], batches[i])
+        grads = jax.grad(loss)(carry[0], batch(i))
         return _adam_step(grads, carry, recipe.learning_rate, recipe.layer_rates)
 
     params, _ = jax.lax.fori_loop(0, recipe.steps, step, (params, ADAM.init(params)))
@@ -176,16 +181,12 @@ def make_predict(
     return predict
 
 
-def _batches(
-    key: PRNGKeyArray, labelled: Labelled, n_steps: int, batch_size: int
-) -> Int[Array, "steps batch"]:
-    """Rows of the batches of all steps, drawn together: one by one costs more than a small step."""
-
-    def rows(step: Int[Array, ""]) -> Int[Array, " batch"]:
-        positions = batch_positions(jax.random.fold_in(key, step), labelled.n, batch_size)
-        return labelled.order[positions]
-
-    return jax.vmap(rows)(jnp.arange(n_steps))
+def _make_batch(
+    key: PRNGKeyArray, labelled: Labelled, batch_size: int
+) -> Callable[[Int[Array, ""]], Int[Array, " batch"]]:
+    """Step → rows of its batch in the training matrix."""
+    words = jax.random.bits(key, (2,))
+    return lambda step: labelled.order[batch_positions(words, step, labelled.n, batch_size)]
 
 
 def _cross_entropy(

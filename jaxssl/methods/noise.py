@@ -10,6 +10,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
@@ -18,7 +19,18 @@ ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 KEY_PARITY = 0x1BD11BDA
 
 # sin(2 pi s) / s as a polynomial in s ** 2: Taylor coefficients, error below 1e-7 for |s| <= 1/4
-SINE = tuple((-1) ** k * (2 * math.pi) ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(7))
+SINE = tuple((-1) ** k * (2 * math.pi) ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(6))
+
+
+ROOT_HALF_BITS = int(np.float32(math.sqrt(0.5)).view(np.int32))
+# log1p(y) / y for sqrt(1/2) - 1 <= y < sqrt(2) - 1, error below 1e-7
+LOG1P = tuple(
+    np.polynomial.Chebyshev.interpolate(
+        lambda y: np.log1p(y) / y, 8, [math.sqrt(0.5) - 1, math.sqrt(2) - 1]
+    )
+    .convert(kind=np.polynomial.Polynomial)
+    .coef.tolist()
+)
 
 
 def standard_normal(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "..."]:
@@ -29,7 +41,7 @@ def standard_normal(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "
     radius_bits, angle_bits = threefry2x32(jax.random.bits(key, (2,)), *_positions(shape))
     # 23 bits and a half: never 0, whose logarithm is infinite
     uniform = ((radius_bits >> 9).astype(jnp.float32) + 0.5) * 2.0**-23
-    return jnp.sqrt(-2 * jnp.log(uniform)) * _cosine(angle_bits)
+    return jnp.sqrt(-2 * _log(uniform)) * _cosine(angle_bits)
 
 
 def threefry2x32(
@@ -63,6 +75,17 @@ def _positions(shape: tuple[int, ...]) -> tuple[UInt32[Array, "..."], UInt32[Arr
     for along, size in zip(rows, shape, strict=False):
         row = row * jnp.uint32(size) + along
     return lax.broadcasted_iota(jnp.uint32, shape, len(shape) - 1), row
+
+
+def _log(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Natural logarithm of normal numbers; a library's also minds zero, infinity and NaN."""
+    bits = lax.bitcast_convert_type(x, jnp.int32)
+    exponent = (bits - ROOT_HALF_BITS) >> 23  # x = 2 ** exponent * m, sqrt(1/2) <= m < sqrt(2)
+    excess = lax.bitcast_convert_type(bits - (exponent << 23), jnp.float32) - 1
+    polynomial = jnp.full_like(x, LOG1P[-1])
+    for coefficient in reversed(LOG1P[:-1]):
+        polynomial = polynomial * excess + coefficient
+    return exponent.astype(jnp.float32) * math.log(2) + polynomial * excess
 
 
 def _cosine(turns: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -88,8 +88,10 @@ def _torch_fit(torch: Any, case: Case, config: Config, inputs: Inputs):
     head_params = head.init(key_head, encoder.apply(encoder_params, x))
     n, size = jnp.int32(case.n_labelled), options.batch_size
 
+    words = jax.random.bits(key_train, (2,))
+
     def positions_at(step: Array) -> Array:
-        return batch_positions(jax.random.fold_in(key_train, step), n, size)
+        return batch_positions(words, step, n, size)
 
     positions = jax.jit(jax.vmap(positions_at))(jnp.arange(options.scratch_steps))
     rows = inputs.orders[0][np.asarray(positions)]
