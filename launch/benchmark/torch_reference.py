@@ -11,9 +11,8 @@ import torch  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
 from jaxssl.config import FinetuneConfig, SwAVConfig
+from jaxssl.model import LAYER_NORM_EPSILON
 from jaxssl.types import Params
-
-LAYER_NORM_EPSILON = 1e-6  # flax's
 
 
 def make_encoder(params: Params) -> torch.nn.Sequential:
