@@ -7,27 +7,58 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from launch.compilations import compilations
+
 KINDS = (UserWarning, RuntimeWarning)  # of warnings that concern the user
 
 
 class Notes:
-    """Seconds a stage took, and the warnings on the way; they end in `summary.json`."""
+    """Seconds of every stage, without those of stages inside it, and the warnings on the way.
+
+    Compiling is a stage of its own wherever it happens. Both end in `summary.json`.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.warnings: list[str] = []
+        self._inside = 0.0  # seconds of the running stage that are another's
+        self._compiled = compilations().seconds
+        self._started = time.monotonic()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage and collect its warnings, printing each once."""
-        started = time.monotonic()
+        self._note_compilations()
+        started, outer, self._inside = time.monotonic(), self._inside, 0.0
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
             yield
         for text in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, KINDS)):
             print(f"warning: {text}", flush=True)
             self.warnings.append(text)
-        self.seconds[name] = round(time.monotonic() - started, 2)
+        self._note_compilations()
+        total = time.monotonic() - started
+        self._add(name, total - self._inside)
+        self._inside = outer + total
+
+    def book(self, name: str, seconds: float) -> None:
+        """Seconds of the running stage that are another's, which timed itself."""
+        self._add(name, seconds - self._note_compilations())
+
+    def timings(self) -> dict[str, float]:
+        """Seconds of every stage, and of the whole so far."""
+        return self.seconds | {"total": round(time.monotonic() - self._started, 2)}
+
+    def _add(self, name: str, seconds: float) -> None:
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 2)
+        self._inside += seconds
+
+    def _note_compilations(self) -> float:
+        """Book what was compiled since the last call; returns its seconds."""
+        compiled = compilations().seconds
+        fresh, self._compiled = compiled - self._compiled, compiled
+        self._add("compile", fresh)
+        return fresh
 
 
 def peak_memory_gb() -> float:

@@ -18,6 +18,7 @@ from jaxssl.engine import pretrain as engine
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.evaluation import stats
+from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.sweep import budgets, sweep
 from jaxssl.methods import METHODS
 from jaxssl.types import EncoderBundle, InputError
@@ -82,14 +83,16 @@ def pretrain(run: Run, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
             _pretrain_missing(run, missing)
     bundles = run_folder.load_encoders(run.folder)
     chosen = {seed: bundles[seed] for seed in seeds}
-    _write_maps(run, chosen)
+    with run.notes.stage("maps"):
+        _write_maps(run, chosen)
     for message in collapse_messages(chosen):
         print(f"warning: {message}", flush=True)
     return chosen
 
 
 def _pretrain_missing(run: Run, missing: Sequence[int]) -> None:
-    prepared = engine.prepare(run.task, run.config)
+    with run.notes.stage("normalize"):
+        prepared = engine.prepare(run.task, run.config)
     n_samples, n_features = prepared.pool.shape
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
     config = run_folder.with_chunk_of(run.folder, run.config, len(missing))
@@ -148,7 +151,8 @@ def compare(run: Run, bundles: Mapping[int, EncoderBundle], seeds: Sequence[int]
         check_split(task, bundles)
         normalizer = next(iter(bundles.values())).normalizer
     else:
-        normalizer = engine.prepare(task, config).normalizer
+        with run.notes.stage("normalize"):
+            normalizer = engine.prepare(task, config).normalizer
     encoders = {
         name: {s: b.params["encoder"] for s, b in bundles.items() if b.config.method.name == name}
         for name in METHODS
@@ -156,8 +160,9 @@ def compare(run: Run, bundles: Mapping[int, EncoderBundle], seeds: Sequence[int]
     results = run_folder.read_results(run.folder)
     done = set(zip(results["arm"], results["share"], results["seed"], strict=True))
     progress = Progress("arm and share", len(config.sweep.arms) * len(config.sweep.shares))
-    with run.notes.stage("sweep"):
+    with run.notes.stage("evaluate"):
         for fitted in sweep(task, config, normalizer, encoders, seeds, done):
+            run.notes.book("baselines" if fitted.arm in BASELINES else "finetune", fitted.seconds)
             run_folder.append_results(run.folder, fitted, task)
             rows = [
                 r for r in fitted.rows if (r["metric"], r["part"]) == ("accuracy", "validation")

@@ -54,7 +54,7 @@ def summarize(
             ],
             "messages": messages,
         },
-        **{"timings": notes.seconds, "peak_memory_gb": peak_memory_gb()},
+        **{"timings": notes.timings(), "peak_memory_gb": peak_memory_gb()},
         "warnings": notes.warnings,
     }
     run_folder.write_json(folder / "summary.json", summary)

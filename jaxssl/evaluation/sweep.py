@@ -1,5 +1,6 @@
 """The label-efficiency comparison: arms x label shares x seeds, in tidy rows."""
 
+import time
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -45,6 +46,7 @@ class Fitted(NamedTuple):
     share: float
     rows: list[dict[str, Any]]
     probabilities: dict[int, Float[np.ndarray, "test classes"]]
+    seconds: float  # wall time of the fits, their scoring left out
 
 
 def label_sweep(
@@ -128,11 +130,13 @@ def sweep(
             missing = [seed for seed in seeds if (arm, share, seed) not in done]
             if not missing:
                 continue
+            started = time.perf_counter()
             if arm in BASELINES:
                 fits = fit_baseline(arm, inputs, n, missing)
             else:
                 fits = fit_network(None if arm == SCRATCH else encoders[arm], n, missing)
-            yield _score(task, config, arm, share, n, inputs, fits)
+            seconds = time.perf_counter() - started
+            yield _score(task, config, arm, share, n, inputs, fits)._replace(seconds=seconds)
 
 
 def budgets(task: Task, config: Config) -> dict[float, int]:
@@ -187,4 +191,4 @@ def _score(
             values = score(inputs.codes[members], of_parts[part])
             rows += [fit | {"metric": name, "value": value} for name, value in values.items()]
         test_probabilities[seed] = of_parts["test"]
-    return Fitted(arm, share, rows, test_probabilities)
+    return Fitted(arm, share, rows, test_probabilities, seconds=0.0)

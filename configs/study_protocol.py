@@ -1,0 +1,21 @@
+"""The study's whole protocol with the default recipe: 50 pretrainings, 89 label shares, two arms.
+
+STUDY Figs 27-30: SwAV against the same network from random initialisation, 50 repetitions at each
+of 89 shares between 1 and 100 %: every per cent up to 78, then every second one. 8,900 fits.
+README has the figures and the time it took.
+
+  python -m launch.study --config=configs/study_protocol.py --data=mirna.h5ad --out=runs/protocol
+"""
+
+from jaxssl.config import Config
+
+PERCENT = (*range(1, 79), *range(80, 101, 2))
+
+
+def get_config() -> Config:
+    config = Config()
+    config.run.seeds = 50
+    config.sweep.arms = ("scratch", "swav")
+    config.sweep.reference_arms = ("scratch",)
+    config.sweep.shares = tuple(percent / 100 for percent in PERCENT)
+    return config
