@@ -10,7 +10,8 @@ import psutil
 from absl import flags
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.ensemble import free_memory, use_cores
+from jaxssl.engine.ensemble import use_cores
+from jaxssl.engine.footprint import free_memory
 from jaxssl.engine.pretrain import plan_pretraining
 from launch import exit
 from launch.identity import versions

@@ -12,8 +12,7 @@ from anndata import AnnData
 
 from jaxssl.config import Config, resolve
 from jaxssl.data import store
-from jaxssl.data.normalize import normalize
-from jaxssl.data.task import Task, columns_of
+from jaxssl.data.task import Task, encoder_features
 from jaxssl.engine import pretrain as engine
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.engine.ensemble import use_cores
@@ -119,7 +118,7 @@ def _pretrain_missing(run: Run, missing: Sequence[int]) -> None:
 def _write_maps(run: Run, bundles: Mapping[int, EncoderBundle]) -> None:
     """Write the first seed's embedding of all samples, and every seed's prototype usage."""
     task, first = run.task, bundles[min(bundles)]
-    features = normalize(first.normalizer, columns_of(task, first.normalizer))
+    features = encoder_features(task, first.normalizer)
     batch = run.config.data.batch
     obs = pd.DataFrame(
         {"part": run_folder.part_of(task)}, index=pd.Index(task.sample_ids, dtype=object)

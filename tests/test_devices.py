@@ -7,7 +7,8 @@ from pathlib import Path
 
 SCRIPT = """
 import jax, numpy as np
-from jaxssl.engine.ensemble import over_seeds, plan_memory, seed_keys, shard
+from jaxssl.engine.ensemble import over_seeds, seed_keys, shard
+from jaxssl.engine.footprint import Footprint, plan_memory
 
 def fn(key, x):
     w = jax.random.normal(key, (4, 3))
@@ -23,7 +24,8 @@ out = over_seeds(fn, [True, False])(keys, data)
 assert len(out.sharding.device_set) == 2
 alone = over_seeds(fn, [True, False], vectorize=False)(seed_keys(0, [2]), x)
 np.testing.assert_allclose(np.asarray(out)[2], np.asarray(alone)[0], atol=1e-6)
-assert plan_memory(10, 0, 50, memory_gb=100e-9).chunk == 18  # 10 a device fit; even for two
+# 10 a device fit, of which an eleventh is being computed; even for two
+assert plan_memory(Footprint(0, 10, 0), 50, memory_gb=110e-9).chunk == 18
 """
 
 

@@ -7,7 +7,8 @@ import pytest
 from jaxssl.config import Config, resolve
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.ensemble import chunks, over_seeds, plan_memory, seed_keys
+from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys
+from jaxssl.engine.footprint import Footprint, plan_memory
 from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, prepare, pretrain
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -139,10 +140,30 @@ def test_chunks_are_equal_and_the_last_repeats_its_last_seed():
 
 
 def test_the_largest_even_cut_that_fits_the_memory_is_chosen():
-    plan = plan_memory(per_seed=10, shared=100, n_seeds=50, memory_gb=200e-9)
+    footprint = Footprint(shared=100, per_seed=10, working=20)
+    # on a CPU one seed is computed at a time, in a copy of its own: 100 + 20 + 10 (n + 1)
+    plan = plan_memory(footprint, n_seeds=50, memory_gb=230e-9)
     assert plan.chunk == 10  # ten fit: five even chunks
-    assert plan_memory(per_seed=10, shared=100, n_seeds=50, memory_gb=280e-9).chunk == 17
-    assert plan_memory(per_seed=10**12, shared=0, n_seeds=50, memory_gb=1e-3).chunk == 1
+    assert plan.total == 230
+    assert plan_memory(footprint, n_seeds=50, memory_gb=310e-9).chunk == 17
+    assert plan_memory(footprint, n_seeds=1, memory_gb=310e-9).total == 130
+    assert plan_memory(Footprint(0, 10**12, 0), n_seeds=50, memory_gb=1e-3).chunk == 1
+
+
+def test_the_memory_plan_is_what_the_compiled_epoch_takes():
+    n_samples, n_features = 2000, 3000  # so that nothing that is left out of the plan matters
+    config = resolve(small_config(), n_samples)
+    config.run.chunk = 4
+    plan = plan_pretraining(config, n_samples, n_features, 4)
+    pool = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
+    state = jax.eval_shape(
+        over_seeds(plan.trainer.init, [True, False]), seed_keys(0, range(4)), pool
+    )
+    epoch = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
+    taken = epoch.lower(state, np.int32(0), pool).compile().memory_analysis()
+    total = taken.argument_size_in_bytes + taken.temp_size_in_bytes
+    assert taken.alias_size_in_bytes >= 4 * plan.memory.footprint.per_seed, "updated in place"
+    assert plan.memory.total == pytest.approx(total, rel=0.2)
 
 
 def test_options_left_to_the_data_are_settled():

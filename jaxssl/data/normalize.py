@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from scipy import linalg
 from sklearn.utils.extmath import randomized_svd
 
@@ -76,29 +76,39 @@ def fit_normalizer(
     )
     if options.input == "genes":
         return normalizer
-    return _with_rotation(normalizer, standardize(normalizer, x[:, kept]), options)
+    columns = None if kept.all() else np.flatnonzero(kept)
+    return _with_rotation(normalizer, standardize(normalizer, x, columns), options)
 
 
 def standardize(
-    normalizer: Normalizer, x: Float[np.ndarray, "samples genes"]
-) -> Float[np.ndarray, "samples genes"]:
-    """Standardise and clip each kept gene; columns follow `normalizer.genes`."""
-    out = np.empty(x.shape, np.float32)
+    normalizer: Normalizer,
+    x: Float[np.ndarray, "samples genes"],
+    columns: Int[np.ndarray, " kept"] | None = None,
+) -> Float[np.ndarray, "samples kept"]:
+    """Standardise and clip each kept gene.
+
+    `columns` says where in `x` the genes of the normalizer are; by default `x` has just these.
+    Picking them by blocks of rows saves a copy of the matrix.
+    """
+    out = np.empty((len(x), len(normalizer.genes)), np.float32)
     for rows in _blocks(len(x)):
-        block = (x[rows] - normalizer.mean) / normalizer.scale
+        block = x[rows] if columns is None else x[rows][:, columns]
+        block = (block - normalizer.mean) / normalizer.scale
         np.clip(block, normalizer.lower, normalizer.upper, out=out[rows])
     return out
 
 
 def normalize(
-    normalizer: Normalizer, x: Float[np.ndarray, "samples genes"]
+    normalizer: Normalizer,
+    x: Float[np.ndarray, "samples genes"],
+    columns: Int[np.ndarray, " kept"] | None = None,
 ) -> Float[np.ndarray, "samples features"]:
-    """Apply the whole fitted map; columns of `x` follow `normalizer.genes`."""
+    """Apply the whole fitted map; `columns` as in `standardize`."""
     if normalizer.rotation is None:
-        return standardize(normalizer, x)
+        return standardize(normalizer, x, columns)
     out = np.empty((len(x), normalizer.rotation.shape[1]), np.float32)
     for rows in _blocks(len(x)):
-        scores = standardize(normalizer, x[rows]) @ normalizer.rotation
+        scores = standardize(normalizer, x[rows], columns) @ normalizer.rotation
         np.clip(scores, normalizer.lower_component, normalizer.upper_component, out=out[rows])
     return out
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from jaxssl.config import Config
 from jaxssl.data.labels import encode
-from jaxssl.data.normalize import log2_expression, standardize
+from jaxssl.data.normalize import log2_expression, normalize, standardize
 from jaxssl.data.scale import resolve_scale
 from jaxssl.data.split import make_split
 from jaxssl.data.table import as_text, dense
@@ -83,8 +83,8 @@ def make_task(adata: AnnData, config: Config) -> Task:
     )
 
 
-def columns_of(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples genes"]:
-    """The task's expression in the normalizer's genes and their order.
+def columns_of(task: Task, normalizer: Normalizer) -> Int[np.ndarray, " kept"] | None:
+    """Where in the task's expression the normalizer's genes are; None if it has just these.
 
     Raises:
         InputError: if the task lacks one; `align.encoder_input` is for data of other origin.
@@ -97,14 +97,17 @@ def columns_of(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples
             f"{absent[0]}); use the data of its pretraining, or launch.finetune for other data"
         )
     columns = np.array([position[gene] for gene in normalizer.genes])
-    if np.array_equal(columns, np.arange(len(task.genes))):
-        return task.expression
-    return task.expression[:, columns]
+    return None if np.array_equal(columns, np.arange(len(task.genes))) else columns
+
+
+def encoder_features(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples features"]:
+    """All samples as the encoder sees them."""
+    return normalize(normalizer, task.expression, columns_of(task, normalizer))
 
 
 def standardized_genes(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples genes"]:
     """What the linear baseline on genes sees: the same genes, scaling and clipping, no rotation."""
-    return standardize(normalizer, columns_of(task, normalizer))
+    return standardize(normalizer, task.expression, columns_of(task, normalizer))
 
 
 def _check_names(adata: AnnData) -> None:

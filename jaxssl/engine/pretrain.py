@@ -15,16 +15,8 @@ from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.data.task import Task, columns_of
 from jaxssl.engine import checkpoint
 from jaxssl.engine.diagnose import Diagnosis, diagnose, measure
-from jaxssl.engine.ensemble import (
-    MemoryPlan,
-    bytes_of,
-    chunks,
-    member,
-    over_seeds,
-    plan_memory,
-    seed_keys,
-    shard,
-)
+from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
+from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
 from jaxssl.engine.optimize import make_optimizer
 from jaxssl.engine.train import Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
@@ -63,8 +55,9 @@ def prepare(task: Task, config: Config) -> Prepared:
     """Fit the normalizer on the training rows and resolve the options that follow from them."""
     rows = task.split.train
     config = resolve(config, len(rows))
-    normalizer = fit_normalizer(task.expression[rows], task.genes, config.normalize, task.scale)
-    pool = normalize(normalizer, columns_of(task, normalizer)[rows])
+    train = task.expression[rows]
+    normalizer = fit_normalizer(train, task.genes, config.normalize, task.scale)
+    pool = normalize(normalizer, train, columns_of(task, normalizer))
     return Prepared(config, normalizer, pool)
 
 
@@ -112,10 +105,11 @@ def plan_pretraining(config: Config, n_samples: int, n_features: int, n_seeds: i
     trainer = make_trainer(method, encoder.apply, make_views(config.augment), optimizer, schedule)
     pool = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
     state = jax.eval_shape(trainer.init, jax.random.key(0), pool)
-    widths = n_features * 3 + 6 * sum(config.encoder.hidden)  # kept for the backward pass
+    widths = n_features + 2 * sum(config.encoder.hidden)  # the views, and for the backward pass
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
-    per_seed = bytes_of(state) + 2 * bytes_of(state.params) + activations
-    memory = plan_memory(per_seed, bytes_of(pool), n_seeds, config.run.memory_gb, config.run.chunk)
+    working = 2 * bytes_of(state.params) + activations  # gradients and updates
+    footprint = Footprint(bytes_of(pool), bytes_of(state), working)
+    memory = plan_memory(footprint, n_seeds, config.run.memory_gb, config.run.chunk)
     return Plan(trainer, schedule, memory)
 
 

@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_limits
 
 from jaxssl.config import Config
 from jaxssl.data.labels import label_order
-from jaxssl.data.normalize import normalize
-from jaxssl.data.task import Task, columns_of, standardized_genes
-from jaxssl.engine.ensemble import bytes_of, chunks, over_seeds, plan_memory, seed_keys, shard
+from jaxssl.data.task import Task, encoder_features, standardized_genes
+from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
+from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
 from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS
@@ -55,7 +55,7 @@ class Inputs(NamedTuple):
 
 def make_inputs(task: Task, config: Config, normalizer: Normalizer, seeds: Sequence[int]) -> Inputs:
     """Normalise once for all arms and draw every seed's label order."""
-    features = normalize(normalizer, columns_of(task, normalizer))
+    features = encoder_features(task, normalizer)
     wanted = {BASELINES[arm].input for arm in config.sweep.arms if arm in BASELINES}
     genes = None
     if "genes" in wanted:
@@ -146,6 +146,6 @@ def _chunk(config: Config, shared, n_seeds: int) -> int:
     params = jax.eval_shape(encoder.init, jax.random.key(0), x[:1])
     width = sum(config.encoder.hidden)
     rows = 6 * config.finetune.batch_size + 2 * (len(x) + len(held_out))
-    per_seed = 5 * bytes_of(params) + 4 * width * rows
-    run = config.run
-    return plan_memory(per_seed, bytes_of(shared), n_seeds, run.memory_gb, run.chunk).chunk
+    working = 4 * bytes_of(params) + 4 * width * rows
+    footprint = Footprint(bytes_of(shared), bytes_of(params), working)
+    return plan_memory(footprint, n_seeds, config.run.memory_gb, config.run.chunk).chunk
