@@ -24,9 +24,9 @@ def compilations() -> Compilations:
     return Compilations(tuple(_programs), _seconds[0])
 
 
-def _note(event: str, duration: float, **details: Any) -> None:
+def _note(event: str, duration_secs: float, **details: Any) -> None:
     if event in (LOWERED, COMPILED):
-        _seconds[0] += duration
+        _seconds[0] += duration_secs
     if event == COMPILED:
         _programs.append(str(details.get("fun_name", "")))
 

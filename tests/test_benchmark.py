@@ -11,7 +11,7 @@ from jaxssl.config import SwAVConfig
 from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from launch.benchmark.machine import Limits
-from launch.benchmark.pretraining import N_SAMPLES, Case, _plan, measure, step_flops
+from launch.benchmark.pretraining import N_SAMPLES, Case, measure, plan_case, step_flops
 from launch.benchmark.timing import interleave
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -27,7 +27,7 @@ def test_candidates_take_turns_after_a_first_call_each():
 
 def test_flops_of_a_step_are_those_of_its_dot_products():
     case = Case(n_features=50, batch_size=32, n_seeds=1)
-    plan, config = _plan(case, noise=1.0)
+    plan, config = plan_case(case, noise=1.0)
     pool = jnp.zeros((N_SAMPLES, 50))
     state = jax.eval_shape(plan.trainer.init, jax.random.key(0), pool)
     text = jax.make_jaxpr(lambda s: plan.trainer.epoch(s, jnp.int32(0), pool))(state)

@@ -8,7 +8,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys
-from jaxssl.engine.footprint import Footprint, plan_memory
+from jaxssl.engine.footprint import KEPT_FREE, Footprint, plan_memory
 from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, prepare, pretrain
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -163,7 +163,7 @@ def test_the_memory_plan_is_what_the_compiled_epoch_takes():
     taken = epoch.lower(state, np.int32(0), pool).compile().memory_analysis()
     total = taken.argument_size_in_bytes + taken.temp_size_in_bytes
     assert taken.alias_size_in_bytes >= 4 * plan.memory.footprint.per_seed, "updated in place"
-    assert plan.memory.total == pytest.approx(total, rel=0.2)
+    assert plan.memory.total - KEPT_FREE == pytest.approx(total, rel=0.2)
 
 
 def test_options_left_to_the_data_are_settled():

@@ -52,9 +52,9 @@ def effective_rank(scatter: Float[np.ndarray, "seeds dim dim"]) -> Float[np.ndar
         1 for an embedding on a line (or a constant one), `dim` for an isotropic one, NaN for one
         that is not finite.
     """
-    finite = np.isfinite(scatter).all(axis=(-2, -1))
+    finite = np.asarray(np.isfinite(scatter).all(axis=(1, 2)))
     with threadpool_limits(1, "blas"):  # small matrices; idle threads would spin on for a while
-        eigenvalues = np.linalg.eigvalsh(np.where(finite[..., None, None], scatter, 0))
+        eigenvalues = np.linalg.eigvalsh(np.where(finite[:, None, None], scatter, 0))
     return np.where(finite, perplexity(np.sqrt(np.maximum(eigenvalues, 0))), np.nan)
 
 

@@ -13,6 +13,7 @@ from jaxtyping import PyTree
 from jaxssl.engine.ensemble import vectorizes
 
 FREE_SHARE = 0.7  # of the free memory that one chunk may take
+KEPT_FREE = 100_000_000  # bytes of freed blocks that a host's allocator keeps, for each device
 
 
 class Footprint(NamedTuple):

@@ -99,8 +99,11 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwo
         trained = run(streams(key).finetune, params, finetune.Labelled(x, y, order, n), recipe)
         return predict(trained, held_out)
 
+    def fresh_encoder(key, x):
+        return encoder.init(streams(key).fresh, x)
+
     fit_seeds = over_seeds(fit_one, [True, True, True, *[False] * 5])
-    fresh_seeds = over_seeds(lambda key, x: encoder.init(streams(key).fresh, x), [True, False])
+    fresh_seeds = over_seeds(fresh_encoder, [True, False])
     position, shared = _place(inputs)
 
     def fit(pretrained: Mapping[int, Params] | None, n: int, seeds: Sequence[int]) -> Fits:

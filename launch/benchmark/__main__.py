@@ -14,16 +14,46 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jax
 import joblib
 import pandas as pd
 from absl import flags
 
 from jaxssl.engine.ensemble import MAX_CORES, use_cores
+from jaxssl.types import InputError
 from launch import exit
-from launch.benchmark import draws, finetuning, machine, pretraining
+from launch.benchmark import (
+    chunks,
+    conditioning,
+    draws,
+    finetuning,
+    machine,
+    memory,
+    pretraining,
+    programs,
+    protocol,
+    roofline,
+    scaling,
+    stages,
+)
+
+SECTIONS: dict[str, Any] = {
+    "draws": draws,
+    "pretraining": pretraining,
+    "finetuning": finetuning,
+    "chunks": chunks,
+    "scaling": scaling,
+    "protocol": protocol,
+    "memory": memory,
+    "programs": programs,
+    "stages": stages,
+    "conditioning": conditioning,
+    "roofline": roofline,
+}
 
 _SUITE = flags.DEFINE_enum("suite", "quick", ["quick", "full"], "Sizes to measure.")
 _OUT = flags.DEFINE_string("out", "runs/benchmark", "Folder for benchmark.json.")
+_SECTIONS = flags.DEFINE_list("sections", [], "Only these tables; default: all.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of every candidate.", lower_bound=1)
 
 
@@ -34,12 +64,12 @@ def main(arguments: list[str]) -> None:
     torch = _torch()
     limits = machine.Limits()
     is_full = _SUITE.value == "full"
-    sections = {"draws": draws, "pretraining": pretraining, "finetuning": finetuning}
+    sections = _chosen()
     result: dict[str, Any] = {"suite": _SUITE.value, "machine": machine.describe()}
     result["left_out"] = [] if torch else ["PyTorch (pip install '.[bench]')"]
     for name, section in sections.items():
         result[name] = []
-        for case in section.FULL if is_full else section.QUICK:
+        for case in _cases(section, is_full):
             print(f"{name}: {case}", flush=True)
             result[name].append(section.measure(case, limits, _ROUNDS.value, torch))
     result["limits"] = {
@@ -51,6 +81,20 @@ def main(arguments: list[str]) -> None:
     (folder / "benchmark.json").write_text(json.dumps(result, indent=2) + "\n")
     _print(result, list(sections))
     print(f"wrote {folder / 'benchmark.json'}")
+
+
+def _chosen() -> dict[str, Any]:
+    for name in _SECTIONS.value:
+        if name not in SECTIONS:
+            raise InputError(f"no section {name!r} for --sections: there are {', '.join(SECTIONS)}")
+    return {name: SECTIONS[name] for name in _SECTIONS.value or SECTIONS}
+
+
+def _cases(section: Any, is_full: bool) -> tuple[Any, ...]:
+    """The suite's sizes; what only a GPU can hold is added where there is one."""
+    on_gpu = section is pretraining and jax.default_backend() == "gpu"
+    cases = section.FULL if is_full else section.QUICK
+    return (*cases, *pretraining.ON_GPU) if on_gpu else cases
 
 
 def _torch() -> Any:

@@ -1,6 +1,6 @@
 """Fine-tuning sweeps, fits per second, beside the sequential PyTorch loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +14,7 @@ from jaxssl.engine.train import streams
 from jaxssl.evaluation.arms import Inputs, make_fit_network
 from jaxssl.evaluation.finetune import batch_positions
 from jaxssl.model import make_classifier, make_encoder
+from jaxssl.types import Params
 from launch.benchmark.machine import Limits
 from launch.benchmark.pretraining import step_flops
 from launch.benchmark.timing import interleave
@@ -35,7 +36,7 @@ FULL = tuple(Case(g, s, n) for g in (100, 680) for s, n in ((10, 65), (10, 6_500
 
 def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
     """One row: seconds a fit of the `scratch` arm, predictions on the held-out rows included."""
-    inputs = _inputs(case)
+    inputs = make_case_inputs(case)
     config = resolve(Config(), N_TRAIN)
     fit = make_fit_network(config, inputs, N_CLASSES)
 
@@ -63,7 +64,7 @@ def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, 
     return row
 
 
-def _inputs(case: Case) -> Inputs:
+def make_case_inputs(case: Case) -> Inputs:
     """Gaussian classes around random centres, far enough apart to be learnt."""
     rng = np.random.default_rng(0)
     n = N_TRAIN + N_HELD_OUT
@@ -73,6 +74,15 @@ def _inputs(case: Case) -> Inputs:
     train = np.arange(N_TRAIN)
     orders = {seed: np.random.default_rng(seed).permutation(train) for seed in range(case.n_seeds)}
     return Inputs(features, None, codes, orders, train, {"test": np.arange(N_TRAIN, n)})
+
+
+def random_encoders(config: Config, inputs: Inputs, seeds: Sequence[int]) -> dict[int, Params]:
+    """Untrained encoders, which take as long to fine-tune as any."""
+    encoder = make_encoder(config.encoder, config.run.precision)
+    init = jax.jit(encoder.init)
+    keys = seed_keys(config.run.root_key, seeds)
+    x = jnp.asarray(inputs.features[:1])
+    return {seed: init(key, x) for seed, key in zip(seeds, keys, strict=True)}
 
 
 def _torch_fit(torch: Any, case: Case, config: Config, inputs: Inputs):

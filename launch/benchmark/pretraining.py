@@ -16,7 +16,7 @@ from launch.benchmark.machine import Limits
 from launch.benchmark.timing import Timing, interleave, seconds
 
 N_SAMPLES = 1024
-N_STEPS = 8  # of one timed call
+N_STEPS = 40  # of one timed call: an epoch as `make_schedule` cuts it
 N_CURVE = 3  # calls whose mean losses are compared
 
 
@@ -35,6 +35,9 @@ FULL = (
     *(Case(100, 256, n) for n in (2, 50)),
 )
 
+ON_GPU = (Case(57_387, 256, 50),)
+"""The study's full width, all seeds at once."""
+
 
 def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
     """One row: per-seed step times, ratios, share of the machine's limits, agreement of losses.
@@ -42,8 +45,8 @@ def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, 
     `torch` is the module with the PyTorch loops, or None where PyTorch is not installed.
     """
     pool = np.random.default_rng(0).normal(size=(N_SAMPLES, case.n_features)).astype(np.float32)
-    plan, config = _plan(case, noise=1.0)
-    tasks = {"jaxssl": _jaxssl(plan, pool, case.n_seeds)}
+    plan, config = plan_case(case, noise=1.0)
+    tasks = {"jaxssl": train_epochs(plan, pool, case.n_seeds)}
     per_call = {"jaxssl": case.n_seeds * plan.schedule.steps_per_epoch}
     row = case._asdict()
     if torch is not None:
@@ -88,7 +91,26 @@ def step_bytes(n_params: int, rows: int, n_features: int) -> int:
     return 4 * (n_params * (7 + 3) + rows * n_features * 3)
 
 
-def _plan(case: Case, noise: float) -> tuple[Plan, Config]:
+class Work(NamedTuple):
+    """What one step of one seed has to do."""
+
+    flops: int
+    bytes: int
+
+
+def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -> Work:
+    """Work of a step, from the shapes of the parameters."""
+    pool = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
+    params = jax.eval_shape(plan.trainer.init, jax.random.key(0), pool).params
+    widths = (n_features, *(len(layer["dense"]["bias"]) for layer in params["encoder"].values()))
+    n_prototypes = len(params["prototypes"]["head_0"])
+    n_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
+    rows = 2 * batch_size
+    return Work(step_flops(widths, n_prototypes, rows), step_bytes(n_params, rows, n_features))
+
+
+def plan_case(case: Case, noise: float) -> tuple[Plan, Config]:
+    """SwAV on genes with every option at its default but those of the case."""
     config = Config()
     config.normalize.input = "genes"
     config.augment.noise = noise
@@ -98,8 +120,8 @@ def _plan(case: Case, noise: float) -> tuple[Plan, Config]:
     return plan_pretraining(config, N_SAMPLES, case.n_features, case.n_seeds), config
 
 
-def _jaxssl(plan: Plan, pool: np.ndarray, n_seeds: int) -> Callable[[], Any]:
-    """Train all seeds for one epoch at every call."""
+def train_epochs(plan: Plan, pool: np.ndarray, n_seeds: int) -> Callable[[], Any]:
+    """All seeds train one epoch at every call, which returns the first seed's mean loss."""
     data = shard(pool, per_seed=False)
     init = over_seeds(plan.trainer.init, [True, False])
     epoch = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
@@ -129,8 +151,8 @@ def _torch_loop(torch: Any, plan: Plan, config: Config, pool: np.ndarray):
 
 def _loss_difference(torch: Any, case: Case, pool: np.ndarray) -> float:
     """Largest relative difference of the two loss curves; without noise, which each draws anew."""
-    plan, config = _plan(case._replace(n_seeds=jax.device_count()), noise=0.0)
-    run = _jaxssl(plan, pool, jax.device_count())
+    plan, config = plan_case(case._replace(n_seeds=jax.device_count()), noise=0.0)
+    run = train_epochs(plan, pool, jax.device_count())
     loop, index, rows = _torch_loop(torch, plan, config, pool)
     ours = np.array([run() for _ in range(N_CURVE)])
     theirs = np.array([np.mean(loop.run(rows, index)) for _ in range(N_CURVE)])
@@ -140,17 +162,7 @@ def _loss_difference(torch: Any, case: Case, pool: np.ndarray) -> float:
 def _rates(
     case: Case, plan: Plan, timings: dict[str, Timing], per_call: dict[str, int], limits: Limits
 ) -> dict[str, Any]:
-    state = jax.eval_shape(
-        plan.trainer.init,
-        jax.random.key(0),
-        jax.ShapeDtypeStruct((N_SAMPLES, case.n_features), np.float32),
-    )
-    encoder = state.params["encoder"]
-    widths = (case.n_features, *(len(layer["dense"]["bias"]) for layer in encoder.values()))
-    n_prototypes = len(state.params["prototypes"]["head_0"])
-    n_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(state.params))
-    flops = step_flops(widths, n_prototypes, 2 * case.batch_size)
-    moved = step_bytes(n_params, 2 * case.batch_size, case.n_features)
+    work = work_of_step(plan, case.batch_size, N_SAMPLES, case.n_features)
     row: dict[str, Any] = {"compile_seconds": timings["jaxssl"].first - timings["jaxssl"].median}
     for name, timing in timings.items():
         row[f"{name}_ms"] = 1e3 * timing.median / per_call[name]
@@ -159,9 +171,9 @@ def _rates(
         ]
     step = row["jaxssl_ms"] / 1e3
     row["samples_per_s"] = case.batch_size / step
-    row["gemm_share"] = flops / step / limits.flops_per_s
-    row["copy_share"] = moved / step / limits.bytes_per_s
-    row["gflop"], row["mbyte"] = flops / 1e9, moved / 1e6
+    row["gemm_share"] = work.flops / step / limits.flops_per_s
+    row["copy_share"] = work.bytes / step / limits.bytes_per_s
+    row["gflop"], row["mbyte"] = work.flops / 1e9, work.bytes / 1e6
     for name in timings:
         if name != "jaxssl":
             row[f"times_{name}"] = row[f"{name}_ms"] / row["jaxssl_ms"]

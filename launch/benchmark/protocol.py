@@ -1,0 +1,56 @@
+"""The study's whole protocol with the default recipe, projected from measured parts.
+
+50 pretrainings and 89 label shares x 50 seeds x 2 arms on the miRNA set's sizes; what it took in
+fact is in the README. Reading, scoring and the report are not in it.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxssl.config import Config, resolve
+from jaxssl.engine.pretrain import plan_pretraining
+from launch.benchmark import finetuning
+from launch.benchmark.machine import Limits
+from launch.benchmark.pretraining import train_epochs
+from launch.benchmark.timing import interleave
+
+N_SEEDS, N_SHARES = 50, 89
+
+
+class Case(NamedTuple):
+    """Seeds that are timed, standing for all."""
+
+    n_seeds: int
+
+
+QUICK = (Case(10),)
+FULL = (Case(10), Case(N_SEEDS))
+
+
+def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+    """One row: minutes of every part and of the whole."""
+    del limits, torch  # as every section takes them
+    config = resolve(Config(), finetuning.N_TRAIN)
+    n_features, seeds = config.normalize.n_components, range(case.n_seeds)
+    # every share costs the same: the batches do not depend on the number of labels
+    sizes = finetuning.Case(n_features, case.n_seeds, finetuning.N_TRAIN // 10)
+    inputs = finetuning.make_case_inputs(sizes)
+    plan = plan_pretraining(config, finetuning.N_TRAIN, n_features, case.n_seeds)
+    train = train_epochs(plan, inputs.features[inputs.train], case.n_seeds)
+    fit = finetuning.make_fit_network(config, inputs, finetuning.N_CLASSES)
+    encoders = finetuning.random_encoders(config, inputs, seeds)
+    tasks = {
+        "pretrain": train,
+        "scratch": lambda: fit(None, sizes.n_labelled, seeds),
+        "finetune": lambda: fit(encoders, sizes.n_labelled, seeds),
+    }
+    calls = {"pretrain": plan.schedule.n_epochs, "scratch": N_SHARES, "finetune": N_SHARES}
+    timings = interleave(tasks, n_rounds)
+    minutes = {
+        name: timing.median * calls[name] * N_SEEDS / case.n_seeds / 60
+        for name, timing in timings.items()
+    }
+    row: dict[str, Any] = {"seeds_timed": case.n_seeds}
+    row |= {f"{name}_min": value for name, value in minutes.items()}
+    return row | {"total_min": float(np.sum(list(minutes.values())))}

@@ -1,0 +1,52 @@
+"""How wall time grows with seeds, genes and steps: exponents of a power law, 1 for linear."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from launch.benchmark import pretraining
+from launch.benchmark.machine import Limits
+from launch.benchmark.timing import interleave
+
+
+class Case(NamedTuple):
+    """What grows, and its sizes; the others stay at those of `BASE`."""
+
+    grows: str
+    sizes: tuple[int, ...]
+
+
+BASE = {"seeds": 4, "genes": 2_000, "steps": 40}
+BATCH_SIZE = 64
+QUICK = (
+    Case("seeds", (4, 8, 16)),
+    Case("genes", (2_000, 4_000, 8_000)),
+    Case("steps", (40, 80, 160)),
+)
+FULL = (
+    Case("seeds", (4, 8, 16, 32)),
+    Case("genes", (2_000, 4_000, 8_000, 16_000)),
+    Case("steps", (40, 80, 160, 320)),
+)
+
+
+def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+    """One row: the exponent, and the seconds that it was fitted to."""
+    del limits, torch  # as every section takes them
+    tasks = {str(size): _task(BASE | {case.grows: size}) for size in case.sizes}
+    seconds = [timing.median for timing in interleave(tasks, n_rounds).values()]
+    exponent, _ = np.polyfit(np.log(case.sizes), np.log(seconds), 1)
+    row: dict[str, Any] = {"grows": case.grows, "exponent": float(exponent)}
+    row["from"], row["to"] = case.sizes[0], case.sizes[-1]
+    return row | {"from_s": seconds[0], "to_s": seconds[-1], "seconds_range": seconds}
+
+
+def _task(sizes: dict[str, int]):
+    n_genes, n_seeds = sizes["genes"], sizes["seeds"]
+    case = pretraining.Case(n_genes, BATCH_SIZE, n_seeds)
+    plan, _ = pretraining.plan_case(case, noise=1.0)
+    shape = (pretraining.N_SAMPLES, n_genes)
+    pool = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    run = pretraining.train_epochs(plan, pool, n_seeds)
+    n_epochs = sizes["steps"] // BASE["steps"]
+    return lambda: [run() for _ in range(n_epochs)]
