@@ -10,6 +10,7 @@ import pytest
 from jaxssl.config import SwAVConfig
 from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
+from launch.benchmark import conditioning, programs, roofline
 from launch.benchmark.machine import Limits
 from launch.benchmark.pretraining import N_SAMPLES, Case, measure, plan_case, step_flops
 from launch.benchmark.timing import interleave
@@ -59,6 +60,31 @@ def test_without_torch_a_row_holds_what_could_be_measured():
     row = measure(Case(n_features=20, batch_size=16, n_seeds=1), Limits(), 1, None)
     assert row["jaxssl_ms"] > 0
     assert not [name for name in row if "torch" in name]
+
+
+def test_a_whole_sweep_is_two_programs_over_seeds_whatever_its_shares_and_seeds():
+    few, many = (programs.measure(programs.Case(*case), None, 1, None) for case in [(2, 2), (5, 4)])
+    for row in (few, many):
+        assert row["cold_pretraining"] == 2, "initialisation, epoch"
+        assert row["cold_sweep"] == 2, "fresh encoders, fit"
+    assert few["cold_small"] == many["cold_small"]
+
+
+def test_conditioning_is_measured_against_the_matrix():
+    row = conditioning.measure(conditioning.Case(300, 500), None, 1, None)
+    assert row["matrix_gb"] == 300 * 500 * 4 / 1e9
+    assert row["times_matrix"] > 1, "the matrix itself counts"
+
+
+def test_a_roofline_is_the_longer_of_products_and_traffic():
+    fast = roofline.Card("all products", 80, 1e12, 1e18)
+    slow = roofline.Card("all traffic", 80, 1e18, 1e9)
+    for card, bound in ((fast, "products"), (slow, "memory")):
+        row = roofline.measure(roofline.Case(card, 500, 200, 50), None, 1, None)
+        assert row["bound_by"] == bound
+        assert row["seeds_at_once"] == 50
+        hours = row["ms_a_step"] * row["steps"] * 50 / 3.6e6
+        assert row["hours_for_all_seeds"] == pytest.approx(hours)
 
 
 def _equations(jaxpr):

@@ -1,29 +1,42 @@
 """Where the seconds of a run are booked."""
 
-import time
 import warnings
 
 import jax
 import jax.numpy as jnp
-import pytest
 
-from launch.compilations import compilations
+from launch import notes as notes_module
+from launch.compilations import Compilations, compilations
 from launch.notes import Notes
 
 
-def test_every_second_is_booked_once():
+class Clock:
+    """Seconds that pass when they are told to, and compilations that take them."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.compiled = 100.0, 7.0
+        monkeypatch.setattr(notes_module.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(notes_module, "compilations", lambda: Compilations((), self.compiled))
+
+    def work(self, seconds, compiling=0.0):
+        self.now += seconds + compiling
+        self.compiled += compiling
+
+
+def test_every_second_is_booked_once(monkeypatch):
+    clock = Clock(monkeypatch)
     notes = Notes()
     with notes.stage("outer"):
-        time.sleep(0.05)
+        clock.work(1)
         with notes.stage("inner"):
-            jax.jit(lambda x: jnp.sin(x) + 1.25)(jnp.ones(3))
-            time.sleep(0.05)
-        notes.book("elsewhere", 0.02)
-    booked = notes.seconds
-    assert set(booked) == {"outer", "inner", "elsewhere", "compile"}
-    assert booked["inner"] >= 0.05
-    assert booked["elsewhere"] == pytest.approx(0.02, abs=0.01)
-    assert sum(booked.values()) == pytest.approx(notes.timings()["total"], abs=0.03)
+            clock.work(2, compiling=4)
+        clock.work(8, compiling=16)  # a stage that times itself
+        notes.book("elsewhere", 24)
+        clock.work(32)
+    with notes.stage("inner"):
+        clock.work(64)
+    assert notes.seconds == {"compile": 20, "inner": 66, "elsewhere": 8, "outer": 33}
+    assert notes.timings()["total"] == sum(notes.seconds.values())
 
 
 def test_warnings_of_a_stage_are_kept_once(capsys):

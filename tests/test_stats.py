@@ -185,3 +185,11 @@ def test_less_is_better_for_errors():
     rows = results_of(random_values(gain=0.2), metric="log_loss")
     sentence = headline(paired_statistics(rows, ["scratch"], ["log_loss"]), "swav", "log_loss")
     assert "swav loses to scratch in test log loss" in sentence
+
+
+def test_headline_joins_four_or_more_shares_that_were_tested_in_a_row():
+    gains = {0.01: 0.2, 0.02: 0.2, 0.03: 0.2, 0.04: 0.2, 0.05: -0.2, 0.1: 0.2}
+    rows = sweep_with_gains(gains)
+    sentence = headline(paired_statistics(rows, ["scratch"], ["accuracy"]), "swav")
+    assert "beats scratch in test accuracy at 1 to 4 and 10 % of the labels (at 1 %: " in sentence
+    assert "loses to it at 5 % (" in sentence

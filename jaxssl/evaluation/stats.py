@@ -161,7 +161,7 @@ def headline(statistics: pd.DataFrame, arm: str, metric: str = "accuracy") -> st
                 ("it", "") if clauses else (f"{opponent} in test {name}", " of the labels")
             )
             at = "" if len(chosen) == 1 else f"at {percent(first['share'])}: "
-            shares = _and([f"{100 * share:g}" for share in chosen["share"]])
+            shares = _and(_spans(chosen["share"].tolist(), rows["share"].tolist()))
             clauses.append(f"{verb} {object_} at {shares} %{of} ({at}{_interval(first)})")
     n = sorted(rows["n"].unique())
     unit = "seeds on this split" if (rows["estimand"] == ESTIMANDS[False]).all() else "splits"
@@ -172,6 +172,22 @@ def headline(statistics: pd.DataFrame, arm: str, metric: str = "accuracy") -> st
 def percent(share: float) -> str:
     """A share in words: 0.01 is "1 %"."""
     return f"{100 * share:g} %"
+
+
+def _spans(shares: Sequence[float], tested: Sequence[float]) -> list[str]:
+    """Shares in per cent; a run of four or more that were tested in a row is "first to last"."""
+    runs: list[list[float]] = []
+    for share in shares:
+        follows = runs and tested.index(share) == tested.index(runs[-1][-1]) + 1
+        if follows:
+            runs[-1].append(share)
+        else:
+            runs.append([share])
+    spans: list[str] = []
+    for run in runs:
+        texts = [f"{100 * share:g}" for share in run]
+        spans += texts if len(run) < 4 else [f"{texts[0]} to {texts[-1]}"]
+    return spans
 
 
 def _interval(row: "pd.Series[Any]") -> str:

@@ -12,6 +12,7 @@ from jaxssl.evaluation.stats import FLOOR, percent
 from jaxssl.report.style import INK, MUTED, OTHER, Mark, marks, new_figure, short
 
 METRICS = ("accuracy", "balanced_accuracy")
+MAX_TICKS = 9  # whose names do not collide
 
 
 def arm_order(summary: pd.DataFrame, tested: Sequence[str]) -> list[str]:
@@ -95,9 +96,10 @@ def _share_axis(ax: Axes, rows: pd.DataFrame) -> None:
     """Log axis with a tick per share, thinned where names would collide."""
     ax.set_xscale("log")
     shares = rows.sort_values("share")["share"].unique()
+    apart = (shares[-1] / shares[0]) ** (1 / MAX_TICKS)
     ticks = [shares[-1]]
     for share in shares[-2::-1]:
-        if ticks[-1] / share > 1.35:
+        if ticks[-1] / share > apart:
             ticks.append(share)
     counts = (
         dict(zip(rows["share"], rows["n_labelled"], strict=True)) if "n_labelled" in rows else {}

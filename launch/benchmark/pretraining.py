@@ -17,7 +17,7 @@ from launch.benchmark.timing import Timing, interleave, seconds
 
 N_SAMPLES = 1024
 N_STEPS = 40  # of one timed call: an epoch as `make_schedule` cuts it
-N_CURVE = 3  # calls whose mean losses are compared
+N_CURVE, N_CURVE_STEPS = 3, 8  # calls whose mean losses are compared, and their steps
 
 
 class Case(NamedTuple):
@@ -109,13 +109,13 @@ def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -
     return Work(step_flops(widths, n_prototypes, rows), step_bytes(n_params, rows, n_features))
 
 
-def plan_case(case: Case, noise: float) -> tuple[Plan, Config]:
+def plan_case(case: Case, noise: float, n_steps: int = N_STEPS) -> tuple[Plan, Config]:
     """SwAV on genes with every option at its default but those of the case."""
     config = Config()
     config.normalize.input = "genes"
     config.augment.noise = noise
     config.optimizer.schedule, config.optimizer.warmup_share = "constant", 0.0
-    config.pretrain.batch_size, config.pretrain.n_steps = case.batch_size, N_STEPS
+    config.pretrain.batch_size, config.pretrain.n_steps = case.batch_size, n_steps
     config = resolve(config, N_SAMPLES)
     return plan_pretraining(config, N_SAMPLES, case.n_features, case.n_seeds), config
 
@@ -150,8 +150,12 @@ def _torch_loop(torch: Any, plan: Plan, config: Config, pool: np.ndarray):
 
 
 def _loss_difference(torch: Any, case: Case, pool: np.ndarray) -> float:
-    """Largest relative difference of the two loss curves; without noise, which each draws anew."""
-    plan, config = plan_case(case._replace(n_seeds=jax.device_count()), noise=0.0)
+    """Largest relative difference of the two loss curves; without noise, which each draws anew.
+
+    Over the first steps: rounding grows with every further one, on both sides.
+    """
+    of_curve = case._replace(n_seeds=jax.device_count())
+    plan, config = plan_case(of_curve, noise=0.0, n_steps=N_CURVE_STEPS)
     run = train_epochs(plan, pool, jax.device_count())
     loop, index, rows = _torch_loop(torch, plan, config, pool)
     ours = np.array([run() for _ in range(N_CURVE)])
