@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxssl.engine.ensemble import COMPILER_OPTIONS
 from jaxssl.methods.noise import standard_normal
 from launch.benchmark.machine import Limits
 from launch.benchmark.timing import interleave
@@ -42,10 +43,10 @@ def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, 
 def _adds(draw: Callable, shape: tuple[int, ...]) -> Callable[[], Any]:
     key, start = jax.random.key(0), jnp.zeros(shape)
 
-    @jax.jit
     def add(key, x):
         return jax.lax.fori_loop(
             0, N_DRAWS, lambda i, x: x + draw(jax.random.fold_in(key, i), shape), x
         )
 
-    return lambda: add(key, start).block_until_ready()
+    run = jax.jit(add, compiler_options=COMPILER_OPTIONS.get(jax.default_backend()))
+    return lambda: run(key, start).block_until_ready()
