@@ -2,22 +2,14 @@
 
 import json
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from jaxssl.engine.ensemble import over_seeds, seed_keys, shard, use_cores
 from launch.benchmark.child import measure_in_child, peak_bytes, resident_bytes
 from launch.benchmark.machine import Limits
-
-
-class Case(NamedTuple):
-    """One size."""
-
-    n_features: int
-    batch_size: int
-    n_seeds: int
-
+from launch.benchmark.pretraining import Case, make_pool, plan_case
 
 QUICK = (Case(2_000, 256, 50), Case(20_000, 64, 4))
 FULL = (*QUICK, Case(56_537, 256, 2), Case(56_537, 64, 4))
@@ -30,13 +22,9 @@ def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, 
 
 
 def _main(n_features: int, batch_size: int, n_seeds: int) -> dict[str, float]:
-    from launch.benchmark import pretraining
-
     use_cores(n_seeds)
-    case = pretraining.Case(n_features, batch_size, n_seeds)
-    plan, _ = pretraining.plan_case(case, noise=1.0)
-    shape = (pretraining.N_SAMPLES, n_features)
-    pool = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    plan, _ = plan_case(Case(n_features, batch_size, n_seeds), noise=1.0)
+    pool = make_pool(n_features)
     init = over_seeds(plan.trainer.init, [True, False])
     epoch = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
     keys = shard(seed_keys(0, range(n_seeds)), per_seed=True)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.ensemble import over_seeds, seed_keys, shard
+from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
 from jaxssl.engine.pretrain import Plan, plan_pretraining
 from jaxssl.engine.train import epoch_batches, streams
 from launch.benchmark.machine import Limits
@@ -44,7 +44,7 @@ def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, 
 
     `torch` is the module with the PyTorch loops, or None where PyTorch is not installed.
     """
-    pool = np.random.default_rng(0).normal(size=(N_SAMPLES, case.n_features)).astype(np.float32)
+    pool = make_pool(case.n_features)
     plan, config = plan_case(case, noise=1.0)
     tasks = {"jaxssl": train_epochs(plan, pool, case.n_seeds)}
     per_call = {"jaxssl": case.n_seeds * plan.schedule.steps_per_epoch}
@@ -120,18 +120,29 @@ def plan_case(case: Case, noise: float, n_steps: int = N_STEPS) -> tuple[Plan, C
     return plan_pretraining(config, N_SAMPLES, case.n_features, case.n_seeds), config
 
 
-def train_epochs(plan: Plan, pool: np.ndarray, n_seeds: int) -> Callable[[], Any]:
-    """All seeds train one epoch at every call, which returns the first seed's mean loss."""
+def make_pool(n_features: int) -> np.ndarray:
+    """A training matrix of `N_SAMPLES` rows."""
+    return np.random.default_rng(0).normal(size=(N_SAMPLES, n_features)).astype(np.float32)
+
+
+def train_epochs(plan: Plan, pool: np.ndarray, n_seeds: int, chunk: int = 0) -> Callable[[], Any]:
+    """All seeds train one epoch at every call, `chunk` (0: all) a compiled call.
+
+    Returns the first seed's mean loss.
+    """
     data = shard(pool, per_seed=False)
     init = over_seeds(plan.trainer.init, [True, False])
     epoch = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
     # every device has to have a seed: a lone one is timed on all of them
-    keys = shard(seed_keys(0, range(n_seeds)), per_seed=True)
-    state = [init(keys, data)]
+    cut = chunks(range(n_seeds), chunk or n_seeds)
+    states = [init(shard(seed_keys(0, ids), per_seed=True), data) for ids in cut]
 
     def run() -> float:
-        state[0], metrics = epoch(state[0], np.int32(0), data)
-        return float(np.asarray(metrics["loss"])[0])
+        losses = []
+        for i, state in enumerate(states):
+            states[i], metrics = epoch(state, np.int32(0), data)
+            losses.append(np.asarray(metrics["loss"])[0])
+        return float(losses[0])
 
     return run
 

@@ -45,8 +45,6 @@ def _task(sizes: dict[str, int]):
     n_genes, n_seeds = sizes["genes"], sizes["seeds"]
     case = pretraining.Case(n_genes, BATCH_SIZE, n_seeds)
     plan, _ = pretraining.plan_case(case, noise=1.0)
-    shape = (pretraining.N_SAMPLES, n_genes)
-    pool = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    run = pretraining.train_epochs(plan, pool, n_seeds)
+    run = pretraining.train_epochs(plan, pretraining.make_pool(n_genes), n_seeds)
     n_epochs = sizes["steps"] // BASE["steps"]
     return lambda: [run() for _ in range(n_epochs)]
