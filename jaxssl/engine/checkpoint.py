@@ -26,12 +26,20 @@ from jaxssl.types import EncoderBundle, InputError, Normalizer, TrainState
 FORMAT = 1  # of a bundle; a reader refuses what it does not know
 Leaves = dict[str, np.ndarray]
 
+WITHOUT_COPIES = {
+    "memory_options": ocp.options.MemoryOptions(deepcopy_host_arrays=False),  # nothing else writes
+    # random weights hardly shrink
+    "array_options": ocp.options.ArrayOptions(
+        saving=ocp.options.ArrayOptions.Saving(use_compression=False)
+    ),
+}
+
 
 def save_state(folder: Path, state: TrainState, progress: Mapping[str, Any]) -> None:
     """Write a chunk's state with its progress (JSON: epoch, seeds, metrics so far), atomically."""
     leaves = flatten(state._replace(key=None))
     with _complete_folder(folder) as partial:
-        ocp.save(str(partial / "state"), leaves)
+        _save_leaves(partial / "state", leaves)
         (partial / "progress.json").write_text(json.dumps(dict(progress)))
 
 
@@ -68,7 +76,7 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
         },
     }
     with _complete_folder(folder) as partial:
-        ocp.save(str(partial / "arrays"), leaves)
+        _save_leaves(partial / "arrays", leaves)
         (partial / "genes.txt").write_text("\n".join(bundle.normalizer.genes) + "\n")
         (partial / "bundle.json").write_text(json.dumps(description, indent=2))
 
@@ -128,6 +136,11 @@ def unflatten(leaves: Leaves) -> dict[str, Any]:
 
 def _signature(leaves: Leaves) -> dict[str, tuple[tuple[int, ...], str]]:
     return {name: (leaf.shape, str(leaf.dtype)) for name, leaf in leaves.items()}
+
+
+def _save_leaves(path: Path, leaves: Leaves) -> None:
+    with ocp.Context(**WITHOUT_COPIES):
+        ocp.save(str(path), leaves)
 
 
 def _load_leaves(path: Path, expected: Mapping[str, tuple[tuple[int, ...], str]]) -> Leaves:

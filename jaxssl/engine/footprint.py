@@ -13,7 +13,7 @@ from jaxtyping import PyTree
 from jaxssl.engine.ensemble import vectorizes
 
 FREE_SHARE = 0.7  # of the free memory that one chunk may take
-KEPT_FREE = 100_000_000  # bytes of freed blocks that a host's allocator keeps, for each device
+KEPT_FREE = 100_000_000  # bytes of freed blocks that a host's allocator keeps, for each CPU device
 
 
 class Footprint(NamedTuple):
@@ -72,13 +72,14 @@ def plan_memory(
 
 
 def _on_device(footprint: Footprint, n_seeds: int) -> int:
-    """Bytes that `n_seeds` seeds of a device need."""
+    """Bytes that `n_seeds` seeds of a device need; a CPU device shares the host's memory."""
     shared, per_seed, working = footprint
     if vectorizes():
         return shared + n_seeds * (per_seed + working)
     # one after the other, each taken out of the stack and put back
-    n_copies = n_seeds + (n_seeds > 1)
-    return shared + n_copies * per_seed + working
+    training = (n_seeds + (n_seeds > 1)) * per_seed + working
+    checkpointing = 2 * n_seeds * per_seed  # from a copy
+    return shared + max(training, checkpointing) + KEPT_FREE
 
 
 def free_memory() -> int:

@@ -15,8 +15,8 @@ from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.data.task import Task, columns_of
 from jaxssl.engine import checkpoint
 from jaxssl.engine.diagnose import Diagnosis, diagnose, measure
-from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard, vectorizes
-from jaxssl.engine.footprint import KEPT_FREE, Footprint, MemoryPlan, bytes_of, plan_memory
+from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
+from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
 from jaxssl.engine.optimize import make_optimizer
 from jaxssl.engine.train import Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
@@ -107,8 +107,7 @@ def plan_pretraining(config: Config, n_samples: int, n_features: int, n_seeds: i
     state = jax.eval_shape(trainer.init, jax.random.key(0), pool)
     widths = n_features + 2 * sum(config.encoder.hidden)  # the views, and for the backward pass
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
-    kept_free = 0 if vectorizes() else KEPT_FREE
-    working = 2 * bytes_of(state.params) + activations + kept_free  # 2: gradients and updates
+    working = 2 * bytes_of(state.params) + activations  # 2: gradients and updates
     footprint = Footprint(bytes_of(pool), bytes_of(state), working)
     memory = plan_memory(footprint, n_seeds, config.run.memory_gb, config.run.chunk)
     return Plan(trainer, schedule, memory)

@@ -4,18 +4,15 @@ Example:
 
   python -m launch.benchmark --suite=quick --out=runs/benchmark
 
-prints a table and writes benchmark.json. PyTorch comes with `pip install ".[bench]"`; without it
-the comparison is left out, and the table says so.
+prints a table and writes benchmark.json. PyTorch comes with `pip install ".[bench]"`, and lightly's
+SwAV with `pip install lightly`; what is not installed is left out, and the table says so.
 """
 
-import importlib
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import jax
-import joblib
 import pandas as pd
 from absl import flags
 
@@ -32,6 +29,7 @@ from launch.benchmark import (
     pretraining,
     programs,
     protocol,
+    references,
     roofline,
     scaling,
     stages,
@@ -61,26 +59,24 @@ def main(arguments: list[str]) -> None:
     """Measure all sections, print them, write them."""
     exit.no_arguments(arguments)
     use_cores(MAX_CORES)
-    torch = _torch()
+    file = Path(_OUT.value) / "benchmark.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    found, left_out = references.find()
     limits = machine.Limits()
-    is_full = _SUITE.value == "full"
-    sections = _chosen()
+    limits.measure()
     result: dict[str, Any] = {"suite": _SUITE.value, "machine": machine.describe()}
-    result["left_out"] = [] if torch else ["PyTorch (pip install '.[bench]')"]
-    for name, section in sections.items():
-        result[name] = []
-        for case in _cases(section, is_full):
+    result |= {"left_out": left_out, "sections": {}}
+    for name, section in _chosen().items():
+        rows = result["sections"][name] = []
+        for case in _cases(section, _SUITE.value == "full"):
             print(f"{name}: {case}", flush=True)
-            result[name].append(section.measure(case, limits, _ROUNDS.value, torch))
-    result["limits"] = {
-        "gemm_gflop_per_s": limits.flops_per_s / 1e9,
-        "copy_gbyte_per_s": limits.bytes_per_s / 1e9,
-    }
-    folder = Path(_OUT.value)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "benchmark.json").write_text(json.dumps(result, indent=2) + "\n")
-    _print(result, list(sections))
-    print(f"wrote {folder / 'benchmark.json'}")
+            rows.append(section.measure(case, limits, _ROUNDS.value, found))
+            result["limits"] = limits.rates()
+            file.write_text(
+                json.dumps(result, indent=2) + "\n"
+            )  # an interrupted suite leaves these
+    _print(result)
+    print(f"wrote {file}")
 
 
 def _chosen() -> dict[str, Any]:
@@ -97,22 +93,14 @@ def _cases(section: Any, is_full: bool) -> tuple[Any, ...]:
     return (*cases, *pretraining.ON_GPU) if on_gpu else cases
 
 
-def _torch() -> Any:
-    """The PyTorch loops on all cores, or None where PyTorch is not installed."""
-    if importlib.util.find_spec("torch") is None:
-        return None
-    importlib.import_module("torch").set_num_threads(joblib.cpu_count())
-    return importlib.import_module("launch.benchmark.torch_reference")
-
-
-def _print(result: dict[str, Any], sections: list[str]) -> None:
+def _print(result: dict[str, Any]) -> None:
     print(f"cores: {result['machine']['cores']}, all of them for every candidate")
     for name, value in result["limits"].items():
         print(f"best {name}: {value:.1f}")
     for what in result["left_out"]:
         print(f"left out: {what}")
-    for section in sections:
-        table = pd.DataFrame(result[section])
+    for section, rows in result["sections"].items():
+        table = pd.DataFrame(rows)
         shown = [c for c in table if not str(c).endswith(("_range", "_error"))]
         print(f"\n{section}\n{table[shown].round(4).to_string(index=False)}")
 

@@ -5,16 +5,21 @@ from typing import Any
 import jax
 
 from launch.benchmark.machine import Limits
-from launch.benchmark.pretraining import Case, make_pool, plan_case, train_epochs
+from launch.benchmark.pretraining import BATCH_SIZES, Case, make_pool, plan_case, train_epochs
+from launch.benchmark.references import References
 from launch.benchmark.timing import interleave
 
 QUICK = (Case(100, 64, 16),)
-FULL = (Case(100, 64, 16), Case(100, 256, 16), Case(2_000, 64, 16), Case(2_000, 256, 16))
+FULL = (
+    *(Case(n, b, 16) for n in (100, 2_000) for b in BATCH_SIZES),
+    *(Case(20_000, b, 8) for b in BATCH_SIZES),
+    *(Case(56_537, b, 4) for b in BATCH_SIZES),
+)
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
     """One row: milliseconds a step and seed of the automatic chunk and of every other size."""
-    del limits, torch  # as every section takes them
+    del limits, references  # as every section takes them
     plan, _ = plan_case(case, noise=1.0)
     pool = make_pool(case.n_features)
     sizes, n_devices = [], jax.device_count()

@@ -11,6 +11,7 @@ from jaxssl.config import NormalizeConfig
 from jaxssl.data.normalize import fit_normalizer, normalize
 from launch.benchmark.child import measure_in_child, peak_bytes, resident_bytes
 from launch.benchmark.machine import Limits
+from launch.benchmark.references import References
 
 BLOCK = 500  # rows drawn at once
 N_AXES = 50  # along which the simulated samples differ
@@ -27,9 +28,9 @@ QUICK = (Case(4_000, 10_000),)
 FULL = (Case(4_000, 10_000), Case(11_000, 57_000))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
     """One row; `times_matrix` counts the matrix itself."""
-    del limits, n_rounds, torch  # as every section takes them
+    del limits, n_rounds, references  # as every section takes them
     return case._asdict() | measure_in_child(__name__, *case)
 
 

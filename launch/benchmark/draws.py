@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxssl.engine.ensemble import COMPILER_OPTIONS
 from jaxssl.methods.noise import standard_normal
 from launch.benchmark.machine import Limits
+from launch.benchmark.references import References
 from launch.benchmark.timing import interleave
 
 N_DRAWS = 20  # of one timed call, as steps of a compiled loop
@@ -26,9 +27,9 @@ QUICK = (Case(256, 2_000),)
 FULL = (Case(256, 100), Case(256, 2_000), Case(256, 20_000))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
     """One row: nanoseconds a number."""
-    del limits, torch  # as every section takes them
+    del limits, references  # as every section takes them
     shape = (N_VIEWS, *case)
     generators = {"jaxssl": standard_normal, "jax_random": jax.random.normal}
     tasks = {name: _adds(draw, shape) for name, draw in generators.items()}

@@ -1,6 +1,7 @@
 """Fine-tuning sweeps, fits per second, beside the sequential PyTorch loop."""
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +18,7 @@ from jaxssl.model import make_classifier, make_encoder
 from jaxssl.types import Params
 from launch.benchmark.machine import Limits
 from launch.benchmark.pretraining import step_flops
+from launch.benchmark.references import References
 from launch.benchmark.timing import interleave
 
 N_TRAIN, N_HELD_OUT, N_CLASSES = 6_500, 2_800, 20  # as the miRNA set
@@ -34,7 +36,7 @@ QUICK = (Case(100, 10, 650), Case(680, 10, 650))
 FULL = tuple(Case(g, s, n) for g in (100, 680) for s, n in ((10, 65), (10, 6_500), (50, 650)))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
     """One row: seconds a fit of the `scratch` arm, predictions on the held-out rows included."""
     inputs = make_case_inputs(case)
     config = resolve(Config(), N_TRAIN)
@@ -45,8 +47,8 @@ def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, 
 
     tasks: dict[str, Callable[[], Any]] = {"jaxssl": fit_seeds}
     row: dict[str, Any] = case._asdict()
-    if torch is not None:
-        tasks["torch"] = _torch_fit(torch, case, config, inputs)
+    if "torch" in references:
+        tasks["torch"] = _torch_fit(references["torch"], case, config, inputs)
     limits.measure()
     timings = interleave(tasks, n_rounds)
     limits.measure()
@@ -57,7 +59,7 @@ def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, 
     row["compile_seconds"] = timings["jaxssl"].first - timings["jaxssl"].median
     row["fits_per_s"] = 1 / row["jaxssl_s"]
     row["gemm_share"] = _fit_flops(case, config) / row["jaxssl_s"] / limits.flops_per_s
-    if torch is not None:
+    if "torch" in tasks:
         ours, theirs = fit_seeds()[0][0], tasks["torch"]()
         row["prediction_difference"] = float(np.abs(ours - theirs).mean())
         row["times_torch"] = row["torch_s"] / row["jaxssl_s"]
@@ -85,9 +87,9 @@ def random_encoders(config: Config, inputs: Inputs, seeds: Sequence[int]) -> dic
     return {seed: init(key, x) for seed, key in zip(seeds, keys, strict=True)}
 
 
-def _torch_fit(torch: Any, case: Case, config: Config, inputs: Inputs):
+def _torch_fit(reference: ModuleType, case: Case, config: Config, inputs: Inputs):
     """The fit of seed 0 in PyTorch, from the same initial parameters and on the same batches."""
-    import torch as pytorch  # pyright: ignore[reportMissingImports]
+    import torch  # pyright: ignore[reportMissingImports]
 
     options, keys = config.finetune, streams(seed_keys(config.run.root_key, [0])[0])
     encoder = make_encoder(config.encoder, config.run.precision)
@@ -105,12 +107,12 @@ def _torch_fit(torch: Any, case: Case, config: Config, inputs: Inputs):
 
     positions = jax.jit(jax.vmap(positions_at))(jnp.arange(options.scratch_steps))
     rows = inputs.orders[0][np.asarray(positions)]
-    batches = list(pytorch.tensor(rows, dtype=pytorch.int64))
-    features = pytorch.from_numpy(inputs.features)
-    y = pytorch.from_numpy(inputs.codes).long()
-    held_out = features[pytorch.from_numpy(inputs.held_out)]
+    batches = list(torch.tensor(rows, dtype=torch.int64))
+    features = torch.from_numpy(inputs.features)
+    y = torch.from_numpy(inputs.codes).long()
+    held_out = features[torch.from_numpy(inputs.held_out)]
     params = jax.device_get((encoder_params, head_params))
-    return lambda: torch.fit_scratch(*params, features, y, batches, held_out, options)
+    return lambda: reference.fit_scratch(*params, features, y, batches, held_out, options)
 
 
 def _fit_flops(case: Case, config: Config) -> float:

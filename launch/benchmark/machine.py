@@ -9,10 +9,11 @@ import joblib
 import numpy as np
 
 from launch.benchmark.timing import interleave
-from launch.identity import versions
+from launch.identity import PACKAGES, versions
 
 GEMM_SIZE = 2048
 COPY_BYTES = 2**28
+BESIDE = ("torch", "torchvision", "lightly")
 
 
 def describe() -> dict[str, Any]:
@@ -21,7 +22,7 @@ def describe() -> dict[str, Any]:
         "cores": joblib.cpu_count(),
         "devices": [f"{device.device_kind} ({device.platform})" for device in jax.devices()],
         "load_average": os.getloadavg()[0],
-        "versions": versions(),
+        "versions": versions((*PACKAGES, *BESIDE)),
     }
 
 
@@ -46,3 +47,10 @@ class Limits:
         self.flops_per_s = max(self.flops_per_s, 2 * GEMM_SIZE**3 / timings["gemm"].lowest)
         # a copy reads and writes
         self.bytes_per_s = max(self.bytes_per_s, 2 * COPY_BYTES / timings["copy"].lowest)
+
+    def rates(self) -> dict[str, float]:
+        """The best rates so far, by name and unit."""
+        return {
+            "gemm_gflop_per_s": self.flops_per_s / 1e9,
+            "copy_gbyte_per_s": self.bytes_per_s / 1e9,
+        }

@@ -1,7 +1,11 @@
 """SwAV pretraining, per seed, beside a PyTorch loop, for growing seeds, genes and batches."""
 
+import json
+import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -9,10 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
+from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard, use_cores
 from jaxssl.engine.pretrain import Plan, plan_pretraining
 from jaxssl.engine.train import epoch_batches, streams
+from launch.benchmark import references as loops
+from launch.benchmark.child import measure_in_child
 from launch.benchmark.machine import Limits
+from launch.benchmark.references import References
 from launch.benchmark.timing import Timing, interleave, seconds
 
 N_SAMPLES = 1024
@@ -28,44 +35,49 @@ class Case(NamedTuple):
     n_seeds: int
 
 
-QUICK = tuple(Case(n, b, 4) for n in (100, 2_000) for b in (64, 256))
+BATCH_SIZES = (64, 256)
+QUICK = tuple(Case(n, b, 4) for n in (100, 2_000) for b in BATCH_SIZES)
 FULL = (
-    *(Case(n, b, 10) for n in (100, 2_000) for b in (64, 256)),
-    *(Case(n, b, 2) for n in (20_000, 56_537) for b in (64, 256)),
-    *(Case(100, 256, n) for n in (2, 50)),
+    *(Case(n, b, 10) for n in (100, 2_000, 20_000) for b in BATCH_SIZES),
+    *(Case(56_537, b, 2) for b in BATCH_SIZES),
+    *(Case(n, b, 1) for n in (100, 2_000, 20_000, 56_537) for b in BATCH_SIZES),
+    *(Case(n, b, 50) for n in (100, 2_000) for b in BATCH_SIZES),
 )
 
 ON_GPU = (Case(57_387, 256, 50),)
 """The study's full width, all seeds at once."""
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
     """One row: per-seed step times, ratios, share of the machine's limits, agreement of losses.
 
-    `torch` is the module with the PyTorch loops, or None where PyTorch is not installed.
+    Fewer seeds than devices are measured in a process of their own, whose devices they fill.
     """
+    if case.n_seeds < jax.device_count():
+        return measure_in_child(__name__, *case, n_rounds)
     pool = make_pool(case.n_features)
     plan, config = plan_case(case, noise=1.0)
     tasks = {"jaxssl": train_epochs(plan, pool, case.n_seeds)}
     per_call = {"jaxssl": case.n_seeds * plan.schedule.steps_per_epoch}
     row = case._asdict()
-    if torch is not None:
-        loop, index, rows = _torch_loop(torch, plan, config, pool)
-        tasks["torch"] = lambda: loop.run(rows, index)
-        per_call["torch"] = len(index)
-        compiled, _, _ = _torch_loop(torch, plan, config, pool)
+    for name, reference in references.items():
+        loop, index, rows = _loop(reference, plan, config, pool)
+        tasks[name] = partial(loop.run, rows, index)
+        per_call[name] = len(index)
+    if "torch" in references:
+        compiled, index, rows = _loop(references["torch"], plan, config, pool)
         compiled.compile()
         try:
             row["torch_compile_seconds"] = seconds(lambda: compiled.run(rows, index))
-            tasks["torch_compile"] = lambda: compiled.run(rows, index)
+            tasks["torch_compile"] = partial(compiled.run, rows, index)
             per_call["torch_compile"] = len(index)
         except Exception as error:
             row["torch_compile_error"] = f"{type(error).__name__}: {error}".splitlines()[0]
     limits.measure()
     timings = interleave(tasks, n_rounds)
     limits.measure()
-    if torch is not None:
-        row["loss_difference"] = _loss_difference(torch, case, pool)
+    for name, reference in references.items():
+        row[f"{name}_loss_difference"] = _loss_difference(reference, case, pool)
     return row | _rates(case, plan, timings, per_call, limits)
 
 
@@ -133,7 +145,6 @@ def train_epochs(plan: Plan, pool: np.ndarray, n_seeds: int, chunk: int = 0) -> 
     data = shard(pool, per_seed=False)
     init = over_seeds(plan.trainer.init, [True, False])
     epoch = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
-    # every device has to have a seed: a lone one is timed on all of them
     cut = chunks(range(n_seeds), chunk or n_seeds)
     states = [init(shard(seed_keys(0, ids), per_seed=True), data) for ids in cut]
 
@@ -147,20 +158,20 @@ def train_epochs(plan: Plan, pool: np.ndarray, n_seeds: int, chunk: int = 0) -> 
     return run
 
 
-def _torch_loop(torch: Any, plan: Plan, config: Config, pool: np.ndarray):
-    """The PyTorch loop of seed 0 from jaxssl's initial parameters, its batches and its data."""
-    import torch as pytorch  # pyright: ignore[reportMissingImports]
+def _loop(reference: ModuleType, plan: Plan, config: Config, pool: np.ndarray):
+    """The reference's loop of seed 0 from jaxssl's initial parameters, its batches and its data."""
+    import torch  # pyright: ignore[reportMissingImports]
 
     key = seed_keys(0, [0])[0]
     params = jax.device_get(jax.jit(plan.trainer.init)(key, jnp.asarray(pool)).params)
     noise, rate = config.augment.noise, config.optimizer.learning_rate
-    loop = torch.SwAVLoop(params, config.method, noise, rate)
+    loop = reference.SwAVLoop(params, config.method, noise, rate)
     order = jax.random.fold_in(streams(key).order, 0)
     batches = np.array(epoch_batches(order, len(pool), plan.schedule))
-    return loop, list(pytorch.tensor(batches, dtype=pytorch.int64)), pytorch.from_numpy(pool)
+    return loop, list(torch.tensor(batches, dtype=torch.int64)), torch.from_numpy(pool)
 
 
-def _loss_difference(torch: Any, case: Case, pool: np.ndarray) -> float:
+def _loss_difference(reference: ModuleType, case: Case, pool: np.ndarray) -> float:
     """Largest relative difference of the two loss curves; without noise, which each draws anew.
 
     Over the first steps: rounding grows with every further one, on both sides.
@@ -168,7 +179,7 @@ def _loss_difference(torch: Any, case: Case, pool: np.ndarray) -> float:
     of_curve = case._replace(n_seeds=jax.device_count())
     plan, config = plan_case(of_curve, noise=0.0, n_steps=N_CURVE_STEPS)
     run = train_epochs(plan, pool, jax.device_count())
-    loop, index, rows = _torch_loop(torch, plan, config, pool)
+    loop, index, rows = _loop(reference, plan, config, pool)
     ours = np.array([run() for _ in range(N_CURVE)])
     theirs = np.array([np.mean(loop.run(rows, index)) for _ in range(N_CURVE)])
     return float(np.max(np.abs(ours - theirs) / theirs))
@@ -193,3 +204,13 @@ def _rates(
         if name != "jaxssl":
             row[f"times_{name}"] = row[f"{name}_ms"] / row["jaxssl_ms"]
     return row
+
+
+def _main(n_features: int, batch_size: int, n_seeds: int, n_rounds: int) -> dict[str, Any]:
+    use_cores(n_seeds)
+    found, _ = loops.find()
+    return measure(Case(n_features, batch_size, n_seeds), Limits(), n_rounds, found)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_main(*map(int, sys.argv[1:]))))

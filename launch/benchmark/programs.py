@@ -13,6 +13,7 @@ from jaxssl.engine.ensemble import use_cores
 from jaxssl.evaluation.sweep import label_sweep
 from launch.benchmark.child import measure_in_child
 from launch.benchmark.machine import Limits
+from launch.benchmark.references import References
 from launch.compilations import compilations
 
 ARMS = ("scratch", "swav")
@@ -31,9 +32,9 @@ QUICK = (Case(10, 4),)
 FULL = (Case(10, 4), Case(89, 50))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
     """One row: programs over seeds, all programs, and seconds of compiling, cold and cached."""
-    del limits, n_rounds, torch  # as every section takes them
+    del limits, n_rounds, references  # as every section takes them
     row: dict[str, Any] = case._asdict()
     with tempfile.TemporaryDirectory() as cache:
         for name in ("cold", "cached"):

@@ -13,6 +13,7 @@ from jaxssl.engine.pretrain import plan_pretraining
 from launch.benchmark import finetuning
 from launch.benchmark.machine import Limits
 from launch.benchmark.pretraining import train_epochs
+from launch.benchmark.references import References
 from launch.benchmark.timing import interleave
 
 N_SEEDS, N_SHARES = 50, 89
@@ -28,9 +29,9 @@ QUICK = (Case(10),)
 FULL = (Case(10), Case(N_SEEDS))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
     """One row: minutes of every part and of the whole."""
-    del limits, torch  # as every section takes them
+    del limits, references  # as every section takes them
     config = resolve(Config(), finetuning.N_TRAIN)
     n_features, seeds = config.normalize.n_components, range(case.n_seeds)
     # every share costs the same: the batches do not depend on the number of labels

@@ -10,6 +10,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.engine.pretrain import plan_pretraining
 from launch.benchmark.machine import Limits
 from launch.benchmark.pretraining import work_of_step
+from launch.benchmark.references import References
 
 
 class Card(NamedTuple):
@@ -39,9 +40,9 @@ FULL = QUICK
 USABLE = 0.9  # of a card's memory
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
     """One row: seeds that fit, milliseconds a step of one seed, hours of the whole pretraining."""
-    del limits, n_rounds, torch  # as every section takes them
+    del limits, n_rounds, references  # as every section takes them
     config = Config()
     config.normalize.input = "genes"
     config = resolve(config, case.n_samples)

@@ -6,6 +6,7 @@ import numpy as np
 
 from launch.benchmark import pretraining
 from launch.benchmark.machine import Limits
+from launch.benchmark.references import References
 from launch.benchmark.timing import interleave
 
 
@@ -30,9 +31,9 @@ FULL = (
 )
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, torch: Any) -> dict[str, Any]:
+def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
     """One row: the exponent, and the seconds that it was fitted to."""
-    del limits, torch  # as every section takes them
+    del limits, references  # as every section takes them
     tasks = {str(size): _task(BASE | {case.grows: size}) for size in case.sizes}
     seconds = [timing.median for timing in interleave(tasks, n_rounds).values()]
     exponent, _ = np.polyfit(np.log(case.sizes), np.log(seconds), 1)

@@ -4,7 +4,7 @@ Same model, batches, losses, optimizer and float32 as jaxssl, from jaxssl's init
 that loss curves and predictions can be compared number by number. Needs the `bench` extra.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
@@ -13,6 +13,8 @@ from torch.nn import functional  # pyright: ignore[reportMissingImports]
 from jaxssl.config import FinetuneConfig, SwAVConfig
 from jaxssl.model import LAYER_NORM_EPSILON
 from jaxssl.types import Params
+
+Head = tuple[torch.nn.Module, Callable[[Sequence[torch.Tensor]], torch.Tensor]]
 
 
 def make_encoder(params: Params) -> torch.nn.Sequential:
@@ -36,6 +38,27 @@ def make_dense(params: Params) -> torch.nn.Linear:
     return dense
 
 
+class UnitPrototypes(torch.nn.Module):
+    """Cosines of embeddings and prototypes."""
+
+    def __init__(self, weight: np.ndarray) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(weight))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Scores of unit embeddings."""
+        return z @ functional.normalize(self.weight).T
+
+
+def swapped_loss(scores: Sequence[torch.Tensor], options: SwAVConfig) -> torch.Tensor:
+    """The loss of two views' scores, each predicting the codes of the other."""
+    with torch.no_grad():
+        codes = [sinkhorn(s, options.epsilon, options.n_iterations) for s in scores]
+    log_p = [functional.log_softmax(s / options.temperature, dim=1) for s in scores]
+    first = -(codes[0] * log_p[1]).sum(dim=1).mean()
+    return (first - (codes[1] * log_p[0]).sum(dim=1).mean()) / 2
+
+
 class SwAVLoop:
     """A SwAV pretraining of one seed."""
 
@@ -43,12 +66,16 @@ class SwAVLoop:
         self, params: Params, options: SwAVConfig, noise: float, learning_rate: float
     ) -> None:
         self.encoder = make_encoder(params["encoder"])
-        prototypes = torch.tensor(np.asarray(params["prototypes"]["head_0"]))
-        self.prototypes = torch.nn.Parameter(prototypes)
-        self.options, self.noise = options, noise
-        parameters = [*self.encoder.parameters(), self.prototypes]
+        self.prototypes, self.swapped_loss = self.make_head(params, options)
+        self.noise = noise
+        parameters = [*self.encoder.parameters(), *self.prototypes.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=learning_rate)
         self.loss = self._loss
+
+    def make_head(self, params: Params, options: SwAVConfig) -> Head:
+        """Prototypes and the loss of two views' scores."""
+        prototypes = UnitPrototypes(np.asarray(params["prototypes"]["head_0"]))
+        return prototypes, lambda scores: swapped_loss(scores, options)
 
     def compile(self) -> None:
         """Put `torch.compile` on the loss, forward and backward."""
@@ -68,13 +95,8 @@ class SwAVLoop:
         return losses
 
     def _loss(self, views: torch.Tensor) -> torch.Tensor:
-        z = functional.normalize(self.encoder(views))
-        scores = (z @ functional.normalize(self.prototypes).T).chunk(2)
-        with torch.no_grad():
-            codes = [sinkhorn(s, self.options.epsilon, self.options.n_iterations) for s in scores]
-        log_p = [functional.log_softmax(s / self.options.temperature, dim=1) for s in scores]
-        first = -(codes[0] * log_p[1]).sum(dim=1).mean()
-        return (first - (codes[1] * log_p[0]).sum(dim=1).mean()) / 2
+        scores = self.prototypes(functional.normalize(self.encoder(views)))
+        return self.swapped_loss(scores.chunk(2))
 
 
 def sinkhorn(scores: torch.Tensor, epsilon: float, n_iterations: int) -> torch.Tensor:
