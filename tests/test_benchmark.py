@@ -56,6 +56,7 @@ def test_torch_reference_computes_the_same_codes():
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's compiler, of PyTorch
 @pytest.mark.parametrize("name", references.PACKAGES)
 def test_a_reference_trains_as_jaxssl_does(name):
     found, left_out = references.find()
