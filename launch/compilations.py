@@ -1,6 +1,6 @@
-"""How many programs JAX has compiled in this process, and how long that took."""
+"""How many programs JAX compiles in this process, and how long that takes."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
@@ -8,27 +8,19 @@ LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"
 COMPILED = "/jax/core/compile/backend_compile_duration"  # or read from the persistent cache
 
 
-class Compilations(NamedTuple):
-    """Since the process started."""
+class Compilations:
+    """What is compiled from now on: names of the functions, and seconds.
 
-    programs: tuple[str, ...]  # names of the compiled functions
-    seconds: float  # of lowering and compiling; tracing is the caller's
+    Seconds are of lowering and compiling; tracing is the caller's.
+    """
 
+    def __init__(self) -> None:
+        self.programs: list[str] = []
+        self.seconds = 0.0
+        jax.monitoring.register_event_duration_secs_listener(self._note)
 
-_programs: list[str] = []
-_seconds: list[float] = [0.0]
-
-
-def compilations() -> Compilations:
-    """What was compiled so far; the difference of two calls is what was compiled between them."""
-    return Compilations(tuple(_programs), _seconds[0])
-
-
-def _note(event: str, duration_secs: float, **details: Any) -> None:
-    if event in (LOWERED, COMPILED):
-        _seconds[0] += duration_secs
-    if event == COMPILED:
-        _programs.append(str(details.get("fun_name", "")))
-
-
-jax.monitoring.register_event_duration_secs_listener(_note)
+    def _note(self, event: str, duration_secs: float, **details: Any) -> None:
+        if event in (LOWERED, COMPILED):
+            self.seconds += duration_secs
+        if event == COMPILED:
+            self.programs.append(str(details.get("fun_name", "")))

@@ -1,13 +1,12 @@
 """What a run remembers of itself: seconds a stage, and the warnings on the way."""
 
-import resource
-import sys
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from launch.compilations import compilations
+from launch.compilations import Compilations
+from launch.memory import peak_bytes
 
 KINDS = (UserWarning, RuntimeWarning)  # of warnings that concern the user
 
@@ -22,7 +21,7 @@ class Notes:
         self.seconds: dict[str, float] = {}
         self.warnings: list[str] = []
         self._inside = 0.0  # seconds of the running stage that are another's
-        self._compiled = compilations().seconds
+        self._compilations, self._compiled = Compilations(), 0.0
         self._started = time.monotonic()
 
     @contextmanager
@@ -47,15 +46,16 @@ class Notes:
 
     def timings(self) -> dict[str, float]:
         """Seconds of every stage, and of the whole so far."""
-        return self.seconds | {"total": round(time.monotonic() - self._started, 2)}
+        seconds = self.seconds | {"total": time.monotonic() - self._started}
+        return {name: round(value, 2) for name, value in seconds.items()}
 
     def _add(self, name: str, seconds: float) -> None:
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 2)
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         self._inside += seconds
 
     def _note_compilations(self) -> float:
         """Book what was compiled since the last call; returns its seconds."""
-        compiled = compilations().seconds
+        compiled = self._compilations.seconds
         fresh, self._compiled = compiled - self._compiled, compiled
         self._add("compile", fresh)
         return fresh
@@ -63,5 +63,4 @@ class Notes:
 
 def peak_memory_gb() -> float:
     """Largest resident memory of this process so far."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes on Linux
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)
+    return round(peak_bytes() / 1e9, 2)

@@ -7,12 +7,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import SwAVConfig
+from jaxssl.config import Config, SwAVConfig, resolve
+from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from launch.benchmark import conditioning, programs, references, roofline
 from launch.benchmark.machine import Limits
-from launch.benchmark.pretraining import N_SAMPLES, Case, measure, plan_case, step_flops
+from launch.benchmark.pretraining import (
+    N_SAMPLES,
+    Case,
+    measure,
+    plan_case,
+    step_flops,
+    work_of_step,
+)
+from launch.benchmark.section import Bench
 from launch.benchmark.timing import interleave
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -62,20 +71,19 @@ def test_a_reference_trains_as_jaxssl_does(name):
     found, left_out = references.find()
     if name not in found:
         pytest.skip(f"in the bench extra or installed beside it: {left_out}")
-    row = measure(Case(20, 64, jax.device_count()), Limits(), 1, {name: found[name]})
+    row = measure(Case(20, 64, jax.device_count()), Bench(Limits(), 1, {name: found[name]}))
     assert row[f"{name}_loss_difference"] < 1e-4
 
 
 def test_without_torch_a_row_holds_what_could_be_measured():
-    row = measure(Case(n_features=20, batch_size=16, n_seeds=1), Limits(), 1, {})
+    case = Case(n_features=20, batch_size=16, n_seeds=jax.device_count())
+    row = measure(case, Bench(Limits(), 1, {}))
     assert row["jaxssl_ms"] > 0
     assert not [name for name in row if "torch" in name]
 
 
 def test_a_whole_sweep_is_two_programs_over_seeds_whatever_its_shares_and_seeds():
-    few, many = (
-        programs.measure(programs.Case(*case), Limits(), 1, {}) for case in [(2, 2), (5, 4)]
-    )
+    few, many = (programs.measure(programs.Case(*case)) for case in [(2, 2), (5, 4)])
     for row in (few, many):
         assert row["cold_pretraining"] == 2, "initialisation, epoch"
         assert row["cold_sweep"] == 2, "fresh encoders, fit"
@@ -83,17 +91,23 @@ def test_a_whole_sweep_is_two_programs_over_seeds_whatever_its_shares_and_seeds(
 
 
 def test_conditioning_is_measured_against_the_matrix():
-    row = conditioning.measure(conditioning.Case(300, 500), Limits(), 1, {})
-    assert row["matrix_gb"] == 300 * 500 * 4 / 1e9
-    assert row["times_matrix"] > 1, "the matrix itself counts"
+    row = conditioning.measure(conditioning.Case(4_000, 5_000))
+    assert row["matrix_gb"] == 4_000 * 5_000 * 4 / 1e9
+    assert 1 < row["times_matrix"] < 5, "the matrix itself counts, and nothing is as large again"
 
 
 def test_a_roofline_is_the_longer_of_products_and_traffic():
     fast = roofline.Card("all products", 80, 1e12, 1e18)
     slow = roofline.Card("all traffic", 80, 1e18, 1e9)
     for card, bound in ((fast, "products"), (slow, "memory")):
-        row = roofline.measure(roofline.Case(card, 500, 200, 50), Limits(), 1, {})
+        row = roofline.measure(roofline.Case(card, 500, 200, 50))
         assert row["bound_by"] == bound
+        config = Config()
+        config.normalize.input = "genes"
+        plan = plan_pretraining(resolve(config, 500), 500, 200, 50)
+        flops, traffic = work_of_step(plan, 128, 500, 200)
+        limit = flops / 1e12 if bound == "products" else traffic / 1e9
+        assert row["ms_a_step"] == pytest.approx(1e3 * limit)
         assert row["seeds_at_once"] == 50
         hours = row["ms_a_step"] * row["steps"] * 50 / 3.6e6
         assert row["hours_for_all_seeds"] == pytest.approx(hours)

@@ -22,10 +22,20 @@ assert len(keys.sharding.device_set) == 2, "seeds are split over the devices"
 assert data.sharding.is_fully_replicated, "the training matrix is on both"
 out = over_seeds(fn, [True, False])(keys, data)
 assert len(out.sharding.device_set) == 2
+
+def step(state, x):
+    return state + x.sum(), {"state": state}
+
+state = shard(np.arange(4.0, dtype=np.float32), per_seed=True)
+new, metrics = over_seeds(step, [True, False], donate=0)(state, data)
+assert len(new.sharding.device_set) == 2, "updated where they are"
+np.testing.assert_array_equal(new, np.arange(4.0) + 20)
+np.testing.assert_array_equal(metrics["state"], np.arange(4.0))
+
 alone = over_seeds(fn, [True, False], vectorize=False)(seed_keys(0, [2]), x)
 np.testing.assert_allclose(np.asarray(out)[2], np.asarray(alone)[0], atol=1e-6)
 # 10 a device fit, with their copies and what the allocator keeps; even for two
-assert plan_memory(Footprint(0, 10_000_000, 0), 50, memory_gb=0.3).chunk == 18
+assert plan_memory(Footprint(0, 10_000_000, 0, 10_000_000), 50, memory_gb=0.3).chunk == 18
 """
 
 

@@ -55,6 +55,13 @@ def test_a_number_depends_on_its_key_and_position_alone():
     assert len(np.unique(np.asarray(together))) == together.size
 
 
+def test_cosine_is_exact_to_float_precision_over_the_whole_circle():
+    turns = np.arange(0, 2**32, 2**12 + 1, dtype=np.uint64)
+    turns = np.append(turns, [2**30, 2**31, 2**32 - 1]).astype(np.uint32)
+    computed = np.asarray(noise._cosine(jnp.asarray(turns)))
+    np.testing.assert_allclose(computed, np.cos(2 * np.pi * turns / 2.0**32), atol=3e-7)
+
+
 def test_logarithm_is_exact_to_float_precision_over_all_uniforms():
     uniform = ((np.arange(2**23, step=7) + 0.5) * 2.0**-23).astype(np.float32)
     computed = np.asarray(noise._log(jnp.asarray(uniform)))

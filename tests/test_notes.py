@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from launch import notes as notes_module
-from launch.compilations import Compilations, compilations
+from launch.compilations import Compilations
 from launch.notes import Notes
 
 
@@ -14,13 +14,13 @@ class Clock:
     """Seconds that pass when they are told to, and compilations that take them."""
 
     def __init__(self, monkeypatch):
-        self.now, self.compiled = 100.0, 7.0
+        self.now, self.seconds = 100.0, 0.0
         monkeypatch.setattr(notes_module.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(notes_module, "compilations", lambda: Compilations((), self.compiled))
+        monkeypatch.setattr(notes_module, "Compilations", lambda: self)
 
     def work(self, seconds, compiling=0.0):
         self.now += seconds + compiling
-        self.compiled += compiling
+        self.seconds += compiling
 
 
 def test_every_second_is_booked_once(monkeypatch):
@@ -39,6 +39,15 @@ def test_every_second_is_booked_once(monkeypatch):
     assert notes.timings()["total"] == sum(notes.seconds.values())
 
 
+def test_seconds_too_short_to_show_add_up(monkeypatch):
+    clock = Clock(monkeypatch)
+    notes = Notes()
+    for _ in range(1000):
+        with notes.stage("short"):
+            clock.work(0.004)
+    assert notes.timings() == {"compile": 0, "short": 4.0, "total": 4.0}
+
+
 def test_warnings_of_a_stage_are_kept_once(capsys):
     notes = Notes()
     with notes.stage("any"):
@@ -52,12 +61,11 @@ def test_a_program_is_counted_when_it_is_compiled_and_not_when_it_runs():
     def fresh(x):
         return x * 3.5
 
-    before = compilations()
+    found = Compilations()
     run, x = jax.jit(fresh), jnp.ones(5)
     run(x)
-    once = compilations()
+    programs, seconds = list(found.programs), found.seconds
     run(x)
-    assert compilations() == once
-    new = once.programs[len(before.programs) :]
-    assert new.count("jit(fresh)") == 1
-    assert once.seconds > before.seconds
+    assert (found.programs, found.seconds) == (programs, seconds)
+    assert programs.count("jit(fresh)") == 1
+    assert seconds > 0

@@ -1,6 +1,9 @@
 """The pretraining of many seeds: independence, resume, learning, collapse."""
 
+from functools import partial
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,7 +12,14 @@ from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys
 from jaxssl.engine.footprint import Footprint, plan_memory
-from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, prepare, pretrain
+from jaxssl.engine.pretrain import (
+    make_bundle,
+    merge,
+    over_all_seeds,
+    plan_pretraining,
+    prepare,
+    pretrain,
+)
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -59,15 +69,26 @@ def test_members_of_an_ensemble_differ(task):
     assert largest_difference(result.params[0], result.params[1]) > 0.01
 
 
-def test_vectorised_and_looped_seeds_agree():
-    def fn(key, scale):
-        return jax.random.normal(key, (4, 4)) @ jax.random.normal(key, (4, 4)) * scale
+@pytest.mark.parametrize("donate", [None, 0])
+def test_vectorised_and_looped_seeds_agree(donate):
+    def fn(state, factor, scale):
+        new = state["w"] @ state["w"].T * scale
+        return {"w": new, "steps": state["steps"] + 1}, {"sum": new.sum() * factor}
 
-    keys = seed_keys(0, [3, 4])
+    rng = np.random.default_rng(0)
+    start = {"w": rng.normal(size=(3, 4, 4)).astype(np.float32), "steps": np.arange(3)}
+    factors = np.array([1.0, 2.0, 3.0], np.float32)
     looped, vectorised = (
-        over_seeds(fn, [True, False], vectorize=vectorize)(keys, 2.0) for vectorize in (False, True)
+        over_seeds(fn, [True, True, False], donate, vectorize)(
+            jax.tree.map(jnp.asarray, start), factors, 2.0
+        )
+        for vectorize in (False, True)
     )
-    np.testing.assert_allclose(looped, vectorised, rtol=1e-5)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5), looped, vectorised)
+    expected = 2 * start["w"] @ start["w"].transpose(0, 2, 1)
+    np.testing.assert_allclose(looped[0]["w"], expected, rtol=1e-5)
+    np.testing.assert_allclose(looped[1]["sum"], expected.sum((1, 2)) * factors, rtol=1e-4)
+    assert looped[0]["steps"].tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("queue_length", [0, 64])
@@ -141,7 +162,7 @@ def test_chunks_are_equal_and_the_last_repeats_its_last_seed():
 
 def test_the_largest_even_cut_that_fits_the_memory_is_chosen():
     mb = 10**6
-    footprint = Footprint(shared=100 * mb, per_seed=10 * mb, working=20 * mb)
+    footprint = Footprint(shared=100 * mb, per_seed=10 * mb, working=20 * mb, copied=10 * mb)
     # on a CPU a checkpoint copies all seeds, and the allocator keeps some: 100 + 2 * 10 n + 100
     plan = plan_memory(footprint, n_seeds=50, memory_gb=0.4)
     assert plan.chunk == 10  # ten fit: five even chunks
@@ -149,6 +170,12 @@ def test_the_largest_even_cut_that_fits_the_memory_is_chosen():
     assert plan_memory(footprint, n_seeds=50, memory_gb=0.54).chunk == 17
     # one seed is computed in its own memory: 100 + 10 + 20 + 100
     assert plan_memory(footprint, n_seeds=1, memory_gb=0.54).total == 230 * mb
+    # without a copy, each in its turn beside all others: 100 + 10 (n + 1) + 20 + 100
+    alone = footprint._replace(copied=0)
+    assert plan_memory(alone, n_seeds=50, memory_gb=0.4).total == (100 + 10 * 18 + 20 + 100) * mb
+    # on a GPU all at once, and nothing kept: 100 + 30 n
+    together = plan_memory(footprint, n_seeds=50, memory_gb=0.4, vectorized=True)
+    assert (together.chunk, together.total) == (10, 400 * mb)
     assert plan_memory(Footprint(0, 10**12, 0), n_seeds=50, memory_gb=1e-3).chunk == 1
 
 
@@ -158,14 +185,12 @@ def test_the_memory_plan_is_what_the_compiled_epoch_takes():
     config.run.chunk = 4
     plan = plan_pretraining(config, n_samples, n_features, 4)
     pool = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
-    state = jax.eval_shape(
-        over_seeds(plan.trainer.init, [True, False]), seed_keys(0, range(4)), pool
-    )
-    epoch = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
-    taken = epoch.lower(state, np.int32(0), pool).compile().memory_analysis()
+    trainer = over_all_seeds(plan.trainer)
+    state = jax.eval_shape(trainer.init, seed_keys(0, range(4)), pool)
+    taken = trainer.epoch.lower(state, np.int32(0), pool).compile().memory_analysis()
     total = taken.argument_size_in_bytes + taken.temp_size_in_bytes
     assert taken.alias_size_in_bytes >= 4 * plan.memory.footprint.per_seed, "updated in place"
-    shared, per_seed, working = plan.memory.footprint
+    shared, per_seed, working, _ = plan.memory.footprint
     assert shared + (4 + 1) * per_seed + working == pytest.approx(total, rel=0.2)
 
 

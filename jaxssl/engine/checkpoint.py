@@ -26,9 +26,10 @@ from jaxssl.types import EncoderBundle, InputError, Normalizer, TrainState
 FORMAT = 1  # of a bundle; a reader refuses what it does not know
 Leaves = dict[str, np.ndarray]
 
-WITHOUT_COPIES = {
-    "memory_options": ocp.options.MemoryOptions(deepcopy_host_arrays=False),  # nothing else writes
-    # random weights hardly shrink
+SAVING = {
+    # nothing writes to the arrays meanwhile: no copy
+    "memory_options": ocp.options.MemoryOptions(deepcopy_host_arrays=False),
+    # weights hardly shrink: no compression
     "array_options": ocp.options.ArrayOptions(
         saving=ocp.options.ArrayOptions.Saving(use_compression=False)
     ),
@@ -139,7 +140,7 @@ def _signature(leaves: Leaves) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def _save_leaves(path: Path, leaves: Leaves) -> None:
-    with ocp.Context(**WITHOUT_COPIES):
+    with ocp.Context(**SAVING):
         ocp.save(str(path), leaves)
 
 

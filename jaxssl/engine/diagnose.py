@@ -29,39 +29,40 @@ class Diagnosis(NamedTuple):
 HEALTHY = Diagnosis("healthy", "", "")
 
 
-def measure(metrics: Mapping[str, np.ndarray]) -> dict[str, Float[np.ndarray, " seeds"]]:
-    """Scalars of an epoch from what the compiled program returns, a leading seed axis on each.
+def measure(metrics: Mapping[str, np.ndarray | np.generic]) -> dict[str, float]:
+    """Scalars of a seed's epoch from what the compiled program returns.
 
     `scatter` becomes `effective_rank`; a method's `usage` (share of the samples nearest to each
     prototype) becomes `usage_perplexity`.
     """
-    measured = dict(metrics)
-    if "usage" in measured:
-        measured["usage_perplexity"] = perplexity(measured.pop("usage"))
-    measured["effective_rank"] = effective_rank(measured.pop("scatter"))
-    return measured
+    arrays = ("usage", "scatter")
+    measured = {name: float(value) for name, value in metrics.items() if name not in arrays}
+    if "usage" in metrics:
+        measured["usage_perplexity"] = perplexity(np.asarray(metrics["usage"]))
+    return measured | {"effective_rank": effective_rank(np.asarray(metrics["scatter"]))}
 
 
-def effective_rank(scatter: Float[np.ndarray, "seeds dim dim"]) -> Float[np.ndarray, " seeds"]:
+def effective_rank(scatter: Float[np.ndarray, "dim dim"]) -> float:
     """exp of the entropy of the normalised singular values (Roy & Vetterli 2007).
 
     Args:
-        scatter: XᵀX of every seed's centred embedding X.
+        scatter: XᵀX of the centred embedding X.
 
     Returns:
         1 for an embedding on a line (or a constant one), `dim` for an isotropic one, NaN for one
         that is not finite.
     """
-    finite = np.asarray(np.isfinite(scatter).all(axis=(1, 2)))
+    if not np.isfinite(scatter).all():
+        return float("nan")
     with threadpool_limits(1, "blas"):  # small matrices; idle threads would spin on for a while
-        eigenvalues = np.linalg.eigvalsh(np.where(finite[:, None, None], scatter, 0))
-    return np.where(finite, perplexity(np.sqrt(np.maximum(eigenvalues, 0))), np.nan)
+        eigenvalues = np.linalg.eigvalsh(scatter)
+    return perplexity(np.sqrt(np.maximum(eigenvalues, 0)))
 
 
-def perplexity(mass: Float[np.ndarray, "seeds n"]) -> Float[np.ndarray, " seeds"]:
+def perplexity(mass: Float[np.ndarray, " n"]) -> float:
     """exp of the entropy of non-negative masses: the number of effectively used entries."""
-    p = mass / np.maximum(mass.sum(axis=-1, keepdims=True), np.finfo(mass.dtype).tiny)
-    return np.exp(entr(p).sum(axis=-1))
+    p = mass / np.maximum(mass.sum(), np.finfo(mass.dtype).tiny)
+    return float(np.exp(entr(p).sum()))
 
 
 def diagnose(last: Mapping[str, float], augment_is_mask: bool) -> Diagnosis:

@@ -13,7 +13,7 @@ from jaxtyping import PyTree
 from jaxssl.engine.ensemble import vectorizes
 
 FREE_SHARE = 0.7  # of the free memory that one chunk may take
-KEPT_FREE = 100_000_000  # bytes of freed blocks that a host's allocator keeps, for each CPU device
+KEPT_FREE = 100_000_000  # bytes a CPU device; see `MemoryPlan.kept_free`
 
 
 class Footprint(NamedTuple):
@@ -22,6 +22,7 @@ class Footprint(NamedTuple):
     shared: int  # what all seeds share: the training matrix
     per_seed: int  # what a seed keeps between compiled calls
     working: int  # what a seed needs while it is computed: gradients, activations
+    copied: int = 0  # what is copied of a seed to the host between calls: its checkpoint
 
 
 class MemoryPlan(NamedTuple):
@@ -31,25 +32,48 @@ class MemoryPlan(NamedTuple):
     budget: int  # bytes of one device
     chunk: int  # seeds of one compiled call, over all devices
     n_devices: int
+    vectorized: bool  # whether the seeds of a device are computed together
 
     @property
     def total(self) -> int:
         """Bytes on all devices together."""
-        return self.n_devices * _on_device(self.footprint, self.chunk // self.n_devices)
+        return self.n_devices * self.on_device(self.chunk // self.n_devices)
+
+    @property
+    def kept_free(self) -> int:
+        """Bytes of freed blocks that a host's allocator keeps.
+
+        What peaks exceed the other terms by where those are small (`launch.benchmark`, memory).
+        """
+        return 0 if self.vectorized else KEPT_FREE
+
+    def on_device(self, n_seeds: int) -> int:
+        """Bytes that `n_seeds` seeds of a device need; a CPU device shares the host's memory."""
+        shared, per_seed, working, copied = self.footprint
+        if self.vectorized:
+            return shared + n_seeds * (per_seed + working)
+        # one after the other, each taken out of the stack and put back
+        computing = (n_seeds + (n_seeds > 1)) * per_seed + working
+        copying = n_seeds * (per_seed + copied)
+        return shared + max(computing, copying) + self.kept_free
 
     def sentence(self, n_seeds: int) -> str:
         """One line for the log."""
-        shared, per_seed, working = (size * 1e-9 for size in self.footprint)
+        shared, per_seed, working, copied = (f"{size * 1e-9:.3f}" for size in self.footprint)
         return (
             f"memory: {n_seeds} seeds in chunks of {self.chunk} take {self.total * 1e-9:.2f} GB of "
-            f"{self.n_devices} x {self.budget * 1e-9:.1f} GB; a device holds {shared:.2f} GB of "
-            f"data and {per_seed:.3f} GB a seed, and computes in {working:.3f} GB"
-            f"{' a seed' * vectorizes()}"
+            f"{self.n_devices} x {self.budget * 1e-9:.1f} GB; data {shared}, a seed {per_seed}, "
+            f"its computation {working}, its checkpoint {copied}, kept by the allocator "
+            f"{self.kept_free * 1e-9:.1f} GB a device"
         )
 
 
 def plan_memory(
-    footprint: Footprint, n_seeds: int, memory_gb: float = 0.0, chunk: int = 0
+    footprint: Footprint,
+    n_seeds: int,
+    memory_gb: float = 0.0,
+    chunk: int = 0,
+    vectorized: bool | None = None,
 ) -> MemoryPlan:
     """Choose the chunk size: given, or the largest even cut of the seeds that fits.
 
@@ -58,28 +82,19 @@ def plan_memory(
         n_seeds: seeds to run.
         memory_gb: budget of a device; 0 for a share of what is free on it.
         chunk: seeds per compiled call, rounded up to a multiple of the devices; 0 to choose.
+        vectorized: whether a device computes its seeds together; None for what this one does.
     """
     budget = int(memory_gb * 1e9) or int(FREE_SHARE * free_memory())
     n_devices = jax.device_count()
+    vectorized = vectorizes() if vectorized is None else vectorized
+    plan = MemoryPlan(footprint, budget, chunk, n_devices, vectorized)
     if not chunk:
         most = -(-n_seeds // n_devices)
-        fitting = [n for n in range(2, most + 1) if _on_device(footprint, n) <= budget]
+        fitting = [n for n in range(2, most + 1) if plan.on_device(n) <= budget]
         n_chunks = -(-n_seeds // min(max(fitting, default=1) * n_devices, n_seeds))
         # even chunks, so that one compiled program serves all
         chunk = -(-n_seeds // n_chunks)
-    chunk = -(-chunk // n_devices) * n_devices
-    return MemoryPlan(footprint, budget, chunk, n_devices)
-
-
-def _on_device(footprint: Footprint, n_seeds: int) -> int:
-    """Bytes that `n_seeds` seeds of a device need; a CPU device shares the host's memory."""
-    shared, per_seed, working = footprint
-    if vectorizes():
-        return shared + n_seeds * (per_seed + working)
-    # one after the other, each taken out of the stack and put back
-    training = (n_seeds + (n_seeds > 1)) * per_seed + working
-    checkpointing = 2 * n_seeds * per_seed  # from a copy
-    return shared + max(training, checkpointing) + KEPT_FREE
+    return plan._replace(chunk=-(-chunk // n_devices) * n_devices)
 
 
 def free_memory() -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -108,7 +109,8 @@ def plan_pretraining(config: Config, n_samples: int, n_features: int, n_seeds: i
     widths = n_features + 2 * sum(config.encoder.hidden)  # the views, and for the backward pass
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
     working = 2 * bytes_of(state.params) + activations  # 2: gradients and updates
-    footprint = Footprint(bytes_of(pool), bytes_of(state), working)
+    per_seed = bytes_of(state)
+    footprint = Footprint(bytes_of(pool), per_seed, working, copied=per_seed)
     memory = plan_memory(footprint, n_seeds, config.run.memory_gb, config.run.chunk)
     return Plan(trainer, schedule, memory)
 
@@ -129,18 +131,17 @@ def pretrain(
     Raises:
         InputError: if a checkpoint does not belong to this configuration.
     """
-    init = over_seeds(plan.trainer.init, [True, False])
-    epoch_fn = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
+    trainer = over_all_seeds(plan.trainer)
     data = shard(pool, per_seed=False)
     for ids in chunks(seed_ids, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{'_'.join(map(str, dict.fromkeys(ids)))}"
-        state = init(shard(seed_keys(config.run.root_key, ids), per_seed=True), data)
+        state = trainer.init(shard(seed_keys(config.run.root_key, ids), per_seed=True), data)
         state, history = _restore(folder, state, ids)
         if history:
             log(history, True)
         for epoch in range(len(history) // len(set(ids)), plan.schedule.n_epochs):
             started = time.perf_counter()
-            state, metrics = epoch_fn(state, np.int32(epoch), data)
+            state, metrics = trainer.epoch(state, jnp.int32(epoch), data)
             rows = _rows(ids, epoch, plan.schedule, metrics, started)
             history = history + rows
             log(rows, False)
@@ -148,6 +149,14 @@ def pretrain(
             if folder and (is_due or epoch + 1 == plan.schedule.n_epochs):
                 checkpoint.save_state(folder, state, {"seeds": ids, "history": history})
         yield _collect(state, history, ids, config)
+
+
+def over_all_seeds(trainer: Trainer) -> Trainer:
+    """The trainer of a chunk of seeds, compiled; an epoch replaces the state that it is given."""
+    return Trainer(
+        init=over_seeds(trainer.init, [True, False]),
+        epoch=over_seeds(trainer.epoch, [True, False, False], donate=0),
+    )
 
 
 def merge(chunks: Iterable[Pretrained]) -> Pretrained:
@@ -174,12 +183,11 @@ def _restore(
 def _rows(
     ids: list[int], epoch: int, schedule: Schedule, metrics: dict[str, Array], started: float
 ) -> list[Row]:
-    measured = measure(jax.device_get(metrics))
-    values = {name: value.tolist() for name, value in measured.items()}
+    host = jax.device_get(metrics)
     head = {"phase": "pretrain", "epoch": epoch, "step": (epoch + 1) * schedule.steps_per_epoch}
     seconds = round(time.perf_counter() - started, 4)
     return [
-        head | {"seed": seed, "seconds": seconds} | {name: v[i] for name, v in values.items()}
+        head | {"seed": seed, "seconds": seconds} | measure(member(host, i))
         for i, seed in enumerate(dict.fromkeys(ids))  # a filled-up chunk repeats its last id
     ]
 

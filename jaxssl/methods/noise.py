@@ -1,9 +1,8 @@
 """Standard normal numbers for augmentations, drawn and used in one pass over the batch.
 
-Half of a pretraining step on a CPU went into `jax.random.normal`, which writes its random bits to
-memory between the rounds of the generator. Here every number follows from its own position, in
-registers, so that the compiler fuses the draw into the addition that uses it. docs/performance.md
-has the figures.
+On a CPU `jax.random.normal` writes its random bits to memory between the rounds of the generator.
+Here every number follows from its own position, in registers, so that the compiler fuses the draw
+into the addition that uses it (docs/performance.md, `draws`).
 """
 
 import math

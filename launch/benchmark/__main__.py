@@ -4,8 +4,8 @@ Example:
 
   python -m launch.benchmark --suite=quick --out=runs/benchmark
 
-prints a table and writes benchmark.json. PyTorch comes with `pip install ".[bench]"`, and lightly's
-SwAV with `pip install lightly`; what is not installed is left out, and the table says so.
+prints a table and writes benchmark.json. PyTorch and lightly's SwAV come with
+`pip install ".[bench]"`; what is not installed is left out, and the table says so.
 """
 
 import json
@@ -34,19 +34,20 @@ from launch.benchmark import (
     scaling,
     stages,
 )
+from launch.benchmark.section import Bench, Section
 
-SECTIONS: dict[str, Any] = {
-    "draws": draws,
-    "pretraining": pretraining,
-    "finetuning": finetuning,
-    "chunks": chunks,
-    "scaling": scaling,
-    "protocol": protocol,
-    "memory": memory,
-    "programs": programs,
-    "stages": stages,
-    "conditioning": conditioning,
-    "roofline": roofline,
+SECTIONS: dict[str, Section] = {
+    "draws": draws.SECTION,
+    "pretraining": pretraining.SECTION,
+    "finetuning": finetuning.SECTION,
+    "chunks": chunks.SECTION,
+    "scaling": scaling.SECTION,
+    "protocol": protocol.SECTION,
+    "memory": memory.SECTION,
+    "programs": programs.SECTION,
+    "stages": stages.SECTION,
+    "conditioning": conditioning.SECTION,
+    "roofline": roofline.SECTION,
 }
 
 _SUITE = flags.DEFINE_enum("suite", "quick", ["quick", "full"], "Sizes to measure.")
@@ -62,16 +63,17 @@ def main(arguments: list[str]) -> None:
     file = Path(_OUT.value) / "benchmark.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     found, left_out = references.find()
-    limits = machine.Limits()
-    limits.measure()
+    bench = Bench(machine.Limits(), _ROUNDS.value, found)
+    bench.limits.measure()
     result: dict[str, Any] = {"suite": _SUITE.value, "machine": machine.describe()}
     result |= {"left_out": left_out, "sections": {}}
     for name, section in _chosen().items():
         rows = result["sections"][name] = []
-        for case in _cases(section, _SUITE.value == "full"):
+        on_gpu = jax.default_backend() == "gpu"
+        for case in section.cases(full=_SUITE.value == "full", gpu=on_gpu):
             print(f"{name}: {case}", flush=True)
-            rows.append(section.measure(case, limits, _ROUNDS.value, found))
-            result["limits"] = limits.rates()
+            rows.append(section.measure(case, bench))
+            result["limits"] = bench.limits.rates()
             file.write_text(
                 json.dumps(result, indent=2) + "\n"
             )  # an interrupted suite leaves these
@@ -79,18 +81,11 @@ def main(arguments: list[str]) -> None:
     print(f"wrote {file}")
 
 
-def _chosen() -> dict[str, Any]:
+def _chosen() -> dict[str, Section]:
     for name in _SECTIONS.value:
         if name not in SECTIONS:
             raise InputError(f"no section {name!r} for --sections: there are {', '.join(SECTIONS)}")
     return {name: SECTIONS[name] for name in _SECTIONS.value or SECTIONS}
-
-
-def _cases(section: Any, is_full: bool) -> tuple[Any, ...]:
-    """The suite's sizes; what only a GPU can hold is added where there is one."""
-    on_gpu = section is pretraining and jax.default_backend() == "gpu"
-    cases = section.FULL if is_full else section.QUICK
-    return (*cases, *pretraining.ON_GPU) if on_gpu else cases
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -101,8 +96,8 @@ def _print(result: dict[str, Any]) -> None:
         print(f"left out: {what}")
     for section, rows in result["sections"].items():
         table = pd.DataFrame(rows)
-        shown = [c for c in table if not str(c).endswith(("_range", "_error"))]
-        print(f"\n{section}\n{table[shown].round(4).to_string(index=False)}")
+        shown = table.loc[:, ~table.map(lambda value: isinstance(value, list)).any()]
+        print(f"\n{section}\n{shown.round(4).to_string(index=False)}")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
 """Normalising and conditioning a wide matrix: seconds, and memory in multiples of the matrix."""
 
-import json
-import sys
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxssl.config import NormalizeConfig
 from jaxssl.data.normalize import fit_normalizer, normalize
-from launch.benchmark.child import measure_in_child, peak_bytes, resident_bytes
-from launch.benchmark.machine import Limits
-from launch.benchmark.references import References
+from launch.benchmark.child import answer, ask
+from launch.benchmark.section import Row, Section
+from launch.memory import peak_bytes, resident_bytes
 
 BLOCK = 500  # rows drawn at once
 N_AXES = 50  # along which the simulated samples differ
@@ -28,10 +26,9 @@ QUICK = (Case(4_000, 10_000),)
 FULL = (Case(4_000, 10_000), Case(11_000, 57_000))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
+def measure(case: Case) -> Row:
     """One row; `times_matrix` counts the matrix itself."""
-    del limits, n_rounds, references  # as every section takes them
-    return case._asdict() | measure_in_child(__name__, *case)
+    return case._asdict() | ask(__name__, *case)
 
 
 def _main(n_samples: int, n_genes: int) -> dict[str, float]:
@@ -54,5 +51,8 @@ def _main(n_samples: int, n_genes: int) -> dict[str, float]:
     }
 
 
+SECTION = Section(QUICK, FULL, lambda case, bench: measure(case))
+
+
 if __name__ == "__main__":
-    print(json.dumps(_main(*map(int, sys.argv[1:]))))
+    answer(_main)

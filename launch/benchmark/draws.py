@@ -8,8 +8,7 @@ import jax.numpy as jnp
 
 from jaxssl.engine.ensemble import COMPILER_OPTIONS
 from jaxssl.methods.noise import standard_normal
-from launch.benchmark.machine import Limits
-from launch.benchmark.references import References
+from launch.benchmark.section import Bench, Row, Section
 from launch.benchmark.timing import interleave
 
 N_DRAWS = 20  # of one timed call, as steps of a compiled loop
@@ -27,14 +26,13 @@ QUICK = (Case(256, 2_000),)
 FULL = (Case(256, 100), Case(256, 2_000), Case(256, 20_000))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
+def measure(case: Case, bench: Bench) -> Row:
     """One row: nanoseconds a number."""
-    del limits, references  # as every section takes them
     shape = (N_VIEWS, *case)
     generators = {"jaxssl": standard_normal, "jax_random": jax.random.normal}
     tasks = {name: _adds(draw, shape) for name, draw in generators.items()}
-    row: dict[str, Any] = case._asdict()
-    for name, timing in interleave(tasks, n_rounds).items():
+    row: Row = case._asdict()
+    for name, timing in interleave(tasks, bench.n_rounds).items():
         scale = 1e9 / (N_DRAWS * N_VIEWS * case.batch_size * case.n_features)
         row[f"{name}_ns"] = timing.median * scale
         row[f"{name}_ns_range"] = [timing.lowest * scale, timing.highest * scale]
@@ -51,3 +49,6 @@ def _adds(draw: Callable, shape: tuple[int, ...]) -> Callable[[], Any]:
 
     run = jax.jit(add, compiler_options=COMPILER_OPTIONS.get(jax.default_backend()))
     return lambda: run(key, start).block_until_ready()
+
+
+SECTION = Section(QUICK, FULL, measure)

@@ -1,6 +1,6 @@
 """Fine-tuning sweeps, fits per second, beside the sequential PyTorch loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -15,10 +15,8 @@ from jaxssl.engine.train import streams
 from jaxssl.evaluation.arms import Inputs, make_fit_network
 from jaxssl.evaluation.finetune import batch_positions
 from jaxssl.model import make_classifier, make_encoder
-from jaxssl.types import Params
-from launch.benchmark.machine import Limits
 from launch.benchmark.pretraining import step_flops
-from launch.benchmark.references import References
+from launch.benchmark.section import Bench, Row, Section
 from launch.benchmark.timing import interleave
 
 N_TRAIN, N_HELD_OUT, N_CLASSES = 6_500, 2_800, 20  # as the miRNA set
@@ -36,7 +34,7 @@ QUICK = (Case(100, 10, 650), Case(680, 10, 650))
 FULL = tuple(Case(g, s, n) for g in (100, 680) for s, n in ((10, 65), (10, 6_500), (50, 650)))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
+def measure(case: Case, bench: Bench) -> Row:
     """One row: seconds a fit of the `scratch` arm, predictions on the held-out rows included."""
     inputs = make_case_inputs(case)
     config = resolve(Config(), N_TRAIN)
@@ -46,19 +44,19 @@ def measure(case: Case, limits: Limits, n_rounds: int, references: References) -
         return fit(None, case.n_labelled, range(case.n_seeds))
 
     tasks: dict[str, Callable[[], Any]] = {"jaxssl": fit_seeds}
-    row: dict[str, Any] = case._asdict()
-    if "torch" in references:
-        tasks["torch"] = _torch_fit(references["torch"], case, config, inputs)
-    limits.measure()
-    timings = interleave(tasks, n_rounds)
-    limits.measure()
+    row: Row = case._asdict()
+    if "torch" in bench.references:
+        tasks["torch"] = _torch_fit(bench.references["torch"], case, config, inputs)
+    bench.limits.measure()
+    timings = interleave(tasks, bench.n_rounds)
+    bench.limits.measure()
     per_call = {"jaxssl": case.n_seeds, "torch": 1}
     for name, timing in timings.items():
         row[f"{name}_s"] = timing.median / per_call[name]
         row[f"{name}_s_range"] = [t / per_call[name] for t in (timing.lowest, timing.highest)]
     row["compile_seconds"] = timings["jaxssl"].first - timings["jaxssl"].median
     row["fits_per_s"] = 1 / row["jaxssl_s"]
-    row["gemm_share"] = _fit_flops(case, config) / row["jaxssl_s"] / limits.flops_per_s
+    row["gemm_share"] = _fit_flops(case, config) / row["jaxssl_s"] / bench.limits.flops_per_s
     if "torch" in tasks:
         ours, theirs = fit_seeds()[0][0], tasks["torch"]()
         row["prediction_difference"] = float(np.abs(ours - theirs).mean())
@@ -76,15 +74,6 @@ def make_case_inputs(case: Case) -> Inputs:
     train = np.arange(N_TRAIN)
     orders = {seed: np.random.default_rng(seed).permutation(train) for seed in range(case.n_seeds)}
     return Inputs(features, None, codes, orders, train, {"test": np.arange(N_TRAIN, n)})
-
-
-def random_encoders(config: Config, inputs: Inputs, seeds: Sequence[int]) -> dict[int, Params]:
-    """Untrained encoders, which take as long to fine-tune as any."""
-    encoder = make_encoder(config.encoder, config.run.precision)
-    init = jax.jit(encoder.init)
-    keys = seed_keys(config.run.root_key, seeds)
-    x = jnp.asarray(inputs.features[:1])
-    return {seed: init(key, x) for seed, key in zip(seeds, keys, strict=True)}
 
 
 def _torch_fit(reference: ModuleType, case: Case, config: Config, inputs: Inputs):
@@ -116,8 +105,11 @@ def _torch_fit(reference: ModuleType, case: Case, config: Config, inputs: Inputs
 
 
 def _fit_flops(case: Case, config: Config) -> float:
-    """Training and prediction; the embeddings that a probe would use are counted as overhead."""
+    """Multiplications and additions of the products of training and prediction."""
     widths = (case.n_features, *config.encoder.hidden)
     step = step_flops(widths, N_CLASSES, config.finetune.batch_size)
     forward = 2 * sum(a * b for a, b in zip(widths, (*widths[1:], N_CLASSES), strict=True))
     return config.finetune.scratch_steps * step + N_HELD_OUT * forward
+
+
+SECTION = Section(QUICK, FULL, measure)

@@ -1,32 +1,28 @@
 """Peak memory of a pretraining with its checkpoint, against the plan printed before it starts."""
 
-import json
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import jax
 
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.pretrain import merge, pretrain
-from launch.benchmark.child import measure_in_child, peak_bytes, resident_bytes
-from launch.benchmark.machine import Limits
+from launch.benchmark.child import answer, ask
 from launch.benchmark.pretraining import N_STEPS, Case, make_pool, plan_case
-from launch.benchmark.references import References
+from launch.benchmark.section import Row, Section
+from launch.memory import peak_bytes, resident_bytes
 
 QUICK = (Case(2_000, 256, 50), Case(20_000, 64, 4))
 FULL = (*QUICK, Case(56_537, 256, 1), Case(56_537, 256, 2), Case(56_537, 64, 4))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
+def measure(case: Case) -> Row:
     """One row: gigabytes beyond the interpreter and the training matrix's original, and the plan's.
 
     Measured in a second process, which finds the programs compiled.
     """
-    del limits, n_rounds, references  # as every section takes them
     with tempfile.TemporaryDirectory() as folder:
-        compiling, found = (measure_in_child(__name__, folder, *case) for _ in range(2))
+        compiling, found = (ask(__name__, folder, *case) for _ in range(2))
     return case._asdict() | found | {"with_compiling_gb": compiling["taken_gb"]}
 
 
@@ -47,5 +43,8 @@ def _main(folder: Path, *case: int) -> dict[str, float]:
     }
 
 
+SECTION = Section(QUICK, FULL, lambda case, bench: measure(case))
+
+
 if __name__ == "__main__":
-    print(json.dumps(_main(Path(sys.argv[1]), *map(int, sys.argv[2:]))))
+    answer(_main)

@@ -1,9 +1,7 @@
 """SwAV pretraining, per seed, beside a PyTorch loop, for growing seeds, genes and batches."""
 
-import json
-import sys
+import os
 from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -13,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard, use_cores
-from jaxssl.engine.pretrain import Plan, plan_pretraining
+from jaxssl.engine.ensemble import chunks, seed_keys, shard
+from jaxssl.engine.pretrain import Plan, over_all_seeds, plan_pretraining
 from jaxssl.engine.train import epoch_batches, streams
-from launch.benchmark import references as loops
-from launch.benchmark.child import measure_in_child
+from launch.benchmark import references
+from launch.benchmark.child import answer, ask
 from launch.benchmark.machine import Limits
-from launch.benchmark.references import References
+from launch.benchmark.section import Bench, Row, Section
 from launch.benchmark.timing import Timing, interleave, seconds
 
 N_SAMPLES = 1024
@@ -48,37 +46,48 @@ ON_GPU = (Case(57_387, 256, 50),)
 """The study's full width, all seeds at once."""
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
+def measure(case: Case, bench: Bench) -> Row:
     """One row: per-seed step times, ratios, share of the machine's limits, agreement of losses.
 
-    Fewer seeds than devices are measured in a process of their own, whose devices they fill.
+    Fewer seeds than cores are measured in a process that makes one device a seed, as a run does.
     """
-    if case.n_seeds < jax.device_count():
-        return measure_in_child(__name__, *case, n_rounds)
+    if case.n_seeds >= jax.device_count() or jax.default_backend() != "cpu":
+        return _measure_here(case, bench)
+    devices = f"--xla_force_host_platform_device_count={case.n_seeds}"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {devices}"
+    rates = bench.limits.flops_per_s, bench.limits.bytes_per_s
+    names = list(bench.references)
+    found = ask(__name__, case, bench.n_rounds, names, rates, env={"XLA_FLAGS": flags.strip()})
+    bench.limits.keep(*found["rates"])
+    return found["row"]
+
+
+def _measure_here(case: Case, bench: Bench) -> Row:
     pool = make_pool(case.n_features)
     plan, config = plan_case(case, noise=1.0)
-    tasks = {"jaxssl": train_epochs(plan, pool, case.n_seeds)}
-    per_call = {"jaxssl": case.n_seeds * plan.schedule.steps_per_epoch}
-    row = case._asdict()
-    for name, reference in references.items():
-        loop, index, rows = _loop(reference, plan, config, pool)
-        tasks[name] = partial(loop.run, rows, index)
-        per_call[name] = len(index)
-    if "torch" in references:
-        compiled, index, rows = _loop(references["torch"], plan, config, pool)
-        compiled.compile()
+    n_seeds = min(case.n_seeds, plan.memory.chunk)  # one compiled call
+    tasks = {"jaxssl": train_epochs(plan, pool, n_seeds)}
+    per_call = {"jaxssl": n_seeds * plan.schedule.steps_per_epoch}
+    row: Row = case._asdict() | {"at_once": n_seeds}
+    loops = {name: _loop(r, plan, config, pool) for name, r in bench.references.items()}
+    if "torch" in loops:
+        loops["torch_compile"] = _loop(bench.references["torch"], plan, config, pool)
+        loops["torch_compile"].loop.compile()
         try:
-            row["torch_compile_seconds"] = seconds(lambda: compiled.run(rows, index))
-            tasks["torch_compile"] = partial(compiled.run, rows, index)
-            per_call["torch_compile"] = len(index)
-        except Exception as error:
+            row["torch_compile_seconds"] = seconds(loops["torch_compile"])
+        except Exception as error:  # whatever its backend, a compiler or a header, lacks here
             row["torch_compile_error"] = f"{type(error).__name__}: {error}".splitlines()[0]
-    limits.measure()
-    timings = interleave(tasks, n_rounds)
-    limits.measure()
-    for name, reference in references.items():
+            del loops["torch_compile"]
+    tasks |= loops
+    per_call |= {name: len(loop.batches) for name, loop in loops.items()}
+    bench.limits.measure()
+    timings = interleave(tasks, bench.n_rounds)
+    bench.limits.measure()
+    if "torch_compile" in loops:
+        row["torch_compile_seconds"] -= timings["torch_compile"].median
+    for name, reference in bench.references.items():
         row[f"{name}_loss_difference"] = _loss_difference(reference, case, pool)
-    return row | _rates(case, plan, timings, per_call, limits)
+    return row | _rates(case, plan, timings, per_call, bench.limits)
 
 
 def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
@@ -95,19 +104,20 @@ def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
 
 
 def step_bytes(n_params: int, rows: int, n_features: int) -> int:
-    """Bytes that a step must move at least: Adam's four arrays, three of them back, and the views.
+    """Bytes that a step must move at least: Adam, the weights' own products, and the views.
 
-    The weights are read by forward and backward products too; the views are written once and read
-    by two products.
+    Adam reads parameters, gradients and two moments and writes all but the gradients: 7 arrays.
+    The gradients are written and the weights read forward and backward: 3. The views are written
+    once and read by two products: 3.
     """
     return 4 * (n_params * (7 + 3) + rows * n_features * 3)
 
 
 class Work(NamedTuple):
-    """What one step of one seed has to do."""
+    """What one step of one seed has to do at least."""
 
     flops: int
-    bytes: int
+    traffic: int  # bytes
 
 
 def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -> Work:
@@ -138,27 +148,37 @@ def make_pool(n_features: int) -> np.ndarray:
 
 
 def train_epochs(plan: Plan, pool: np.ndarray, n_seeds: int, chunk: int = 0) -> Callable[[], Any]:
-    """All seeds train one epoch at every call, `chunk` (0: all) a compiled call.
+    """All seeds train one epoch at every call, `chunk` (0: the plan's) a compiled call.
 
     Returns the first seed's mean loss.
     """
-    data = shard(pool, per_seed=False)
-    init = over_seeds(plan.trainer.init, [True, False])
-    epoch = over_seeds(plan.trainer.epoch, [True, False, False], donate=0)
-    cut = chunks(range(n_seeds), chunk or n_seeds)
-    states = [init(shard(seed_keys(0, ids), per_seed=True), data) for ids in cut]
+    data, trainer = shard(pool, per_seed=False), over_all_seeds(plan.trainer)
+    cut = chunks(range(n_seeds), chunk or plan.memory.chunk)
+    states = [trainer.init(shard(seed_keys(0, ids), per_seed=True), data) for ids in cut]
 
     def run() -> float:
         losses = []
         for i, state in enumerate(states):
-            states[i], metrics = epoch(state, np.int32(0), data)
+            states[i], metrics = trainer.epoch(state, jnp.int32(0), data)
             losses.append(np.asarray(metrics["loss"])[0])
         return float(losses[0])
 
     return run
 
 
-def _loop(reference: ModuleType, plan: Plan, config: Config, pool: np.ndarray):
+class Loop(NamedTuple):
+    """A reference's training of one seed, an epoch a call."""
+
+    loop: Any  # a `SwAVLoop`
+    pool: Any
+    batches: Any
+
+    def __call__(self) -> list[float]:
+        """Losses of the steps of an epoch."""
+        return self.loop.run(self.pool, self.batches)
+
+
+def _loop(reference: ModuleType, plan: Plan, config: Config, pool: np.ndarray) -> Loop:
     """The reference's loop of seed 0 from jaxssl's initial parameters, its batches and its data."""
     import torch  # pyright: ignore[reportMissingImports]
 
@@ -168,28 +188,29 @@ def _loop(reference: ModuleType, plan: Plan, config: Config, pool: np.ndarray):
     loop = reference.SwAVLoop(params, config.method, noise, rate)
     order = jax.random.fold_in(streams(key).order, 0)
     batches = np.array(epoch_batches(order, len(pool), plan.schedule))
-    return loop, list(torch.tensor(batches, dtype=torch.int64)), torch.from_numpy(pool)
+    return Loop(loop, torch.from_numpy(pool), list(torch.tensor(batches, dtype=torch.int64)))
 
 
 def _loss_difference(reference: ModuleType, case: Case, pool: np.ndarray) -> float:
-    """Largest relative difference of the two loss curves; without noise, which each draws anew.
+    """Largest relative difference of the mean losses of the first epochs.
 
-    Over the first steps: rounding grows with every further one, on both sides.
+    Without noise, which each draws anew; the first epochs, because rounding grows with every step,
+    on both sides.
     """
     of_curve = case._replace(n_seeds=jax.device_count())
     plan, config = plan_case(of_curve, noise=0.0, n_steps=N_CURVE_STEPS)
     run = train_epochs(plan, pool, jax.device_count())
-    loop, index, rows = _loop(reference, plan, config, pool)
+    loop = _loop(reference, plan, config, pool)
     ours = np.array([run() for _ in range(N_CURVE)])
-    theirs = np.array([np.mean(loop.run(rows, index)) for _ in range(N_CURVE)])
+    theirs = np.array([np.mean(loop()) for _ in range(N_CURVE)])
     return float(np.max(np.abs(ours - theirs) / theirs))
 
 
 def _rates(
     case: Case, plan: Plan, timings: dict[str, Timing], per_call: dict[str, int], limits: Limits
-) -> dict[str, Any]:
+) -> Row:
     work = work_of_step(plan, case.batch_size, N_SAMPLES, case.n_features)
-    row: dict[str, Any] = {"compile_seconds": timings["jaxssl"].first - timings["jaxssl"].median}
+    row: Row = {"compile_seconds": timings["jaxssl"].first - timings["jaxssl"].median}
     for name, timing in timings.items():
         row[f"{name}_ms"] = 1e3 * timing.median / per_call[name]
         row[f"{name}_ms_range"] = [
@@ -198,19 +219,22 @@ def _rates(
     step = row["jaxssl_ms"] / 1e3
     row["samples_per_s"] = case.batch_size / step
     row["gemm_share"] = work.flops / step / limits.flops_per_s
-    row["copy_share"] = work.bytes / step / limits.bytes_per_s
-    row["gflop"], row["mbyte"] = work.flops / 1e9, work.bytes / 1e6
+    row["copy_share"] = work.traffic / step / limits.bytes_per_s
+    row["gflop"], row["mbyte"] = work.flops / 1e9, work.traffic / 1e6
     for name in timings:
         if name != "jaxssl":
             row[f"times_{name}"] = row[f"{name}_ms"] / row["jaxssl_ms"]
     return row
 
 
-def _main(n_features: int, batch_size: int, n_seeds: int, n_rounds: int) -> dict[str, Any]:
-    use_cores(n_seeds)
-    found, _ = loops.find()
-    return measure(Case(n_features, batch_size, n_seeds), Limits(), n_rounds, found)
+def _main(case: list[int], n_rounds: int, names: list[str], rates: list[float]) -> dict[str, Any]:
+    limits, (found, _) = Limits(*rates), references.find(names)
+    row = _measure_here(Case(*case), Bench(limits, n_rounds, found))
+    return {"row": row, "rates": (limits.flops_per_s, limits.bytes_per_s)}
+
+
+SECTION = Section(QUICK, FULL, measure, ON_GPU)
 
 
 if __name__ == "__main__":
-    print(json.dumps(_main(*map(int, sys.argv[1:]))))
+    answer(_main)

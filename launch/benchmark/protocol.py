@@ -4,16 +4,22 @@
 fact is in the README. Reading, scoring and the report are not in it.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxssl.config import Config, resolve
+from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.pretrain import plan_pretraining
+from jaxssl.evaluation.arms import Inputs, make_fit_network
+from jaxssl.model import make_encoder
+from jaxssl.types import Params
 from launch.benchmark import finetuning
-from launch.benchmark.machine import Limits
 from launch.benchmark.pretraining import train_epochs
-from launch.benchmark.references import References
+from launch.benchmark.section import Bench, Row, Section
 from launch.benchmark.timing import interleave
 
 N_SEEDS, N_SHARES = 50, 89
@@ -29,9 +35,8 @@ QUICK = (Case(10),)
 FULL = (Case(10), Case(N_SEEDS))
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
+def measure(case: Case, bench: Bench) -> Row:
     """One row: minutes of every part and of the whole."""
-    del limits, references  # as every section takes them
     config = resolve(Config(), finetuning.N_TRAIN)
     n_features, seeds = config.normalize.n_components, range(case.n_seeds)
     # every share costs the same: the batches do not depend on the number of labels
@@ -39,19 +44,31 @@ def measure(case: Case, limits: Limits, n_rounds: int, references: References) -
     inputs = finetuning.make_case_inputs(sizes)
     plan = plan_pretraining(config, finetuning.N_TRAIN, n_features, case.n_seeds)
     train = train_epochs(plan, inputs.features[inputs.train], case.n_seeds)
-    fit = finetuning.make_fit_network(config, inputs, finetuning.N_CLASSES)
-    encoders = finetuning.random_encoders(config, inputs, seeds)
+    fit = make_fit_network(config, inputs, finetuning.N_CLASSES)
+    encoders = _random_encoders(config, inputs, seeds)
     tasks = {
         "pretrain": train,
         "scratch": lambda: fit(None, sizes.n_labelled, seeds),
         "finetune": lambda: fit(encoders, sizes.n_labelled, seeds),
     }
     calls = {"pretrain": plan.schedule.n_epochs, "scratch": N_SHARES, "finetune": N_SHARES}
-    timings = interleave(tasks, n_rounds)
+    timings = interleave(tasks, bench.n_rounds)
     minutes = {
         name: timing.median * calls[name] * N_SEEDS / case.n_seeds / 60
         for name, timing in timings.items()
     }
-    row: dict[str, Any] = {"seeds_timed": case.n_seeds}
+    row: Row = {"seeds_timed": case.n_seeds}
     row |= {f"{name}_min": value for name, value in minutes.items()}
     return row | {"total_min": float(np.sum(list(minutes.values())))}
+
+
+def _random_encoders(config: Config, inputs: Inputs, seeds: Sequence[int]) -> dict[int, Params]:
+    """Untrained encoders, which take as long to fine-tune as any."""
+    encoder = make_encoder(config.encoder, config.run.precision)
+    init = jax.jit(encoder.init)
+    keys = seed_keys(config.run.root_key, seeds)
+    x = jnp.asarray(inputs.features[:1])
+    return {seed: init(key, x) for seed, key in zip(seeds, keys, strict=True)}
+
+
+SECTION = Section(QUICK, FULL, measure)

@@ -1,7 +1,7 @@
 """The loops that a user would write instead, where the packages that they need are installed."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 
 import joblib
@@ -9,17 +9,18 @@ import joblib
 References = Mapping[str, ModuleType]
 """Modules with the same training in another library, by the library's name."""
 
-PACKAGES = {"torch": "PyTorch (pip install '.[bench]')", "lightly": "lightly (pip install lightly)"}
+PACKAGES = {"torch": "PyTorch", "lightly": "lightly"}
+INSTALL = "pip install '.[bench]'"
 
 
-def find() -> tuple[References, list[str]]:
+def find(names: Iterable[str] = PACKAGES) -> tuple[References, list[str]]:
     """The references that can be imported, on all cores; and why the others cannot."""
     found, left_out = {}, []
-    for name, package in PACKAGES.items():
+    for name in names:
         try:
             found[name] = importlib.import_module(f"launch.benchmark.{name}_reference")
         except (ImportError, RuntimeError) as error:  # a torchvision of another PyTorch: the latter
-            left_out.append(f"{package}: {error}")
+            left_out.append(f"{PACKAGES[name]} ({INSTALL}): {error}")
     if found:
         importlib.import_module("torch").set_num_threads(joblib.cpu_count())
     return found, left_out

@@ -4,13 +4,13 @@ The step's matrix products at the card's float32 rate, or its least traffic at t
 whichever is longer. Rates are the makers' figures; no program reaches them.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jaxssl.config import Config, resolve
+from jaxssl.engine.footprint import FREE_SHARE, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
-from launch.benchmark.machine import Limits
 from launch.benchmark.pretraining import work_of_step
-from launch.benchmark.references import References
+from launch.benchmark.section import Row, Section
 
 
 class Card(NamedTuple):
@@ -37,26 +37,27 @@ CARDS = (
 )
 QUICK = tuple(Case(card, 6_546, 57_387, 50) for card in CARDS)
 FULL = QUICK
-USABLE = 0.9  # of a card's memory
 
 
-def measure(case: Case, limits: Limits, n_rounds: int, references: References) -> dict[str, Any]:
+def measure(case: Case) -> Row:
     """One row: seeds that fit, milliseconds a step of one seed, hours of the whole pretraining."""
-    del limits, n_rounds, references  # as every section takes them
     config = Config()
     config.normalize.input = "genes"
     config = resolve(config, case.n_samples)
     plan = plan_pretraining(config, case.n_samples, case.n_features, case.n_seeds)
     step = work_of_step(plan, config.pretrain.batch_size, case.n_samples, case.n_features)
-    shared, per_seed, working = plan.memory.footprint
-    fitting = int((USABLE * case.card.memory_gb * 1e9 - shared) // (per_seed + working))
-    compute, move = step.flops / case.card.flops_per_s, step.bytes / case.card.bytes_per_s
+    usable_gb = FREE_SHARE * case.card.memory_gb  # as a run would take
+    chunk = plan_memory(plan.memory.footprint, case.n_seeds, usable_gb, vectorized=True).chunk
+    compute, move = step.flops / case.card.flops_per_s, step.traffic / case.card.bytes_per_s
     seconds = max(compute, move)
     return {
         "card": case.card.name,
-        "seeds_at_once": min(fitting, case.n_seeds),
+        "seeds_at_once": chunk,
         "bound_by": "products" if compute > move else "memory",
         "ms_a_step": 1e3 * seconds,
         "steps": plan.schedule.n_steps,
         "hours_for_all_seeds": seconds * plan.schedule.n_steps * case.n_seeds / 3600,
     }
+
+
+SECTION = Section(QUICK, FULL, lambda case, bench: measure(case))
