@@ -73,6 +73,7 @@ def plan_memory(
     n_seeds: int,
     memory_gb: float = 0.0,
     chunk: int = 0,
+    n_devices: int = 0,
     vectorized: bool | None = None,
 ) -> MemoryPlan:
     """Choose the chunk size: given, or the largest even cut of the seeds that fits.
@@ -82,10 +83,11 @@ def plan_memory(
         n_seeds: seeds to run.
         memory_gb: budget of a device; 0 for a share of what is free on it.
         chunk: seeds per compiled call, rounded up to a multiple of the devices; 0 to choose.
+        n_devices: devices; 0 for those of this machine.
         vectorized: whether a device computes its seeds together; None for what this one does.
     """
     budget = int(memory_gb * 1e9) or int(FREE_SHARE * free_memory())
-    n_devices = jax.device_count()
+    n_devices = n_devices or jax.device_count()
     vectorized = vectorizes() if vectorized is None else vectorized
     plan = MemoryPlan(footprint, budget, chunk, n_devices, vectorized)
     if not chunk:

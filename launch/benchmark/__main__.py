@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import pandas as pd
 from absl import flags
 
 from jaxssl.engine.ensemble import MAX_CORES, use_cores
@@ -94,10 +93,10 @@ def _print(result: dict[str, Any]) -> None:
         print(f"best {name}: {value:.1f}")
     for what in result["left_out"]:
         print(f"left out: {what}")
-    for section, rows in result["sections"].items():
-        table = pd.DataFrame(rows)
-        shown = table.loc[:, ~table.map(lambda value: isinstance(value, list)).any()]
-        print(f"\n{section}\n{shown.round(4).to_string(index=False)}")
+    for name, rows in result["sections"].items():
+        print(f"\n`{name}`\n\n{SECTIONS[name].table(rows)}")
+        for error in {row[field] for row in rows for field in row if field.endswith("_error")}:
+            print(f"not measured: {error}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import itertools
 import jax
 
 from launch.benchmark.pretraining import BATCH_SIZES, Case, make_pool, plan_case, train_epochs
-from launch.benchmark.section import Bench, Row, Section
+from launch.benchmark.section import Bench, Column, Row, Section
 from launch.benchmark.timing import interleave
 
 QUICK = (Case(100, 64, 16),)
@@ -34,4 +34,15 @@ def measure(case: Case, bench: Bench) -> Row:
     return row | {"worst_ms": max(ms.values()), "ms_range": [list(pair) for pair in ms.items()]}
 
 
-SECTION = Section(QUICK, FULL, measure)
+COLUMNS = (
+    Column("genes", "n_features", ","),
+    Column("batch", "batch_size"),
+    Column("seeds", "n_seeds"),
+    Column("automatic", "automatic"),
+    Column("ms", "automatic_ms", ".2f"),
+    Column("best", "best"),
+    Column("ms", "best_ms", ".2f"),
+    Column("worst, ms", "worst_ms", ".2f"),
+    Column("times the best", "times_best", ".2f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, measure)

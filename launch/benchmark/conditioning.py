@@ -8,7 +8,7 @@ import numpy as np
 from jaxssl.config import NormalizeConfig
 from jaxssl.data.normalize import fit_normalizer, normalize
 from launch.benchmark.child import answer, ask
-from launch.benchmark.section import Row, Section
+from launch.benchmark.section import Column, Row, Section
 from launch.memory import peak_bytes, resident_bytes
 
 BLOCK = 500  # rows drawn at once
@@ -51,7 +51,14 @@ def _main(n_samples: int, n_genes: int) -> dict[str, float]:
     }
 
 
-SECTION = Section(QUICK, FULL, lambda case, bench: measure(case))
+COLUMNS = (
+    Column("samples", "n_samples", ","),
+    Column("genes", "n_genes", ","),
+    Column("s", "seconds", ".0f"),
+    Column("GB", "matrix_gb", ".2f"),
+    Column("times the matrix in memory", "times_matrix", ".2f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, lambda case, bench: measure(case))
 
 
 if __name__ == "__main__":

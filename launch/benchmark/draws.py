@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxssl.engine.ensemble import COMPILER_OPTIONS
 from jaxssl.methods.noise import standard_normal
-from launch.benchmark.section import Bench, Row, Section
+from launch.benchmark.section import Bench, Column, Row, Section
 from launch.benchmark.timing import interleave
 
 N_DRAWS = 20  # of one timed call, as steps of a compiled loop
@@ -51,4 +51,11 @@ def _adds(draw: Callable, shape: tuple[int, ...]) -> Callable[[], Any]:
     return lambda: run(key, start).block_until_ready()
 
 
-SECTION = Section(QUICK, FULL, measure)
+COLUMNS = (
+    Column("batch", "batch_size"),
+    Column("genes", "n_features", ","),
+    Column("ns a number", "jaxssl_ns", ".2f"),
+    Column("`jax.random`", "jax_random_ns", ".2f"),
+    Column("times", "times_jax_random", ".1f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, measure)

@@ -16,7 +16,7 @@ from jaxssl.evaluation.arms import Inputs, make_fit_network
 from jaxssl.evaluation.finetune import batch_positions
 from jaxssl.model import make_classifier, make_encoder
 from launch.benchmark.pretraining import step_flops
-from launch.benchmark.section import Bench, Row, Section
+from launch.benchmark.section import Bench, Column, Row, Section
 from launch.benchmark.timing import interleave
 
 N_TRAIN, N_HELD_OUT, N_CLASSES = 6_500, 2_800, 20  # as the miRNA set
@@ -112,4 +112,16 @@ def _fit_flops(case: Case, config: Config) -> float:
     return config.finetune.scratch_steps * step + N_HELD_OUT * forward
 
 
-SECTION = Section(QUICK, FULL, measure)
+COLUMNS = (
+    Column("features", "n_features"),
+    Column("seeds", "n_seeds"),
+    Column("labels", "n_labelled", ","),
+    Column("s a fit", "jaxssl_s", ".3f"),
+    Column("PyTorch", "torch_s", ".3f"),
+    Column("× PyTorch", "times_torch", ".2f"),
+    Column("fits a second", "fits_per_s", ".2f"),
+    Column("`gemm_share`", "gemm_share", ".2f"),
+    Column("predictions apart", "prediction_difference", ".0e"),
+    Column("s to compile", "compile_seconds", ".1f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, measure)

@@ -9,7 +9,7 @@ from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.pretrain import merge, pretrain
 from launch.benchmark.child import answer, ask
 from launch.benchmark.pretraining import N_STEPS, Case, make_pool, plan_case
-from launch.benchmark.section import Row, Section
+from launch.benchmark.section import Column, Row, Section
 from launch.memory import peak_bytes, resident_bytes
 
 QUICK = (Case(2_000, 256, 50), Case(20_000, 64, 4))
@@ -43,7 +43,16 @@ def _main(folder: Path, *case: int) -> dict[str, float]:
     }
 
 
-SECTION = Section(QUICK, FULL, lambda case, bench: measure(case))
+COLUMNS = (
+    Column("genes", "n_features", ","),
+    Column("batch", "batch_size"),
+    Column("seeds", "n_seeds"),
+    Column("GB taken", "taken_gb", ".2f"),
+    Column("planned", "planned_gb", ".2f"),
+    Column("ratio", "ratio", ".2f"),
+    Column("while compiling", "with_compiling_gb", ".2f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, lambda case, bench: measure(case))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from jaxssl.engine.train import epoch_batches, streams
 from launch.benchmark import references
 from launch.benchmark.child import answer, ask
 from launch.benchmark.machine import Limits
-from launch.benchmark.section import Bench, Row, Section
+from launch.benchmark.section import Bench, Column, Row, Section
 from launch.benchmark.timing import Timing, interleave, seconds
 
 N_SAMPLES = 1024
@@ -233,7 +233,25 @@ def _main(case: list[int], n_rounds: int, names: list[str], rates: list[float]) 
     return {"row": row, "rates": (limits.flops_per_s, limits.bytes_per_s)}
 
 
-SECTION = Section(QUICK, FULL, measure, ON_GPU)
+COLUMNS = (
+    Column("genes", "n_features", ","),
+    Column("batch", "batch_size"),
+    Column("seeds", "n_seeds"),
+    Column("ms a step and seed", "jaxssl_ms", ".2f"),
+    Column("PyTorch", "torch_ms", ".2f"),
+    Column("compiled", "torch_compile_ms", ".2f"),
+    Column("lightly", "lightly_ms", ".2f"),
+    Column("× PyTorch", "times_torch", ".2f"),
+    Column("× compiled", "times_torch_compile", ".2f"),
+    Column("× lightly", "times_lightly", ".2f"),
+    Column("`gemm_share`", "gemm_share", ".2f"),
+    Column("`copy_share`", "copy_share", ".2f"),
+    Column("loss apart, PyTorch", "torch_loss_difference", ".0e"),
+    Column("lightly", "lightly_loss_difference", ".0e"),
+    Column("s to compile", "compile_seconds", ".1f"),
+    Column("PyTorch", "torch_compile_seconds", ".1f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, measure, ON_GPU)
 
 
 if __name__ == "__main__":

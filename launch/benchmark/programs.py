@@ -10,7 +10,7 @@ from jaxssl.data.synthetic import make_synthetic
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.evaluation.sweep import label_sweep
 from launch.benchmark.child import answer, ask
-from launch.benchmark.section import Row, Section
+from launch.benchmark.section import Column, Row, Section
 from launch.compilations import Compilations
 
 ARMS = ("scratch", "swav")
@@ -59,7 +59,16 @@ def _main(cache: str, n_shares: int, n_seeds: int) -> dict[str, float]:
     }
 
 
-SECTION = Section(QUICK, FULL, lambda case, bench: measure(case))
+COLUMNS = (
+    Column("shares", "n_shares"),
+    Column("seeds", "n_seeds"),
+    Column("over seeds: pretraining", "cold_pretraining"),
+    Column("sweep", "cold_sweep"),
+    Column("one operation each", "cold_small"),
+    Column("s, cold", "cold_seconds", ".1f"),
+    Column("cached", "cached_seconds", ".1f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, lambda case, bench: measure(case))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from jaxssl.model import make_encoder
 from jaxssl.types import Params
 from launch.benchmark import finetuning
 from launch.benchmark.pretraining import train_epochs
-from launch.benchmark.section import Bench, Row, Section
+from launch.benchmark.section import Bench, Column, Row, Section
 from launch.benchmark.timing import interleave
 
 N_SEEDS, N_SHARES = 50, 89
@@ -71,4 +71,11 @@ def _random_encoders(config: Config, inputs: Inputs, seeds: Sequence[int]) -> di
     return {seed: init(key, x) for seed, key in zip(seeds, keys, strict=True)}
 
 
-SECTION = Section(QUICK, FULL, measure)
+COLUMNS = (
+    Column("seeds timed", "seeds_timed"),
+    Column("50 pretrainings, min", "pretrain_min", ".1f"),
+    Column("4,450 `scratch` fits", "scratch_min", ".1f"),
+    Column("4,450 `swav` fits", "finetune_min", ".1f"),
+    Column("together", "total_min", ".1f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, measure)

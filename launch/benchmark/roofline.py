@@ -10,7 +10,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.engine.footprint import FREE_SHARE, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
 from launch.benchmark.pretraining import work_of_step
-from launch.benchmark.section import Row, Section
+from launch.benchmark.section import Column, Row, Section
 
 
 class Card(NamedTuple):
@@ -47,12 +47,13 @@ def measure(case: Case) -> Row:
     plan = plan_pretraining(config, case.n_samples, case.n_features, case.n_seeds)
     step = work_of_step(plan, config.pretrain.batch_size, case.n_samples, case.n_features)
     usable_gb = FREE_SHARE * case.card.memory_gb  # as a run would take
-    chunk = plan_memory(plan.memory.footprint, case.n_seeds, usable_gb, vectorized=True).chunk
+    footprint = plan.memory.footprint
+    memory = plan_memory(footprint, case.n_seeds, usable_gb, n_devices=1, vectorized=True)
     compute, move = step.flops / case.card.flops_per_s, step.traffic / case.card.bytes_per_s
     seconds = max(compute, move)
     return {
         "card": case.card.name,
-        "seeds_at_once": chunk,
+        "seeds_at_once": memory.chunk,
         "bound_by": "products" if compute > move else "memory",
         "ms_a_step": 1e3 * seconds,
         "steps": plan.schedule.n_steps,
@@ -60,4 +61,12 @@ def measure(case: Case) -> Row:
     }
 
 
-SECTION = Section(QUICK, FULL, lambda case, bench: measure(case))
+COLUMNS = (
+    Column("card", "card"),
+    Column("seeds at once", "seeds_at_once"),
+    Column("bound by", "bound_by"),
+    Column("ms a step and seed", "ms_a_step", ".1f"),
+    Column("steps", "steps", ","),
+    Column("hours, 50 seeds", "hours_for_all_seeds", ".2f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, lambda case, bench: measure(case))

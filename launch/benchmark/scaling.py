@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from launch.benchmark import pretraining
-from launch.benchmark.section import Bench, Row, Section
+from launch.benchmark.section import Bench, Column, Row, Section
 from launch.benchmark.timing import interleave
 
 
@@ -42,4 +42,12 @@ def _task(sizes: dict[str, int]) -> Callable[[], Any]:
     return lambda: [run() for _ in range(sizes["epochs"])]
 
 
-SECTION = Section(QUICK, FULL, measure)
+COLUMNS = (
+    Column("grows", "grows"),
+    Column("from", "from", ","),
+    Column("to", "to", ","),
+    Column("s", "from_s", ".2f"),
+    Column("to s", "to_s", ".2f"),
+    Column("exponent", "exponent", ".2f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, measure)

@@ -1,6 +1,6 @@
 """What a table of the benchmark is made of, and what its measurements share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from launch.benchmark.machine import Limits
@@ -17,9 +17,18 @@ class Bench(NamedTuple):
     references: References
 
 
-class Section(NamedTuple):
-    """A table: its sizes, and how a row is measured."""
+class Column(NamedTuple):
+    """A column of the printed table; `benchmark.json` holds every field."""
 
+    title: str
+    field: str
+    format: str = ""
+
+
+class Section(NamedTuple):
+    """A table: its columns and sizes, and how a row is measured."""
+
+    columns: tuple[Column, ...]
     quick: tuple[Any, ...]
     full: tuple[Any, ...]
     measure: Callable[[Any, Bench], Row]
@@ -28,3 +37,13 @@ class Section(NamedTuple):
     def cases(self, *, full: bool, gpu: bool) -> tuple[Any, ...]:
         """The sizes of a suite."""
         return (*(self.full if full else self.quick), *(self.on_gpu if gpu else ()))
+
+    def table(self, rows: Sequence[Row]) -> str:
+        """The rows in Markdown; columns of which no row has anything are left out."""
+        columns = [c for c in self.columns if any(c.field in row for row in rows)]
+        lines = [[column.title for column in columns], ["---"] * len(columns)]
+        lines += [
+            [format(row[c.field], c.format) if c.field in row else "–" for c in columns]
+            for row in rows
+        ]
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from launch.benchmark.child import run_module
-from launch.benchmark.section import Row, Section
+from launch.benchmark.section import Column, Row, Section
 
 
 class Case(NamedTuple):
@@ -29,4 +29,18 @@ def measure(case: Case) -> Row:
         return case._asdict() | json.loads((out / "summary.json").read_text())["timings"]
 
 
-SECTION = Section(QUICK, FULL, lambda case, bench: measure(case))
+COLUMNS = (
+    Column("config", "config"),
+    Column("seeds", "n_seeds"),
+    Column("compile", "compile", ".1f"),
+    Column("read", "read", ".1f"),
+    Column("normalize", "normalize", ".1f"),
+    Column("pretrain", "pretrain", ".1f"),
+    Column("maps", "maps", ".1f"),
+    Column("baselines", "baselines", ".1f"),
+    Column("finetune", "finetune", ".1f"),
+    Column("evaluate", "evaluate", ".1f"),
+    Column("report", "report", ".1f"),
+    Column("total", "total", ".1f"),
+)
+SECTION = Section(COLUMNS, QUICK, FULL, lambda case, bench: measure(case))
