@@ -2,9 +2,11 @@
 
 STUDY Figs 27-30: SwAV against the same network from random initialisation, 50 repetitions at each
 of 89 shares between 1 and 100 %: every per cent up to 78, then every second one. 8,900 fits.
-README has the figures and the time it took.
 
   python -m launch.study --config=configs/study_protocol.py --data=mirna.h5ad --out=runs/protocol
+
+On the miRNA set, 20 classes: swav 0.876 and scratch 0.724 at 1 % of the labels, 0.950 and 0.952 at
+100 %, in 42 minutes on 2 CPU cores.
 """
 
 from jaxssl.config import Config

@@ -1,5 +1,6 @@
 """Every verb end to end on simulated expression, in a process of its own as a user runs it."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -10,6 +11,8 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+
+from jaxssl.validate import validate
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -241,3 +244,12 @@ def test_unusable_options_leave_nothing_behind(section, option, value, finding, 
         stages.begin(config, Output(str(tmp_path / "run")), compares=True)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_studys_protocol_has_its_89_shares_and_50_seeds():
+    config = importlib.import_module("configs.study_protocol").get_config()
+    validate(config)
+    shares = config.sweep.shares
+    ends = shares[0], shares[77], shares[78], shares[-1]
+    assert (len(shares), *ends) == (89, 0.01, 0.78, 0.8, 1.0)
+    assert len(shares) * config.run.seeds * len(config.sweep.arms) == 8_900

@@ -17,7 +17,6 @@ from jaxssl.evaluation.finetune import batch_positions
 from jaxssl.model import make_classifier, make_encoder
 from launch.benchmark.pretraining import step_flops
 from launch.benchmark.section import Bench, Column, Row, Section
-from launch.benchmark.timing import interleave
 
 N_TRAIN, N_HELD_OUT, N_CLASSES = 6_500, 2_800, 20  # as the miRNA set
 
@@ -47,16 +46,14 @@ def measure(case: Case, bench: Bench) -> Row:
     row: Row = case._asdict()
     if "torch" in bench.references:
         tasks["torch"] = _torch_fit(bench.references["torch"], case, config, inputs)
-    bench.limits.measure()
-    timings = interleave(tasks, bench.n_rounds)
-    bench.limits.measure()
+    timings, limits = bench.limits.interleave(tasks, bench.n_rounds)
     per_call = {"jaxssl": case.n_seeds, "torch": 1}
     for name, timing in timings.items():
         row[f"{name}_s"] = timing.median / per_call[name]
         row[f"{name}_s_range"] = [t / per_call[name] for t in (timing.lowest, timing.highest)]
     row["compile_seconds"] = timings["jaxssl"].first - timings["jaxssl"].median
     row["fits_per_s"] = 1 / row["jaxssl_s"]
-    row["gemm_share"] = _fit_flops(case, config) / row["jaxssl_s"] / bench.limits.flops_per_s
+    row["gemm_share"] = _fit_flops(case, config) / row["jaxssl_s"] / limits.flops_per_s
     if "torch" in tasks:
         ours, theirs = fit_seeds()[0][0], tasks["torch"]()
         row["prediction_difference"] = float(np.abs(ours - theirs).mean())

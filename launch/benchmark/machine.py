@@ -1,15 +1,16 @@
 """What the machine can do at best: matrix products and memory copies, in the same run."""
 
 import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import joblib
 import numpy as np
 
-from launch.benchmark.timing import interleave
+from launch.benchmark.timing import Timing, interleave
 from launch.identity import PACKAGES, versions
 
 GEMM_SIZE = 2048
@@ -27,11 +28,28 @@ def describe() -> dict[str, Any]:
     }
 
 
-class Limits:
-    """Best rates of this machine, kept as the best of every call: other programs only lower it."""
+class Rates(NamedTuple):
+    """Multiplications and additions, and bytes copied, a second."""
 
-    def __init__(self, flops_per_s: float = 0.0, bytes_per_s: float = 0.0) -> None:
-        self.flops_per_s, self.bytes_per_s = flops_per_s, bytes_per_s
+    flops_per_s: float = 0.0
+    bytes_per_s: float = 0.0
+
+    def in_words(self) -> dict[str, float]:
+        """By name and unit."""
+        return {
+            "gemm_gflop_per_s": self.flops_per_s / 1e9,
+            "copy_gbyte_per_s": self.bytes_per_s / 1e9,
+        }
+
+
+class Limits:
+    """The best products and copies of this machine, taking their turns with what is held to them.
+
+    A machine's clock drifts, so that each table row is held to the best of its own minutes.
+    """
+
+    def __init__(self) -> None:
+        self.best = Rates()  # of all rows
         a = jnp.ones((GEMM_SIZE, GEMM_SIZE))
         product = jax.jit(lambda a: jnp.matmul(a, a, precision="highest"))
         n_cores = joblib.cpu_count()
@@ -43,20 +61,19 @@ class Limits:
             "copy": lambda: list(pool.map(np.copyto, targets, sources)),
         }
 
-    def measure(self) -> None:
-        """Try again, next to the measurement that will be held against it."""
-        timings = interleave(self.tasks, 3)
-        gemm, copy = (timings[name].lowest for name in ("gemm", "copy"))
-        self.keep(2 * GEMM_SIZE**3 / gemm, 2 * COPY_BYTES / copy)  # a copy reads and writes
+    def interleave(
+        self, tasks: Mapping[str, Callable[[], Any]], n_rounds: int
+    ) -> tuple[dict[str, Timing], Rates]:
+        """Time the tasks in turns with the limits; timings, and the best rates meanwhile."""
+        timings = interleave({**tasks, **self.tasks}, n_rounds)
+        fastest = {name: timings.pop(name).lowest for name in self.tasks}
+        for name, timing in interleave(self.tasks, n_rounds).items():
+            fastest[name] = min(fastest[name], timing.lowest)
+        # a copy reads and writes
+        rates = Rates(2 * GEMM_SIZE**3 / fastest["gemm"], 2 * COPY_BYTES / fastest["copy"])
+        self.keep(rates)
+        return timings, rates
 
-    def keep(self, flops_per_s: float, bytes_per_s: float) -> None:
-        """Note rates of this machine that were measured elsewhere."""
-        self.flops_per_s = max(self.flops_per_s, flops_per_s)
-        self.bytes_per_s = max(self.bytes_per_s, bytes_per_s)
-
-    def rates(self) -> dict[str, float]:
-        """The best rates so far, by name and unit."""
-        return {
-            "gemm_gflop_per_s": self.flops_per_s / 1e9,
-            "copy_gbyte_per_s": self.bytes_per_s / 1e9,
-        }
+    def keep(self, rates: Rates) -> None:
+        """Note rates of this machine, measured here or in another process."""
+        self.best = Rates(*map(max, self.best, rates))

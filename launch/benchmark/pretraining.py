@@ -16,12 +16,13 @@ from jaxssl.engine.pretrain import Plan, over_all_seeds, plan_pretraining
 from jaxssl.engine.train import epoch_batches, streams
 from launch.benchmark import references
 from launch.benchmark.child import answer, ask
-from launch.benchmark.machine import Limits
+from launch.benchmark.machine import Limits, Rates
 from launch.benchmark.section import Bench, Column, Row, Section
-from launch.benchmark.timing import Timing, interleave, seconds
+from launch.benchmark.timing import Timing, seconds
 
 N_SAMPLES = 1024
 N_STEPS = 40  # of one timed call: an epoch as `make_schedule` cuts it
+WIDE, N_STEPS_WIDE = 10_000, 8  # the same for this many features or more
 N_CURVE, N_CURVE_STEPS = 3, 8  # calls whose mean losses are compared, and their steps
 
 
@@ -55,10 +56,9 @@ def measure(case: Case, bench: Bench) -> Row:
         return _measure_here(case, bench)
     devices = f"--xla_force_host_platform_device_count={case.n_seeds}"
     flags = f"{os.environ.get('XLA_FLAGS', '')} {devices}"
-    rates = bench.limits.flops_per_s, bench.limits.bytes_per_s
     names = list(bench.references)
-    found = ask(__name__, case, bench.n_rounds, names, rates, env={"XLA_FLAGS": flags.strip()})
-    bench.limits.keep(*found["rates"])
+    found = ask(__name__, case, bench.n_rounds, names, env={"XLA_FLAGS": flags.strip()})
+    bench.limits.keep(Rates(*found["rates"]))
     return found["row"]
 
 
@@ -80,14 +80,12 @@ def _measure_here(case: Case, bench: Bench) -> Row:
             del loops["torch_compile"]
     tasks |= loops
     per_call |= {name: len(loop.batches) for name, loop in loops.items()}
-    bench.limits.measure()
-    timings = interleave(tasks, bench.n_rounds)
-    bench.limits.measure()
+    timings, limits = bench.limits.interleave(tasks, bench.n_rounds)
     if "torch_compile" in loops:
         row["torch_compile_seconds"] -= timings["torch_compile"].median
     for name, reference in bench.references.items():
         row[f"{name}_loss_difference"] = _loss_difference(reference, case, pool)
-    return row | _rates(case, plan, timings, per_call, bench.limits)
+    return row | _rates(case, plan, timings, per_call, limits)
 
 
 def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
@@ -131,8 +129,9 @@ def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -
     return Work(step_flops(widths, n_prototypes, rows), step_bytes(n_params, rows, n_features))
 
 
-def plan_case(case: Case, noise: float, n_steps: int = N_STEPS) -> tuple[Plan, Config]:
+def plan_case(case: Case, noise: float, n_steps: int = 0) -> tuple[Plan, Config]:
     """SwAV on genes with every option at its default but those of the case."""
+    n_steps = n_steps or (N_STEPS if case.n_features < WIDE else N_STEPS_WIDE)
     config = Config()
     config.normalize.input = "genes"
     config.augment.noise = noise
@@ -207,7 +206,7 @@ def _loss_difference(reference: ModuleType, case: Case, pool: np.ndarray) -> flo
 
 
 def _rates(
-    case: Case, plan: Plan, timings: dict[str, Timing], per_call: dict[str, int], limits: Limits
+    case: Case, plan: Plan, timings: dict[str, Timing], per_call: dict[str, int], limits: Rates
 ) -> Row:
     work = work_of_step(plan, case.batch_size, N_SAMPLES, case.n_features)
     row: Row = {"compile_seconds": timings["jaxssl"].first - timings["jaxssl"].median}
@@ -227,10 +226,10 @@ def _rates(
     return row
 
 
-def _main(case: list[int], n_rounds: int, names: list[str], rates: list[float]) -> dict[str, Any]:
-    limits, (found, _) = Limits(*rates), references.find(names)
-    row = _measure_here(Case(*case), Bench(limits, n_rounds, found))
-    return {"row": row, "rates": (limits.flops_per_s, limits.bytes_per_s)}
+def _main(case: list[int], n_rounds: int, names: list[str]) -> dict[str, Any]:
+    found, _ = references.find(names)
+    bench = Bench(Limits(), n_rounds, found)
+    return {"row": _measure_here(Case(*case), bench), "rates": bench.limits.best}
 
 
 COLUMNS = (
