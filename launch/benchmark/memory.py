@@ -26,8 +26,8 @@ def measure(case: Case) -> Row:
     return case._asdict() | found | {"with_compiling_gb": compiling["taken_gb"]}
 
 
-def _main(folder: Path, *case: int) -> dict[str, float]:
-    jax.config.update("jax_compilation_cache_dir", str(folder / "programs"))
+def _main(folder: str, *case: int) -> dict[str, float]:
+    jax.config.update("jax_compilation_cache_dir", f"{folder}/programs")
     (n_features, _, n_seeds) = case
     use_cores(n_seeds)
     plan, config = plan_case(Case(*case), noise=1.0, n_steps=2 * N_STEPS)

@@ -37,7 +37,7 @@ def measure(case: Case, bench: Bench) -> Row:
 def _task(sizes: dict[str, int]) -> Callable[[], Any]:
     n_genes, n_seeds = sizes["genes"], sizes["seeds"]
     case = pretraining.Case(n_genes, BATCH_SIZE, n_seeds)
-    plan, _ = pretraining.plan_case(case, noise=1.0)
+    plan, _ = pretraining.plan_case(case, noise=1.0, n_steps=pretraining.N_STEPS)
     run = pretraining.train_epochs(plan, pretraining.make_pool(n_genes), n_seeds)
     return lambda: [run() for _ in range(sizes["epochs"])]
 
