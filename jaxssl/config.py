@@ -12,6 +12,8 @@ from typing import Any
 from jaxssl.types import InputError
 
 MAX_PROTOTYPES = 100  # chosen where the count is left to the data
+LEAKS = ("groups", "twins", "fitted", "selection")
+"""Ways in which held-out samples could speak in training; see `data.leakage`."""
 
 
 @dataclass
@@ -33,8 +35,10 @@ class SplitConfig:
 
     validation_share: float = 0.15
     test_share: float = 0.15
-    seed: int = 0  # also the id of the split in results
-    protocol: str = "grouped"  # "grouped": stratified and grouped; "study": stratified only
+    seed: int = 0  # also the id of the split in results; which batch, if one is left out
+    n_splits: int = 1  # splits seed .. seed + n_splits - 1; 0: as many as there are batches
+    protocol: str = "grouped"  # or "study": stratified only; "leave_batch_out": a batch is the test
+    allow_leaks: tuple[str, ...] = ()  # kinds of `data.leakage` that do not end the run
 
 
 @dataclass
@@ -151,7 +155,10 @@ class SweepConfig:
         0.5,
         1.0,
     )  # of the labelled training samples
-    reference_arms: tuple[str, ...] = ("scratch", "logreg", "pca_logreg")
+    reference_arms: tuple[str, ...] = (
+        *("scratch", "random_encoder", "logreg", "pca_logreg", "knn", "label_spreading"),
+        "random_forest",
+    )
 
 
 @dataclass

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from jaxssl.config import Config
+from jaxssl.config import LEAKS, Config
 from jaxssl.types import InputError
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "split.protocol": ("grouped", "study"),
+    "split.protocol": ("grouped", "study", "leave_batch_out"),
     "normalize.input": ("spectral", "genes"),
     "encoder.norm": ("layer", "none"),
     "augment.mask_per": ("batch", "sample"),
@@ -20,6 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 RANGES: dict[str, tuple[float, float]] = {
     "split.validation_share": (0.01, 0.5),
     "split.test_share": (0.01, 0.5),
+    "split.n_splits": (0, 1e4),
     "normalize.clip": (0.1, 1e6),
     "normalize.n_components": (0, 1e6),
     "normalize.power": (0.0, 1.0),
@@ -94,6 +95,9 @@ def _check_lists(config: Config) -> None:
             not isinstance(n, int) or (n < least and not (zero and n == 0)) for n in counts
         ):
             raise InputError(f"--config.{name}={counts}: whole numbers of at least {allowed}")
+    for kind in config.split.allow_leaks:
+        if kind not in LEAKS:
+            raise InputError(f"--allow_leaks={kind}: choose among {', '.join(LEAKS)}")
     for name in ("sweep.shares", "sweep.arms"):
         values = get_option(config, name)
         if not values or len(set(values)) < len(values):

@@ -124,3 +124,32 @@ def test_real_grouped_set_keeps_donors_apart(data_dir):
     assert not parts[0] & parts[1]
     assert not parts[0] & parts[2]
     assert not parts[1] & parts[2]
+
+
+def test_a_left_out_batch_is_the_test_part_and_its_groups_are_in_no_other():
+    n = 240
+    codes = np.arange(n) % 4
+    codes[::10] = -1
+    batches = np.array(["b", "a", "c"], dtype=object)[np.arange(n) // 80]
+    groups = np.array([f"g{i // 2}" for i in range(n)], dtype=object)
+    groups[100] = groups[0]  # a group in two batches
+    for number, name in enumerate("abc"):
+        split = make_split(
+            codes, groups, validation_share=0.15, test_share=0.15, seed=number,
+            protocol="leave_batch_out", batches=batches,
+        )  # fmt: skip
+        assert set(batches[split.test]) == {name}
+        assert len(split.test) == ((batches == name) & (codes >= 0)).sum()
+        for part in (split.train, split.validation):
+            assert name not in set(batches[part])
+            assert not set(groups[part]) & set(groups[batches == name])
+        assert not set(groups[split.train]) & set(groups[split.validation])
+        assert (codes[split.train] < 0).any(), "unlabelled samples of other batches join training"
+
+
+def test_a_batch_that_is_not_there_is_named():
+    with pytest.raises(InputError, match="no batch number 2: 2 batches"):
+        make_split(
+            np.arange(80) % 2, None, validation_share=0.15, test_share=0.15, seed=2,
+            protocol="leave_batch_out", batches=np.repeat(["a", "b"], 40),
+        )  # fmt: skip

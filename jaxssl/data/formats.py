@@ -143,7 +143,7 @@ def _settle_columns(
     """Check the named columns and blank small classes in `obs`; returns what to record."""
     for role, name in columns.items():
         if name:
-            require_column(obs.columns, name, f"--{role}_column")
+            require_column(obs.columns, name, role)
     label = columns["label"]
     facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}
     if not label:

@@ -56,7 +56,7 @@ def fit_normalizer(
     Raises:
         InputError: if every gene is constant.
     """
-    mean, scale = _moments(x)
+    mean, scale = moments(x)
     kept = scale > 1e-6
     if not kept.any():
         raise InputError("every gene is constant over the training samples; nothing to learn from")
@@ -156,7 +156,7 @@ def _with_rotation(
     )
 
 
-def _moments(
+def moments(
     x: Float[np.ndarray, "samples genes"],
 ) -> tuple[Float[np.ndarray, " genes"], Float[np.ndarray, " genes"]]:
     """Mean and standard deviation per gene, accumulated in float64 by blocks, in two passes."""

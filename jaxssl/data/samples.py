@@ -47,7 +47,7 @@ def join_samples(
     the samples match, and when two rows of a sample differ.
     """
     if column:
-        require_column(table.columns, column, "--sample_column")
+        require_column(table.columns, column, "sample")
     name = column or sample_column_of(table, sample_ids) or str(table.columns[0])
     keys = table[name].to_numpy(dtype=object)
     known = pd.Index(sample_ids).isin(keys)
@@ -66,14 +66,14 @@ def join_samples(
     return joined, note if known.all() else f"{note}; the others stay unlabelled"
 
 
-def require_column(columns: Sequence[str] | pd.Index, name: str, flag: str) -> None:
+def require_column(columns: Sequence[str] | pd.Index, name: str, role: str) -> None:
     """Raise InputError unless there is such a column; proposes the nearest names."""
     names = [str(c) for c in columns]
     if name in names:
         return
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     known = f"did you mean {', '.join(near)}?" if near else f"there are {_some(names)}"
-    raise InputError(f"{flag}={name}: there is no such column; {known}")
+    raise InputError(f"there is no {role} column {name!r}; {known}")
 
 
 def _unmatched(sample_ids: np.ndarray, known: np.ndarray, keys: np.ndarray) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
+from jaxssl.data.twins import name_each
 from jaxssl.types import InputError, Split
 
 _TRAIN, _VALIDATION, _TEST = 0, 1, 2
@@ -23,6 +24,7 @@ def make_split(
     test_share: float,
     seed: int,
     protocol: str,
+    batches: np.ndarray | None = None,
     classes: Sequence[str] = (),
 ) -> Split:
     """Divide samples into train, validation and test; codes of -1 are unlabelled.
@@ -31,7 +33,9 @@ def make_split(
     validation = the next; a group of "" is a sample on its own; a class that would be left out of
     train gets its largest held-out group back. Without groups, and under protocol "study", STUDY's
     stratified split: test off all, then validation off the rest, sizes ceil(share * n). Unlabelled
-    samples join train, unless their group is in another part. `classes` are names for messages.
+    samples join train, unless their group is in another part. Under "leave_batch_out" the test part
+    is the labelled samples of batch number `seed` in order of name, what shares a batch or a group
+    with it is in no other part, and validation is grouped. `classes` are names for messages.
     Raises InputError where the data are too few; warns of parts that lack a class or are off size.
     """
     labelled = np.flatnonzero(codes >= 0)
@@ -39,17 +43,58 @@ def make_split(
     shares = {_TEST: test_share, _VALIDATION: validation_share}
     names: list[str] = list(classes) or [f"number {code}" for code in range(int(codes.max()) + 1)]
     unlabelled = codes < 0
+    if protocol == "leave_batch_out":
+        return _leave_batch_out(codes, groups, batches, validation_share, seed, names)
     if groups is None or protocol == "study":
         parts = _stratified(known, shares, seed)
     else:
-        alone = np.array([f"(sample {i})" for i in range(len(groups))])
-        named = np.where(groups == "", alone, groups.astype(str))
+        named = name_each(groups)
         parts = _grouped(known, named[labelled], shares, seed)
         parts = _complete_training(known, named[labelled], parts, names)
         unlabelled &= ~np.isin(named, named[labelled[parts != _TRAIN]])
     _report(known, parts, shares, names)
     train = np.concatenate([labelled[parts == _TRAIN], np.flatnonzero(unlabelled)])
     return Split(np.sort(train), labelled[parts == _VALIDATION], labelled[parts == _TEST])
+
+
+def _leave_batch_out(
+    codes: Int[np.ndarray, " samples"],
+    groups: np.ndarray | None,
+    batches: np.ndarray | None,
+    validation_share: float,
+    number: int,
+    names: list[str],
+) -> Split:
+    if batches is None or not (batches != "").any():
+        raise InputError(
+            "--config.split.protocol=leave_batch_out needs a batch column; import with "
+            "launch.prepare --batch_column"
+        )
+    batch = batches.astype(str)
+    left_out = np.unique(batch[(batches != "") & (codes >= 0)])
+    if number >= len(left_out):
+        raise InputError(
+            f"there is no batch number {number}: {len(left_out)} batches have labels (from 0 on: "
+            f"{', '.join(left_out[:5])}); lower --config.split.seed or --config.split.n_splits"
+        )
+    groups = name_each(groups if groups is not None else np.full(len(codes), "", dtype=object))
+    in_batch = batch == left_out[number]
+    test = np.flatnonzero(in_batch & (codes >= 0))
+    free = ~in_batch & ~np.isin(groups, groups[in_batch])
+    rest = np.flatnonzero(free & (codes >= 0))
+    unseen = np.setdiff1d(codes[test], codes[rest])
+    if len(unseen):
+        warnings.warn(
+            f"batch {left_out[number]} is the only one with {', '.join(names[c] for c in unseen)}: "
+            "these test samples cannot be told",
+            stacklevel=3,
+        )
+    shares = {_TEST: 0.0, _VALIDATION: validation_share}
+    parts = _grouped(codes[rest], groups[rest], shares, seed=0)
+    parts = _complete_training(codes[rest], groups[rest], parts, names)
+    unlabelled = free & (codes < 0) & ~np.isin(groups, groups[rest[parts != _TRAIN]])
+    train = np.concatenate([rest[parts == _TRAIN], np.flatnonzero(unlabelled)])
+    return Split(np.sort(train), rest[parts == _VALIDATION], test)
 
 
 def _grouped(

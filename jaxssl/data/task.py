@@ -13,6 +13,7 @@ from jaxssl.data.normalize import log2_expression, normalize, standardize
 from jaxssl.data.scale import resolve_scale
 from jaxssl.data.split import make_split
 from jaxssl.data.table import as_text, dense
+from jaxssl.data.twins import Pairs, find_twins, join_groups
 from jaxssl.types import InputError, Normalizer, Split
 
 
@@ -27,6 +28,9 @@ class Task(NamedTuple):
     scale: str  # of the file: "counts", "linear" or "log2"
     codes: Int[np.ndarray, " samples"]  # -1: unlabelled
     classes: tuple[str, ...]
+    groups: np.ndarray  # what must stay together, as named; "" for a sample on its own
+    batches: np.ndarray  # technical batch, as named; "" where unknown
+    twins: Pairs  # samples that are nearly the same
     split: Split
 
     @property
@@ -58,27 +62,38 @@ def make_task(adata: AnnData, config: Config) -> Task:
         obs[label].to_numpy(),
         min_class_size=config.data.min_class_size or int(recorded.get("min_class_size", 0)),
     )
+    batch = config.data.batch or recorded.get("batch", "")
+    absent = np.full(adata.n_obs, "", dtype=object)
+    groups = obs[_column(adata, group, "group")].to_numpy() if group else absent
+    batches = obs[_column(adata, batch, "batch")].to_numpy() if batch else absent
+    scale, _ = resolve_scale(str(recorded.get("scale", "auto")), x)
+    expression = log2_expression(x, scale)
+    twins = find_twins(expression)
+    together = join_groups(groups, twins)
     split = make_split(
         codes,
-        obs[_column(adata, group, "group")].to_numpy() if group else None,
+        together if (together != "").any() else None,
         validation_share=config.split.validation_share,
         test_share=config.split.test_share,
         seed=config.split.seed,
         protocol=config.split.protocol,
+        batches=batches,
         classes=classes,
     )
     if not config.data.use_unlabelled:
         split = split._replace(train=split.train[codes[split.train] >= 0])
-    scale, _ = resolve_scale(str(recorded.get("scale", "auto")), x)
     return Task(
         dataset=config.data.name or str(recorded.get("name", "data")),
         label=label,
         sample_ids=adata.obs_names.to_numpy(),
         genes=adata.var_names.to_numpy(),
-        expression=log2_expression(x, scale),
+        expression=expression,
         scale=scale,
         codes=codes,
         classes=classes,
+        groups=groups,
+        batches=batches,
+        twins=twins,
         split=split,
     )
 

@@ -1,0 +1,91 @@
+"""What would let held-out samples speak in training: found, named, refused unless allowed."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxssl.data.task import Task, columns_of
+from jaxssl.types import InputError, Normalizer
+
+TOLERANCE = 1e-3  # training standard deviations; a held-out share of 15 % moves means by more
+
+
+class Finding(NamedTuple):
+    """One kind of leak, in words."""
+
+    kind: str  # of `config.LEAKS`
+    message: str
+
+
+def leaks_of_split(task: Task) -> list[Finding]:
+    """Groups and twins that stand in more than one part of the split."""
+    part = np.full(len(task.codes), -1)
+    for number, rows in enumerate(task.split):
+        part[rows] = number
+    findings = []
+    used = (part >= 0) & (task.groups != "")
+    spread = _in_several(task.groups[used], part[used])
+    if spread:
+        findings.append(
+            Finding(
+                "groups",
+                f"{len(spread):,} groups have samples in more than one part of the split (first: "
+                f"{spread[0]}); split by --config.split.protocol=grouped",
+            )
+        )
+    first, second = task.twins.T
+    apart = (part[first] != part[second]) & (part[first] >= 0) & (part[second] >= 0)
+    if apart.any():
+        i, j = task.twins[apart][0]
+        findings.append(
+            Finding(
+                "twins",
+                f"{int(apart.sum()):,} pairs of samples are nearly the same and in different parts "
+                f"(first: {task.sample_ids[i]} and {task.sample_ids[j]}); remove one of each, or "
+                "split by --config.split.protocol=grouped, which keeps them together",
+            )
+        )
+    return findings
+
+
+def leaks_of_normalizer(task: Task, normalizer: Normalizer) -> list[Finding]:
+    """A scaler that was fitted on other samples than the training part's."""
+    columns = columns_of(task, normalizer)
+    train = task.expression[task.split.train]
+    mean = train.mean(axis=0, dtype=np.float64)
+    mean = mean if columns is None else mean[columns]
+    if np.abs((mean - normalizer.mean) / normalizer.scale).max() < TOLERANCE:
+        return []
+    message = (
+        "scaling and components were fitted on other samples than the training part's; fit them "
+        "anew by launch.pretrain on this split"
+    )
+    return [Finding("fitted", message)]
+
+
+def leaks_of_selection(n_validation: int) -> list[Finding]:
+    """A choice that only test samples could have made."""
+    if n_validation:
+        return []
+    message = (
+        "there is no validation part, so the best classical arm would be chosen on the test part; "
+        "raise --config.split.validation_share"
+    )
+    return [Finding("selection", message)]
+
+
+def refuse(findings: Sequence[Finding], allowed: Sequence[str]) -> None:
+    """Raise InputError for the first finding that is not allowed."""
+    for finding in findings:
+        if finding.kind not in allowed:
+            raise InputError(
+                f"leak ({finding.kind}): {finding.message}; or pass --allow_leaks={finding.kind}, "
+                "which the report will say"
+            )
+
+
+def _in_several(groups: np.ndarray, part: np.ndarray) -> list[str]:
+    pairs = np.unique(np.stack([groups.astype(str), part.astype(str)]), axis=1)
+    names, counts = np.unique(pairs[0], return_counts=True)
+    return [str(name) for name in names[counts > 1]]
