@@ -12,7 +12,14 @@ from jaxssl.config import Config, resolve, to_dict
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.pretrain import prepare
-from jaxssl.evaluation.arms import make_fit_network, make_inputs
+from jaxssl.evaluation.arms import (
+    ARMS,
+    RANDOM_ENCODER,
+    all_arms,
+    fit_with_components,
+    make_fit_network,
+    make_inputs,
+)
 from jaxssl.evaluation.sweep import RESULT_COLUMNS, budgets, check_encoders, sweep
 from jaxssl.model import make_encoder
 from jaxssl.types import InputError
@@ -113,9 +120,41 @@ def test_nothing_is_read_of_labels_beyond_the_budget(prepared, encoders):
     spoiled[inputs.held_out] = 0
     for codes in (inputs.codes, spoiled):
         fit = make_fit_network(ready.config, inputs._replace(codes=codes), 4)
-        found = fit(encoders["swav"], 20, [0])[0][0]
+        found = fit("swav", encoders["swav"], 20, [0])[0][0]
         expected = found if codes is inputs.codes else expected
     np.testing.assert_array_equal(found, expected)
+
+
+def test_all_arms_run_on_the_same_labels(prepared, encoders):
+    _, ready = prepared
+    arms = all_arms("swav")
+    everything = replace(ready.config, sweep=replace(ready.config.sweep, arms=arms))
+    found = values(run(prepared, encoders, seeds=[0], config=everything))
+    assert {key[0] for key in found} == set(arms)
+    assert set(ARMS) == set(arms)
+
+
+def test_a_random_encoder_never_moves(prepared):
+    task, ready = prepared
+    inputs = make_inputs(task, ready.config, ready.normalizer, [0])
+    options = replace(ready.config.finetune, learning_rate=1e9, scratch_learning_rate=1e9)
+    fits = (
+        make_fit_network(replace(ready.config, finetune=o), inputs, 4)
+        for o in (ready.config.finetune, options)
+    )
+    found = [fit(RANDOM_ENCODER, None, 40, [0])[0][0] for fit in fits]
+    np.testing.assert_array_equal(*found)
+
+
+def test_components_beside_the_embedding_weigh_as_much(prepared, encoders):
+    task, ready = prepared
+    inputs = make_inputs(task, ready.config, ready.normalizer, [0])
+    found = fit_with_components(ready.config, encoders["swav"], inputs, 40, [0])[0][0]
+    scaled = {0: jax.tree.map(lambda leaf: leaf * 1.0, encoders["swav"][0])}
+    last = scaled[0]["layer_1"]["norm"]
+    last["scale"], last["bias"] = 100 * last["scale"], 100 * last["bias"]
+    larger = fit_with_components(ready.config, scaled, inputs, 40, [0])[0][0]
+    np.testing.assert_allclose(larger, found, atol=1e-3)  # the scale of an embedding says nothing
 
 
 def test_a_diverged_seed_scores_as_one_that_knows_nothing(prepared, encoders):

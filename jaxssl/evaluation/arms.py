@@ -5,8 +5,8 @@ All arms of a seed share the split, the label subset, the batch order and the fr
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,19 +22,49 @@ from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
-from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS
+from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS, Problem, logistic_regression
 from jaxssl.methods import METHODS
 from jaxssl.model import make_classifier, make_encoder
 from jaxssl.types import Normalizer, Params
 
-SCRATCH = "scratch"
-ARMS = (*BASELINES, SCRATCH, *METHODS)
+SCRATCH, RANDOM_ENCODER = "scratch", "random_encoder"
+WITH_COMPONENTS = "+components"
+ARMS = (
+    *(*BASELINES, SCRATCH, RANDOM_ENCODER, *METHODS),
+    *(method + WITH_COMPONENTS for method in METHODS),
+)
+CLASSICAL = tuple(BASELINES)[1:]
+"""What a user has without jaxssl; the floor, which knows nothing but frequencies, left out."""
+
+Encoders = Mapping[int, Params]
+"""Encoder parameters by seed."""
 
 Fits = dict[int, tuple[Float[np.ndarray, "held_out classes"], float]]
 """Per seed: probabilities on all held-out rows, and seconds."""
 
-FitNetwork = Callable[[Mapping[int, Params] | None, int, Sequence[int]], Fits]
-"""(encoder parameters per seed, None for `scratch`; number of labels; seeds) → fits."""
+
+@runtime_checkable
+class FitNetwork(Protocol):
+    """The fit of an arm that trains the MLP."""
+
+    def __call__(
+        self,
+        arm: str,
+        encoders: Encoders | None,
+        n: int,
+        seeds: Sequence[int],
+        keys: Mapping[int, int] | None = None,
+    ) -> Fits:
+        """Fit every seed on its first `n` labels.
+
+        Args:
+            arm: whose recipe to follow.
+            encoders: pretrained parameters by seed; None for fresh ones.
+            n: number of labels.
+            seeds: what label orders and encoders are known by.
+            keys: seed → the one that initial weights and batches follow; by default its own.
+        """
+        ...
 
 
 class Inputs(NamedTuple):
@@ -46,6 +76,11 @@ class Inputs(NamedTuple):
     orders: dict[int, Int[np.ndarray, " labelled"]]  # per seed: labelled rows, as budgets grow
     train: Int[np.ndarray, " train"]
     parts: dict[str, Int[np.ndarray, " rows"]]  # held-out rows by part
+
+    @property
+    def n_classes(self) -> int:
+        """Classes of the task, whether or not a budget holds each."""
+        return int(self.codes.max()) + 1
 
     @property
     def held_out(self) -> Int[np.ndarray, " held_out"]:
@@ -66,25 +101,77 @@ def make_inputs(task: Task, config: Config, normalizer: Normalizer, seeds: Seque
     return Inputs(features, genes, task.codes, orders, task.split.train, parts)
 
 
+def all_arms(method: str) -> tuple[str, ...]:
+    """Every arm of a comparison with one self-supervised method."""
+    return tuple(arm for arm in ARMS if method_of(arm) in ("", method))
+
+
+def method_of(arm: str) -> str:
+    """The self-supervised method whose encoders an arm needs; "" for none."""
+    method = arm.removesuffix(WITH_COMPONENTS)
+    return method if method in METHODS else ""
+
+
 def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits:
-    """Fit a classical arm for every seed, a core each; seeds with the same labels share one fit."""
+    """Fit a classical arm for every seed; seeds with the same labels share one fit."""
     baseline = BASELINES[arm]
     x = inputs.features if baseline.input == "features" else inputs.genes
     assert x is not None, "make_inputs provides what the arms want"
-    rows_of = {seed: np.sort(inputs.orders[seed][:n]) for seed in seeds}
-    first = {rows.tobytes(): seed for seed, rows in reversed(rows_of.items())}
+    problems = {seed: _problem(inputs, x, n, seed) for seed in seeds}
+    first = {problems[seed].labelled.tobytes(): seed for seed in reversed(seeds)}
+    fits = _fit_each(baseline.fit, [problems[s] for s in first.values()], inputs.n_classes)
+    return {seed: fits[first[problem.labelled.tobytes()]] for seed, problem in problems.items()}
 
-    def fit(seed: int) -> tuple[Float[np.ndarray, "held_out classes"], float]:
-        started, rows = time.perf_counter(), rows_of[seed]
-        probabilities = baseline.fit(x[rows], inputs.codes[rows], x[inputs.held_out], seed)
+
+def fit_with_components(
+    config: Config, encoders: Encoders, inputs: Inputs, n: int, seeds: Sequence[int]
+) -> Fits:
+    """Logistic regression on embedding and encoder input side by side, for every seed.
+
+    Each block has an overall variance of 1 per column over the training samples, so that the
+    penalty weighs both alike.
+    """
+    encoder = make_encoder(config.encoder, config.run.precision)
+    embed = jax.jit(encoder.apply)
+
+    def scaled(block: Float[np.ndarray, "samples dim"]) -> Float[np.ndarray, "samples dim"]:
+        centred = block - block[inputs.train].mean(axis=0)
+        return centred / np.sqrt(np.mean(centred[inputs.train] ** 2))
+
+    def problem(seed: int) -> Problem:
+        embedding = np.asarray(embed(encoders[seed], inputs.features))
+        x = np.hstack([scaled(embedding), scaled(inputs.features)])
+        return _problem(inputs, x, n, seed)
+
+    return _fit_each(logistic_regression, map(problem, seeds), inputs.n_classes)
+
+
+def _problem(inputs: Inputs, x: np.ndarray, n: int, seed: int) -> Problem:
+    rows = np.sort(inputs.orders[seed][:n])
+    return Problem(x, inputs.codes[rows], rows, inputs.train, inputs.held_out, seed)
+
+
+def _fit_each(
+    fit: Callable[[Problem], np.ndarray], problems: Iterable[Problem], n_classes: int
+) -> Fits:
+    """Fits by seed, a core each."""
+
+    def timed(problem: Problem) -> tuple[Float[np.ndarray, "held_out classes"], float]:
+        started = time.perf_counter()
+        probabilities = np.zeros((len(problem.held_out), n_classes))
+        probabilities[:, np.unique(problem.y)] = fit(problem)  # 0 for a class without labels
         return probabilities, time.perf_counter() - started
 
+    problems = list(problems)
     # many small products: one thread a fit and a fit a core, not all threads for each product
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=FEW_LABELS)
-        fitted = Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(s) for s in first.values())
-    by_seed: Fits = dict(zip(first.values(), cast(list, fitted), strict=True))
-    return {seed: by_seed[first[rows.tobytes()]] for seed, rows in rows_of.items()}
+        fitted = Parallel(n_jobs=-1, prefer="threads")(delayed(timed)(p) for p in problems)
+    return dict(zip((p.seed for p in problems), cast(list, fitted), strict=True))
+
+
+RECIPES = {SCRATCH: finetune.scratch_recipe, RANDOM_ENCODER: finetune.probe_recipe}
+"""How an arm trains; all others as `pretrained_recipe`."""
 
 
 def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwork:
@@ -106,18 +193,25 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwo
     fresh_seeds = over_seeds(fresh_encoder, [True, False])
     position, shared = _place(inputs)
 
-    def fit(pretrained: Mapping[int, Params] | None, n: int, seeds: Sequence[int]) -> Fits:
-        make_recipe = finetune.scratch_recipe if pretrained is None else finetune.pretrained_recipe
+    def fit(
+        arm: str,
+        encoders: Encoders | None,
+        n: int,
+        seeds: Sequence[int],
+        keys: Mapping[int, int] | None = None,
+    ) -> Fits:
+        make_recipe = RECIPES.get(arm, finetune.pretrained_recipe)
         fits: Fits = {}
         for ids in chunks(seeds, _chunk(config, shared, len(seeds))):
             started = time.perf_counter()
-            keys = shard(seed_keys(config.run.root_key, ids), per_seed=True)
-            params = fresh_seeds(keys, shared[0][:1])
-            if pretrained is not None:
-                stacked = jax.tree.map(lambda *p: jnp.stack(p), *[pretrained[seed] for seed in ids])
+            drawn = [keys[seed] if keys else seed for seed in ids]
+            of_seeds = shard(seed_keys(config.run.root_key, drawn), per_seed=True)
+            params = fresh_seeds(of_seeds, shared[0][:1])
+            if encoders is not None:
+                stacked = jax.tree.map(lambda *p: jnp.stack(p), *[encoders[seed] for seed in ids])
                 params = finetune.transfer(stacked, params, options.transfer_layers)
             orders = np.stack([position[inputs.orders[seed]] for seed in ids])
-            per_seed = shard((keys, params, orders), per_seed=True)
+            per_seed = shard((of_seeds, params, orders), per_seed=True)
             recipe = make_recipe(options, n_layers)
             probabilities = np.asarray(fit_seeds(*per_seed, *shared, np.int32(n), recipe))
             seconds = (time.perf_counter() - started) / len(set(ids))

@@ -58,6 +58,11 @@ def scratch_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
     return Recipe(0, 0.0, options.scratch_steps, options.scratch_learning_rate, jnp.ones(n_layers))
 
 
+def probe_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
+    """Recipe of the `random_encoder` arm: a linear head on an encoder that never moves."""
+    return Recipe(options.probe_steps, options.probe_learning_rate, 0, 0.0, jnp.zeros(n_layers))
+
+
 def transfer(pretrained: Params, fresh: Params, n_layers: int) -> Params:
     """The first `n_layers` layers of the pretrained encoder, the others fresh."""
     transferred = layer_names(n_layers)

@@ -18,16 +18,17 @@ from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
 from jaxssl.evaluation.arms import (
     ARMS,
-    SCRATCH,
+    WITH_COMPONENTS,
     Fits,
     Inputs,
     fit_baseline,
+    fit_with_components,
     make_fit_network,
     make_inputs,
+    method_of,
 )
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.metrics import score
-from jaxssl.methods import METHODS
 from jaxssl.types import InputError, Normalizer, Params
 from jaxssl.validate import validate
 
@@ -88,7 +89,7 @@ def label_sweep(
     prepared = prepare(task, config)
     seeds = range(config.run.seeds)
     encoders = {}
-    if config.method.name in config.sweep.arms:
+    if config.method.name in map(method_of, config.sweep.arms):
         n_samples, n_features = prepared.pool.shape
         plan = plan_pretraining(prepared.config, n_samples, n_features, len(seeds))
         trained = merge(pretrain(plan, prepared.config, prepared.pool, seeds))
@@ -131,10 +132,13 @@ def sweep(
             if not missing:
                 continue
             started = time.perf_counter()
+            of_arm = encoders.get(method_of(arm))
             if arm in BASELINES:
                 fits = fit_baseline(arm, inputs, n, missing)
+            elif of_arm and arm.endswith(WITH_COMPONENTS):
+                fits = fit_with_components(config, of_arm, inputs, n, missing)
             else:
-                fits = fit_network(None if arm == SCRATCH else encoders[arm], n, missing)
+                fits = fit_network(arm, of_arm, n, missing)
             seconds = time.perf_counter() - started
             yield _score(task, config, arm, share, n, inputs, fits)._replace(seconds=seconds)
 
@@ -157,13 +161,13 @@ def check_encoders(
 ) -> None:
     """Fail before anything is computed if a self-supervised arm lacks an encoder."""
     for arm in arms:
-        if arm in METHODS:
-            missing = [seed for seed in seeds if seed not in encoders.get(arm, {})]
-            if missing:
-                raise InputError(
-                    f"arm {arm} has no encoder for seeds {missing}; pretrain them "
-                    "(launch.pretrain --seeds) and pass their folder with --encoder"
-                )
+        method = method_of(arm)
+        missing = [seed for seed in seeds if method and seed not in encoders.get(method, {})]
+        if missing:
+            raise InputError(
+                f"arm {arm} has no encoder for seeds {missing}; pretrain them "
+                "(launch.pretrain --seeds) and pass their folder with --encoder"
+            )
 
 
 def results_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -176,7 +180,7 @@ def _score(
 ) -> Fitted:
     head = {
         **{"dataset": task.dataset, "task": task.label, "arm": arm, "share": share},
-        **{"method": arm if arm in METHODS else "", "n_labelled": n},
+        **{"method": method_of(arm), "n_labelled": n},
         **{"split": config.split.seed, "device": jax.devices()[0].device_kind},
     }
     ends = np.cumsum([len(rows) for rows in inputs.parts.values()])[:-1]

@@ -12,7 +12,7 @@ from jaxtyping import Array
 from jaxssl.config import Config, resolve
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.train import streams
-from jaxssl.evaluation.arms import Inputs, make_fit_network
+from jaxssl.evaluation.arms import SCRATCH, Inputs, make_fit_network
 from jaxssl.evaluation.finetune import batch_positions
 from jaxssl.model import make_classifier, make_encoder
 from launch.benchmark.pretraining import step_flops
@@ -40,7 +40,7 @@ def measure(case: Case, bench: Bench) -> Row:
     fit = make_fit_network(config, inputs, N_CLASSES)
 
     def fit_seeds() -> Any:
-        return fit(None, case.n_labelled, range(case.n_seeds))
+        return fit(SCRATCH, None, case.n_labelled, range(case.n_seeds))
 
     tasks: dict[str, Callable[[], Any]] = {"jaxssl": fit_seeds}
     row: Row = case._asdict()

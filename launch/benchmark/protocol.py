@@ -14,7 +14,7 @@ import numpy as np
 from jaxssl.config import Config, resolve
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.pretrain import plan_pretraining
-from jaxssl.evaluation.arms import Inputs, make_fit_network
+from jaxssl.evaluation.arms import SCRATCH, Inputs, make_fit_network
 from jaxssl.model import make_encoder
 from jaxssl.types import Params
 from launch.benchmark import finetuning
@@ -48,8 +48,8 @@ def measure(case: Case, bench: Bench) -> Row:
     encoders = _random_encoders(config, inputs, seeds)
     tasks = {
         "pretrain": train,
-        "scratch": lambda: fit(None, sizes.n_labelled, seeds),
-        "finetune": lambda: fit(encoders, sizes.n_labelled, seeds),
+        "scratch": lambda: fit(SCRATCH, None, sizes.n_labelled, seeds),
+        "finetune": lambda: fit("swav", encoders, sizes.n_labelled, seeds),
     }
     calls = {"pretrain": plan.schedule.n_epochs, "scratch": N_SHARES, "finetune": N_SHARES}
     timings = interleave(tasks, bench.n_rounds)
