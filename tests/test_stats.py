@@ -1,31 +1,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from rows import results_of
 from scipy import stats as scipy_stats
 
+from jaxssl.evaluation.headline import best_reference, sentence_by_share
 from jaxssl.evaluation.stats import (
     STATISTICS_COLUMNS,
-    best_reference,
     compare,
-    headline,
     paired_statistics,
     summarize,
 )
 
 NAN = float("nan")
-
-
-def results_of(values, split=0, share=0.1, metric="accuracy", part="test"):
-    """Rows of {arm: value per seed}."""
-    return pd.DataFrame(
-        [
-            {"dataset": "d", "task": "t", "arm": arm, "method": "", "share": share}
-            | {"n_labelled": int(1000 * share), "seed": seed, "split": split, "part": part}
-            | {"metric": metric, "value": value, "fit_seconds": 0.0, "device": "cpu"}
-            for arm, column in values.items()
-            for seed, value in enumerate(column)
-        ]
-    )
 
 
 def random_values(seed=0, n=8, gain=0.02):
@@ -163,7 +150,7 @@ def sweep_with_gains(gains):
 
 def test_headline_says_wins_undecided_and_loses():
     rows = sweep_with_gains({0.01: 0.2, 0.05: 0.1, 0.5: 0.0, 1.0: -0.2})
-    sentence = headline(paired_statistics(rows, ["scratch"], ["accuracy"]), "swav")
+    sentence = sentence_by_share(paired_statistics(rows, ["scratch"], ["accuracy"]), "swav")
     assert "beats scratch in test accuracy at 1 and 5 % of the labels (at 1 %: +" in sentence
     assert "is undecided against it at 50 % (" in sentence
     assert "and loses to it at 100 % (-" in sentence
@@ -183,13 +170,14 @@ def test_headline_sets_the_arm_against_the_best_reference_of_each_share():
 
 def test_less_is_better_for_errors():
     rows = results_of(random_values(gain=0.2), metric="log_loss")
-    sentence = headline(paired_statistics(rows, ["scratch"], ["log_loss"]), "swav", "log_loss")
+    table = paired_statistics(rows, ["scratch"], ["log_loss"])
+    sentence = sentence_by_share(table, "swav", "log_loss")
     assert "swav loses to scratch in test log loss" in sentence
 
 
 def test_headline_joins_four_or_more_shares_that_were_tested_in_a_row():
     gains = {0.01: 0.2, 0.02: 0.2, 0.03: 0.2, 0.04: 0.2, 0.05: -0.2, 0.1: 0.2}
     rows = sweep_with_gains(gains)
-    sentence = headline(paired_statistics(rows, ["scratch"], ["accuracy"]), "swav")
+    sentence = sentence_by_share(paired_statistics(rows, ["scratch"], ["accuracy"]), "swav")
     assert "beats scratch in test accuracy at 1 to 4 and 10 % of the labels (at 1 %: " in sentence
     assert "loses to it at 5 % (" in sentence

@@ -1,4 +1,4 @@
-"""Paired comparisons of arms, their intervals and tests, and what may be said of them.
+"""Paired comparisons of arms, their intervals and tests.
 
 The repetition is the unit: on one outer split a seed, on several the split, with the seeds of a
 split averaged first (they share test samples, so they are no independent repetitions).
@@ -25,7 +25,6 @@ SUMMARY_COLUMNS = [
 FLOOR = "majority"  # compared with nothing: every arm beats it
 ERRORS = ("log_loss", "ece")  # metrics of which less is better
 ALPHA = 0.05
-VERBS = {"wins": "beats", "undecided": "is undecided against", "loses": "loses to"}
 ESTIMANDS = {False: "over seeds, on this split", True: "over outer splits, seeds averaged"}
 
 
@@ -53,7 +52,7 @@ def paired_statistics(
         for arm in values.columns.difference([*references, FLOOR], sort=False):
             for reference in values.columns.intersection(list(references), sort=False):
                 # a seed that one arm lacks drops out of that pair only
-                pair, several = _repetitions(values[[arm, reference]].dropna())
+                pair, several = repetitions(values[[arm, reference]].dropna())
                 means = pair.mean()
                 difference = (pair[arm] - pair[reference]).to_numpy()
                 rows.append(
@@ -71,7 +70,7 @@ def summarize(results: pd.DataFrame) -> pd.DataFrame:
     keys = ["dataset", "task", "arm", "share", "metric"]
     rows = []
     for values, group in test.groupby(keys, sort=False):
-        repetition = _repetitions(group.set_index(["split", "seed"])[["value"]].dropna())[0]
+        repetition = repetitions(group.set_index(["split", "seed"])[["value"]].dropna())[0]
         repetition = repetition["value"].to_numpy()
         low, high = t_interval(repetition)
         rows.append(
@@ -126,97 +125,23 @@ def t_interval(
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def best_reference(statistics: pd.DataFrame, arm: str, metric: str) -> pd.DataFrame:
-    """The rows of `arm` against the reference with the best mean at each share, by share."""
-    rows = statistics[(statistics["arm"] == arm) & (statistics["metric"] == metric)]
-    rank = rows["reference_mean"] * (-1 if metric in ERRORS else 1)
-    best = rank.groupby([rows["dataset"], rows["task"], rows["share"]]).idxmax()
-    return rows.loc[best].sort_values("share")
+def drop_repeated(results: pd.DataFrame) -> pd.DataFrame:
+    """Rows with each key once; tables are append-only, so a later row replaces an earlier."""
+    return results.drop_duplicates(KEY, keep="last")
 
 
-def verdict(row: "pd.Series[Any]") -> str:
-    """ "wins" or "loses" where interval and Holm-adjusted p both exclude chance, or "undecided"."""
-    sign = -1 if row["metric"] in ERRORS else 1
-    excludes_zero = row["ci_low"] > 0 or row["ci_high"] < 0
-    if not (excludes_zero and row["p_holm"] <= ALPHA):
-        return "undecided"
-    return "wins" if sign * row["difference"] > 0 else "loses"
-
-
-def headline(statistics: pd.DataFrame, arm: str, metric: str = "accuracy") -> str:
-    """One sentence on `arm` against the best of the references at each share, for one task.
-
-    The reference is picked by its mean on the test part, which favours the references.
-    """
-    rows = best_reference(statistics, arm, metric)
-    verdicts = rows.apply(verdict, axis=1)
-    references = statistics.loc[statistics["arm"] == arm, "reference"].unique().tolist()
-    opponent = references[0] if len(references) == 1 else f"the best of {_and(references)}"
-    name, clauses = metric.replace("_", " "), []
-    for word, verb in VERBS.items():
-        chosen = rows[verdicts == word]
-        if not chosen.empty:
-            first = chosen.iloc[0]
-            object_, of = (
-                ("it", "") if clauses else (f"{opponent} in test {name}", " of the labels")
-            )
-            at = "" if len(chosen) == 1 else f"at {percent(first['share'])}: "
-            shares = _and(_spans(chosen["share"].tolist(), rows["share"].tolist()))
-            clauses.append(f"{verb} {object_} at {shares} %{of} ({at}{_interval(first)})")
-    n = sorted(rows["n"].unique())
-    unit = "seeds on this split" if (rows["estimand"] == ESTIMANDS[False]).all() else "splits"
-    counts = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}"
-    return f"Over {counts} {unit}, {arm} {_and(clauses, ' and ')}."
-
-
-def percent(share: float) -> str:
-    """A share in words: 0.01 is "1 %"."""
-    return f"{100 * share:g} %"
-
-
-def _spans(shares: Sequence[float], tested: Sequence[float]) -> list[str]:
-    """Shares in per cent; a run of four or more that were tested in a row is "first to last"."""
-    runs: list[list[float]] = []
-    for share in shares:
-        follows = runs and tested.index(share) == tested.index(runs[-1][-1]) + 1
-        if follows:
-            runs[-1].append(share)
-        else:
-            runs.append([share])
-    spans: list[str] = []
-    for run in runs:
-        texts = [f"{100 * share:g}" for share in run]
-        spans += texts if len(run) < 4 else [f"{texts[0]} to {texts[-1]}"]
-    return spans
-
-
-def _interval(row: "pd.Series[Any]") -> str:
-    scale, unit = (1, "") if row["metric"] == "log_loss" else (100, " points")
-    numbers = [scale * float(row[name]) for name in ("difference", "ci_low", "ci_high")]
-    digits = 3 if scale == 1 else 1
-    mean, low, high = (f"{number:+.{digits}f}" for number in numbers)
-    difference = f"{mean}{unit} against {row['reference']}"
-    if np.isnan(numbers[1]):
-        return difference
-    return f"{difference}, 95 % interval {low} to {high}, Holm p {row['p_holm']:.1g}"
-
-
-def _and(words: Sequence[str], last: str = " and ") -> str:
-    words = list(words)
-    return last.join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _test_rows(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    test = results[(results["part"] == "test") & results["metric"].isin(list(metrics))]
-    return test.drop_duplicates(KEY, keep="last")  # append-only: a later row replaces an earlier
-
-
-def _repetitions(values: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+def repetitions(values: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     """Rows by (split, seed) -> one row per repetition, and whether there are several splits."""
     splits = values.index.get_level_values("split")
     if splits.nunique() < 2:
         return values, False
     return values.groupby(splits).mean(), True
+
+
+def _test_rows(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    return drop_repeated(
+        results[(results["part"] == "test") & results["metric"].isin(list(metrics))]
+    )
 
 
 def _adjust(table: pd.DataFrame) -> pd.DataFrame:

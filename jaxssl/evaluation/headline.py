@@ -1,0 +1,155 @@
+"""What may be said of a comparison: verdicts, and one sentence that a reader takes away."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxssl.evaluation.conclusions import Conclusions
+from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS
+
+ENDPOINT_VERBS = {
+    "wins": "beats",
+    "loses": "loses to",
+    "equivalent": "is equivalent to",
+    "undecided": "is undecided against",
+}
+VERBS = {"wins": "beats", "undecided": "is undecided against", "loses": "loses to"}
+
+
+def headlines(concluded: Conclusions, n_classical: int) -> list[str]:
+    """For every arm under test, of one task, the sentence that its results come down to.
+
+    On the primary endpoint where a classical arm was there to be beaten at 1 to 10 % of the labels,
+    and share by share elsewhere.
+    """
+    best = concluded.endpoint[concluded.endpoint["is_best"].astype(bool)]
+    declared = {row["arm"]: row for _, row in best.iterrows()}
+    return [
+        endpoint_sentence(declared[arm], n_classical)
+        if arm in declared
+        else sentence_by_share(concluded.statistics, arm)
+        for arm in concluded.statistics["arm"].unique()
+    ]
+
+
+def best_reference(statistics: pd.DataFrame, arm: str, metric: str) -> pd.DataFrame:
+    """The rows of `arm` against the reference with the best mean at each share, by share."""
+    rows = statistics[(statistics["arm"] == arm) & (statistics["metric"] == metric)]
+    rank = rows["reference_mean"] * (-1 if metric in ERRORS else 1)
+    best = rank.groupby([rows["dataset"], rows["task"], rows["share"]]).idxmax()
+    return rows.loc[best].sort_values("share")
+
+
+def verdict(row: "pd.Series[Any]") -> str:
+    """ "wins" or "loses" where interval and Holm-adjusted p both exclude chance, or "undecided"."""
+    sign = -1 if row["metric"] in ERRORS else 1
+    excludes_zero = row["ci_low"] > 0 or row["ci_high"] < 0
+    if not (excludes_zero and row["p_holm"] <= ALPHA):
+        return "undecided"
+    return "wins" if sign * row["difference"] > 0 else "loses"
+
+
+def sentence_by_share(statistics: pd.DataFrame, arm: str, metric: str = "accuracy") -> str:
+    """One sentence on `arm` against the best of the references at each share, for one task.
+
+    The reference is picked by its mean on the test part, which favours the references.
+    """
+    rows = best_reference(statistics, arm, metric)
+    verdicts = rows.apply(verdict, axis=1)
+    references = statistics.loc[statistics["arm"] == arm, "reference"].unique().tolist()
+    opponent = references[0] if len(references) == 1 else f"the best of {_and(references)}"
+    name, clauses = metric.replace("_", " "), []
+    for word, verb in VERBS.items():
+        chosen = rows[verdicts == word]
+        if not chosen.empty:
+            first = chosen.iloc[0]
+            object_, of = (
+                ("it", "") if clauses else (f"{opponent} in test {name}", " of the labels")
+            )
+            at = "" if len(chosen) == 1 else f"at {percent(first['share'])}: "
+            shares = _and(_spans(chosen["share"].tolist(), rows["share"].tolist()))
+            clauses.append(f"{verb} {object_} at {shares} %{of} ({at}{_interval(first)})")
+    n = sorted(rows["n"].unique())
+    unit = "seeds on this split" if (rows["estimand"] == ESTIMANDS[False]).all() else "splits"
+    counts = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}"
+    return f"Over {counts} {unit}, {arm} {_and(clauses, ' and ')}."
+
+
+def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
+    """One sentence on the primary endpoint, against the classical arm that did best on validation.
+
+    Args:
+        row: of `endpoint.endpoint`.
+        n_classical: classical arms that were there to choose from.
+    """
+    unit = "seeds on this split" if row["estimand"] == ESTIMANDS[False] else "splits"
+    outcome = endpoint_verdict(row)
+    among = f", the best of {n_classical} classical arms on validation," if n_classical > 1 else ""
+    metric = row["metric"].replace("_", " ")
+    area = f"{metric} averaged over {percents(row['shares'])} of the labels"
+    by = f"{100 * row['difference']:+.1f} points"
+    interval = f"95 % interval {100 * row['ci_low']:+.1f} to {100 * row['ci_high']:+.1f}"
+    if np.isnan(row["ci_low"]):
+        interval = "one repetition, so no interval"
+    return f"Over {row['n']} {unit}, {row['arm']} {ENDPOINT_VERBS[outcome]} {row['reference']}" + (
+        f"{among} in {area}: {row['mean']:.3f} against {row['reference_mean']:.3f}, "
+        f"{by} ({interval})."
+    )
+
+
+def endpoint_verdict(row: "pd.Series[Any]") -> str:
+    """ "wins", "loses", "equivalent" (TOST at the declared margin) or "undecided".
+
+    The endpoint is one declared comparison: its interval decides, without adjustment.
+    """
+    p = row["p_t"] if np.isnan(row["p_nadeau_bengio"]) else row["p_nadeau_bengio"]
+    if (row["ci_low"] > 0 or row["ci_high"] < 0) and p <= ALPHA:
+        return "wins" if row["difference"] > 0 else "loses"
+    return "equivalent" if row["p_equivalence"] <= ALPHA else "undecided"
+
+
+def percents(shares: str) -> str:
+    """The shares of an endpoint in words: "1 to 10 %"."""
+    values = [float(share) for share in shares.split()]
+    if len(values) == 1:
+        return percent(values[0])
+    return f"{100 * values[0]:g} to {percent(values[-1])}"
+
+
+def percent(share: float) -> str:
+    """A share in words: 0.01 is "1 %"."""
+    return f"{100 * share:g} %"
+
+
+def _spans(shares: Sequence[float], tested: Sequence[float]) -> list[str]:
+    """Shares in per cent; a run of four or more that were tested in a row is "first to last"."""
+    runs: list[list[float]] = []
+    for share in shares:
+        follows = runs and tested.index(share) == tested.index(runs[-1][-1]) + 1
+        if follows:
+            runs[-1].append(share)
+        else:
+            runs.append([share])
+    spans: list[str] = []
+    for run in runs:
+        texts = [f"{100 * share:g}" for share in run]
+        spans += texts if len(run) < 4 else [f"{texts[0]} to {texts[-1]}"]
+    return spans
+
+
+def _interval(row: "pd.Series[Any]") -> str:
+    scale, unit = (1, "") if row["metric"] == "log_loss" else (100, " points")
+    numbers = [scale * float(row[name]) for name in ("difference", "ci_low", "ci_high")]
+    digits = 3 if scale == 1 else 1
+    mean, low, high = (f"{number:+.{digits}f}" for number in numbers)
+    difference = f"{mean}{unit} against {row['reference']}"
+    if np.isnan(numbers[1]):
+        return difference
+    return f"{difference}, 95 % interval {low} to {high}, Holm p {row['p_holm']:.1g}"
+
+
+def _and(words: Sequence[str], last: str = " and ") -> str:
+    words = list(words)
+    return last.join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,81 @@
+"""Is the procedure sound, and where does the spread come from?
+
+Type I: an arm against itself, with other initial weights and batches; a sound test calls that a
+difference in 5 of 100 comparisons.
+
+  python -m launch.audit --what=type1 --data=mirna.h5ad --shares=0.02 --out=runs/type1
+
+Variance: what labels, pretraining and fine-tuning each contribute to the spread of an arm, from
+every combination of a few of each; with --splits, what the outer split contributes.
+
+  python -m launch.audit --what=variance --data=mirna.h5ad --shares=0.02,0.1 --splits=3 \\
+      --out=runs/variance
+"""
+
+import dataclasses
+from typing import Any
+
+import pandas as pd
+from absl import flags as absl_flags
+
+from jaxssl.config import Config
+from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
+from jaxssl.evaluation.null import audit, null_scores
+from jaxssl.evaluation.variance import FACTORS, crossed_scores, decompose
+from launch import exit, flags, stages
+from launch import folder as run_folder
+
+_WHAT = absl_flags.DEFINE_enum("what", "type1", ["type1", "variance"], "What to look into.")
+_COMPARISONS = absl_flags.DEFINE_integer("comparisons", 200, "Null comparisons.", lower_bound=10)
+_LEVELS = absl_flags.DEFINE_list("levels", ["5", "5", "3"], "Labels, pretrainings, fine-tunings.")
+
+
+def main(arguments: list[str]) -> None:
+    """Fit, compare, print, write."""
+    exit.no_arguments(arguments)
+    config = flags.config_of_run()
+    stages.announce(config)
+    folder = run_folder.open_folder(flags.output())
+    rows = type_one(config) if _WHAT.value == "type1" else variance(config)
+    table = pd.DataFrame(rows)
+    run_folder.write_table(folder / f"{_WHAT.value}.csv", table)
+    print(table.round(4).to_string(index=False))
+    print(f"wrote {folder / _WHAT.value}.csv")
+
+
+def type_one(config: Config) -> list[dict[str, Any]]:
+    """Share of null comparisons that are rejected, by share, metric and test."""
+    task, config = stages.pose_task(config)
+    normalizer, rows = prepare(task, config).normalizer, []
+    for share in config.sweep.shares:
+        scores = null_scores(task, config, normalizer, share, config.run.seeds, _COMPARISONS.value)
+        for metric, (first, second) in scores.items():
+            found = (result._asdict() for result in audit(first, second))
+            rows += [{"share": share, "metric": metric} | row for row in found]
+    return rows
+
+
+def variance(config: Config) -> list[dict[str, Any]]:
+    """Components of every share, within splits and between them."""
+    n_labels, n_pretrained, n_finetuned = map(int, _LEVELS.value)
+    tables = []
+    for number in range(config.split.seed, config.split.seed + config.split.n_splits):
+        split = dataclasses.replace(config.split, seed=number)
+        task, ready = stages.pose_task(dataclasses.replace(config, split=split))
+        _, normalizer, pool = prepare(task, ready)
+        n_samples, n_features = pool.shape
+        plan = plan_pretraining(ready, n_samples, n_features, n_pretrained)
+        trained = merge(pretrain(plan, ready, pool, range(n_pretrained)))
+        encoders = {seed: params["encoder"] for seed, params in trained.params.items()}
+        tables.append(crossed_scores(task, ready, normalizer, encoders, n_labels, n_finetuned))
+    everything = pd.concat(tables)
+    return [
+        {"share": share, "metric": metric} | row
+        for (share, metric), of_share in everything.groupby(["share", "metric"])
+        for row in decompose(of_share, FACTORS).to_dict("records")
+    ]
+
+
+if __name__ == "__main__":
+    absl_flags.adopt_module_key_flags(flags)  # for --helpshort
+    exit.run(main)

@@ -1,0 +1,119 @@
+"""The primary endpoint: its area, its reference, its tests."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from rows import results_of
+from statsmodels.stats.weightstats import DescrStatsW
+
+from jaxssl.evaluation.conclusions import conclude
+from jaxssl.evaluation.endpoint import areas, endpoint, equivalence, weights
+from jaxssl.evaluation.headline import endpoint_sentence, headlines
+
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.5)
+
+
+def sweep(means, noise=0.01, n=12, parts=("test", "validation")):
+    """Results of {arm: mean at each share}; every arm of a seed shares its luck."""
+    rng = np.random.default_rng(0)
+    tables = []
+    for part in parts:
+        for i, share in enumerate(SHARES):
+            luck = rng.normal(scale=noise, size=n)
+            values = {
+                arm: of_arm[i] + luck + rng.normal(scale=noise / 5, size=n)
+                for arm, of_arm in means.items()
+            }
+            tables.append(results_of(values, share=share, metric="balanced_accuracy", part=part))
+    return pd.concat(tables)
+
+
+def level(value, slope=0.0):
+    return value + slope * np.arange(len(SHARES))
+
+
+def test_the_area_is_the_integral_over_the_logarithm_of_the_share():
+    x = np.log([0.01, 0.02, 0.05, 0.1])
+    y = np.array([0.5, 0.7, 0.8, 0.85])
+    expected = np.trapezoid(y, x) / (x[-1] - x[0])
+    assert weights([0.01, 0.02, 0.05, 0.1]) @ y == pytest.approx(expected, abs=1e-14)
+    assert weights([0.03]).tolist() == [1.0]
+
+
+def test_an_area_has_only_the_shares_of_one_to_ten_per_cent_and_only_whole_repetitions():
+    rows = sweep({"a": level(0.5)}, noise=0)
+    rows.loc[rows["share"] == 0.5, "value"] = 99.0
+    rows = rows[~((rows["seed"] == 3) & (rows["share"] == 0.05))]
+    found = areas(rows, "test")
+    assert found["value"].to_numpy() == pytest.approx(0.5)
+    assert set(found["seed"]) == set(range(12)) - {3}
+    assert areas(rows[rows["share"] == 0.5], "test").empty
+
+
+def test_the_best_classical_arm_is_chosen_on_validation_alone():
+    rows = sweep({"swav": level(0.8), "logreg": level(0.7), "knn": level(0.6)})
+    on_test = rows["part"] == "test"
+    knn, logreg = rows["arm"] == "knn", rows["arm"] == "logreg"
+    rows.loc[on_test & knn, "value"] += 0.15  # the better one on test, which must not matter
+    table = endpoint(rows, ["swav"], ["scratch", "logreg", "knn"]).set_index("reference")
+    assert table["is_best"].to_dict() == {"logreg": True, "knn": False}
+    rows.loc[~on_test & (knn | logreg), "value"] *= -1
+    table = endpoint(rows, ["swav"], ["scratch", "logreg", "knn"]).set_index("reference")
+    assert table["is_best"].to_dict() == {"logreg": False, "knn": True}
+
+
+def test_a_network_is_no_classical_arm():
+    rows = sweep({"swav": level(0.8), "scratch": level(0.79), "knn": level(0.6)})
+    table = endpoint(rows, ["swav"], ["scratch", "knn"]).set_index("reference")
+    assert table["is_best"].to_dict() == {"scratch": False, "knn": True}
+
+
+def test_equivalence_is_that_of_statsmodels():
+    difference = np.random.default_rng(1).normal(0.002, 0.01, size=20)
+    expected = DescrStatsW(difference).ttost_mean(-0.01, 0.01)[0]
+    assert equivalence(difference, 0.01) == pytest.approx(expected, abs=1e-10)
+
+
+def test_equivalence_with_overlapping_training_sets_takes_the_larger_variance():
+    difference = np.array([0.0, 0.004, 0.002, -0.001, 0.003])
+    error = np.sqrt((1 / 5 + 0.25) * difference.var(ddof=1))
+    from scipy.stats import t
+
+    expected = t.sf((0.01 - difference.mean()) / error, 4)
+    assert equivalence(difference, 0.01, 0.25) == pytest.approx(expected, abs=1e-10)
+    assert equivalence(difference, 0.01, 0.25) > equivalence(difference, 0.01)
+
+
+@pytest.mark.parametrize(("value", "p"), [(0.0, 0.0), (0.5, 1.0)])
+def test_equivalence_without_spread_is_a_fact(value, p):
+    assert equivalence(np.full(5, value), 0.01) == p
+
+
+def test_too_few_repetitions_decide_nothing():
+    assert np.isnan(equivalence(np.array([0.1]), 0.01))
+
+
+def sentence(means, **options):
+    rows = sweep(means, **options)
+    row = endpoint(rows, ["swav"], ["logreg"]).iloc[0]
+    return endpoint_sentence(row, 3)
+
+
+def test_the_sentence_says_wins_loses_equivalent_and_undecided():
+    won = sentence({"swav": level(0.8), "logreg": level(0.7)})
+    assert won.startswith("Over 12 seeds on this split, swav beats logreg, the best of 3 classical")
+    assert "balanced accuracy averaged over 1 to 10 % of the labels" in won
+    assert "+10.0 points (95 % interval +9" in won or "+10.0 points (95 % interval +10" in won
+    assert "loses to logreg" in sentence({"swav": level(0.7), "logreg": level(0.8)})
+    same = {"swav": level(0.8), "logreg": level(0.8)}
+    assert "is equivalent to logreg" in sentence(same)
+    assert "is undecided against logreg" in sentence(same, noise=0.2, n=4)
+
+
+def test_without_shares_of_few_labels_the_sentence_is_by_share():
+    rows = sweep({"swav": level(0.8), "logreg": level(0.7)})
+    rows = pd.concat([rows, rows.assign(metric="accuracy")])
+    rows = rows[rows["share"] == 0.5]
+    found = conclude(rows, ["logreg"], lambda arm, share: None, pd.Series(dtype=str))
+    assert found.endpoint.empty
+    assert "swav beats logreg in test accuracy at 50 %" in headlines(found, 1)[0]

@@ -1,0 +1,57 @@
+"""Labels saved, where the answer is known."""
+
+import numpy as np
+import pytest
+
+from jaxssl.evaluation.labels_saved import labels_needed, labels_saved
+
+BUDGETS = np.array([10, 20, 50, 100, 200, 500, 1000])
+
+
+def log_curve(n):
+    """0.5 at 10 labels, 0.1 more for every tenfold."""
+    return 0.4 + 0.1 * np.log10(n)
+
+
+def test_labels_needed_are_those_of_the_curve_between_its_points():
+    for n in (10, 14, 20, 77, 500, 1000):
+        needed = labels_needed(BUDGETS, log_curve(BUDGETS), float(log_curve(n)))
+        assert needed == pytest.approx(n, rel=1e-9)
+
+
+def test_a_score_below_the_curve_needs_the_smallest_budget_and_one_above_has_no_answer():
+    assert labels_needed(BUDGETS, log_curve(BUDGETS), 0.1) == 10
+    assert labels_needed(BUDGETS, log_curve(BUDGETS), 0.99) == np.inf
+
+
+def test_a_dip_of_the_curve_does_not_make_labels_cheaper():
+    curve = log_curve(BUDGETS).copy()
+    curve[3], curve[4] = curve[4], curve[3]  # 100 labels look better than 200
+    needed = labels_needed(BUDGETS, curve, float(curve[3] - 1e-6))
+    assert 200 < needed < 500
+
+
+def test_a_simulated_arm_that_saves_nine_tenths_of_the_labels_is_found_out():
+    rng = np.random.default_rng(0)
+    luck = rng.normal(scale=0.01, size=(40, 1))  # of a seed, shared by both arms
+    reference = log_curve(BUDGETS) + luck + rng.normal(scale=0.002, size=(40, len(BUDGETS)))
+    arm = log_curve(200) + luck[:, 0] + rng.normal(scale=0.002, size=40)  # with 20 labels
+    found = labels_saved(BUDGETS, reference, arm)
+    assert found.needed == pytest.approx(200, rel=0.05)
+    assert found.low < 200 < found.high
+    assert found.high / found.low < 1.2, "luck that both arms share does not widen the interval"
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    rng, covered = np.random.default_rng(1), 0
+    for _ in range(100):
+        reference = log_curve(BUDGETS) + rng.normal(scale=0.02, size=(15, len(BUDGETS)))
+        arm = log_curve(150) + rng.normal(scale=0.02, size=15)
+        found = labels_saved(BUDGETS, reference, arm, n_resamples=300)
+        covered += found.low <= 150 <= found.high
+    assert 85 <= covered <= 100  # isotonic means of 15 draws are a little too regular
+
+
+def test_one_repetition_has_no_interval():
+    found = labels_saved(BUDGETS, log_curve(BUDGETS)[None], np.array([0.5]))
+    assert (found.needed, np.isnan(found.low)) == (10, True)
