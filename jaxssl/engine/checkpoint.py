@@ -26,15 +26,6 @@ from jaxssl.types import EncoderBundle, InputError, Normalizer, TrainState
 FORMAT = 1  # of a bundle; a reader refuses what it does not know
 Leaves = dict[str, np.ndarray]
 
-SAVING = {
-    # nothing writes to the arrays meanwhile: no copy
-    "memory_options": ocp.options.MemoryOptions(deepcopy_host_arrays=False),
-    # weights hardly shrink: no compression
-    "array_options": ocp.options.ArrayOptions(
-        saving=ocp.options.ArrayOptions.Saving(use_compression=False)
-    ),
-}
-
 
 def save_state(folder: Path, state: TrainState, progress: Mapping[str, Any]) -> None:
     """Write a chunk's state with its progress (JSON: epoch, seeds, metrics so far), atomically."""
@@ -140,7 +131,10 @@ def _signature(leaves: Leaves) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def _save_leaves(path: Path, leaves: Leaves) -> None:
-    with ocp.Context(**SAVING):
+    context = ocp.Context()
+    context.memory.deepcopy_host_arrays = False  # nothing writes to the arrays meanwhile
+    context.array.saving.use_compression = False  # weights hardly shrink
+    with context:
         ocp.save(str(path), leaves)
 
 
