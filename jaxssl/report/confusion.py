@@ -39,7 +39,7 @@ def confusion_matrix(predictions: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     figure, ax = new_figure(size + 2.6, size + 1.5)
     image = ax.imshow(percent, cmap=_SHADES, vmin=0, vmax=100, interpolation="nearest")
     digits = 9.0 if n_classes <= 12 else 7.0 if n_classes <= 22 else 6.2
-    for i, j in zip(*np.nonzero(percent >= 0.5), strict=True):
+    for i, j in zip(*np.nonzero(np.rint(percent)), strict=True):
         ax.text(j, i, f"{percent[i, j]:.0f}", ha="center", va="center", fontsize=digits,
                 color="#ffffff" if percent[i, j] > 60 else INK)  # fmt: skip
     names = [short(str(name)) for name in counts.index]

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxssl.evaluation.stats import FLOOR, percent
+from jaxssl.evaluation.headline import percent
+from jaxssl.evaluation.stats import FLOOR
 from jaxssl.report.style import INK, MUTED, OTHER, Mark, marks, new_figure, short
 
 METRICS = ("accuracy", "balanced_accuracy")

@@ -1,4 +1,10 @@
-"""Two-dimensional maps of the embedding: PCA and t-SNE, by class, batch and prototype."""
+"""Two-dimensional maps of the embedding, by class, batch and prototype.
+
+PCA and t-SNE; UMAP too where jaxssl[umap] is installed.
+"""
+
+import importlib
+import importlib.util
 
 import anndata
 import numpy as np
@@ -16,7 +22,7 @@ MAX_SAMPLES = 2000  # more neither fit the eye nor the minute that t-SNE may tak
 MAX_NAMED = 40  # categories with a mark of their own
 PERPLEXITY = 30.0
 COLUMNS = {"label": "class", "batch": "batch", "prototype": "prototype"}
-MAPS = {"PCA": ("pc1", "pc2"), "t-SNE": ("tsne1", "tsne2")}
+MAPS = {"PCA": ("pc1", "pc2"), "t-SNE": ("tsne1", "tsne2"), "UMAP": ("umap1", "umap2")}
 
 
 def coordinates(
@@ -41,6 +47,9 @@ def coordinates(
         perplexity=perplexity, init="random" if x.shape[1] < 2 else "pca", random_state=seed
     )
     table[list(MAPS["t-SNE"])] = tsne.fit_transform(components).round(3)
+    if importlib.util.find_spec("umap"):
+        umap = importlib.import_module("umap").UMAP(random_state=seed, n_jobs=1)
+        table[list(MAPS["UMAP"])] = umap.fit_transform(components).round(3)
     return table.reset_index(drop=True)
 
 
@@ -49,15 +58,16 @@ def _two_columns(components: Float[np.ndarray, "samples dim"]) -> Float[np.ndarr
 
 
 def embedding_map(table: pd.DataFrame, column: str) -> tuple[Figure, pd.DataFrame]:
-    """Both maps of `coordinates`, marked by a column of `COLUMNS`."""
+    """All maps of `coordinates`, marked by a column of `COLUMNS`."""
+    maps = {name: places for name, places in MAPS.items() if places[0] in table}
     values = table[column].replace({"nan": "", "-1": ""})
     names = values[values != ""].value_counts().index.tolist()
     # the most frequent categories take the marks that are easiest to tell apart
     mark = marks(names[:MAX_NAMED])
     has_legend = len(names) <= MAX_NAMED and column != "prototype"
-    figure, axes = new_figure(10.4 if has_legend else 9.2, 4.7, ncols=2)
+    figure, axes = new_figure(1.2 * has_legend + 4.6 * len(maps), 4.7, ncols=len(maps))
     on_map = _names_on_map(names, column)
-    for ax, (title, places) in zip(axes, MAPS.items(), strict=True):
+    for ax, (title, places) in zip(axes, maps.items(), strict=True):
         _draw_points(ax, table, values, mark, places)
         ax.spines[:].set_visible(False)
         ax.set_title(title)
@@ -75,7 +85,9 @@ def embedding_map(table: pd.DataFrame, column: str) -> tuple[Figure, pd.DataFram
         figure.legend(handles, numbered, loc="outside right upper", handletextpad=0.2,
                       fontsize=8.5 if len(names) <= 22 else 7.3, labelspacing=0.3,
                       markerscale=1.5)  # fmt: skip
-    return figure, table[["sample_id", column, *MAPS["PCA"], *MAPS["t-SNE"]]]
+    return figure, table[
+        ["sample_id", column, *(place for pair in maps.values() for place in pair)]
+    ]
 
 
 def _draw_points(

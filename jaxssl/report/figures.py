@@ -11,8 +11,17 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from jaxssl.evaluation.stats import percent, summarize
-from jaxssl.report import confusion, curves, embedding, pretraining
+from jaxssl.evaluation.headline import percent, percents
+from jaxssl.evaluation.stats import summarize
+from jaxssl.report import (
+    calibration,
+    confusion,
+    curves,
+    embedding,
+    forest,
+    pretraining,
+    recall,
+)
 from jaxssl.report.run import Run, read_predictions
 from jaxssl.report.style import GRID, INK, MUTED, PAPER, styled
 
@@ -39,7 +48,8 @@ class Drawing:
 def draw_run(run: Run, prefix: str = "") -> Iterator[Drawing]:
     """All figures for which the run holds data; `prefix` begins the name of each file."""
     with styled():
-        for drawing in (*_sweep(run), *_confusions(run), *_pretraining(run), *_maps(run)):
+        parts = (_endpoint, _sweep, _classes, _confusions, _batches, _pretraining, _maps)
+        for drawing in (drawing for part in parts for drawing in part(run)):
             yield Drawing(**{**vars(drawing), "name": prefix + drawing.name})
 
 
@@ -54,6 +64,79 @@ def tasks(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         (f"{d}: {t}", rows) for (d, t), rows in table.groupby(["dataset", "task"], sort=False)
     ]
     return groups if len(groups) > 1 else [("", table)]
+
+
+def _endpoint(run: Run) -> Iterator[Drawing]:
+    if run.endpoint is not None:
+        for i, (task, rows) in enumerate(tasks(run.endpoint)):
+            yield Drawing(
+                "endpoint", f"endpoint{i or ''}", f"Primary endpoint {task}".strip(),
+                f"Difference in {rows['metric'].iloc[0].replace('_', ' ')}, averaged over "
+                f"{percents(rows['shares'].iloc[0])} of the labels (area under the label curve). "
+                f"Thick: 95 % t interval {rows['estimand'].iloc[0]}. Thin: 95 % bootstrap interval "
+                "over groups of test samples, for the same seeds.",
+                *forest.endpoint_forest(rows),
+            )  # fmt: skip
+    if run.saved is not None:
+        for i, (task, rows) in enumerate(tasks(run.saved)):
+            yield Drawing(
+                "endpoint", f"labels_saved{i or ''}", f"Labels saved {task}".strip(),
+                "Labels that a reference needs to be as accurate as the arm is with fewer, with "
+                "95 % bootstrap intervals over repetitions. Above the dashed line pretraining "
+                "saves labels.",
+                *forest.labels_saved(rows),
+            )  # fmt: skip
+
+
+def shown_arms(run: Run) -> list[str]:
+    """The arms under test and, beside them, the classical arms that were declared opponents."""
+    tested = tested_arms(run)
+    if run.endpoint is None:
+        return tested
+    best = run.endpoint.loc[run.endpoint["is_best"].astype(bool), "reference"].unique().tolist()
+    return [*tested, *best]
+
+
+def _classes(run: Run) -> Iterator[Drawing]:
+    if run.results is None or not tested_arms(run):
+        return
+    share = confusion.nearest_share(run.results["share"].unique().tolist())
+    predictions = _predictions(run, share)
+    if not predictions:
+        return
+    mark = curves.arm_marks(list(predictions))
+    yield Drawing(
+        "classes", "recall", f"Recall of every class at {percent(share)} of the labels",
+        "Mean over seeds; the bar spans the seeds.",
+        *recall.class_recall(predictions, mark),
+    )  # fmt: skip
+    yield Drawing(
+        "classes", "calibration", f"Calibration at {percent(share)} of the labels",
+        "Test predictions of all seeds, by the probability of the class that is named. Below the "
+        "dashed line an arm is surer than it is right.",
+        *calibration.calibration(predictions, mark),
+    )  # fmt: skip
+
+
+def _batches(run: Run) -> Iterator[Drawing]:
+    if run.results is None or run.samples is None or not tested_arms(run):
+        return
+    batches = run.samples.set_index("sample_id")["batch"]
+    share = confusion.nearest_share(run.results["share"].unique().tolist())
+    predictions = _predictions(run, share)
+    if predictions and batches[batches != ""].nunique() > 1:
+        yield Drawing(
+            "batch", "batches", f"Accuracy in every batch at {percent(share)} of the labels",
+            "Mean over seeds; the bar spans the seeds. Batches differ in their classes, so that "
+            "arms compare within a batch, and batches do not compare.",
+            *recall.batch_accuracy(predictions, batches, curves.arm_marks(list(predictions))),
+        )  # fmt: skip
+
+
+def _predictions(run: Run, share: float) -> dict[str, pd.DataFrame]:
+    """Test probabilities of the shown arms, where they were kept."""
+    found = {arm: read_predictions(run, arm, share) for arm in shown_arms(run)}
+    return {arm: table for arm, table in found.items() if table is not None}
 
 
 def _sweep(run: Run) -> Iterator[Drawing]:
@@ -94,7 +177,7 @@ def _confusions(run: Run) -> Iterator[Drawing]:
                 "classes", f"confusion_{_slug(arm)}",
                 f"Confusion of {arm} at {percent(share)} of the labels",
                 "Per cent of each true class, test samples pooled over seeds; the diagonal is "
-                "recall. Cells below 0.5 % carry no number.",
+                "recall. Cells that round to 0 carry no number.",
                 *confusion.confusion_matrix(predictions),
             )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """The report: one HTML file that needs no other, and the files of its figures."""
 
+import base64
+import hashlib
 import os
 import re
 from collections import Counter
@@ -8,16 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
-from jaxssl.evaluation.stats import headline, summarize
+from jaxssl.evaluation import headline
+from jaxssl.evaluation.arms import CLASSICAL
+from jaxssl.evaluation.conclusions import Conclusions
+from jaxssl.evaluation.stats import summarize
 from jaxssl.report import figures, tables
-from jaxssl.report.run import Run, merge_shards, read_run
+from jaxssl.report.run import Run, merge_parts, read_run
 
 # section of the page -> what to say when a run has nothing for it
 SECTIONS = {
+    "endpoint": (
+        "Primary endpoint",
+        "No share of 1 to 10 % of the labels was compared with a reference.",
+    ),
     "labels": ("Label efficiency", "This run compared no arms: it holds no results."),
     "classes": ("Classes", "This run holds no predictions of a tested arm."),
+    "batch": ("Batches", "This run knows no batches, or compared nothing."),
     "pretraining": ("Pretraining", "This run holds no pretraining log."),
     "embedding": ("Embedding", "This run holds no embedding."),
 }
@@ -41,7 +52,7 @@ def build_report(run_folders: list[Path], out: Path) -> None:
     Shards of one run are shown as that run. A part that a run lacks is named as missing.
     Raises InputError for a folder that holds no run.
     """
-    runs = merge_shards([read_run(folder) for folder in run_folders])
+    runs = merge_parts([read_run(folder) for folder in run_folders])
     folder = out.parent / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     names = _distinct_names(runs)
@@ -50,14 +61,22 @@ def build_report(run_folders: list[Path], out: Path) -> None:
         _page(run, name, f"{_slug(name)}_" if several else "", folder)
         for run, name in zip(runs, names, strict=True)
     ]
+    templates = Path(__file__).parent / "templates"
+    script = (templates / "report.js").read_text(encoding="utf-8")
+    digest = hashlib.sha256(script.encode()).digest()  # the page's policy lets no other script run
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    html = environment.get_template("report.html.jinja").render(runs=pages, sections=SECTIONS)
+    html = environment.get_template("report.html.jinja").render(
+        runs=pages,
+        sections=SECTIONS,
+        script=Markup(script),
+        script_hash=base64.b64encode(digest).decode(),
+    )
     partial = out.with_name(f".{out.name}.partial")
     partial.write_text(html, encoding="utf-8")
     os.replace(partial, out)
@@ -67,11 +86,26 @@ def headlines(run: Run) -> list[str]:
     """A sentence per task and tested arm; the run's own where it has no statistics."""
     if run.statistics is None:
         return [run.summary["headline"]] if run.summary.get("headline") else []
+    n_classical = 0 if run.results is None else len(set(run.results["arm"]) & set(CLASSICAL))
     return [
         f"{task}. {sentence}" if task else sentence
-        for task, rows in figures.tasks(run.statistics)
-        for sentence in (headline(rows, arm) for arm in rows["arm"].unique())
+        for task, concluded in _by_task(run)
+        for sentence in headline.headlines(concluded, n_classical)
     ]
+
+
+def _by_task(run: Run) -> list[tuple[str, Conclusions]]:
+    """The conclusions of each task of merged runs."""
+    assert run.statistics is not None
+    tables = [run.statistics, run.endpoint, run.saved]
+    found = []
+    for task, rows in figures.tasks(run.statistics):
+        key = rows[["dataset", "task"]].drop_duplicates()
+        of_task = [
+            pd.DataFrame({"is_best": []}) if table is None else table.merge(key) for table in tables
+        ]
+        found.append((task, Conclusions(*of_task)))
+    return found
 
 
 def _page(run: Run, name: str, prefix: str, folder: Path) -> dict[str, Any]:
@@ -90,6 +124,8 @@ def _page(run: Run, name: str, prefix: str, folder: Path) -> dict[str, Any]:
         "status": run.pretraining.get("status", "warning"),
         "alarms": run.pretraining.get("messages", []),
         "warnings": run.summary.get("warnings", []),
+        "batch_told": tables.batch_told(run),
+        "controlled": tables.controlled(run),
         "facts": tables.facts(run),
         "command": run.environment.get("command", ""),
         "options": tables.options(run.config),

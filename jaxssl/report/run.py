@@ -4,15 +4,21 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anndata
+import numpy as np
 import pandas as pd
 
-from jaxssl.evaluation.stats import paired_statistics
+from jaxssl.evaluation.conclusions import conclude
 from jaxssl.types import InputError
 
+OF_SPLIT = {
+    *{("split", "seed"), ("normalize", "n_components"), ("method", "n_prototypes")},
+    *{("pretrain", "n_steps"), ("pretrain", "batch_size")},
+}
 MARKS = ("summary.json", "results.parquet", "results.csv", "metrics.jsonl")
 
 
@@ -28,6 +34,10 @@ class Run:
     metrics: pd.DataFrame | None  # one row per epoch and seed of the pretraining
     results: pd.DataFrame | None
     statistics: pd.DataFrame | None
+    endpoint: pd.DataFrame | None
+    saved: pd.DataFrame | None
+    batch: pd.DataFrame | None  # how well the batch is told from each representation
+    samples: pd.DataFrame | None  # sample_id, part, label, group, batch
     usage: pd.DataFrame | None  # seed, prototype, share
     embedding: anndata.AnnData | None
 
@@ -52,6 +62,10 @@ def read_run(folder: Path) -> Run:
             metrics=_pretraining(folder / "metrics.jsonl"),
             results=_table(folder / "results.parquet"),
             statistics=_table(folder / "statistics.csv"),
+            endpoint=_table(folder / "endpoint.csv"),
+            saved=_table(folder / "saved.csv"),
+            batch=_table(folder / "batch.csv"),
+            samples=_table(folder / "splits.parquet"),
             usage=_table(folder / "prototype_usage.csv"),
             embedding=_h5ad(folder / "embedding.h5ad"),
         )
@@ -65,42 +79,64 @@ def read_predictions(run: Run, arm: str, share: float) -> pd.DataFrame | None:
     return _concatenated([_table(folder / "predictions" / name) for folder in run.folders])
 
 
-def merge_shards(runs: Sequence[Run]) -> list[Run]:
-    """Join the runs whose folders are shard_I_of_N of one parent; the others stay as they are.
+def groups_of(run: Run) -> "pd.Series[str]":
+    """Group of every sample, by sample id; empty where the run did not write them."""
+    if run.samples is None or "group" not in run.samples:
+        return pd.Series(dtype=str)
+    return run.samples.set_index("sample_id")["group"]
 
-    Statistics are those of the joined results. InputError where shards differ in their options.
+
+def merge_parts(runs: Sequence[Run]) -> list[Run]:
+    """Join the runs whose folders are shard_I_of_N or split_N of one parent; others stay apart.
+
+    Conclusions are those of the joined results. InputError where parts differ in their options.
     """
     merged: dict[Path, list[Run]] = {}
     for run in runs:
         path = run.folders[0].resolve()
-        is_shard = re.fullmatch(r"shard_\d+_of_\d+", path.name)
-        merged.setdefault(path.parent if is_shard else path, []).append(run)
+        is_part = re.fullmatch(r"shard_\d+_of_\d+|split_\d+", path.name)
+        merged.setdefault(path.parent if is_part else path, []).append(run)
     return [
         shards[0] if len(shards) == 1 else _join(shards, path) for path, shards in merged.items()
     ]
 
 
 def _join(shards: list[Run], parent: Path) -> Run:
-    if any(shard.config != shards[0].config for shard in shards):
+    if any(_but_its_split(shard.config) != _but_its_split(shards[0].config) for shard in shards):
         raise InputError(
-            f"the shards in {parent} were run with different options; report them apart"
+            f"the parts in {parent} were run with different options; report them apart"
         )
     results = _concatenated([shard.results for shard in shards])
     statistics = _concatenated([shard.statistics for shard in shards])
-    if results is not None and statistics is not None:
-        references = statistics["reference"].unique().tolist()
-        metrics = statistics["metric"].unique().tolist()
-        statistics = paired_statistics(results, references, metrics)
-    return replace(
+    joined = replace(
         shards[0],
         name=parent.name,
         folders=tuple(shard.folders[0] for shard in shards),
         summary=_joined_summary([shard.summary for shard in shards]),
         metrics=_concatenated([shard.metrics for shard in shards]),
         results=results,
-        statistics=statistics,
         usage=_concatenated([shard.usage for shard in shards]),
     )
+    if results is None or statistics is None:
+        return joined
+    references = statistics["reference"].unique().tolist()
+    sizes = [(s.summary["n_test"], s.summary["n_train"]) for s in shards if "n_test" in s.summary]
+    concluded = conclude(
+        results,
+        references,
+        partial(read_predictions, joined),
+        groups_of(joined),
+        test_train_ratio=float(np.mean([test / train for test, train in sizes])),
+    )
+    return replace(joined, **concluded._asdict())
+
+
+def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:
+    """The options without the split's number and the counts that follow from its size."""
+    return {
+        section: {name: value for name, value in options.items() if (section, name) not in OF_SPLIT}
+        for section, options in config.items()
+    }
 
 
 def _joined_summary(summaries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -149,7 +185,8 @@ def _table(path: Path) -> pd.DataFrame | None:
         table = pd.read_parquet(path)
     else:
         # shares are keys: the fast parser may miss them by one bit
-        table = pd.read_csv(path, float_precision="round_trip")
+        # and a list of one share is no number
+        table = pd.read_csv(path, float_precision="round_trip", dtype={"shares": str})
     return None if table.empty else table
 
 

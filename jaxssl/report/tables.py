@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from jaxssl.evaluation.stats import ERRORS, percent, verdict
+from jaxssl.config import LEAKS
+from jaxssl.evaluation.headline import percent, verdict
+from jaxssl.evaluation.stats import ERRORS
 from jaxssl.report.curves import arm_order
 from jaxssl.report.run import Run
 
@@ -107,6 +109,22 @@ def _p(value: float) -> str:
     return "" if value != value else f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
 
 
+def batch_told(run: Run) -> list[Table]:
+    """How well the batch is told from input and embedding."""
+    if run.batch is None:
+        return []
+    rows = []
+    for name, of_one in run.batch.groupby("representation", sort=False):
+        first = of_one.iloc[0]
+        told = of_one["balanced_accuracy"]
+        spread = f"{told.min():.3f} to {told.max():.3f}"
+        cells = [str(name), str(len(told)), f"{told.mean():.3f}"]
+        cells += [spread if len(told) > 1 else "", f"{first['chance']:.3f}"]
+        rows.append([Cell(text) for text in cells])
+    header = ["told from", "seeds", "balanced accuracy", "over seeds", "by chance"]
+    return [Table(f"batch, one of {run.batch['batches'].iloc[0]}", header, rows)]
+
+
 def facts(run: Run) -> list[tuple[str, str]]:
     """What was compared on what, and with which machine and code."""
     summary, split, data = run.summary, run.config.get("split", {}), run.config.get("data", {})
@@ -142,6 +160,40 @@ def facts(run: Run) -> list[tuple[str, str]]:
         "time": ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in timings.items()),
     }
     return [(name, str(value)) for name, value in pairs.items() if value]
+
+
+def controlled(run: Run) -> list[tuple[str, str]]:
+    """What the run guarded against, and what it did not."""
+    if run.results is None:
+        return []
+    split, data = run.config.get("split", {}), run.config.get("data", {})
+    allowed = run.summary.get("allowed_leaks", [])
+    together = f"samples of one {data['group']} are in one part" if data.get("group") else ""
+    if split.get("protocol") == "study":
+        together = ""
+    pairs = {
+        "same for all arms": "split, label subset of a seed, order of batches, fresh weights",
+        "fitted on training samples alone": "gene filter, scaling, components, pretraining",
+        "chosen on labels at hand": "penalties and neighbours of the classical arms (3 folds)",
+        "chosen on validation": "the classical arm of the primary endpoint",
+        "scored once": "the test part",
+        "groups": together or "not kept together: no group column, or the study's protocol",
+        "looked for and absent": ", ".join(kind for kind in LEAKS if kind not in str(allowed)),
+        "allowed leaks": "; ".join(allowed),
+        "not controlled": _uncontrolled(run),
+    }
+    return [(name, value) for name, value in pairs.items() if value]
+
+
+def _uncontrolled(run: Run) -> str:
+    several = run.statistics is not None and "splits" in str(run.statistics["estimand"].iloc[0])
+    batch = run.config.get("data", {}).get("batch")
+    parts = [
+        "" if several else "the choice of the split (intervals are over seeds, on this one)",
+        "batch and class may go together" if batch else "technical batch: no batch column",
+        "validation labels are not counted as labels: no arm trains or stops on them",
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 def _seeds(seeds: list[int]) -> str:
