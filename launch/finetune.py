@@ -22,6 +22,7 @@ from jaxssl.engine.checkpoint import load_bundle, save_bundle
 from jaxssl.engine.pretrain import fingerprint
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.evaluation.metrics import score
+from jaxssl.report.card import model_card
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 from launch import exit
@@ -83,6 +84,7 @@ def main(arguments: list[str]) -> None:
     summary = {"classes": list(task.classes), "n_labelled": n, "share": _SHARE.value} | scores
     summary["split_of_pretraining"] = not seen
     run_folder.write_json(folder / "summary.json", summary)
+    (folder / "classifier" / "MODEL_CARD.md").write_text(model_card(classifier, {}))
 
 
 def _with_flags(pretrained: Config) -> Config:

@@ -6,7 +6,8 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from jaxssl.config import Config
+from jaxssl.config import LEAKS, Config
+from jaxssl.evaluation.arms import all_arms
 from jaxssl.types import InputError
 from launch.folder import Output
 
@@ -19,7 +20,11 @@ _LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare r
 _GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")
 _SEEDS = flags.DEFINE_integer("seeds", 0, "Repetitions; default: the config's.", lower_bound=0)
 _SHARES = flags.DEFINE_list("shares", [], "Label shares, such as 0.01,0.05,1.")
-_ARMS = flags.DEFINE_list("arms", [], "Arms, such as scratch,swav,logreg.")
+_ARMS = flags.DEFINE_list("arms", [], "Arms, such as scratch,swav,logreg; or all.")
+_SPLITS = flags.DEFINE_integer(
+    "splits", -1, "Outer splits, each with all seeds; 0: one a batch. Default: the config's."
+)
+_LEAKS = flags.DEFINE_list("allow_leaks", [], f"Let these pass, out of {', '.join(LEAKS)}.")
 SHARD = flags.DEFINE_string("shard", "", "i/n: run only the seeds i, i + n, … (i from 0).")
 OUT = flags.DEFINE_string("out", "", "Folder to write.")
 RESUME = flags.DEFINE_bool("resume", False, "Go on in --out; only what is missing is computed.")
@@ -35,8 +40,11 @@ def config_of_run() -> Config:
         raise InputError(f"--config cannot be read: {error}") from error
     config.data.label = _LABEL.value or config.data.label
     config.data.group = _GROUP.value or config.data.group
+    config.split.n_splits = config.split.n_splits if _SPLITS.value < 0 else _SPLITS.value
+    config.split.allow_leaks = tuple(_LEAKS.value) or config.split.allow_leaks
     config.run.seeds = _SEEDS.value or config.run.seeds
-    config.sweep.arms = tuple(_ARMS.value) or config.sweep.arms
+    arms = all_arms(config.method.name) if _ARMS.value == ["all"] else tuple(_ARMS.value)
+    config.sweep.arms = arms or config.sweep.arms
     try:
         config.sweep.shares = tuple(map(float, _SHARES.value)) or config.sweep.shares
     except ValueError as error:

@@ -89,9 +89,10 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def write_splits(folder: Path, task: Task) -> None:
-    """Write the part of every sample."""
+    """Write part, label, group and batch of every sample."""
     labels = [task.classes[code] if code >= 0 else "" for code in task.codes]
     columns = {"sample_id": task.sample_ids, "part": part_of(task), "label": labels}
+    columns |= {"group": task.groups.astype(str), "batch": task.batches.astype(str)}
     write_table(folder / "splits.parquet", pd.DataFrame(columns))
 
 
@@ -132,9 +133,15 @@ def read_results(folder: Path) -> pd.DataFrame:
     return pd.read_parquet(file) if file.exists() else results_frame([])
 
 
+def read_predictions(folder: Path, arm: str, share: float) -> pd.DataFrame | None:
+    """Test probabilities of an arm at a share, a row a seed and sample; None if there are none."""
+    file = _predictions_file(folder, arm, share)
+    return pd.read_parquet(file) if file.exists() else None
+
+
 def append_results(folder: Path, fitted: Fitted, task: Task) -> None:
     """Add one arm and share: its test probabilities first, then the rows that vouch for them."""
-    file = folder / "predictions" / f"{fitted.arm}_{fitted.share:.4f}.parquet"
+    file = _predictions_file(folder, fitted.arm, fitted.share)
     old = [pd.read_parquet(file)] if file.exists() else []
     test = task.split.test
     new = [predictions_frame(task, test, seed, p) for seed, p in fitted.probabilities.items()]
@@ -157,9 +164,18 @@ def predictions_frame(
     return pd.DataFrame(head | columns)
 
 
+def _predictions_file(folder: Path, arm: str, share: float) -> Path:
+    return folder / "predictions" / f"{arm}_{share:.4f}.parquet"
+
+
 def save_encoder(folder: Path, seed: int, bundle: EncoderBundle) -> None:
     """Write one seed's bundle."""
-    save_bundle(folder / "encoder" / f"seed_{seed:03d}", bundle)
+    save_bundle(encoder_folder(folder, seed), bundle)
+
+
+def encoder_folder(folder: Path, seed: int) -> Path:
+    """Where one seed's bundle lies."""
+    return folder / "encoder" / f"seed_{seed:03d}"
 
 
 def load_encoders(folder: Path) -> dict[int, EncoderBundle]:

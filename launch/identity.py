@@ -19,6 +19,7 @@ from launch.folder import write_json
 PACKAGES = ("jaxssl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scikit-learn")
 MAY_CHANGE = {
     *{("run", "seeds"), ("sweep", "shares"), ("sweep", "arms"), ("sweep", "reference_arms")},
+    *{("split", "allow_leaks"), ("split", "n_splits")},
     *{("run", "memory_gb"), ("run", "chunk"), ("pretrain", "checkpoint_every"), ("data", "path")},
 }
 """Options a resume may change: they add results, or decide none."""

@@ -53,6 +53,10 @@ def pose(adata: AnnData, config: Config) -> Task:
         f"split: {parts['train']:,} train ({len(task.labelled_train):,} labelled), "
         f"{parts['validation']:,} validation, {parts['test']:,} test"
     )
+    n_out = len(task.codes) - sum(parts.values())
+    if n_out:
+        why = " whose group is held out" if config.data.use_unlabelled else ""
+        print(f"left out: {n_out:,} samples without a label{why}")
     return task
 
 

@@ -2,9 +2,11 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from jaxssl.data import leakage
+from jaxssl.data.leakage import Finding
 from launch.compilations import Compilations
 from launch.memory import peak_bytes
 
@@ -20,6 +22,7 @@ class Notes:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.warnings: list[str] = []
+        self.allowed_leaks: list[str] = []
         self._inside = 0.0  # seconds of the running stage that are another's
         self._compilations, self._compiled = Compilations(), 0.0
         self._started = time.monotonic()
@@ -43,6 +46,18 @@ class Notes:
     def book(self, name: str, seconds: float) -> None:
         """Seconds of the running stage that are another's, which timed itself."""
         self._add(name, seconds - self._note_compilations())
+
+    def leaks(self, findings: Sequence[Finding], allowed: Sequence[str]) -> None:
+        """Refuse leaks that are not allowed, and keep the others.
+
+        Raises:
+            InputError: for the first finding of a kind that is not in `allowed`.
+        """
+        leakage.refuse(findings, allowed)
+        for finding in findings:
+            text = f"leak ({finding.kind}), allowed: {finding.message}"
+            print(f"warning: {text}", flush=True)
+            self.allowed_leaks.append(text)
 
     def timings(self) -> dict[str, float]:
         """Seconds of every stage, and of the whole so far."""

@@ -63,6 +63,13 @@ def main(arguments: list[str]) -> None:
     store.write_h5ad(adata, out)
     record = store.write_record(adata, out.with_suffix(".prepare.json"))
     print(record["notes"])
+    if not _LABEL.value:
+        print("no --label_column: name one here, or with --label later, to compare arms")
+    elif len(record["classes"]) > record["n_labelled"] / 2:
+        print(
+            f"warning: column {_LABEL.value} has {len(record['classes']):,} different values in "
+            f"{record['n_labelled']:,} samples; is it a class?"
+        )
     labelled = f"{record['n_labelled']:,} labelled in {len(record['classes'])} classes"
     print(f"wrote {out}: {adata.n_obs:,} samples x {adata.n_vars:,} genes, {labelled}")
 

@@ -7,6 +7,8 @@ Example:
 writes encoder/seed_000 …, metrics.jsonl and checkpoints/; --resume goes on where it stopped.
 """
 
+from absl.flags import adopt_module_key_flags
+
 from launch import exit, flags, stages
 from launch.summary import summarize
 
@@ -18,9 +20,11 @@ def main(arguments: list[str]) -> None:
     seeds = flags.seeds_of_run(config)
     run = stages.begin(config, flags.output(), compares=False)
     bundles = stages.pretrain(run, seeds)
-    summarize(run.folder, run.task, run.config, bundles, run.notes)
+    summary = summarize(run.folder, run.task, run.config, bundles, run.notes)
+    stages.write_cards(run, bundles, summary)
     print(f"encoders: {run.folder / 'encoder'}")
 
 
 if __name__ == "__main__":
+    adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

@@ -11,15 +11,17 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.config import Config, resolve
-from jaxssl.data import store
+from jaxssl.data import leakage, store
 from jaxssl.data.task import Task, encoder_features
 from jaxssl.engine import pretrain as engine
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.engine.ensemble import use_cores
-from jaxssl.evaluation import stats
+from jaxssl.evaluation import batch
 from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.sweep import budgets, sweep
 from jaxssl.methods import METHODS
+from jaxssl.report.card import model_card
 from jaxssl.types import EncoderBundle, InputError
 from jaxssl.validate import validate
 from launch import folder as run_folder
@@ -29,6 +31,7 @@ from launch.notes import Notes
 from launch.progress import Progress, epoch_text
 from launch.summary import collapse_messages, summarize
 
+MAX_EMBEDDED = 5  # seeds whose embedding is asked for its batch
 CACHE = Path.home() / ".cache" / "jaxssl" / "programs"
 
 
@@ -55,13 +58,25 @@ def begin(config: Config, output: run_folder.Output, *, compares: bool) -> Run:
         config = with_recorded_columns(config, adata)
         task = pose(adata, config)
         config = resolve(config, len(task.split.train))
+        leaks = leakage.leaks_of_split(task)
         if compares:
             budgets(task, config)
+            leaks += leakage.leaks_of_selection(len(task.split.validation))
+        notes.leaks(leaks, config.split.allow_leaks)
     folder = run_folder.open_folder(output)
     announce(config)
     write_identity(folder, config, data_hash(task))
     run_folder.write_splits(folder, task)
     return Run(folder, config, adata, task, notes)
+
+
+def pose_task(config: Config) -> tuple[Task, Config]:
+    """The task that a configuration poses, and the options resolved on its training samples."""
+    validate(config)
+    adata = read(config.data)
+    config = with_recorded_columns(config, adata)
+    task = pose(adata, config)
+    return task, resolve(config, len(task.split.train))
 
 
 def announce(config: Config) -> None:
@@ -119,12 +134,12 @@ def _write_maps(run: Run, bundles: Mapping[int, EncoderBundle]) -> None:
     """Write the first seed's embedding of all samples, and every seed's prototype usage."""
     task, first = run.task, bundles[min(bundles)]
     features = encoder_features(task, first.normalizer)
-    batch = run.config.data.batch
+    column = run.config.data.batch
     obs = pd.DataFrame(
         {"part": run_folder.part_of(task)}, index=pd.Index(task.sample_ids, dtype=object)
     )
     obs["label"] = np.where(task.codes >= 0, np.asarray(task.classes)[task.codes], "")
-    obs["batch"] = run.adata.obs[batch].to_numpy() if batch else ""
+    obs["batch"] = run.adata.obs[column].to_numpy() if column else ""
     usage = []
     for seed, bundle in bundles.items():
         scores = prototype_scores(bundle, features)
@@ -152,6 +167,7 @@ def compare(run: Run, bundles: Mapping[int, EncoderBundle], seeds: Sequence[int]
     else:
         with run.notes.stage("normalize"):
             normalizer = engine.prepare(task, config).normalizer
+    run.notes.leaks(leakage.leaks_of_normalizer(task, normalizer), config.split.allow_leaks)
     encoders = {
         name: {s: b.params["encoder"] for s, b in bundles.items() if b.config.method.name == name}
         for name in METHODS
@@ -167,7 +183,7 @@ def compare(run: Run, bundles: Mapping[int, EncoderBundle], seeds: Sequence[int]
                 r for r in fitted.rows if (r["metric"], r["part"]) == ("accuracy", "validation")
             ]
             accuracy = np.mean([row["value"] for row in rows])
-            at = f"{fitted.arm} at {stats.percent(fitted.share)}"
+            at = f"{fitted.arm} at {percent(fitted.share)}"
             progress.advance(f"{at}: validation accuracy {accuracy:.3f}")
     progress.close()
     run_folder.write_table(run.folder / "results.csv", run_folder.read_results(run.folder))
@@ -190,10 +206,36 @@ def tell(
     build_report: Callable[[list[Path], Path], None],
 ) -> None:
     """Statistics, summary and report, and the headline on the screen."""
+    if (run.task.batches != "").any():
+        with run.notes.stage("batch"):
+            write_batch(run, bundles)
     with run.notes.stage("report"):
-        summarize(run.folder, run.task, run.config, bundles, run.notes)
+        summary = summarize(run.folder, run.task, run.config, bundles, run.notes)
         build_report([run.folder], run.folder / "report.html")
-    # again, now with the report's seconds
-    summary = summarize(run.folder, run.task, run.config, bundles, run.notes)
+    summary |= {"timings": run.notes.timings()}  # now with the report's
+    run_folder.write_json(run.folder / "summary.json", summary)
+    write_cards(run, bundles, summary)
     print(summary["headline"] or "no arm was set against a reference")
     print(f"report: {run.folder / 'report.html'}")
+
+
+def write_batch(run: Run, bundles: Mapping[int, EncoderBundle]) -> None:
+    """Write how well the batch is told from input and embeddings."""
+    seeds = sorted(bundles)[:MAX_EMBEDDED]
+    if bundles:
+        normalizer = bundles[seeds[0]].normalizer
+    else:
+        normalizer = engine.prepare(run.task, run.config).normalizer
+    features = encoder_features(run.task, normalizer)
+    representations = {("input", 0): features}
+    representations |= {("embedding", seed): embed(bundles[seed], features) for seed in seeds}
+    table = batch.predictability(run.task, representations)
+    run_folder.write_table(run.folder / "batch.csv", table)
+
+
+def write_cards(run: Run, bundles: Mapping[int, EncoderBundle], summary: Mapping[str, Any]) -> None:
+    """Write MODEL_CARD.md beside every encoder of this folder."""
+    for seed, bundle in bundles.items():
+        folder = run_folder.encoder_folder(run.folder, seed)
+        if folder.is_dir():  # a sweep's encoders lie elsewhere
+            (folder / "MODEL_CARD.md").write_text(model_card(bundle, summary), encoding="utf-8")

@@ -11,23 +11,37 @@ Example, on your own:
   python -m launch.study --data=mirna.h5ad --out=runs/mirna --seeds=10
 """
 
-from jaxssl.methods import METHODS
+from absl.flags import adopt_module_key_flags
+
+from jaxssl.config import Config
+from jaxssl.evaluation.arms import method_of
 from jaxssl.report.html import build_report
-from launch import exit, flags, stages
+from launch import exit, flags, splits, stages
+from launch.folder import Output
 
 
 def main(arguments: list[str]) -> None:
     """Run every stage that the folder lacks."""
     exit.no_arguments(arguments)
     config = flags.config_of_run()
+    output = flags.output()
+    if config.split.n_splits == 1:
+        study(config, output)
+    else:
+        splits.study_each(config, output, study)
+
+
+def study(config: Config, output: Output) -> None:
+    """One split."""
     seeds = flags.seeds_of_run(config)
-    run = stages.begin(config, flags.output(), compares=True)
+    run = stages.begin(config, output, compares=True)
     bundles = {}
-    if set(config.sweep.arms) & set(METHODS):
+    if any(map(method_of, config.sweep.arms)):
         bundles = stages.pretrain(run, seeds)
     stages.compare(run, bundles, seeds)
     stages.tell(run, bundles, build_report)
 
 
 if __name__ == "__main__":
+    adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

@@ -1,6 +1,7 @@
-"""The headline numbers of a run: `statistics.csv` and `summary.json`."""
+"""What a run comes to: `summary.json`, and the tables behind its conclusions."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,12 @@ from jaxssl.config import Config
 from jaxssl.data.task import Task
 from jaxssl.engine.diagnose import HEALTHY, Diagnosis
 from jaxssl.evaluation import stats
+from jaxssl.evaluation.arms import CLASSICAL
+from jaxssl.evaluation.conclusions import conclude
+from jaxssl.evaluation.headline import headlines
 from jaxssl.types import EncoderBundle
 from launch import folder as run_folder
 from launch.notes import Notes, peak_memory_gb
-
-STATISTICS_METRICS = (
-    *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "auroc", "auprc", "mcc"),
-)
 
 
 def collapse_messages(bundles: Mapping[int, EncoderBundle]) -> list[str]:
@@ -31,22 +31,30 @@ def collapse_messages(bundles: Mapping[int, EncoderBundle]) -> list[str]:
 def summarize(
     folder: Path, task: Task, config: Config, bundles: Mapping[int, EncoderBundle], notes: Notes
 ) -> dict[str, Any]:
-    """Write `statistics.csv` and `summary.json`; returns the summary."""
+    """Write `summary.json` and the tables of what is concluded; returns the summary."""
     results = run_folder.read_results(folder)
-    metrics = [m for m in STATISTICS_METRICS if m in set(results["metric"])]
-    statistics = stats.paired_statistics(results, config.sweep.reference_arms, metrics)
-    run_folder.write_table(folder / "statistics.csv", statistics)
+    concluded = conclude(
+        results,
+        config.sweep.reference_arms,
+        partial(run_folder.read_predictions, folder),
+        pd.Series(task.groups.astype(str), index=task.sample_ids, dtype=object),
+        test_train_ratio=len(task.split.test) / len(task.split.train),
+    )
+    for name, table in concluded._asdict().items():
+        run_folder.write_table(folder / f"{name}.csv", table)
     messages = collapse_messages(bundles)
+    statistics, classical = concluded.statistics, set(results["arm"]) & set(CLASSICAL)
     summary = {
         **{"dataset": task.dataset, "task": task.label, "classes": list(task.classes)},
         **{"n_train": len(task.split.train), "n_labelled": len(task.labelled_train)},
         **{"n_validation": len(task.split.validation), "n_test": len(task.split.test)},
         "seeds": sorted({*map(int, results["seed"]), *bundles}),
-        "headline": _headline(statistics),
+        "headline": " ".join(headlines(concluded, len(classical))),
         "arms": _nested(stats.summarize(results)),
         "paired": statistics[
             ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
         ].to_dict("records"),
+        "endpoint": concluded.endpoint.to_dict("records"),
         "pretraining": {
             "status": ("unhealthy" if messages else "healthy") if bundles else "none",
             "collapsed_seeds": [
@@ -55,15 +63,10 @@ def summarize(
             "messages": messages,
         },
         **{"timings": notes.timings(), "peak_memory_gb": peak_memory_gb()},
-        "warnings": notes.warnings,
+        **{"warnings": notes.warnings, "allowed_leaks": notes.allowed_leaks},
     }
     run_folder.write_json(folder / "summary.json", summary)
     return summary
-
-
-def _headline(statistics: pd.DataFrame) -> str:
-    """A sentence for every arm that was set against the references."""
-    return " ".join(stats.headline(statistics, arm) for arm in statistics["arm"].unique())
 
 
 def _nested(table: pd.DataFrame) -> dict[str, Any]:

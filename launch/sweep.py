@@ -12,7 +12,7 @@ from pathlib import Path
 
 from absl import flags as absl_flags
 
-from jaxssl.methods import METHODS
+from jaxssl.evaluation.arms import method_of
 from jaxssl.report.html import build_report
 from jaxssl.types import InputError
 from launch import exit, flags, stages
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
             f"--encoder={_ENCODER.value} holds no encoders; name the run folder of launch.pretrain "
             "or launch.study, the one with encoder/ in it"
         )
-    needs_encoders = sorted(set(config.sweep.arms) & set(METHODS))
+    needs_encoders = [arm for arm in config.sweep.arms if method_of(arm)]
     if needs_encoders and not bundles:
         raise InputError(
             f"arm {needs_encoders[0]} needs pretrained encoders; pass --encoder=RUN, a folder of "
@@ -48,4 +48,5 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    absl_flags.adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

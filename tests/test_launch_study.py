@@ -66,11 +66,56 @@ def test_study_leaves_a_whole_run_folder(study):
         *("config.json", "environment.json", "splits.parquet", "metrics.jsonl", "results.parquet"),
         *("results.csv", "statistics.csv", "summary.json", "report.html", "prototype_usage.csv"),
         *("embedding.h5ad", "encoder/seed_000/bundle.json", "encoder/seed_001/bundle.json"),
-        *("predictions/swav_0.1000.parquet", "figures"),
+        *("predictions/swav_0.1000.parquet", "figures", "endpoint.csv", "saved.csv", "batch.csv"),
+        "encoder/seed_001/MODEL_CARD.md",
     ):
         assert (folder / name).exists(), name
     assert "device:" in output
     assert "memory:" in output
+
+
+def test_a_model_card_says_what_the_encoder_is_and_what_it_is_worth(study):
+    card = (study[0] / "encoder" / "seed_001" / "MODEL_CARD.md").read_text()
+    summary = json.loads((study[0] / "summary.json").read_text())
+    assert "seed 1" in card
+    assert summary["headline"] in card
+    assert f"| 10 % | {summary['arms']['swav']['0.1']['accuracy']['mean']:.3f} |" in card
+
+
+def test_several_splits_are_the_repetitions_and_one_batch_after_the_other_can_be_left_out(
+    tmp_path, data
+):
+    flags = [*TINY, f"--data={data}", "--seeds=1", "--shares=0.1", f"--out={tmp_path / 'all'}"]
+    output = launch("study", *flags, "--splits=0", "--config.split.protocol=leave_batch_out")
+    statistics = pd.read_csv(tmp_path / "all" / "statistics.csv")
+    folders = sorted(p.name for p in (tmp_path / "all").glob("split_*"))
+    assert len(folders) > 1
+    assert f"Over {len(folders)} splits, swav " in output
+    assert statistics["p_nadeau_bengio"].notna().all()
+    for name in folders:
+        samples = pd.read_parquet(tmp_path / "all" / name / "splits.parquet")
+        of_test = set(samples.loc[samples["part"] == "test", "batch"])
+        assert len(of_test) == 1
+        assert not of_test & set(samples.loc[samples["part"] == "train", "batch"])
+
+
+def test_a_leak_ends_the_study_and_the_flag_lets_it_pass(tmp_path, data):
+    flags = [*TINY, f"--data={data}", "--arms=scratch,pca_logreg", "--config.split.protocol=study"]
+    message = launch("study", *flags, f"--out={tmp_path / 'a'}", code=2)
+    assert "leak (groups)" in message
+    output = launch("study", *flags, f"--out={tmp_path / 'a'}", "--allow_leaks=groups")
+    assert "warning: leak (groups), allowed" in output
+    page = (tmp_path / "a" / "report.html").read_text()
+    assert "allowed leaks" in page
+
+
+@pytest.mark.parametrize("what", ["type1", "variance"])
+def test_an_audit_writes_its_table(what, tmp_path, data):
+    flags = [*TINY, f"--data={data}", f"--what={what}", f"--out={tmp_path / what}", "--shares=0.1"]
+    output = launch("audit", *flags, "--comparisons=10", "--levels=2,2,2")
+    table = pd.read_csv(tmp_path / what / f"{what}.csv")
+    assert str(tmp_path / what) in output
+    assert set(table["metric"]) == {"accuracy", "balanced_accuracy"}
 
 
 def test_study_scores_every_arm_share_and_seed_once(study):

@@ -1,0 +1,58 @@
+"""One study after the other, each on a split of its own, and what they come to together."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from jaxssl.config import Config
+from jaxssl.evaluation.arms import CLASSICAL
+from jaxssl.evaluation.conclusions import Conclusions
+from jaxssl.evaluation.headline import headlines
+from jaxssl.report.html import build_report
+from jaxssl.report.run import merge_parts, read_run
+from launch import folder as run_folder
+from launch.folder import Output
+from launch.inputs import read, with_recorded_columns
+
+
+def study_each(config: Config, output: Output, study: Callable[[Config, Output], None]) -> None:
+    """Study every split in OUT/split_N, then merge them in OUT.
+
+    With --resume, a split that is through is not touched.
+    """
+    parent = run_folder.open_folder(output)
+    folders = []
+    for number in range(config.split.seed, config.split.seed + count_splits(config)):
+        split = dataclasses.replace(config.split, seed=number, n_splits=1)
+        folder = parent / f"split_{number}"
+        folders.append(folder)
+        print(f"split {number}: {folder}", flush=True)
+        study(dataclasses.replace(config, split=split), Output(str(folder), resume=True))
+    merge(folders, parent)
+
+
+def count_splits(config: Config) -> int:
+    """Splits to run; as many as there are batches where one batch is left out after the other."""
+    if config.split.n_splits:
+        return config.split.n_splits
+    adata = read(config.data)
+    batch = with_recorded_columns(config, adata).data.batch
+    return len(set(adata.obs[batch].astype(str)) - {""}) if batch else 1
+
+
+def merge(folders: list[Path], parent: Path) -> None:
+    """Write the tables and the report of all splits together."""
+    (run,) = merge_parts([read_run(folder) for folder in folders])
+    assert run.results is not None
+    run_folder.write_table(parent / "results.parquet", run.results)
+    run_folder.write_table(parent / "results.csv", run.results)
+    concluded = Conclusions(*(getattr(run, name) for name in Conclusions._fields))
+    for name, table in concluded._asdict().items():
+        run_folder.write_table(parent / f"{name}.csv", table)
+    classical = set(run.results["arm"]) & set(CLASSICAL)
+    headline = " ".join(headlines(concluded, len(classical)))
+    summary = run.summary | {"headline": headline, "splits": [folder.name for folder in folders]}
+    run_folder.write_json(parent / "summary.json", summary)
+    build_report(folders, parent / "report.html")
+    print(headline)
+    print(f"report: {parent / 'report.html'}")
