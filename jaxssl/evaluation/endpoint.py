@@ -95,8 +95,8 @@ def endpoint(
     rows: list[dict[str, Any]] = []
     for (dataset, task), group in areas(results, "test").groupby(["dataset", "task"], sort=False):
         values = group.pivot(index=["split", "seed"], columns="arm", values="value")
-        for arm in values.columns.intersection(list(arms), sort=False):
-            for reference in values.columns.intersection(list(references), sort=False):
+        for arm in (arm for arm in arms if arm in values):
+            for reference in (arm for arm in references if arm in values):
                 pair, several = repetitions(values[[arm, reference]].dropna())
                 difference = (pair[arm] - pair[reference]).to_numpy()
                 ratio = test_train_ratio if several else float("nan")

@@ -83,7 +83,7 @@ def paired_differences(statistics: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             ax.set_ylabel(f"points (above 0: {short(arm)} better)")
             _share_axis(ax, data)
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6))
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4))
     return figure, data
 
 

@@ -73,8 +73,8 @@ def _endpoint(run: Run) -> Iterator[Drawing]:
                 "endpoint", f"endpoint{i or ''}", f"Primary endpoint {task}".strip(),
                 f"Difference in {rows['metric'].iloc[0].replace('_', ' ')}, averaged over "
                 f"{percents(rows['shares'].iloc[0])} of the labels (area under the label curve). "
-                f"Thick: 95 % t interval {rows['estimand'].iloc[0]}. Thin: 95 % bootstrap interval "
-                "over groups of test samples, for the same seeds.",
+                f"Thick: 95 % t interval {rows['estimand'].iloc[0]}. Thin, below: 95 % bootstrap "
+                "interval over groups of test samples, for the same seeds.",
                 *forest.endpoint_forest(rows),
             )  # fmt: skip
     if run.saved is not None:

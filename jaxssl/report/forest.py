@@ -22,8 +22,11 @@ def endpoint_forest(endpoint: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         ax.axvline(0, color=INK, lw=1.2)
         for i, row in rows.iterrows():
             colour, marker = mark[row["reference"]].colour, mark[row["reference"]].marker
-            for low, high, width in (("group_low", "group_high", 1.1), ("ci_low", "ci_high", 3.2)):
-                ax.plot([100 * row[low], 100 * row[high]], [i, i], color=colour, lw=width,
+            for low, high, y, width in (
+                ("ci_low", "ci_high", i, 3.2),
+                ("group_low", "group_high", i + 0.24, 1.2),
+            ):
+                ax.plot([100 * row[low], 100 * row[high]], [y, y], color=colour, lw=width,
                         solid_capstyle="round")  # fmt: skip
             ax.plot(100 * row["difference"], i, color=colour, marker=marker, ms=8)
         names = [

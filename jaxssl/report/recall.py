@@ -65,11 +65,13 @@ def _dots(
         drawn = table[table["part"].isin(list(place))]
         y = drawn["part"].map(place) + 0.28 * ((len(tables) - 1) / 2 - i)
         error = np.stack([drawn["mean"] - drawn["low"], drawn["high"] - drawn["mean"]])
+        error = np.maximum(error, 0)  # a mean of equal numbers may miss them by a bit
         ax.errorbar(drawn["mean"], y, xerr=error, color=mark[arm].colour, ls="",
                     marker=mark[arm].marker, ms=5.5, elinewidth=1, label=short(arm))  # fmt: skip
     names = [f"{short(str(c))} ({n:,})" for c, n in zip(first["part"], first["n"], strict=True)]
     ax.set_yticks(list(place.values()), names, fontsize=8.5)
-    ax.set(xlabel=f"{what} (in brackets: samples)", xlim=(-0.02, 1.02))
+    lowest = min(table["low"].min() for table in tables.values())
+    ax.set(xlabel=f"{what} (in brackets: samples)", xlim=(max(-0.02, lowest - 0.05), 1.02))
     ax.set_ylim(-0.7, len(place) - 0.3)
     ax.grid(axis="x", color=GRID)
     handles, labels = ax.get_legend_handles_labels()
