@@ -2,10 +2,22 @@
 
 import numpy as np
 import pytest
+from sklearn.isotonic import isotonic_regression
 
-from jaxssl.evaluation.labels_saved import labels_needed, labels_saved
+from jaxssl.evaluation.labels_saved import labels_needed, labels_saved, rise
 
 BUDGETS = np.array([10, 20, 50, 100, 200, 500, 1000])
+
+
+def needed_of(curve, score):
+    (found,) = labels_needed(BUDGETS, np.asarray(curve)[None], np.array([float(score)]))
+    return found
+
+
+def test_curves_rise_as_by_isotonic_regression():
+    curves = np.random.default_rng(0).normal(size=(200, 8)) + np.linspace(0, 1, 8)
+    expected = [isotonic_regression(curve) for curve in curves]
+    np.testing.assert_allclose(rise(curves), expected, atol=1e-10)
 
 
 def log_curve(n):
@@ -15,19 +27,19 @@ def log_curve(n):
 
 def test_labels_needed_are_those_of_the_curve_between_its_points():
     for n in (10, 14, 20, 77, 500, 1000):
-        needed = labels_needed(BUDGETS, log_curve(BUDGETS), float(log_curve(n)))
+        needed = needed_of(log_curve(BUDGETS), log_curve(n))
         assert needed == pytest.approx(n, rel=1e-9)
 
 
 def test_a_score_below_the_curve_needs_the_smallest_budget_and_one_above_has_no_answer():
-    assert labels_needed(BUDGETS, log_curve(BUDGETS), 0.1) == 10
-    assert labels_needed(BUDGETS, log_curve(BUDGETS), 0.99) == np.inf
+    assert needed_of(log_curve(BUDGETS), 0.1) == 10
+    assert needed_of(log_curve(BUDGETS), 0.99) == np.inf
 
 
 def test_a_dip_of_the_curve_does_not_make_labels_cheaper():
     curve = log_curve(BUDGETS).copy()
     curve[3], curve[4] = curve[4], curve[3]  # 100 labels look better than 200
-    needed = labels_needed(BUDGETS, curve, float(curve[3] - 1e-6))
+    needed = needed_of(curve, curve[3] - 1e-6)
     assert 200 < needed < 500
 
 
@@ -55,3 +67,9 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 def test_one_repetition_has_no_interval():
     found = labels_saved(BUDGETS, log_curve(BUDGETS)[None], np.array([0.5]))
     assert (found.needed, np.isnan(found.low)) == (10, True)
+
+
+def test_a_single_budget_is_enough_or_is_not():
+    reference = np.array([[0.5], [0.6]])
+    assert labels_saved(BUDGETS[:1], reference, np.array([0.4, 0.5])).needed == 10
+    assert labels_saved(BUDGETS[:1], reference, np.array([0.8, 0.7])).needed == np.inf
