@@ -46,7 +46,8 @@ def labels_needed(
     smallest budget where even that reaches the score, and inf where none does.
     """
     risen, curve = rise(curves), np.arange(len(curves))
-    at = (risen < scores[:, None]).sum(axis=1)  # the first budget that reaches it
+    # the first budget that reaches it; sums that are equal on paper differ by rounding
+    at = (risen < scores[:, None] - 1e-12).sum(axis=1)
     if len(n_labelled) == 1:
         return np.where(at == 0, float(n_labelled[0]), np.inf)
     above = np.clip(at, 1, len(n_labelled) - 1)  # the upper end of its stretch
