@@ -21,12 +21,12 @@ def run(main: Callable[[list[str]], Any]) -> None:
         try:
             main(arguments)
         except InputError as error:
-            _fail(str(error), 2)
+            fail(str(error), 2)
         except KeyboardInterrupt:
-            _fail("interrupted; the same command with --resume goes on", 130)
+            fail("interrupted; the same command with --resume goes on", 130)
         except Exception as error:
             hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
-            _fail(f"{type(error).__name__}: {error}{hint}", 1)
+            fail(f"{type(error).__name__}: {error}{hint}", 1)
 
     app.run(guarded, flags_parser=_parse)
 
@@ -43,12 +43,13 @@ def _parse(arguments: Sequence[str]) -> list[str]:
     except Exception as error:
         # what is no flags.Error comes from --config: an unknown option, a file that does not run
         message = " ".join(str(error).removeprefix("FATAL Flags parsing error: ").split())
-        _fail(f"{message}; --helpshort lists the flags", 2)
+        fail(f"{message}; --helpshort lists the flags", 2)
     except SystemExit as stop:
         raise SystemExit(0) from stop  # --help was asked for and given; absl calls that 1
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def fail(message: str, code: int) -> NoReturn:
+    """End the process with one line on stderr."""
     if flags.FLAGS.is_parsed() and _DEBUG.value:
         traceback.print_exc()
     print(f"error: {' '.join(message.split())}", file=sys.stderr)

@@ -9,12 +9,22 @@ from ml_collections import config_flags
 from jaxssl.config import LEAKS, Config
 from jaxssl.evaluation.arms import all_arms
 from jaxssl.types import InputError
+from launch import exit
 from launch.folder import Output
 
 DEFAULT = Path(__file__).parents[1] / "configs" / "default.py"
-CONFIG = config_flags.DEFINE_config_file(
-    "config", str(DEFAULT), "Options; override one with --config.SECTION.OPTION=VALUE."
-)
+
+
+def _define_config():
+    """`--config`; overrides on the command line are looked at here and now."""
+    text = "Options; override one with --config.SECTION.OPTION=VALUE."
+    try:
+        return config_flags.DEFINE_config_file("config", str(DEFAULT), text)
+    except KeyError as error:
+        exit.fail(f"--config: {error.args[0]}; jaxssl/config.py has every option", 2)
+
+
+CONFIG = _define_config()
 _DATA = flags.DEFINE_string("data", "", "Expression file (.h5ad of launch.prepare), or demo.")
 _LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")
 _GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")

@@ -244,6 +244,7 @@ def test_doctor_says_what_will_fit():
     [
         (["--config.method.sparkle=1"], "sparkle"),
         (["--config=configs/absent.py"], "absent.py"),
+        (["--config.augment.nois=1"], "nois"),
         (["--shard=3/2"], "--shard=3/2"),
         (["stray"], "unexpected argument 'stray'"),
         (["--data=absent.csv"], "absent.csv"),
