@@ -146,15 +146,8 @@ class SweepConfig:
     """The label-efficiency comparison."""
 
     arms: tuple[str, ...] = ("majority", "scratch", "logreg", "pca_logreg", "swav")
-    shares: tuple[float, ...] = (
-        0.01,
-        0.02,
-        0.05,
-        0.1,
-        0.2,
-        0.5,
-        1.0,
-    )  # of the labelled training samples
+    # of the labelled training samples
+    shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
     reference_arms: tuple[str, ...] = (
         *("scratch", "random_encoder", "logreg", "pca_logreg", "knn", "label_spreading"),
         "random_forest",

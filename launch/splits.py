@@ -3,8 +3,12 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
+
+import pandas as pd
 
 from jaxssl.config import Config
+from jaxssl.data.table import as_text
 from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.headline import headlines
@@ -18,7 +22,7 @@ from launch.inputs import read, with_recorded_columns
 def study_each(config: Config, output: Output, study: Callable[[Config, Output], None]) -> None:
     """Study every split in OUT/split_N, then merge them in OUT.
 
-    With --resume, a split that is through is not touched.
+    With --resume, only what is missing of a split is computed.
     """
     parent = run_folder.open_folder(output)
     folders = []
@@ -32,12 +36,15 @@ def study_each(config: Config, output: Output, study: Callable[[Config, Output],
 
 
 def count_splits(config: Config) -> int:
-    """Splits to run; as many as there are batches where one batch is left out after the other."""
+    """Splits to run; by default one for every batch that has labels."""
     if config.split.n_splits:
         return config.split.n_splits
     adata = read(config.data)
-    batch = with_recorded_columns(config, adata).data.batch
-    return len(set(adata.obs[batch].astype(str)) - {""}) if batch else 1
+    columns = with_recorded_columns(config, adata).data
+    obs = as_text(cast(pd.DataFrame, adata.obs))
+    if columns.batch not in obs or columns.label not in obs:
+        return 1  # whose study says what is missing
+    return len(set(obs.loc[obs[columns.label] != "", columns.batch]) - {""})
 
 
 def merge(folders: list[Path], parent: Path) -> None:

@@ -27,8 +27,8 @@ def predictability(
     """How well the batch is told from each representation: fitted on train, scored on test.
 
     Logistic regression with classes weighed alike. Balanced accuracy at `chance` means that a
-    batch cannot be told. It may be told because batches differ in their classes: `within` the
-    truth, `predictability` is no proof of a technical effect.
+    batch cannot be told. One that is told proves no technical effect: batches may differ in their
+    classes.
 
     Args:
         task: whose batches are known.

@@ -3,19 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy import stats
 
 N_RESAMPLES = 2000
 SEED = 0
 BLOCK = 100  # resamples at once
-
-
-def mean_hits(
-    hits: Bool[np.ndarray, "seeds samples"],
-) -> Float[np.ndarray, " samples"]:
-    """Share of the seeds that name a sample's class."""
-    return hits.mean(axis=0)
 
 
 def group_interval(
