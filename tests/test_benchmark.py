@@ -13,16 +13,10 @@ from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from launch.benchmark import conditioning, programs, references, roofline
 from launch.benchmark.machine import Limits
-from launch.benchmark.pretraining import (
-    N_SAMPLES,
-    Case,
-    measure,
-    plan_case,
-    step_flops,
-    work_of_step,
-)
+from launch.benchmark.pretraining import N_SAMPLES, Case, measure, plan_case
 from launch.benchmark.section import Bench
 from launch.benchmark.timing import interleave
+from launch.benchmark.work import step_flops, work_of_step
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 

@@ -15,8 +15,8 @@ from jaxssl.engine.train import streams
 from jaxssl.evaluation.arms import SCRATCH, Inputs, make_fit_network
 from jaxssl.evaluation.finetune import batch_positions
 from jaxssl.model import make_classifier, make_encoder
-from launch.benchmark.pretraining import step_flops
 from launch.benchmark.section import Bench, Column, Row, Section
+from launch.benchmark.work import step_flops
 
 N_TRAIN, N_HELD_OUT, N_CLASSES = 6_500, 2_800, 20  # as the miRNA set
 

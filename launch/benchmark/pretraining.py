@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from itertools import pairwise
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from launch.benchmark.child import answer, ask
 from launch.benchmark.machine import Limits, Rates
 from launch.benchmark.section import Bench, Column, Row, Section
 from launch.benchmark.timing import Timing, seconds
+from launch.benchmark.work import work_of_step
 
 N_SAMPLES = 1024
 N_STEPS = 40  # of one timed call: an epoch as `make_schedule` cuts it
@@ -86,47 +86,6 @@ def _measure_here(case: Case, bench: Bench) -> Row:
     for name, reference in bench.references.items():
         row[f"{name}_loss_difference"] = _loss_difference(reference, case, pool)
     return row | _rates(case, plan, timings, per_call, limits)
-
-
-def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
-    """Multiplications and additions of a step's matrix products: forward, backward, codes.
-
-    Args:
-        widths: of the input and of every layer.
-        n_prototypes: of one head without projection.
-        rows: views times batch.
-    """
-    products = [a * b for a, b in pairwise(widths)]
-    # forward, gradient of the weights, gradient of the input, which the first layer does not need
-    return 2 * rows * (3 * (sum(products) + widths[-1] * n_prototypes) - products[0])
-
-
-def step_bytes(n_params: int, rows: int, n_features: int) -> int:
-    """Bytes that a step must move at least: Adam, the weights' own products, and the views.
-
-    Adam reads parameters, gradients and two moments and writes all but the gradients: 7 arrays.
-    The gradients are written and the weights read forward and backward: 3. The views are written
-    once and read by two products: 3.
-    """
-    return 4 * (n_params * (7 + 3) + rows * n_features * 3)
-
-
-class Work(NamedTuple):
-    """What one step of one seed has to do at least."""
-
-    flops: int
-    traffic: int  # bytes
-
-
-def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -> Work:
-    """Work of a step, from the shapes of the parameters."""
-    pool = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
-    params = jax.eval_shape(plan.trainer.init, jax.random.key(0), pool).params
-    widths = (n_features, *(len(layer["dense"]["bias"]) for layer in params["encoder"].values()))
-    n_prototypes = len(params["prototypes"]["head_0"])
-    n_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
-    rows = 2 * batch_size
-    return Work(step_flops(widths, n_prototypes, rows), step_bytes(n_params, rows, n_features))
 
 
 def plan_case(case: Case, noise: float, n_steps: int = 0) -> tuple[Plan, Config]:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from jaxssl.config import Config, resolve
 from jaxssl.engine.footprint import FREE_SHARE, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
-from launch.benchmark.pretraining import work_of_step
 from launch.benchmark.section import Column, Row, Section
+from launch.benchmark.work import work_of_step
 
 
 class Card(NamedTuple):
