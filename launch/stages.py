@@ -1,5 +1,6 @@
 """The stages of a study, each writing its part of a run folder: begin, pretrain, compare, tell."""
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -112,7 +113,8 @@ def _pretrain_missing(run: Run, missing: Sequence[int]) -> None:
     config = run_folder.with_chunk_of(run.folder, run.config, len(missing))
     plan = engine.plan_pretraining(config, n_samples, n_features, len(missing))
     run_folder.write_chunk(run.folder, plan.memory.chunk)
-    print(f"encoder input: {n_features} features; {config.method}")
+    options = ", ".join(f"{n} {v}" for n, v in dataclasses.asdict(config.method).items())
+    print(f"encoder input: {n_features} features; method: {options}")
     print(plan.memory.sentence(len(missing)), flush=True)
     n_chunks = -(-len(missing) // plan.memory.chunk)
     progress = Progress("epoch", plan.schedule.n_epochs * n_chunks)

@@ -51,21 +51,13 @@ def make_task(adata: AnnData, config: Config) -> Task:
     obs = as_text(cast(pd.DataFrame, adata.obs))
     _check_names(adata)
     label = _column(adata, config.data.label or recorded.get("label", ""), "label")
-    group = config.data.group or recorded.get("group", "")
-    x = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
-    if not np.isfinite(x).all():
-        raise InputError(
-            f"{np.mean(~np.isfinite(x)):.2%} of the expression values are NaN or infinite; "
-            "run launch.prepare with --impute"
-        )
+    x = _finite(adata)
     codes, classes = encode(
         obs[label].to_numpy(),
         min_class_size=config.data.min_class_size or int(recorded.get("min_class_size", 0)),
     )
-    batch = config.data.batch or recorded.get("batch", "")
-    absent = np.full(adata.n_obs, "", dtype=object)
-    groups = obs[_column(adata, group, "group")].to_numpy() if group else absent
-    batches = obs[_column(adata, batch, "batch")].to_numpy() if batch else absent
+    groups = _values(adata, obs, config.data.group or recorded.get("group", ""), "group")
+    batches = _values(adata, obs, config.data.batch or recorded.get("batch", ""), "batch")
     scale, _ = resolve_scale(str(recorded.get("scale", "auto")), x)
     expression = log2_expression(x, scale)
     twins = find_twins(expression)
@@ -125,6 +117,16 @@ def standardized_genes(task: Task, normalizer: Normalizer) -> Float[np.ndarray, 
     return standardize(normalizer, task.expression, columns_of(task, normalizer))
 
 
+def _finite(adata: AnnData) -> Float[np.ndarray, "samples genes"]:
+    x = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
+    if not np.isfinite(x).all():
+        raise InputError(
+            f"{np.mean(~np.isfinite(x)):.2%} of the expression values are NaN or infinite; "
+            "run launch.prepare with --impute"
+        )
+    return x
+
+
 def _check_names(adata: AnnData) -> None:
     for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
         if not names.is_unique:
@@ -132,6 +134,11 @@ def _check_names(adata: AnnData) -> None:
             raise InputError(
                 f"{len(twice)} {what} bear the name of another (first: {twice[0]}); rename them"
             )
+
+
+def _values(adata: AnnData, obs: pd.DataFrame, name: str, role: str) -> np.ndarray:
+    """Of every sample, as text; "" throughout where no column is named."""
+    return obs[_column(adata, name, role)].to_numpy() if name else np.full(len(obs), "", object)
 
 
 def _column(adata: AnnData, name: str, role: str) -> str:
