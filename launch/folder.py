@@ -15,6 +15,7 @@ import pandas as pd
 from jaxssl.config import Config
 from jaxssl.data.task import Task
 from jaxssl.engine.checkpoint import load_bundle, save_bundle
+from jaxssl.evaluation.predictions import pack
 from jaxssl.evaluation.sweep import Fitted, results_frame
 from jaxssl.types import EncoderBundle, InputError
 
@@ -160,8 +161,7 @@ def predictions_frame(
         "seed": seed,
         "label": np.asarray(task.classes)[task.codes[rows]],
     }
-    columns = {f"p_{name}": probabilities[:, i] for i, name in enumerate(task.classes)}
-    return pd.DataFrame(head | columns)
+    return pd.DataFrame(head | pack(task.classes, probabilities))
 
 
 def _predictions_file(folder: Path, arm: str, share: float) -> Path:

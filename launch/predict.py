@@ -15,6 +15,7 @@ from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.engine.checkpoint import load_bundle
 from jaxssl.evaluation.classifier import predict
+from jaxssl.evaluation.predictions import pack
 from jaxssl.types import InputError
 from launch import exit
 from launch.folder import new_file, write_table
@@ -38,13 +39,14 @@ def main(arguments: list[str]) -> None:
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     predictions = predict(bundle, x, adata.obs_names.to_numpy())
     names = np.asarray(predictions.classes)
-    table = pd.DataFrame({"sample_id": predictions.sample_ids})
-    table["predicted"] = names[predictions.probabilities.argmax(axis=1)]
-    for i, name in enumerate(predictions.classes):
-        table[f"p_{name}"] = predictions.probabilities[:, i]
-    write_table(out, table)
+    head = {
+        "sample_id": predictions.sample_ids,
+        "predicted": names[predictions.probabilities.argmax(axis=1)],
+    }
+    columns = pack(predictions.classes, predictions.probabilities)
+    write_table(out, pd.DataFrame(head | columns))
     print(f"genes: {report['n_genes'] - report['n_missing']} of {report['n_genes']} found by name")
-    print(f"wrote {out}: {len(table):,} samples, {len(names)} classes")
+    print(f"wrote {out}: {len(predictions.sample_ids):,} samples, {len(names)} classes")
 
 
 if __name__ == "__main__":

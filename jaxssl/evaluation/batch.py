@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from jaxssl.data.task import Task
 from jaxssl.evaluation.baselines import MAX_ITERATIONS, row_space
 from jaxssl.evaluation.metrics import score
+from jaxssl.evaluation.predictions import unpack
 
 PENALTY = 0.01  # C, the same for every representation
 MAX_FITTED = 2000  # training samples: more change the second digit and cost minutes
@@ -84,19 +85,17 @@ def within_batches(
     Returns:
         batch, n_samples, seed, metric, value.
     """
-    columns = [name for name in map(str, predictions) if name.startswith("p_")]
-    classes = np.array([name.removeprefix("p_") for name in columns])
-    order = np.argsort(classes)
+    found = unpack(predictions)
     rows: list[dict[str, Any]] = []
     batch = batches.reindex(predictions["sample_id"]).fillna("").to_numpy()
-    for (name, seed), group in predictions.groupby([batch, predictions["seed"].to_numpy()]):
+    seeds = predictions["seed"].to_numpy()
+    for name, seed in sorted(set(zip(batch, seeds, strict=True))):
         if not name:
             continue
-        labels = group["label"].astype(str).to_numpy()
-        codes = order[np.searchsorted(classes, labels, sorter=order)]
-        values = score(codes, group[columns].to_numpy())
+        members = np.flatnonzero((batch == name) & (seeds == seed))
+        values = score(found.codes[members], found.probabilities[members])
         rows += [
-            {"batch": name, "n_samples": len(group), "seed": seed}
+            {"batch": name, "n_samples": len(members), "seed": seed}
             | {"metric": metric, "value": values[metric]}
             for metric in metrics
         ]

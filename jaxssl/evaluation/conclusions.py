@@ -11,6 +11,7 @@ from jaxtyping import Float
 from jaxssl.evaluation.bootstrap import group_interval
 from jaxssl.evaluation.endpoint import METRIC, endpoint, shares_of_endpoint, weights
 from jaxssl.evaluation.labels_saved import labels_saved
+from jaxssl.evaluation.predictions import unpack
 from jaxssl.evaluation.stats import drop_repeated, paired_statistics, repetitions
 
 METRICS = (
@@ -100,10 +101,7 @@ def _hits(predictions: pd.DataFrame | None) -> pd.DataFrame | None:
     """Per test sample its label and the share of the seeds that name it."""
     if predictions is None:
         return None
-    classes = [name for name in map(str, predictions) if name.startswith("p_")]
-    predicted = np.array(classes)[predictions[classes].to_numpy().argmax(axis=1)]
-    hit = predicted == "p_" + predictions["label"].astype(str).to_numpy()
-    table = predictions[["sample_id", "label"]].assign(hit=hit)
+    table = predictions[["sample_id", "label"]].assign(hit=unpack(predictions).right)
     return table.groupby("sample_id").agg(label=("label", "first"), hit=("hit", "mean"))
 
 

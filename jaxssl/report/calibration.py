@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from jaxssl.evaluation.metrics import ECE_BINS
+from jaxssl.evaluation.predictions import unpack
 from jaxssl.report.style import INK, MUTED, Mark, new_figure, short
 
 MIN_SAMPLES = 10  # of a bin that is drawn; fewer say nothing
@@ -14,12 +15,10 @@ MIN_SAMPLES = 10  # of a bin that is drawn; fewer say nothing
 
 def reliability(predictions: pd.DataFrame) -> pd.DataFrame:
     """Bins of equal width: mean confidence, accuracy and number of predictions, seeds pooled."""
-    columns = [name for name in map(str, predictions) if name.startswith("p_")]
-    p = predictions[columns].to_numpy()
-    confidence, named = p.max(axis=1), np.array(columns)[p.argmax(axis=1)]
-    right = named == "p_" + predictions["label"].astype(str).to_numpy()
+    found = unpack(predictions)
+    confidence = found.probabilities.max(axis=1)
     number = np.digitize(confidence, np.arange(1, ECE_BINS) / ECE_BINS, right=True)
-    table = pd.DataFrame({"bin": number, "confidence": confidence, "accuracy": right})
+    table = pd.DataFrame({"bin": number, "confidence": confidence, "accuracy": found.right})
     found = table.groupby("bin").mean()
     return found.assign(n=table.groupby("bin").size()).reset_index()
 

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from sklearn import metrics as sk
 
+from jaxssl.evaluation.predictions import unpack
 from jaxssl.report.style import COLOURS, INK, new_figure, short
 
 # transparent at 0, so that an empty cell has the colour of light and of dark paper alike
@@ -21,12 +23,10 @@ def nearest_share(shares: list[float]) -> float:
 
 def confusion_counts(predictions: pd.DataFrame) -> pd.DataFrame:
     """True class (rows) by predicted class (columns), test samples pooled over seeds."""
-    columns = [name for name in map(str, predictions) if name.startswith("p_")]
-    classes = [name.removeprefix("p_") for name in columns]
-    predicted = np.array(classes)[predictions[columns].to_numpy().argmax(axis=1)]
-    counts = pd.crosstab(predictions["label"].to_numpy(), predicted)
-    counts = counts.reindex(index=classes, columns=classes, fill_value=0)
-    return counts.rename_axis(index="true", columns="predicted")
+    found = unpack(predictions)
+    classes = list(found.classes)
+    counts = sk.confusion_matrix(found.codes, found.named, labels=range(len(classes)))
+    return pd.DataFrame(counts, classes, classes).rename_axis(index="true", columns="predicted")
 
 
 def confusion_matrix(predictions: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
