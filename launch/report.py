@@ -1,4 +1,4 @@
-"""Self-contained HTML report of one or more run folders.
+"""Self-contained HTML report of one or more run folders, or one in Markdown.
 
 python -m launch.report runs/tcga runs/gtex --out=report.html
 """
@@ -7,11 +7,13 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxssl.report.html import build_report
+from jaxssl.report.render import SUFFIXES, build_report
 from jaxssl.types import InputError
 from launch import exit
 
-OUT = flags.DEFINE_string("out", "", "HTML file; default: report.html in the run folder, if one.")
+OUT = flags.DEFINE_string(
+    "out", "", "HTML or Markdown file; default: report.html in the run folder, if one."
+)
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing report.")
 
 
@@ -22,8 +24,8 @@ def main(argv: list[str]) -> None:
     if len(folders) > 1 and not OUT.value:
         raise InputError("several run folders share no place for a report; pass --out=report.html")
     out = Path(OUT.value) if OUT.value else folders[0] / "report.html"
-    if out.suffix != ".html" or out.is_dir():
-        raise InputError(f"--out={out} is no HTML file; pass --out=report.html")
+    if out.suffix not in SUFFIXES or out.is_dir():
+        raise InputError(f"--out={out} is no HTML or Markdown file; pass --out=report.html")
     if out.exists() and not OVERWRITE.value:
         raise InputError(f"{out} exists; pass --overwrite to replace it, or another --out")
     out.parent.mkdir(parents=True, exist_ok=True)

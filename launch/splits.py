@@ -12,7 +12,7 @@ from jaxssl.data.table import as_text
 from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.headline import headlines
-from jaxssl.report.html import build_report
+from jaxssl.report.render import build_report
 from jaxssl.report.run import merge_parts, read_run
 from launch import folder as run_folder
 from launch.folder import Output

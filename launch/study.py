@@ -15,7 +15,7 @@ from absl.flags import adopt_module_key_flags
 
 from jaxssl.config import Config
 from jaxssl.evaluation.arms import method_of
-from jaxssl.report.html import build_report
+from jaxssl.report.render import build_report
 from launch import exit, flags, splits, stages
 from launch.folder import Output
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from absl import flags as absl_flags
 
 from jaxssl.evaluation.arms import method_of
-from jaxssl.report.html import build_report
+from jaxssl.report.render import build_report
 from jaxssl.types import InputError
 from launch import exit, flags, stages
 from launch import folder as run_folder

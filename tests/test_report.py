@@ -3,7 +3,9 @@ import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from html.parser import HTMLParser
+from itertools import groupby
 from pathlib import Path
 
 import anndata
@@ -16,9 +18,10 @@ from jaxssl.evaluation.headline import sentence_by_share
 from jaxssl.evaluation.metrics import score
 from jaxssl.report.confusion import confusion_counts, nearest_share
 from jaxssl.report.embedding import coordinates
-from jaxssl.report.html import build_report
+from jaxssl.report.render import build_report
 from jaxssl.report.run import merge_parts, read_predictions, read_run
 from jaxssl.report.style import marks, short
+from jaxssl.report.tables import endpoint_table, part_tables
 from jaxssl.types import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -204,6 +207,42 @@ def test_every_arm_share_and_metric_has_its_row(report, run_folder):
     assert report.read_text().count(">majority</th>") == 5  # once per metric
 
 
+def test_declared_comparison_is_marked_among_all(run_folder):
+    endpoint = read_run(run_folder).endpoint
+    assert endpoint is not None
+    table = endpoint_table(endpoint)
+    assert len(table.rows) == len(endpoint)
+    marked = {(row[0].text, row[1].text) for row in table.rows if row[1].note}
+    best = endpoint[endpoint["is_best"]]
+    assert marked == set(zip(best["arm"], best["reference"], strict=True))
+
+
+def test_figures_of_classes_and_batches_have_their_table(report):
+    data = pd.read_csv(report.parent / "figures" / "recall.csv")
+    [table] = part_tables(data)
+    cells = {row[0].text: [cell.text for cell in row[2:]] for row in table.rows}
+    assert set(cells) == set(CLASSES)
+    for row in data.itertuples():
+        column = table.header.index(str(row.arm)) - 2
+        assert float(cells[str(row.part)][column]) == pytest.approx(row.mean, abs=5e-4)
+    assert part_tables(pd.read_csv(report.parent / "figures" / "calibration.csv")) == []
+
+
+def test_markdown_shows_the_same_figures_and_tables(report, run_folder, tmp_path):
+    build_report([run_folder], tmp_path / "report.md")
+    lines = (tmp_path / "report.md").read_text().splitlines()
+    shown = [m[1] for line in lines if (m := re.match(r"!\[.*\]\((figures/.*\.png)\)", line))]
+    assert len(shown) == Page(report.read_text()).tags.count("figure")
+    assert all((tmp_path / name).is_file() for name in shown)
+    tables = [
+        list(group) for is_row, group in groupby(lines, lambda s: s.startswith("|")) if is_row
+    ]
+    assert len(tables) > 10
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1, table
+    assert not any("<script" in line.replace("\\<", "") for line in lines)
+
+
 def test_same_run_gives_the_same_page(tmp_path):
     write_pretraining(tmp_path / "pre", seeds=(0, 1), with_embedding=False)
     for name in ("one.html", "two.html"):
@@ -312,11 +351,58 @@ def test_verb_writes_the_report_and_refuses_to_overwrite_it(tmp_path):
     assert "--overwrite" in again.stderr
 
 
+def open_in_browser(page, profile):
+    """The page's final document and what the browser had to say."""
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    command += ["--disable-background-networking", f"--user-data-dir={profile}"]
+    command += ["--enable-logging=stderr", "--dump-dom", page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+@pytest.fixture(scope="module")
+def probed(report, tmp_path_factory):
+    """What a browser finds on the page, and after clicks on the headers of its tables."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium to open the page with")
+    folder = tmp_path_factory.mktemp("probe")
+    probe = (ROOT / "tests" / "report_probe.js").read_text()
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", report.read_text())
+    page = folder / "page.html"
+    page.write_text(text.replace("</body>", f"<script>{probe}</script></body>"))
+    found = open_in_browser(page, folder / "profile").stdout
+    match = re.search(r'<pre id="probe">(.*?)</pre>', found, re.DOTALL)
+    assert match
+    return json.loads(unescape(match[1]))
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
 def test_browser_opens_the_page_without_a_console_error(report, tmp_path):
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-    command += ["--disable-background-networking", f"--user-data-dir={tmp_path}"]
-    command += ["--enable-logging=stderr", "--dump-dom", report.as_uri()]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    result = open_in_browser(report, tmp_path)
     assert result.stdout.count("<svg") == 13
     assert "CONSOLE" not in result.stderr
+
+
+def test_browser_shows_every_figure_and_asks_for_nothing(probed):
+    assert len(probed["figures"]) == 13
+    for figure in probed["figures"]:
+        assert min(figure["width"], figure["height"]) > 150, figure
+        assert figure["drawn"] > 10, figure
+        assert figure["inside"], figure
+    assert probed["requests"] == []
+
+
+def test_browser_sorts_every_table_by_every_column_both_ways(probed):
+    def key(text):
+        number = re.match(r"[+-]?\d[\d,]*(\.\d+)?(e[+-]?\d+)?", text)
+        return (0, float(number[0].replace(",", "")), "") if number else (1, 0.0, text.lower())
+
+    assert len(probed["columns"]) > 30
+    for column in probed["columns"]:
+        assert column["states"] == ["ascending", "descending"]
+        if set(CLASSES) & set(column["rising"]):  # how letters stand to symbols is the language's
+            assert column["falling"] == column["rising"][::-1]
+            continue
+        keys = [key(text) for text in column["rising"]]
+        assert keys == sorted(keys), column
+        keys = [key(text) for text in column["falling"]]
+        assert keys == sorted(keys, reverse=True), column

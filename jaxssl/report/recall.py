@@ -11,7 +11,7 @@ from jaxssl.report.confusion import confusion_counts
 from jaxssl.report.style import GRID, Mark, new_figure, short
 
 MAX_BATCHES = 40  # the largest ones are drawn; the CSV has all
-PARTS = ["part", "mean", "low", "high", "n"]
+PARTS = ["part", "mean", "low", "high", "n"]  # of seeds: mean, lowest, highest; n samples
 
 
 def class_recall(

@@ -1,14 +1,14 @@
-"""Tables of the page: facts, scores, paired differences, configuration."""
+"""Tables of the page: scores, paired differences, the primary endpoint, classes and batches."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from jaxssl.config import LEAKS
-from jaxssl.evaluation.headline import percent, verdict
+from jaxssl.evaluation.headline import endpoint_verdict, percent, verdict
 from jaxssl.evaluation.stats import ERRORS
 from jaxssl.report.curves import arm_order
+from jaxssl.report.recall import PARTS
 from jaxssl.report.run import Run
 
 
@@ -80,7 +80,7 @@ def _without_blank_columns(table: Table) -> Table:
 
 DIFFERENCE_HEADER = [
     *("arm", "reference", "labels", "n", "arm mean", "reference mean", "difference"),
-    *("95 % interval", "p (t)", "p (Wilcoxon)", "p (Nadeau-Bengio)", "p (Holm)", "d_z", "the arm"),
+    *("95 % interval", "the arm", "p (t)", "p (Wilcoxon)", "p (Nadeau-Bengio)", "p (Holm)", "d_z"),
 ]
 
 
@@ -99,14 +99,71 @@ def _difference(row: "pd.Series[Any]") -> list[Cell]:
         f"{row['reference_mean']:.4f}",
         f"{row['difference']:+.4f}",
         f"{row['ci_low']:+.4f} to {row['ci_high']:+.4f}" if row["n"] > 1 else "",
-        *(_p(row[name]) for name in ("p_t", "p_wilcoxon", "p_nadeau_bengio", "p_holm")),
-        "" if row["effect_size"] != row["effect_size"] else f"{row['effect_size']:+.2f}",
     ]
-    return [*map(Cell, texts), Cell(outcome, outcome)]
+    tests = _tests(row, "p_t", "p_wilcoxon", "p_nadeau_bengio", "p_holm")
+    return [*map(Cell, texts), Cell(outcome, outcome), *tests]
+
+
+def _tests(row: "pd.Series[Any]", *names: str) -> list[Cell]:
+    """The p values, and the standardised effect."""
+    effect = row["effect_size"]
+    p = [Cell("" if row[n] != row[n] else _p(row[n])) for n in names]
+    return [*p, Cell("" if effect != effect else f"{effect:+.2f}")]
 
 
 def _p(value: float) -> str:
-    return "" if value != value else f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
+
+
+ENDPOINT_HEADER = [
+    *("arm", "reference", "n", "arm mean", "reference mean", "points", "95 % interval"),
+    *("over test samples", "the arm", "p (t)", "p (Wilcoxon)", "p (Nadeau-Bengio)"),
+    *("p (within margin)", "d_z"),
+]
+
+
+def endpoint_table(endpoint: pd.DataFrame) -> Table:
+    """Every comparison of the primary endpoint; the declared one says so."""
+    rows = [_endpoint(row) for _, row in endpoint.sort_values(["arm", "reference"]).iterrows()]
+    return _without_blank_columns(Table("primary endpoint", ENDPOINT_HEADER, rows))
+
+
+def _endpoint(row: "pd.Series[Any]") -> list[Cell]:
+    outcome = endpoint_verdict(row)
+    best = "tested" if row["is_best"] else ""
+    texts = [
+        f"{row['mean']:.4f}",
+        f"{row['reference_mean']:.4f}",
+        f"{100 * row['difference']:+.2f}",
+        _points(row["ci_low"], row["ci_high"]),
+        _points(row["group_low"], row["group_high"]),
+    ]
+    tests = _tests(row, "p_t", "p_wilcoxon", "p_nadeau_bengio", "p_equivalence")
+    reference = Cell(str(row["reference"]), best, "best on validation" if best else "")
+    head = [Cell(str(row["arm"])), reference, Cell(str(row["n"]))]
+    return [*head, *map(Cell, texts), Cell(outcome, outcome), *tests]
+
+
+def _points(low: float, high: float) -> str:
+    return "" if low != low else f"{100 * low:+.2f} to {100 * high:+.2f}"
+
+
+def part_tables(data: pd.DataFrame) -> list[Table]:
+    """Mean over seeds, and its span, of every arm in every class or batch; none of other data."""
+    if not {*PARTS, "arm"} <= set(data.columns):
+        return []
+    arms = data["arm"].unique().tolist()
+    cells = {(row["part"], row["arm"]): _span(row) for _, row in data.iterrows()}
+    first = data[data["arm"] == arms[0]].sort_values("n", ascending=False)
+    rows = [
+        [Cell(str(row["part"])), Cell(f"{row['n']:,}"), *(cells[row["part"], arm] for arm in arms)]
+        for _, row in first.iterrows()
+    ]
+    return [Table("each", ["", "samples", *arms], rows)]
+
+
+def _span(row: "pd.Series[Any]") -> Cell:
+    return Cell(f"{row['mean']:.3f}", note=f"{row['low']:.3f} to {row['high']:.3f}")
 
 
 def batch_told(run: Run) -> list[Table]:
@@ -123,94 +180,3 @@ def batch_told(run: Run) -> list[Table]:
         rows.append([Cell(text) for text in cells])
     header = ["told from", "seeds", "balanced accuracy", "over seeds", "by chance"]
     return [Table(f"batch, one of {run.batch['batches'].iloc[0]}", header, rows)]
-
-
-def facts(run: Run) -> list[tuple[str, str]]:
-    """What was compared on what, and with which machine and code."""
-    summary, split, data = run.summary, run.config.get("split", {}), run.config.get("data", {})
-    counts = [
-        f"{summary[key]:,} {word}"
-        for key, word in (
-            ("n_train", "training"),
-            ("n_labelled", "of them labelled"),
-            ("n_validation", "validation"),
-            ("n_test", "test"),
-        )
-        if key in summary
-    ]
-    protocol = split.get("protocol", "")
-    if protocol == "grouped" and not data.get("group"):
-        protocol = "stratified, no group column"
-    elif protocol:
-        protocol += f" by {data['group']}" if protocol == "grouped" else " protocol, ungrouped"
-    versions = run.environment.get("versions", {})
-    timings = summary.get("timings", {})
-    pairs = {
-        "data": data.get("path", ""),
-        "task": summary.get("task", ""),
-        "classes": str(len(summary["classes"])) if "classes" in summary else "",
-        "samples": ", ".join(counts),
-        "split": protocol,
-        "seeds": _seeds(summary.get("seeds", [])),
-        "pretraining": run.pretraining.get("status", ""),
-        "device": run.environment.get("device", ""),
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "commit": run.environment.get("commit", ""),
-        "data hash": run.environment.get("data_hash", ""),
-        "time": ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in timings.items()),
-    }
-    return [(name, str(value)) for name, value in pairs.items() if value]
-
-
-def controlled(run: Run) -> list[tuple[str, str]]:
-    """What the run guarded against, and what it did not."""
-    if run.results is None:
-        return []
-    split, data = run.config.get("split", {}), run.config.get("data", {})
-    allowed = run.summary.get("allowed_leaks", [])
-    together = f"samples of one {data['group']} are in one part" if data.get("group") else ""
-    if split.get("protocol") == "study":
-        together = ""
-    pairs = {
-        "same for all arms": "split, label subset of a seed, order of batches, fresh weights",
-        "fitted on training samples alone": "gene filter, scaling, components, pretraining",
-        "chosen on labels at hand": "penalties and neighbours of the classical arms (3 folds)",
-        "chosen on validation": "the classical arm of the primary endpoint",
-        "scored once": "the test part",
-        "groups": together or "not kept together: no group column, or the study's protocol",
-        "looked for and absent": ", ".join(kind for kind in LEAKS if kind not in str(allowed)),
-        "allowed leaks": "; ".join(allowed),
-        "not controlled": _uncontrolled(run),
-    }
-    return [(name, value) for name, value in pairs.items() if value]
-
-
-def _uncontrolled(run: Run) -> str:
-    several = run.statistics is not None and "splits" in str(run.statistics["estimand"].iloc[0])
-    batch = run.config.get("data", {}).get("batch")
-    parts = [
-        "" if several else "the choice of the split (intervals are over seeds, on this one)",
-        "batch and class may go together" if batch else "technical batch: no batch column",
-        "validation labels are not counted as labels: no arm trains or stops on them",
-    ]
-    return "; ".join(part for part in parts if part)
-
-
-def _seeds(seeds: list[int]) -> str:
-    if not seeds:
-        return ""
-    consecutive = len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1))
-    ids = f"{seeds[0]} to {seeds[-1]}" if consecutive else ", ".join(map(str, seeds))
-    return f"{len(seeds)} (ids {ids})"
-
-
-def options(config: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested options as dotted names, the way a command line sets them."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in config.items():
-        if isinstance(value, dict):
-            pairs += options(value, f"{prefix}{name}.")
-        else:
-            text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-            pairs.append((prefix + name, text))
-    return pairs

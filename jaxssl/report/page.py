@@ -1,15 +1,11 @@
-"""The report: one HTML file that needs no other, and the files of its figures."""
+"""What the report shows of a run, in the order of the page."""
 
-import base64
-import hashlib
-import os
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -17,7 +13,7 @@ from jaxssl.evaluation import headline
 from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.stats import summarize
-from jaxssl.report import figures, tables
+from jaxssl.report import facts, figures, tables
 from jaxssl.report.run import Run, merge_parts, read_run
 
 # section of the page -> what to say when a run has nothing for it
@@ -44,42 +40,23 @@ class Shown:
     caption: str
     svg: Markup
     csv: str  # data URI
+    tables: list[tables.Table]
 
 
-def build_report(run_folders: list[Path], out: Path) -> None:
-    """Write `out` and, beside it, figures/*.png, .svg and .csv.
+def make_pages(run_folders: list[Path], folder: Path) -> list[dict[str, Any]]:
+    """What is shown of every run; figures are saved in `folder` as .png, .svg and .csv.
 
     Shards of one run are shown as that run. A part that a run lacks is named as missing.
     Raises InputError for a folder that holds no run.
     """
-    runs = merge_parts([read_run(folder) for folder in run_folders])
-    folder = out.parent / "figures"
+    runs = merge_parts([read_run(path) for path in run_folders])
     folder.mkdir(parents=True, exist_ok=True)
     names = _distinct_names(runs)
     several = len(runs) > 1
-    pages = [
+    return [
         _page(run, name, f"{_slug(name)}_" if several else "", folder)
         for run, name in zip(runs, names, strict=True)
     ]
-    templates = Path(__file__).parent / "templates"
-    script = (templates / "report.js").read_text(encoding="utf-8")
-    digest = hashlib.sha256(script.encode()).digest()  # the page's policy lets no other script run
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("report.html.jinja").render(
-        runs=pages,
-        sections=SECTIONS,
-        script=Markup(script),
-        script_hash=base64.b64encode(digest).decode(),
-    )
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(html, encoding="utf-8")
-    os.replace(partial, out)
 
 
 def headlines(run: Run) -> list[str]:
@@ -114,8 +91,19 @@ def _page(run: Run, name: str, prefix: str, folder: Path) -> dict[str, Any]:
     for drawing in figures.draw_run(run, prefix):
         svg = Markup(figures.save(drawing, folder))  # matplotlib escapes the names in it
         csv = figures.data_uri(figures.csv_text(drawing))
-        shown.append(Shown(drawing.section, drawing.name, drawing.title, drawing.caption, svg, csv))
+        shown.append(
+            Shown(
+                drawing.section,
+                drawing.name,
+                drawing.title,
+                drawing.caption,
+                svg,
+                csv,
+                tables.part_tables(drawing.data),
+            )
+        )
     summaries = [] if run.results is None else figures.tasks(summarize(run.results))
+    endpoints = [] if run.endpoint is None else figures.tasks(run.endpoint)
     differences = [] if run.statistics is None else figures.tasks(run.statistics)
     return {
         "name": name,
@@ -124,11 +112,12 @@ def _page(run: Run, name: str, prefix: str, folder: Path) -> dict[str, Any]:
         "status": run.pretraining.get("status", "warning"),
         "alarms": run.pretraining.get("messages", []),
         "warnings": run.summary.get("warnings", []),
+        "endpoint": [(task, [tables.endpoint_table(rows)]) for task, rows in endpoints],
         "batch_told": tables.batch_told(run),
-        "controlled": tables.controlled(run),
-        "facts": tables.facts(run),
+        "controlled": facts.controlled(run),
+        "facts": facts.facts(run),
         "command": run.environment.get("command", ""),
-        "options": tables.options(run.config),
+        "options": facts.options(run.config),
         "figures": shown,
         "scores": [
             (t, tables.score_tables(rows, figures.tested_arms(run))) for t, rows in summaries
