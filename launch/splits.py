@@ -19,8 +19,10 @@ from launch.folder import Output
 from launch.inputs import read, with_recorded_columns
 
 
-def study_each(config: Config, output: Output, study: Callable[[Config, Output], None]) -> None:
-    """Study every split in OUT/split_N, then merge them in OUT.
+def study_each(
+    config: Config, output: Output, study: Callable[[Config, Output, None], None]
+) -> None:
+    """Study every split in OUT/split_N, then merge them in OUT, with one report for all.
 
     With --resume, only what is missing of a split is computed.
     """
@@ -31,7 +33,7 @@ def study_each(config: Config, output: Output, study: Callable[[Config, Output],
         folder = parent / f"split_{number}"
         folders.append(folder)
         print(f"split {number}: {folder}", flush=True)
-        study(dataclasses.replace(config, split=split), Output(str(folder), resume=True))
+        study(dataclasses.replace(config, split=split), Output(str(folder), resume=True), None)
     merge(folders, parent)
 
 

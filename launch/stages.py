@@ -205,20 +205,22 @@ def check_split(task: Task, bundles: Mapping[int, EncoderBundle]) -> None:
 def tell(
     run: Run,
     bundles: Mapping[int, EncoderBundle],
-    build_report: Callable[[list[Path], Path], None],
+    build_report: Callable[[list[Path], Path], None] | None,
 ) -> None:
-    """Statistics, summary and report, and the headline on the screen."""
+    """Statistics, summary and, with a builder, the report; and the headline on the screen."""
     if (run.task.batches != "").any():
         with run.notes.stage("batch"):
             write_batch(run, bundles)
     with run.notes.stage("report"):
         summary = summarize(run.folder, run.task, run.config, bundles, run.notes)
-        build_report([run.folder], run.folder / "report.html")
+        if build_report:
+            build_report([run.folder], run.folder / "report.html")
     summary |= {"timings": run.notes.timings()}  # now with the report's
     run_folder.write_json(run.folder / "summary.json", summary)
     write_cards(run, bundles, summary)
     print(summary["headline"] or "no arm was set against a reference")
-    print(f"report: {run.folder / 'report.html'}")
+    if build_report:
+        print(f"report: {run.folder / 'report.html'}")
 
 
 def write_batch(run: Run, bundles: Mapping[int, EncoderBundle]) -> None:

@@ -11,6 +11,9 @@ Example, on your own:
   python -m launch.study --data=mirna.h5ad --out=runs/mirna --seeds=10
 """
 
+from collections.abc import Callable
+from pathlib import Path
+
 from absl.flags import adopt_module_key_flags
 
 from jaxssl.config import Config
@@ -26,20 +29,20 @@ def main(arguments: list[str]) -> None:
     config = flags.config_of_run()
     output = flags.output()
     if config.split.n_splits == 1:
-        study(config, output)
+        study(config, output, build_report)
     else:
         splits.study_each(config, output, study)
 
 
-def study(config: Config, output: Output) -> None:
-    """One split."""
+def study(config: Config, output: Output, build: Callable[[list[Path], Path], None] | None) -> None:
+    """One split, with a report if there is a builder."""
     seeds = flags.seeds_of_run(config)
     run = stages.begin(config, output, compares=True)
     bundles = {}
     if any(map(method_of, config.sweep.arms)):
         bundles = stages.pretrain(run, seeds)
     stages.compare(run, bundles, seeds)
-    stages.tell(run, bundles, build_report)
+    stages.tell(run, bundles, build)
 
 
 if __name__ == "__main__":
