@@ -17,9 +17,9 @@ from jaxssl.evaluation.arms import (
     RANDOM_ENCODER,
     all_arms,
     fit_with_components,
-    make_fit_network,
     make_inputs,
 )
+from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.sweep import RESULT_COLUMNS, budgets, check_encoders, sweep
 from jaxssl.model import make_encoder
 from jaxssl.types import InputError

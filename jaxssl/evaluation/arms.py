@@ -6,25 +6,20 @@ All arms of a seed share the split, the label subset, the batch order and the fr
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, cast, runtime_checkable
+from typing import NamedTuple, cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from jaxssl.config import Config
 from jaxssl.data.labels import label_order
 from jaxssl.data.task import Task, encoder_features, standardized_genes
-from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
-from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
-from jaxssl.engine.train import streams
-from jaxssl.evaluation import finetune
 from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS, Problem, logistic_regression
 from jaxssl.methods import METHODS
-from jaxssl.model import make_classifier, make_encoder
+from jaxssl.model import make_encoder
 from jaxssl.types import Normalizer, Params
 
 SCRATCH, RANDOM_ENCODER = "scratch", "random_encoder"
@@ -41,30 +36,6 @@ Encoders = Mapping[int, Params]
 
 Fits = dict[int, tuple[Float[np.ndarray, "held_out classes"], float]]
 """Per seed: probabilities on all held-out rows, and seconds."""
-
-
-@runtime_checkable
-class FitNetwork(Protocol):
-    """The fit of an arm that trains the MLP."""
-
-    def __call__(
-        self,
-        arm: str,
-        encoders: Encoders | None,
-        n: int,
-        seeds: Sequence[int],
-        keys: Mapping[int, int] | None = None,
-    ) -> Fits:
-        """Fit every seed on its first `n` labels.
-
-        Args:
-            arm: whose recipe to follow.
-            encoders: pretrained parameters by seed; None for fresh ones.
-            n: number of labels.
-            seeds: what label orders and encoders are known by.
-            keys: seed → the one that initial weights and batches follow; by default its own.
-        """
-        ...
 
 
 class Inputs(NamedTuple):
@@ -168,81 +139,3 @@ def _fit_each(
         warnings.filterwarnings("ignore", message=FEW_LABELS)
         fitted = Parallel(n_jobs=-1, prefer="threads")(delayed(timed)(p) for p in problems)
     return dict(zip((p.seed for p in problems), cast(list, fitted), strict=True))
-
-
-RECIPES = {SCRATCH: finetune.scratch_recipe, RANDOM_ENCODER: finetune.probe_recipe}
-"""How an arm trains; all others as `pretrained_recipe`."""
-
-
-def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwork:
-    """Build the fit of the arms that train the MLP: one compiled program for all, at all shares."""
-    encoder = make_encoder(config.encoder, config.run.precision)
-    head = make_classifier(n_classes, config.run.precision)
-    options, n_layers = config.finetune, len(config.encoder.hidden)
-    run = finetune.make_finetune(encoder, head, options)
-    predict = finetune.make_predict(encoder, head)
-
-    def fit_one(key, params, order, x, y, held_out, n, recipe):
-        trained = run(streams(key).finetune, params, finetune.Labelled(x, y, order, n), recipe)
-        return predict(trained, held_out)
-
-    def fresh_encoder(key, x):
-        return encoder.init(streams(key).fresh, x)
-
-    fit_seeds = over_seeds(fit_one, [True, True, True, *[False] * 5])
-    fresh_seeds = over_seeds(fresh_encoder, [True, False])
-    position, shared = _place(inputs)
-
-    def fit(
-        arm: str,
-        encoders: Encoders | None,
-        n: int,
-        seeds: Sequence[int],
-        keys: Mapping[int, int] | None = None,
-    ) -> Fits:
-        make_recipe = RECIPES.get(arm, finetune.pretrained_recipe)
-        fits: Fits = {}
-        for ids in chunks(seeds, _chunk(config, shared, len(seeds))):
-            started = time.perf_counter()
-            drawn = [keys[seed] if keys else seed for seed in ids]
-            of_seeds = shard(seed_keys(config.run.root_key, drawn), per_seed=True)
-            params = fresh_seeds(of_seeds, shared[0][:1])
-            if encoders is not None:
-                stacked = jax.tree.map(lambda *p: jnp.stack(p), *[encoders[seed] for seed in ids])
-                params = finetune.transfer(stacked, params, options.transfer_layers)
-            orders = np.stack([position[inputs.orders[seed]] for seed in ids])
-            per_seed = shard((of_seeds, params, orders), per_seed=True)
-            recipe = make_recipe(options, n_layers)
-            probabilities = np.asarray(fit_seeds(*per_seed, *shared, np.int32(n), recipe))
-            seconds = (time.perf_counter() - started) / len(set(ids))
-            fits |= {seed: (probabilities[i], seconds) for i, seed in enumerate(ids)}
-        return fits
-
-    return fit
-
-
-def _place(inputs: Inputs) -> tuple[Int[np.ndarray, " samples"], tuple[Array, Array, Array]]:
-    """Row of every sample in the training matrix; and on the device training x, y, held-out x."""
-    position = np.zeros(len(inputs.codes), np.int32)
-    position[inputs.train] = np.arange(len(inputs.train))
-    shared = shard(
-        (
-            inputs.features[inputs.train],
-            np.maximum(inputs.codes[inputs.train], 0),  # an unlabelled row is never in an order
-            inputs.features[inputs.held_out],
-        ),
-        per_seed=False,
-    )
-    return position, shared
-
-
-def _chunk(config: Config, shared, n_seeds: int) -> int:
-    """Seeds per compiled call, from what one fit needs."""
-    x, _, held_out = shared
-    encoder = make_encoder(config.encoder, config.run.precision)
-    params = jax.eval_shape(encoder.init, jax.random.key(0), x[:1])
-    width = sum(config.encoder.hidden)
-    rows = 6 * config.finetune.batch_size + 2 * (len(x) + len(held_out))
-    working = 4 * bytes_of(params) + 4 * width * rows
-    footprint = Footprint(bytes_of(shared), bytes_of(params), working)
-    return plan_memory(footprint, n_seeds, config.run.memory_gb, config.run.chunk).chunk

@@ -15,8 +15,9 @@ from scipy import stats as distributions
 from jaxssl.config import Config
 from jaxssl.data.labels import label_budget
 from jaxssl.data.task import Task
-from jaxssl.evaluation.arms import SCRATCH, Fits, make_fit_network, make_inputs
+from jaxssl.evaluation.arms import SCRATCH, Fits, make_inputs
 from jaxssl.evaluation.metrics import score
+from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.stats import ALPHA, compare
 from jaxssl.types import Normalizer
 

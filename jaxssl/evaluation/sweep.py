@@ -23,12 +23,12 @@ from jaxssl.evaluation.arms import (
     Inputs,
     fit_baseline,
     fit_with_components,
-    make_fit_network,
     make_inputs,
     method_of,
 )
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.metrics import score
+from jaxssl.evaluation.network import make_fit_network
 from jaxssl.types import InputError, Normalizer, Params
 from jaxssl.validate import validate
 

@@ -17,7 +17,8 @@ from statsmodels.stats.anova import anova_lm
 
 from jaxssl.config import Config
 from jaxssl.data.task import Task
-from jaxssl.evaluation.arms import Encoders, make_fit_network, make_inputs
+from jaxssl.evaluation.arms import Encoders, make_inputs
+from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.null import scores_on_test
 from jaxssl.evaluation.sweep import budgets
 from jaxssl.types import Normalizer

@@ -15,7 +15,11 @@ def endpoint_forest(endpoint: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     references = endpoint["reference"].unique().tolist()
     mark = arm_marks([*arms, *references])
     figure, axes = new_figure(
-        8.6, 0.9 + (0.6 + 0.36 * len(references)) * len(arms), nrows=len(arms), squeeze=False
+        8.6,
+        0.9 + (0.6 + 0.36 * len(references)) * len(arms),
+        nrows=len(arms),
+        squeeze=False,
+        sharex=True,
     )
     for ax, arm in zip(axes[:, 0], arms, strict=True):
         rows = endpoint[endpoint["arm"] == arm].reset_index(drop=True)

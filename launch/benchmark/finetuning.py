@@ -12,8 +12,9 @@ from jaxtyping import Array
 from jaxssl.config import Config, resolve
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.train import streams
-from jaxssl.evaluation.arms import SCRATCH, Inputs, make_fit_network
+from jaxssl.evaluation.arms import SCRATCH, Inputs
 from jaxssl.evaluation.finetune import batch_positions
+from jaxssl.evaluation.network import make_fit_network
 from jaxssl.model import make_classifier, make_encoder
 from launch.benchmark.section import Bench, Column, Row, Section
 from launch.benchmark.work import step_flops

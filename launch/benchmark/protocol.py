@@ -14,7 +14,8 @@ import numpy as np
 from jaxssl.config import Config, resolve
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.pretrain import plan_pretraining
-from jaxssl.evaluation.arms import SCRATCH, Inputs, make_fit_network
+from jaxssl.evaluation.arms import SCRATCH, Inputs
+from jaxssl.evaluation.network import make_fit_network
 from jaxssl.model import make_encoder
 from jaxssl.types import Params
 from launch.benchmark import finetuning
