@@ -1,14 +1,13 @@
 """One study after the other, each on a split of its own, and what they come to together."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
-
-import pandas as pd
 
 from jaxssl.config import Config
-from jaxssl.data.table import as_text
+from jaxssl.data.split import batches_with_labels
+from jaxssl.data.task import make_task
 from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.headline import headlines
@@ -26,9 +25,10 @@ def study_each(
 
     With --resume, only what is missing of a split is computed.
     """
+    numbers = range(config.split.seed, config.split.seed + count_splits(config))
     parent = run_folder.open_folder(output)
     folders = []
-    for number in range(config.split.seed, config.split.seed + count_splits(config)):
+    for number in numbers:
         split = dataclasses.replace(config.split, seed=number, n_splits=1)
         folder = parent / f"split_{number}"
         folders.append(folder)
@@ -42,11 +42,10 @@ def count_splits(config: Config) -> int:
     if config.split.n_splits:
         return config.split.n_splits
     adata = read(config.data)
-    columns = with_recorded_columns(config, adata).data
-    obs = as_text(cast(pd.DataFrame, adata.obs))
-    if columns.batch not in obs or columns.label not in obs:
-        return 1  # whose study says what is missing
-    return len(set(obs.loc[obs[columns.label] != "", columns.batch]) - {""})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the study of the first split repeats them
+        task = make_task(adata, with_recorded_columns(config, adata))
+    return len(batches_with_labels(task.codes, task.batches))
 
 
 def merge(folders: list[Path], parent: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
 from jaxssl.data.labels import encode
-from jaxssl.data.split import make_split
+from jaxssl.data.split import batches_with_labels, make_split
 from jaxssl.types import InputError
 
 SHARES = {"validation_share": 0.15, "test_share": 0.15}
@@ -145,6 +145,11 @@ def test_a_left_out_batch_is_the_test_part_and_its_groups_are_in_no_other():
             assert not set(groups[part]) & set(groups[batches == name])
         assert not set(groups[split.train]) & set(groups[split.validation])
         assert (codes[split.train] < 0).any(), "unlabelled samples of other batches join training"
+
+
+def test_batches_without_a_label_are_not_left_out():
+    batches = np.array(["b", "b", "c", "", "a", "a"], object)
+    assert batches_with_labels(np.array([0, 1, -1, 0, -1, 1]), batches).tolist() == ["a", "b"]
 
 
 def test_a_batch_that_is_not_there_is_named():

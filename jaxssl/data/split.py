@@ -57,6 +57,11 @@ def make_split(
     return Split(np.sort(train), labelled[parts == _VALIDATION], labelled[parts == _TEST])
 
 
+def batches_with_labels(codes: Int[np.ndarray, " samples"], batches: np.ndarray) -> np.ndarray:
+    """Names of the batches that "leave_batch_out" leaves out one after the other, in order."""
+    return np.unique(batches[(batches != "") & (codes >= 0)].astype(str))
+
+
 def _leave_batch_out(
     codes: Int[np.ndarray, " samples"],
     groups: np.ndarray | None,
@@ -70,8 +75,7 @@ def _leave_batch_out(
             "--config.split.protocol=leave_batch_out needs a batch column; import with "
             "launch.prepare --batch_column"
         )
-    batch = batches.astype(str)
-    left_out = np.unique(batch[(batches != "") & (codes >= 0)])
+    batch, left_out = batches.astype(str), batches_with_labels(codes, batches)
     if number >= len(left_out):
         raise InputError(
             f"there is no batch number {number}: {len(left_out)} batches have labels (from 0 on: "
