@@ -24,6 +24,7 @@ from jaxssl.evaluation.null import audit, null_scores
 from jaxssl.evaluation.variance import FACTORS, crossed_scores, decompose
 from launch import exit, flags, stages
 from launch import folder as run_folder
+from launch.splits import split_numbers
 
 _WHAT = absl_flags.DEFINE_enum("what", "type1", ["type1", "variance"], "What to look into.")
 _COMPARISONS = absl_flags.DEFINE_integer("comparisons", 200, "Null comparisons.", lower_bound=10)
@@ -59,7 +60,7 @@ def variance(config: Config) -> list[dict[str, Any]]:
     """Components of every share, within splits and between them."""
     n_labels, n_pretrained, n_finetuned = map(int, _LEVELS.value)
     tables = []
-    for number in range(config.split.seed, config.split.seed + config.split.n_splits):
+    for number in split_numbers(config):
         split = dataclasses.replace(config.split, seed=number)
         task, ready = stages.pose_task(dataclasses.replace(config, split=split))
         _, normalizer, pool = prepare(task, ready)

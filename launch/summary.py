@@ -11,8 +11,7 @@ from jaxssl.config import Config
 from jaxssl.data.task import Task
 from jaxssl.engine.diagnose import HEALTHY, Diagnosis
 from jaxssl.evaluation import stats
-from jaxssl.evaluation.arms import CLASSICAL
-from jaxssl.evaluation.conclusions import conclude
+from jaxssl.evaluation.conclusions import Conclusions, conclude
 from jaxssl.evaluation.headline import headlines
 from jaxssl.types import EncoderBundle
 from launch import folder as run_folder
@@ -43,18 +42,12 @@ def summarize(
     for name, table in concluded._asdict().items():
         run_folder.write_table(folder / f"{name}.csv", table)
     messages = collapse_messages(bundles)
-    statistics, classical = concluded.statistics, set(results["arm"]) & set(CLASSICAL)
     summary = {
         **{"dataset": task.dataset, "task": task.label, "classes": list(task.classes)},
         **{"n_train": len(task.split.train), "n_labelled": len(task.labelled_train)},
         **{"n_validation": len(task.split.validation), "n_test": len(task.split.test)},
         "seeds": sorted({*map(int, results["seed"]), *bundles}),
-        "headline": " ".join(headlines(concluded, len(classical))),
-        "arms": _nested(stats.summarize(results)),
-        "paired": statistics[
-            ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
-        ].to_dict("records"),
-        "endpoint": concluded.endpoint.to_dict("records"),
+        **in_words(results, concluded),
         "pretraining": {
             "status": ("unhealthy" if messages else "healthy") if bundles else "none",
             "collapsed_seeds": [
@@ -67,6 +60,17 @@ def summarize(
     }
     run_folder.write_json(folder / "summary.json", summary)
     return summary
+
+
+def in_words(results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:
+    """Headline, scores of the arms, paired differences and endpoint, as `summary.json` has them."""
+    columns = ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
+    return {
+        "headline": " ".join(headlines(concluded)),
+        "arms": _nested(stats.summarize(results)),
+        "paired": concluded.statistics[columns].to_dict("records"),
+        "endpoint": concluded.endpoint.to_dict("records"),
+    }
 
 
 def _nested(table: pd.DataFrame) -> dict[str, Any]:

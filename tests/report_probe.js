@@ -22,7 +22,7 @@ for (const head of document.querySelectorAll("table thead th")) {
     rows().map((row) => row.cells[head.cellIndex].firstChild?.textContent.trim() ?? "");
   const states = [];
   const read = () => {
-    head.click();
+    head.querySelector("button").click();
     states.push(head.getAttribute("aria-sort"));
     return texts();
   };

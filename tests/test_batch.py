@@ -5,6 +5,7 @@ import pytest
 from jaxssl.config import Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, make_task
+from jaxssl.evaluation import batch
 from jaxssl.evaluation.batch import predictability, within_batches
 from jaxssl.evaluation.predictions import pack
 
@@ -34,6 +35,18 @@ def test_a_batch_that_is_written_in_the_features_is_told_and_noise_tells_nothing
 def test_one_batch_is_no_question(task):
     alone = task._replace(batches=np.full(len(task.codes), "b0", object))
     assert predictability(alone, {("x", 0): np.zeros((len(task.codes), 2))}).empty
+
+
+def test_a_batch_that_the_draw_misses_is_not_held_against_it(task, monkeypatch):
+    monkeypatch.setattr(batch, "MAX_FITTED", 30)
+    batches = task.batches.copy()
+    batches[:] = np.where(np.arange(len(batches)) % 2 == 0, "b0", "b1")
+    rare = [task.split.train[0], *task.split.test[:2]]  # one sample of the draw's many
+    batches[rare] = "rare"
+    written = np.eye(3)[pd.factorize(batches)[0]].astype(np.float32)
+    table = predictability(task._replace(batches=batches), {("written", 0): written})
+    assert table["batches"].item() == 2
+    assert table["balanced_accuracy"].item() == 1
 
 
 def test_scores_within_a_batch_are_those_of_its_samples():

@@ -8,7 +8,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.endpoint import areas, endpoint, equivalence, weights
-from jaxssl.evaluation.headline import endpoint_sentence, headlines
+from jaxssl.evaluation.headline import endpoint_sentence, endpoint_verdict, headlines
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.5)
 
@@ -116,4 +116,63 @@ def test_without_shares_of_few_labels_the_sentence_is_by_share():
     rows = rows[rows["share"] == 0.5]
     found = conclude(rows, ["logreg"], lambda arm, share: None, pd.Series(dtype=str))
     assert found.endpoint.empty
-    assert "swav beats logreg in test accuracy at 50 %" in headlines(found, 1)[0]
+    assert "swav beats logreg in test accuracy at 50 %" in headlines(found)[0]
+
+
+def test_only_declared_comparisons_have_a_verdict_and_holm_adjusts_over_them():
+    means = {"swav": 0.75, "other": 0.752, "logreg": 0.7505, "knn": 0.6}
+    rows = sweep({arm: level(value) for arm, value in means.items()})
+    table = endpoint(rows, ["swav", "other"], ["logreg", "knn"])
+    declared = table[table["is_best"]]
+    assert set(declared["reference"]) == {"logreg"}
+    assert table.loc[~table["is_best"], "p_holm"].isna().all()
+    assert {endpoint_verdict(row) for _, row in table[~table["is_best"]].iterrows()} == {""}
+    lower, higher = sorted(declared["p_t"])
+    by_hand = [min(2 * lower, 1), max(2 * lower, higher)]
+    assert sorted(declared["p_holm"]) == pytest.approx(by_hand, rel=1e-12)
+
+
+def predictions(hits):
+    """Two classes, one sample a column: whether each seed (row) is right."""
+    rows = []
+    for seed, right in enumerate(hits):
+        label = np.array(["a", "b"])[np.arange(len(right)) % 2]
+        p_a = np.where((label == "a") == np.array(right, bool), 0.9, 0.1)
+        head = {"sample_id": [f"s{i}" for i in range(len(right))], "seed": seed, "label": label}
+        rows.append(pd.DataFrame(head | {"p_a": p_a, "p_b": 1 - p_a}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def conclude_two(of_swav, of_logreg, splits=1):
+    tables = {"swav": predictions(of_swav), "logreg": predictions(of_logreg)}
+    scores = {
+        "swav": np.mean(of_swav, axis=1),
+        "logreg": np.mean(of_logreg, axis=1)[: len(of_swav)],
+    }
+    kinds = {"share": 0.1, "metric": "balanced_accuracy"}
+    rows = pd.concat(
+        [
+            results_of(scores, part=part, **kinds).assign(split=split)
+            for part in ("test", "validation")
+            for split in range(splits)
+        ]
+    )
+    groups = pd.Series("", index=[f"s{i}" for i in range(8)])
+    return conclude(rows, ["logreg"], lambda arm, share: tables[arm], groups).endpoint.iloc[0]
+
+
+def test_the_interval_over_test_samples_is_of_the_seeds_that_both_arms_have():
+    ours = [[1, 1, 1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0, 1, 1]]
+    theirs = [[1, 0, 1, 0, 1, 1, 0, 1], [0, 1, 1, 1, 0, 0, 0, 1]]
+    paired = conclude_two(ours, theirs)
+    longer = conclude_two(ours, [*theirs, [0] * 8])
+    assert paired["group_low"] < paired["difference"] < paired["group_high"]
+    assert (longer["group_low"], longer["group_high"]) == (
+        paired["group_low"],
+        paired["group_high"],
+    )
+
+
+def test_several_splits_have_no_interval_over_test_samples():
+    hits = [[1, 1, 1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0, 1, 1]]
+    assert np.isnan(conclude_two(hits, hits[::-1], splits=2)["group_low"])

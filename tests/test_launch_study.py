@@ -78,7 +78,7 @@ def test_a_model_card_says_what_the_encoder_is_and_what_it_is_worth(study):
     card = (study[0] / "encoder" / "seed_001" / "MODEL_CARD.md").read_text()
     summary = json.loads((study[0] / "summary.json").read_text())
     assert "seed 1" in card
-    assert summary["headline"] in card
+    assert summary["headline"] in card.replace("\\", "")
     assert f"| 10 % | {summary['arms']['swav']['0.1']['accuracy']['mean']:.3f} |" in card
 
 
@@ -92,11 +92,27 @@ def test_several_splits_are_the_repetitions_and_one_batch_after_the_other_can_be
     assert len(folders) > 1
     assert f"Over {len(folders)} splits, swav " in output
     assert statistics["p_nadeau_bengio"].notna().all()
+    summary = json.loads((tmp_path / "all" / "summary.json").read_text())
+    results = pd.read_csv(tmp_path / "all" / "results.csv")
+    of_swav = results.query("arm == 'swav' and part == 'test' and metric == 'accuracy'")
+    assert summary["arms"]["swav"]["0.1"]["accuracy"]["mean"] == pytest.approx(
+        of_swav["value"].mean(), abs=1e-12
+    )
     for name in folders:
         samples = pd.read_parquet(tmp_path / "all" / name / "splits.parquet")
         of_test = set(samples.loc[samples["part"] == "test", "batch"])
         assert len(of_test) == 1
         assert not of_test & set(samples.loc[samples["part"] == "train", "batch"])
+
+
+def test_splits_that_cannot_be_run_are_refused_before_anything_is_written(tmp_path, data):
+    out = tmp_path / "all"
+    flags = [*TINY, f"--data={data}", f"--out={out}", "--config.split.protocol=leave_batch_out"]
+    message = launch("study", *flags, "--splits=9", code=2)
+    assert "2 batches have labels" in message
+    unknown = launch("study", *TINY, "--data=demo", f"--out={out}", "--splits=0", code=2)
+    assert "no batch column is known" in unknown
+    assert not out.exists()
 
 
 def test_a_leak_ends_the_study_and_the_flag_lets_it_pass(tmp_path, data):

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from jaxssl.evaluation.predictions import pack, unpack
 
@@ -23,5 +24,11 @@ def test_first_of_equally_probable_classes_is_named():
 
 
 def test_classes_that_are_numbers_keep_their_labels():
-    table = pd.DataFrame({"label": [1, 0]} | pack(("0", "1"), np.eye(2)))
-    assert unpack(table).right.tolist() == [False, False]
+    table = pd.DataFrame({"label": [0, 1]} | pack(("0", "1"), np.eye(2)))
+    assert unpack(table).right.tolist() == [True, True]
+
+
+def test_a_label_that_is_no_class_is_refused():
+    table = pd.DataFrame({"label": ["a", "c"]} | pack(("a", "b"), np.eye(2)))
+    with pytest.raises(ValueError, match="'c' is none of the classes"):
+        unpack(table)

@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from itertools import groupby
@@ -18,8 +19,9 @@ from jaxssl.evaluation.headline import sentence_by_share
 from jaxssl.evaluation.metrics import score
 from jaxssl.report.confusion import confusion_counts, nearest_share
 from jaxssl.report.embedding import coordinates
+from jaxssl.report.facts import controlled
 from jaxssl.report.render import build_report
-from jaxssl.report.run import merge_parts, read_predictions, read_run
+from jaxssl.report.run import expand, merge_parts, read_predictions, read_run
 from jaxssl.report.style import marks, short
 from jaxssl.report.tables import endpoint_table, part_tables
 from jaxssl.types import InputError
@@ -27,7 +29,7 @@ from jaxssl.types import InputError
 ROOT = Path(__file__).parents[1]
 CLASSES = ("$a$ & b", "<script>alert(1)</script>", "lung")  # names that would break a page
 SHARES = (0.1, 1.0)
-GAINS = {"swav": 1.5, "scratch": 0.8, "logreg": 2.5, "majority": 0.0}
+GAINS = {"swav": 1.5, "scratch": 0.8, "logreg": 5.0, "majority": 0.0}
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -191,7 +193,7 @@ def test_names_from_the_data_are_escaped(report):
 def test_collapse_is_told_before_the_headline_and_losses_are_told(report):
     text = report.read_text()
     assert text.index("seed 2: collapsed; try") < text.index('class="headline"')
-    assert 'class="loses"' in text or 'class="undecided"' in text
+    assert 'class="loses"' in text
     assert "python -m launch.study --out=runs/mini" in text
     assert ">method.n_prototypes<" in text
 
@@ -219,13 +221,79 @@ def test_declared_comparison_is_marked_among_all(run_folder):
 
 def test_figures_of_classes_and_batches_have_their_table(report):
     data = pd.read_csv(report.parent / "figures" / "recall.csv")
-    [table] = part_tables(data)
+    [table] = part_tables(data, "class")
     cells = {row[0].text: [cell.text for cell in row[2:]] for row in table.rows}
     assert set(cells) == set(CLASSES)
     for row in data.itertuples():
         column = table.header.index(str(row.arm)) - 2
         assert float(cells[str(row.part)][column]) == pytest.approx(row.mean, abs=5e-4)
-    assert part_tables(pd.read_csv(report.parent / "figures" / "calibration.csv")) == []
+    [table] = part_tables(pd.read_csv(report.parent / "figures" / "batches.csv"), "batch")
+    assert {row[0].text for row in table.rows} == {"HiSeq", "GA"}
+    assert part_tables(pd.read_csv(report.parent / "figures" / "calibration.csv"), "") == []
+
+
+def test_an_arm_that_lacks_a_batch_has_an_empty_cell():
+    whole = pd.DataFrame({"part": ["x", "y"], "mean": 0.5, "low": 0.4, "high": 0.6, "n": [3, 2]})
+    data = pd.concat([whole.assign(arm="a"), whole.iloc[:1].assign(arm="b")])
+    [table] = part_tables(data, "batch")
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["x", "3", "0.500", "0.500"],
+        ["y", "2", "0.500", "not run"],
+    ]
+
+
+def test_what_was_controlled_follows_the_options_and_the_leaks(run_folder):
+    run = read_run(run_folder)
+    split = {"protocol": "leave_batch_out"}
+    config = {"split": split, "data": {"group": "patient", "batch": "series"}}
+    leak = "leak (fitted), allowed: scaling was fitted on other samples"
+    run = replace(run, config=config, summary=run.summary | {"allowed_leaks": [leak]})
+    said = dict(controlled(run))
+    assert "samples of one patient in one part" in said["split"]
+    assert "fitted on training samples alone" not in said
+    assert said["allowed leaks"] == leak
+    assert "fitted" not in said["looked for and absent"]
+    assert "groups" in said["looked for and absent"]
+    no_group = dict(controlled(replace(run, config={"split": split, "data": {}})))
+    assert "no group column" in no_group["split"]
+    assert "groups" not in no_group["looked for and absent"]
+    assert controlled(replace(run, config={})) == []
+
+
+def test_splits_of_a_study_report_as_the_study(tmp_path):
+    study = tmp_path / "study"
+    for number in range(2):
+        folder = write_run(study / f"split_{number}", seeds=(0, 1))
+        told = pd.DataFrame({"representation": ["input"], "seed": 0, "batches": 2})
+        told.assign(balanced_accuracy=0.6 + number / 10, chance=0.5).to_csv(
+            folder / "batch.csv", index=False
+        )
+        results = pd.read_parquet(folder / "results.parquet").assign(split=number)
+        results.to_parquet(folder / "results.parquet")
+    (study / "summary.json").write_text(json.dumps({"splits": ["split_0", "split_1"]}))
+    [merged] = merge_parts([read_run(folder) for folder in expand([study])])
+    assert merged.name == "study"
+    assert merged.batch is not None
+    assert merged.batch["balanced_accuracy"].tolist() == [0.6, 0.7]
+    assert merged.summary["pretraining"]["collapsed_seeds"] == ["0/1", "1/1"]
+    build_report([study], tmp_path / "report.md")
+    usage = pd.read_csv(tmp_path / "figures" / "prototype_usage.csv")
+    assert usage.groupby(["split", "seed"]).size().tolist() == [6, 6, 6, 6]
+    text = (tmp_path / "report.md").read_text()
+    assert "over outer splits" in text
+    assert "0.600 to 0.700" in text
+
+
+def test_splits_without_a_share_of_few_labels_have_a_report(tmp_path):
+    for number in range(2):
+        folder = write_run(tmp_path / "study" / f"split_{number}", seeds=(0, 1))
+        results = pd.read_parquet(folder / "results.parquet").assign(split=number)
+        results[results["share"] == 1].to_parquet(folder / "results.parquet")
+    folders = sorted((tmp_path / "study").iterdir())
+    build_report(folders, tmp_path / "report.html")
+    ids = Page((tmp_path / "report.html").read_text()).ids
+    assert "endpoint" not in ids
+    assert {"labels_saved", "label_efficiency"} <= set(ids)
 
 
 def test_markdown_shows_the_same_figures_and_tables(report, run_folder, tmp_path):

@@ -11,6 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from jaxssl.data.twins import name_each
 from jaxssl.types import InputError, Split
 
+LEAVE_BATCH_OUT = "leave_batch_out"
 _TRAIN, _VALIDATION, _TEST = 0, 1, 2
 _N_FOLDS = 20  # parts of 5 %
 _TOLERANCE = 0.05  # of the labelled samples: a part further from its share is reported
@@ -43,7 +44,7 @@ def make_split(
     shares = {_TEST: test_share, _VALIDATION: validation_share}
     names: list[str] = list(classes) or [f"number {code}" for code in range(int(codes.max()) + 1)]
     unlabelled = codes < 0
-    if protocol == "leave_batch_out":
+    if protocol == LEAVE_BATCH_OUT:
         return _leave_batch_out(codes, groups, batches, validation_share, seed, names)
     if groups is None or protocol == "study":
         parts = _stratified(known, shares, seed)

@@ -39,12 +39,13 @@ def predictability(
         `BATCH_COLUMNS`; empty with fewer than two batches in the training part.
     """
     train = task.split.train[task.batches[task.split.train] != ""]
+    if len(train) > MAX_FITTED:
+        train = np.sort(np.random.default_rng(0).choice(train, MAX_FITTED, replace=False))
+    # batches that the draw has, so that none is held against a model that never saw it
     names = np.unique(task.batches[train].astype(str))
     test = task.split.test[np.isin(task.batches[task.split.test].astype(str), names)]
     if len(names) < 2 or not len(test):
         return pd.DataFrame(columns=BATCH_COLUMNS)
-    if len(train) > MAX_FITTED:
-        train = np.sort(np.random.default_rng(0).choice(train, MAX_FITTED, replace=False))
     rows: list[dict[str, Any]] = []
     for (name, seed), x in representations.items():
         told = _told(x, task.batches.astype(str), train, test)

@@ -56,14 +56,12 @@ def conclude(
     tested = statistics["arm"].unique().tolist()
     primary = endpoint(results, tested, references, test_train_ratio=test_train_ratio)
     hits = lru_cache(maxsize=None)(lambda arm, share: _hits(read_predictions(arm, share)))
-    intervals = [
-        endpoint_interval(str(arm), str(reference), str(shares), hits, groups)
-        for arm, reference, shares in zip(
-            primary["arm"], primary["reference"], primary["shares"], strict=True
-        )
-    ]
-    primary["group_low"] = [low for low, _ in intervals]
-    primary["group_high"] = [high for _, high in intervals]
+    columns = ["group_low", "group_high"]
+    primary[columns] = float("nan")
+    if results["split"].nunique() == 1:
+        for i, row in primary.iterrows():
+            at = str(row["arm"]), str(row["reference"]), str(row["shares"])
+            primary.loc[i, columns] = endpoint_interval(*at, hits, groups)
     return Conclusions(statistics, primary, saved_table(results, tested, references))
 
 
@@ -76,33 +74,43 @@ def endpoint_interval(
 ) -> tuple[float, float]:
     """95 % interval of the endpoint's difference over groups of test samples; NaN without them.
 
-    `read_hits` gives label and share of right seeds by sample id, for an arm and a share.
+    The seeds are those that both arms have at all shares. On several splits a sample has several
+    partners to be compared with, and there is no such interval.
+
+    Args:
+        arm: under test.
+        reference: what it is compared with.
+        shares: of the endpoint, as `endpoint` writes them.
+        read_hits: (arm, share) → by label and sample id, for every seed whether it is right.
+        groups: by sample id.
     """
     at = shares_of_endpoint([float(share) for share in shares.split()])
     weight = weights(at)
-    found = {name: [read_hits(name, share) for share in at] for name in (arm, reference)}
-    tables = [hits for of_arm in found.values() for hits in of_arm if hits is not None]
-    if len(tables) < 2 * len(at):
+    found = [read_hits(name, share) for name in (arm, reference) for share in at]
+    tables = [hits for hits in found if hits is not None]
+    if len(tables) < len(found):
         return float("nan"), float("nan")
-    signed = pd.concat([hits["hit"] for hits in tables], axis=1) * [*weight, *-weight]
-    difference = signed.dropna().sum(axis=1)
-    labels = tables[0].loc[difference.index, "label"]
+    seeds = set.intersection(*(set(hits.columns) for hits in tables))
+    means = pd.concat([hits[sorted(seeds)].mean(axis=1) for hits in tables], axis=1)
+    difference = (means * [*weight, *-weight]).dropna().sum(axis=1)
+    labels = difference.index.get_level_values("label")
+    difference = difference.droplevel("label")
     group = groups.reindex(difference.index).fillna("")
     group = group.where(group != "", difference.index.to_series())
     return group_interval(
         difference.to_numpy(float),
-        labels.astype("category").cat.codes.to_numpy(),
+        pd.factorize(labels)[0],
         group.to_numpy(),
         balanced=METRIC == "balanced_accuracy",
     )
 
 
 def _hits(predictions: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Per test sample its label and the share of the seeds that name it."""
+    """By label and id of a test sample, for every seed whether it names the label."""
     if predictions is None:
         return None
-    table = predictions[["sample_id", "label"]].assign(hit=unpack(predictions).right)
-    return table.groupby("sample_id").agg(label=("label", "first"), hit=("hit", "mean"))
+    table = predictions[["label", "sample_id", "seed"]].assign(hit=unpack(predictions).right)
+    return table.pivot(index=["label", "sample_id"], columns="seed", values="hit")
 
 
 def saved_table(

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy import stats as distributions
+from statsmodels.stats.multitest import multipletests
 
 from jaxssl.evaluation.arms import CLASSICAL
-from jaxssl.evaluation.stats import ESTIMANDS, compare, drop_repeated, repetitions
+from jaxssl.evaluation.stats import ESTIMANDS, compare, deciding_p, drop_repeated, repetitions
 
 METRIC = "balanced_accuracy"
 FROM_SHARE, TO_SHARE = 0.01, 0.1
@@ -21,7 +22,7 @@ MARGIN = 0.01  # of the endpoint, within which two arms are called equivalent
 ENDPOINT_COLUMNS = [
     *("dataset", "task", "arm", "reference", "is_best", "metric", "shares", "n", "mean"),
     *("reference_mean", "difference", "ci_low", "ci_high", "p_t", "p_wilcoxon"),
-    *("p_nadeau_bengio", "p_equivalence", "margin", "effect_size", "estimand"),
+    *("p_nadeau_bengio", "p_holm", "p_equivalence", "margin", "effect_size", "estimand"),
 ]
 
 
@@ -85,9 +86,11 @@ def endpoint(
 ) -> pd.DataFrame:
     """The endpoint of every arm against every reference, on the test part (`ENDPOINT_COLUMNS`).
 
-    `is_best` marks the comparison that was declared: against the classical arm that did best on
-    the validation part. `p_equivalence` is the p of two one-sided t tests (TOST) that the
-    difference lies within `MARGIN` of 0. Empty where no share of 1 to 10 % was tested.
+    `is_best` marks the comparison that was declared for an arm: against the classical arm that did
+    best on the validation part. `p_holm` adjusts its p_t (p_nadeau_bengio on several splits) over
+    all declared ones, and is NaN of the others. `p_equivalence` is the p of two one-sided t tests
+    (TOST) that the difference lies within `MARGIN` of 0. Empty where no share of 1 to 10 % was
+    tested.
     """
     best = best_classical(results, [arm for arm in references if arm in CLASSICAL])
     shares = shares_of_endpoint(results["share"].unique().tolist())
@@ -111,7 +114,11 @@ def endpoint(
                     | {"p_equivalence": equivalence(difference, MARGIN, ratio)}
                     | compare(difference, ratio)
                 )
-    return pd.DataFrame(rows, columns=ENDPOINT_COLUMNS)
+    table = pd.DataFrame(rows, columns=ENDPOINT_COLUMNS)
+    p = deciding_p(table)[table["is_best"].astype(bool)].dropna()
+    if len(p):
+        table.loc[p.index, "p_holm"] = multipletests(p, method="holm")[1]
+    return table
 
 
 def equivalence(

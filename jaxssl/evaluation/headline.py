@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS
 
@@ -18,7 +19,7 @@ ENDPOINT_VERBS = {
 VERBS = {"wins": "beats", "undecided": "is undecided against", "loses": "loses to"}
 
 
-def headlines(concluded: Conclusions, n_classical: int) -> list[str]:
+def headlines(concluded: Conclusions) -> list[str]:
     """For every arm under test, of one task, the sentence that its results come down to.
 
     On the primary endpoint where a classical arm was there to be beaten at 1 to 10 % of the labels,
@@ -26,8 +27,9 @@ def headlines(concluded: Conclusions, n_classical: int) -> list[str]:
     """
     best = concluded.endpoint[concluded.endpoint["is_best"].astype(bool)]
     declared = {row["arm"]: row for _, row in best.iterrows()}
+    chosen_from = set(concluded.endpoint["reference"]) & set(CLASSICAL)
     return [
-        endpoint_sentence(declared[arm], n_classical)
+        endpoint_sentence(declared[arm], len(chosen_from))
         if arm in declared
         else sentence_by_share(concluded.statistics, arm)
         for arm in concluded.statistics["arm"].unique()
@@ -102,10 +104,11 @@ def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
 def endpoint_verdict(row: "pd.Series[Any]") -> str:
     """ "wins", "loses", "equivalent" (TOST at the declared margin) or "undecided".
 
-    The endpoint is one declared comparison: its interval decides, without adjustment.
+    "" for a comparison that was not declared.
     """
-    p = row["p_t"] if np.isnan(row["p_nadeau_bengio"]) else row["p_nadeau_bengio"]
-    if (row["ci_low"] > 0 or row["ci_high"] < 0) and p <= ALPHA:
+    if not row["is_best"]:
+        return ""
+    if (row["ci_low"] > 0 or row["ci_high"] < 0) and row["p_holm"] <= ALPHA:
         return "wins" if row["difference"] > 0 else "loses"
     return "equivalent" if row["p_equivalence"] <= ALPHA else "undecided"
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 PREFIX = "p_"
 
 
-class Predictions(NamedTuple):
+class LabelledPredictions(NamedTuple):
     """The probabilities of a table and the classes that its samples truly have."""
 
     classes: tuple[str, ...]
@@ -35,10 +35,16 @@ def pack(
     return {f"{PREFIX}{name}": p for name, p in zip(classes, probabilities.T, strict=True)}
 
 
-def unpack(table: pd.DataFrame) -> Predictions:
-    """Read the columns `label` and p_CLASS…."""
+def unpack(table: pd.DataFrame) -> LabelledPredictions:
+    """Read the columns `label` and p_CLASS….
+
+    Raises:
+        ValueError: on a label that is no class.
+    """
     columns = [name for name in map(str, table) if name.startswith(PREFIX)]
     classes = tuple(name.removeprefix(PREFIX) for name in columns)
     labels = table["label"].astype(str)
     codes = pd.Categorical(labels, categories=classes).codes.astype(np.int64)
-    return Predictions(classes, table[columns].to_numpy(), codes)
+    if (codes < 0).any():
+        raise ValueError(f"{labels[codes < 0].iloc[0]!r} is none of the classes {classes}")
+    return LabelledPredictions(classes, table[columns].to_numpy(), codes)

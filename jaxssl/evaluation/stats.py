@@ -144,10 +144,13 @@ def _test_rows(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def _adjust(table: pd.DataFrame) -> pd.DataFrame:
+def deciding_p(table: pd.DataFrame) -> "pd.Series[float]":
+    """The p of each comparison that decides: p_nadeau_bengio on several splits, p_t on one."""
     several = table["estimand"] == ESTIMANDS[True]
-    p = table["p_nadeau_bengio"].where(several, table["p_t"])
-    p = p.astype(float)
-    for _, family in p.dropna().groupby(table["metric"]):
+    return table["p_nadeau_bengio"].where(several, table["p_t"]).astype(float)
+
+
+def _adjust(table: pd.DataFrame) -> pd.DataFrame:
+    for _, family in deciding_p(table).dropna().groupby(table["metric"]):
         table.loc[family.index, "p_holm"] = multipletests(family, method="holm")[1]
     return table

@@ -1,11 +1,9 @@
 """The card that goes with a bundle: what it is, what it was made from, what it is worth."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from jaxssl.report.templates import template
 from jaxssl.types import EncoderBundle
 
 SHOWN = ("accuracy", "balanced_accuracy")
@@ -13,14 +11,8 @@ SHOWN = ("accuracy", "balanced_accuracy")
 
 def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
     """Markdown on one bundle; `summary` is the run's, for its results."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     normalizer, config, origin = bundle.normalizer, bundle.config, bundle.provenance
-    return environment.get_template("model_card.md.jinja").render(
+    return template("model_card.md").render(
         config=config,
         origin=origin,
         genes=normalizer.genes,

@@ -3,14 +3,20 @@
 from typing import Any
 
 from jaxssl.config import LEAKS
-from jaxssl.report.run import Run
+from jaxssl.report.run import Run, split_number
+
+PROTOCOLS = {
+    "grouped": "stratified, samples of one {group} in one part",
+    "study": "stratified, groups not kept together (the study's protocol)",
+    "leave_batch_out": "one batch is the test part; samples of one {group} in one part",
+}
 
 
 def facts(run: Run) -> list[tuple[str, str]]:
     """What was compared on what, and with which machine and code."""
-    summary, split, data = run.summary, run.config.get("split", {}), run.config.get("data", {})
+    summary = run.summary
     counts = [
-        f"{summary[key]:,} {word}"
+        f"{_count(summary[key])} {word}"
         for key, word in (
             ("n_train", "training"),
             ("n_labelled", "of them labelled"),
@@ -19,19 +25,15 @@ def facts(run: Run) -> list[tuple[str, str]]:
         )
         if key in summary
     ]
-    protocol = split.get("protocol", "")
-    if protocol == "grouped" and not data.get("group"):
-        protocol = "stratified, no group column"
-    elif protocol:
-        protocol += f" by {data['group']}" if protocol == "grouped" else " protocol, ungrouped"
     versions = run.environment.get("versions", {})
     timings = summary.get("timings", {})
     pairs = {
-        "data": data.get("path", ""),
+        "data": run.config.get("data", {}).get("path", ""),
         "task": summary.get("task", ""),
         "classes": str(len(summary["classes"])) if "classes" in summary else "",
         "samples": ", ".join(counts),
-        "split": protocol,
+        "split": _protocol(run),
+        "splits": str(len(run.folders)) if split_number(run) else "",
         "seeds": _seeds(summary.get("seeds", [])),
         "pretraining": run.pretraining.get("status", ""),
         "device": run.environment.get("device", ""),
@@ -43,24 +45,40 @@ def facts(run: Run) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in pairs.items() if value]
 
 
+def _count(value: int | list[int]) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value[0]:,} to {value[1]:,}"
+
+
+def _protocol(run: Run) -> str:
+    """How samples came into their parts; "" where the run does not say."""
+    protocol = run.config.get("split", {}).get("protocol", "")
+    group = run.config.get("data", {}).get("group", "")
+    text = PROTOCOLS.get(protocol, "")
+    if not group:
+        text = text.replace("samples of one {group} in one part", "no group column")
+    return text.format(group=group)
+
+
 def controlled(run: Run) -> list[tuple[str, str]]:
-    """What the run guarded against, and what it did not."""
-    if run.results is None:
+    """What the run guarded against, and what it did not; nothing where it does not say."""
+    if run.results is None or not run.config:
         return []
-    split, data = run.config.get("split", {}), run.config.get("data", {})
-    allowed = run.summary.get("allowed_leaks", [])
-    together = f"samples of one {data['group']} are in one part" if data.get("group") else ""
-    if split.get("protocol") == "study":
-        together = ""
+    leaks = run.summary.get("allowed_leaks", [])
+    allowed = {kind for kind in LEAKS for text in leaks if text.startswith(f"leak ({kind})")}
+    absent = [kind for kind in LEAKS if kind not in allowed]
+    if not run.config.get("data", {}).get("group"):
+        absent.remove("groups")
+    fitted = "" if "fitted" in allowed else "gene filter, scaling, components, pretraining"
+    chosen = "" if "selection" in allowed else "the classical arm of the primary endpoint"
     pairs = {
         "same for all arms": "split, label subset of a seed, order of batches, fresh weights",
-        "fitted on training samples alone": "gene filter, scaling, components, pretraining",
+        "fitted on training samples alone": fitted,
         "chosen on labels at hand": "penalties and neighbours of the classical arms (3 folds)",
-        "chosen on validation": "the classical arm of the primary endpoint",
+        "chosen on validation": chosen,
         "scored once": "the test part",
-        "groups": together or "not kept together: no group column, or the study's protocol",
-        "looked for and absent": ", ".join(kind for kind in LEAKS if kind not in str(allowed)),
-        "allowed leaks": "; ".join(allowed),
+        "split": _protocol(run),
+        "looked for and absent": ", ".join(absent),
+        "allowed leaks": "; ".join(leaks),
         "not controlled": _uncontrolled(run),
     }
     return [(name, value) for name, value in pairs.items() if value]

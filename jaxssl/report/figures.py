@@ -1,18 +1,12 @@
 """Every figure of a run: what it shows, and its files."""
 
-import base64
-import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import matplotlib
 import pandas as pd
-from matplotlib.figure import Figure
 
 from jaxssl.evaluation.headline import percent, percents
-from jaxssl.evaluation.stats import summarize
+from jaxssl.evaluation.stats import ESTIMANDS, summarize
 from jaxssl.report import (
     calibration,
     confusion,
@@ -22,27 +16,9 @@ from jaxssl.report import (
     pretraining,
     recall,
 )
-from jaxssl.report.run import Run, read_predictions
-from jaxssl.report.style import GRID, INK, MUTED, PAPER, styled
-
-PAGE_COLOURS = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    GRID: "var(--grid)",
-    PAPER: "var(--paper)",
-}
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure that is ready to be shown or saved."""
-
-    section: str  # of the page
-    name: str  # of the files, without suffix
-    title: str
-    caption: str
-    figure: Figure
-    data: pd.DataFrame
+from jaxssl.report.drawing import Drawing
+from jaxssl.report.run import Run, read_predictions, split_number
+from jaxssl.report.style import styled
 
 
 def draw_run(run: Run, prefix: str = "") -> Iterator[Drawing]:
@@ -51,6 +27,25 @@ def draw_run(run: Run, prefix: str = "") -> Iterator[Drawing]:
         parts = (_endpoint, _sweep, _classes, _confusions, _batches, _pretraining, _maps)
         for drawing in (drawing for part in parts for drawing in part(run)):
             yield Drawing(**{**vars(drawing), "name": prefix + drawing.name})
+
+
+BOOTSTRAP = "Thin, below: 95 % bootstrap interval over groups of test samples, for the same seeds."
+OVERLAP = (
+    " Training parts of several splits overlap, which makes these intervals narrow; those of the "
+    "differences are corrected."
+)
+
+
+def interval(rows: pd.DataFrame) -> str:
+    """What the intervals of differences are."""
+    estimand = rows["estimand"].iloc[0]
+    corrected = ", corrected for overlapping training parts (Nadeau and Bengio)"
+    return f"95 % t interval {estimand}" + corrected * (estimand == ESTIMANDS[True])
+
+
+def _range(counts: "pd.Series[int]") -> str:
+    low, high = counts.min(), counts.max()
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def tested_arms(run: Run) -> list[str]:
@@ -73,8 +68,7 @@ def _endpoint(run: Run) -> Iterator[Drawing]:
                 "endpoint", f"endpoint{i or ''}", f"Primary endpoint {task}".strip(),
                 f"Difference in {rows['metric'].iloc[0].replace('_', ' ')}, averaged over "
                 f"{percents(rows['shares'].iloc[0])} of the labels (area under the label curve). "
-                f"Thick: 95 % t interval {rows['estimand'].iloc[0]}. Thin, below: 95 % bootstrap "
-                "interval over groups of test samples, for the same seeds.",
+                f"Thick: {interval(rows)}. {BOOTSTRAP * bool(rows['group_low'].notna().any())}",
                 *forest.endpoint_forest(rows),
             )  # fmt: skip
     if run.saved is not None:
@@ -82,8 +76,8 @@ def _endpoint(run: Run) -> Iterator[Drawing]:
             yield Drawing(
                 "endpoint", f"labels_saved{i or ''}", f"Labels saved {task}".strip(),
                 "Labels that a reference needs to be as accurate as the arm is with fewer, with "
-                "95 % bootstrap intervals over repetitions. Above the dashed line pretraining "
-                "saves labels.",
+                "95 % bootstrap intervals over repetitions. Above the dashed line the arm saves "
+                "labels.",
                 *forest.labels_saved(rows),
             )  # fmt: skip
 
@@ -145,8 +139,9 @@ def _sweep(run: Run) -> Iterator[Drawing]:
     for i, (task, rows) in enumerate(tasks(summarize(run.results))):
         yield Drawing(
             "labels", f"label_efficiency{i or ''}", f"Label efficiency {task}".strip(),
-            f"Mean over n = {rows['n'].max()} repetitions with 95 % t interval, on the test part. "
-            "Solid: arms under test; dashed: references.",
+            f"Mean over {_range(rows['n'])} repetitions with 95 % t interval, on the test part. "
+            "Solid: arms under test; dashed: references."
+            + OVERLAP * bool(split_number(run)),
             *curves.label_efficiency(rows, tested_arms(run)),
         )  # fmt: skip
     if run.statistics is None:
@@ -158,9 +153,8 @@ def _sweep(run: Run) -> Iterator[Drawing]:
     for i, (task, rows) in enumerate(tasks(statistics)):
         yield Drawing(
             "labels", f"paired_differences{i or ''}", f"Paired differences {task}".strip(),
-            "Arm minus reference in percentage points, with 95 % interval: "
-            f"{rows['estimand'].iloc[0]}. Above the line the arm is better. An interval that spans "
-            "the line decides nothing.",
+            f"Arm minus reference in percentage points, with {interval(rows)}. Above the line the "
+            "arm is better. An interval that spans the line decides nothing.",
             *curves.paired_differences(rows),
         )  # fmt: skip
 
@@ -203,47 +197,17 @@ def _maps(run: Run) -> Iterator[Drawing]:
     if run.embedding is None:
         return
     table = embedding.coordinates(run.embedding)
+    first = f"split {split_number(run)}, " if split_number(run) else ""
     for column, word in embedding.COLUMNS.items():
         if column not in table or table[column].nunique() < 2:
             continue
         most = " The 40 most used are coloured, the 20 most used numbered." * (word == "prototype")
         yield Drawing(
             "embedding", f"embedding_{word}", f"Embedding by {word}",
-            f"{len(table):,} of {run.embedding.n_obs:,} samples, first seed.{most} Distances "
-            "between far groups of a t-SNE map mean nothing.",
+            f"{len(table):,} of {run.embedding.n_obs:,} samples, {first}first seed.{most} "
+            "Distances between far groups of a t-SNE map mean nothing.",
             *embedding.embedding_map(table, column),
         )  # fmt: skip
-
-
-def save(drawing: Drawing, folder: Path) -> str:
-    """Write NAME.png, NAME.svg and NAME.csv; returns the SVG as an element of the page."""
-    svg = io.StringIO()
-    with styled(), matplotlib.rc_context({"svg.hashsalt": drawing.name}):
-        drawing.figure.savefig(folder / f"{drawing.name}.png")
-        # neither date nor random ids: the same run gives the same file
-        drawing.figure.savefig(svg, format="svg", metadata={"Date": None})
-    (folder / f"{drawing.name}.svg").write_text(svg.getvalue(), encoding="utf-8")
-    (folder / f"{drawing.name}.csv").write_text(csv_text(drawing), encoding="utf-8")
-    return inline_svg(svg.getvalue(), drawing.name)
-
-
-def csv_text(drawing: Drawing) -> str:
-    """The numbers of the figure; the index only where it says something."""
-    return drawing.data.to_csv(index=drawing.data.index.name is not None, float_format="%.6g")
-
-
-def inline_svg(svg: str, name: str) -> str:
-    """An SVG element that takes the page's colours and width, and whose ids are its own."""
-    svg = svg[svg.index("<svg") :]
-    for colour, variable in PAGE_COLOURS.items():
-        svg = svg.replace(colour, variable)
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    return re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-
-
-def data_uri(text: str, kind: str = "text/csv") -> str:
-    """`text` as a link that needs no file."""
-    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def _slug(name: str) -> str:

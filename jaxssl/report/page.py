@@ -10,11 +10,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from jaxssl.evaluation import headline
-from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
+from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
 from jaxssl.evaluation.stats import summarize
 from jaxssl.report import facts, figures, tables
-from jaxssl.report.run import Run, merge_parts, read_run
+from jaxssl.report.drawing import csv_text, data_uri, save
+from jaxssl.report.run import Run, expand, merge_parts, read_run
 
 # section of the page -> what to say when a run has nothing for it
 SECTIONS = {
@@ -28,6 +29,10 @@ SECTIONS = {
     "pretraining": ("Pretraining", "This run holds no pretraining log."),
     "embedding": ("Embedding", "This run holds no embedding."),
 }
+
+
+PARTS_OF = {"classes": "class", "batch": "batch"}
+"""What the rows of a section's tables are."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,12 @@ class Shown:
 def make_pages(run_folders: list[Path], folder: Path) -> list[dict[str, Any]]:
     """What is shown of every run; figures are saved in `folder` as .png, .svg and .csv.
 
-    Shards of one run are shown as that run. A part that a run lacks is named as missing.
-    Raises InputError for a folder that holds no run.
+    Shards and splits of one run are shown as that run. A part that a run lacks is named as missing.
+
+    Raises:
+        InputError: for a folder that holds no run.
     """
-    runs = merge_parts([read_run(path) for path in run_folders])
+    runs = merge_parts([read_run(path) for path in expand(run_folders)])
     folder.mkdir(parents=True, exist_ok=True)
     names = _distinct_names(runs)
     several = len(runs) > 1
@@ -63,23 +70,23 @@ def headlines(run: Run) -> list[str]:
     """A sentence per task and tested arm; the run's own where it has no statistics."""
     if run.statistics is None:
         return [run.summary["headline"]] if run.summary.get("headline") else []
-    n_classical = 0 if run.results is None else len(set(run.results["arm"]) & set(CLASSICAL))
     return [
         f"{task}. {sentence}" if task else sentence
         for task, concluded in _by_task(run)
-        for sentence in headline.headlines(concluded, n_classical)
+        for sentence in headline.headlines(concluded)
     ]
 
 
 def _by_task(run: Run) -> list[tuple[str, Conclusions]]:
     """The conclusions of each task of merged runs."""
     assert run.statistics is not None
-    tables = [run.statistics, run.endpoint, run.saved]
+    concluded = [run.statistics, run.endpoint, run.saved]
     found = []
     for task, rows in figures.tasks(run.statistics):
         key = rows[["dataset", "task"]].drop_duplicates()
         of_task = [
-            pd.DataFrame({"is_best": []}) if table is None else table.merge(key) for table in tables
+            pd.DataFrame(columns=ENDPOINT_COLUMNS) if table is None else table.merge(key)
+            for table in concluded
         ]
         found.append((task, Conclusions(*of_task)))
     return found
@@ -89,8 +96,8 @@ def _page(run: Run, name: str, prefix: str, folder: Path) -> dict[str, Any]:
     """What the template shows of one run."""
     shown = []
     for drawing in figures.draw_run(run, prefix):
-        svg = Markup(figures.save(drawing, folder))  # matplotlib escapes the names in it
-        csv = figures.data_uri(figures.csv_text(drawing))
+        svg = Markup(save(drawing, folder))  # matplotlib escapes the names in it
+        csv = data_uri(csv_text(drawing))
         shown.append(
             Shown(
                 drawing.section,
@@ -99,7 +106,7 @@ def _page(run: Run, name: str, prefix: str, folder: Path) -> dict[str, Any]:
                 drawing.caption,
                 svg,
                 csv,
-                tables.part_tables(drawing.data),
+                tables.part_tables(drawing.data, PARTS_OF.get(drawing.section, "")),
             )
         )
     summaries = [] if run.results is None else figures.tasks(summarize(run.results))
@@ -123,8 +130,37 @@ def _page(run: Run, name: str, prefix: str, folder: Path) -> dict[str, Any]:
             (t, tables.score_tables(rows, figures.tested_arms(run))) for t, rows in summaries
         ],
         "differences": [(task, tables.difference_tables(rows)) for task, rows in differences],
-        "estimand": "" if run.statistics is None else run.statistics["estimand"].iloc[0],
+        "notes": _notes(run),
     }
+
+
+def _notes(run: Run) -> dict[str, str]:
+    """By section, how its tables are to be read."""
+    notes = {}
+    if run.endpoint is not None:
+        declared = int(run.endpoint["is_best"].sum())
+        margin = f"{100 * run.endpoint['margin'].iloc[0]:g}"
+        notes["endpoint"] = (
+            f"{declared} of the comparisons {'was' if declared == 1 else 'were'} declared: every "
+            "arm against the classical arm that did best on the validation part. These alone have "
+            "a verdict; p (Holm) adjusts over them. Points are percentage points of the endpoint, "
+            f"the first interval is a {figures.interval(run.endpoint)}, the one over test samples "
+            "a bootstrap of groups for the same seeds. A small p (equivalence) says that the "
+            f"difference is less than {margin} points either way."
+        )
+    if run.statistics is not None:
+        notes["labels"] = (
+            f"Bold scores: the best mean at that share. Intervals of differences: "
+            f"{figures.interval(run.statistics)}. Holm adjusts over all comparisons of one metric "
+            "in this run. An arm wins or loses only where the interval excludes 0 and the "
+            "Holm-adjusted p is at most 0.05; p is blank where it cannot be computed."
+        )
+    if run.batch is not None:
+        notes["batch"] = (
+            "Logistic regression fitted on training samples, classes of batches weighed alike. "
+            "Batches that hold other tissues can be told without any technical effect."
+        )
+    return notes
 
 
 def _distinct_names(runs: list[Run]) -> list[str]:

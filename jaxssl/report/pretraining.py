@@ -18,7 +18,7 @@ PANELS = {
 
 
 def pretraining_curves(
-    metrics: pd.DataFrame, collapsed: Collection[int]
+    metrics: pd.DataFrame, collapsed: Collection[int | str]
 ) -> tuple[Figure, pd.DataFrame]:
     """Loss per seed with the ln K line, and the measures of collapse, by epoch.
 
@@ -50,9 +50,17 @@ def pretraining_curves(
     return figure, metrics
 
 
-def _draw_seeds(ax: Axes, metrics: pd.DataFrame, name: str, collapsed: Collection[int]) -> None:
-    for seed, curve in metrics.groupby("seed"):
-        bad = seed in collapsed
+def _members(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of every pretraining, by seed, or by split and seed where there are several."""
+    keys = [name for name in ("split", "seed") if name in table]
+    return {"/".join(map(str, key)): rows for key, rows in table.groupby(keys)}
+
+
+def _draw_seeds(
+    ax: Axes, metrics: pd.DataFrame, name: str, collapsed: Collection[int | str]
+) -> None:
+    for seed, curve in _members(metrics).items():
+        bad = seed in set(map(str, collapsed))
         ax.plot(curve["epoch"], curve[name], color=ALARM if bad else COLOURS[0],
                 lw=2.2 if bad else 1.1, alpha=1.0 if bad else 0.55,
                 zorder=3 if bad else 2)  # fmt: skip
@@ -69,29 +77,34 @@ def _prototypes(metrics: pd.DataFrame) -> int | None:
     return round(float(np.exp((metrics["loss"] / metrics["loss_ratio"]).median())))
 
 
-def prototype_usage(usage: pd.DataFrame, collapsed: Collection[int]) -> tuple[Figure, pd.DataFrame]:
+def prototype_usage(
+    usage: pd.DataFrame, collapsed: Collection[int | str]
+) -> tuple[Figure, pd.DataFrame]:
     """Share of the training samples at each prototype, most used first, one line per seed."""
     figure, (ranked, used) = new_figure(10.4, 3.4, ncols=2, width_ratios=[2, 1])
-    counts = {}
-    for seed, rows in usage.groupby("seed"):
+    bad, counts, members = set(map(str, collapsed)), {}, _members(usage)
+    for seed, rows in members.items():
         share = np.sort(rows["share"].to_numpy())[::-1]
         counts[seed] = int((share > 0).sum())
-        colour = ALARM if seed in collapsed else COLOURS[0]
+        colour = ALARM if seed in bad else COLOURS[0]
         share = share[share > 0]  # no place on a log axis; the bars count them
         ranked.plot(np.arange(1, len(share) + 1), 100 * share, color=colour, lw=1.1, alpha=0.7)
-    k = int(usage.groupby("seed").size().max())
+    k = max(map(len, members.values()))
     ranked.axhline(100 / k, color=INK, ls="--", lw=1)
     ranked.annotate(f"even use: {100 / k:.2g} %", (0.995, 100 / k), (0, 3), ha="right",
                     xycoords=("axes fraction", "data"), textcoords="offset points",
                     fontsize=8.5)  # fmt: skip
     ranked.set(title="Prototype usage, by rank", xlabel="prototype (most used first)",
                ylabel="% of training samples", yscale="log")  # fmt: skip
-    colours = [ALARM if seed in collapsed else COLOURS[0] for seed in counts]
-    used.bar([str(seed) for seed in counts], list(counts.values()), color=colours, width=0.7)
+    colours = [ALARM if seed in bad else COLOURS[0] for seed in counts]
+    used.bar(list(counts), list(counts.values()), color=colours, width=0.7)
     used.axhline(k, color=INK, ls="--", lw=1)
-    used.set(title=f"Prototypes with a sample, of {k}", xlabel="seed")
+    used.set(
+        title=f"Prototypes with a sample, of {k}",
+        xlabel="split/seed" if "split" in usage else "seed",
+    )
     used.set_xticks(used.get_xticks()[:: max(1, len(counts) // 10)])
     used.grid(axis="x", visible=False)
     ranked.yaxis.set_major_formatter("{x:g}")
     ranked.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-    return figure, usage.sort_values(["seed", "share"], ascending=[True, False])
+    return figure, pd.concat([r.sort_values("share", ascending=False) for r in members.values()])

@@ -48,7 +48,11 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """Read `folder`; InputError where it is no run folder or a file of it cannot be read."""
+    """Read a folder.
+
+    Raises:
+        InputError: where it is no run folder, or a file of it cannot be read.
+    """
     if not any((folder / name).is_file() for name in MARKS):
         found = "is not a run folder" if folder.is_dir() else "does not exist"
         raise InputError(f"{folder} {found}: a run folder holds one of {', '.join(MARKS)}")
@@ -71,6 +75,15 @@ def read_run(folder: Path) -> Run:
         )
     except (ValueError, OSError) as error:
         raise InputError(f"{folder} holds a damaged file ({error}); run the verb again") from error
+
+
+def expand(folders: Sequence[Path]) -> list[Path]:
+    """The folders, a study of several splits as those of its splits."""
+    expanded: list[Path] = []
+    for folder in folders:
+        splits = [folder / name for name in _json(folder / "summary.json").get("splits", [])]
+        expanded += splits if splits and all(path.is_dir() for path in splits) else [folder]
+    return expanded
 
 
 def read_predictions(run: Run, arm: str, share: float) -> pd.DataFrame | None:
@@ -112,10 +125,11 @@ def _join(shards: list[Run], parent: Path) -> Run:
         shards[0],
         name=parent.name,
         folders=tuple(shard.folders[0] for shard in shards),
-        summary=_joined_summary([shard.summary for shard in shards]),
-        metrics=_concatenated([shard.metrics for shard in shards]),
+        summary=_joined_summary(shards),
+        metrics=_concatenated([_with_split(shard, shard.metrics) for shard in shards]),
         results=results,
-        usage=_concatenated([shard.usage for shard in shards]),
+        batch=_concatenated([_with_split(shard, shard.batch) for shard in shards]),
+        usage=_concatenated([_with_split(shard, shard.usage) for shard in shards]),
     )
     if results is None or statistics is None:
         return joined
@@ -128,7 +142,8 @@ def _join(shards: list[Run], parent: Path) -> Run:
         groups_of(joined),
         test_train_ratio=float(np.mean([test / train for test, train in sizes])),
     )
-    return replace(joined, **concluded._asdict())
+    found = {name: None if t.empty else t for name, t in concluded._asdict().items()}
+    return replace(joined, **found)
 
 
 def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:
@@ -139,19 +154,49 @@ def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _joined_summary(summaries: list[dict[str, Any]]) -> dict[str, Any]:
+def _with_split(run: Run, table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The table with the split that its seeds belong to, if the run is one of several splits."""
+    number = split_number(run)
+    return table if table is None or not number else table.assign(split=int(number))
+
+
+def split_number(run: Run) -> str:
+    """Which of several splits the run is; "" for a run on its own and for a shard."""
+    name = run.folders[0].resolve().name
+    return name.removeprefix("split_") if name.startswith("split_") else ""
+
+
+def _joined_summary(shards: list[Run]) -> dict[str, Any]:
+    """What the parts' summaries say together; counts that differ as lowest and highest."""
+    summaries = [shard.summary for shard in shards]
     healths = [summary.get("pretraining", {}) for summary in summaries]
     ill = [health for health in healths if health.get("messages")]
-    return summaries[0] | {
-        "seeds": sorted({seed for summary in summaries for seed in summary.get("seeds", [])}),
-        "warnings": list(dict.fromkeys(w for s in summaries for w in s.get("warnings", []))),
-        "timings": {},  # of one shard, they would say nothing of the run
-        "pretraining": {
-            "status": (ill or healths)[0].get("status", ""),
-            "messages": [message for health in ill for message in health["messages"]],
-            "collapsed_seeds": [seed for h in ill for seed in h.get("collapsed_seeds", [])],
-        },
-    }
+    counts = {}
+    for name in ("n_train", "n_labelled", "n_validation", "n_test"):
+        found = [summary[name] for summary in summaries if name in summary]
+        if found:
+            counts[name] = found[0] if len(set(found)) == 1 else [min(found), max(found)]
+    collapsed = [
+        f"{split_number(shard)}/{seed}" if split_number(shard) else seed
+        for shard, health in zip(shards, healths, strict=True)
+        for seed in health.get("collapsed_seeds", [])
+    ]
+    leaks = dict.fromkeys(leak for s in summaries for leak in s.get("allowed_leaks", []))
+    return (
+        summaries[0]
+        | counts
+        | {
+            "allowed_leaks": list(leaks),
+            "seeds": sorted({seed for summary in summaries for seed in summary.get("seeds", [])}),
+            "warnings": list(dict.fromkeys(w for s in summaries for w in s.get("warnings", []))),
+            "timings": {},  # of one shard, they would say nothing of the run
+            "pretraining": {
+                "status": (ill or healths)[0].get("status", ""),
+                "messages": [message for health in ill for message in health["messages"]],
+                "collapsed_seeds": collapsed,
+            },
+        }
+    )
 
 
 def _concatenated(tables: Sequence[pd.DataFrame | None]) -> pd.DataFrame | None:

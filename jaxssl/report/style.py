@@ -18,7 +18,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 OTHER = "#8c9196"  # what is no category: the floor, unlabelled samples
 ALARM = "#d55e00"
 
-# html.py turns these four into variables of the page, so that figures follow light and dark
+# figures.py turns these four into variables of the page, so that figures follow light and dark
 INK, MUTED, GRID, PAPER = "#22272d", "#6b7178", "#d9dde2", "#fefefe"
 
 RC: dict[Any, Any] = {

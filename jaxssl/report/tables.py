@@ -117,13 +117,13 @@ def _p(value: float) -> str:
 
 ENDPOINT_HEADER = [
     *("arm", "reference", "n", "arm mean", "reference mean", "points", "95 % interval"),
-    *("over test samples", "the arm", "p (t)", "p (Wilcoxon)", "p (Nadeau-Bengio)"),
-    *("p (within margin)", "d_z"),
+    *("over test samples", "the arm", "p (t)", "p (Wilcoxon)", "p (Nadeau-Bengio)", "p (Holm)"),
+    *("p (equivalence)", "d_z"),
 ]
 
 
 def endpoint_table(endpoint: pd.DataFrame) -> Table:
-    """Every comparison of the primary endpoint; the declared one says so."""
+    """Every comparison of the primary endpoint; declared ones say so and have a verdict."""
     rows = [_endpoint(row) for _, row in endpoint.sort_values(["arm", "reference"]).iterrows()]
     return _without_blank_columns(Table("primary endpoint", ENDPOINT_HEADER, rows))
 
@@ -138,7 +138,7 @@ def _endpoint(row: "pd.Series[Any]") -> list[Cell]:
         _points(row["ci_low"], row["ci_high"]),
         _points(row["group_low"], row["group_high"]),
     ]
-    tests = _tests(row, "p_t", "p_wilcoxon", "p_nadeau_bengio", "p_equivalence")
+    tests = _tests(row, "p_t", "p_wilcoxon", "p_nadeau_bengio", "p_holm", "p_equivalence")
     reference = Cell(str(row["reference"]), best, "best on validation" if best else "")
     head = [Cell(str(row["arm"])), reference, Cell(str(row["n"]))]
     return [*head, *map(Cell, texts), Cell(outcome, outcome), *tests]
@@ -148,18 +148,25 @@ def _points(low: float, high: float) -> str:
     return "" if low != low else f"{100 * low:+.2f} to {100 * high:+.2f}"
 
 
-def part_tables(data: pd.DataFrame) -> list[Table]:
-    """Mean over seeds, and its span, of every arm in every class or batch; none of other data."""
+def part_tables(data: pd.DataFrame, what: str) -> list[Table]:
+    """Mean over seeds, and its span, of every arm in every class or batch; none of other data.
+
+    `what` a part is heads the first column.
+    """
     if not {*PARTS, "arm"} <= set(data.columns):
         return []
     arms = data["arm"].unique().tolist()
     cells = {(row["part"], row["arm"]): _span(row) for _, row in data.iterrows()}
     first = data[data["arm"] == arms[0]].sort_values("n", ascending=False)
     rows = [
-        [Cell(str(row["part"])), Cell(f"{row['n']:,}"), *(cells[row["part"], arm] for arm in arms)]
+        [
+            Cell(str(row["part"])),
+            Cell(f"{row['n']:,}"),
+            *(cells.get((row["part"], arm), Cell("not run", "quiet")) for arm in arms),
+        ]
         for _, row in first.iterrows()
     ]
-    return [Table("each", ["", "samples", *arms], rows)]
+    return [Table(f"every {what}", [what, "samples", *arms], rows)]
 
 
 def _span(row: "pd.Series[Any]") -> Cell:

@@ -17,8 +17,15 @@ for (const head of document.querySelectorAll("table thead th")) {
     const rows = [...body.rows].sort((a, b) => (rising ? 1 : -1) * compare(key(a), key(b)));
     body.append(...rows);
   };
-  head.tabIndex = 0;
-  head.title = "sort";
-  head.addEventListener("click", sort);
-  head.addEventListener("keydown", (event) => event.key === "Enter" && sort());
+  const button = document.createElement("button");
+  button.type = "button";
+  button.title = "sort";
+  button.append(...head.childNodes);
+  button.addEventListener("click", sort);
+  head.append(button);
 }
+
+// What is folded on the screen is printed too.
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});
