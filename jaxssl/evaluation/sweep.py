@@ -15,7 +15,7 @@ from jaxssl.config import Config, from_dict, to_dict
 from jaxssl.data.labels import label_budget
 from jaxssl.data.task import Task, make_task
 from jaxssl.engine.diagnose import HEALTHY
-from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
+from jaxssl.engine.pretrain import Prepared, merge, plan_pretraining, prepare, pretrain
 from jaxssl.evaluation.arms import (
     ARMS,
     WITH_COMPONENTS,
@@ -90,15 +90,20 @@ def label_sweep(
     seeds = range(config.run.seeds)
     encoders = {}
     if config.method.name in map(method_of, config.sweep.arms):
-        n_samples, n_features = prepared.pool.shape
-        plan = plan_pretraining(prepared.config, n_samples, n_features, len(seeds))
-        trained = merge(pretrain(plan, prepared.config, prepared.pool, seeds))
-        for seed, diagnosis in trained.diagnoses.items():
-            if diagnosis != HEALTHY:
-                warnings.warn(diagnosis.sentence(seed), stacklevel=2)
-        encoders = {config.method.name: {seed: p["encoder"] for seed, p in trained.params.items()}}
+        encoders = {config.method.name: _pretrained(prepared, seeds)}
     fits = sweep(task, prepared.config, prepared.normalizer, encoders, seeds)
     return results_frame([row for fitted in fits for row in fitted.rows])
+
+
+def _pretrained(prepared: Prepared, seeds: Sequence[int]) -> dict[int, Params]:
+    """Encoder parameters of every seed; warns of those that are not healthy."""
+    n_samples, n_features = prepared.pool.shape
+    plan = plan_pretraining(prepared.config, n_samples, n_features, len(seeds))
+    trained = merge(pretrain(plan, prepared.config, prepared.pool, seeds))
+    for seed, diagnosis in trained.diagnoses.items():
+        if diagnosis != HEALTHY:
+            warnings.warn(diagnosis.sentence(seed), stacklevel=3)
+    return {seed: params["encoder"] for seed, params in trained.params.items()}
 
 
 def sweep(
