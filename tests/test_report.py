@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jaxssl.evaluation.arms import ARMS
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.headline import sentence_by_share
 from jaxssl.evaluation.metrics import score
 from jaxssl.report.confusion import confusion_counts, nearest_share
+from jaxssl.report.curves import arm_marks
 from jaxssl.report.embedding import coordinates
 from jaxssl.report.facts import controlled
 from jaxssl.report.render import build_report
@@ -384,6 +386,12 @@ def test_maps_of_a_large_embedding_draw_a_fixed_subsample():
     assert len(table) == 30
     assert table["sample_id"].is_unique
     pd.testing.assert_frame_equal(table, coordinates(embedding, max_samples=30))
+
+
+def test_an_arm_looks_the_same_whatever_arms_are_beside_it():
+    some, others = arm_marks(["swav", "logreg"]), arm_marks(["mine", "logreg", "swav"])
+    assert {arm: some[arm] for arm in ARMS} == {arm: others[arm] for arm in ARMS}
+    assert len(set(others.values())) == len(ARMS) + 1
 
 
 def test_forty_classes_have_distinct_marks_and_long_names_keep_both_ends():

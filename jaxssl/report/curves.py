@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jaxssl.evaluation.arms import ARMS, method_of
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.stats import FLOOR
 from jaxssl.report.style import INK, MUTED, OTHER, Mark, marks, new_figure, short
@@ -23,8 +24,11 @@ def arm_order(summary: pd.DataFrame, tested: Sequence[str]) -> list[str]:
 
 
 def arm_marks(arms: Sequence[str]) -> dict[str, Mark]:
-    """One mark per arm, the same in every figure of a run."""
-    return marks([arm for arm in arms if arm != FLOOR]) | {FLOOR: Mark(OTHER, "_")}
+    """One mark per arm, the same in every figure whatever other arms it shows."""
+    # methods first: they get the marks that are easiest to tell apart
+    known = sorted(set(ARMS) - {FLOOR}, key=lambda arm: (not method_of(arm), ARMS.index(arm)))
+    names = [*known, *(arm for arm in arms if arm not in ARMS)]
+    return marks(names) | {FLOOR: Mark(OTHER, "_")}
 
 
 def label_efficiency(summary: pd.DataFrame, tested: Sequence[str]) -> tuple[Figure, pd.DataFrame]:

@@ -69,7 +69,7 @@ def labels_saved(saved: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
                         marker=mark[reference].marker, ms=5.5, lw=0.9, ls=":", elinewidth=1.1,
                         label=short(reference))  # fmt: skip
         ax.axhline(1.2 * most, color=MUTED, lw=0.8)
-        ax.annotate("more than the largest budget", (0.02, 1.22 * most), va="bottom", color=MUTED,
+        ax.annotate("more than the largest budget", (0.02, 1.14 * most), va="top", color=MUTED,
                     xycoords=("axes fraction", "data"), fontsize=8.5)  # fmt: skip
         ax.set(title=short(arm), xscale="log", yscale="log", xlabel="labels of the arm")
         for axis in (ax.xaxis, ax.yaxis):
