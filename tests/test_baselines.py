@@ -86,6 +86,14 @@ def test_a_class_with_a_single_label_is_no_obstacle():
 
 @pytest.mark.filterwarnings(f"ignore:{FEW_LABELS}")
 @pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("labelled", [(0, 1, 10), (0, 1, 2, 10), (0, 1, 2, 10, 11)])
+def test_one_of_two_classes_may_have_few_labels_whatever_the_folds(name, labelled):
+    for seed in range(5):
+        assert BASELINES[name].fit(problem(labelled, seed)).shape == (50, 2)
+
+
+@pytest.mark.filterwarnings(f"ignore:{FEW_LABELS}")
+@pytest.mark.parametrize("name", BASELINES)
 @pytest.mark.parametrize("labelled", [range(30), (0, 10, 20), (0, 1, 2, 3, 10, 20)])
 def test_every_baseline_gives_probabilities_of_all_classes(name, labelled):
     found = BASELINES[name].fit(problem(labelled))

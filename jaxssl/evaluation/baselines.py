@@ -107,12 +107,22 @@ def random_forest(problem: Problem) -> CLASSES:
 def choose_penalty(
     x: Float[np.ndarray, "labelled features"], y: Int[np.ndarray, " labelled"], seed: int
 ) -> float:
-    """Inverse penalty C of the best cross-validated accuracy; the median one of those that tie."""
+    """Inverse penalty C of the best cross-validated accuracy; the median one of those that tie.
+
+    `UNTUNED` where no fold can be left out that leaves two classes to fit.
+    """
     n_folds = count_folds(y)
     if n_folds < 2:
         return UNTUNED
+    folds = [
+        (fitted, held_out)
+        for fitted, held_out in make_folds(n_folds, seed).split(x, y)
+        if len(np.unique(y[fitted])) > 1  # of two classes, one may have a single label
+    ]
+    if not folds:
+        return UNTUNED
     accuracy = np.zeros(len(INVERSE_PENALTIES))
-    for fitted, held_out in make_folds(n_folds, seed).split(x, y):
+    for fitted, held_out in folds:
         # the path of growing C starts each fit where the last one ended
         model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=1e-3, warm_start=True)
         for i, c in enumerate(INVERSE_PENALTIES):
