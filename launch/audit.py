@@ -13,6 +13,7 @@ every combination of a few of each; with --splits, what the outer split contribu
 """
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -20,10 +21,13 @@ from absl import flags as absl_flags
 
 from jaxssl.config import Config
 from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
+from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.null import audit, null_scores
 from jaxssl.evaluation.variance import FACTORS, crossed_scores, decompose
 from launch import exit, flags, stages
 from launch import folder as run_folder
+from launch.identity import write_identity
+from launch.progress import Progress
 from launch.splits import split_numbers
 
 _WHAT = absl_flags.DEFINE_enum("what", "type1", ["type1", "variance"], "What to look into.")
@@ -37,6 +41,7 @@ def main(arguments: list[str]) -> None:
     config = flags.config_of_run()
     stages.announce(config)
     folder = run_folder.open_folder(flags.output())
+    write_identity(folder, config, data_hash="")  # a split may follow another
     rows = type_one(config) if _WHAT.value == "type1" else variance(config)
     table = pd.DataFrame(rows)
     run_folder.write_table(folder / f"{_WHAT.value}.csv", table)
@@ -48,19 +53,25 @@ def type_one(config: Config) -> list[dict[str, Any]]:
     """Share of null comparisons that are rejected, by share, metric and test."""
     task, config = stages.pose_task(config)
     normalizer, rows = prepare(task, config).normalizer, []
-    for share in config.sweep.shares:
-        scores = null_scores(task, config, normalizer, share, config.run.seeds, _COMPARISONS.value)
+    n_seeds, n_comparisons, shares = config.run.seeds, _COMPARISONS.value, config.sweep.shares
+    progress = Progress("fits", 2 * n_seeds * n_comparisons * len(shares))
+    for share in shares:
+        log = partial(progress.advance, f"null comparisons at {percent(share)}")
+        scores = null_scores(task, config, normalizer, share, n_seeds, n_comparisons, log)
         for metric, (first, second) in scores.items():
             found = (result._asdict() for result in audit(first, second))
             rows += [{"share": share, "metric": metric} | row for row in found]
+    progress.close()
     return rows
 
 
 def variance(config: Config) -> list[dict[str, Any]]:
     """Components of every share, within splits and between them."""
     n_labels, n_pretrained, n_finetuned = map(int, _LEVELS.value)
-    tables = []
-    for number in split_numbers(config):
+    tables, numbers = [], split_numbers(config)
+    n_fits = n_labels * n_pretrained * n_finetuned
+    progress = Progress("fits", n_fits * len(config.sweep.shares) * len(numbers))
+    for number in numbers:
         split = dataclasses.replace(config.split, seed=number)
         task, ready = stages.pose_task(dataclasses.replace(config, split=split))
         _, normalizer, pool = prepare(task, ready)
@@ -68,7 +79,10 @@ def variance(config: Config) -> list[dict[str, Any]]:
         plan = plan_pretraining(ready, n_samples, n_features, n_pretrained)
         trained = merge(pretrain(plan, ready, pool, range(n_pretrained)))
         encoders = {seed: params["encoder"] for seed, params in trained.params.items()}
-        tables.append(crossed_scores(task, ready, normalizer, encoders, n_labels, n_finetuned))
+        log = partial(progress.advance, f"every combination on split {number}")
+        levels = n_labels, n_finetuned
+        tables.append(crossed_scores(task, ready, normalizer, encoders, *levels, log))
+    progress.close()
     everything = pd.concat(tables)
     return [
         {"share": share, "metric": metric} | row

@@ -17,6 +17,7 @@ from jaxssl.report.run import merge_parts, read_run
 from jaxssl.types import InputError
 from launch import folder as run_folder
 from launch.folder import Output
+from launch.identity import write_identity
 from launch.inputs import read, with_recorded_columns
 from launch.summary import in_words
 
@@ -30,6 +31,7 @@ def study_each(
     """
     numbers = split_numbers(config)
     parent = run_folder.open_folder(output)
+    write_identity(parent, config, data_hash="")  # each split has its own
     folders = []
     for number in numbers:
         split = dataclasses.replace(config.split, seed=number, n_splits=1)

@@ -98,6 +98,7 @@ def test_several_splits_are_the_repetitions_and_one_batch_after_the_other_can_be
     assert summary["arms"]["swav"]["0.1"]["accuracy"]["mean"] == pytest.approx(
         of_swav["value"].mean(), abs=1e-12
     )
+    assert (tmp_path / "all" / "environment.json").is_file()  # so --overwrite knows the folder
     for name in folders:
         samples = pd.read_parquet(tmp_path / "all" / name / "splits.parquet")
         of_test = set(samples.loc[samples["part"] == "test", "batch"])
@@ -132,6 +133,8 @@ def test_an_audit_writes_its_table(what, tmp_path, data):
     table = pd.read_csv(tmp_path / what / f"{what}.csv")
     assert str(tmp_path / what) in output
     assert set(table["metric"]) == {"accuracy", "balanced_accuracy"}
+    assert "fits" in output
+    assert (tmp_path / what / "environment.json").is_file()
 
 
 def test_study_scores_every_arm_share_and_seed_once(study):

@@ -5,6 +5,7 @@ weights and the order of the batches alone.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from jaxssl.types import Normalizer
 
 TESTS = ("p_t", "p_wilcoxon")
 METRICS = ("accuracy", "balanced_accuracy")
+BLOCK = 100  # fits whose probabilities are held at once
 
 
 class Audit(NamedTuple):
@@ -50,13 +52,32 @@ def _audit(test: str, p: Float[np.ndarray, " comparisons"]) -> Audit:
     return Audit(test, len(p), rejections / len(p), float(exact.low), float(exact.high))
 
 
+def silent(n_fits: int) -> None:
+    """Say nothing of the fits that are done."""
+
+
 def null_scores(
-    task: Task, config: Config, normalizer: Normalizer, share: float, n_repetitions: int, n: int
+    task: Task,
+    config: Config,
+    normalizer: Normalizer,
+    share: float,
+    n_repetitions: int,
+    n: int,
+    log: Callable[[int], None] = silent,
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Test scores of both sides of `n` null comparisons of the `scratch` arm.
 
-    Every comparison has its own `n_repetitions` seeds, and so its own label subsets; its sides
-    have other root keys.
+    Every comparison has its own seeds, and so its own label subsets; its sides have other root
+    keys.
+
+    Args:
+        task: data, labels and split.
+        config: resolved options.
+        normalizer: of the training part.
+        share: of the labels.
+        n_repetitions: of a comparison.
+        n: comparisons.
+        log: told how many more fits are done.
 
     Returns:
         Of each of `METRICS`, two arrays (comparisons, repetitions).
@@ -64,11 +85,17 @@ def null_scores(
     seeds = range(n * n_repetitions)
     inputs = make_inputs(task, config, normalizer, seeds)
     n_labels = label_budget(share, len(task.labelled_train), len(task.classes))
-    sides = []
+    sides: list[dict[str, list[float]]] = []
     for side in (0, 1):
         run = dataclasses.replace(config.run, root_key=config.run.root_key + side)
         fit = make_fit_network(dataclasses.replace(config, run=run), inputs, len(task.classes))
-        sides.append(scores_on_test(task, fit(SCRATCH, None, n_labels, seeds)))
+        scores: dict[str, list[float]] = {metric: [] for metric in METRICS}
+        for start in range(0, len(seeds), BLOCK):
+            block = seeds[start : start + BLOCK]
+            found = scores_on_test(task, fit(SCRATCH, None, n_labels, block))
+            scores = {metric: scores[metric] + found[metric] for metric in METRICS}
+            log(len(block))
+        sides.append(scores)
     first, second = sides
     shape = (n, n_repetitions)
     return {m: (np.reshape(first[m], shape), np.reshape(second[m], shape)) for m in METRICS}

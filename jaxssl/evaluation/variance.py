@@ -7,7 +7,7 @@ combinations of the other factors.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from jaxssl.config import Config
 from jaxssl.data.task import Task
 from jaxssl.evaluation.arms import Encoders, make_inputs
 from jaxssl.evaluation.network import make_fit_network
-from jaxssl.evaluation.null import scores_on_test
+from jaxssl.evaluation.null import scores_on_test, silent
 from jaxssl.evaluation.sweep import budgets
 from jaxssl.types import Normalizer
 
@@ -89,6 +89,7 @@ def crossed_scores(
     encoders: Encoders,
     n_labels: int,
     n_finetuned: int,
+    log: Callable[[int], None] = silent,
 ) -> pd.DataFrame:
     """Test scores of every combination of label subset, pretraining and fine-tuning.
 
@@ -99,6 +100,7 @@ def crossed_scores(
         encoders: the pretrainings, by seed.
         n_labels: label subsets.
         n_finetuned: seeds of fine-tuning.
+        log: told how many more fits are done.
 
     Returns:
         Columns split, share, metric, `FACTORS` and value.
@@ -117,4 +119,5 @@ def crossed_scores(
             table = pd.DataFrame(list(combinations.values()), columns=list(FACTORS))
             head = {"split": config.split.seed, "share": share, "metric": metric}
             tables.append(table.assign(**head, value=values))
+        log(len(combinations))
     return pd.concat(tables)
