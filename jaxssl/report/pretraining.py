@@ -103,7 +103,8 @@ def prototype_usage(
         title=f"Prototypes with a sample, of {k}",
         xlabel="split/seed" if "split" in usage else "seed",
     )
-    used.set_xticks(used.get_xticks()[:: max(1, len(counts) // 10)])
+    n_ticks = 5 if "split" in usage else 10  # whose names do not collide
+    used.set_xticks(used.get_xticks()[:: -(-len(counts) // n_ticks)])
     used.grid(axis="x", visible=False)
     ranked.yaxis.set_major_formatter("{x:g}")
     ranked.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
