@@ -430,7 +430,8 @@ def test_verb_writes_the_report_and_refuses_to_overwrite_it(tmp_path):
 def open_in_browser(page, profile):
     """The page's final document and what the browser had to say."""
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-    command += ["--disable-background-networking", f"--user-data-dir={profile}"]
+    command += ["--disable-background-networking", "--disable-dev-shm-usage"]
+    command += [f"--user-data-dir={profile}"]
     command += ["--enable-logging=stderr", "--dump-dom", page.as_uri()]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
 
