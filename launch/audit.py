@@ -22,7 +22,7 @@ from absl import flags as absl_flags
 from jaxssl.config import Config
 from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
 from jaxssl.evaluation.headline import percent
-from jaxssl.evaluation.null import audit, null_scores
+from jaxssl.evaluation.null import audit, null_scores, sides_table
 from jaxssl.evaluation.variance import FACTORS, crossed_scores, decompose
 from launch import exit, flags, stages
 from launch import folder as run_folder
@@ -42,17 +42,18 @@ def main(arguments: list[str]) -> None:
     stages.announce(config)
     folder = run_folder.open_folder(flags.output())
     write_identity(folder, config, data_hash="")  # a split may follow another
-    rows = type_one(config) if _WHAT.value == "type1" else variance(config)
+    rows, scores = type_one(config) if _WHAT.value == "type1" else variance(config)
+    run_folder.write_table(folder / f"{_WHAT.value}_scores.csv", scores)
     table = pd.DataFrame(rows)
     run_folder.write_table(folder / f"{_WHAT.value}.csv", table)
     print(table.round(4).to_string(index=False))
     print(f"wrote {folder / _WHAT.value}.csv")
 
 
-def type_one(config: Config) -> list[dict[str, Any]]:
-    """Share of null comparisons that are rejected, by share, metric and test."""
+def type_one(config: Config) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Share of null comparisons that are rejected, by share, metric and test; and all scores."""
     task, config = stages.pose_task(config)
-    normalizer, rows = prepare(task, config).normalizer, []
+    normalizer, rows, tables = prepare(task, config).normalizer, [], []
     n_seeds, n_comparisons, shares = config.run.seeds, _COMPARISONS.value, config.sweep.shares
     progress = Progress("fits", 2 * n_seeds * n_comparisons * len(shares))
     for share in shares:
@@ -61,12 +62,13 @@ def type_one(config: Config) -> list[dict[str, Any]]:
         for metric, (first, second) in scores.items():
             found = (result._asdict() for result in audit(first, second))
             rows += [{"share": share, "metric": metric} | row for row in found]
+            tables.append(sides_table(first, second).assign(share=share, metric=metric))
     progress.close()
-    return rows
+    return rows, pd.concat(tables)
 
 
-def variance(config: Config) -> list[dict[str, Any]]:
-    """Components of every share, within splits and between them."""
+def variance(config: Config) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Components of every share, within splits and between them; and all scores."""
     n_labels, n_pretrained, n_finetuned = map(int, _LEVELS.value)
     tables, numbers = [], split_numbers(config)
     n_fits = n_labels * n_pretrained * n_finetuned
@@ -84,11 +86,12 @@ def variance(config: Config) -> list[dict[str, Any]]:
         tables.append(crossed_scores(task, ready, normalizer, encoders, *levels, log))
     progress.close()
     everything = pd.concat(tables)
-    return [
+    rows = [
         {"share": share, "metric": metric} | row
         for (share, metric), of_share in everything.groupby(["share", "metric"])
         for row in decompose(of_share, FACTORS).to_dict("records")
     ]
+    return rows, everything
 
 
 if __name__ == "__main__":

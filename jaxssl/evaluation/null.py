@@ -101,6 +101,17 @@ def null_scores(
     return {m: (np.reshape(first[m], shape), np.reshape(second[m], shape)) for m in METRICS}
 
 
+def sides_table(
+    first: Float[np.ndarray, "comparisons repetitions"],
+    second: Float[np.ndarray, "comparisons repetitions"],
+) -> pd.DataFrame:
+    """Both sides' scores, a row a repetition, so that any other test can be run on them."""
+    comparison, repetition = np.indices(first.shape)
+    columns = {"comparison": comparison, "repetition": repetition}
+    columns |= {"first": first, "second": second}
+    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+
+
 def scores_on_test(task: Task, fits: Fits) -> dict[str, list[float]]:
     """Scores on the test part, of every fit in turn."""
     codes = task.codes[task.split.test]
