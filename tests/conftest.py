@@ -10,6 +10,9 @@ _hook = install_import_hook("jaxssl", "beartype.beartype")
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
+from run_folders import write_run  # noqa: E402
+
+from jaxssl.report.render import build_report  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -32,3 +35,17 @@ def standard_promotion():
     """For tests that run optax, whose own bias correction mixes dtypes."""
     with jax.numpy_dtype_promotion("standard"):
         yield
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory) -> Path:
+    """A run folder in miniature."""
+    return write_run(tmp_path_factory.mktemp("runs") / "mini")
+
+
+@pytest.fixture(scope="session")
+def report(run_folder) -> Path:
+    """The HTML report of that folder."""
+    out = run_folder / "report.html"
+    build_report([run_folder], out)
+    return out

@@ -1,10 +1,8 @@
 import json
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from html import unescape
 from html.parser import HTMLParser
 from itertools import groupby
 from pathlib import Path
@@ -13,11 +11,9 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from run_folders import CLASSES, GAINS, write_pretraining, write_run
 
 from jaxssl.evaluation.arms import ARMS
-from jaxssl.evaluation.conclusions import conclude
-from jaxssl.evaluation.headline import sentence_by_share
-from jaxssl.evaluation.metrics import score
 from jaxssl.report.confusion import confusion_counts, nearest_share
 from jaxssl.report.curves import arm_marks
 from jaxssl.report.embedding import coordinates
@@ -29,110 +25,6 @@ from jaxssl.report.tables import endpoint_table, part_tables
 from jaxssl.types import InputError
 
 ROOT = Path(__file__).parents[1]
-CLASSES = ("$a$ & b", "<script>alert(1)</script>", "lung")  # names that would break a page
-SHARES = (0.1, 1.0)
-GAINS = {"swav": 1.5, "scratch": 0.8, "logreg": 5.0, "majority": 0.0}
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-def write_run(folder, seeds=(0, 1, 2)):
-    """A run folder in miniature: three classes, two shares, the last seed collapsed."""
-    (folder / "predictions").mkdir(parents=True)
-    codes = np.arange(24) % 3
-    rows = []
-    for arm, gain in GAINS.items():
-        for share in SHARES:
-            tables = []
-            for seed in seeds:
-                rng = np.random.default_rng([seed, int(10 * share), int(10 * gain)])
-                logits = rng.normal(size=(24, 3)) * bool(gain)
-                logits[np.arange(24), codes] += gain
-                p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-                key = {
-                    "dataset": "mini",
-                    "task": "tissue",
-                    "arm": arm,
-                    "method": "",
-                    "share": share,
-                }
-                key |= {"n_labelled": int(60 * share), "seed": seed, "split": 0, "part": "test"}
-                rows += [key | {"metric": m, "value": v} for m, v in score(codes, p).items()]
-                table = pd.DataFrame(p, columns=[f"p_{name}" for name in CLASSES])
-                table.insert(0, "label", np.array(CLASSES)[codes])
-                table.insert(0, "seed", seed)
-                table.insert(0, "sample_id", [f"s{i}" for i in range(24)])
-                tables.append(table)
-            name = f"{arm}_{share:.4f}.parquet"
-            pd.concat(tables).to_parquet(folder / "predictions" / name)
-    results = pd.DataFrame(rows).assign(fit_seconds=0.0, device="cpu")
-    results.to_parquet(folder / "results.parquet")
-    validation = results.assign(part="validation")
-    results = pd.concat([results, validation], ignore_index=True)
-    results.to_parquet(folder / "results.parquet")
-    ids = [f"s{i}" for i in range(24)]
-    samples = pd.DataFrame({"sample_id": ids, "part": "test", "group": [i[:2] for i in ids]})
-    samples.assign(batch=["HiSeq", "GA"] * 12).to_parquet(folder / "splits.parquet")
-    concluded = conclude(
-        results,
-        ["scratch", "logreg"],
-        lambda arm, share: pd.read_parquet(folder / "predictions" / f"{arm}_{share:.4f}.parquet"),
-        samples.set_index("sample_id")["group"],
-    )
-    for name, table in concluded._asdict().items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-    statistics = concluded.statistics
-    write_pretraining(folder, seeds)
-    summary = {"dataset": "mini", "task": "tissue", "classes": CLASSES, "seeds": list(seeds)}
-    summary |= {"n_train": 70, "n_labelled": 60, "n_validation": 20, "n_test": 24}
-    summary["headline"] = sentence_by_share(statistics, "swav")
-    collapse = f"seed {seeds[-1]}: collapsed; try --config.augment.noise=0.2"
-    pretraining = {"status": "collapsed", "collapsed_seeds": [seeds[-1]], "messages": [collapse]}
-    summary |= {"pretraining": pretraining, "warnings": ["<b>beware</b>"], "timings": {"read": 1.0}}
-    (folder / "summary.json").write_text(json.dumps(summary))
-    return folder
-
-
-def write_pretraining(folder, seeds, with_embedding=True):
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
-    log = [
-        {"phase": "pretrain", "seed": seed, "epoch": epoch, "step": 3 * epoch}
-        | {"loss": ratio * np.log(6), "loss_ratio": ratio, "code_entropy_ratio": ratio}
-        | {"usage_perplexity": 5.0, "effective_rank": 4.0, "embedding_std": 0.1}
-        for seed in seeds
-        for epoch, ratio in enumerate((1.0, 0.7, 0.5), start=1)
-    ]
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log))
-    usage = [{"seed": s, "prototype": k, "share": k / 15} for s in seeds for k in range(6)]
-    pd.DataFrame(usage).to_csv(folder / "prototype_usage.csv", index=False)
-    (folder / "config.json").write_text(
-        json.dumps({"method": {"name": "swav", "n_prototypes": [6]}})
-    )
-    environment = {"command": "python -m launch.study --out=runs/mini", "device": "cpu"}
-    (folder / "environment.json").write_text(json.dumps(environment))
-    if with_embedding:
-        write_embedding(folder, rng)
-
-
-def write_embedding(folder, rng):
-    obs = pd.DataFrame(index=[f"s{i}" for i in range(40)])
-    obs["label"] = [("", *CLASSES)[i % 4] for i in range(40)]
-    obs["batch"], obs["part"] = ["HiSeq", "GA"] * 20, "train"
-    obs["prototype"] = np.arange(40) % 6
-    x = rng.normal(size=(40, 8)).astype(np.float32)
-    anndata.AnnData(obs=obs, obsm={"X_jaxssl": x}).write_h5ad(folder / "embedding.h5ad")
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    return write_run(tmp_path_factory.mktemp("runs") / "mini")
-
-
-@pytest.fixture(scope="module")
-def report(run_folder):
-    out = run_folder / "report.html"
-    build_report([run_folder], out)
-    return out
 
 
 class Page(HTMLParser):
@@ -425,61 +317,3 @@ def test_verb_writes_the_report_and_refuses_to_overwrite_it(tmp_path):
     again = launch(tmp_path / "pre", out)
     assert again.returncode == 2
     assert "--overwrite" in again.stderr
-
-
-def open_in_browser(page, profile):
-    """The page's final document and what the browser had to say."""
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-    command += ["--disable-background-networking", "--disable-dev-shm-usage"]
-    command += [f"--user-data-dir={profile}"]
-    command += ["--enable-logging=stderr", "--dump-dom", page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-
-
-@pytest.fixture(scope="module")
-def probed(report, tmp_path_factory):
-    """What a browser finds on the page, and after clicks on the headers of its tables."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium to open the page with")
-    folder = tmp_path_factory.mktemp("probe")
-    probe = (ROOT / "tests" / "report_probe.js").read_text()
-    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", report.read_text())
-    page = folder / "page.html"
-    page.write_text(text.replace("</body>", f"<script>{probe}</script></body>"))
-    found = open_in_browser(page, folder / "profile").stdout
-    match = re.search(r'<pre id="probe">(.*?)</pre>', found, re.DOTALL)
-    assert match
-    return json.loads(unescape(match[1]))
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
-def test_browser_opens_the_page_without_a_console_error(report, tmp_path):
-    result = open_in_browser(report, tmp_path)
-    assert result.stdout.count("<svg") == 13
-    assert "CONSOLE" not in result.stderr
-
-
-def test_browser_shows_every_figure_and_asks_for_nothing(probed):
-    assert len(probed["figures"]) == 13
-    for figure in probed["figures"]:
-        assert min(figure["width"], figure["height"]) > 150, figure
-        assert figure["drawn"] > 10, figure
-        assert figure["inside"], figure
-    assert probed["requests"] == []
-
-
-def test_browser_sorts_every_table_by_every_column_both_ways(probed):
-    def key(text):
-        number = re.match(r"[+-]?\d[\d,]*(\.\d+)?(e[+-]?\d+)?", text)
-        return (0, float(number[0].replace(",", "")), "") if number else (1, 0.0, text.lower())
-
-    assert len(probed["columns"]) > 30
-    for column in probed["columns"]:
-        assert column["states"] == ["ascending", "descending"]
-        if set(CLASSES) & set(column["rising"]):  # how letters stand to symbols is the language's
-            assert column["falling"] == column["rising"][::-1]
-            continue
-        keys = [key(text) for text in column["rising"]]
-        assert keys == sorted(keys), column
-        keys = [key(text) for text in column["falling"]]
-        assert keys == sorted(keys, reverse=True), column
