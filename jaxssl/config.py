@@ -6,6 +6,7 @@ data" means that `resolve` chooses it from the number of training samples, never
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +69,11 @@ class AugmentConfig:
     mask_per: str = "batch"  # "batch": one column subset per mini-batch (STUDY); "sample"
     mask_fill: str = "normal"  # "normal": N(0, 1) (STUDY), "zero", "mean", "marginal"
     noise: float = 1.0  # c of x + c N(0, 1); spectral input has an overall sd of 1
+    # decoded from a point this far from the profile's code, in root mean square distances of the
+    # training codes from their mean; 0: no autoencoder
+    latent_radius: float = 0.0
+    latent_dim: int = 64  # of the autoencoder's code
+    autoencoder_steps: int = 1000  # of its training, on training samples
     n_views: int = 2  # views past the second only predict, never make codes
     extra_mask_rate: float = 0.8  # mask rate of the views past the second
 
@@ -182,6 +188,14 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
 
 
+TRACED = (
+    *("augment.noise", "augment.mask_rate", "augment.extra_mask_rate"),
+    *("method.epsilon", "method.temperature"),
+    *("optimizer.learning_rate", "optimizer.weight_decay"),
+)
+"""Options of a pretraining that change values alone, no shape: members of one compiled program may
+differ in them."""
+
 METHOD_OPTIONS: dict[str, type] = {"swav": SwAVConfig}
 """Options class of every method, by the name that the class carries."""
 
@@ -209,6 +223,19 @@ def from_dict(values: dict[str, Any]) -> Config:
             value = tuple(value) if isinstance(value, list) else value
             setattr(getattr(config, section), option, value)
     return config
+
+
+def with_options(config: Config, values: Mapping[str, Any]) -> Config:
+    """A copy with dotted options, such as "method.epsilon", set to other values."""
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        section, option = name.split(".")
+        sections.setdefault(section, {})[option] = value
+    changed = {
+        section: dataclasses.replace(getattr(config, section), **options)
+        for section, options in sections.items()
+    }
+    return dataclasses.replace(config, **changed)
 
 
 def choose_n_components(n_train: int) -> int:

@@ -26,6 +26,7 @@ MATMUL_PRECISION = {
     "bfloat16": lax.DotAlgorithmPreset.BF16_BF16_F32,
 }
 
+AUTOENCODER_HIDDEN = 256
 LAYER_NORM_EPSILON = 1e-6
 CACHE_LINE = 16  # float32 numbers
 CONFLICTING_WIDTH = 256  # float32 numbers
@@ -195,6 +196,13 @@ def make_projection(kind: str, hidden: int, dim: int, precision: str) -> Network
 def make_classifier(n_classes: int, precision: str) -> Network:
     """Linear classifier head: embedding to logits."""
     return _network(MLP((), n_classes, "none", precision))
+
+
+def make_autoencoder(n_features: int, latent_dim: int) -> tuple[Network, Network]:
+    """Encoder to `latent_dim` numbers and decoder back, one hidden layer each."""
+    hidden = (max(AUTOENCODER_HIDDEN, 2 * latent_dim),)
+    encoder = MLP(hidden, latent_dim, "layer", "float32")
+    return _network(encoder), _network(MLP(hidden, n_features, "layer", "float32"))
 
 
 def _network(module: MLP) -> Network:

@@ -44,13 +44,27 @@ class Views(NamedTuple):
     index: Int[Array, " batch"]  # positions of the samples in the training matrix
 
 
+class Pool(NamedTuple):
+    """What all seeds train on: the profiles, and what was learnt from them beforehand."""
+
+    x: Float[Array, "samples features"]  # all training samples, labelled or not
+    autoencoder: Params  # {} unless views are drawn through one
+
+
+class Member(NamedTuple):
+    """What makes one member of a compiled ensemble differ from the others."""
+
+    key: PRNGKeyArray  # the seed's root key
+    options: dict[str, Array]  # dotted name out of `config.TRACED` → its value; {}: the config's
+
+
 class TrainState(NamedTuple):
     """What one seed carries from step to step; the step number travels unbatched beside it."""
 
     params: Params
     memory: PyTree  # queue, bank or target network of the method
     opt_state: PyTree
-    key: PRNGKeyArray  # the seed's root key; never advanced, so a resume needs only the step
+    member: Member  # its key is never advanced, so a resume needs only the step
 
 
 class Split(NamedTuple):

@@ -9,12 +9,14 @@ import pytest
 
 from jaxssl.config import AugmentConfig
 from jaxssl.methods.augment import add_noise, compose, make_augment, make_views, mask
+from jaxssl.types import Pool
 
 KEY = jax.random.key(0)
 X = jnp.full((400, 10), 100.0)  # no fill or noise comes near it
-POOL = jnp.asarray(
+MATRIX = jnp.asarray(
     np.random.default_rng(0).integers(0, 4, (50, 10)) + 10.0 * np.arange(10), jnp.float32
-)  # column j holds 10 j + {0, 1, 2, 3}
+)
+POOL = Pool(MATRIX, {})  # column j holds 10 j + {0, 1, 2, 3}
 
 
 def masked(key=KEY, x=X, rate=0.4, per="batch", fill="zero"):
@@ -59,13 +61,13 @@ def test_normal_fill_is_standard_normal_and_drawn_for_every_entry():
 
 
 def test_mean_fill_is_the_training_mean_of_the_gene():
-    expected = np.broadcast_to(np.asarray(POOL, np.float64).mean(axis=0), X.shape)
+    expected = np.broadcast_to(np.asarray(MATRIX, np.float64).mean(axis=0), X.shape)
     np.testing.assert_allclose(masked(rate=1.0, fill="mean"), expected, rtol=1e-6)
 
 
 def test_marginal_fill_follows_the_training_marginal_of_the_same_gene():
     values = masked(rate=1.0, fill="marginal") - 10.0 * np.arange(10)
-    pool = np.asarray(POOL) - 10.0 * np.arange(10)
+    pool = np.asarray(MATRIX) - 10.0 * np.arange(10)
     for level in range(4):
         np.testing.assert_allclose(
             (values == level).mean(axis=0), (pool == level).mean(axis=0), atol=5 * 0.5 / 20
@@ -74,7 +76,7 @@ def test_marginal_fill_follows_the_training_marginal_of_the_same_gene():
 
 def test_marginal_fill_takes_every_gene_from_another_sample():
     pool = jnp.broadcast_to(jnp.arange(50.0)[:, None], (50, 10))
-    values = np.asarray(mask(KEY, X[:20], pool, rate=1.0, per="sample", fill="marginal"))
+    values = np.asarray(mask(KEY, X[:20], Pool(pool, {}), rate=1.0, per="sample", fill="marginal"))
     assert all(len(np.unique(row)) > 3 for row in values)
 
 
@@ -90,11 +92,11 @@ def test_composition_applies_its_steps_in_order_under_different_keys():
         return 2.0 * x
 
     noise = partial(add_noise, strength=1.0)
-    np.testing.assert_array_equal(compose()(KEY, X, POOL), X)
-    after = compose(noise, double)(KEY, X, POOL) - 2.0 * X
-    before = compose(double, noise)(KEY, X, POOL) - 2.0 * X
+    np.testing.assert_array_equal(compose({})(KEY, X, POOL), X)
+    after = compose({0: noise, 1: double})(KEY, X, POOL) - 2.0 * X
+    before = compose({0: double, 1: noise})(KEY, X, POOL) - 2.0 * X
     np.testing.assert_allclose(after.std() / before.std(), 2.0, rtol=0.05)
-    twice = np.asarray(compose(noise, noise)(KEY, X, POOL) - X)
+    twice = np.asarray(compose({0: noise, 1: noise})(KEY, X, POOL) - X)
     np.testing.assert_allclose(twice.std(), np.sqrt(2), rtol=0.05)
 
 

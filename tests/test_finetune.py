@@ -53,7 +53,7 @@ def test_batch_positions_cover_the_labels_evenly(n):
 
 
 def test_only_the_first_n_of_the_order_are_read():
-    run = make_finetune(ENCODER, HEAD, OPTIONS)
+    run = make_finetune(ENCODER, HEAD, OPTIONS.batch_size)
     recipe = pretrained_recipe(OPTIONS, 3)
     data = labelled(12)
     spoiled = data._replace(y=data.y.at[12:].set(0))
@@ -66,7 +66,7 @@ def test_one_compiled_program_serves_all_shares_and_arms():
 
     def counted(*args):
         traces.append(1)
-        return make_finetune(ENCODER, HEAD, OPTIONS)(*args)
+        return make_finetune(ENCODER, HEAD, OPTIONS.batch_size)(*args)
 
     run = jax.jit(counted)
     for recipe in (scratch_recipe(OPTIONS, 3), pretrained_recipe(OPTIONS, 3)):
@@ -77,7 +77,7 @@ def test_one_compiled_program_serves_all_shares_and_arms():
 
 def test_frozen_layers_stay_bitwise_and_the_others_move():
     options = FinetuneConfig(freeze_layers=2, n_steps=20, probe_steps=5, batch_size=16)
-    params = make_finetune(ENCODER, HEAD, options)(
+    params = make_finetune(ENCODER, HEAD, options.batch_size)(
         jax.random.key(0), START, labelled(), pretrained_recipe(options, 3)
     )
     for name in ("layer_0", "layer_1"):
@@ -92,7 +92,9 @@ def test_frozen_layers_stay_bitwise_and_the_others_move():
 
 def test_a_probe_alone_leaves_the_encoder_bitwise_and_separates_the_classes():
     recipe = pretrained_recipe(OPTIONS, 3)._replace(steps=0, probe_steps=200)
-    params = make_finetune(ENCODER, HEAD, OPTIONS)(jax.random.key(0), START, labelled(), recipe)
+    params = make_finetune(ENCODER, HEAD, OPTIONS.batch_size)(
+        jax.random.key(0), START, labelled(), recipe
+    )
     jax.tree.map(np.testing.assert_array_equal, params["encoder"], START)
     probabilities = make_predict(ENCODER, HEAD)(params, jnp.asarray(X))
     assert np.mean(np.argmax(probabilities, 1) == CODES) > 0.9
@@ -117,7 +119,7 @@ def test_arms_share_the_batches_of_a_seed(monkeypatch):
         return draw(words, step, n, size)
 
     monkeypatch.setattr(module, "batch_positions", noted)
-    run = jax.jit(make_finetune(ENCODER, HEAD, OPTIONS))
+    run = jax.jit(make_finetune(ENCODER, HEAD, OPTIONS.batch_size))
     for recipe in (scratch_recipe(OPTIONS, 3), pretrained_recipe(OPTIONS, 3)):
         probe_steps = min(recipe.probe_steps, 1)
         short = recipe._replace(probe_steps=probe_steps, steps=2)
@@ -132,7 +134,9 @@ def test_arms_share_the_batches_of_a_seed(monkeypatch):
 def test_the_probe_is_penalised_logistic_regression_on_standardised_embeddings():
     recipe = pretrained_recipe(OPTIONS, 3)._replace(steps=0, probe_steps=4000)
     options = dataclasses.replace(OPTIONS, batch_size=90)  # every label in every batch
-    params = make_finetune(ENCODER, HEAD, options)(jax.random.key(0), START, labelled(), recipe)
+    params = make_finetune(ENCODER, HEAD, options.batch_size)(
+        jax.random.key(0), START, labelled(), recipe
+    )
     embeddings = np.asarray(ENCODER.apply(START, jnp.asarray(X)))
     standardized = (embeddings - embeddings.mean(0)) / embeddings.std(0)
     # scikit-learn's C multiplies the sum of losses, ours is a mean: C = 1 / (n * decay)

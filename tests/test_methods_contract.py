@@ -9,6 +9,7 @@ from jaxssl.config import AugmentConfig, EncoderConfig, SwAVConfig
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
 from jaxssl.model import make_encoder
+from jaxssl.types import Pool
 
 OPTIONS = {
     "swav": [
@@ -36,7 +37,7 @@ def train(method):
 
         def body(carry, step):
             params, memory = carry
-            views = make(jax.random.fold_in(key, step), POOL[INDEX], INDEX, POOL)
+            views = make(jax.random.fold_in(key, step), POOL[INDEX], INDEX, Pool(POOL, {}))
             gradient = jax.value_and_grad(method.loss, has_aux=True)
             (_, metrics), grads = gradient(params, memory, step, key, views)
             params = jax.tree.map(lambda p, g: p - 0.1 * g, params, grads)

@@ -10,16 +10,18 @@ import pytest
 from jaxssl.config import Config, resolve
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys
+from jaxssl.engine.ensemble import chunks, over_seeds
 from jaxssl.engine.footprint import Footprint, plan_memory
 from jaxssl.engine.pretrain import (
     make_bundle,
+    make_members,
     merge,
     over_all_seeds,
     plan_pretraining,
     prepare,
     pretrain,
 )
+from jaxssl.types import Pool
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -184,9 +186,9 @@ def test_the_memory_plan_is_what_the_compiled_epoch_takes():
     config = resolve(small_config(), n_samples)
     config.run.chunk = 4
     plan = plan_pretraining(config, n_samples, n_features, 4)
-    pool = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
+    pool = Pool(jax.ShapeDtypeStruct((n_samples, n_features), np.float32), {})
     trainer = over_all_seeds(plan.trainer)
-    state = jax.eval_shape(trainer.init, seed_keys(0, range(4)), pool)
+    state = jax.eval_shape(trainer.init, make_members(0, range(4)), pool)
     taken = trainer.epoch.lower(state, np.int32(0), pool).compile().memory_analysis()
     total = taken.argument_size_in_bytes + taken.temp_size_in_bytes
     assert taken.alias_size_in_bytes >= 4 * plan.memory.footprint.per_seed, "updated in place"

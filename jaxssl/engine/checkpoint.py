@@ -29,7 +29,7 @@ Leaves = dict[str, np.ndarray]
 
 def save_state(folder: Path, state: TrainState, progress: Mapping[str, Any]) -> None:
     """Write a chunk's state with its progress (JSON: epoch, seeds, metrics so far), atomically."""
-    leaves = flatten(state._replace(key=None))
+    leaves = flatten(state._replace(member=None))
     with _complete_folder(folder) as partial:
         _save_leaves(partial / "state", leaves)
         (partial / "progress.json").write_text(json.dumps(dict(progress)))
@@ -42,17 +42,17 @@ def load_progress(folder: Path) -> dict[str, Any] | None:
 
 
 def load_state(folder: Path, template: TrainState) -> TrainState:
-    """Restore a chunk's state into the structure of `template`, whose keys are kept.
+    """Restore a chunk's state into the structure of `template`, whose members are kept.
 
     Raises:
         InputError: if a leaf is missing, unexpected, or of another shape or dtype.
     """
-    bare = template._replace(key=None)
+    bare = template._replace(member=None)
     leaves = _load_leaves(folder / "state", _signature(flatten(bare)))
     restored = jax.tree.unflatten(
         jax.tree.structure(bare), [leaves[name] for name in flatten(bare)]
     )
-    return restored._replace(key=template.key)
+    return restored._replace(member=template.member)
 
 
 def save_bundle(folder: Path, bundle: EncoderBundle) -> None:

@@ -2,30 +2,33 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxssl.config import Config, resolve
+from jaxssl.config import Config, resolve, with_options
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.data.task import Task, columns_of
 from jaxssl.engine import checkpoint
+from jaxssl.engine.autoencoder import fit_autoencoder, shape_of_autoencoder
 from jaxssl.engine.diagnose import Diagnosis, diagnose, measure
 from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
 from jaxssl.engine.optimize import make_optimizer
-from jaxssl.engine.train import Schedule, Trainer, make_schedule, make_trainer
+from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
 from jaxssl.model import make_encoder
-from jaxssl.types import EncoderBundle, Normalizer, Params, TrainState
+from jaxssl.types import EncoderBundle, Member, Normalizer, Params, Pool, TrainState
 
 Row = dict[str, Any]
+AUTOENCODER = 2**31 - 1
+"""Stands where a seed id would, in the key of what all seeds share."""
 
 
 LogFn = Callable[[list[Row], bool], None]
@@ -90,22 +93,40 @@ class Plan(NamedTuple):
     memory: MemoryPlan
 
 
-def plan_pretraining(config: Config, n_samples: int, n_features: int, n_seeds: int) -> Plan:
+class Variant(NamedTuple):
+    """A member that is no plain seed: the seed whose random streams it follows, and its options."""
+
+    seed: int
+    options: dict[str, float]  # values of the options out of `config.TRACED` that members vary
+
+
+def plan_pretraining(
+    config: Config, n_samples: int, n_features: int, n_seeds: int, varied: Sequence[str] = ()
+) -> Plan:
     """Build the functions and the memory plan; allocates nothing.
 
     Args:
         config: resolved options.
         n_samples: training samples.
         n_features: encoder input width.
-        n_seeds: repetitions.
+        n_seeds: repetitions, or members.
+        varied: options out of `config.TRACED` in which the members differ.
     """
-    encoder = make_encoder(config.encoder, config.run.precision)
-    method = METHODS[config.method.name](config.method, encoder)
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
-    optimizer = make_optimizer(config.optimizer, schedule.n_steps, method.freeze)
-    trainer = make_trainer(method, encoder.apply, make_views(config.augment), optimizer, schedule)
-    pool = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
-    state = jax.eval_shape(trainer.init, jax.random.key(0), pool)
+
+    def make_parts(options: Mapping[str, Array]) -> Parts:
+        own = with_options(config, options)
+        encoder = make_encoder(own.encoder, own.run.precision)
+        method = METHODS[own.method.name](own.method, encoder)
+        optimizer = make_optimizer(own.optimizer, schedule.n_steps, method.freeze)
+        return Parts(method, encoder.apply, make_views(own.augment), optimizer)
+
+    trainer = make_trainer(make_parts, schedule)
+    x: Any = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
+    uses_autoencoder = config.augment.latent_radius > 0
+    pool = Pool(x, shape_of_autoencoder(x, config.augment) if uses_autoencoder else {})
+    member = Member(jax.random.key(0), {name: jnp.float32(0) for name in varied})
+    state = jax.eval_shape(trainer.init, member, pool)
     widths = n_features + 2 * sum(config.encoder.hidden)  # the views, and for the backward pass
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
     working = 2 * bytes_of(state.params) + activations  # 2: gradients and updates
@@ -122,20 +143,23 @@ def pretrain(
     seed_ids: Sequence[int],
     log: LogFn = silent,
     checkpoints: Path | None = None,
+    variants: Mapping[int, Variant] | None = None,
 ) -> Iterator[Pretrained]:
     """Pretrain all seeds on the training matrix, one chunk after the other.
 
     Resumes from `checkpoints` where they exist. A resumed run is bitwise the uninterrupted one:
-    every random number follows from the seed id and the step.
+    every random number follows from the seed id and the step. With `variants`, the ids are those of
+    members of a plan with `varied` options.
 
     Raises:
         InputError: if a checkpoint does not belong to this configuration.
     """
     trainer = over_all_seeds(plan.trainer)
-    data = shard(pool, per_seed=False)
+    data = shard(make_pool(pool, config), per_seed=False)
     for ids in chunks(seed_ids, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{'_'.join(map(str, dict.fromkeys(ids)))}"
-        state = trainer.init(shard(seed_keys(config.run.root_key, ids), per_seed=True), data)
+        members = make_members(config.run.root_key, ids, variants)
+        state = trainer.init(shard(members, per_seed=True), data)
         state, history = _restore(folder, state, ids)
         if history:
             log(history, True)
@@ -149,6 +173,26 @@ def pretrain(
             if folder and (is_due or epoch + 1 == plan.schedule.n_epochs):
                 checkpoint.save_state(folder, state, {"seeds": ids, "history": history})
         yield _collect(state, history, ids, config)
+
+
+def make_pool(x: Float[np.ndarray, "samples features"], config: Config) -> Pool:
+    """What all seeds train on; an autoencoder, where views want one, is the same for all seeds."""
+    if config.augment.latent_radius == 0:
+        return Pool(cast(Array, x), {})
+    key = jax.random.fold_in(jax.random.key(config.run.root_key), AUTOENCODER)
+    return Pool(cast(Array, x), fit_autoencoder(key, jnp.asarray(x), config.augment))
+
+
+def make_members(
+    root_key: int, ids: Sequence[int], variants: Mapping[int, Variant] | None = None
+) -> Member:
+    """The members of a chunk, stacked: plain seeds, or what `variants` says of each id."""
+    of_ids = [variants[i] if variants else Variant(i, {}) for i in ids]
+    options = {
+        name: jnp.asarray([variant.options[name] for variant in of_ids], jnp.float32)
+        for name in of_ids[0].options
+    }
+    return Member(seed_keys(root_key, [variant.seed for variant in of_ids]), options)
 
 
 def over_all_seeds(trainer: Trainer) -> Trainer:
@@ -176,8 +220,8 @@ def _restore(
     if folder is None or progress is None or progress["seeds"] != ids:
         return state, []
     restored = checkpoint.load_state(folder, state)
-    keys = restored.key
-    return shard(restored._replace(key=None), per_seed=True)._replace(key=keys), progress["history"]
+    bare = shard(restored._replace(member=None), per_seed=True)
+    return bare._replace(member=state.member), progress["history"]
 
 
 def _rows(

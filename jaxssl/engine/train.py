@@ -1,6 +1,6 @@
 """Pretraining of one seed as pure functions: `init` and one epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
 import jax
@@ -9,20 +9,23 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxssl.methods.interface import Method
-from jaxssl.types import Metrics, Params, TrainState, Views
+from jaxssl.types import Member, Metrics, Params, Pool, TrainState, Views
 
 PROBE_SAMPLES = 512  # training samples on which an epoch's embedding is measured
 
 ViewsFn = Callable[
-    [
-        PRNGKeyArray,
-        Float[Array, "batch features"],
-        Int[Array, " batch"],
-        Float[Array, "samples features"],
-    ],
-    Views,
+    [PRNGKeyArray, Float[Array, "batch features"], Int[Array, " batch"], Pool], Views
 ]
 EncodeFn = Callable[[Params, Float[Array, "batch features"]], Float[Array, "batch dim"]]
+
+
+class Parts(NamedTuple):
+    """What a training is made of."""
+
+    method: Method
+    encode: EncodeFn
+    make_views: ViewsFn
+    optimizer: optax.GradientTransformation
 
 
 class Streams(NamedTuple):
@@ -76,46 +79,38 @@ def make_schedule(n_samples: int, batch_size: int, n_steps: int, min_steps: int 
 class Trainer(NamedTuple):
     """Pure functions of one seed; `engine.ensemble` maps them over seeds."""
 
-    init: Callable[[PRNGKeyArray, Float[Array, "samples features"]], TrainState]
-    epoch: Callable[
-        [TrainState, Int[Array, ""], Float[Array, "samples features"]],
-        tuple[TrainState, Metrics],
-    ]
+    init: Callable[[Member, Pool], TrainState]
+    epoch: Callable[[TrainState, Int[Array, ""], Pool], tuple[TrainState, Metrics]]
 
 
-def make_trainer(
-    method: Method,
-    encode: EncodeFn,
-    make_views: ViewsFn,
-    optimizer: optax.GradientTransformation,
-    schedule: Schedule,
-) -> Trainer:
-    """Bind a method, its views and its optimizer into the training of one seed."""
+def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: Schedule) -> Trainer:
+    """The training of one seed; `make_parts` binds the values of a member's own options."""
 
-    def init(key: PRNGKeyArray, pool: Float[Array, "samples features"]) -> TrainState:
-        params, memory = method.init(streams(key).init, pool[: schedule.batch_size])
-        return TrainState(params, memory, optimizer.init(params), key)
+    def init(member: Member, pool: Pool) -> TrainState:
+        parts = make_parts(member.options)
+        x = pool.x[: schedule.batch_size]
+        params, memory = parts.method.init(streams(member.key).init, x)
+        return TrainState(params, memory, parts.optimizer.init(params), member)
 
-    def epoch(
-        state: TrainState, epoch: Int[Array, ""], pool: Float[Array, "samples features"]
-    ) -> tuple[TrainState, Metrics]:
-        keys = streams(state.key)
+    def epoch(state: TrainState, epoch: Int[Array, ""], pool: Pool) -> tuple[TrainState, Metrics]:
+        keys, x = streams(state.member.key), pool.x
+        method, encode, make_views, optimizer = make_parts(state.member.options)
         key_refresh = jax.random.fold_in(keys.refresh, epoch)
-        memory = method.refresh(state.params, state.memory, key_refresh, pool)
+        memory = method.refresh(state.params, state.memory, key_refresh, x)
         state = state._replace(memory=memory)
-        batches = epoch_batches(jax.random.fold_in(keys.order, epoch), len(pool), schedule)
+        batches = epoch_batches(jax.random.fold_in(keys.order, epoch), len(x), schedule)
         steps = epoch * schedule.steps_per_epoch + jnp.arange(schedule.steps_per_epoch)
 
         def step(state: TrainState, at: tuple[Array, Array]) -> tuple[TrainState, Metrics]:
             number, index = at
             # by step number, not by splitting a carried key: a resume needs only the step
             key_views, key_loss = jax.random.split(jax.random.fold_in(keys.step, number))
-            views = make_views(key_views, pool[index], index, pool)
+            views = make_views(key_views, x[index], index, pool)
             return train_step(method, optimizer, state, number, key_loss, views)
 
         state, metrics = jax.lax.scan(step, state, (steps, batches))
         # a fixed stride: neighbours in a file often share class and batch
-        probe = pool[:: max(len(pool) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
+        probe = x[:: max(len(x) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
         return state, summarize(metrics, encode(state.params["encoder"], probe))
 
     return Trainer(init, epoch)
@@ -135,7 +130,7 @@ def train_step(
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
     memory = method.remember(params, state.memory, views)
-    return TrainState(params, memory, opt_state, state.key), metrics
+    return TrainState(params, memory, opt_state, state.member), metrics
 
 
 def streams(key: PRNGKeyArray) -> Streams:

@@ -46,7 +46,7 @@ def fit_classifier(
     start = finetune.transfer(bundle.params["encoder"], fresh, config.finetune.transfer_layers)
     labelled = finetune.Labelled(rows, y, positions, jnp.int32(len(order)))
     recipe = finetune.pretrained_recipe(config.finetune, len(config.encoder.hidden))
-    fit = jax.jit(finetune.make_finetune(encoder, head, config.finetune))
+    fit = jax.jit(finetune.make_finetune(encoder, head, config.finetune.batch_size))
     params = jax.device_get(fit(keys.finetune, start, labelled, recipe))
     provenance = bundle.provenance | {"classes": list(task.classes), "n_labelled": len(order)}
     return dataclasses.replace(bundle, config=config, params=params, provenance=provenance)

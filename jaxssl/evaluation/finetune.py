@@ -27,6 +27,7 @@ class Recipe(NamedTuple):
 
     probe_steps: int | Int[Array, ""]  # of the head on the frozen encoder; 0: head from scratch
     probe_learning_rate: float | Float[Array, ""]
+    probe_decay: float | Float[Array, ""]  # L2 penalty of the probe
     steps: int | Int[Array, ""]  # of head and encoder together; 0: linear probe only
     learning_rate: float | Float[Array, ""]
     layer_rates: Float[Array, " layers"]  # 1: trained, 0: frozen, first layer first
@@ -47,6 +48,7 @@ def pretrained_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
     return Recipe(
         options.probe_steps,
         options.probe_learning_rate,
+        options.probe_decay,
         options.n_steps,
         options.learning_rate,
         rates,
@@ -55,12 +57,14 @@ def pretrained_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
 
 def scratch_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
     """Recipe of the `scratch` arm: every layer from random, no probe."""
-    return Recipe(0, 0.0, options.scratch_steps, options.scratch_learning_rate, jnp.ones(n_layers))
+    steps, rate = options.scratch_steps, options.scratch_learning_rate
+    return Recipe(0, 0.0, 0.0, steps, rate, jnp.ones(n_layers))
 
 
 def probe_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
     """Recipe of the `random_encoder` arm: a linear head on an encoder that never moves."""
-    return Recipe(options.probe_steps, options.probe_learning_rate, 0, 0.0, jnp.zeros(n_layers))
+    probe = options.probe_steps, options.probe_learning_rate, options.probe_decay
+    return Recipe(*probe, 0, 0.0, jnp.zeros(n_layers))
 
 
 def transfer(pretrained: Params, fresh: Params, n_layers: int) -> Params:
@@ -91,7 +95,7 @@ def batch_positions(
 
 
 def make_finetune(
-    encoder: Network, head: Network, options: FinetuneConfig
+    encoder: Network, head: Network, batch_size: int
 ) -> Callable[[PRNGKeyArray, Params, Labelled, Recipe], Params]:
     """Build the fine-tuning of one seed: (key, encoder parameters, labels, recipe) → parameters."""
 
@@ -103,12 +107,12 @@ def make_finetune(
 
         def probed() -> Params:
             embeddings = encoder.apply(encoder_params, labelled.x)  # frozen: once for all steps
-            return probe(key_probe, head, fresh, embeddings, labelled, recipe, options)
+            return probe(key_probe, head, fresh, embeddings, labelled, recipe, batch_size)
 
         has_probe = jnp.asarray(recipe.probe_steps) > 0
         head_params = jax.lax.cond(has_probe, probed, lambda: fresh)
         params = {"encoder": encoder_params, "head": head_params}
-        return train_all(key_train, encoder, head, params, labelled, recipe, options)
+        return train_all(key_train, encoder, head, params, labelled, recipe, batch_size)
 
     return finetune
 
@@ -120,7 +124,7 @@ def probe(
     embeddings: Float[Array, "samples dim"],
     labelled: Labelled,
     recipe: Recipe,
-    options: FinetuneConfig,
+    batch_size: int,
 ) -> Params:
     """Fit the head on frozen embeddings: L2-penalised logistic regression by Adam, from zero.
 
@@ -134,10 +138,10 @@ def probe(
 
     def loss(params: Params, rows: Int[Array, " batch"]) -> Float[Array, ""]:
         logits = head.apply(params, standardized[rows])
-        penalty = 0.5 * options.probe_decay * jnp.sum(params["output"]["kernel"] ** 2)
+        penalty = 0.5 * recipe.probe_decay * jnp.sum(params["output"]["kernel"] ** 2)
         return _cross_entropy(logits, labelled.y[rows]) + penalty
 
-    batch = _make_batch(key, labelled, options.batch_size)
+    batch = _make_batch(key, labelled, batch_size)
 
     def step(i: Int[Array, ""], carry: Carry) -> Carry:
         rows = batch(i)
@@ -157,7 +161,7 @@ def train_all(
     params: Params,
     labelled: Labelled,
     recipe: Recipe,
-    options: FinetuneConfig,
+    batch_size: int,
 ) -> Params:
     """Train encoder and head together at a constant rate; frozen layers do not move."""
 
@@ -165,7 +169,7 @@ def train_all(
         logits = head.apply(params["head"], encoder.apply(params["encoder"], labelled.x[rows]))
         return _cross_entropy(logits, labelled.y[rows])
 
-    batch = _make_batch(key, labelled, options.batch_size)
+    batch = _make_batch(key, labelled, batch_size)
 
     def step(i: Int[Array, ""], carry: Carry) -> Carry:
         grads = jax.grad(loss)(carry[0], batch(i))

@@ -1,7 +1,9 @@
 """The arms that train the MLP: one compiled program for all of them, at all label budgets."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 import jax
@@ -9,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxssl.config import Config
+from jaxssl.config import Config, EncoderConfig
 from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
 from jaxssl.engine.train import streams
@@ -49,7 +51,10 @@ class FitNetwork(Protocol):
 def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwork:
     """Build the fit of the arms that train the MLP: one compiled program for all, at all shares."""
     options, n_layers = config.finetune, len(config.encoder.hidden)
-    fresh_seeds, fit_seeds = _over_seeds(config, n_classes)
+    encoder = dataclasses.astuple(config.encoder)
+    fresh_seeds, fit_seeds = _over_seeds(
+        encoder, config.run.precision, options.batch_size, n_classes
+    )
     position, shared = _place(inputs)
 
     def fit(
@@ -80,13 +85,17 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwo
     return fit
 
 
+@lru_cache
 def _over_seeds(
-    config: Config, n_classes: int
+    encoder_options: tuple, precision: str, batch_size: int, n_classes: int
 ) -> tuple[Callable[..., Params], Callable[..., Float[Array, "seeds held_out classes"]]]:
-    """Fresh encoders, and fits up to the held-out probabilities, of the seeds of a chunk."""
-    encoder = make_encoder(config.encoder, config.run.precision)
-    head = make_classifier(n_classes, config.run.precision)
-    run = finetune.make_finetune(encoder, head, config.finetune)
+    """Fresh encoders, and fits up to the held-out probabilities, of the seeds of a chunk.
+
+    Kept: who fits the same shapes again, under whatever recipe, finds them compiled.
+    """
+    encoder = make_encoder(EncoderConfig(*encoder_options), precision)
+    head = make_classifier(n_classes, precision)
+    run = finetune.make_finetune(encoder, head, batch_size)
     predict = finetune.make_predict(encoder, head)
 
     def fresh_encoder(key, x):

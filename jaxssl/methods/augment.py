@@ -1,10 +1,10 @@
 """Augmentations: pure functions of (key, x, pool); strengths are closed over.
 
-`pool` is the training matrix that means and marginals come from. Strength 0 leaves a step out of
-the compiled program.
+`pool` holds the training matrix that means and marginals come from, and the autoencoder. Strength 0
+leaves a step out of the compiled program; a traced strength never does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import jax
@@ -13,10 +13,11 @@ from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from jaxssl.config import AugmentConfig
 from jaxssl.methods.noise import standard_normal
-from jaxssl.types import Views
+from jaxssl.model import make_autoencoder
+from jaxssl.types import Pool, Views
 
 Batch = Float[Array, "batch features"]
-Pool = Float[Array, "samples features"]
+Strength = float | Float[Array, ""]
 Augment = Callable[[PRNGKeyArray, Batch, Pool], Batch]
 Fill = Augment
 """Replacement values in the shape of the batch; may ignore the batch's own."""
@@ -37,13 +38,13 @@ def fill_zero(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
 def fill_mean(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
     """The feature's training mean."""
     del key
-    return jnp.broadcast_to(pool.mean(axis=0)[None, :], x.shape)
+    return jnp.broadcast_to(pool.x.mean(axis=0)[None, :], x.shape)
 
 
 def fill_marginal(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
     """The same feature of a random training sample, drawn anew for every entry."""
-    rows = jax.random.randint(key, x.shape, 0, pool.shape[0])
-    return jnp.take_along_axis(pool, rows, axis=0)
+    rows = jax.random.randint(key, x.shape, 0, pool.x.shape[0])
+    return jnp.take_along_axis(pool.x, rows, axis=0)
 
 
 FILLS: dict[str, Fill] = {
@@ -54,14 +55,15 @@ FILLS: dict[str, Fill] = {
 }
 
 
-def columns_mask(key: PRNGKeyArray, x: Batch, rate: float) -> Bool[Array, "batch features"]:
+def columns_mask(key: PRNGKeyArray, x: Batch, rate: Strength) -> Bool[Array, "batch features"]:
     """One subset of exactly round(rate · features) columns for all samples (the study)."""
     n_features = x.shape[1]
-    subset = jax.random.permutation(key, n_features) < round(rate * n_features)
+    n_masked = jnp.round(jnp.float32(rate) * n_features).astype(jnp.int32)
+    subset = jax.random.permutation(key, n_features) < n_masked
     return jnp.broadcast_to(subset[None, :], x.shape)
 
 
-def entries_mask(key: PRNGKeyArray, x: Batch, rate: float) -> Bool[Array, "batch features"]:
+def entries_mask(key: PRNGKeyArray, x: Batch, rate: Strength) -> Bool[Array, "batch features"]:
     """Every entry on its own with probability `rate`."""
     # not a subset of fixed size: sorting every sample's genes would cost more than the encoder
     return jax.random.bernoulli(key, rate, x.shape)
@@ -70,41 +72,74 @@ def entries_mask(key: PRNGKeyArray, x: Batch, rate: float) -> Bool[Array, "batch
 MASKS = {"batch": columns_mask, "sample": entries_mask}
 
 
-def mask(key: PRNGKeyArray, x: Batch, pool: Pool, *, rate: float, per: str, fill: str) -> Batch:
+def mask(key: PRNGKeyArray, x: Batch, pool: Pool, *, rate: Strength, per: str, fill: str) -> Batch:
     """Replace a share `rate` of the features: whole columns per "batch", entries per "sample"."""
     key_mask, key_fill = jax.random.split(key)
     return jnp.where(MASKS[per](key_mask, x, rate), FILLS[fill](key_fill, x, pool), x)
 
 
-def add_noise(key: PRNGKeyArray, x: Batch, pool: Pool, *, strength: float) -> Batch:
+def add_noise(key: PRNGKeyArray, x: Batch, pool: Pool, *, strength: Strength) -> Batch:
     """x + c N(0, 1), c = `strength`."""
     del pool
     return x + strength * standard_normal(key, x.shape)
 
 
-def compose(*steps: Augment) -> Augment:
-    """The steps one after the other, each with its own key; no step is the identity."""
+def perturb_latent(
+    key: PRNGKeyArray, x: Batch, pool: Pool, *, radius: float, latent_dim: int
+) -> Batch:
+    """Encode, step `radius` in a random direction of the latent space, decode (the study's third).
+
+    The unit of the radius is the root mean square distance of the training codes from their mean.
+    """
+    _, decoder = make_autoencoder(x.shape[1], latent_dim)
+    direction = jax.random.normal(key, (x.shape[0], latent_dim))
+    direction /= jnp.linalg.norm(direction, axis=1, keepdims=True)
+    codes = encode(pool, x, latent_dim)
+    return decoder.apply(
+        pool.autoencoder["decoder"], codes + radius * pool.autoencoder["unit"] * direction
+    )
+
+
+def encode(pool: Pool, x: Batch, latent_dim: int) -> Float[Array, "batch latent"]:
+    """Codes of profiles under the pool's autoencoder."""
+    encoder, _ = make_autoencoder(x.shape[1], latent_dim)
+    return encoder.apply(pool.autoencoder["encoder"], x)
+
+
+def compose(steps: Mapping[int, Augment]) -> Augment:
+    """The steps one after the other; no step is the identity.
+
+    Each draws from the stream that its number names, whatever steps are beside it.
+    """
 
     def augment(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
-        for i, step in enumerate(steps):
-            x = step(jax.random.fold_in(key, i), x, pool)
+        for stream, step in steps.items():
+            x = step(jax.random.fold_in(key, stream), x, pool)
         return x
 
     return augment
 
 
-def make_augment(options: AugmentConfig, mask_rate: float) -> Augment:
-    """The augmentation of a view.
+def make_augment(options: AugmentConfig, mask_rate: Strength) -> Augment:
+    """The augmentation of a view: autoencoder, noise, mask, those that have a strength.
 
     Noise comes before masking, so that a filled entry is exactly what the fill says.
     """
-    steps: list[Augment] = []
-    if options.noise > 0:
-        steps.append(partial(add_noise, strength=options.noise))
-    if mask_rate > 0:
+    steps: dict[int, Augment] = {}
+    if options.latent_radius > 0:
+        radius, latent_dim = options.latent_radius, options.latent_dim
+        steps[2] = partial(perturb_latent, radius=radius, latent_dim=latent_dim)
+    if not is_off(options.noise):
+        steps[0] = partial(add_noise, strength=options.noise)
+    if not is_off(mask_rate):
         per, fill = options.mask_per, options.mask_fill
-        steps.append(partial(mask, rate=mask_rate, per=per, fill=fill))
-    return compose(*steps)
+        steps[1] = partial(mask, rate=mask_rate, per=per, fill=fill)
+    return compose(steps)
+
+
+def is_off(strength: Strength) -> bool:
+    """Whether a step has no effect in any member of an ensemble, and can be left out."""
+    return not isinstance(strength, jax.Array) and strength == 0
 
 
 def make_views(

@@ -28,7 +28,7 @@ def entropy(probs: Float[Array, "*rows classes"]) -> Float[Array, "*rows"]:
 def swapped_prediction(
     codes: Float[Array, "code_views batch prototypes"],
     scores: Float[Array, "views batch prototypes"],
-    temperature: float,
+    temperature: float | Float[Array, ""],
 ) -> Float[Array, ""]:
     """Mean over ordered view pairs (i, j), i ≠ j, of CE(codes of i, softmax(scores of j / τ)).
 

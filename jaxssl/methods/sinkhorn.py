@@ -10,7 +10,9 @@ LOG_OF_NOTHING = -1e30
 
 
 def sinkhorn(
-    scores: Float[Array, "batch prototypes"], epsilon: float = 0.05, n_iterations: int = 3
+    scores: Float[Array, "batch prototypes"],
+    epsilon: float | Float[Array, ""] = 0.05,
+    n_iterations: int = 3,
 ) -> Float[Array, "batch prototypes"]:
     """Soft codes of a batch: rows sum to 1, each prototype holds about an equal share.
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,9 @@ import numpy as np
 
 from jaxssl.config import Config, resolve
 from jaxssl.engine.ensemble import chunks, seed_keys, shard
-from jaxssl.engine.pretrain import Plan, over_all_seeds, plan_pretraining
+from jaxssl.engine.pretrain import Plan, make_members, over_all_seeds, plan_pretraining
 from jaxssl.engine.train import epoch_batches, streams
+from jaxssl.types import Pool
 from launch.benchmark import references
 from launch.benchmark.child import answer, ask
 from launch.benchmark.machine import Limits, Rates
@@ -110,9 +111,9 @@ def train_epochs(plan: Plan, pool: np.ndarray, n_seeds: int, chunk: int = 0) -> 
 
     Returns the first seed's mean loss.
     """
-    data, trainer = shard(pool, per_seed=False), over_all_seeds(plan.trainer)
+    data, trainer = shard(Pool(cast(Any, pool), {}), per_seed=False), over_all_seeds(plan.trainer)
     cut = chunks(range(n_seeds), chunk or plan.memory.chunk)
-    states = [trainer.init(shard(seed_keys(0, ids), per_seed=True), data) for ids in cut]
+    states = [trainer.init(shard(make_members(0, ids), per_seed=True), data) for ids in cut]
 
     def run() -> float:
         losses = []

@@ -1,0 +1,69 @@
+"""The autoencoder that views may be drawn through, trained on training profiles alone."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from jaxssl.config import AugmentConfig
+from jaxssl.model import make_autoencoder
+from jaxssl.types import Params
+
+LEARNING_RATE = 1e-3  # decays to 0 by a cosine
+BATCH_SIZE = 256
+
+
+def fit_autoencoder(
+    key: PRNGKeyArray, x: Float[Array, "samples features"], options: AugmentConfig
+) -> Params:
+    """Minimise the mean squared error of the reconstruction by Adam.
+
+    Args:
+        key: of initial weights and batches.
+        x: training profiles as the encoder sees them.
+        options: width of the code and number of steps.
+
+    Returns:
+        `encoder`, `decoder`, and `unit`: the root mean square distance of the codes from their
+        mean, in which `augment.latent_radius` is counted.
+    """
+    fit = jax.jit(partial(_fit, latent_dim=options.latent_dim, n_steps=options.autoencoder_steps))
+    return fit(key, x)
+
+
+def _fit(
+    key: PRNGKeyArray, x: Float[Array, "samples features"], latent_dim: int, n_steps: int
+) -> Params:
+    encoder, decoder = make_autoencoder(x.shape[1], latent_dim)
+    key_encoder, key_decoder, key_batches = jax.random.split(key, 3)
+    codes = jnp.zeros((1, latent_dim))
+    params = {
+        "encoder": encoder.init(key_encoder, x[:1]),
+        "decoder": decoder.init(key_decoder, codes),
+    }
+    optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, n_steps))
+    batch_size = min(BATCH_SIZE, len(x))
+
+    def loss(params: Params, batch: Float[Array, "batch features"]) -> Float[Array, ""]:
+        decoded = decoder.apply(params["decoder"], encoder.apply(params["encoder"], batch))
+        return jnp.mean((decoded - batch) ** 2)
+
+    def step(i: Int[Array, ""], carry: tuple[Params, optax.OptState]):
+        params, state = carry
+        rows = jax.random.randint(jax.random.fold_in(key_batches, i), (batch_size,), 0, len(x))
+        updates, state = optimizer.update(jax.grad(loss)(params, x[rows]), state)
+        return optax.apply_updates(params, updates), state
+
+    params, _ = jax.lax.fori_loop(0, n_steps, step, (params, optimizer.init(params)))
+    codes = encoder.apply(params["encoder"], x)
+    spread = jnp.sum((codes - codes.mean(axis=0, keepdims=True)) ** 2, axis=1)
+    return params | {"unit": jnp.sqrt(spread.mean())}
+
+
+def shape_of_autoencoder(x: jax.ShapeDtypeStruct, options: AugmentConfig) -> Params:
+    """What `fit_autoencoder` returns, as shapes."""
+    fit: Callable[..., Params] = partial(_fit, latent_dim=options.latent_dim, n_steps=1)
+    return jax.eval_shape(fit, jax.random.key(0), x)
