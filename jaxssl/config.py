@@ -4,6 +4,7 @@ A config file in `configs/` holds only what differs from here. Zero for a count 
 data" means that `resolve` chooses it from the number of training samples, never from labels.
 """
 
+import copy
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -227,15 +228,13 @@ def from_dict(values: dict[str, Any]) -> Config:
 
 def with_options(config: Config, values: Mapping[str, Any]) -> Config:
     """A copy with dotted options, such as "method.epsilon", set to other values."""
-    sections: dict[str, dict[str, Any]] = {}
+    changed = copy.copy(config)
+    for section in {name.split(".")[0] for name in values}:
+        setattr(changed, section, copy.copy(getattr(config, section)))
     for name, value in values.items():
         section, option = name.split(".")
-        sections.setdefault(section, {})[option] = value
-    changed = {
-        section: dataclasses.replace(getattr(config, section), **options)
-        for section, options in sections.items()
-    }
-    return dataclasses.replace(config, **changed)
+        setattr(getattr(changed, section), option, value)  # a traced value too
+    return changed
 
 
 def choose_n_components(n_train: int) -> int:

@@ -145,7 +145,7 @@ def sweep(
             else:
                 fits = fit_network(arm, of_arm, n, missing)
             seconds = time.perf_counter() - started
-            yield _score(task, config, arm, share, n, inputs, fits)._replace(seconds=seconds)
+            yield score_fits(task, config, arm, share, n, inputs, fits)._replace(seconds=seconds)
 
 
 def budgets(task: Task, config: Config) -> dict[float, int]:
@@ -180,9 +180,10 @@ def results_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
 
 
-def _score(
+def score_fits(
     task: Task, config: Config, arm: str, share: float, n: int, inputs: Inputs, fits: Fits
 ) -> Fitted:
+    """Tidy rows of every fit on every part of `inputs`, and its probabilities on the test part."""
     head = {
         **{"dataset": task.dataset, "task": task.label, "arm": arm, "share": share},
         **{"method": method_of(arm), "n_labelled": n},
@@ -199,5 +200,6 @@ def _score(
             fit = head | {"seed": seed, "part": part, "fit_seconds": seconds}
             values = score(inputs.codes[members], of_parts[part])
             rows += [fit | {"metric": name, "value": value} for name, value in values.items()]
-        test_probabilities[seed] = of_parts["test"]
+        if "test" in of_parts:
+            test_probabilities[seed] = of_parts["test"]
     return Fitted(arm, share, rows, test_probabilities, seconds=0.0)

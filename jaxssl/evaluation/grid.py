@@ -1,0 +1,139 @@
+"""Grids over options: their points, and which points one compiled program can serve."""
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from jaxssl.config import TRACED, Config, resolve, to_dict, with_options
+from jaxssl.types import InputError
+from jaxssl.validate import get_option, validate
+
+Grid = Mapping[str, Sequence[Any]]
+"""Dotted option → its values; every combination is a point."""
+
+SECTIONS = ("normalize", "encoder", "augment", "method", "optimizer", "pretrain", "finetune")
+"""What a grid may vary. Other data, splits or machines pose another question."""
+
+
+class Point(NamedTuple):
+    """One combination of a grid."""
+
+    values: dict[str, Any]  # dotted option → value
+    config: Config  # resolved
+
+    @property
+    def name(self) -> str:
+        """Such as "method.epsilon=0.05 method.n_prototypes=50"; "" without a grid."""
+        return " ".join(f"{option}={as_text(value)}" for option, value in self.values.items())
+
+
+class Refused(NamedTuple):
+    """A combination that the options do not allow, and why."""
+
+    values: dict[str, Any]
+    reason: str
+
+
+def parse_grid(texts: Iterable[str], config: Config) -> dict[str, list[Any]]:
+    """Read `section.option:value,value,…`; the members of a list are joined by "-".
+
+    Example:
+        parse_grid(["method.epsilon:0.03,0.05", "encoder.hidden:512-256,512-256-128"], Config())
+
+    Raises:
+        InputError: on an option that is unknown or no subject of a grid, or a value of another
+            type.
+    """
+    grid: dict[str, list[Any]] = {}
+    for text in texts:
+        name, _, listed = text.partition(":")
+        section, _, option = name.partition(".")
+        default = getattr(getattr(config, section, None), option, None)
+        if section not in SECTIONS or default is None:
+            raise InputError(
+                f"--grid={text}: write section.option:value,value with an option of "
+                f"{', '.join(SECTIONS)}, such as method.epsilon:0.03,0.05"
+            )
+        values = [_read(value, default, text) for value in listed.split(",")]
+        if name in grid or len({as_text(value) for value in values}) < len(values):
+            raise InputError(f"--grid={text}: an option or a value stands there twice")
+        grid[name] = values
+    return grid
+
+
+def _read(text: str, default: Any, whole: str) -> Any:
+    """A value of the type that the option has."""
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(default, tuple):
+            return tuple(int(part) for part in text.split("-"))
+        return type(default)(text)
+    except (ValueError, KeyError) as error:
+        kind = "a list such as 512-256" if isinstance(default, tuple) else type(default).__name__
+        raise InputError(f"--grid={whole}: {text!r} is not {kind}") from error
+
+
+def as_text(value: Any) -> str:
+    """A value as `parse_grid` reads it."""
+    if isinstance(value, tuple):
+        return "-".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def make_points(config: Config, grid: Grid, n_train: int) -> tuple[list[Point], list[Refused]]:
+    """Every combination, resolved on the training samples; and those that the options refuse.
+
+    Raises:
+        InputError: if all are refused.
+    """
+    points, refused = [], []
+    for combination in itertools.product(*grid.values()):
+        values = dict(zip(grid, combination, strict=True))
+        try:
+            changed = with_options(config, values)
+            validate(changed)
+            points.append(Point(values, resolve(changed, n_train)))
+        except InputError as error:
+            refused.append(Refused(values, str(error)))
+    if not points:
+        raise InputError(f"every point of the grid is refused; the first: {refused[0].reason}")
+    return points, refused
+
+
+def by_program(points: Iterable[Point]) -> list[list[Point]]:
+    """Points whose pretrainings differ in `TRACED` options alone, or not at all, together."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        groups.setdefault(_program(point.config), []).append(point)
+    return list(groups.values())
+
+
+def varied_options(points: Sequence[Point]) -> tuple[str, ...]:
+    """The `TRACED` options in which points of one program differ."""
+    return tuple(
+        name for name in TRACED if len({get_option(point.config, name) for point in points}) > 1
+    )
+
+
+def of_pretraining(config: Config) -> dict[str, Any]:
+    """The options that a pretrained encoder depends on."""
+    options = to_dict(config)
+    for section in ("data", "split", "finetune", "sweep"):
+        del options[section]
+    options["run"] = {name: options["run"][name] for name in ("root_key", "precision")}
+    return options
+
+
+def key_of(options: Mapping[str, Any]) -> str:
+    """The same text for the same options."""
+    return json.dumps(options, sort_keys=True)
+
+
+def _program(config: Config) -> str:
+    options = of_pretraining(config)
+    for name in TRACED:
+        section, option = name.split(".")
+        options[section].pop(option, None)
+    return key_of(options)

@@ -1,0 +1,210 @@
+"""A grid run: every point's encoders and fits, scored where the search may look.
+
+Pretrainings that differ in option values alone run as members of one compiled program; points that
+differ in fine-tuning alone share their encoders. A seed means the same at every point: the same
+label subset, initial weights, batches and views, so that points are compared in pairs.
+"""
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxssl.config import Config
+from jaxssl.data.task import Task
+from jaxssl.engine.pretrain import (
+    Pretrained,
+    Variant,
+    plan_pretraining,
+    prepare,
+    pretrain,
+)
+from jaxssl.evaluation.arms import (
+    WITH_COMPONENTS,
+    Encoders,
+    Fits,
+    Inputs,
+    fit_baseline,
+    fit_with_components,
+    make_inputs,
+    method_of,
+)
+from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.grid import Point, as_text, by_program, key_of, varied_options
+from jaxssl.evaluation.network import make_fit_network
+from jaxssl.evaluation.sweep import budgets, score_fits
+from jaxssl.validate import get_option
+
+Done = Collection[tuple[str, str, float, int]]
+"""(point, arm, share, seed) that need not be computed again."""
+
+
+class Found(NamedTuple):
+    """Result rows of some points, and what their pretraining measured; both name their point."""
+
+    rows: list[dict[str, Any]]
+    pretraining: list[dict[str, Any]]
+
+
+def silent(message: str) -> None:
+    """Say nothing of what begins."""
+
+
+def search(
+    task: Task,
+    points: Sequence[Point],
+    seeds: Sequence[int],
+    parts: Sequence[str] = ("validation",),
+    done: Done = (),
+    log: Callable[[str], None] = silent,
+) -> Iterator[Found]:
+    """Pretrain, fit and score every point that is not done, one compiled program after the other.
+
+    Args:
+        task: data, labels and split.
+        points: of `grid.make_points`; the arms and shares are those of their `config.sweep`.
+        seeds: seed ids.
+        parts: held-out parts that are scored; a search that chooses looks at "validation" alone.
+        done: fits to leave out.
+        log: told what begins.
+
+    Raises:
+        InputError: on an unknown arm or a share with fewer labels than classes.
+    """
+    budgets(task, points[0].config)
+    ground, normalized = None, ""
+    for group in by_program(points):
+        missing = {
+            point.name: [seed for seed in seeds if _is_missing(point, seed, done)]
+            for point in group
+        }
+        if not any(missing.values()):
+            continue
+        config = group[0].config
+        if ground is None or key_of(dataclasses.asdict(config.normalize)) != normalized:
+            ground = _lay_ground(task, config, seeds, parts)
+            normalized = key_of(dataclasses.asdict(config.normalize))
+        run = _Group(task, group, missing, ground, done)
+        log(f"{group[0].name}" + (f" and {len(group) - 1} more" if len(group) > 1 else ""))
+        yield from _without_encoders(run)
+        yield from _with_encoders(run)
+
+
+class _Ground(NamedTuple):
+    """What all points that normalise alike share."""
+
+    pool: Float[np.ndarray, "samples features"]
+    inputs: Inputs  # with the label orders of all seeds
+
+
+class _Group(NamedTuple):
+    """Points of one program, and what is missing of each."""
+
+    task: Task
+    points: list[Point]
+    missing: dict[str, list[int]]  # seeds by point
+    ground: _Ground
+    done: Done
+
+
+def _lay_ground(task: Task, config: Config, seeds: Sequence[int], parts: Sequence[str]) -> _Ground:
+    _, normalizer, pool = prepare(task, config)
+    inputs = make_inputs(task, config, normalizer, seeds)
+    return _Ground(pool, inputs._replace(parts={part: inputs.parts[part] for part in parts}))
+
+
+def _is_missing(point: Point, seed: int, done: Done) -> bool:
+    sweep = point.config.sweep
+    return any(
+        (point.name, arm, share, seed) not in done for arm in sweep.arms for share in sweep.shares
+    )
+
+
+def _without_encoders(run: _Group) -> Iterator[Found]:
+    """The arms that start from nothing, a point at a time."""
+    for point in run.points:
+        seeds = run.missing[point.name]
+        arms = [arm for arm in point.config.sweep.arms if not method_of(arm)]
+        if seeds and arms:
+            yield Found(_fit_all(run, point, arms, None, {seed: seed for seed in seeds}), [])
+
+
+def _with_encoders(run: _Group) -> Iterator[Found]:
+    """The arms that start from an encoder: a chunk of pretrained members at a time."""
+    arms = [arm for arm in run.points[0].config.sweep.arms if method_of(arm)]
+    if not arms:
+        return
+    varied = varied_options(run.points)
+    own = {
+        point.name: tuple(float(get_option(point.config, name)) for name in varied)
+        for point in run.points
+    }
+    # points that differ in fine-tuning alone have their members in common
+    wanted = dict.fromkeys(
+        (own[point.name], seed) for point in run.points for seed in run.missing[point.name]
+    )
+    variants = {
+        i: Variant(seed, dict(zip(varied, values, strict=True)))
+        for i, (values, seed) in enumerate(wanted)
+    }
+    config, pool = run.points[0].config, run.ground.pool
+    n_samples, n_features = pool.shape
+    plan = plan_pretraining(config, n_samples, n_features, len(variants), varied)
+    for chunk in pretrain(plan, config, pool, list(variants), variants=variants):
+        encoders = {i: params["encoder"] for i, params in chunk.params.items()}
+        for point in run.points:
+            seed_of = {
+                i: variants[i].seed
+                for i in encoders
+                if tuple(variants[i].options.values()) == own[point.name]
+                and variants[i].seed in run.missing[point.name]
+            }
+            if seed_of:
+                rows = _fit_all(run, point, arms, encoders, seed_of)
+                yield Found(rows, _measured(point, chunk, seed_of))
+
+
+def _fit_all(
+    run: _Group,
+    point: Point,
+    arms: Sequence[str],
+    encoders: Encoders | None,
+    seed_of: Mapping[int, int],
+) -> list[dict[str, Any]]:
+    """Result rows of a point: every arm and share, of members known by an id and their seed."""
+    task, config, rows, inputs = run.task, point.config, [], run.ground.inputs
+    inputs = inputs._replace(orders={i: inputs.orders[seed] for i, seed in seed_of.items()})
+    fit_network = make_fit_network(config, inputs, len(task.classes))
+    for arm in arms:
+        for share, n in budgets(task, config).items():
+            ids = [i for i in seed_of if (point.name, arm, share, seed_of[i]) not in run.done]
+            if not ids:
+                continue
+            fits: Fits
+            if arm in BASELINES:
+                fits = fit_baseline(arm, inputs, n, ids)
+            elif encoders and arm.endswith(WITH_COMPONENTS):
+                fits = fit_with_components(config, encoders, inputs, n, ids)
+            else:
+                fits = fit_network(arm, encoders, n, ids, seed_of)
+            of_seeds = {seed_of[i]: fit for i, fit in fits.items()}
+            fitted = score_fits(task, config, arm, share, n, inputs, of_seeds)
+            rows += [_named(point) | row for row in fitted.rows]
+    return rows
+
+
+def _measured(point: Point, chunk: Pretrained, seed_of: Mapping[int, int]) -> list[dict[str, Any]]:
+    """What the last epoch of each member's pretraining measured."""
+    last = {row["seed"]: row for row in chunk.history}
+    return [
+        _named(point)
+        | {"seed": seed, "status": chunk.diagnoses[i].status}
+        | {name: value for name, value in last[i].items() if isinstance(value, float)}
+        for i, seed in seed_of.items()
+    ]
+
+
+def _named(point: Point) -> dict[str, Any]:
+    return {"point": point.name} | {name: as_text(value) for name, value in point.values.items()}

@@ -1,0 +1,162 @@
+"""Grids: which points there are, which share a program, and that none depends on the others."""
+
+import logging
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxssl.config import Config, with_options
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.task import make_task
+from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
+from jaxssl.evaluation.grid import as_text, by_program, make_points, parse_grid, varied_options
+from jaxssl.evaluation.search import search
+from jaxssl.types import InputError
+
+pytestmark = pytest.mark.usefixtures("standard_promotion")
+
+
+def small_config(arms=("swav",), **options):
+    config = Config()
+    config.normalize.n_components = 12
+    config.encoder.hidden, config.finetune.transfer_layers = (16, 8), 2
+    config.method.n_prototypes, config.pretrain.batch_size = (12,), 32
+    config.pretrain.n_steps = 40
+    config.finetune.probe_steps = config.finetune.n_steps = config.finetune.scratch_steps = 10
+    config.finetune.batch_size = 16
+    config.sweep.arms, config.sweep.shares = arms, (0.1, 0.5)
+    return with_options(config, options)
+
+
+@pytest.fixture(scope="module")
+def task():
+    return make_task(make_synthetic(n_samples=240, n_genes=80), Config())
+
+
+def points_of(task, grid, config=None):
+    return make_points(config or small_config(), grid, len(task.split.train))[0]
+
+
+def run(task, grid, seeds=(0, 1), config=None, **kwargs):
+    found = list(search(task, points_of(task, grid, config), seeds, **kwargs))
+    rows = pd.DataFrame([row for part in found for row in part.rows])
+    return rows, pd.DataFrame([row for part in found for row in part.pretraining])
+
+
+def test_values_are_read_as_the_type_of_their_option_and_written_so_that_they_are_read_again():
+    config = Config()
+    texts = ["method.epsilon:0.03,1", "encoder.hidden:64,64-32", "method.hard_codes:true,false"]
+    texts += ["augment.mask_fill:zero,normal", "pretrain.batch_size:32"]
+    grid = parse_grid(texts, config)
+    assert grid == {
+        "method.epsilon": [0.03, 1.0],
+        "encoder.hidden": [(64,), (64, 32)],
+        "method.hard_codes": [True, False],
+        "augment.mask_fill": ["zero", "normal"],
+        "pretrain.batch_size": [32],
+    }
+    again = [f"{name}:{','.join(map(as_text, values))}" for name, values in grid.items()]
+    assert parse_grid(again, config) == grid
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("method.epsilon:a", "'a' is not float"),
+        ("method.epsilom:1", "write section.option"),
+        ("run.seeds:1,2", "with an option of normalize"),
+        ("encoder.hidden:64,x", "a list such as"),
+        ("method.epsilon:1,1.0", "twice"),
+        ("method.hard_codes:yes", "'yes' is not bool"),
+    ],
+)
+def test_a_grid_that_cannot_be_read_is_refused_in_words(text, says):
+    with pytest.raises(InputError, match=says):
+        parse_grid([text], Config())
+
+
+def test_points_that_the_options_refuse_are_told_and_the_others_stay(task):
+    grid = {"method.n_prototypes": [(12,), (64,)], "pretrain.batch_size": [32, 64]}
+    points, refused = make_points(small_config(), grid, len(task.split.train))
+    assert [point.name for point in points] == [
+        "method.n_prototypes=12 pretrain.batch_size=32",
+        "method.n_prototypes=12 pretrain.batch_size=64",
+        "method.n_prototypes=64 pretrain.batch_size=64",
+    ]
+    assert refused[0].values == {"method.n_prototypes": (64,), "pretrain.batch_size": 32}
+    assert "cannot share 32 samples" in refused[0].reason
+    with pytest.raises(InputError, match="every point of the grid is refused"):
+        make_points(small_config(), {"method.epsilon": [-1.0]}, 100)
+
+
+def test_values_share_a_program_and_shapes_do_not(task):
+    grid = {"method.epsilon": [0.03, 0.1], "finetune.freeze_layers": [0, 1]}
+    (group,) = by_program(points_of(task, grid))
+    assert len(group) == 4
+    assert varied_options(group) == ("method.epsilon",)
+    shapes = {"method.n_prototypes": [(8,), (12,)], "augment.noise": [0.5, 1.0]}
+    assert [len(group) for group in by_program(points_of(task, shapes))] == [2, 2]
+
+
+def test_a_grid_of_values_is_one_compiled_program(task, caplog):
+    grid = {"augment.noise": [0.3, 0.6, 0.9], "finetune.freeze_layers": [0, 2]}
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        rows, _ = run(task, grid, config=small_config(**{"encoder.hidden": (20, 8)}))
+    compiled = [r.getMessage() for r in caplog.records if "Finished XLA" in r.getMessage()]
+    for program in ("epoch", "fit_one"):
+        assert sum(f"jit({program})" in message for message in compiled) == 1, program
+    assert rows["point"].nunique() == 6
+
+
+def test_a_member_with_traced_options_is_the_pretraining_that_has_them_in_its_config(task):
+    values = {
+        "augment.noise": 0.3,
+        "augment.mask_rate": 0.25,
+        "method.epsilon": 0.1,
+        "method.temperature": 0.2,
+        "optimizer.learning_rate": 3e-3,
+    }
+    other = {name: 2 * value for name, value in values.items()}
+    points = points_of(task, {name: [values[name], other[name]] for name in values})
+    chosen = [p for p in points if p.values in (values, other)]
+    assert varied_options(chosen) == tuple(name for name in varied_options(points))
+    rows = pd.DataFrame([r for f in search(task, chosen, (0, 3)) for r in f.pretraining])
+    for point in chosen:
+        prepared = prepare(task, point.config)
+        plan = plan_pretraining(point.config, *prepared.pool.shape, 2)
+        alone = merge(pretrain(plan, point.config, prepared.pool, [0, 3]))
+        last = {row["seed"]: row["loss"] for row in alone.history}
+        found = rows[rows["point"] == point.name].set_index("seed")["loss"]
+        assert dict(found) == pytest.approx(last, rel=2e-4)
+
+
+def test_a_point_does_not_depend_on_the_points_beside_it_nor_on_an_interruption(task):
+    grid = {"method.epsilon": [0.03, 0.1], "finetune.transfer_layers": [1, 2]}
+    together, _ = run(task, grid)
+    alone, _ = run(task, {name: values[1:] for name, values in grid.items()})
+    name = alone["point"].unique().item()
+    same = together[together["point"] == name]
+    key = ["share", "seed", "metric"]
+    pd.testing.assert_series_equal(
+        same.set_index(key)["value"].sort_index(), alone.set_index(key)["value"].sort_index()
+    )
+    half = together[(together["point"] != name) & (together["seed"] == 0)]
+    done = set(half[["point", "arm", "share", "seed"]].itertuples(index=False, name=None))
+    rest, _ = run(task, grid, done=done)
+    whole = pd.concat([half, rest])
+    columns = ["point", *key]
+    assert not whole.duplicated(columns).any()
+    assert len(whole) == len(together)
+    values = [t.set_index(columns)["value"].sort_index() for t in (whole, together)]
+    pd.testing.assert_series_equal(*values)
+
+
+def test_a_search_looks_at_the_validation_part_alone(task):
+    rows, measured = run(task, {}, config=small_config(("swav", "scratch", "logreg")))
+    assert set(rows["part"]) == {"validation"}
+    assert set(rows["arm"]) == {"swav", "scratch", "logreg"}
+    assert set(measured["status"]) <= {"healthy", "collapsed", "uniform codes", "diverged"}
+    assert np.isfinite(measured["effective_rank"]).all()
+    assert set(run(task, {}, parts=("test",))[0]["part"]) == {"test"}
