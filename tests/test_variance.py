@@ -35,7 +35,7 @@ def test_known_components_come_back():
     assert sd["pretraining"] == pytest.approx(0.01, rel=0.25)
     assert sd["finetuning"] < 0.001
     assert sd[RESIDUAL] == pytest.approx(0.005, rel=0.05)
-    assert found["share"].sum() == pytest.approx(1)
+    assert found["proportion"].sum() == pytest.approx(1)
 
 
 def test_components_are_those_of_the_mean_squares_by_hand():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 
 from jaxssl.config import Config
@@ -34,6 +35,7 @@ from jaxssl.evaluation.arms import (
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.grid import Point, as_text, by_program, key_of, varied_options
 from jaxssl.evaluation.network import make_fit_network
+from jaxssl.evaluation.stats import t_interval
 from jaxssl.evaluation.sweep import budgets, score_fits
 from jaxssl.validate import get_option
 
@@ -202,9 +204,34 @@ def _measured(point: Point, chunk: Pretrained, seed_of: Mapping[int, int]) -> li
         _named(point)
         | {"seed": seed, "status": chunk.diagnoses[i].status}
         | {name: value for name, value in last[i].items() if isinstance(value, float)}
+        | _usage_share(point.config, last[i])
         for i, seed in seed_of.items()
     ]
 
 
+def _usage_share(config: Config, measured: Mapping[str, Any]) -> dict[str, float]:
+    """Effectively used prototypes of the first head, as a share of all it has."""
+    counts = get_option(config, "method.n_prototypes")
+    perplexity = measured.get("usage_perplexity")
+    return {} if not counts or perplexity is None else {"usage_share": perplexity / counts[0]}
+
+
 def _named(point: Point) -> dict[str, Any]:
     return {"point": point.name} | {name: as_text(value) for name, value in point.values.items()}
+
+
+def points_table(results: pd.DataFrame, options: Sequence[str], metric: str) -> pd.DataFrame:
+    """Mean and 95 % t interval over seeds of every point, arm and share, in the grid's order.
+
+    Args:
+        results: rows of `Found`, of one part.
+        options: columns that hold the grid's values.
+        metric: which scores.
+    """
+    keys = ["point", *options, "arm", "share"]
+    rows = []
+    for key, scores in results[results["metric"] == metric].groupby(keys, sort=False):
+        low, high = t_interval(scores["value"].to_numpy())
+        row = {"metric": metric, "n": len(scores), "mean": scores["value"].mean()}
+        rows.append(dict(zip(keys, key, strict=True)) | row | {"ci_low": low, "ci_high": high})
+    return pd.DataFrame(rows)

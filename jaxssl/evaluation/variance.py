@@ -23,7 +23,7 @@ from jaxssl.evaluation.null import scores_on_test, silent
 from jaxssl.evaluation.sweep import budgets
 from jaxssl.types import Normalizer
 
-COMPONENTS_COLUMNS = ["factor", "levels", "variance", "sd", "share"]
+COMPONENTS_COLUMNS = ["factor", "levels", "variance", "sd", "proportion"]
 FACTORS = ("labels", "pretraining", "finetuning")
 RESIDUAL = "interactions and rest"
 
@@ -42,7 +42,8 @@ def decompose(
     Returns:
         `COMPONENTS_COLUMNS`, a row a factor and one for the interactions of all: means over the
         outer levels. With several of those, a row for them: the variance of their means beyond
-        what the other components explain. An estimate below 0 is set to 0; `share` is of the sum.
+        what the other components explain. An estimate below 0 is set to 0; `proportion` is of the
+        sum.
 
     Raises:
         ValueError: if a combination is missing or occurs twice.
@@ -59,7 +60,7 @@ def decompose(
     total = sum(variance.values())
     rows: list[dict[str, Any]] = [
         {"factor": name, "levels": levels[name], "variance": v, "sd": np.sqrt(v)}
-        | {"share": v / total if total else float("nan")}
+        | {"proportion": v / total if total else float("nan")}
         for name, v in variance.items()
     ]
     return pd.DataFrame(rows, columns=COMPONENTS_COLUMNS)
