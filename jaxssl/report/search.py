@@ -46,12 +46,11 @@ def search_drawing(
 
 def series(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The rows of each arm and share, with their name."""
-    several = table["arm"].nunique() > 1
-    return [
-        (f"{arm}, {percent(share)} of the labels" if several else f"{percent(share)} of the labels",
-         rows)
-        for (arm, share), rows in table.groupby(["arm", "share"], sort=False)
-    ]  # fmt: skip
+    several, named = table["arm"].nunique() > 1, []
+    for (arm, share), rows in table.groupby(["arm", "share"], sort=False):
+        name = f"{percent(float(str(share)))} of the labels"
+        named.append((f"{arm}, {name}" if several else name, rows))
+    return named
 
 
 def positions(values: Sequence[str]) -> tuple[np.ndarray, bool]:
