@@ -49,6 +49,7 @@ class NormalizeConfig:
 
     input: str = "spectral"  # "spectral": conditioned components; "genes": standardised genes
     clip: float = 10.0  # training standard deviations
+    max_genes: int = 0  # the most variable on training samples (log2 scale) are kept; 0: all
     n_components: int = 0  # from the data
     power: float = 0.5  # component j is divided by sd_j ** power; 0: PCA, 1: whitening
 

@@ -53,6 +53,8 @@ def fit_normalizer(
 ) -> Normalizer:
     """Fit the map on training rows `x` (log2 scale); constant genes are left out.
 
+    With `options.max_genes`, so are all but that many of the most variable.
+
     Raises:
         InputError: if every gene is constant.
     """
@@ -60,6 +62,8 @@ def fit_normalizer(
     kept = scale > 1e-6
     if not kept.any():
         raise InputError("every gene is constant over the training samples; nothing to learn from")
+    if 0 < options.max_genes < kept.sum():
+        kept &= scale >= np.sort(scale)[-options.max_genes]
     low = np.full(x.shape[1], np.inf, np.float32)
     high = np.full(x.shape[1], -np.inf, np.float32)
     for rows in _blocks(len(x)):

@@ -88,9 +88,17 @@ def make_points(config: Config, grid: Grid, n_train: int) -> tuple[list[Point], 
     Raises:
         InputError: if all are refused.
     """
-    points, refused = [], []
-    for combination in itertools.product(*grid.values()):
-        values = dict(zip(grid, combination, strict=True))
+    combinations = itertools.product(*grid.values())
+    return points_at(config, [dict(zip(grid, c, strict=True)) for c in combinations], n_train)
+
+
+def points_at(
+    config: Config, combinations: Iterable[Mapping[str, Any]], n_train: int
+) -> tuple[list[Point], list[Refused]]:
+    """`make_points` for a list of combinations in place of a grid."""
+    points: list[Point] = []
+    refused: list[Refused] = []
+    for values in map(dict, combinations):
         try:
             changed = with_options(config, values)
             validate(changed)
