@@ -43,7 +43,7 @@ def write_identity(folder: Path, config: Config, data_hash: str) -> None:
             )
     write_json(folder / "config.json", new)
     environment = {
-        "command": " ".join([f"python -m {_module()}", *sys.argv[1:]]),
+        "command": command_line(),
         "versions": versions(),
         "device": jax.devices()[0].device_kind,
         "n_devices": jax.device_count(),
@@ -53,6 +53,11 @@ def write_identity(folder: Path, config: Config, data_hash: str) -> None:
         "data_hash": data_hash,
     }
     write_json(folder / "environment.json", environment)
+
+
+def command_line() -> str:
+    """The command that this process was started by."""
+    return " ".join([f"python -m {_module()}", *sys.argv[1:]])
 
 
 def _check_options(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ class Point(NamedTuple):
     @property
     def name(self) -> str:
         """Such as "method.epsilon=0.05 method.n_prototypes=50"; "" without a grid."""
-        return " ".join(f"{option}={as_text(value)}" for option, value in self.values.items())
+        return name_of(self.values)
 
 
 class Refused(NamedTuple):
@@ -80,6 +80,11 @@ def as_text(value: Any) -> str:
     if isinstance(value, tuple):
         return "-".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def name_of(values: Mapping[str, Any]) -> str:
+    """The name of the point with these values."""
+    return " ".join(f"{option}={as_text(value)}" for option, value in values.items())
 
 
 def make_points(config: Config, grid: Grid, n_train: int) -> tuple[list[Point], list[Refused]]:

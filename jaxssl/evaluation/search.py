@@ -78,17 +78,13 @@ def search(
     budgets(task, points[0].config)
     ground, normalized = None, ""
     for group in by_program(points):
-        missing = {
-            point.name: [seed for seed in seeds if _is_missing(point, seed, done)]
-            for point in group
-        }
-        if not any(missing.values()):
+        config, missing = group[0].config, _missing(group, seeds, done)
+        if not missing:
             continue
-        config = group[0].config
         if ground is None or key_of(dataclasses.asdict(config.normalize)) != normalized:
             ground = _lay_ground(task, config, seeds, parts)
             normalized = key_of(dataclasses.asdict(config.normalize))
-        run = _Group(task, group, missing, ground, done)
+        run = _Group(task, group, missing, ground)
         log(f"{group[0].name}" + (f" and {len(group) - 1} more" if len(group) > 1 else ""))
         yield from _without_encoders(run)
         yield from _with_encoders(run)
@@ -106,9 +102,13 @@ class _Group(NamedTuple):
 
     task: Task
     points: list[Point]
-    missing: dict[str, list[int]]  # seeds by point
+    missing: set[tuple[str, str, float, int]]  # (point, arm, share, seed)
     ground: _Ground
-    done: Done
+
+    def seeds(self, point: Point, arms: Sequence[str]) -> list[int]:
+        """Seeds that lack a fit of one of the arms."""
+        lacking = {key[3] for key in self.missing if key[0] == point.name and key[1] in arms}
+        return sorted(lacking)
 
 
 def _lay_ground(task: Task, config: Config, seeds: Sequence[int], parts: Sequence[str]) -> _Ground:
@@ -117,26 +117,33 @@ def _lay_ground(task: Task, config: Config, seeds: Sequence[int], parts: Sequenc
     return _Ground(pool, inputs._replace(parts={part: inputs.parts[part] for part in parts}))
 
 
-def _is_missing(point: Point, seed: int, done: Done) -> bool:
-    sweep = point.config.sweep
-    return any(
-        (point.name, arm, share, seed) not in done for arm in sweep.arms for share in sweep.shares
-    )
+def _missing(
+    points: Sequence[Point], seeds: Sequence[int], done: Done
+) -> set[tuple[str, str, float, int]]:
+    keys = {
+        (point.name, arm, share, seed)
+        for point in points
+        for arm in point.config.sweep.arms
+        for share in point.config.sweep.shares
+        for seed in seeds
+    }
+    return keys.difference(done)
 
 
 def _without_encoders(run: _Group) -> Iterator[Found]:
     """The arms that start from nothing, a point at a time."""
     for point in run.points:
-        seeds = run.missing[point.name]
         arms = [arm for arm in point.config.sweep.arms if not method_of(arm)]
-        if seeds and arms:
+        seeds = run.seeds(point, arms)
+        if seeds:
             yield Found(_fit_all(run, point, arms, None, {seed: seed for seed in seeds}), [])
 
 
 def _with_encoders(run: _Group) -> Iterator[Found]:
     """The arms that start from an encoder: a chunk of pretrained members at a time."""
     arms = [arm for arm in run.points[0].config.sweep.arms if method_of(arm)]
-    if not arms:
+    lacking = {point.name: run.seeds(point, arms) for point in run.points}
+    if not any(lacking.values()):
         return
     varied = varied_options(run.points)
     own = {
@@ -145,7 +152,7 @@ def _with_encoders(run: _Group) -> Iterator[Found]:
     }
     # points that differ in fine-tuning alone have their members in common
     wanted = dict.fromkeys(
-        (own[point.name], seed) for point in run.points for seed in run.missing[point.name]
+        (own[point.name], seed) for point in run.points for seed in lacking[point.name]
     )
     variants = {
         i: Variant(seed, dict(zip(varied, values, strict=True)))
@@ -161,7 +168,7 @@ def _with_encoders(run: _Group) -> Iterator[Found]:
                 i: variants[i].seed
                 for i in encoders
                 if tuple(variants[i].options.values()) == own[point.name]
-                and variants[i].seed in run.missing[point.name]
+                and variants[i].seed in lacking[point.name]
             }
             if seed_of:
                 rows = _fit_all(run, point, arms, encoders, seed_of)
@@ -181,7 +188,7 @@ def _fit_all(
     fit_network = make_fit_network(config, inputs, len(task.classes))
     for arm in arms:
         for share, n in budgets(task, config).items():
-            ids = [i for i in seed_of if (point.name, arm, share, seed_of[i]) not in run.done]
+            ids = [i for i in seed_of if (point.name, arm, share, seed_of[i]) in run.missing]
             if not ids:
                 continue
             fits: Fits

@@ -38,7 +38,8 @@ def _percents(shares: Sequence[float]) -> str:
 FEW, MANY = (0.02, 0.1), (0.1, 0.3)  # 131 and 657 labels of TCGA, 38 and 115 of the compendium
 CURVE = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 TINY = {
-    **{"encoder.hidden": (16, 12, 8), "pretrain.n_steps": 20, "pretrain.batch_size": 32},
+    **{"encoder.hidden": (16, 12, 8), "method.n_prototypes": (12,)},
+    **{"pretrain.n_steps": 20, "pretrain.batch_size": 32},
     **{"finetune.n_steps": 10, "finetune.scratch_steps": 10, "finetune.batch_size": 16},
     **{"augment.autoencoder_steps": 5, "augment.latent_dim": 4},
 }
