@@ -18,7 +18,7 @@ MEASURES = {
     "loss_ratio": "loss / ln K",
     "usage_share": "prototypes used (perplexity / K)",
 }
-LOG_RANGE = 20  # values that span more are drawn on a logarithmic axis
+LOG_RANGE = 8  # values that span more are drawn on a logarithmic axis
 MAX_RANKED = 25  # points of a ranking
 
 
@@ -114,7 +114,7 @@ def draw_measures(ax: Axes, measures: pd.DataFrame, option: str) -> None:
         ax.plot(x[order], means.to_numpy()[order], color=mark.colour, marker=mark.marker,
                 ms=5.5, label=MEASURES[name])  # fmt: skip
     ax.axhline(1, color=MUTED, lw=1, ls=":")
-    ax.set_ylim(0, 1.05)
+    ax.set_ylim(0, max(1.05, ax.get_ylim()[1]))
     ax.set_title("Pretraining, last epoch")
     value_axis(ax, measures[option].tolist(), option)
     ax.legend(fontsize=8.5)

@@ -29,22 +29,17 @@ def option_figure(
         measures: of the pretrainings, with the columns of `x` and `line`; may be empty.
         x: options.
     """
-    has_measures = bool(len(measures))
-    figure, axes = new_figure(
-        WIDTH, 4.2, ncols=len(x) + has_measures * len(x), squeeze=False,
-        width_ratios=[1] * len(x) * (1 + has_measures),
-    )  # fmt: skip
-    panels = list(axes[0])
-    score_panels = panels[:: 1 + has_measures]
-    for ax, option in zip(score_panels, x, strict=True):
+    columns = 2 if len(measures) else 1
+    figure, axes = new_figure(WIDTH, 0.6 + 3.6 * len(x), nrows=len(x), ncols=columns, squeeze=False)
+    for ax, option in zip(axes[:, 0], x, strict=True):
         _scores(ax, table[table[option] != ""], references, option)
-    low, high = zip(*(ax.get_ylim() for ax in score_panels), strict=True)
-    for ax in score_panels:
+    low, high = zip(*(ax.get_ylim() for ax in axes[:, 0]), strict=True)
+    for ax in axes[:, 0]:
         ax.set_ylim(min(low), max(high))
-    if has_measures:
-        for ax, option in zip(panels[1::2], x, strict=True):
+    if len(measures):
+        for ax, option in zip(axes[:, 1], x, strict=True):
             draw_measures(ax, measures[measures[option] != ""], option)
-    _legend(figure, panels[0], below=True)
+    _legend(figure, axes[0][0])
     return figure
 
 
@@ -195,7 +190,8 @@ def _last(option: str) -> str:
     return option.split(".")[-1].replace("_", " ")
 
 
-def _legend(figure: Figure, ax: Axes, below: bool = False) -> None:
+def _legend(figure: Figure, ax: Axes) -> None:
     handles, labels = ax.get_legend_handles_labels()
-    where = "outside lower center" if below else "outside upper center"
-    figure.legend(handles, labels, loc=where, ncols=min(len(labels), 6), fontsize=8.5)
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=min(len(labels), 6), fontsize=8.5
+    )

@@ -49,7 +49,7 @@ SCALES: dict[tuple[str, str], Scale] = {
     (FULL, "microarray"): Scale(50, 50, FEW, tuple(p / 100 for p in PERCENT), {}),
     (CPU, "tcga"): Scale(5, 10, FEW, CURVE, {"pretrain.n_steps": 1000}),
     (CPU, "microarray"): Scale(
-        5, 10, MANY, CURVE[3:], {"pretrain.n_steps": 500, "normalize.max_genes": 2000}
+        5, 10, MANY, CURVE[3:], {"pretrain.n_steps": 500, "normalize.max_genes": 1000}
     ),
     (SMOKE, "tcga"): Scale(2, 2, (0.5,), (0.1, 0.5, 1.0), TINY),
     (SMOKE, "microarray"): Scale(2, 2, (0.5,), (0.1, 0.5, 1.0), TINY),
