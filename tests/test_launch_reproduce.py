@@ -1,0 +1,112 @@
+"""Every figure of the study at the smallest scale, and the claims that decide a verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxssl.evaluation.claims import (
+    AGREE,
+    DIFFER,
+    UNDECIDED,
+    Cell,
+    Claim,
+    MeasureClaim,
+    judge,
+    judge_measure,
+    together,
+)
+from jaxssl.evaluation.grid import name_of
+from jaxssl.types import InputError
+from launch.reproduce.figures import EXPERIMENTS, experiments_of
+from launch.reproduce.scales import DATASETS, SCALES, Setting
+
+
+def scores(**values):
+    """Rows of {point: value per seed} of one arm and share."""
+    return pd.DataFrame(
+        [
+            {"point": point, "arm": "swav", "share": 0.1, "seed": seed}
+            | {"metric": "accuracy", "value": value}
+            for point, column in values.items()
+            for seed, value in enumerate(column)
+        ]
+    )
+
+
+def claim(expect, plus="a", minus="b"):
+    return Claim("", [Cell(plus, "swav", 0.1)], [Cell(minus, "swav", 0.1)], expect)
+
+
+NOISE = np.array([0.0, 0.02, -0.01, 0.03, 0.01])  # of a seed: the same at every point
+
+
+@pytest.mark.parametrize(
+    ("difference", "expect", "verdict"),
+    [
+        ([0.02, 0.03, 0.02, 0.03, 0.02], "positive", AGREE),
+        ([-0.02, -0.03, -0.02, -0.03, -0.02], "positive", DIFFER),
+        ([0.001, -0.001, 0.001, 0.0, 0.0], "positive", DIFFER),  # within a point: no effect
+        ([0.05, -0.05, 0.05, 0.0, 0.01], "positive", UNDECIDED),
+        ([0.001, -0.001, 0.001, 0.0, 0.0], "zero", AGREE),
+        ([0.02, 0.03, 0.02, 0.03, 0.02], "zero", DIFFER),
+        ([0.05, -0.05, 0.05, 0.0, 0.01], "zero", UNDECIDED),
+        ([-0.05, -0.03, -0.04, -0.05, -0.03], "not positive", AGREE),
+        ([0.02, 0.03, 0.02, 0.03, 0.02], "not positive", DIFFER),
+    ],
+)
+def test_a_claim_is_decided_by_differences_within_seeds(difference, expect, verdict):
+    rows = scores(a=0.5 + NOISE + difference, b=0.5 + NOISE)
+    found = judge(claim(expect), rows, "accuracy")
+    assert found.verdict == verdict
+    assert found.difference == pytest.approx(np.mean(difference))
+    assert found.low < found.difference < found.high
+
+
+def test_a_contrast_of_several_cells_is_of_their_means_and_needs_all_of_them():
+    rows = scores(a=[0.6, 0.7], b=[0.4, 0.2], c=[0.1, 0.2])
+    both = Claim("", [Cell("a", "swav", 0.1), Cell("b", "swav", 0.1)],
+                 [Cell("c", "swav", 0.1)], "positive")  # fmt: skip
+    assert judge(both, rows, "accuracy").difference == pytest.approx((0.4 + 0.25) / 2)
+    lacking = rows[(rows["point"] != "b") | (rows["seed"] != 1)]
+    assert judge(both, lacking, "accuracy").n == 1
+    with pytest.raises(KeyError):
+        judge(claim("positive", plus="d"), rows, "accuracy")
+
+
+def test_a_measure_must_be_exceeded_by_every_seed_and_a_diverged_one_counts():
+    measures = pd.DataFrame({"point": ["a", "a", "b"], "loss_ratio": [0.99, np.nan, 0.3]})
+    for point, verdict in (("a", AGREE), ("b", DIFFER)):
+        assert judge_measure(MeasureClaim("", point, "loss_ratio", 0.98), measures)[1] == verdict
+    mixed = measures.assign(point="c")
+    assert judge_measure(MeasureClaim("", "c", "loss_ratio", 0.98), mixed)[1] == UNDECIDED
+
+
+def test_a_finding_differs_if_a_claim_does_and_agrees_if_all_do():
+    agree = judge(claim("positive"), scores(a=[0.6, 0.7, 0.6], b=[0.1, 0.2, 0.2]), "accuracy")
+    differ = judge(claim("positive"), scores(a=[0.1, 0.2, 0.2], b=[0.6, 0.7, 0.6]), "accuracy")
+    unsure = judge(claim("positive"), scores(a=[0.1, 0.9], b=[0.5, 0.4]), "accuracy")
+    assert together([agree, agree]) == AGREE
+    assert together([agree, unsure]) == UNDECIDED
+    assert together([agree, unsure, differ]) == DIFFER
+
+
+@pytest.mark.parametrize("scale", sorted({scale for scale, _ in SCALES}))
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_claim_is_about_points_that_its_experiment_runs(dataset, scale):
+    setting = Setting(dataset, scale)
+    for experiment in experiments_of("all", dataset):
+        names = {name_of(values) for values in experiment.points(setting)} | {""}
+        for made in experiment.finding(setting).claims:
+            if isinstance(made, MeasureClaim):
+                assert made.point in names, (experiment.name, made.text)
+            else:
+                assert made.plus, (experiment.name, made.text)
+                assert made.minus, (experiment.name, made.text)
+                assert {cell.point for cell in (*made.plus, *made.minus)} <= names
+
+
+def test_a_figure_that_the_study_does_not_have_is_refused_with_those_it_has():
+    with pytest.raises(InputError, match=r"on microarray choose all, or one of 13, 18, .*table1"):
+        experiments_of("17", "microarray")
+    assert [e.name for e in experiments_of("30", "tcga")] == ["comparison"]
+    assert {name for e in EXPERIMENTS for name in e.numbers} == set(DATASETS)
