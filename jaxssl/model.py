@@ -201,8 +201,9 @@ def make_classifier(n_classes: int, precision: str) -> Network:
 def make_autoencoder(n_features: int, latent_dim: int) -> tuple[Network, Network]:
     """Encoder to `latent_dim` numbers and decoder back, one hidden layer each."""
     hidden = (max(AUTOENCODER_HIDDEN, 2 * latent_dim),)
-    encoder = MLP(hidden, latent_dim, "layer", "float32")
-    return _network(encoder), _network(MLP(hidden, n_features, "layer", "float32"))
+    # no LayerNorm: how far a profile is from the mean must reach its code
+    encoder = MLP(hidden, latent_dim, "none", "float32")
+    return _network(encoder), _network(MLP(hidden, n_features, "none", "float32"))
 
 
 def _network(module: MLP) -> Network:

@@ -108,4 +108,5 @@ def _check_lists(config: Config) -> None:
             raise InputError(f"--config.{name}={values}: one or more, none of them twice")
     for share in config.sweep.shares:
         if not 0 < share <= 1:
-            raise InputError(f"label share {share:g}: must lie in (0, 1]")
+            hint = f"; {share:g} % is {share / 100:g}" if 1 < share <= 100 else ""
+            raise InputError(f"--shares={share:g}: a label share lies in (0, 1]{hint}")

@@ -1,12 +1,14 @@
 """Is the procedure sound, and where does the spread come from?
 
 Type I: an arm against itself, with other initial weights and batches; a sound test calls that a
-difference in 5 of 100 comparisons.
+difference in 5 of 100 comparisons. Every one of --comparisons has --seeds repetitions of two fits:
+200 comparisons of 10 seeds are 4,000 fits, the share of --shares. Writes type1.csv and all scores.
 
   python -m launch.audit --what=type1 --data=mirna.h5ad --shares=0.02 --out=runs/type1
 
 Variance: what labels, pretraining and fine-tuning each contribute to the spread of an arm, from
-every combination of a few of each; with --splits, what the outer split contributes.
+every combination of a few of each (--levels: label subsets, pretrainings, fine-tunings); with
+--splits, what the outer split contributes. Writes variance.csv and all scores.
 
   python -m launch.audit --what=variance --data=mirna.h5ad --shares=0.02,0.1 --splits=3 \\
       --out=runs/variance
@@ -31,8 +33,12 @@ from launch.progress import Progress
 from launch.splits import split_numbers
 
 _WHAT = absl_flags.DEFINE_enum("what", "type1", ["type1", "variance"], "What to look into.")
-_COMPARISONS = absl_flags.DEFINE_integer("comparisons", 200, "Null comparisons.", lower_bound=10)
-_LEVELS = absl_flags.DEFINE_list("levels", ["5", "5", "3"], "Labels, pretrainings, fine-tunings.")
+_COMPARISONS = absl_flags.DEFINE_integer(
+    "comparisons", 200, "Null comparisons of --what=type1.", lower_bound=10
+)
+_LEVELS = absl_flags.DEFINE_list(
+    "levels", ["5", "5", "3"], "Label subsets, pretrainings, fine-tunings."
+)
 
 
 def main(arguments: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -15,9 +16,13 @@ _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 def run(main: Callable[[list[str]], Any]) -> None:
     """Parse flags and call `main` with the program name and the positional arguments."""
 
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        print(f"warning: {message}", file=sys.stderr)
+
     def guarded(arguments: list[str]) -> None:
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)  # checkpointing tells every step otherwise
+        warnings.showwarning = tell  # a line, without the code that it came from
         try:
             main(arguments)
         except InputError as error:

@@ -41,7 +41,9 @@ _SHARE = flags.DEFINE_float("share", 1.0, "Share of the training labels to use."
 _TRANSFER = flags.DEFINE_integer(
     "transfer_layers", -1, "Layers transferred; default: the config's."
 )
-_FREEZE = flags.DEFINE_integer("freeze_layers", -1, "Of those, layers frozen.")
+_FREEZE = flags.DEFINE_integer(
+    "freeze_layers", -1, "Transferred layers frozen; default: the config's."
+)
 _MAX_MISSING = flags.DEFINE_float("max_missing", 0.3, "Share of genes that may be imputed.", 0, 1)
 _OUT = flags.DEFINE_string("out", "", "Folder to write.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete what --out holds.")
@@ -69,7 +71,8 @@ def main(arguments: list[str]) -> None:
     n = label_budget(_SHARE.value, len(labelled), len(task.classes))
     seed = int(bundle.provenance["seed"])
     order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
-    folder = run_folder.open_folder(run_folder.Output(_OUT.value, overwrite=_OVERWRITE.value))
+    output = run_folder.Output(_OUT.value, overwrite=_OVERWRITE.value, can_resume=False)
+    folder = run_folder.open_folder(output)
     classifier = fit_classifier(bundle, config, x, task, order)
     save_bundle(folder / "classifier", classifier)
     tables, scores = [], {}
@@ -84,7 +87,9 @@ def main(arguments: list[str]) -> None:
     summary = {"classes": list(task.classes), "n_labelled": n, "share": _SHARE.value} | scores
     summary["split_of_pretraining"] = not seen
     run_folder.write_json(folder / "summary.json", summary)
-    (folder / "classifier" / "MODEL_CARD.md").write_text(model_card(classifier, {}))
+    (folder / "classifier" / "MODEL_CARD.md").write_text(
+        model_card(classifier, {"classifier": scores})
+    )
 
 
 def _with_flags(pretrained: Config) -> Config:

@@ -29,6 +29,7 @@ class Output(NamedTuple):
     folder: str
     resume: bool = False
     overwrite: bool = False
+    can_resume: bool = True  # whether the verb has --resume
 
 
 def open_folder(output: Output) -> Path:
@@ -37,6 +38,24 @@ def open_folder(output: Output) -> Path:
     Raises:
         InputError: without a folder, on an existing one, and on one that no run made and that
             `--overwrite` would delete.
+    """
+    folder = check_folder(output)
+    if output.overwrite and folder.is_dir() and any(folder.iterdir()):
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be made ({error.strerror}); pass another --out"
+        ) from error
+    return folder
+
+
+def check_folder(output: Output) -> Path:
+    """The folder, if a run may write there; touches nothing.
+
+    Raises:
+        InputError: as `open_folder`.
     """
     if not output.folder:
         raise InputError("no output folder is given; pass --out=runs/NAME")
@@ -47,15 +66,9 @@ def open_folder(output: Output) -> Path:
                 raise InputError(
                     f"{folder} is no run folder, so --overwrite leaves it; pass another --out"
                 )
-            shutil.rmtree(folder)
         elif not output.resume:
-            raise InputError(f"{folder} exists; pass --resume, --overwrite or another --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be made ({error.strerror}); pass another --out"
-        ) from error
+            resume = "--resume, " if output.can_resume else ""
+            raise InputError(f"{folder} exists; pass {resume}--overwrite or another --out")
     return folder
 
 

@@ -2,15 +2,20 @@
 
 import dataclasses
 import hashlib
+import warnings
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 
 from jaxssl.config import Config, DataConfig
 from jaxssl.data import formats
 from jaxssl.data.demo import load_demo
+from jaxssl.data.inspect import possible_groups
 from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.table import as_text
 from jaxssl.data.task import Task, make_task
 from jaxssl.types import InputError
 
@@ -49,15 +54,30 @@ def pose(adata: AnnData, config: Config) -> Task:
     parts = {name: len(rows) for name, rows in task.split._asdict().items()}
     print(f"data: {task.dataset}, {len(task.codes):,} samples x {len(task.genes):,} genes")
     print(f"task: {task.label}, {len(task.classes)} classes, {(task.codes >= 0).sum():,} labels")
+    together = f", by {config.data.group}" if config.data.group else ", no group column"
     print(
         f"split: {parts['train']:,} train ({len(task.labelled_train):,} labelled), "
-        f"{parts['validation']:,} validation, {parts['test']:,} test"
+        f"{parts['validation']:,} validation, {parts['test']:,} test{together}"
     )
+    grouped = config.data.group or adata.uns["jaxssl"].get("group")
+    if not grouped and config.split.protocol == "grouped":
+        _warn_of_groups(adata)
     n_out = len(task.codes) - sum(parts.values())
     if n_out:
         why = " whose group is held out" if config.data.use_unlabelled else ""
         print(f"left out: {n_out:,} samples without a label{why}")
     return task
+
+
+def _warn_of_groups(adata: AnnData) -> None:
+    """Say which columns could tell what belongs together, where none is used."""
+    columns = possible_groups(as_text(cast(pd.DataFrame, adata.obs)))
+    if columns:
+        warnings.warn(
+            f"no group column is used, so samples of one {columns[0]} may stand in several parts "
+            f"of the split; pass --group={columns[0]}",
+            stacklevel=3,
+        )
 
 
 def data_hash(task: Task) -> str:

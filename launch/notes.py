@@ -36,12 +36,16 @@ class Notes:
             warnings.simplefilter("default")
             yield
         for text in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, KINDS)):
-            print(f"warning: {text}", flush=True)
-            self.warnings.append(text)
+            self.warn(text)
         self._note_compilations()
         total = time.monotonic() - started
         self._add(name, total - self._inside)
         self._inside = outer + total
+
+    def warn(self, text: str) -> None:
+        """Print a warning and keep it."""
+        print(f"warning: {text}", flush=True)
+        self.warnings.append(text)
 
     def book(self, name: str, seconds: float) -> None:
         """Seconds of the running stage that are another's, which timed itself."""

@@ -21,7 +21,9 @@ from launch import exit
 from launch.folder import new_file, write_table
 from launch.inputs import read
 
-_CLASSIFIER = flags.DEFINE_string("classifier", "", "Folder that launch.finetune wrote.")
+_CLASSIFIER = flags.DEFINE_string(
+    "classifier", "", "Folder of launch.finetune, or its classifier/."
+)
 _DATA = flags.DEFINE_string("data", "", "Expression file.")
 _OUT = flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
@@ -34,7 +36,8 @@ def main(arguments: list[str]) -> None:
     out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value)
     if not _CLASSIFIER.value:
         raise InputError("no classifier is given; pass --classifier=RUN/classifier")
-    bundle = load_bundle(Path(_CLASSIFIER.value))
+    given = Path(_CLASSIFIER.value)
+    bundle = load_bundle(given / "classifier" if (given / "classifier").is_dir() else given)
     adata = read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     predictions = predict(bundle, x, adata.obs_names.to_numpy())

@@ -1,6 +1,10 @@
 """Self-contained HTML report of one or more run folders, or one in Markdown.
 
-python -m launch.report runs/tcga runs/gtex --out=report.html
+Example:
+
+  python -m launch.report runs/tcga runs/gtex --out=report.html
+
+With --out=report.md the figures that it shows lie beside it, in figures/.
 """
 
 from pathlib import Path
@@ -28,6 +32,12 @@ def main(argv: list[str]) -> None:
         raise InputError(f"--out={out} is no HTML or Markdown file; pass --out=report.html")
     if out.exists() and not OVERWRITE.value:
         raise InputError(f"{out} exists; pass --overwrite to replace it, or another --out")
+    figures = out.parent / "figures"
+    if OUT.value and figures.exists() and not OVERWRITE.value:
+        raise InputError(
+            f"{figures} has the figures of another report, and this one's would go there; pass "
+            "--out in another folder, or --overwrite"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     build_report(folders, out)
     print(f"wrote {out} and its figures to {out.parent / 'figures'}")

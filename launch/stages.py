@@ -20,7 +20,7 @@ from jaxssl.engine.ensemble import use_cores
 from jaxssl.evaluation import batch
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.headline import percent
-from jaxssl.evaluation.sweep import budgets, sweep
+from jaxssl.evaluation.sweep import budgets, check_arms, sweep
 from jaxssl.methods import METHODS
 from jaxssl.report.card import model_card
 from jaxssl.types import EncoderBundle, InputError
@@ -32,6 +32,7 @@ from launch.notes import Notes
 from launch.progress import Progress, epoch_text
 from launch.summary import collapse_messages, summarize
 
+FEW_SEEDS = 6  # from here on the signed-rank test can give a p below 0.05
 MAX_EMBEDDED = 5  # seeds whose embedding is asked for its batch
 CACHE = Path.home() / ".cache" / "jaxssl" / "programs"
 
@@ -53,6 +54,8 @@ def begin(config: Config, output: run_folder.Output, *, compares: bool) -> Run:
     `compares` says whether label shares and arms will be used.
     """
     validate(config)
+    run_folder.check_folder(output)  # before the data are read: that may take long
+    check_arms(config.sweep.arms)
     notes = Notes()
     with notes.stage("read"):
         adata = read(config.data)
@@ -211,6 +214,11 @@ def tell(
     if (run.task.batches != "").any():
         with run.notes.stage("batch"):
             write_batch(run, bundles)
+    if run.config.run.seeds < FEW_SEEDS:
+        run.notes.warn(
+            f"{run.config.run.seeds} seeds are few: intervals are wide, and no test on ranks can "
+            f"reject; use at least {FEW_SEEDS}, set before the first look"
+        )
     with run.notes.stage("report"):
         summary = summarize(run.folder, run.task, run.config, bundles, run.notes)
         if build_report:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -254,8 +255,14 @@ def test_shards_are_disjoint_and_merge_into_one_report(tmp_path):
 
 def test_doctor_says_what_will_fit():
     output = launch("doctor", "--seeds=50")
-    assert output.count("50 seeds in chunks of") == 4
     assert "jaxlib" in output
+    assert output.count("here: ") == 4
+    for gigabytes in (12, 24, 80):
+        assert output.count(f"a card of {gigabytes} GB: ") == 4
+    wide = output[output.index("57,387") : output.index("54,675")]
+    times = [int(n) for n in re.findall(r"a card of .* at a time, (\d+) times", wide)]
+    assert times == sorted(times, reverse=True)
+    assert "a card of 80 GB: all at once" in wide
 
 
 @pytest.mark.parametrize(
@@ -281,7 +288,7 @@ def test_unusable_flags_are_one_line_that_names_the_finding(options, finding, tm
     [
         ("sweep", "arms", ("swan",), "unknown arm 'swan'"),
         ("sweep", "shares", (0.001,), "fewer than the 12 classes"),
-        ("sweep", "shares", (1.5,), "must lie in"),
+        ("sweep", "shares", (1.5,), "lies in"),
         ("augment", "mask_rate", 2.0, r"augment\.mask_rate=2"),
         ("encoder", "norm", "batch", "choose one of layer, none"),
         ("data", "label", "colour", "no column 'colour'"),
@@ -318,3 +325,22 @@ def test_the_studys_protocol_has_its_89_shares_and_50_seeds():
     ends = shares[0], shares[77], shares[78], shares[-1]
     assert (len(shares), *ends) == (89, 0.01, 0.78, 0.8, 1.0)
     assert len(shares) * config.run.seeds * len(config.sweep.arms) == 8_900
+
+
+def test_search_tells_the_best_points_and_goes_on_where_it_stopped(tmp_path):
+    flags = [*TINY[:1], *TINY[4:], "--seeds=2", "--shares=0.2", f"--out={tmp_path / 'search'}"]
+    output = launch("search", *flags, "--grid=method.epsilon:0.03,0.1")
+    assert "method.epsilon=0.03" in output
+    table = pd.read_csv(tmp_path / "search" / "points.csv")
+    assert table["point"].tolist() == ["method.epsilon=0.03", "method.epsilon=0.1"]
+    more = launch("search", *flags, "--grid=method.epsilon:0.03,0.1,1000", "--resume")
+    assert "fits 2/2" in more
+    measures = pd.read_csv(tmp_path / "search" / "pretraining.csv").set_index("point")
+    assert (measures.loc["method.epsilon=1000", "status"] == "uniform codes").all()
+    assert (tmp_path / "search" / "figures" / "search.png").stat().st_size > 10_000
+    both = launch(
+        "search", *flags, "--grid=method.epsilon:1", "--grid=augment.noise:0,1", "--resume"
+    )
+    assert "method.epsilon=1 augment.noise=0" in both
+    error = launch("search", *flags, "--grid=method.epsilom:1", "--resume", code=2)
+    assert "write section.option:value" in error

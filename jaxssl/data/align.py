@@ -14,6 +14,11 @@ from jaxssl.data.normalize import log2_expression, normalize
 from jaxssl.types import InputError, Normalizer
 
 _WARN_ABOVE = 0.05  # share of missing genes
+CONVERSIONS = {
+    ("linear", "log2"): "take log2(x + c) with the c of the encoder's data, often 1",
+    ("counts", "log2"): "normalise the counts and take the logarithm as the encoder's data did",
+}
+"""(scale found, scale wanted) → what a user can do about it."""
 
 
 def align_genes(
@@ -27,9 +32,11 @@ def align_genes(
     """
     found_scale = str(adata.uns.get("jaxssl", {}).get("scale", ""))
     if scale and found_scale and found_scale != scale:
+        how = CONVERSIONS.get((found_scale, scale), "as its data were made")
         raise InputError(
-            f"the data are on the {found_scale} scale, the encoder was trained on {scale}; prepare "
-            f"the data on the {scale} scale (--scale={scale} if they are)"
+            f"the data are on the {found_scale} scale, the encoder was trained on {scale}; give "
+            f"values on that scale ({how}), or, if these are wrongly taken for {found_scale}, "
+            f"import them by launch.prepare --scale={scale}"
         )
     names = adata.var_names.to_numpy(dtype=object)
     position = {name: i for i, name in enumerate(names)}

@@ -63,6 +63,11 @@ def describe_columns(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return found
 
 
+def possible_groups(table: pd.DataFrame) -> list[str]:
+    """Columns whose samples may belong together: a patient, a donor, a series."""
+    return [name for name, found in describe_columns(table).items() if found["role"] == "group"]
+
+
 def _examine_matrix(
     raw: RawTable, table: pd.DataFrame | None, labels: str | Path | None
 ) -> dict[str, Any]:

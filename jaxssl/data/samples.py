@@ -73,7 +73,12 @@ def require_column(columns: Sequence[str] | pd.Index, name: str, role: str) -> N
         return
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     known = f"did you mean {', '.join(near)}?" if near else f"there are {_some(names)}"
-    raise InputError(f"there is no {role} column {name!r}; {known}")
+    if not names:
+        known = "the file has no table of samples; import it by launch.prepare --labels=TABLE"
+    raise InputError(
+        f"there is no {role} column {name!r}; {known} (--{role}_column in launch.prepare, "
+        f"--{role} elsewhere)"
+    )
 
 
 def _unmatched(sample_ids: np.ndarray, known: np.ndarray, keys: np.ndarray) -> str:

@@ -16,6 +16,7 @@ ENDPOINT_VERBS = {
     "equivalent": "is equivalent to",
     "undecided": "is undecided against",
 }
+NO_ENDPOINT = " There is no primary endpoint: no share of 1 to 10 % was compared."
 VERBS = {"wins": "beats", "undecided": "is undecided against", "loses": "loses to"}
 
 
@@ -31,7 +32,7 @@ def headlines(concluded: Conclusions) -> list[str]:
     return [
         endpoint_sentence(declared[arm], len(chosen_from))
         if arm in declared
-        else sentence_by_share(concluded.statistics, arm)
+        else sentence_by_share(concluded.statistics, arm) + NO_ENDPOINT * concluded.endpoint.empty
         for arm in concluded.statistics["arm"].unique()
     ]
 
@@ -90,7 +91,8 @@ def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
     outcome = endpoint_verdict(row)
     among = f", the best of {n_classical} classical arms on validation," if n_classical > 1 else ""
     metric = row["metric"].replace("_", " ")
-    area = f"{metric} averaged over {percents(row['shares'])} of the labels"
+    averaged = "averaged over" if " " in row["shares"] else "at"
+    area = f"{metric} {averaged} {percents(row['shares'])} of the labels"
     by = f"{100 * row['difference']:+.1f} points"
     interval = f"95 % interval {100 * row['ci_low']:+.1f} to {100 * row['ci_high']:+.1f}"
     if np.isnan(row["ci_low"]):

@@ -154,11 +154,16 @@ def budgets(task: Task, config: Config) -> dict[float, int]:
     Raises:
         InputError: on an unknown arm or a share with fewer labels than classes.
     """
-    for arm in config.sweep.arms:
-        if arm not in ARMS:
-            raise InputError(f"unknown arm {arm!r} in --arms: choose among {', '.join(ARMS)}")
+    check_arms(config.sweep.arms)
     n_labelled, n_classes = len(task.labelled_train), len(task.classes)
     return {share: label_budget(share, n_labelled, n_classes) for share in config.sweep.shares}
+
+
+def check_arms(arms: Sequence[str]) -> None:
+    """Refuse an arm that does not exist."""
+    for arm in arms:
+        if arm not in ARMS:
+            raise InputError(f"unknown arm {arm!r} in --arms: choose among {', '.join(ARMS)}")
 
 
 def check_encoders(

@@ -24,6 +24,7 @@ def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
         classes=origin.get("classes", []),
         headline=summary.get("headline", ""),
         scores=_scores(summary.get("arms", {}), config.method.name),
+        of_classifier=summary.get("classifier", {}),
         leaks=summary.get("allowed_leaks", []),
     )
 

@@ -86,10 +86,11 @@ def controlled(run: Run) -> list[tuple[str, str]]:
 
 def _uncontrolled(run: Run) -> str:
     several = run.statistics is not None and "splits" in str(run.statistics["estimand"].iloc[0])
-    batch = run.config.get("data", {}).get("batch")
+    batch, group = (run.config.get("data", {}).get(name) for name in ("batch", "group"))
     parts = [
         "" if several else "the choice of the split (intervals are over seeds, on this one)",
         "batch and class may go together" if batch else "technical batch: no batch column",
+        "" if group else "samples of one patient or donor in several parts: no group column",
         "validation labels are not counted as labels: no arm trains or stops on them",
     ]
     return "; ".join(part for part in parts if part)
