@@ -78,7 +78,7 @@ def plans(size: Size, n_seeds: int) -> list[str]:
 def _line(where: str, n_seeds: int, chunk: int, total: int, budget: int) -> str:
     n_chunks = -(-n_seeds // chunk)
     rounds = "all at once" if n_chunks == 1 else f"{chunk} at a time, {n_chunks} times"
-    fits = "" if total <= budget else "; does not fit: lower --config.normalize.max_genes"
+    fits = "" if total <= budget else "; does not fit: set --config.normalize.max_genes=20000, say"
     return f"{where}: {rounds}, {total / 1e9:.2f} of {budget / 1e9:.1f} GB{fits}"
 
 

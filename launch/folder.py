@@ -142,9 +142,16 @@ def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read_results(folder: Path) -> pd.DataFrame:
-    """Result rows so far."""
+    """Result rows so far.
+
+    Raises:
+        InputError: if the folder holds the points of a grid.
+    """
     file = folder / "results.parquet"
-    return pd.read_parquet(file) if file.exists() else results_frame([])
+    rows = pd.read_parquet(file) if file.exists() else results_frame([])
+    if "point" in rows:
+        raise InputError(f"{folder} holds the grid of a search; pass another --out")
+    return rows
 
 
 def read_predictions(folder: Path, arm: str, share: float) -> pd.DataFrame | None:

@@ -8,10 +8,11 @@ import pandas as pd
 from jaxssl.data.task import Task
 from jaxssl.evaluation.grid import Point
 from jaxssl.evaluation.search import Found, search
+from jaxssl.types import InputError
 from launch import folder as run_folder
 from launch.progress import Progress
 
-RESULTS, PRETRAINING = "results.parquet", "pretraining.csv"
+RESULTS, PRETRAINING = "results.parquet", "pretraining.parquet"
 
 
 def run_points(
@@ -43,20 +44,22 @@ def announce(points: str) -> None:
 
 
 def read_rows(folder: Path) -> pd.DataFrame:
-    """Result rows so far."""
+    """Result rows so far.
+
+    Raises:
+        InputError: if the folder holds the results of a study.
+    """
     file = folder / RESULTS
-    return pd.read_parquet(file) if file.exists() else pd.DataFrame()
+    rows = pd.read_parquet(file) if file.exists() else pd.DataFrame()
+    if len(rows) and "point" not in rows:
+        raise InputError(f"{folder} holds a study or a sweep, not a grid; pass another --out")
+    return rows
 
 
 def read_measures(folder: Path) -> pd.DataFrame:
     """What the pretrainings measured so far; grid values as text, as in the result rows."""
     file = folder / PRETRAINING
-    if not file.exists():
-        return pd.DataFrame()
-    measures = pd.read_csv(file, dtype=str, keep_default_na=False)
-    numbers = measures.columns.difference(["point", "status"])
-    numbers = [name for name in numbers if "." not in name]  # grid values stay text
-    return measures.astype(dict.fromkeys(numbers, float))
+    return pd.read_parquet(file) if file.exists() else pd.DataFrame()
 
 
 def append(folder: Path, found: Found) -> None:

@@ -45,13 +45,18 @@ def main(arguments: list[str]) -> None:
     points, refused = make_points(ready, grid, len(run.task.split.train))
     for values, reason in refused:
         print(f"left out: {values}: {reason}")
-    run_points(run.folder, run.task, points, flags.seeds_of_run(config))
-    tell(run.folder, list(grid), _METRIC.value)
+    seeds = flags.seeds_of_run(config)
+    run_points(run.folder, run.task, points, seeds)
+    names = [point.name for point in points]
+    tell(run.folder, names, seeds, list(grid), _METRIC.value)
 
 
-def tell(folder: Path, options: list[str], metric: str) -> None:
-    """Write the table and the figure, and show the best points."""
-    rows, measures = read_rows(folder), read_measures(folder)
+def tell(folder: Path, names: list[str], seeds: list[int], options: list[str], metric: str) -> None:
+    """Write the table and the figure of this grid's points, and show the best."""
+    rows, measures = (
+        table[table["point"].isin(names) & table["seed"].isin(seeds)] if len(table) else table
+        for table in (read_rows(folder), read_measures(folder))
+    )
     table = points_table(rows, options, metric)
     run_folder.write_table(folder / "points.csv", table)
     run_folder.write_table(folder / "results.csv", rows)

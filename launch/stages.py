@@ -32,7 +32,6 @@ from launch.notes import Notes
 from launch.progress import Progress, epoch_text
 from launch.summary import collapse_messages, summarize
 
-FEW_SEEDS = 6  # from here on the signed-rank test can give a p below 0.05
 MAX_EMBEDDED = 5  # seeds whose embedding is asked for its batch
 CACHE = Path.home() / ".cache" / "jaxssl" / "programs"
 
@@ -214,11 +213,7 @@ def tell(
     if (run.task.batches != "").any():
         with run.notes.stage("batch"):
             write_batch(run, bundles)
-    if run.config.run.seeds < FEW_SEEDS:
-        run.notes.warn(
-            f"{run.config.run.seeds} seeds are few: intervals are wide, and no test on ranks can "
-            f"reject; use at least {FEW_SEEDS}, set before the first look"
-        )
+    run.notes.count_seeds(run.config.run.seeds)
     with run.notes.stage("report"):
         summary = summarize(run.folder, run.task, run.config, bundles, run.notes)
         if build_report:

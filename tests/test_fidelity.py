@@ -1,5 +1,7 @@
 """configs/study_tcga.py does what the study did, as far as its report says."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,22 +47,18 @@ def test_reduced_training_sets_keep_the_proportions_of_the_classes(training, per
     assert np.abs(np.bincount(kept, minlength=len(CLASSES)) - expected).max() < 2
 
 
-def views_of(per, seed):
-    config = study_tcga.get_config()
-    config.augment.mask_per = per
+def views_of(augment, seed):
     x = jnp.full((200, 60), 50.0)
-    return np.asarray(
-        make_views(config.augment)(jax.random.key(seed), x, jnp.arange(200), Pool(x, {})).x
-    )
+    return np.asarray(make_views(augment)(jax.random.key(seed), x, jnp.arange(200), Pool(x, {})).x)
 
 
 def test_a_mini_batch_loses_one_subset_of_genes_which_normal_draws_replace():
-    first, second = views_of("batch", 0)
+    first, second = views_of(CONFIG.augment, 0)
     masked = first != 50
     assert (masked == masked[:1]).all()
     assert masked[0].sum() == round(CONFIG.augment.mask_rate * 60)
     assert (masked[0] != (second[0] != 50)).any(), "every view has a subset of its own"
-    assert (masked[0] != (views_of("batch", 1)[0][0] != 50)).any(), "and every batch"
+    assert (masked[0] != (views_of(CONFIG.augment, 1)[0][0] != 50)).any(), "and every batch"
     drawn = first[masked]
     assert abs(drawn.mean()) < 5 / np.sqrt(drawn.size)
     assert abs(drawn.std() - 1) < 5 / np.sqrt(2 * drawn.size)
@@ -70,8 +68,8 @@ def test_masking_a_subset_per_sample_is_another_thing():
     def masked_per_gene(view):
         return (view != 50).mean(axis=0)
 
-    assert set(masked_per_gene(views_of("batch", 0)[0])) == {0.0, 1.0}
-    per_sample = masked_per_gene(views_of("sample", 0)[0])
+    assert set(masked_per_gene(views_of(CONFIG.augment, 0)[0])) == {0.0, 1.0}
+    per_sample = masked_per_gene(views_of(replace(CONFIG.augment, mask_per="sample"), 0)[0])
     assert ((per_sample > 0.3) & (per_sample < 0.7)).all()
 
 

@@ -64,12 +64,12 @@ def test_values_are_read_as_the_type_of_their_option_and_written_so_that_they_ar
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("method.epsilon:a", "'a' is not float"),
+        ("method.epsilon:a", "'a' is not a number"),
         ("method.epsilom:1", "write section.option"),
         ("run.seeds:1,2", "with an option of normalize"),
         ("encoder.hidden:64,x", "a list such as"),
         ("method.epsilon:1,1.0", "twice"),
-        ("method.hard_codes:yes", "'yes' is not bool"),
+        ("method.hard_codes:yes", "'yes' is not true or false"),
     ],
 )
 def test_a_grid_that_cannot_be_read_is_refused_in_words(text, says):

@@ -63,7 +63,7 @@ def fit_normalizer(
     if not kept.any():
         raise InputError("every gene is constant over the training samples; nothing to learn from")
     if 0 < options.max_genes < kept.sum():
-        kept &= scale >= np.sort(scale)[-options.max_genes]
+        kept &= np.argsort(np.argsort(-scale, kind="stable")) < options.max_genes
     low = np.full(x.shape[1], np.inf, np.float32)
     high = np.full(x.shape[1], -np.inf, np.float32)
     for rows in _blocks(len(x)):

@@ -68,6 +68,8 @@ def judge(claim: Claim, results: pd.DataFrame, metric: str) -> Verdict:
     d = contrast(claim, results, metric)
     low, high = t_interval(d)
     near = equivalence(d, MARGIN) <= ALPHA
+    if len(d) < 2 or (np.ptp(d) == 0 and d[0] != 0):  # nothing to measure chance by
+        return Verdict(claim.text, UNDECIDED, float(d.mean()) if len(d) else low, low, high, len(d))
     agree, differ = {
         "positive": (low > 0, high < 0 or near),
         "not positive": (high < MARGIN, low > 0),
@@ -91,7 +93,9 @@ def contrast(claim: Claim, results: pd.DataFrame, metric: str) -> Float[np.ndarr
     rows = results[results["metric"] == metric]
     cells = rows.pivot_table(index="seed", columns=["point", "arm", "share"], values="value")
     plus, minus = (cells[list(map(tuple, side))] for side in (claim.plus, claim.minus))
-    return (plus.mean(axis=1, skipna=False) - minus.mean(axis=1, skipna=False)).dropna().to_numpy()
+    difference = plus.mean(axis=1, skipna=False) - minus.mean(axis=1, skipna=False)
+    # k/n - m/n leaves 1e-17 behind, which would pass for a difference without spread
+    return difference.dropna().to_numpy().round(12)
 
 
 def together(verdicts: Sequence[Verdict]) -> str:

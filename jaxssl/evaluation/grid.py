@@ -71,7 +71,8 @@ def _read(text: str, default: Any, whole: str) -> Any:
             return tuple(int(part) for part in text.split("-"))
         return type(default)(text)
     except (ValueError, KeyError) as error:
-        kind = "a list such as 512-256" if isinstance(default, tuple) else type(default).__name__
+        kinds = {bool: "true or false", tuple: "a list such as 512-256"}
+        kind = kinds.get(type(default), "a number")
         raise InputError(f"--grid={whole}: {text!r} is not {kind}") from error
 
 
@@ -79,7 +80,9 @@ def as_text(value: Any) -> str:
     """A value as `parse_grid` reads it."""
     if isinstance(value, tuple):
         return "-".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{value:g}"
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def name_of(values: Mapping[str, Any]) -> str:

@@ -2,7 +2,9 @@
 
 Pretrainings that differ in option values alone run as members of one compiled program; points that
 differ in fine-tuning alone share their encoders. A seed means the same at every point: the same
-label subset, initial weights, batches and views, so that points are compared in pairs.
+label subset and the same random streams, so that points are compared in pairs. What pairs have in
+common is mostly the labels: after many steps, weights differ as those of two seeds do, even between
+an option that is compiled in and the same value as a member's own.
 """
 
 import dataclasses
@@ -136,7 +138,7 @@ def _without_encoders(run: _Group) -> Iterator[Found]:
         arms = [arm for arm in point.config.sweep.arms if not method_of(arm)]
         seeds = run.seeds(point, arms)
         if seeds:
-            yield Found(_fit_all(run, point, arms, None, {seed: seed for seed in seeds}), [])
+            yield Found(_fit_all(run, point, arms, None, seeds), [])
 
 
 def _with_encoders(run: _Group) -> Iterator[Found]:
@@ -171,7 +173,8 @@ def _with_encoders(run: _Group) -> Iterator[Found]:
                 and variants[i].seed in lacking[point.name]
             }
             if seed_of:
-                rows = _fit_all(run, point, arms, encoders, seed_of)
+                of_seeds = {seed: encoders[i] for i, seed in seed_of.items()}
+                rows = _fit_all(run, point, arms, of_seeds, list(of_seeds))
                 yield Found(rows, _measured(point, chunk, seed_of))
 
 
@@ -180,26 +183,24 @@ def _fit_all(
     point: Point,
     arms: Sequence[str],
     encoders: Encoders | None,
-    seed_of: Mapping[int, int],
+    seeds: Sequence[int],
 ) -> list[dict[str, Any]]:
-    """Result rows of a point: every arm and share, of members known by an id and their seed."""
+    """Result rows of a point: every arm and share."""
     task, config, rows, inputs = run.task, point.config, [], run.ground.inputs
-    inputs = inputs._replace(orders={i: inputs.orders[seed] for i, seed in seed_of.items()})
     fit_network = make_fit_network(config, inputs, len(task.classes))
     for arm in arms:
         for share, n in budgets(task, config).items():
-            ids = [i for i in seed_of if (point.name, arm, share, seed_of[i]) in run.missing]
-            if not ids:
+            lacking = [s for s in seeds if (point.name, arm, share, s) in run.missing]
+            if not lacking:
                 continue
             fits: Fits
             if arm in BASELINES:
-                fits = fit_baseline(arm, inputs, n, ids)
+                fits = fit_baseline(arm, inputs, n, lacking)
             elif encoders and arm.endswith(WITH_COMPONENTS):
-                fits = fit_with_components(config, encoders, inputs, n, ids)
+                fits = fit_with_components(config, encoders, inputs, n, lacking)
             else:
-                fits = fit_network(arm, encoders, n, ids, seed_of)
-            of_seeds = {seed_of[i]: fit for i, fit in fits.items()}
-            fitted = score_fits(task, config, arm, share, n, inputs, of_seeds)
+                fits = fit_network(arm, encoders, n, lacking)
+            fitted = score_fits(task, config, arm, share, n, inputs, fits)
             rows += [_named(point) | row for row in fitted.rows]
     return rows
 
@@ -228,7 +229,7 @@ def _named(point: Point) -> dict[str, Any]:
 
 
 def points_table(results: pd.DataFrame, options: Sequence[str], metric: str) -> pd.DataFrame:
-    """Mean and 95 % t interval over seeds of every point, arm and share, in the grid's order.
+    """Mean and 95 % t interval over seeds of every point, arm and share, in the order of running.
 
     Args:
         results: rows of `Found`, of one part.

@@ -14,6 +14,9 @@ from jaxssl.report.drawing import Drawing, csv_text, data_uri, save
 from jaxssl.report.style import styled
 from jaxssl.report.templates import template
 
+OPEN = "open question"
+"""In place of a verdict, where the study found nothing that could be agreed with."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -42,7 +45,7 @@ class ShownTable:
 
 def show(
     number: str, title: str, caption: str, drawing: Drawing, finding: str,
-    verdicts: Sequence[Verdict], folder: Path,
+    verdicts: Sequence[Verdict], folder: Path, *, is_open: bool = False,
 ) -> Shown:  # fmt: skip
     """Save a figure's files and lay it out for the page."""
     with styled():
@@ -50,7 +53,7 @@ def show(
     claims = [(v.text, ours(v), v.verdict) for v in verdicts]
     return Shown(
         number, title, drawing.name, caption, Markup(svg), data_uri(csv_text(drawing)), finding,
-        together(verdicts), claims,
+        OPEN if is_open else together(verdicts), claims,
     )  # fmt: skip
 
 
@@ -76,7 +79,7 @@ def write_page(
 ) -> None:  # fmt: skip
     """Write the page in the format of the suffix of `out`, .html or .md."""
     text = template(f"reproduction{out.suffix}").render(
-        title=title, scale=scale, command=Markup(command), figures=figures, tables=tables
+        title=title, scale=scale, command=command, figures=figures, tables=tables
     )
     partial = out.with_name(f".{out.name}.partial")
     partial.write_text(text, encoding="utf-8")

@@ -53,11 +53,13 @@ def main(arguments: list[str]) -> None:
         shown.append(lay_out(found, setting, figures))
         print(f"figure {numbers}: {shown[-1].finding}: {shown[-1].verdict}", flush=True)
     title = f"The study's figures on {run.task.dataset}, as {setting.dataset}"
+    # a figure on its own leaves the report on all of them as it is
+    name = "" if _FIGURE.value == "all" else f"_{_FIGURE.value}"
     for suffix in (".html", ".md"):
-        out = run.folder / f"report{suffix}"
+        out = run.folder / f"report{name}{suffix}"
         write_page(out, title, setting.size.sentence(), command_line(), shown, tables)
-    write_verdicts(run.folder, shown)
-    print(f"report: {run.folder / 'report.html'}")
+    write_verdicts(run.folder / f"verdicts{name}.csv", shown)
+    print(f"report: {run.folder / f'report{name}.html'}")
 
 
 def lay_out(found: Reproduced, setting: Setting, folder: Path) -> Shown:
@@ -75,10 +77,14 @@ def lay_out(found: Reproduced, setting: Setting, folder: Path) -> Shown:
     )
     title = "a question of our own" if is_ours else experiment.title
     drawing = Drawing("study", name, experiment.title, caption, found.figure, found.table)
-    return show(number, title, caption, drawing, found.finding.text, found.verdicts, folder)
+    finding = found.finding
+    return show(
+        number, title, caption, drawing, finding.text, found.verdicts, folder,
+        is_open=finding.is_open,
+    )  # fmt: skip
 
 
-def write_verdicts(folder: Path, shown: list[Shown]) -> None:
+def write_verdicts(path: Path, shown: list[Shown]) -> None:
     """A row a claim."""
     rows = [
         {"figure": figure.number, "finding": figure.finding, "verdict": figure.verdict}
@@ -86,7 +92,8 @@ def write_verdicts(folder: Path, shown: list[Shown]) -> None:
         for figure in shown
         for text, ours, verdict in figure.claims
     ]
-    run_folder.write_table(folder / "verdicts.csv", pd.DataFrame(rows))
+    columns = ["figure", "finding", "verdict", "claim", "ours", "claim_verdict"]
+    run_folder.write_table(path, pd.DataFrame(rows, columns=columns))
 
 
 if __name__ == "__main__":

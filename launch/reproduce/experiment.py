@@ -1,7 +1,6 @@
 """What an experiment is: points that vary something, and claims that stand for a finding.
 
-A claim names cells, which are fixed before the run: nothing is picked by looking at the scores.
-Where the study says "best" of a value, the claim sets that value against the ends of the grid.
+A claim names its cells: nothing is picked by looking at the scores.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ class Finding(NamedTuple):
 
     text: str
     claims: Sequence[Claim | MeasureClaim]
+    is_open: bool = False  # a question of our own: its claims are answered, none is a verdict on it
 
 
 class Experiment(NamedTuple):

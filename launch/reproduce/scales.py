@@ -1,4 +1,4 @@
-"""How much of the study a scale runs: everything is stated here, before any run."""
+"""How much of the study a scale runs: everything is stated here."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -98,8 +98,9 @@ GRIDS: dict[str, dict[str, dict[str, Values]]] = {
         SMOKE: {"tcga": (0.5,), "microarray": (0.5,)},
     },
     "radius": {
-        FULL: {"tcga": (0.25, 0.5, 1.0, 2.0, 4.0), "microarray": (0.25, 0.5, 1.0, 2.0, 4.0)},
-        CPU: {"tcga": (0.25, 0.5, 1.0, 2.0, 4.0), "microarray": (0.25, 0.5, 1.0, 2.0, 4.0)},
+        FULL: {"tcga": (0.1, 0.25, 0.5, 1.0, 2.0, 4.0),
+               "microarray": (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)},
+        CPU: {"tcga": (0.1, 0.25, 0.5, 1.0, 2.0, 4.0), "microarray": (0.25, 0.5, 1.0, 2.0, 4.0)},
         SMOKE: {"tcga": (0.5,), "microarray": (0.5,)},
     },
     "map": {  # prototypes, batch sizes, queue lengths, epsilons
