@@ -91,7 +91,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[tup
 
 def _module() -> str:
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name if spec else Path(sys.argv[0]).name
+    return spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).name
 
 
 def _commit() -> str:

@@ -66,16 +66,17 @@ def lay_out(found: Reproduced, setting: Setting, folder: Path) -> Shown:
     """Save the figure's files; returns what the page shows of it."""
     experiment = found.experiment
     numbers = experiment.numbers[setting.dataset]
-    is_ours = not numbers[0][0].isdigit()
-    number = experiment.title if is_ours else f"Figure {' and '.join(numbers)}"
-    name = numbers[0] if is_ours else f"figure_{'_'.join(numbers)}"
+    has_number = numbers[0][0].isdigit()
+    number = f"Figure {' and '.join(numbers)}" if has_number else experiment.title
+    name = f"figure_{'_'.join(numbers)}" if has_number else numbers[0]
     size = setting.size
     n_seeds = size.curve_seeds if experiment.is_curve else size.seeds
     caption = (
         f"{PARTS[experiment.is_curve].capitalize()} {METRIC}, means over {n_seeds} seeds with 95 % "
         "t intervals over seeds."
     )
-    title = "a question of our own" if is_ours else experiment.title
+    title = experiment.title if has_number else "in the study's text, without a figure"
+    title = "a question of our own" if found.finding.is_open else title
     drawing = Drawing("study", name, experiment.title, caption, found.figure, found.table)
     finding = found.finding
     return show(
