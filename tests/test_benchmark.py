@@ -11,6 +11,7 @@ from jaxssl.config import Config, SwAVConfig, resolve
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
+from jaxssl.types import Member, Pool
 from launch.benchmark import conditioning, programs, references, roofline
 from launch.benchmark.machine import Limits
 from launch.benchmark.pretraining import N_SAMPLES, Case, measure, plan_case
@@ -33,7 +34,8 @@ def test_flops_of_a_step_are_those_of_its_dot_products():
     case = Case(n_features=50, batch_size=32, n_seeds=1)
     plan, config = plan_case(case, noise=1.0)
     pool = jnp.zeros((N_SAMPLES, 50))
-    state = jax.eval_shape(plan.trainer.init, jax.random.key(0), pool)
+    pool = Pool(pool, {})
+    state = jax.eval_shape(plan.trainer.init, Member(jax.random.key(0), {}), pool)
     text = jax.make_jaxpr(lambda s: plan.trainer.epoch(s, jnp.int32(0), pool))(state)
     counted = sum(_dot_flops(eqn) for eqn in _equations(text.jaxpr))
     # once outside the scan, of an epoch's probe samples

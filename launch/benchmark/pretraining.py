@@ -13,7 +13,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.engine.ensemble import chunks, seed_keys, shard
 from jaxssl.engine.pretrain import Plan, make_members, over_all_seeds, plan_pretraining
 from jaxssl.engine.train import epoch_batches, streams
-from jaxssl.types import Pool
+from jaxssl.types import Member, Pool
 from launch.benchmark import references
 from launch.benchmark.child import answer, ask
 from launch.benchmark.machine import Limits, Rates
@@ -142,7 +142,8 @@ def _loop(reference: ModuleType, plan: Plan, config: Config, pool: np.ndarray) -
     import torch  # pyright: ignore[reportMissingImports]
 
     key = seed_keys(0, [0])[0]
-    params = jax.device_get(jax.jit(plan.trainer.init)(key, jnp.asarray(pool)).params)
+    state = jax.jit(plan.trainer.init)(Member(key, {}), Pool(jnp.asarray(pool), {}))
+    params = jax.device_get(state.params)
     noise, rate = config.augment.noise, config.optimizer.learning_rate
     loop = reference.SwAVLoop(params, config.method, noise, rate)
     order = jax.random.fold_in(streams(key).order, 0)

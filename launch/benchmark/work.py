@@ -1,12 +1,13 @@
 """What a step of a pretraining has to do at least: operations and bytes, counted from shapes."""
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxssl.engine.pretrain import Plan
+from jaxssl.types import Member, Pool
 
 
 def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
@@ -41,8 +42,9 @@ class Work(NamedTuple):
 
 def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -> Work:
     """Work of a step, from the shapes of the parameters."""
-    pool = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
-    params = jax.eval_shape(plan.trainer.init, jax.random.key(0), pool).params
+    x: Any = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
+    member = Member(jax.random.key(0), {})
+    params = jax.eval_shape(plan.trainer.init, member, Pool(x, {})).params
     widths = (n_features, *(len(layer["dense"]["bias"]) for layer in params["encoder"].values()))
     n_prototypes = len(params["prototypes"]["head_0"])
     n_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
