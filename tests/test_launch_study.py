@@ -335,7 +335,7 @@ def test_search_tells_the_best_points_and_goes_on_where_it_stopped(tmp_path):
     assert table["point"].tolist() == ["method.epsilon=0.03", "method.epsilon=0.1"]
     more = launch("search", *flags, "--grid=method.epsilon:0.03,0.1,1000", "--resume")
     assert "fits 2/2" in more
-    measures = pd.read_csv(tmp_path / "search" / "pretraining.csv").set_index("point")
+    measures = pd.read_parquet(tmp_path / "search" / "pretraining.parquet").set_index("point")
     assert (measures.loc["method.epsilon=1000", "status"] == "uniform codes").all()
     assert (tmp_path / "search" / "figures" / "search.png").stat().st_size > 10_000
     both = launch(
