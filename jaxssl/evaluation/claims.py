@@ -1,4 +1,4 @@
-"""Claims about scores, stated before a run, and what a run says to them.
+"""Claims about scores, and what a run says to them.
 
 A claim is about a contrast: the mean of some cells minus the mean of others, within a seed, so that
 what a seed's labels and weights do to all cells alike cancels.
