@@ -5,7 +5,7 @@ Example:
   python -m launch.reproduce --figure=17 --dataset=tcga --scale=cpu --data=mirna.h5ad \\
       --out=runs/study_tcga
 
---figure=all makes one report; points that figures share run once, and with --resume only what is
+--figure=all makes one report; with --resume only what is
 missing is computed. --scale=full takes the study's 89 shares and 50 seeds, for a GPU.
 """
 

@@ -47,7 +47,7 @@ def reproduce(
     """Run what the folder lacks of an experiment, draw it and hold its claims against it.
 
     Options are varied on the validation part, in `folder`/validation; label curves are scored on
-    the test part, in `folder`/test. Points that figures share run once.
+    the test part, in `folder`/test. Points of the same name run once.
     """
     part = PARTS[experiment.is_curve]
     store = folder / part
