@@ -24,21 +24,11 @@ from jaxssl.engine.pretrain import (
     prepare,
     pretrain,
 )
-from jaxssl.evaluation.arms import (
-    WITH_COMPONENTS,
-    Encoders,
-    Fits,
-    Inputs,
-    fit_baseline,
-    fit_with_components,
-    make_inputs,
-    method_of,
-)
-from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.arms import Encoders, Inputs, make_inputs, method_of
 from jaxssl.evaluation.grid import Point, as_text, by_program, key_of, varied_options
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.stats import t_interval
-from jaxssl.evaluation.sweep import budgets, score_fits
+from jaxssl.evaluation.sweep import budgets, fit_arm, score_fits
 from jaxssl.validate import get_option
 
 Done = Collection[tuple[str, str, float, int]]
@@ -193,13 +183,7 @@ def _fit_all(
             lacking = [s for s in seeds if (point.name, arm, share, s) in run.missing]
             if not lacking:
                 continue
-            fits: Fits
-            if arm in BASELINES:
-                fits = fit_baseline(arm, inputs, n, lacking)
-            elif encoders and arm.endswith(WITH_COMPONENTS):
-                fits = fit_with_components(config, encoders, inputs, n, lacking)
-            else:
-                fits = fit_network(arm, encoders, n, lacking)
+            fits = fit_arm(arm, config, inputs, fit_network, encoders, n, lacking)
             fitted = score_fits(task, config, arm, share, n, inputs, fits)
             rows += [_named(point) | row for row in fitted.rows]
     return rows

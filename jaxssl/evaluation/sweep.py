@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,6 +20,7 @@ from jaxssl.engine.pretrain import Prepared, merge, plan_pretraining, prepare, p
 from jaxssl.evaluation.arms import (
     ARMS,
     WITH_COMPONENTS,
+    Encoders,
     Fits,
     Inputs,
     fit_baseline,
@@ -28,7 +30,7 @@ from jaxssl.evaluation.arms import (
 )
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.metrics import score
-from jaxssl.evaluation.network import make_fit_network
+from jaxssl.evaluation.network import FitNetwork, make_fit_network
 from jaxssl.types import InputError, Normalizer, Params
 from jaxssl.validate import validate
 
@@ -137,15 +139,27 @@ def sweep(
             if not missing:
                 continue
             started = time.perf_counter()
-            of_arm = encoders.get(method_of(arm))
-            if arm in BASELINES:
-                fits = fit_baseline(arm, inputs, n, missing)
-            elif of_arm and arm.endswith(WITH_COMPONENTS):
-                fits = fit_with_components(config, of_arm, inputs, n, missing)
-            else:
-                fits = fit_network(arm, of_arm, n, missing)
+            fit = partial(fit_arm, arm, config, inputs, fit_network)
+            fits = fit(encoders.get(method_of(arm)), n, missing)
             seconds = time.perf_counter() - started
             yield score_fits(task, config, arm, share, n, inputs, fits)._replace(seconds=seconds)
+
+
+def fit_arm(
+    arm: str,
+    config: Config,
+    inputs: Inputs,
+    fit_network: FitNetwork,
+    encoders: Encoders | None,
+    n: int,
+    seeds: Sequence[int],
+) -> Fits:
+    """Fit any arm for every seed on its first `n` labels."""
+    if arm in BASELINES:
+        return fit_baseline(arm, inputs, n, seeds)
+    if encoders and arm.endswith(WITH_COMPONENTS):
+        return fit_with_components(config, encoders, inputs, n, seeds)
+    return fit_network(arm, encoders, n, seeds)
 
 
 def budgets(task: Task, config: Config) -> dict[float, int]:

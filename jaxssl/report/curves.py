@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import matplotlib.ticker
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from jaxssl.evaluation.arms import ARMS, method_of
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.stats import FLOOR
-from jaxssl.report.style import INK, MUTED, OTHER, Mark, marks, new_figure, short
+from jaxssl.report.style import INK, MUTED, OTHER, Mark, interval_bars, marks, new_figure, short
 
 METRICS = ("accuracy", "balanced_accuracy")
 MAX_TICKS = 9  # whose names do not collide
@@ -59,7 +58,7 @@ def _draw_scores(ax: Axes, rows: pd.DataFrame, arms: list[str], tested: Sequence
         # arms stand side by side, or their intervals would hide one another
         x = curve["share"] * 1.045 ** (i - (len(arms) - 1) / 2)
         line, width, size, layer = ("-", 2.4, 6.5, 3) if arm in tested else ("--", 1.2, 4.5, 2)
-        ax.errorbar(x, curve["mean"], yerr=_error(curve, "mean"), color=mark[arm].colour,
+        ax.errorbar(x, curve["mean"], yerr=interval_bars(curve), color=mark[arm].colour,
                     marker=mark[arm].marker, ls=line, lw=width, ms=size, zorder=layer,
                     elinewidth=1.1, capsize=2, label=short(arm))  # fmt: skip
 
@@ -79,7 +78,8 @@ def paired_differences(statistics: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             for i, reference in enumerate(references):
                 curve = rows[rows["reference"] == reference].sort_values("share")
                 x = curve["share"] * 1.06 ** (i - (len(references) - 1) / 2)
-                ax.errorbar(x, 100 * curve["difference"], yerr=100 * _error(curve, "difference"),
+                ax.errorbar(x, 100 * curve["difference"],
+                            yerr=100 * interval_bars(curve, "difference"),
                             color=mark[reference].colour, marker=mark[reference].marker, ms=5.5,
                             lw=0.9, ls=":", elinewidth=1.8, capsize=3,
                             label=f"minus {short(reference)}")  # fmt: skip
@@ -89,12 +89,6 @@ def paired_differences(statistics: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4))
     return figure, data
-
-
-def _error(curve: pd.DataFrame, centre: str) -> np.ndarray:
-    """Lengths below and above the mean; no interval (one repetition) draws no bar."""
-    low, high = curve[centre] - curve["ci_low"], curve["ci_high"] - curve[centre]
-    return np.nan_to_num(np.stack([low, high]))
 
 
 def _share_axis(ax: Axes, rows: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.stats import ERRORS
 from jaxssl.report.drawing import Drawing
-from jaxssl.report.style import GRID, INK, MUTED, marks, new_figure, styled
+from jaxssl.report.style import GRID, INK, MUTED, interval_bars, marks, new_figure, styled
 
 MEASURES = {
     "code_entropy_ratio": "code entropy / ln K",
@@ -87,21 +87,18 @@ def _curve(table: pd.DataFrame, measures: pd.DataFrame, option: str, metric: str
 
 def draw_scores(ax: Axes, table: pd.DataFrame, option: str, metric: str) -> None:
     """Mean score and interval against one option, a line an arm and share."""
-    for (name, rows), mark in zip(series(table), marks(range_names(table)).values(), strict=True):
+    lines = series(table)
+    mark_of = marks([name for name, _ in lines])
+    for name, rows in lines:
+        mark = mark_of[name]
         x, _ = positions(rows[option].tolist())
         order = np.argsort(x)
         rows, x = rows.iloc[order], x[order]
-        error = np.nan_to_num([rows["mean"] - rows["ci_low"], rows["ci_high"] - rows["mean"]])
-        ax.errorbar(x, rows["mean"], yerr=error, color=mark.colour, marker=mark.marker, ms=5.5,
+        ax.errorbar(x, rows["mean"], yerr=interval_bars(rows), color=mark.colour, marker=mark.marker, ms=5.5,
                     elinewidth=1.1, capsize=2, label=name)  # fmt: skip
     ax.set_title(f"Validation {metric.replace('_', ' ')}")
     value_axis(ax, table[option].tolist(), option)
     ax.legend(fontsize=8.5)
-
-
-def range_names(table: pd.DataFrame) -> list[str]:
-    """Names of the series."""
-    return [name for name, _ in series(table)]
 
 
 def draw_measures(ax: Axes, measures: pd.DataFrame, option: str) -> None:
@@ -158,8 +155,9 @@ def _ranking(table: pd.DataFrame, metric: str) -> Figure:
     ranked = table.sort_values("mean", ascending=metric in ERRORS).head(MAX_RANKED).iloc[::-1]
     figure, ax = new_figure(10.4, 0.9 + 0.26 * len(ranked))
     where = range(len(ranked))
-    error = np.nan_to_num([ranked["mean"] - ranked["ci_low"], ranked["ci_high"] - ranked["mean"]])
-    ax.errorbar(ranked["mean"], where, xerr=error, fmt="o", ms=5, capsize=2, color=INK)
+    ax.errorbar(
+        ranked["mean"], where, xerr=interval_bars(ranked), fmt="o", ms=5, capsize=2, color=INK
+    )
     names = [
         f"{row.point} ({row.arm}, {percent(float(row.share))})"  # pyright: ignore
         for row in ranked.itertuples()

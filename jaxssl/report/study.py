@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from jaxssl.evaluation.headline import percent
 from jaxssl.report.curves import arm_marks
 from jaxssl.report.search import MEASURES, draw_heat_map, draw_measures, positions, value_axis
-from jaxssl.report.style import INK, Mark, marks, new_figure
+from jaxssl.report.style import INK, Mark, interval_bars, marks, new_figure
 
 STYLES = {"scratch": "--", "logreg": ":"}  # of the arms that are the same at every point
 WIDTH = 10.4  # inches
@@ -52,7 +52,7 @@ def _scores(ax: Axes, table: pd.DataFrame, references: pd.DataFrame, option: str
         order = np.argsort(x)
         rows = rows.iloc[order]
         filled = own.colour if lines.index(line) == 0 else "none"
-        ax.errorbar(x[order], rows["mean"], yerr=_error(rows), color=own.colour, mfc=filled,
+        ax.errorbar(x[order], rows["mean"], yerr=interval_bars(rows), color=own.colour, mfc=filled,
                     marker=own.marker, ms=5.5, elinewidth=1.1, capsize=2, label=name)  # fmt: skip
     for row in references.to_dict("records"):
         name = f"{row['arm']}, {percent(row['share'])}"
@@ -70,7 +70,7 @@ def bars_figure(table: pd.DataFrame, references: pd.DataFrame) -> Figure:
     for share, rows in table.groupby("share", sort=False):
         own = mark[float(str(share))]
         where = [len(names) - 1 - names.index(name) for name in rows["line"]]
-        ax.errorbar(rows["mean"], where, xerr=_error(rows), fmt=own.marker, color=own.colour,
+        ax.errorbar(rows["mean"], where, xerr=interval_bars(rows), fmt=own.marker, color=own.colour,
                     ms=6, elinewidth=1.1, capsize=2, label=percent(float(str(share))))  # fmt: skip
     for row in references.to_dict("records"):
         ax.axvline(row["mean"], color=mark[row["share"]].colour, ls=STYLES[row["arm"]], lw=1.2,
@@ -143,16 +143,14 @@ def curve_figure(table: pd.DataFrame, statistics: pd.DataFrame) -> Figure:
     mark = arm_marks(list(dict.fromkeys(table["arm"])))
     for arm, rows in table.groupby("arm", sort=False):
         rows, own = rows.sort_values("share"), mark[str(arm)]
-        axes[0][0].errorbar(100 * rows["share"], rows["mean"], yerr=_error(rows), label=str(arm),
+        axes[0][0].errorbar(100 * rows["share"], rows["mean"], yerr=interval_bars(rows), label=str(arm),
                             color=own.colour, marker=own.marker, ms=4.5, elinewidth=1,
                             capsize=2)  # fmt: skip
     axes[0][0].set_title("Test accuracy")
     for reference in pairs:
         rows, own = statistics[statistics["reference"] == reference], mark[reference]
         rows = rows.sort_values("share")
-        error = np.nan_to_num(
-            [rows["difference"] - rows["ci_low"], rows["ci_high"] - rows["difference"]]
-        )
+        error = interval_bars(rows, "difference")
         axes[0][1].errorbar(100 * rows["share"], 100 * rows["difference"], yerr=100 * error,
                             color=own.colour, marker=own.marker, ms=4.5, elinewidth=1, capsize=2,
                             label=f"minus {reference}")  # fmt: skip
@@ -176,10 +174,6 @@ def _share_marks(shares: Sequence[float]) -> dict[float, Mark]:
     ordered = sorted(set(shares))
     found = marks([str(share) for share in ordered])
     return {share: found[str(share)] for share in ordered}
-
-
-def _error(rows: pd.DataFrame) -> np.ndarray:
-    return np.nan_to_num([rows["mean"] - rows["ci_low"], rows["ci_high"] - rows["mean"]])
 
 
 def _joined(*words: str) -> str:

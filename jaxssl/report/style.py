@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import matplotlib
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -75,6 +77,12 @@ def marks(names: Sequence[str]) -> dict[str, Mark]:
         name: Mark(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
         for i, name in enumerate(names)
     }
+
+
+def interval_bars(rows: pd.DataFrame, centre: str = "mean") -> np.ndarray:
+    """Lengths below and above; no interval (one repetition) draws no bar."""
+    low, high = rows[centre] - rows["ci_low"], rows["ci_high"] - rows[centre]
+    return np.nan_to_num(np.stack([low, high]))
 
 
 def short(name: str, length: int = 24) -> str:
