@@ -94,7 +94,8 @@ def draw_scores(ax: Axes, table: pd.DataFrame, option: str, metric: str) -> None
         x, _ = positions(rows[option].tolist())
         order = np.argsort(x)
         rows, x = rows.iloc[order], x[order]
-        ax.errorbar(x, rows["mean"], yerr=interval_bars(rows), color=mark.colour, marker=mark.marker, ms=5.5,
+        ax.errorbar(x, rows["mean"],
+                    yerr=interval_bars(rows), color=mark.colour, marker=mark.marker, ms=5.5,
                     elinewidth=1.1, capsize=2, label=name)  # fmt: skip
     ax.set_title(f"Validation {metric.replace('_', ' ')}")
     value_axis(ax, table[option].tolist(), option)

@@ -143,7 +143,8 @@ def curve_figure(table: pd.DataFrame, statistics: pd.DataFrame) -> Figure:
     mark = arm_marks(list(dict.fromkeys(table["arm"])))
     for arm, rows in table.groupby("arm", sort=False):
         rows, own = rows.sort_values("share"), mark[str(arm)]
-        axes[0][0].errorbar(100 * rows["share"], rows["mean"], yerr=interval_bars(rows), label=str(arm),
+        axes[0][0].errorbar(100 * rows["share"], rows["mean"],
+                            yerr=interval_bars(rows), label=str(arm),
                             color=own.colour, marker=own.marker, ms=4.5, elinewidth=1,
                             capsize=2)  # fmt: skip
     axes[0][0].set_title("Test accuracy")
