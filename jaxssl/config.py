@@ -191,7 +191,7 @@ class Config:
 
 
 TRACED = (
-    *("augment.noise", "augment.mask_rate", "augment.extra_mask_rate"),
+    *("augment.noise", "augment.mask_rate", "augment.extra_mask_rate", "augment.latent_radius"),
     *("method.epsilon", "method.temperature"),
     *("optimizer.learning_rate", "optimizer.weight_decay"),
 )

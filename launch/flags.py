@@ -1,6 +1,7 @@
 """Flags that several verbs share."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 from absl import flags
@@ -60,6 +61,17 @@ def config_of_run() -> Config:
     except ValueError as error:
         raise InputError(f"--shares={','.join(_SHARES.value)}: not numbers ({error})") from error
     return config
+
+
+def refuse(names: Iterable[str], reason: str) -> None:
+    """Refuse flags that a verb would leave unread.
+
+    Raises:
+        InputError: if one is given.
+    """
+    for name in names:
+        if flags.FLAGS[name].present:
+            raise InputError(f"--{name} is not for {reason}")
 
 
 def seeds_of_run(config: Config) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from jaxssl.data.task import Task
-from jaxssl.evaluation.grid import Point
+from jaxssl.evaluation.grid import UNCHANGED, Point
 from jaxssl.evaluation.search import Found, search
 from jaxssl.types import InputError
 from launch import folder as run_folder
@@ -34,13 +34,13 @@ def run_points(
     for found in search(task, points, seeds, parts, done, log=announce):
         append(folder, found)
         fits = {(row["point"], row["arm"], row["share"], row["seed"]) for row in found.rows}
-        progress.advance(found.rows[0]["point"] or "no grid", len(fits))
+        progress.advance(found.rows[0]["point"] or UNCHANGED, len(fits))
     progress.close()
 
 
 def announce(points: str) -> None:
     """Say which points one program begins."""
-    print(f"points: {points or 'the only one'}", flush=True)
+    print(f"points: {points}", flush=True)
 
 
 def read_rows(folder: Path) -> pd.DataFrame:

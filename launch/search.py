@@ -15,7 +15,8 @@ from pathlib import Path
 
 from absl import flags as absl_flags
 
-from jaxssl.evaluation.grid import make_points, parse_grid
+from jaxssl.config import SweepConfig
+from jaxssl.evaluation.grid import Point, make_points, options_table, parse_grid
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import ERRORS
 from jaxssl.report.drawing import save
@@ -38,7 +39,9 @@ def main(arguments: list[str]) -> None:
     """Read, lay out the grid, run what is missing, tell."""
     exit.no_arguments(arguments)
     config = flags.config_of_run()
-    config.sweep.arms = config.sweep.arms if flags.ARMS.value else (config.method.name,)
+    flags.refuse(["splits", "shard"], "a search: it runs all its seeds on one split")
+    if config.sweep.arms == SweepConfig().arms and not flags.ARMS.value:
+        config.sweep.arms = (config.method.name,)
     grid = parse_grid(_GRID.value, config)
     run = stages.begin(config, flags.output(), compares=True)
     ready = dataclasses.replace(config, data=run.config.data)  # unresolved, as points resolve anew
@@ -47,23 +50,25 @@ def main(arguments: list[str]) -> None:
         print(f"left out: {values}: {reason}")
     seeds = flags.seeds_of_run(config)
     run_points(run.folder, run.task, points, seeds)
-    names = [point.name for point in points]
-    tell(run.folder, names, seeds, list(grid), _METRIC.value)
+    tell(run.folder, points, seeds, _METRIC.value)
 
 
-def tell(folder: Path, names: list[str], seeds: list[int], options: list[str], metric: str) -> None:
+def tell(folder: Path, points: list[Point], seeds: list[int], metric: str) -> None:
     """Write the table and the figure of this grid's points, and show the best."""
+    values = options_table(points)
+    options = list(values.columns[1:])
     rows, measures = (
-        table[table["point"].isin(names) & table["seed"].isin(seeds)] if len(table) else table
+        values.merge(table[table["seed"].isin(seeds)], on="point") if len(table) else table
         for table in (read_rows(folder), read_measures(folder))
     )
-    table = points_table(rows, options, metric)
+    table = values.merge(points_table(rows, metric), on="point")
     run_folder.write_table(folder / "points.csv", table)
     run_folder.write_table(folder / "results.csv", rows)
     (folder / "figures").mkdir(exist_ok=True)
     save(search_drawing(table, measures, options, metric), folder / "figures")
     best = table.sort_values("mean", ascending=metric in ERRORS).head(SHOWN)
-    print(best[["point", "arm", "share", "n", "mean", "ci_low", "ci_high"]].to_string(index=False))
+    shown = [*options, "arm", "share", "n", "mean", "ci_low", "ci_high"]
+    print(best[shown].to_string(index=False))
     print(f"validation {metric}, means over seeds; all {len(table)} rows: {folder / 'points.csv'}")
     print(f"figure: {folder / 'figures' / 'search.png'}")
 

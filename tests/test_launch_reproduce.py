@@ -104,7 +104,8 @@ def test_every_claim_is_about_points_that_its_experiment_runs(dataset, scale):
     setting = Setting(dataset, scale)
     for experiment in experiments_of("all", dataset):
         values = experiment.points(setting)
-        names = {name_of(v) for v in values} | ({""} if experiment.is_curve else set())
+        config = setting.config()
+        names = {name_of(v, config) for v in values} | ({""} if experiment.is_curve else set())
         assert len(names) == len(values), experiment.name
         n_train = 6000 if scale != "smoke" else 500
         _points, refused = points_at(setting.config(), values, n_train)

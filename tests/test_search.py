@@ -11,7 +11,14 @@ from jaxssl.config import Config, with_options
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
-from jaxssl.evaluation.grid import as_text, by_program, make_points, parse_grid, varied_options
+from jaxssl.evaluation.grid import (
+    as_text,
+    by_program,
+    make_points,
+    parse_grid,
+    points_at,
+    traced_options,
+)
 from jaxssl.evaluation.search import search
 from jaxssl.types import InputError
 
@@ -81,8 +88,8 @@ def test_points_that_the_options_refuse_are_told_and_the_others_stay(task):
     grid = {"method.n_prototypes": [(12,), (64,)], "pretrain.batch_size": [32, 64]}
     points, refused = make_points(small_config(), grid, len(task.split.train))
     assert [point.name for point in points] == [
-        "method.n_prototypes=12 pretrain.batch_size=32",
-        "method.n_prototypes=12 pretrain.batch_size=64",
+        "",
+        "pretrain.batch_size=64",
         "method.n_prototypes=64 pretrain.batch_size=64",
     ]
     assert refused[0].values == {"method.n_prototypes": (64,), "pretrain.batch_size": 32}
@@ -95,9 +102,26 @@ def test_values_share_a_program_and_shapes_do_not(task):
     grid = {"method.epsilon": [0.03, 0.1], "finetune.freeze_layers": [0, 1]}
     (group,) = by_program(points_of(task, grid))
     assert len(group) == 4
-    assert varied_options(group) == ("method.epsilon",)
     shapes = {"method.n_prototypes": [(8,), (12,)], "augment.noise": [0.5, 1.0]}
     assert [len(group) for group in by_program(points_of(task, shapes))] == [2, 2]
+    on_and_off = {"augment.mask_rate": [0.0, 0.2, 0.4]}
+    programs = by_program(points_of(task, on_and_off))
+    assert [["augment.mask_rate" in traced_options(p.config) for p in g] for g in programs] == [
+        [False],
+        [True, True],
+    ]
+
+
+def test_the_same_options_have_the_same_name_however_they_are_listed(task):
+    config, n = small_config(), len(task.split.train)
+    lists = [
+        {"method.epsilon": 0.1, "augment.noise": 0.5},
+        {"augment.noise": 0.5, "method.epsilon": 0.1, "encoder.hidden": (16, 8)},
+    ]
+    names = {points_at(config, [values], n)[0][0].name for values in lists}
+    assert names == {"augment.noise=0.5 method.epsilon=0.1"}
+    with pytest.raises(InputError, match=r"stands there twice: augment\.noise=0\.5"):
+        points_at(config, lists, n)
 
 
 def test_a_grid_of_values_is_one_compiled_program(task, caplog):
@@ -121,7 +145,7 @@ def test_a_member_with_traced_options_is_the_pretraining_that_has_them_in_its_co
     other = {name: 2 * value for name, value in values.items()}
     points = points_of(task, {name: [values[name], other[name]] for name in values})
     chosen = [p for p in points if p.values in (values, other)]
-    assert varied_options(chosen) == tuple(name for name in varied_options(points))
+    assert set(values) <= set(traced_options(chosen[0].config))
     rows = pd.DataFrame([r for f in search(task, chosen, (0, 3)) for r in f.pretraining])
     for point in chosen:
         prepared = prepare(task, point.config)
@@ -136,6 +160,7 @@ def test_a_point_does_not_depend_on_the_points_beside_it_nor_on_an_interruption(
     grid = {"method.epsilon": [0.03, 0.1], "finetune.transfer_layers": [1, 2]}
     together, _ = run(task, grid)
     alone, _ = run(task, {name: values[1:] for name, values in grid.items()})
+    assert alone["point"].nunique() == 1
     name = alone["point"].unique().item()
     same = together[together["point"] == name]
     key = ["share", "seed", "metric"]

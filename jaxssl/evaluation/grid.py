@@ -2,8 +2,11 @@
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+import pandas as pd
 
 from jaxssl.config import TRACED, Config, resolve, to_dict, with_options
 from jaxssl.types import InputError
@@ -12,6 +15,9 @@ from jaxssl.validate import get_option, validate
 Grid = Mapping[str, Sequence[Any]]
 """Dotted option → its values; every combination is a point."""
 
+UNCHANGED = "options as given"
+"""Shown in place of the empty name of the point that changes nothing."""
+
 SECTIONS = ("normalize", "encoder", "augment", "method", "optimizer", "pretrain", "finetune")
 """What a grid may vary. Other data, splits or machines pose another question."""
 
@@ -19,13 +25,14 @@ SECTIONS = ("normalize", "encoder", "augment", "method", "optimizer", "pretrain"
 class Point(NamedTuple):
     """One combination of a grid."""
 
-    values: dict[str, Any]  # dotted option → value
+    name: str  # of `name_of`
+    values: dict[str, Any]  # dotted option → value, as the grid lists them
     config: Config  # resolved
 
     @property
-    def name(self) -> str:
-        """Such as "method.epsilon=0.05 method.n_prototypes=50"; "" without a grid."""
-        return name_of(self.values)
+    def shown(self) -> str:
+        """The name as people are told it."""
+        return self.name or UNCHANGED
 
 
 class Refused(NamedTuple):
@@ -85,16 +92,21 @@ def as_text(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def name_of(values: Mapping[str, Any]) -> str:
-    """The name of the point with these values."""
-    return " ".join(f"{option}={as_text(value)}" for option, value in values.items())
+def name_of(values: Mapping[str, Any], config: Config) -> str:
+    """The name of the point that differs from `config` by these values.
+
+    The same options have the same name: those that differ from the configuration, by alphabet, such
+    as "method.epsilon=0.05 method.n_prototypes=50"; "" where none does.
+    """
+    changed = {option: v for option, v in values.items() if v != get_option(config, option)}
+    return " ".join(f"{option}={as_text(changed[option])}" for option in sorted(changed))
 
 
 def make_points(config: Config, grid: Grid, n_train: int) -> tuple[list[Point], list[Refused]]:
     """Every combination, resolved on the training samples; and those that the options refuse.
 
     Raises:
-        InputError: if all are refused.
+        InputError: if all are refused, or two come to the same options.
     """
     combinations = itertools.product(*grid.values())
     return points_at(config, [dict(zip(grid, c, strict=True)) for c in combinations], n_train)
@@ -110,27 +122,42 @@ def points_at(
         try:
             changed = with_options(config, values)
             validate(changed)
-            points.append(Point(values, resolve(changed, n_train)))
+            points.append(Point(name_of(values, config), values, resolve(changed, n_train)))
         except InputError as error:
             refused.append(Refused(values, str(error)))
     if not points:
         raise InputError(f"every point of the grid is refused; the first: {refused[0].reason}")
+    twice = [name for name, n in Counter(point.name for point in points).items() if n > 1]
+    if twice:
+        raise InputError(f"a point of the grid stands there twice: {twice[0] or UNCHANGED}")
     return points, refused
 
 
+def options_table(points: Iterable[Point]) -> pd.DataFrame:
+    """A row a point: its name, and its values as text."""
+    return pd.DataFrame(
+        [
+            {"point": point.name} | {o: as_text(v) for o, v in point.values.items()}
+            for point in points
+        ]
+    )
+
+
 def by_program(points: Iterable[Point]) -> list[list[Point]]:
-    """Points whose pretrainings differ in `TRACED` options alone, or not at all, together."""
+    """Points whose pretrainings differ in `traced_options` alone, or not at all, together."""
     groups: dict[str, list[Point]] = {}
     for point in points:
         groups.setdefault(_program(point.config), []).append(point)
     return list(groups.values())
 
 
-def varied_options(points: Sequence[Point]) -> tuple[str, ...]:
-    """The `TRACED` options in which points of one program differ."""
-    return tuple(
-        name for name in TRACED if len({get_option(point.config, name) for point in points}) > 1
-    )
+def traced_options(config: Config) -> tuple[str, ...]:
+    """The `TRACED` options that are on: values of a point's members, whatever points are beside it.
+
+    Not only those in which the points differ: compiled in, a value rounds otherwise. An option that
+    is off leaves a step out of the program.
+    """
+    return tuple(name for name in TRACED if get_option(config, name))
 
 
 def of_pretraining(config: Config) -> dict[str, Any]:
@@ -149,7 +176,7 @@ def key_of(options: Mapping[str, Any]) -> str:
 
 def _program(config: Config) -> str:
     options = of_pretraining(config)
-    for name in TRACED:
+    for name in traced_options(config):
         section, option = name.split(".")
-        options[section].pop(option, None)
+        del options[section][option]
     return key_of(options)

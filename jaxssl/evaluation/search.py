@@ -3,8 +3,7 @@
 Pretrainings that differ in option values alone run as members of one compiled program; points that
 differ in fine-tuning alone share their encoders. A seed means the same at every point: the same
 label subset and the same random streams, so that points are compared in pairs. What pairs have in
-common is mostly the labels: after many steps, weights differ as those of two seeds do, even between
-an option that is compiled in and the same value as a member's own.
+common is mostly the labels: after many steps, weights differ as those of two seeds do.
 """
 
 import dataclasses
@@ -25,7 +24,7 @@ from jaxssl.engine.pretrain import (
     pretrain,
 )
 from jaxssl.evaluation.arms import Encoders, Inputs, make_inputs, method_of
-from jaxssl.evaluation.grid import Point, as_text, by_program, key_of, varied_options
+from jaxssl.evaluation.grid import Point, by_program, key_of, traced_options
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.stats import t_interval
 from jaxssl.evaluation.sweep import budgets, fit_arm, score_fits
@@ -77,7 +76,7 @@ def search(
             ground = _lay_ground(task, config, seeds, parts)
             normalized = key_of(dataclasses.asdict(config.normalize))
         run = _Group(task, group, missing, ground)
-        log(f"{group[0].name}" + (f" and {len(group) - 1} more" if len(group) > 1 else ""))
+        log(group[0].shown + (f" and {len(group) - 1} more" if len(group) > 1 else ""))
         yield from _without_encoders(run)
         yield from _with_encoders(run)
 
@@ -137,7 +136,7 @@ def _with_encoders(run: _Group) -> Iterator[Found]:
     lacking = {point.name: run.seeds(point, arms) for point in run.points}
     if not any(lacking.values()):
         return
-    varied = varied_options(run.points)
+    varied = traced_options(run.points[0].config)
     own = {
         point.name: tuple(float(get_option(point.config, name)) for name in varied)
         for point in run.points
@@ -185,7 +184,7 @@ def _fit_all(
                 continue
             fits = fit_arm(arm, config, inputs, fit_network, encoders, n, lacking)
             fitted = score_fits(task, config, arm, share, n, inputs, fits)
-            rows += [_named(point) | row for row in fitted.rows]
+            rows += [{"point": point.name} | row for row in fitted.rows]
     return rows
 
 
@@ -193,8 +192,7 @@ def _measured(point: Point, chunk: Pretrained, seed_of: Mapping[int, int]) -> li
     """What the last epoch of each member's pretraining measured."""
     last = {row["seed"]: row for row in chunk.history}
     return [
-        _named(point)
-        | {"seed": seed, "status": chunk.diagnoses[i].status}
+        {"point": point.name, "seed": seed, "status": chunk.diagnoses[i].status}
         | {name: value for name, value in last[i].items() if isinstance(value, float)}
         | _usage_share(point.config, last[i])
         for i, seed in seed_of.items()
@@ -208,20 +206,14 @@ def _usage_share(config: Config, measured: Mapping[str, Any]) -> dict[str, float
     return {} if not counts or perplexity is None else {"usage_share": perplexity / counts[0]}
 
 
-def _named(point: Point) -> dict[str, Any]:
-    return {"point": point.name} | {name: as_text(value) for name, value in point.values.items()}
-
-
-def points_table(results: pd.DataFrame, options: Sequence[str], metric: str) -> pd.DataFrame:
+def points_table(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and 95 % t interval over seeds of every point, arm and share, in the order of running.
 
     Args:
         results: rows of `Found`, of one part.
-        options: columns that hold the grid's values.
         metric: which scores.
     """
-    keys = ["point", *options, "arm", "share"]
-    rows = []
+    keys, rows = ["point", "arm", "share"], []
     for key, scores in results[results["metric"] == metric].groupby(keys, sort=False):
         low, high = t_interval(scores["value"].to_numpy())
         row = {"metric": metric, "n": len(scores), "mean": scores["value"].mean()}

@@ -85,7 +85,7 @@ def add_noise(key: PRNGKeyArray, x: Batch, pool: Pool, *, strength: Strength) ->
 
 
 def perturb_latent(
-    key: PRNGKeyArray, x: Batch, pool: Pool, *, radius: float, latent_dim: int
+    key: PRNGKeyArray, x: Batch, pool: Pool, *, radius: Strength, latent_dim: int
 ) -> Batch:
     """Encode, step `radius` in a random direction of the latent space, decode (the study's third).
 
@@ -126,7 +126,7 @@ def make_augment(options: AugmentConfig, mask_rate: Strength) -> Augment:
     Noise comes before masking, so that a filled entry is exactly what the fill says.
     """
     steps: dict[int, Augment] = {}
-    if options.latent_radius > 0:
+    if not is_off(options.latent_radius):
         radius, latent_dim = options.latent_radius, options.latent_dim
         steps[2] = partial(perturb_latent, radius=radius, latent_dim=latent_dim)
     if not is_off(options.noise):

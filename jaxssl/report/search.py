@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jaxssl.evaluation.grid import UNCHANGED
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.stats import ERRORS
 from jaxssl.report.drawing import Drawing
@@ -122,25 +123,37 @@ def _heat_maps(table: pd.DataFrame, options: Sequence[str], metric: str) -> Figu
     maps, (down, across) = series(table), options
     figure, axes = new_figure(1.2 + 4.6 * len(maps), 4.4, ncols=len(maps), squeeze=False)
     for ax, (name, rows) in zip(axes[0], maps, strict=True):
-        draw_heat_map(ax, rows.pivot(index=down, columns=across, values="mean"))
+        draw_heat_map(ax, rows, down, across)
         ax.set_title(f"Validation {metric.replace('_', ' ')}, {name}", fontsize=9.5)
-        ax.set_xlabel(across)
-        ax.set_ylabel(down)
     return figure
 
 
-def draw_heat_map(ax: Axes, values: pd.DataFrame) -> None:
-    """Values as colours with their numbers; an empty cell is a point that was refused."""
-    values = values.loc[_sorted(values.index), _sorted(values.columns)]
-    ax.imshow(values.to_numpy(float), cmap="cividis", aspect="auto")
-    low, high = np.nanmin(values.to_numpy(float)), np.nanmax(values.to_numpy(float))
-    for (i, j), value in np.ndenumerate(values.to_numpy(float)):
-        bright = value > (low + high) / 2
-        text = "–" if np.isnan(value) else f"{value:.3f}"
-        colour = INK if bright or np.isnan(value) else GRID
+def draw_heat_map(ax: Axes, rows: pd.DataFrame, down: str, across: str) -> None:
+    """Means as colours, with half their intervals in numbers; an empty cell was refused.
+
+    Args:
+        ax: where.
+        rows: mean, ci_low, ci_high, and the columns of the two options.
+        down: option of the map's rows.
+        across: option of its columns.
+    """
+    mean, low, high = (
+        rows.pivot(index=down, columns=across, values=name)
+        for name in ("mean", "ci_low", "ci_high")
+    )
+    order = _sorted(mean.index), _sorted(mean.columns)
+    values, half = mean.loc[order].to_numpy(float), ((high - low) / 2).loc[order].to_numpy(float)
+    ax.imshow(values, cmap="cividis", aspect="auto")
+    middle = (np.nanmin(values) + np.nanmax(values)) / 2
+    for (i, j), value in np.ndenumerate(values):
+        interval = "" if np.isnan(half[i, j]) else f"\n± {half[i, j]:.3f}"
+        text = "–" if np.isnan(value) else f"{value:.3f}{interval}"
+        colour = INK if value > middle or np.isnan(value) else GRID
         ax.text(j, i, text, ha="center", va="center", fontsize=8, color=colour)
-    ax.set_xticks(range(values.shape[1]), list(values.columns))
-    ax.set_yticks(range(values.shape[0]), list(values.index))
+    ax.set_xticks(range(values.shape[1]), order[1])
+    ax.set_yticks(range(values.shape[0]), order[0])
+    ax.set_xlabel(across)
+    ax.set_ylabel(down)
     ax.grid(visible=False)
 
 
@@ -160,7 +173,7 @@ def _ranking(table: pd.DataFrame, metric: str) -> Figure:
         ranked["mean"], where, xerr=interval_bars(ranked), fmt="o", ms=5, capsize=2, color=INK
     )
     names = [
-        f"{row.point} ({row.arm}, {percent(float(row.share))})"  # pyright: ignore
+        f"{row.point or UNCHANGED} ({row.arm}, {percent(float(row.share))})"  # pyright: ignore
         for row in ranked.itertuples()
     ]
     ax.set_yticks(where, names, fontsize=8)

@@ -87,10 +87,8 @@ def grid_figure(table: pd.DataFrame, down: str, across: str) -> Figure:
     figure, axes = new_figure(WIDTH, 4.0, ncols=len(shares), squeeze=False)
     for ax, share in zip(axes[0], shares, strict=True):
         rows = table[table["share"] == share]
-        draw_heat_map(ax, rows.pivot(index=down, columns=across, values="mean"))
+        draw_heat_map(ax, rows, down, across)
         ax.set_title(f"Validation accuracy, {percent(share)} of the labels")
-        ax.set_xlabel(across)
-        ax.set_ylabel(down)
     return figure
 
 

@@ -16,7 +16,6 @@ from absl import flags as absl_flags
 
 from jaxssl.report.drawing import Drawing
 from jaxssl.report.reproduction import Shown, show, write_page
-from jaxssl.types import InputError
 from launch import exit, flags, stages
 from launch import folder as run_folder
 from launch.identity import command_line
@@ -35,9 +34,10 @@ _SCALE = absl_flags.DEFINE_enum(
 def main(arguments: list[str]) -> None:
     """Read, run every figure, write the page."""
     exit.no_arguments(arguments)
-    for name in ("seeds", "shares", "arms", "splits", "shard"):
-        if absl_flags.FLAGS[name].present:
-            raise InputError(f"--{name} is not for a reproduction: --scale says how much is run")
+    flags.refuse(
+        ["seeds", "shares", "arms", "splits", "shard"],
+        "a reproduction: --scale says how much is run",
+    )
     setting = Setting(_DATASET.value, _SCALE.value)
     experiments = experiments_of(_FIGURE.value, setting.dataset)
     config = config_of(setting, flags.config_of_run())

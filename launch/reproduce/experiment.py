@@ -51,7 +51,8 @@ def base_point(setting: Setting) -> list[Values]:
 
 def cells(setting: Setting, points: Sequence[Values], arm: str) -> list[Cell]:
     """The cells of some points, at all shares of the setting."""
-    return [Cell(name_of(p), arm, share) for p in points for share in setting.size.shares]
+    names = [name_of(point, setting.config()) for point in points]
+    return [Cell(name, arm, share) for name in names for share in setting.size.shares]
 
 
 def claim(

@@ -49,7 +49,7 @@ def epsilon_finding(setting: Setting) -> Finding:
     largest = points[-1] if setting.dataset == "tcga" else points[-2]
     uniform = MeasureClaim(
         f"the codes are uniform at {values[-1]:g}",
-        name_of(largest), "code_entropy_ratio", UNIFORM_CODES,
+        name_of(largest, setting.config()), "code_entropy_ratio", UNIFORM_CODES,
     )  # fmt: skip
     if setting.dataset == "tcga":
         small = [p for p in points if p["method.epsilon"] <= 0.1]
@@ -102,8 +102,8 @@ def augment_finding(setting: Setting) -> Finding:
     masks = [p for p in points if 0 < p["augment.mask_rate"] < 1]
     noises = [p for p in points if p["augment.mask_rate"] == 0]
     collapse = MeasureClaim(
-        "masking everything collapses", name_of({"augment.mask_rate": 1.0}), "loss_ratio",
-        COLLAPSED_LOSS,
+        "masking everything collapses", name_of({"augment.mask_rate": 1.0}, setting.config()),
+        "loss_ratio", COLLAPSED_LOSS,
     )  # fmt: skip
     large = [p for p in masks if p["augment.mask_rate"] >= 0.5]
     small = [p for p in masks if p["augment.mask_rate"] < 0.5]

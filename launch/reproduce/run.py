@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from jaxssl.config import Config, with_options
+from jaxssl.config import Config, to_dict, with_options
 from jaxssl.data.task import Task
 from jaxssl.evaluation.claims import (
     UNDECIDED,
@@ -18,11 +18,12 @@ from jaxssl.evaluation.claims import (
     judge,
     judge_measure,
 )
-from jaxssl.evaluation.grid import Point, as_text, points_at
+from jaxssl.evaluation.grid import Point, as_text, name_of, points_at
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import paired_statistics
 from jaxssl.report import study
 from jaxssl.report.style import styled
+from jaxssl.types import InputError
 from launch.points import read_measures, read_rows, run_points
 from launch.reproduce.experiment import REFERENCES, SWAV, Experiment, Finding, Values, in_words
 from launch.reproduce.scales import Setting
@@ -57,11 +58,14 @@ def reproduce(
     shares = setting.size.curve_shares if experiment.is_curve else setting.size.shares
     n_train = len(task.split.train)
 
+    left_out: set[str] = set()
+
     def run(values: Sequence[Values], arms: Sequence[str]) -> list[Point]:
         compared = {"sweep.arms": tuple(arms), "sweep.shares": tuple(shares)}
         points, refused = points_at(with_options(config, compared), values, n_train)
         for point in refused:
             print(f"left out: {in_words(point.values)}: {point.reason}")
+            left_out.add(name_of(point.values, config))
         run_points(store, task, points, seeds, (part,))
         return points
 
@@ -70,21 +74,24 @@ def reproduce(
         run([{}], REFERENCES)
     rows, measures = read_rows(store), read_measures(store)
     rows = rows[rows["seed"].isin(list(seeds)) & rows["share"].isin(list(shares))]
+    measures = measures[measures["seed"].isin(list(seeds))] if len(measures) else measures
     finding = experiment.finding(setting)
-    verdicts = [_judge(claim, rows, measures) for claim in finding.claims]
+    verdicts = [_judge(claim, rows, measures, left_out) for claim in finding.claims]
     with styled():
         figure, table = draw(experiment, points, rows, measures)
     return Reproduced(experiment, finding, verdicts, figure, table)
 
 
-def _judge(claim: Claim | MeasureClaim, rows: pd.DataFrame, measures: pd.DataFrame) -> Verdict:
-    try:
-        if isinstance(claim, MeasureClaim):
-            return judge_measure(claim, measures)
-        return judge(claim, rows, METRIC)
-    except KeyError:  # a cell that the options refused
+def _judge(
+    claim: Claim | MeasureClaim, rows: pd.DataFrame, measures: pd.DataFrame, left_out: set[str]
+) -> Verdict:
+    """The verdict on a claim; undecided where it is about a point that the options refused."""
+    is_measure = isinstance(claim, MeasureClaim)
+    about = [claim.point] if is_measure else [cell.point for cell in (*claim.plus, *claim.minus)]
+    if left_out.intersection(about):
         nan = float("nan")
         return Verdict(f"{claim.text} (not run)", UNDECIDED, nan, nan, nan, 0)
+    return judge_measure(claim, measures) if is_measure else judge(claim, rows, METRIC)
 
 
 def draw(
@@ -96,12 +103,12 @@ def draw(
     if experiment.is_curve:
         return draw_curve(of_points)
     columns = _columns(experiment, named)
-    table = points_table(of_points, [], METRIC).merge(columns, on="point")
+    table = points_table(of_points, METRIC).merge(columns, on="point")
     table = table.set_index("point").loc[[name for name in named if name in set(table["point"])]]
     table = table.reset_index()
     if len(measures):
-        measures = measures.merge(columns, on="point", suffixes=("_text", ""))
-    references = points_table(rows[rows["arm"].isin(REFERENCES)], [], METRIC)
+        measures = measures.merge(columns, on="point")
+    references = points_table(rows[rows["arm"].isin(REFERENCES)], METRIC)
     references = references[references["point"] == ""] if len(references) else references
     if experiment.kind == "bars":
         figure = study.bars_figure(table, references)
@@ -118,7 +125,7 @@ def draw(
 
 def draw_curve(rows: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """Label curves, and the differences of SwAV where it ran."""
-    table = points_table(rows, [], METRIC)
+    table = points_table(rows, METRIC)
     tested = [arm for arm in REFERENCES if arm in set(rows["arm"])]
     has_swav = SWAV in set(rows["arm"])
     statistics = paired_statistics(rows, tested if has_swav else [], [METRIC])
@@ -155,5 +162,17 @@ def with_measures(table: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def config_of(setting: Setting, given: Config) -> Config:
-    """The study's configuration at a scale, on the data, split and machine that flags name."""
+    """The study's configuration at a scale, on the data, split and machine that flags name.
+
+    Raises:
+        InputError: if another option is given than those.
+    """
+    ours, read = to_dict(Config()), ("data", "split", "run")
+    for section, options in to_dict(given).items():
+        for option, value in options.items():
+            if section not in read and value != ours[section].get(option):
+                raise InputError(
+                    f"--config.{section}.{option} is not for a reproduction, whose figures and "
+                    "--scale say what differs from the study; launch.search varies any option"
+                )
     return dataclasses.replace(setting.config(), data=given.data, split=given.split, run=given.run)
