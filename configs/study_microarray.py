@@ -27,11 +27,11 @@ totals; this rule is ours. Then two commands, the second on a GPU:
 
 from configs import study_tcga
 from jaxssl.config import Config
+from jaxssl.options import SwAVConfig
 
 
 def get_config() -> Config:
     config = study_tcga.get_config()
-    config.method.n_prototypes = (16,)
-    config.method.hard_codes = True
+    config.method = SwAVConfig(n_prototypes=(16,), hard_codes=True)
     config.pretrain.batch_size = 256
     return config

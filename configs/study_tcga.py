@@ -28,6 +28,7 @@ Then two commands, the second on a GPU (launch.doctor says how many seeds fit at
 """
 
 from jaxssl.config import Config
+from jaxssl.options import SwAVConfig
 
 
 def get_config() -> Config:
@@ -39,7 +40,7 @@ def get_config() -> Config:
     config.augment.mask_rate = 0.5
     config.augment.mask_per = "batch"
     config.augment.mask_fill = "normal"
-    config.method.n_prototypes = (60,)  # 20 classes
+    config.method = SwAVConfig(n_prototypes=(60,))  # 20 classes
     config.pretrain.n_steps = 1500
     config.finetune.probe_steps = 0
     config.finetune.n_steps = 400

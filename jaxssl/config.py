@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jaxssl.options import METHOD_OPTIONS, MethodConfig, SwAVConfig
 from jaxssl.types import InputError
 
-MAX_PROTOTYPES = 100  # chosen where the count is left to the data
 LEAKS = ("groups", "twins", "fitted", "selection")
 """Ways in which held-out samples could speak in training; see `data.leakage`."""
 
@@ -78,39 +78,6 @@ class AugmentConfig:
     autoencoder_steps: int = 1000  # of its training, on training samples
     n_views: int = 2  # views past the second only predict, never make codes
     extra_mask_rate: float = 0.8  # mask rate of the views past the second
-
-
-@dataclass
-class SwAVConfig:
-    """SwAV. Caron et al. 2020, arXiv 2006.09882, unless noted."""
-
-    name: str = "swav"
-    n_prototypes: tuple[int, ...] = (0,)  # one count per prototype head; 0: from the data
-    epsilon: float = 0.05  # softness of the codes
-    n_iterations: int = 3  # of Sinkhorn-Knopp
-    temperature: float = 0.1
-    hard_codes: bool = False
-    queue_length: int = 0  # embeddings per view; 0: no queue
-    queue_start: int = 0  # step from which the (full) queue takes part in the codes
-    freeze_steps: int = 0  # first steps in which the prototypes do not move
-    projection: str = "none"  # "none", "linear" or "mlp"
-    projection_hidden: int = 128
-    projection_dim: int = 64
-
-    def settle(self, batch_size: int) -> None:
-        """Choose what is left to the data.
-
-        Raises:
-            InputError: if a batch, with the queue, has fewer samples than there are prototypes.
-        """
-        in_codes = batch_size + self.queue_length
-        self.n_prototypes = tuple(k or min(MAX_PROTOTYPES, batch_size) for k in self.n_prototypes)
-        if max(self.n_prototypes) > in_codes:
-            raise InputError(
-                f"{max(self.n_prototypes)} prototypes cannot share {in_codes} samples evenly "
-                "(batch and queue); lower --config.method.n_prototypes, or raise "
-                "--config.pretrain.batch_size or --config.method.queue_length"
-            )
 
 
 @dataclass
@@ -182,7 +149,7 @@ class Config:
     normalize: NormalizeConfig = field(default_factory=NormalizeConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    method: SwAVConfig = field(default_factory=SwAVConfig)
+    method: MethodConfig = field(default_factory=SwAVConfig)  # of any method in `options`
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
@@ -192,14 +159,18 @@ class Config:
 
 TRACED = (
     *("augment.noise", "augment.mask_rate", "augment.extra_mask_rate", "augment.latent_radius"),
-    *("method.epsilon", "method.temperature"),
     *("optimizer.learning_rate", "optimizer.weight_decay"),
 )
-"""Options of a pretraining that change values alone, no shape: members of one compiled program may
-differ in them."""
+"""Options of a pretraining that change values alone, no shape, whatever the method."""
 
-METHOD_OPTIONS: dict[str, type] = {"swav": SwAVConfig}
-"""Options class of every method, by the name that the class carries."""
+
+def traced_options(config: Config) -> tuple[str, ...]:
+    """Options in which the members of one compiled program may differ.
+
+    `TRACED` and every number with a fraction among the method's own.
+    """
+    fields = dataclasses.fields(config.method)
+    return TRACED + tuple(f"method.{f.name}" for f in fields if isinstance(f.default, float))
 
 
 def to_dict(config: Config) -> dict[str, Any]:

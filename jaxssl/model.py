@@ -186,11 +186,13 @@ def make_encoder(options: EncoderConfig, precision: str) -> Network:
     return _network(MLP(hidden, None, norm, precision, options.activate_last))
 
 
-def make_projection(kind: str, hidden: int, dim: int, precision: str) -> Network:
+def make_projection(
+    kind: str, hidden: int, dim: int, precision: str, norm: str = "none"
+) -> Network:
     """Projection head: "none" (identity, no parameters), "linear", or "mlp" (one hidden layer)."""
     if kind == "none":
         return _network(MLP((), None, "none", precision))
-    return _network(MLP({"linear": (), "mlp": (hidden,)}[kind], dim, "none", precision))
+    return _network(MLP({"linear": (), "mlp": (hidden,)}[kind], dim, norm, precision))
 
 
 def make_classifier(n_classes: int, precision: str) -> Network:

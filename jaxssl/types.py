@@ -42,6 +42,7 @@ class Views(NamedTuple):
 
     x: Float[Array, "views batch features"]
     index: Int[Array, " batch"]  # positions of the samples in the training matrix
+    original: Float[Array, "batch features"]  # the samples as they are
 
 
 class Pool(NamedTuple):
@@ -55,7 +56,7 @@ class Member(NamedTuple):
     """What makes one member of a compiled ensemble differ from the others."""
 
     key: PRNGKeyArray  # the seed's root key
-    options: dict[str, Array]  # dotted name out of `config.TRACED` → its value; {}: the config's
+    options: dict[str, Array]  # out of `config.traced_options` → its value; {}: the config's
 
 
 class TrainState(NamedTuple):

@@ -12,6 +12,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "augment.mask_per": ("batch", "sample"),
     "augment.mask_fill": ("normal", "zero", "mean", "marginal"),
     "method.projection": ("none", "linear", "mlp"),
+    "method.projection_norm": ("layer", "none"),
+    "method.predictor": ("none", "linear", "mlp"),
+    "method.target": ("all", "changed"),
     "optimizer.name": ("adam", "adamw", "lars"),
     "optimizer.schedule": ("cosine", "constant"),
     "run.precision": ("float32", "bfloat16"),
@@ -28,13 +31,23 @@ RANGES: dict[str, tuple[float, float]] = {
     "augment.mask_rate": (0.0, 1.0),
     "augment.extra_mask_rate": (0.0, 1.0),
     "augment.noise": (0.0, 1e3),
-    "augment.n_views": (2, 16),
+    "augment.n_views": (1, 16),
     "augment.latent_radius": (0.0, 1e3),
     "augment.latent_dim": (1, 1e5),
     "augment.autoencoder_steps": (1, 1e7),
     "method.epsilon": (1e-3, 1e3),
     "method.n_iterations": (1, 100),
     "method.temperature": (1e-3, 1e3),
+    "method.momentum": (0.0, 1.0),
+    "method.projection_hidden": (1, 1e5),
+    "method.projection_dim": (1, 1e5),
+    "method.predictor_hidden": (1, 1e5),
+    "method.decoder_hidden": (0, 1e5),
+    "method.alpha": (0.0, 1e6),
+    "method.invariance": (0.0, 1e6),
+    "method.variance": (0.0, 1e6),
+    "method.covariance": (0.0, 1e6),
+    "method.redundancy": (0.0, 1e6),
     "optimizer.learning_rate": (0.0, 10.0),
     "optimizer.warmup_share": (0.0, 0.9),
     "pretrain.batch_size": (2, 1e7),
@@ -45,6 +58,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "pretrain.n_steps": (0, 1e9),
     "pretrain.checkpoint_every": (1, 1e9),
     "method.queue_length": (0, 1e7),
+    "method.cluster_every": (1, 1e9),
     "method.queue_start": (0, 1e9),
     "method.freeze_steps": (0, 1e9),
     "run.seeds": (1, 1e5),
@@ -74,6 +88,11 @@ def validate(config: Config) -> None:
         if value is not None and not low <= value <= high:
             raise InputError(f"--config.{name}={value}: must lie in {low:g} .. {high:g}")
     _check_lists(config)
+    if config.augment.n_views < config.method.MIN_VIEWS:
+        raise InputError(
+            f"--config.augment.n_views={config.augment.n_views}: {config.method.name} compares "
+            f"{config.method.MIN_VIEWS} views of a profile"
+        )
     held_out = config.split.validation_share + config.split.test_share
     if held_out >= 1:
         raise InputError(

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import Config, SwAVConfig, resolve
+from jaxssl.config import Config, resolve
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
+from jaxssl.options import SwAVConfig
 from jaxssl.types import Member, Pool
 from launch.benchmark import conditioning, programs, references, roofline
 from launch.benchmark.machine import Limits

@@ -15,9 +15,9 @@ from jaxssl.evaluation.grid import (
     as_text,
     by_program,
     make_points,
+    member_options,
     parse_grid,
     points_at,
-    traced_options,
 )
 from jaxssl.evaluation.search import search
 from jaxssl.types import InputError
@@ -106,7 +106,7 @@ def test_values_share_a_program_and_shapes_do_not(task):
     assert [len(group) for group in by_program(points_of(task, shapes))] == [2, 2]
     on_and_off = {"augment.mask_rate": [0.0, 0.2, 0.4]}
     programs = by_program(points_of(task, on_and_off))
-    assert [["augment.mask_rate" in traced_options(p.config) for p in g] for g in programs] == [
+    assert [["augment.mask_rate" in member_options(p.config) for p in g] for g in programs] == [
         [False],
         [True, True],
     ]
@@ -134,7 +134,7 @@ def test_a_grid_of_values_is_one_compiled_program(task, caplog):
     assert rows["point"].nunique() == 6
 
 
-def test_a_member_with_traced_options_is_the_pretraining_that_has_them_in_its_config(task):
+def test_a_member_with_member_options_is_the_pretraining_that_has_them_in_its_config(task):
     values = {
         "augment.noise": 0.3,
         "augment.mask_rate": 0.25,
@@ -145,7 +145,7 @@ def test_a_member_with_traced_options_is_the_pretraining_that_has_them_in_its_co
     other = {name: 2 * value for name, value in values.items()}
     points = points_of(task, {name: [values[name], other[name]] for name in values})
     chosen = [p for p in points if p.values in (values, other)]
-    assert set(values) <= set(traced_options(chosen[0].config))
+    assert set(values) <= set(member_options(chosen[0].config))
     rows = pd.DataFrame([r for f in search(task, chosen, (0, 3)) for r in f.pretraining])
     for point in chosen:
         prepared = prepare(task, point.config)

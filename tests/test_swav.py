@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import EncoderConfig, SwAVConfig
+from jaxssl.config import EncoderConfig
+from jaxssl.methods.interface import Extent
 from jaxssl.methods.memory import is_ready, push
 from jaxssl.model import make_encoder
+from jaxssl.options import SwAVConfig
 from jaxssl.types import Views
 
 swav = import_module("jaxssl.methods.swav")  # the package's attribute of that name is the function
@@ -22,7 +24,7 @@ BATCH = 8
 
 def views_of(seed, n_views=2):
     x = jax.random.normal(jax.random.key(seed), (n_views, BATCH, 4))
-    return Views(x, jnp.arange(BATCH))
+    return Views(x, jnp.arange(BATCH), x[0])
 
 
 @cache
@@ -30,14 +32,14 @@ def method_of(**options):
     defaults = {"n_prototypes": (6,), "projection": "mlp"}
     defaults |= {"projection_hidden": 5, "projection_dim": 3}
     options = SwAVConfig(**(defaults | options))
-    method = swav.swav(options, ENCODER)
+    method = swav.swav(options, ENCODER, Extent(BATCH, 100))
     init, loss = jax.jit(method.init), jax.jit(method.loss)
     return options, method._replace(init=init, loss=loss, remember=jax.jit(method.remember))
 
 
 @cache
-def compiled_embed(networks):
-    return jax.jit(partial(swav.embed, networks))
+def compiled_embed(stack):
+    return jax.jit(partial(swav.embed, stack))
 
 
 def embed(method, params, x):
@@ -152,12 +154,12 @@ def test_no_gradient_flows_through_the_codes():
 
 
 def test_queue_is_first_in_first_out():
-    queue = jnp.zeros((2, 5, 1))
+    queue = jnp.zeros((5, 1))
     for value in (1.0, 2.0, 3.0):
-        queue = push(queue, jnp.full((2, 2, 1), value))
-    np.testing.assert_array_equal(queue[0, :, 0], [3, 3, 2, 2, 1])
-    batch = jnp.arange(14.0).reshape(2, 7, 1)
-    np.testing.assert_array_equal(push(queue, batch), batch[:, :5])
+        queue = push(queue, jnp.full((2, 1), value))
+    np.testing.assert_array_equal(queue[:, 0], [3, 3, 2, 2, 1])
+    batch = jnp.arange(7.0)[:, None]
+    np.testing.assert_array_equal(push(queue, batch), batch[:5])
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ def test_codes_with_queue_equal_codes_of_the_concatenated_batch():
             expected = swav.swapped_prediction(codes, scores, options.temperature)
             assert abs(plain.loss(params, {}, step, KEY, views)[0] - value) > 1e-3
         np.testing.assert_allclose(value, expected, rtol=1e-4)
-        memory = method.remember(params, memory, views)
+        memory = method.remember(params, memory, step, views)
         past.append(np.asarray(embed(method, params, views.x[:2])))
         turned = jax.random.normal(jax.random.key(step), prototypes_shape(params))
         params = params | {"prototypes": {"head_0": turned}}
@@ -204,7 +206,7 @@ def test_no_gradient_flows_into_the_queue_and_no_queue_means_no_memory():
     _, method = method_of(queue_length=12)
     params, memory = method.init(KEY, views_of(0).x[0])
     assert jax.tree.map(jnp.shape, memory) == {"queue": (2, 12, 3)}
-    gradient = jax.grad(lambda p: method.remember(p, memory, views_of(1))["queue"].sum())(params)
+    gradient = jax.grad(lambda p: method.remember(p, memory, 0, views_of(1))["queue"].sum())(params)
     assert all(bool((g == 0).all()) for g in jax.tree.leaves(gradient))
     assert method_of()[1].init(KEY, views_of(0).x[0])[1] == {}
 
@@ -242,7 +244,8 @@ def test_hard_codes_are_one_hot_at_the_arg_max():
 def test_a_collapsed_embedding_shows_in_every_measure():
     _, method = method_of()
     params, memory = method.init(KEY, views_of(0).x[0])
-    same = Views(jnp.broadcast_to(views_of(1).x[:1, :1], (2, BATCH, 4)), jnp.arange(BATCH))
+    views = views_of(1)
+    same = views._replace(x=jnp.broadcast_to(views.x[:1, :1], views.x.shape))
     _, metrics = method.loss(params, memory, 0, KEY, same)
     np.testing.assert_allclose(metrics["code_entropy"], np.log(6), rtol=1e-4)
     np.testing.assert_allclose(metrics["code_entropy_ratio"], 1.0, rtol=1e-4)

@@ -8,10 +8,11 @@ from jaxtyping import Float
 from scipy.special import entr
 from threadpoolctl import threadpool_limits
 
-COLLAPSED_LOSS = 0.98  # of ln K: the predictions carry no information about the codes
+COLLAPSED_LOSS = 0.98  # of chance (ln K with codes): the predictions carry no information
 UNIFORM_CODES = 0.95  # of ln K: the codes themselves carry none (STUDY Figs 20-21)
 COLLAPSED_RANK = 2.0  # effective dimensions of the embedding
 COLLAPSED_USAGE = 2.0  # effectively used prototypes
+COLLAPSED_SPREAD = 0.02  # of `losses.spread`: all embeddings point the same way
 
 
 class Diagnosis(NamedTuple):
@@ -88,9 +89,19 @@ def diagnose(last: Mapping[str, float], augment_is_mask: bool) -> Diagnosis:
     if last.get("loss_ratio", 0.0) > COLLAPSED_LOSS:
         return Diagnosis(
             "collapsed",
-            f"loss is {last['loss_ratio']:.2f} of ln K: the views share no information",
+            f"loss is {last['loss_ratio']:.2f} of what knowing nothing costs (ln K where there are "
+            "prototypes): the views share no information",
             weaker,
         )
+    for name in ("projection", "embedding"):
+        found = last.get(f"{name}_spread", 1.0)
+        if found < COLLAPSED_SPREAD:
+            return Diagnosis(
+                "collapsed",
+                f"every {name} points the same way (spread {found:.3f})",
+                f"{weaker} or --config.optimizer.learning_rate, or give the method back what keeps "
+                "it from collapsing (predictor, stop-gradient, momentum, negatives)",
+            )
     if last["effective_rank"] < COLLAPSED_RANK:
         return Diagnosis(
             "collapsed",

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxssl.methods import METHODS
+from jaxssl.methods.interface import Extent
 from jaxssl.model import make_encoder
 from jaxssl.types import EncoderBundle
 
@@ -28,7 +29,8 @@ def prototype_scores(
 
     None for a method without prototypes.
     """
-    method = METHODS[bundle.config.method.name](bundle.config.method, _encoder(bundle))
+    options, trained = bundle.config.method, Extent(bundle.provenance.get("n_train", 0), 0)
+    method = METHODS[options.name](options, _encoder(bundle), trained)
     if method.scores is None:
         return None
     scores = method.scores

@@ -1,6 +1,7 @@
 """Optimizers with warm-up, cosine decay and true freezing."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any, cast
 
 import jax
 import optax
@@ -29,25 +30,47 @@ def make_schedule(options: OptimizerConfig, n_steps: int) -> optax.Schedule:
 
 
 def make_optimizer(
-    options: OptimizerConfig, n_steps: int, freeze: Mapping[str, int]
+    options: OptimizerConfig,
+    n_steps: int,
+    freeze: Mapping[str, int],
+    restarting: Collection[str] = (),
 ) -> optax.GradientTransformation:
     """Optimizer of a pretraining of `n_steps` steps.
 
+    `restarting` names top-level keys of the parameters whose state `restart` may begin anew.
     `freeze` maps a top-level key of the parameters to a number of first steps in which neither
     that parameter nor its optimizer state is touched: under AdamW a zero gradient would still
     decay the weights and age the moments. The learning-rate schedule runs on meanwhile.
     """
     frozen = {name: steps for name, steps in freeze.items() if steps > 0}
     direction = _direction(options)
-    if frozen:
-        late: dict[Hashable, optax.GradientTransformation] = {
+    if frozen or restarting:
+        apart: dict[Hashable, optax.GradientTransformation] = {
             name: optax.transforms.conditionally_mask(direction, should_transform_fn=_after(steps))
             for name, steps in frozen.items()
         }
+        apart |= dict.fromkeys(restarting, direction)
         direction = optax.partition(
-            {"free": direction, **late}, lambda params: _labels(params, frozen)
+            {"free": direction, **apart}, lambda params: _labels(params, apart)
         )
     return optax.chain(direction, optax.scale_by_learning_rate(make_schedule(options, n_steps)))
+
+
+def restart(
+    optimizer: optax.GradientTransformation,
+    params: Params,
+    opt_state: optax.OptState,
+    restarting: Collection[str],
+) -> optax.OptState:
+    """The state of an optimizer of `make_optimizer`, begun anew for some keys of the parameters."""
+    if not restarting:
+        return opt_state
+    fresh, now = cast(Any, optimizer.init(params)), cast(Any, opt_state)
+    states = {
+        name: (fresh if name in restarting else now)[0].inner_states[name]
+        for name in now[0].inner_states
+    }
+    return (now[0]._replace(inner_states=states), *now[1:])
 
 
 def _direction(options: OptimizerConfig) -> optax.GradientTransformation:
@@ -72,8 +95,8 @@ def _after(steps: int):
     return lambda step, **_: step >= steps
 
 
-def _labels(params: Params, frozen: Mapping[str, int]) -> PyTree:
+def _labels(params: Params, apart: Collection[Hashable]) -> PyTree:
     return {
-        name: jax.tree.map(lambda _, label=name: label if label in frozen else "free", subtree)
+        name: jax.tree.map(lambda _, label=name: label if label in apart else "free", subtree)
         for name, subtree in params.items()
     }

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -23,6 +24,7 @@ from jaxssl.engine.optimize import make_optimizer
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
+from jaxssl.methods.interface import Extent
 from jaxssl.model import make_encoder
 from jaxssl.types import EncoderBundle, Member, Normalizer, Params, Pool, TrainState
 
@@ -97,7 +99,7 @@ class Variant(NamedTuple):
     """A member that is no plain seed: the seed whose random streams it follows, and its options."""
 
     seed: int
-    options: dict[str, float]  # values of the options out of `config.TRACED` that members vary
+    options: dict[str, float]  # of `config.traced_options`, where members vary
 
 
 def plan_pretraining(
@@ -110,15 +112,16 @@ def plan_pretraining(
         n_samples: training samples.
         n_features: encoder input width.
         n_seeds: repetitions, or members.
-        varied: options out of `config.TRACED` in which the members differ.
+        varied: options out of `config.traced_options` in which the members differ.
     """
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
+    extent = Extent(n_samples, schedule.n_steps)
 
     def make_parts(options: Mapping[str, Array]) -> Parts:
         own = with_options(config, options)
         encoder = make_encoder(own.encoder, own.run.precision)
-        method = METHODS[own.method.name](own.method, encoder)
-        optimizer = make_optimizer(own.optimizer, schedule.n_steps, method.freeze)
+        method = METHODS[own.method.name](own.method, encoder, extent)
+        optimizer = make_optimizer(own.optimizer, extent.n_steps, method.freeze, method.restart)
         return Parts(method, encoder.apply, make_views(own.augment), optimizer)
 
     trainer = make_trainer(make_parts, schedule)
@@ -195,8 +198,12 @@ def make_members(
     return Member(seed_keys(root_key, [variant.seed for variant in of_ids]), options)
 
 
+@lru_cache(maxsize=1)
 def over_all_seeds(trainer: Trainer) -> Trainer:
-    """The trainer of a chunk of seeds, compiled; an epoch replaces the state that it is given."""
+    """The trainer of a chunk of seeds, compiled; an epoch replaces the state that it is given.
+
+    Kept, so that a plan that goes on is not compiled again.
+    """
     return Trainer(
         init=over_seeds(trainer.init, [True, False]),
         epoch=over_seeds(trainer.epoch, [True, False, False], donate=0),

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from jaxssl.engine.optimize import restart
 from jaxssl.methods.interface import Method
+from jaxssl.methods.losses import spread
 from jaxssl.types import Member, Metrics, Params, Pool, TrainState, Views
 
 PROBE_SAMPLES = 512  # training samples on which an epoch's embedding is measured
@@ -96,8 +98,7 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
         keys, x = streams(state.member.key), pool.x
         method, encode, make_views, optimizer = make_parts(state.member.options)
         key_refresh = jax.random.fold_in(keys.refresh, epoch)
-        memory = method.refresh(state.params, state.memory, key_refresh, x)
-        state = state._replace(memory=memory)
+        state = refresh(method, optimizer, state, epoch, key_refresh, x)
         batches = epoch_batches(jax.random.fold_in(keys.order, epoch), len(x), schedule)
         steps = epoch * schedule.steps_per_epoch + jnp.arange(schedule.steps_per_epoch)
 
@@ -116,6 +117,27 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
     return Trainer(init, epoch)
 
 
+def refresh(
+    method: Method,
+    optimizer: optax.GradientTransformation,
+    state: TrainState,
+    epoch: Int[Array, ""],
+    key: PRNGKeyArray,
+    x: Float[Array, "samples features"],
+) -> TrainState:
+    """What a method does before an epoch, in the epochs that are its turn."""
+
+    def refreshed(state: TrainState) -> TrainState:
+        params, memory = method.refresh(state.params, state.memory, key, x)
+        opt_state = restart(optimizer, params, state.opt_state, method.restart)
+        return TrainState(params, memory, opt_state, state.member)
+
+    if method.refresh_every == 1:
+        return refreshed(state)
+    is_due = epoch % method.refresh_every == 0
+    return jax.lax.cond(is_due, refreshed, lambda state: state, state)
+
+
 def train_step(
     method: Method,
     optimizer: optax.GradientTransformation,
@@ -129,7 +151,7 @@ def train_step(
     (_, metrics), grads = gradient(state.params, state.memory, step, key, views)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
-    memory = method.remember(params, state.memory, views)
+    memory = method.remember(params, state.memory, step, views)
     return TrainState(params, memory, opt_state, state.member), metrics
 
 
@@ -150,11 +172,12 @@ def epoch_batches(
 
 
 def summarize(metrics: Metrics, embedding: Float[Array, "samples dim"]) -> Metrics:
-    """Means over an epoch's steps, and the scatter matrix of its final embedding.
+    """Means over an epoch's steps, and spread and scatter matrix of its final embedding.
 
     `diagnose.measure` takes the spectrum of that on the host: LAPACK's threads, called from inside
     the program, go on spinning on the cores that the next epoch needs.
     """
     means = {name: values.mean(axis=0) for name, values in metrics.items()}
+    means["embedding_spread"] = spread(embedding)
     centred = embedding - embedding.mean(axis=0, keepdims=True)
     return means | {"scatter": centred.T @ centred}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from jaxssl.config import TRACED, Config, resolve, to_dict, with_options
+from jaxssl.config import Config, resolve, to_dict, traced_options, with_options
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
 
@@ -144,20 +144,20 @@ def options_table(points: Iterable[Point]) -> pd.DataFrame:
 
 
 def by_program(points: Iterable[Point]) -> list[list[Point]]:
-    """Points whose pretrainings differ in `traced_options` alone, or not at all, together."""
+    """Points whose pretrainings differ in `member_options` alone, or not at all, together."""
     groups: dict[str, list[Point]] = {}
     for point in points:
         groups.setdefault(_program(point.config), []).append(point)
     return list(groups.values())
 
 
-def traced_options(config: Config) -> tuple[str, ...]:
-    """The `TRACED` options that are on: values of a point's members, whatever points are beside it.
+def member_options(config: Config) -> tuple[str, ...]:
+    """The traced options that are on: values of a point's members, whatever points are beside it.
 
     Not only those in which the points differ: compiled in, a value rounds otherwise. An option that
     is off leaves a step out of the program.
     """
-    return tuple(name for name in TRACED if get_option(config, name))
+    return tuple(name for name in traced_options(config) if get_option(config, name))
 
 
 def of_pretraining(config: Config) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def key_of(options: Mapping[str, Any]) -> str:
 
 def _program(config: Config) -> str:
     options = of_pretraining(config)
-    for name in traced_options(config):
+    for name in member_options(config):
         section, option = name.split(".")
         del options[section][option]
     return key_of(options)

@@ -24,7 +24,7 @@ from jaxssl.engine.pretrain import (
     pretrain,
 )
 from jaxssl.evaluation.arms import Encoders, Inputs, make_inputs, method_of
-from jaxssl.evaluation.grid import Point, by_program, key_of, traced_options
+from jaxssl.evaluation.grid import Point, by_program, key_of, member_options
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.stats import t_interval
 from jaxssl.evaluation.sweep import budgets, fit_arm, score_fits
@@ -136,7 +136,7 @@ def _with_encoders(run: _Group) -> Iterator[Found]:
     lacking = {point.name: run.seeds(point, arms) for point in run.points}
     if not any(lacking.values()):
         return
-    varied = traced_options(run.points[0].config)
+    varied = member_options(run.points[0].config)
     own = {
         point.name: tuple(float(get_option(point.config, name)) for name in varied)
         for point in run.points

@@ -162,6 +162,6 @@ def make_views(
         drawn = draw(pair, keys[:2], x, pool)
         if options.n_views > 2:
             drawn = jnp.concatenate([drawn, draw(extra, keys[2:], x, pool)])
-        return Views(drawn, index)
+        return Views(drawn, index, x)
 
     return views

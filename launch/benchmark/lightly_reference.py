@@ -7,7 +7,7 @@ from lightly.models.modules import SwaVPrototypes  # pyright: ignore[reportMissi
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
 from torch.nn.utils import parametrize  # pyright: ignore[reportMissingImports]
 
-from jaxssl.config import SwAVConfig
+from jaxssl.options import SwAVConfig
 from jaxssl.types import Params
 from launch.benchmark import torch_reference
 

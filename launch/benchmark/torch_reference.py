@@ -10,8 +10,9 @@ import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
-from jaxssl.config import FinetuneConfig, SwAVConfig
+from jaxssl.config import FinetuneConfig
 from jaxssl.model import LAYER_NORM_EPSILON
+from jaxssl.options import SwAVConfig
 from jaxssl.types import Params
 
 Head = tuple[torch.nn.Module, Callable[[Sequence[torch.Tensor]], torch.Tensor]]

@@ -3,6 +3,7 @@
 from jaxssl.engine.diagnose import COLLAPSED_LOSS, UNIFORM_CODES
 from jaxssl.evaluation.claims import MeasureClaim
 from jaxssl.evaluation.grid import name_of
+from jaxssl.validate import get_option
 from launch.reproduce.experiment import Finding, Values, claim
 from launch.reproduce.scales import SMOKE, Setting
 
@@ -70,7 +71,7 @@ def batch_points(setting: Setting) -> list[Values]:
     """Batch sizes of the pretraining at equal numbers of samples seen."""
     config = setting.config()
     seen = config.pretrain.n_steps * config.pretrain.batch_size
-    least, count = min(setting.values("batch")), config.method.n_prototypes[0]
+    least, count = min(setting.values("batch")), get_option(config, "method.n_prototypes")[0]
     # as many prototypes at every size as the smallest batch has room for
     room: Values = {} if count <= least else {"method.n_prototypes": (least,)}
     return [

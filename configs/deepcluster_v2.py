@@ -1,0 +1,25 @@
+"""DeepCluster-v2 (Caron et al. 2020) on conditioned components.
+
+Two views with Gaussian noise, untuned.
+
+  python -m launch.study --config=configs/deepcluster_v2.py --data=mirna.h5ad --out=runs/dc_v2
+"""
+
+from itertools import product
+from typing import Any
+
+from jaxssl.config import Config
+from jaxssl.options import DeepClusterV2Config
+
+TRIALS: list[dict[str, Any]] = [
+    {"augment.noise": first, "method.temperature": second}
+    for first, second in product((0.5, 1.0, 1.5), (0.1, 0.2))
+]
+"""What `launch.compare` tries on the validation part; as many as for any method."""
+
+
+def get_config() -> Config:
+    config = Config()
+    config.method = DeepClusterV2Config()
+    config.sweep.arms = ("majority", "scratch", "logreg", "pca_logreg", "deepcluster_v2")
+    return config

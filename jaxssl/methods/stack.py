@@ -1,0 +1,50 @@
+"""Encoder and projection head, one on the other: where most losses are taken."""
+
+from typing import NamedTuple
+
+from jaxtyping import Array, Float, Key
+
+from jaxssl.model import Network, make_projection
+from jaxssl.options import ProjectedConfig
+from jaxssl.types import Params
+
+
+class Stack(NamedTuple):
+    """An encoder and a projection head; their parameters are `encoder` and `projection`."""
+
+    encoder: Network
+    projection: Network
+
+
+def make_stack(options: ProjectedConfig, encoder: Network) -> Stack:
+    """The encoder with the projection head that the options describe."""
+    projection = make_projection(
+        options.projection,
+        options.projection_hidden,
+        options.projection_dim,
+        encoder.precision,
+        options.projection_norm,
+    )
+    return Stack(encoder, projection)
+
+
+def init_stack(
+    stack: Stack, keys: Key[Array, "2"], x: Float[Array, "batch features"]
+) -> tuple[Params, Float[Array, "batch dim"]]:
+    """Random parameters, and what they make of `x`."""
+    key_encoder, key_projection = keys
+    params = {"encoder": stack.encoder.init(key_encoder, x)}
+    embeddings = stack.encoder.apply(params["encoder"], x)
+    projection = stack.projection.init(key_projection, embeddings)
+    if projection:  # an identity has none, and a checkpoint keeps no empty branches
+        params["projection"] = projection
+    return params, stack.projection.apply(projection, embeddings)
+
+
+def project(
+    stack: Stack, params: Params, x: Float[Array, "views batch features"]
+) -> Float[Array, "views batch dim"]:
+    """Projections of all views, through one stacked matrix product per layer."""
+    embeddings = stack.encoder.apply(params["encoder"], x.reshape(-1, x.shape[-1]))
+    z = stack.projection.apply(params.get("projection", {}), embeddings)
+    return z.reshape(*x.shape[:2], -1)

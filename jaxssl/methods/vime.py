@@ -1,0 +1,83 @@
+"""VIME: what was corrupted, and what was there before (Yoon et al. 2020, NeurIPS 33).
+
+The corruption is the augmentation: features of a random share redrawn from their training
+marginals, sample by sample and anew at every step. Parameters: `encoder`, and the linear `mask` and
+`values` estimators.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from jaxssl.methods.interface import Extent, Method, Step
+from jaxssl.methods.losses import squared_error
+from jaxssl.model import Network, make_projection
+from jaxssl.options import VimeConfig
+from jaxssl.types import Metrics, Params, Views
+
+
+def vime(options: VimeConfig, encoder: Network, extent: Extent) -> Method:
+    """VIME as a `Method`.
+
+    Metrics of `loss`: loss, mask_loss (nats an entry), values_loss and loss_ratio (of the loss of
+    who knows but the share of corrupted entries and the batch's means; 1: nothing is learnt).
+    """
+    del extent
+    return Method(init=partial(init, encoder), loss=partial(loss, options, encoder))
+
+
+def _estimator(encoder: Network, n_features: int) -> Network:
+    return make_projection("linear", 0, n_features, encoder.precision)
+
+
+def init(
+    encoder: Network, key: PRNGKeyArray, x: Float[Array, "batch features"]
+) -> tuple[Params, PyTree]:
+    """Random parameters; nothing is remembered."""
+    key_encoder, key_mask, key_values = jax.random.split(key, 3)
+    params = {"encoder": encoder.init(key_encoder, x)}
+    embeddings = encoder.apply(params["encoder"], x)
+    estimator = _estimator(encoder, x.shape[1])
+    params["mask"] = estimator.init(key_mask, embeddings)
+    params["values"] = estimator.init(key_values, embeddings)
+    return params, {}
+
+
+def loss(
+    options: VimeConfig,
+    encoder: Network,
+    params: Params,
+    memory: PyTree,
+    step: Step,
+    key: PRNGKeyArray,
+    views: Views,
+) -> tuple[Float[Array, ""], Metrics]:
+    """Cross-entropy of the mask plus alpha times the squared error of the values, over all views.
+
+    An entry counts as corrupted if its value changed, as in the paper's code.
+    """
+    del memory, step, key
+    n_features = views.x.shape[2]
+    corrupted = views.x.reshape(-1, n_features)
+    original = jnp.broadcast_to(views.original[None], views.x.shape).reshape(-1, n_features)
+    changed = (corrupted != original).astype(jnp.float32)
+    embeddings = encoder.apply(params["encoder"], corrupted)
+    estimate = _estimator(encoder, n_features).apply
+    logits, values = estimate(params["mask"], embeddings), estimate(params["values"], embeddings)
+    mask_loss = optax.sigmoid_binary_cross_entropy(logits, changed).mean()
+    values_loss = squared_error(values, original)
+    value = mask_loss + options.alpha * values_loss
+    chance = _binary_entropy(changed.mean()) + options.alpha * views.original.var(axis=0).mean()
+    return value, {
+        "loss": value,
+        "mask_loss": mask_loss,
+        "values_loss": values_loss,
+        "loss_ratio": value / chance,
+    }
+
+
+def _binary_entropy(p: Float[Array, ""]) -> Float[Array, ""]:
+    return jax.scipy.special.entr(p) + jax.scipy.special.entr(1 - p)
