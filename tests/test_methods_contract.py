@@ -203,7 +203,7 @@ def test_training_learns_planted_structure_in_one_program_and_survives_an_interr
     assert after > before + MARGIN, f"{name}: k-NN purity {before:.3f} before, {after:.3f} after"
 
 
-MARGIN = 0.02
+MARGIN = 0.05
 N_NEIGHBOURS = 5
 
 
