@@ -117,6 +117,17 @@ class FinetuneConfig:
 
 
 @dataclass
+class SelftrainConfig:
+    """The student of a `+selftrain` arm. SimCLRv2: Chen et al. 2020, arXiv 2006.10029."""
+
+    student: str = "pretrained"  # as the teacher was before it saw labels, or "random"
+    temperature: float = 1.0  # T of T² CE(softmax(teacher / T), softmax(student / T))
+    labelled_weight: float = 0.0  # share of the loss that is on the labels themselves
+    n_steps: int = 1000
+    learning_rate: float = 4e-4  # decays to 0 by a cosine
+
+
+@dataclass
 class SweepConfig:
     """The label-efficiency comparison."""
 
@@ -153,6 +164,7 @@ class Config:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    selftrain: SelftrainConfig = field(default_factory=SelftrainConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
     run: RunConfig = field(default_factory=RunConfig)
 

@@ -8,7 +8,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from jaxssl.config import LEAKS, Config
-from jaxssl.evaluation.arms import all_arms
+from jaxssl.evaluation.arms import SELFTRAIN, all_arms
 from jaxssl.types import InputError
 from launch import exit
 from launch.folder import Output
@@ -31,7 +31,7 @@ _LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare r
 _GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")
 _SEEDS = flags.DEFINE_integer("seeds", 0, "Repetitions; default: the config's.", lower_bound=0)
 _SHARES = flags.DEFINE_list("shares", [], "Label shares, such as 0.01,0.05,1.")
-ARMS = flags.DEFINE_list("arms", [], "Arms, such as scratch,swav,logreg; or all.")
+ARMS = flags.DEFINE_list("arms", [], "Arms, such as scratch,swav,logreg,selftrain; or all.")
 _SPLITS = flags.DEFINE_integer(
     "splits", -1, "Outer splits, each with all seeds; 0: one a batch. Default: the config's."
 )
@@ -54,7 +54,10 @@ def config_of_run() -> Config:
     config.split.n_splits = config.split.n_splits if _SPLITS.value < 0 else _SPLITS.value
     config.split.allow_leaks = tuple(_LEAKS.value) or config.split.allow_leaks
     config.run.seeds = _SEEDS.value or config.run.seeds
-    arms = all_arms(config.method.name) if ARMS.value == ["all"] else tuple(ARMS.value)
+    name = config.method.name
+    # "selftrain" alone: with the config's method as teacher
+    arms = tuple(name + SELFTRAIN if arm == "selftrain" else arm for arm in ARMS.value)
+    arms = all_arms(name) if arms == ("all",) else arms
     config.sweep.arms = arms or config.sweep.arms
     try:
         config.sweep.shares = tuple(map(float, _SHARES.value)) or config.sweep.shares

@@ -23,10 +23,11 @@ from jaxssl.model import make_encoder
 from jaxssl.types import Normalizer, Params
 
 SCRATCH, RANDOM_ENCODER = "scratch", "random_encoder"
-WITH_COMPONENTS = "+components"
+WITH_COMPONENTS, SELFTRAIN = "+components", "+selftrain"
 ARMS = (
     *(*BASELINES, SCRATCH, RANDOM_ENCODER, *METHODS),
     *(method + WITH_COMPONENTS for method in METHODS),
+    *(teacher + SELFTRAIN for teacher in (SCRATCH, *METHODS)),
 )
 CLASSICAL = tuple(BASELINES)[1:]
 """What a user has without jaxssl; the floor, which knows nothing but frequencies, left out."""
@@ -79,7 +80,7 @@ def all_arms(method: str) -> tuple[str, ...]:
 
 def method_of(arm: str) -> str:
     """The self-supervised method whose encoders an arm needs; "" for none."""
-    method = arm.removesuffix(WITH_COMPONENTS)
+    method = arm.removesuffix(WITH_COMPONENTS).removesuffix(SELFTRAIN)
     return method if method in METHODS else ""
 
 

@@ -139,14 +139,14 @@ def probe(
     def loss(params: Params, rows: Int[Array, " batch"]) -> Float[Array, ""]:
         logits = head.apply(params, standardized[rows])
         penalty = 0.5 * recipe.probe_decay * jnp.sum(params["output"]["kernel"] ** 2)
-        return _cross_entropy(logits, labelled.y[rows]) + penalty
+        return cross_entropy(logits, labelled.y[rows]) + penalty
 
-    batch = _make_batch(key, labelled, batch_size)
+    batch = make_batch(key, labelled, batch_size)
 
     def step(i: Int[Array, ""], carry: Carry) -> Carry:
         rows = batch(i)
         rate = recipe.probe_learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * i / recipe.probe_steps))
-        return _adam_step(jax.grad(loss)(carry[0], rows), carry, rate)
+        return adam_step(jax.grad(loss)(carry[0], rows), carry, rate)
 
     zero = jax.tree.map(jnp.zeros_like, fresh)
     params, _ = jax.lax.fori_loop(0, recipe.probe_steps, step, (zero, ADAM.init(zero)))
@@ -167,13 +167,13 @@ def train_all(
 
     def loss(params: Params, rows: Int[Array, " batch"]) -> Float[Array, ""]:
         logits = head.apply(params["head"], encoder.apply(params["encoder"], labelled.x[rows]))
-        return _cross_entropy(logits, labelled.y[rows])
+        return cross_entropy(logits, labelled.y[rows])
 
-    batch = _make_batch(key, labelled, batch_size)
+    batch = make_batch(key, labelled, batch_size)
 
     def step(i: Int[Array, ""], carry: Carry) -> Carry:
         grads = jax.grad(loss)(carry[0], batch(i))
-        return _adam_step(grads, carry, recipe.learning_rate, recipe.layer_rates)
+        return adam_step(grads, carry, recipe.learning_rate, recipe.layer_rates)
 
     params, _ = jax.lax.fori_loop(0, recipe.steps, step, (params, ADAM.init(params)))
     return params
@@ -190,7 +190,7 @@ def make_predict(
     return predict
 
 
-def _make_batch(
+def make_batch(
     key: PRNGKeyArray, labelled: Labelled, batch_size: int
 ) -> Callable[[Int[Array, ""]], Int[Array, " batch"]]:
     """Step → rows of its batch in the training matrix."""
@@ -198,13 +198,14 @@ def _make_batch(
     return lambda step: labelled.order[batch_positions(words, step, labelled.n, batch_size)]
 
 
-def _cross_entropy(
+def cross_entropy(
     logits: Float[Array, "batch classes"], y: Int[Array, " batch"]
 ) -> Float[Array, ""]:
+    """Of the labels, in nats, mean over the batch."""
     return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
 
 
-def _adam_step(
+def adam_step(
     grads: Params,
     carry: Carry,
     rate: float | Float[Array, ""],

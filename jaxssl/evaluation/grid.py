@@ -18,7 +18,16 @@ Grid = Mapping[str, Sequence[Any]]
 UNCHANGED = "options as given"
 """Shown in place of the empty name of the point that changes nothing."""
 
-SECTIONS = ("normalize", "encoder", "augment", "method", "optimizer", "pretrain", "finetune")
+SECTIONS = (
+    "normalize",
+    "encoder",
+    "augment",
+    "method",
+    "optimizer",
+    "pretrain",
+    "finetune",
+    "selftrain",
+)
 """What a grid may vary. Other data, splits or machines pose another question."""
 
 
@@ -163,7 +172,7 @@ def member_options(config: Config) -> tuple[str, ...]:
 def of_pretraining(config: Config) -> dict[str, Any]:
     """The options that a pretrained encoder depends on."""
     options = to_dict(config)
-    for section in ("data", "split", "finetune", "sweep"):
+    for section in ("data", "split", "finetune", "selftrain", "sweep"):
         del options[section]
     options["run"] = {name: options["run"][name] for name in ("root_key", "precision")}
     return options

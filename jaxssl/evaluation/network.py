@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,16 @@ from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
-from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, Encoders, Fits, Inputs
+from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fits, Inputs
+from jaxssl.evaluation.selftrain import make_lesson, make_student
 from jaxssl.model import make_classifier, make_encoder
 from jaxssl.types import Params
 
 RECIPES = {SCRATCH: finetune.scratch_recipe, RANDOM_ENCODER: finetune.probe_recipe}
 """How an arm trains; all others as `pretrained_recipe`."""
+
+STUDENT = 1
+"""Folded into the key of a fit: the student's streams."""
 
 
 @runtime_checkable
@@ -49,13 +53,15 @@ class FitNetwork(Protocol):
 
 
 def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwork:
-    """Build the fit of the arms that train the MLP: one compiled program for all, at all shares."""
+    """Build the fit of the arms that train the MLP: one compiled program for all, at all shares.
+
+    A second one for the arms whose fit is the teacher of a student.
+    """
     options, n_layers = config.finetune, len(config.encoder.hidden)
     encoder = dataclasses.astuple(config.encoder)
-    fresh_seeds, fit_seeds = _over_seeds(
-        encoder, config.run.precision, options.batch_size, n_classes
-    )
+    programs = _compile(encoder, config.run.precision, options.batch_size, n_classes)
     position, shared = _place(inputs)
+    lesson = make_lesson(config.selftrain)
 
     def fit(
         arm: str,
@@ -64,20 +70,26 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwo
         seeds: Sequence[int],
         keys: Mapping[int, int] | None = None,
     ) -> Fits:
-        make_recipe = RECIPES.get(arm, finetune.pretrained_recipe)
+        recipe = RECIPES.get(arm.removesuffix(SELFTRAIN), finetune.pretrained_recipe)
         fits: Fits = {}
         for ids in chunks(seeds, _chunk(config, shared, len(seeds))):
             started = time.perf_counter()
             drawn = [keys[seed] if keys else seed for seed in ids]
             of_seeds = shard(seed_keys(config.run.root_key, drawn), per_seed=True)
-            params = fresh_seeds(of_seeds, shared[0][:1])
+            fresh = params = programs.fresh(of_seeds, shared[0][:1])
             if encoders is not None:
                 stacked = jax.tree.map(lambda *p: jnp.stack(p), *[encoders[seed] for seed in ids])
                 params = finetune.transfer(stacked, params, options.transfer_layers)
             orders = np.stack([position[inputs.orders[seed]] for seed in ids])
             per_seed = shard((of_seeds, params, orders), per_seed=True)
-            recipe = make_recipe(options, n_layers)
-            probabilities = np.asarray(fit_seeds(*per_seed, *shared, np.int32(n), recipe))
+            how = np.int32(n), recipe(options, n_layers)
+            if arm.endswith(SELFTRAIN):
+                student = params if config.selftrain.student == "pretrained" else fresh
+                student = shard(student, per_seed=True)
+                fitted = programs.selftrain(*per_seed, student, *shared, *how, lesson)
+            else:
+                fitted = programs.fit(*per_seed, *shared, *how)
+            probabilities = np.asarray(fitted)
             seconds = (time.perf_counter() - started) / len(set(ids))
             fits |= {seed: (probabilities[i], seconds) for i, seed in enumerate(ids)}
         return fits
@@ -85,17 +97,24 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwo
     return fit
 
 
+class Programs(NamedTuple):
+    """Compiled for the seeds of a chunk: fresh encoders, and fits up to held-out probabilities."""
+
+    fresh: Callable[..., Params]
+    fit: Callable[..., Float[Array, "seeds held_out classes"]]
+    selftrain: Callable[..., Float[Array, "seeds held_out classes"]]
+
+
 @lru_cache
-def _over_seeds(
-    encoder_options: tuple, precision: str, batch_size: int, n_classes: int
-) -> tuple[Callable[..., Params], Callable[..., Float[Array, "seeds held_out classes"]]]:
-    """Fresh encoders, and fits up to the held-out probabilities, of the seeds of a chunk.
+def _compile(encoder_options: tuple, precision: str, batch_size: int, n_classes: int) -> Programs:
+    """The programs of some shapes.
 
     Kept: who fits the same shapes again, under whatever recipe, finds them compiled.
     """
     encoder = make_encoder(EncoderConfig(*encoder_options), precision)
     head = make_classifier(n_classes, precision)
     run = finetune.make_finetune(encoder, head, batch_size)
+    learn = make_student(encoder, head, batch_size)
     predict = finetune.make_predict(encoder, head)
 
     def fresh_encoder(key, x):
@@ -105,8 +124,18 @@ def _over_seeds(
         trained = run(streams(key).finetune, params, finetune.Labelled(x, y, order, n), recipe)
         return predict(trained, held_out)
 
-    fresh_seeds = over_seeds(fresh_encoder, [True, False])
-    return fresh_seeds, over_seeds(fit_one, [True, True, True, *[False] * 5])
+    def selftrain_one(key, params, order, student, x, y, held_out, n, recipe, lesson):
+        labelled, key = finetune.Labelled(x, y, order, n), streams(key).finetune
+        teacher = run(key, params, labelled, recipe)
+        logits = head.apply(teacher["head"], encoder.apply(teacher["encoder"], x))
+        taught = learn(jax.random.fold_in(key, STUDENT), student, logits, labelled, lesson)
+        return predict(taught, held_out)
+
+    return Programs(
+        over_seeds(fresh_encoder, [True, False]),
+        over_seeds(fit_one, [True, True, True, *[False] * 5]),
+        over_seeds(selftrain_one, [True, True, True, True, *[False] * 6]),
+    )
 
 
 def _place(inputs: Inputs) -> tuple[Int[np.ndarray, " samples"], tuple[Array, Array, Array]]:

@@ -24,8 +24,10 @@ def arm_order(summary: pd.DataFrame, tested: Sequence[str]) -> list[str]:
 
 def arm_marks(arms: Sequence[str]) -> dict[str, Mark]:
     """One mark per arm, the same in every figure whatever other arms it shows."""
-    # methods first: they get the marks that are easiest to tell apart
-    known = sorted(set(ARMS) - {FLOOR}, key=lambda arm: (not method_of(arm), ARMS.index(arm)))
+    # methods first, what is made of them last: few arms have the marks easiest to tell apart
+    known = sorted(
+        set(ARMS) - {FLOOR}, key=lambda arm: ("+" in arm, not method_of(arm), ARMS.index(arm))
+    )
     names = [*known, *(arm for arm in arms if arm not in ARMS)]
     return marks(names) | {FLOOR: Mark(OTHER, "_")}
 

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h", "d", "*")
 OTHER = "#8c9196"  # what is no category: the floor, unlabelled samples
 ALARM = "#d55e00"
 
@@ -72,7 +72,7 @@ def new_figure(width: float, height: float, **subplots: Any) -> tuple[Figure, An
 
 
 def marks(names: Sequence[str]) -> dict[str, Mark]:
-    """Colour and marker of each name; 6 and 7 share no factor, so 42 pairs are distinct."""
+    """Colour and marker of each name; 6 and 13 share no factor, so 78 pairs are distinct."""
     return {
         name: Mark(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
         for i, name in enumerate(names)
