@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import flags as absl_flags
 
 from jaxssl.config import SweepConfig
-from jaxssl.evaluation.grid import Point, make_points, options_table, parse_grid
+from jaxssl.evaluation.grid import Point, in_words, make_points, options_table, parse_grid
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import ERRORS
 from jaxssl.report.drawing import save
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> None:
     ready = dataclasses.replace(config, data=run.config.data)  # unresolved, as points resolve anew
     points, refused = make_points(ready, grid, len(run.task.split.train))
     for values, reason in refused:
-        print(f"left out: {values}: {reason}")
+        print(f"left out: {in_words(values)}: {reason}")
     seeds = flags.seeds_of_run(config)
     run_points(run.folder, run.task, points, seeds)
     tell(run.folder, points, seeds, _METRIC.value)

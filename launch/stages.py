@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +21,8 @@ from jaxssl.evaluation import batch
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.sweep import budgets, check_arms, sweep
-from jaxssl.methods import METHODS
 from jaxssl.report.card import model_card
-from jaxssl.types import EncoderBundle, InputError
+from jaxssl.types import EncoderBundle, InputError, Params
 from jaxssl.validate import validate
 from launch import folder as run_folder
 from launch.identity import versions, write_identity
@@ -162,20 +161,23 @@ def _write_maps(run: Run, bundles: Mapping[int, EncoderBundle]) -> None:
     store.write_h5ad(out, run.folder / "embedding.h5ad")
 
 
-def compare(run: Run, bundles: Mapping[int, EncoderBundle], seeds: Sequence[int]) -> None:
-    """Fit and score every arm, share and seed that the folder lacks."""
-    task, config = run.task, run.config
+def compare(run: Run, bundles: Iterable[EncoderBundle], seeds: Sequence[int]) -> None:
+    """Fit and score every arm, share and seed that the folder lacks.
+
+    The bundles may be of several methods; all are of the same split and normalisation.
+    """
+    task, config, bundles = run.task, run.config, list(bundles)
+    check_split(task, bundles)
     if bundles:
-        check_split(task, bundles)
-        normalizer = next(iter(bundles.values())).normalizer
+        normalizer = bundles[0].normalizer
     else:
         with run.notes.stage("normalize"):
             normalizer = engine.prepare(task, config).normalizer
     run.notes.leaks(leakage.leaks_of_normalizer(task, normalizer), config.split.allow_leaks)
-    encoders = {
-        name: {s: b.params["encoder"] for s, b in bundles.items() if b.config.method.name == name}
-        for name in METHODS
-    }
+    encoders: dict[str, dict[int, Params]] = {}
+    for bundle in bundles:
+        of_method = encoders.setdefault(bundle.config.method.name, {})
+        of_method[bundle.provenance["seed"]] = bundle.params["encoder"]
     results = run_folder.read_results(run.folder)
     done = set(zip(results["arm"], results["share"], results["seed"], strict=True))
     progress = Progress("arm and share", len(config.sweep.arms) * len(config.sweep.shares))
@@ -193,14 +195,14 @@ def compare(run: Run, bundles: Mapping[int, EncoderBundle], seeds: Sequence[int]
     run_folder.write_table(run.folder / "results.csv", run_folder.read_results(run.folder))
 
 
-def check_split(task: Task, bundles: Mapping[int, EncoderBundle]) -> None:
+def check_split(task: Task, bundles: Iterable[EncoderBundle]) -> None:
     """Refuse encoders that were trained on other training samples than this split's."""
-    for seed, bundle in bundles.items():
+    for bundle in bundles:
         if bundle.provenance["training_samples"] != engine.fingerprint(task):
             raise InputError(
-                f"the encoder of seed {seed} was trained on other samples than this split's "
-                "training part, so test samples may have been seen; use the data, label, group "
-                "and split options of its pretraining"
+                f"the encoder of seed {bundle.provenance['seed']} was trained on other samples "
+                "than this split's training part, so test samples may have been seen; use the "
+                "data, label, group and split options of its pretraining"
             )
 
 

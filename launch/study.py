@@ -41,7 +41,7 @@ def study(config: Config, output: Output, build: Callable[[list[Path], Path], No
     bundles = {}
     if any(map(method_of, config.sweep.arms)):
         bundles = stages.pretrain(run, seeds)
-    stages.compare(run, bundles, seeds)
+    stages.compare(run, bundles.values(), seeds)
     stages.tell(run, bundles, build)
 
 

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
     if bundles:
         config = flags.with_pretraining_of(config, next(iter(bundles.values())).config)
     run = stages.begin(config, flags.output(), compares=True)
-    stages.compare(run, bundles, seeds)
+    stages.compare(run, bundles.values(), seeds)
     stages.tell(run, bundles, build_report)
 
 

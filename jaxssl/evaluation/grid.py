@@ -111,6 +111,14 @@ def name_of(values: Mapping[str, Any], config: Config) -> str:
     return " ".join(f"{option}={as_text(changed[option])}" for option in sorted(changed))
 
 
+def in_words(values: Mapping[str, Any]) -> str:
+    """Options and their values, without the sections: "n prototypes 50, epsilon 0.05"."""
+    return ", ".join(
+        f"{name.split('.')[-1].replace('_', ' ')} {as_text(value)}"
+        for name, value in values.items()
+    )
+
+
 def make_points(config: Config, grid: Grid, n_train: int) -> tuple[list[Point], list[Refused]]:
     """Every combination, resolved on the training samples; and those that the options refuse.
 

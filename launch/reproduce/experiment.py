@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxssl.evaluation.claims import Cell, Claim, MeasureClaim
-from jaxssl.evaluation.grid import as_text, name_of
+from jaxssl.evaluation.grid import name_of
 from launch.reproduce.scales import Setting
 
 SWAV, SCRATCH, LOGREG = "swav", "scratch", "logreg"
@@ -65,11 +65,3 @@ def claim(
 ) -> Claim:
     """That one arm does better at some points than at others, over the setting's shares."""
     return Claim(text, cells(setting, plus, arm), cells(setting, minus, arm), expect)
-
-
-def in_words(values: Values) -> str:
-    """Options without their sections."""
-    return ", ".join(
-        f"{name.split('.')[-1].replace('_', ' ')} {as_text(value)}"
-        for name, value in values.items()
-    )

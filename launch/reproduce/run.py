@@ -18,14 +18,14 @@ from jaxssl.evaluation.claims import (
     judge,
     judge_measure,
 )
-from jaxssl.evaluation.grid import Point, as_text, name_of, points_at
+from jaxssl.evaluation.grid import Point, as_text, in_words, name_of, points_at
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import paired_statistics
 from jaxssl.report import study
 from jaxssl.report.style import styled
 from jaxssl.types import InputError
 from launch.points import read_measures, read_rows, run_points
-from launch.reproduce.experiment import REFERENCES, SWAV, Experiment, Finding, Values, in_words
+from launch.reproduce.experiment import REFERENCES, SWAV, Experiment, Finding, Values
 from launch.reproduce.scales import Setting
 
 METRIC = "accuracy"  # the study's

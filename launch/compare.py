@@ -1,0 +1,150 @@
+"""All pretraining methods on equal terms: tuned alike, then set beside the classical arms.
+
+Example:
+
+  python -m launch.compare --data=mirna.h5ad --out=runs/methods --shares=0.01,0.02,0.05,0.1,1
+
+Every method takes its views, options and trials from configs/METHOD.py and all else from --config.
+Each trial is scored on the validation part at 1 to 10 % of the labels over the first --trial_seeds
+seeds; the best one is pretrained with all seeds, in OUT/METHOD. The method that did best in its
+trials then teaches a student (arm METHOD+selftrain), tuned by as many trials. The test part is
+looked at once, at the end. With --resume only what is missing is computed.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from absl import flags as absl_flags
+
+from jaxssl.config import Config
+from jaxssl.engine.pretrain import plan_pretraining
+from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, method_of
+from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.grid import in_words
+from jaxssl.methods import METHODS
+from jaxssl.report.methods import Pretraining, write_methods
+from jaxssl.report.render import build_report
+from jaxssl.types import EncoderBundle, InputError
+from launch import exit, flags, stages
+from launch import folder as run_folder
+from launch.identity import command_line, write_identity
+from launch.inputs import data_hash
+from launch.stages import Run
+from launch.summary import collapse_messages
+from launch.tuning import STUDENT_TRIALS, Tuned, config_of_method, tune
+
+_METHODS = absl_flags.DEFINE_list("methods", ["all"], "Methods to compare, or all.")
+_TRIAL_SEEDS = absl_flags.DEFINE_integer("trial_seeds", 3, "Seeds of a trial.", lower_bound=1)
+BESIDE = (*BASELINES, SCRATCH, RANDOM_ENCODER)
+
+
+def main(arguments: list[str]) -> None:
+    """Tune and pretrain every method, compare all, tell."""
+    exit.no_arguments(arguments)
+    flags.refuse(["splits", "shard"], "launch.compare: it runs all its seeds on one split")
+    methods = methods_of_run()
+    common = flags.config_of_run()
+    beside = [a for a in common.sweep.arms if not method_of(a)] if flags.ARMS.value else BESIDE
+    common.sweep.arms = (*beside, *methods)
+    run = stages.begin(common, flags.output(), compares=True)
+    common = dataclasses.replace(common, data=run.config.data)  # unresolved, as trials resolve anew
+    seeds = flags.seeds_of_run(common)
+    tuned = {method: tune_method(run, common, method) for method in methods}
+    bundles = {method: pretrain(run, tuned[method], seeds) for method in methods}
+    best = max(methods, key=lambda method: tuned[method].score)
+    arm, teacher = best + SELFTRAIN, tuned[best].chosen.config
+    print(f"trials of {arm}", flush=True)
+    trials = run.folder / arm / "trials"
+    student = tune(trials, run.task, teacher, arm, STUDENT_TRIALS, trial_seeds())
+    arms = (*common.sweep.arms, arm)
+    config = dataclasses.replace(
+        run.config,
+        sweep=dataclasses.replace(run.config.sweep, arms=arms),
+        selftrain=student.chosen.config.selftrain,
+    )
+    run = run._replace(config=config)
+    stages.compare(run, [b for of_method in bundles.values() for b in of_method.values()], seeds)
+    stages.tell(run, {}, build_report)
+    tell(run, tuned | {arm: student}, bundles)
+
+
+def methods_of_run() -> list[str]:
+    """The methods that --methods names.
+
+    Raises:
+        InputError: on one that does not exist.
+    """
+    chosen = list(METHODS) if _METHODS.value == ["all"] else _METHODS.value
+    for method in chosen:
+        if method not in METHODS:
+            raise InputError(f"unknown method {method!r} in --methods: choose among "
+                             f"{', '.join(METHODS)}")  # fmt: skip
+    return list(dict.fromkeys(chosen))
+
+
+def trial_seeds() -> range:
+    """Seed ids of a trial."""
+    return range(_TRIAL_SEEDS.value)
+
+
+def tune_method(run: Run, common: Config, method: str) -> Tuned:
+    """The best trial of a method."""
+    print(f"trials of {method}", flush=True)
+    config, trials = config_of_method(method, common)
+    folder = run.folder / method / "trials"
+    return tune(folder, run.task, config, method, trials, trial_seeds())
+
+
+def pretrain(run: Run, tuned: Tuned, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
+    """Pretrain all seeds by the chosen trial, in a run folder of its own."""
+    config = tuned.chosen.config
+    print(f"{config.method.name}, as chosen: {in_words(tuned.chosen.values)}", flush=True)
+    own = run._replace(folder=run.folder / config.method.name, config=config)
+    write_identity(own.folder, config, data_hash(run.task))
+    bundles = stages.pretrain(own, seeds)
+    for message in collapse_messages(bundles):
+        run.notes.warnings.append(f"{config.method.name}, {message}")
+    return bundles
+
+
+def tell(
+    run: Run, tuned: Mapping[str, Tuned], bundles: Mapping[str, Mapping[int, EncoderBundle]]
+) -> None:
+    """Write methods.csv and methods.md, and show where they are."""
+    costs = {
+        method: cost(run.folder / method, tuned[method], bundles[method]) for method in bundles
+    }
+    chosen = {arm: in_words(found.chosen.values) for arm, found in tuned.items()}
+    results = run_folder.read_results(run.folder)
+    endpoint = pd.read_csv(run.folder / "endpoint.csv")
+    n_trials = " or ".join(map(str, sorted({len(found.trials) for found in tuned.values()})))
+    length = run.config.pretrain
+    notes = (
+        f"{n_trials} trials of {len(trial_seeds())} seeds a method; {length.n_steps:,} steps of "
+        f"{length.batch_size} samples in every trial and pretraining."
+    )
+    write_methods(run.folder, results, endpoint, chosen, costs, command_line(), notes)
+    print(f"methods: {run.folder / 'methods.md'}")
+
+
+def cost(folder: Path, tuned: Tuned, bundles: Mapping[int, EncoderBundle]) -> Pretraining:
+    """Time and memory of a seed's pretraining: the median epoch's, and as planned."""
+    config = tuned.chosen.config
+    bundle = next(iter(bundles.values()))
+    n_features = bundle.params["encoder"]["layer_0"]["dense"]["kernel"].shape[0]
+    plan = plan_pretraining(config, bundle.provenance["n_train"], n_features, len(bundles))
+    rows = pd.read_json(folder / "metrics.jsonl", lines=True)
+    seconds = rows.groupby("epoch")["seconds"].median().median()  # of a chunk's seeds together
+    ms = 1e3 * seconds / plan.schedule.steps_per_epoch / min(plan.memory.chunk, len(bundles))
+    footprint = plan.memory.footprint
+    megabytes = (footprint.per_seed + footprint.working) / 1e6
+    unhealthy = len(collapse_messages(bundles))
+    return Pretraining(float(np.round(ms, 3)), megabytes, unhealthy)
+
+
+if __name__ == "__main__":
+    absl_flags.adopt_module_key_flags(flags)  # for --helpshort
+    exit.run(main)

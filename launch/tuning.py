@@ -1,0 +1,80 @@
+"""Tuning: the trials that a method's config declares, scored on the validation part alone."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from jaxssl.config import Config, with_options
+from jaxssl.data.task import Task
+from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
+from jaxssl.evaluation.grid import Point, in_words, options_table, points_at
+from jaxssl.types import InputError
+from launch import folder as run_folder
+from launch.points import read_rows, run_points
+
+STUDENT_TRIALS: list[dict[str, Any]] = [
+    {"selftrain.student": student, "selftrain.temperature": t, "selftrain.labelled_weight": w}
+    for student in ("pretrained", "random")
+    for t, w in ((1.0, 0.0), (2.0, 0.0), (1.0, 0.3))
+]
+"""Of self-training; as many as a method has."""
+
+
+class Tuned(NamedTuple):
+    """The trial that did best, and the scores of all."""
+
+    chosen: Point
+    score: float  # of the chosen one: validation area over the label curve
+    trials: pd.DataFrame  # point, its options, score
+
+
+def config_of_method(method: str, common: Config) -> tuple[Config, list[dict[str, Any]]]:
+    """The common options with the method and the views of configs/METHOD.py, and its trials."""
+    declared = importlib.import_module(f"configs.{method}")
+    own = declared.get_config()
+    return dataclasses.replace(common, method=own.method, augment=own.augment), declared.TRIALS
+
+
+def tune(
+    folder: Path,
+    task: Task,
+    config: Config,
+    arm: str,
+    trials: Sequence[Mapping[str, Any]],
+    seeds: Sequence[int],
+) -> Tuned:
+    """Run the trials that the folder lacks, and choose.
+
+    Args:
+        folder: for the trials' results.
+        task: data, labels and split.
+        config: what the trials differ from.
+        arm: whose scores decide.
+        trials: dotted option → value.
+        seeds: seed ids of a trial.
+
+    Raises:
+        InputError: where no share of 1 to 10 % is compared, or the options refuse every trial.
+    """
+    shares = shares_of_endpoint(config.sweep.shares)
+    if not shares:
+        raise InputError(
+            "a trial is scored at 1 to 10 % of the labels; add such shares to --shares"
+        )
+    compared = with_options(config, {"sweep.arms": (arm,), "sweep.shares": tuple(shares)})
+    points, refused = points_at(compared, trials, len(task.split.train))
+    for values, reason in refused:
+        print(f"left out: {in_words(values)}: {reason}")
+    run_points(folder, task, points, seeds)
+    rows = read_rows(folder)
+    rows = rows[rows["seed"].isin(list(seeds)) & rows["share"].isin(shares)]
+    scores = {p.name: float(areas(rows[rows["point"] == p.name], "validation")["value"].mean())
+              for p in points}  # fmt: skip
+    table = options_table(points).assign(score=list(scores.values()))
+    run_folder.write_table(folder / "trials.csv", table)
+    chosen = max(points, key=lambda point: scores[point.name])
+    return Tuned(chosen, scores[chosen.name], table)
