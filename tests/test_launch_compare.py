@@ -1,0 +1,137 @@
+"""All methods on equal terms, end to end, and the tables that it comes to."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rows import results_of
+
+from jaxssl.config import Config
+from jaxssl.evaluation.endpoint import endpoint
+from jaxssl.methods import METHODS
+from jaxssl.report.methods import Pretraining, methods_table, student_table
+from jaxssl.validate import validate
+from launch.tuning import STUDENT_TRIALS, config_of_method
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_method_has_as_many_trials_as_self_training_and_all_are_allowed():
+    for method in METHODS:
+        config, trials = config_of_method(method, Config())
+        assert len(trials) == len(STUDENT_TRIALS) == 6, method
+        assert len({repr(sorted(trial.items())) for trial in trials}) == 6, method
+        validate(config)
+        for name in {name for trial in trials for name in trial}:
+            section, option = name.split(".")
+            assert hasattr(getattr(config, section), option), (method, name)
+
+
+def rows_of(**arms):
+    """Validation and test rows at two shares; every arm's values over seeds."""
+    return pd.concat(
+        results_of(arms, share=share, metric=metric, part=part)
+        for share in (0.02, 0.1)
+        for metric in ("accuracy", "balanced_accuracy")
+        for part in ("validation", "test")
+    )
+
+
+RNG = np.random.default_rng(0)
+RESULTS = rows_of(
+    logreg=list(0.8 + 0.01 * RNG.standard_normal(8)),
+    simclr=list(0.9 + 0.01 * RNG.standard_normal(8)),
+    **{"simclr+selftrain": list(0.93 + 0.01 * RNG.standard_normal(8))},
+)
+
+
+def test_the_table_is_sorted_by_the_endpoint_and_has_costs_and_verdicts_where_there_are_any():
+    tested = ["simclr", "simclr+selftrain"]
+    table = methods_table(
+        RESULTS,
+        endpoint(RESULTS, tested, ["logreg"]),
+        {"simclr": "noise 1"},
+        {"simclr": Pretraining(1.5, 20.0, 1)},
+    ).set_index("arm")
+    assert table.index.tolist() == ["simclr+selftrain", "simclr", "logreg"]
+    mean = RESULTS[(RESULTS["arm"] == "simclr") & (RESULTS["part"] == "test")]["value"].mean()
+    assert table.loc["simclr", "2 %"] == f"{mean:.3f}"
+    assert table.loc["simclr", "verdict"] == "wins"
+    assert table.loc["simclr", "against classical"].startswith("+")
+    assert table.loc["simclr", ["ms a step and seed", "MB a seed", "unhealthy"]].tolist() == [
+        "1.50",
+        "20",
+        "1",
+    ]
+    assert table.loc["logreg", "verdict"] == table.loc["logreg", "MB a seed"] == ""
+
+
+def test_a_student_is_set_against_its_own_teacher():
+    table = student_table(RESULTS)
+    assert table["student"].unique().tolist() == ["simclr+selftrain"]
+    assert table["share"].tolist() == ["2 %", "10 %"]
+    wide = RESULTS[(RESULTS["part"] == "test") & (RESULTS["metric"] == "accuracy")]
+    wide = wide[wide["share"] == 0.02].pivot(index="seed", columns="arm", values="value")
+    gain = 100 * (wide["simclr+selftrain"] - wide["simclr"]).mean()
+    assert table["difference"][0].startswith(f"{gain:+.1f} (")
+    assert student_table(RESULTS[RESULTS["arm"] != "simclr+selftrain"]).empty
+
+
+TINY = [
+    *("--data=synthetic", "--seeds=2", "--trial_seeds=1", "--shares=0.1,1"),
+    *("--methods=simclr", "--arms=logreg,scratch", "--config.pretrain.n_steps=40"),
+    *("--config.encoder.hidden=(16,8)", "--config.finetune.transfer_layers=2"),
+    *("--config.finetune.scratch_steps=10", "--config.finetune.n_steps=10"),
+    *("--config.finetune.probe_steps=10", "--config.selftrain.n_steps=10"),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_methods_are_tuned_on_validation_pretrained_and_told_and_a_resume_computes_nothing(
+    tmp_path,
+):
+    folder = tmp_path / "methods"
+    command = [sys.executable, "-m", "launch.compare", *TINY, f"--out={folder}"]
+    # small programs: compiling is the cost
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    run = partial(subprocess.run, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = run(command, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("simclr", "simclr+selftrain"):
+        trials = pd.read_csv(folder / name / "trials" / "trials.csv")
+        rows = pd.read_parquet(folder / name / "trials" / "results.parquet")
+        assert len(trials) == rows["point"].nunique() == 6
+        assert set(rows["part"]) == {"validation"}
+        assert set(rows["arm"]) == {name}
+        assert set(rows["share"]) == {0.1}, "chosen at few labels"
+    chosen = pd.read_csv(folder / "simclr" / "trials" / "trials.csv").set_index("score").iloc[:, 1:]
+    best = chosen.loc[chosen.index.max()].to_numpy().reshape(-1, 2)
+    options = json.loads((folder / "simclr" / "config.json").read_text())
+    assert [options["augment"]["noise"], options["method"]["temperature"]] in best.tolist()
+    results = pd.read_parquet(folder / "results.parquet")
+    assert set(results["arm"]) == {"logreg", "scratch", "simclr", "simclr+selftrain"}
+    assert len(list((folder / "simclr" / "encoder").glob("seed_*"))) == 2
+    text = (folder / "methods.md").read_text()
+    assert "6 trials of 1 seeds a method; 40 steps of 128 samples" in text
+    assert "| `simclr` |" in text
+    again = run([*command, "--resume"], check=False)
+    assert again.returncode == 0, again.stderr
+    assert "points:" not in again.stdout, "no trial was missing"
+    assert "epoch" not in again.stdout, "no pretraining either"
+
+
+def test_a_method_that_does_not_exist_and_options_that_are_not_read_are_refused():
+    command = [sys.executable, "-m", "launch.compare", "--data=synthetic", "--out=unused"]
+    for flag, says in (("--methods=simclear", "unknown method 'simclear'"),
+                       ("--splits=2", "--splits is not for launch.compare")):  # fmt: skip
+        done = subprocess.run(
+            [*command, flag], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert says in done.stderr
