@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from jaxssl.methods.interface import Extent, Method, Step
 from jaxssl.methods.losses import spread
-from jaxssl.methods.stack import Stack, init_stack, make_stack, project
+from jaxssl.methods.stack import Stack, init_alone, make_stack, project
 from jaxssl.model import Network
 from jaxssl.options import BarlowTwinsConfig
 from jaxssl.types import Metrics, Params, Views
@@ -29,15 +29,7 @@ def barlow_twins(options: BarlowTwinsConfig, encoder: Network, extent: Extent) -
     """
     del extent
     stack = make_stack(options, encoder)
-    return Method(init=partial(init, stack), loss=partial(loss, options, stack))
-
-
-def init(
-    stack: Stack, key: PRNGKeyArray, x: Float[Array, "batch features"]
-) -> tuple[Params, PyTree]:
-    """Random parameters; nothing is remembered."""
-    params, _ = init_stack(stack, jax.random.split(key), x)
-    return params, {}
+    return Method(init=partial(init_alone, stack), loss=partial(loss, options, stack))
 
 
 def cross_correlation(

@@ -6,13 +6,12 @@ marginals, sample by sample. Parameters: `encoder` and `projection`.
 
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from jaxssl.methods.interface import Extent, Method, Step
 from jaxssl.methods.losses import l2_normalize, nt_xent, nt_xent_of_chance, spread
-from jaxssl.methods.stack import Stack, init_stack, make_stack, project
+from jaxssl.methods.stack import Stack, init_alone, make_stack, project
 from jaxssl.model import Network
 from jaxssl.options import ScarfConfig
 from jaxssl.types import Metrics, Params, Views
@@ -26,15 +25,7 @@ def scarf(options: ScarfConfig, encoder: Network, extent: Extent) -> Method:
     """
     del extent
     stack = make_stack(options, encoder)
-    return Method(init=partial(init, stack), loss=partial(loss, options, stack))
-
-
-def init(
-    stack: Stack, key: PRNGKeyArray, x: Float[Array, "batch features"]
-) -> tuple[Params, PyTree]:
-    """Random parameters; nothing is remembered."""
-    params, _ = init_stack(stack, jax.random.split(key), x)
-    return params, {}
+    return Method(init=partial(init_alone, stack), loss=partial(loss, options, stack))
 
 
 def loss(

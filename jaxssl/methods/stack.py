@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from jaxtyping import Array, Float, Key
+import jax
+from jaxtyping import Array, Float, Key, PRNGKeyArray, PyTree
 
 from jaxssl.model import Network, make_projection
 from jaxssl.options import ProjectedConfig
@@ -39,6 +40,14 @@ def init_stack(
     if projection:  # an identity has none, and a checkpoint keeps no empty branches
         params["projection"] = projection
     return params, stack.projection.apply(projection, embeddings)
+
+
+def init_alone(
+    stack: Stack, key: PRNGKeyArray, x: Float[Array, "batch features"]
+) -> tuple[Params, PyTree]:
+    """`init` of a method that has nothing but the stack, and remembers nothing."""
+    params, _ = init_stack(stack, jax.random.split(key), x)
+    return params, {}
 
 
 def project(
