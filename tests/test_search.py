@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxssl.config import Config, with_options
+from jaxssl.config import Config, traced_options, with_options
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
@@ -138,14 +138,19 @@ def test_a_member_with_member_options_is_the_pretraining_that_has_them_in_its_co
     values = {
         "augment.noise": 0.3,
         "augment.mask_rate": 0.25,
+        "augment.extra_mask_rate": 0.4,
+        "augment.latent_radius": 0.5,
         "method.epsilon": 0.1,
         "method.temperature": 0.2,
         "optimizer.learning_rate": 3e-3,
+        "optimizer.weight_decay": 0.1,
     }
     other = {name: 2 * value for name, value in values.items()}
-    points = points_of(task, {name: [values[name], other[name]] for name in values})
-    chosen = [p for p in points if p.values in (values, other)]
-    assert set(values) <= set(member_options(chosen[0].config))
+    shape = {"augment.n_views": 3, "augment.autoencoder_steps": 20, "augment.latent_dim": 4}
+    config = small_config(**shape, **{"optimizer.name": "adamw"})
+    chosen, _ = points_at(config, [values, other], len(task.split.train))
+    assert set(values) == set(traced_options(config))
+    assert set(values) == set(member_options(chosen[0].config))
     rows = pd.DataFrame([r for f in search(task, chosen, (0, 3)) for r in f.pretraining])
     for point in chosen:
         prepared = prepare(task, point.config)
@@ -179,9 +184,14 @@ def test_a_point_does_not_depend_on_the_points_beside_it_nor_on_an_interruption(
 
 
 def test_a_search_looks_at_the_validation_part_alone(task):
-    rows, measured = run(task, {}, config=small_config(("swav", "scratch", "logreg")))
+    config = small_config(("swav", "scratch", "logreg"))
+    rows, measured = run(task, {}, config=config)
     assert set(rows["part"]) == {"validation"}
     assert set(rows["arm"]) == {"swav", "scratch", "logreg"}
     assert set(measured["status"]) <= {"healthy", "collapsed", "uniform codes", "diverged"}
     assert np.isfinite(measured["effective_rank"]).all()
     assert set(run(task, {}, parts=("test",))[0]["part"]) == {"test"}
+    spoiled = task.expression.copy()
+    spoiled[task.split.test] = 99.0
+    blind, _ = run(task._replace(expression=spoiled), {}, config=config)
+    pd.testing.assert_series_equal(blind["value"], rows["value"])

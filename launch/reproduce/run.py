@@ -1,7 +1,7 @@
 """Run one experiment: its points, its figure, its verdict."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,19 @@ from launch.reproduce.scales import Setting
 
 METRIC = "accuracy"  # the study's
 PARTS = {False: "validation", True: "test"}
+
+
+FIGURES: dict[str, Callable[..., Figure]] = {
+    "bars": lambda x, table, references, measures: study.bars_figure(table, references),
+    "grid": lambda x, table, references, measures: study.grid_figure(table, *x),
+    "map": lambda x, table, references, measures: study.map_figure(
+        table, measures, x[0], x[1], x[2:]
+    ),
+    "option": lambda x, table, references, measures: study.option_figure(
+        table, references, measures, x
+    ),
+}
+"""Kind of experiment → (options on the axes, scores, references, measures) → figure."""
 
 
 class Reproduced(NamedTuple):
@@ -110,15 +123,7 @@ def draw(
         measures = measures.merge(columns, on="point")
     references = points_table(rows[rows["arm"].isin(REFERENCES)], METRIC)
     references = references[references["point"] == ""] if len(references) else references
-    if experiment.kind == "bars":
-        figure = study.bars_figure(table, references)
-    elif experiment.kind == "grid":
-        figure = study.grid_figure(table, *experiment.x)
-    elif experiment.kind == "map":
-        x, line, *others = experiment.x
-        figure = study.map_figure(table, measures, x, line, others)
-    else:
-        figure = study.option_figure(table, references, measures, experiment.x)
+    figure = FIGURES[experiment.kind](experiment.x, table, references, measures)
     table = pd.concat([table, references.assign(line="reference")], ignore_index=True)
     return figure, with_measures(table, measures)
 
