@@ -169,22 +169,6 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
 
 
-TRACED = (
-    *("augment.noise", "augment.mask_rate", "augment.extra_mask_rate", "augment.latent_radius"),
-    *("optimizer.learning_rate", "optimizer.weight_decay"),
-)
-"""Options of a pretraining that change values alone, no shape, whatever the method."""
-
-
-def traced_options(config: Config) -> tuple[str, ...]:
-    """Options in which the members of one compiled program may differ.
-
-    `TRACED` and every number with a fraction among the method's own.
-    """
-    fields = dataclasses.fields(config.method)
-    return TRACED + tuple(f"method.{f.name}" for f in fields if isinstance(f.default, float))
-
-
 def to_dict(config: Config) -> dict[str, Any]:
     """Nested plain dict, as `config.json` holds it."""
     return dataclasses.asdict(config)

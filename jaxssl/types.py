@@ -56,7 +56,9 @@ class Member(NamedTuple):
     """What makes one member of a compiled ensemble differ from the others."""
 
     key: PRNGKeyArray  # the seed's root key
-    options: dict[str, Array]  # out of `config.traced_options` → its value; {}: the config's
+    options: dict[
+        str, Array
+    ]  # out of `evaluation.grid.traced_options` → its value; {}: the config's
 
 
 class TrainState(NamedTuple):

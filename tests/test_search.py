@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxssl.config import Config, traced_options, with_options
+from jaxssl.config import Config, with_options
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
@@ -18,6 +18,7 @@ from jaxssl.evaluation.grid import (
     member_options,
     parse_grid,
     points_at,
+    traced_options,
 )
 from jaxssl.evaluation.search import search
 from jaxssl.types import InputError

@@ -2,18 +2,29 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jaxssl.config import AugmentConfig
+from jaxssl.config import AugmentConfig, Config
 from jaxssl.model import make_autoencoder
-from jaxssl.types import Params
+from jaxssl.types import Params, Pool
 
+SEED = 2**31 - 1  # in the key of what all seeds share
 LEARNING_RATE = 1e-3  # decays to 0 by a cosine
 BATCH_SIZE = 256
+
+
+def make_pool(x: Float[np.ndarray, "samples features"], config: Config) -> Pool:
+    """What all seeds train on; an autoencoder, where views want one, is the same for all seeds."""
+    if config.augment.latent_radius == 0:
+        return Pool(cast(Array, x), {})
+    key = jax.random.fold_in(jax.random.key(config.run.root_key), SEED)
+    return Pool(cast(Array, x), fit_autoencoder(key, jnp.asarray(x), config.augment))
 
 
 def fit_autoencoder(

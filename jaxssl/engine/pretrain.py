@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from jaxssl.config import Config, resolve, with_options
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.data.task import Task, columns_of
 from jaxssl.engine import checkpoint
-from jaxssl.engine.autoencoder import fit_autoencoder, shape_of_autoencoder
+from jaxssl.engine.autoencoder import make_pool, shape_of_autoencoder
 from jaxssl.engine.diagnose import Diagnosis, diagnose, measure
 from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
@@ -29,10 +29,6 @@ from jaxssl.model import make_encoder
 from jaxssl.types import EncoderBundle, Member, Normalizer, Params, Pool, TrainState
 
 Row = dict[str, Any]
-AUTOENCODER = 2**31 - 1
-"""Stands where a seed id would, in the key of what all seeds share."""
-
-
 LogFn = Callable[[list[Row], bool], None]
 """Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
 
@@ -99,7 +95,7 @@ class Variant(NamedTuple):
     """A member that is no plain seed: the seed whose random streams it follows, and its options."""
 
     seed: int
-    options: dict[str, float]  # of `config.traced_options`, where members vary
+    options: dict[str, float]  # of `evaluation.grid.traced_options`, where members vary
 
 
 def plan_pretraining(
@@ -112,7 +108,7 @@ def plan_pretraining(
         n_samples: training samples.
         n_features: encoder input width.
         n_seeds: repetitions, or members.
-        varied: options out of `config.traced_options` in which the members differ.
+        varied: options out of `evaluation.grid.traced_options` in which the members differ.
     """
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
     extent = Extent(n_samples, schedule.n_steps)
@@ -176,14 +172,6 @@ def pretrain(
             if folder and (is_due or epoch + 1 == plan.schedule.n_epochs):
                 checkpoint.save_state(folder, state, {"seeds": ids, "history": history})
         yield _collect(state, history, ids, config)
-
-
-def make_pool(x: Float[np.ndarray, "samples features"], config: Config) -> Pool:
-    """What all seeds train on; an autoencoder, where views want one, is the same for all seeds."""
-    if config.augment.latent_radius == 0:
-        return Pool(cast(Array, x), {})
-    key = jax.random.fold_in(jax.random.key(config.run.root_key), AUTOENCODER)
-    return Pool(cast(Array, x), fit_autoencoder(key, jnp.asarray(x), config.augment))
 
 
 def make_members(

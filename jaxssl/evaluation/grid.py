@@ -1,5 +1,6 @@
 """Grids over options: their points, and which points one compiled program can serve."""
 
+import dataclasses
 import itertools
 import json
 from collections import Counter
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from jaxssl.config import Config, resolve, to_dict, traced_options, with_options
+from jaxssl.config import Config, resolve, to_dict, with_options
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
 
@@ -29,6 +30,13 @@ SECTIONS = (
     "selftrain",
 )
 """What a grid may vary. Other data, splits or machines pose another question."""
+
+
+TRACED = (
+    *("augment.noise", "augment.mask_rate", "augment.extra_mask_rate", "augment.latent_radius"),
+    *("optimizer.learning_rate", "optimizer.weight_decay"),
+)
+"""Options of a pretraining that change values alone, no shape, whatever the method."""
 
 
 class Point(NamedTuple):
@@ -166,6 +174,15 @@ def by_program(points: Iterable[Point]) -> list[list[Point]]:
     for point in points:
         groups.setdefault(_program(point.config), []).append(point)
     return list(groups.values())
+
+
+def traced_options(config: Config) -> tuple[str, ...]:
+    """Options in which the members of one compiled program may differ.
+
+    `TRACED` and every number with a fraction among the method's own.
+    """
+    fields = dataclasses.fields(config.method)
+    return TRACED + tuple(f"method.{f.name}" for f in fields if isinstance(f.default, float))
 
 
 def member_options(config: Config) -> tuple[str, ...]:
