@@ -231,7 +231,7 @@ def resolve(config: Config, n_train: int) -> Config:
     config = from_dict(to_dict(config))
     config.pretrain.batch_size = min(config.pretrain.batch_size, n_train)
     config.pretrain.n_steps = config.pretrain.n_steps or choose_n_steps(n_train)
-    config.method.settle(config.pretrain.batch_size)
+    config.method.settle(config.pretrain.batch_size, n_train)
     if config.normalize.input == "spectral":
         n_components = config.normalize.n_components or choose_n_components(n_train)
         config.normalize.n_components = n_components

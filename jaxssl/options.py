@@ -4,6 +4,7 @@ Zero for a count marked "from the data" is chosen by `settle`. A number with a f
 values alone, never a shape: members of one compiled program may differ in it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,12 +22,45 @@ class MethodConfig:
 
     name: str = ""
 
-    def settle(self, batch_size: int) -> None:
+    def settle(self, batch_size: int, n_train: int) -> None:
         """Choose what is left to the data.
 
         Raises:
-            InputError: if the options do not fit the batch.
+            InputError: if the options do not fit the batch or the training samples.
         """
+
+    def check_views(self, changes: Collection[str]) -> None:
+        """Refuse augmentations from which the method learns nothing.
+
+        Args:
+            changes: options of the augmentation that are on, such as "noise" and "mask_rate".
+
+        Raises:
+            InputError: naming the option to change.
+        """
+
+
+def _need_a_change(name: str, changes: Collection[str]) -> None:
+    if not changes:
+        raise InputError(
+            f"{name} has views that are the profiles themselves; pass --config.augment.mask_rate "
+            "or --config.augment.noise"
+        )
+
+
+def _settle_clusters(counts: tuple[int, ...], n_train: int) -> tuple[int, ...]:
+    """Clusters of every head; 0: from the data.
+
+    Raises:
+        InputError: with more clusters than training samples.
+    """
+    settled = tuple(k or min(N_CLUSTERS, n_train) for k in counts)
+    if max(settled) > n_train:
+        raise InputError(
+            f"--config.method.n_prototypes={settled}: {n_train} training samples have at most as "
+            "many clusters"
+        )
+    return settled
 
 
 @dataclass
@@ -57,7 +91,7 @@ class SwAVConfig(ProjectedConfig):
     projection_dim: int = 64
     projection_norm: str = "none"
 
-    def settle(self, batch_size: int) -> None:
+    def settle(self, batch_size: int, n_train: int) -> None:
         """As `MethodConfig`; a batch, with the queue, must have a sample for every prototype."""
         in_codes = batch_size + self.queue_length
         self.n_prototypes = tuple(k or min(MAX_PROTOTYPES, batch_size) for k in self.n_prototypes)
@@ -87,14 +121,20 @@ class MoCoConfig(ProjectedConfig):
     momentum: float = 0.99  # of the key encoder; 0.999 in the paper, which has more steps
     temperature: float = 0.2
 
+    def settle(self, batch_size: int, n_train: int) -> None:
+        """As `MethodConfig`; without a queue there are no negatives."""
+        if self.queue_length < 1:
+            raise InputError("--config.method.queue_length=0: moco needs a queue, of 512 or more")
+
 
 @dataclass
 class BYOLConfig(ProjectedConfig):
-    """BYOL. Grill et al. 2020, arXiv 2006.07733."""
+    """BYOL. Grill et al. 2020, arXiv 2006.07733; heads with LayerNorm in place of BatchNorm."""
 
     name: str = "byol"
     projection_dim: int = 256
-    momentum: float = 0.99  # of the target at the first step; rises to 1 by a cosine
+    # of the target at the first step, rising to 1 by a cosine; 0.996 in the paper, which has more
+    momentum: float = 0.99
     predictor: str = "mlp"  # "none": the method without it, which collapses
     predictor_hidden: int = 256
     stop_gradient: bool = True  # False: the target is the online network, which collapses
@@ -107,9 +147,18 @@ class DeepClusterConfig(MethodConfig):
     MIN_VIEWS: ClassVar[int] = 1
 
     name: str = "deepcluster"
-    n_prototypes: tuple[int, ...] = (N_CLUSTERS,)  # clusters; of one head
+    n_prototypes: tuple[int, ...] = (0,)  # clusters, of one head; 0: 50, or from the data
     n_iterations: int = 20  # of k-means
     cluster_every: int = 5  # epochs, which are some 50 steps: a classifier must have time to learn
+
+    def settle(self, batch_size: int, n_train: int) -> None:
+        """As `MethodConfig`; one head, and no more clusters than samples."""
+        if len(self.n_prototypes) != 1:
+            raise InputError(
+                f"--config.method.n_prototypes={self.n_prototypes}: deepcluster has one number of "
+                "clusters; deepcluster_v2 has several"
+            )
+        self.n_prototypes = _settle_clusters(self.n_prototypes, n_train)
 
 
 @dataclass
@@ -119,20 +168,32 @@ class DeepClusterV2Config(ProjectedConfig):
     MIN_VIEWS: ClassVar[int] = 1
 
     name: str = "deepcluster_v2"
-    n_prototypes: tuple[int, ...] = (N_CLUSTERS,) * 3  # clusters of every head
+    n_prototypes: tuple[int, ...] = (0, 0, 0)  # clusters of every head; 0: 50, or from the data
     n_iterations: int = 10  # of spherical k-means
     cluster_every: int = 1  # epochs
     temperature: float = 0.1
 
+    def settle(self, batch_size: int, n_train: int) -> None:
+        """As `MethodConfig`; no more clusters than samples."""
+        self.n_prototypes = _settle_clusters(self.n_prototypes, n_train)
+
 
 @dataclass
 class ScarfConfig(ProjectedConfig):
-    """SCARF. Bahri et al. 2021, arXiv 2106.15147; the corruption is the augmentation."""
+    """SCARF. Bahri et al. 2021, arXiv 2106.15147; the corruption is the augmentation.
+
+    NT-Xent over both directions, where the paper's loss has the profiles alone as anchors; every
+    feature is redrawn on its own, where the paper redraws a fixed number.
+    """
 
     MIN_VIEWS: ClassVar[int] = 1
 
     name: str = "scarf"
     temperature: float = 1.0
+
+    def check_views(self, changes: Collection[str]) -> None:
+        """As `MethodConfig`."""
+        _need_a_change(self.name, changes)
 
 
 @dataclass
@@ -143,6 +204,15 @@ class VimeConfig(MethodConfig):
 
     name: str = "vime"
     alpha: float = 2.0  # weight of the values beside the mask
+
+    def check_views(self, changes: Collection[str]) -> None:
+        """As `MethodConfig`; what changes every value leaves no mask to find."""
+        _need_a_change(self.name, changes)
+        if set(changes) != {"mask_rate"}:
+            raise InputError(
+                "vime finds which values were replaced, and other augmentations change all; pass "
+                "--config.augment.noise=0 --config.augment.latent_radius=0"
+            )
 
 
 @dataclass
@@ -155,10 +225,14 @@ class DenoisingConfig(MethodConfig):
     decoder_hidden: int = 256  # 0: a linear decoder
     target: str = "all"  # "changed": only what the augmentation changed, as a masked autoencoder
 
+    def check_views(self, changes: Collection[str]) -> None:
+        """As `MethodConfig`."""
+        _need_a_change(self.name, changes)
+
 
 @dataclass
 class VICRegConfig(ProjectedConfig):
-    """VICReg. Bardes et al. 2022, arXiv 2105.04906."""
+    """VICReg. Bardes et al. 2022, arXiv 2105.04906; means and sums as in the authors' code."""
 
     name: str = "vicreg"
     projection_dim: int = 256
@@ -176,9 +250,17 @@ class BarlowTwinsConfig(ProjectedConfig):
     redundancy: float = 5e-3  # weight of the correlations off the diagonal
 
 
-_ALL = (
-    *(SwAVConfig, SimCLRConfig, MoCoConfig, BYOLConfig, DeepClusterConfig, DeepClusterV2Config),
-    *(ScarfConfig, VimeConfig, DenoisingConfig, VICRegConfig, BarlowTwinsConfig),
-)
-METHOD_OPTIONS: dict[str, type[MethodConfig]] = {options.name: options for options in _ALL}
-"""Options class of every method, by the name that the class carries."""
+METHOD_OPTIONS: dict[str, type[MethodConfig]] = {
+    "swav": SwAVConfig,
+    "simclr": SimCLRConfig,
+    "moco": MoCoConfig,
+    "byol": BYOLConfig,
+    "deepcluster": DeepClusterConfig,
+    "deepcluster_v2": DeepClusterV2Config,
+    "scarf": ScarfConfig,
+    "vime": VimeConfig,
+    "denoising": DenoisingConfig,
+    "vicreg": VICRegConfig,
+    "barlow_twins": BarlowTwinsConfig,
+}
+"""Options class of every method."""

@@ -56,9 +56,8 @@ class Member(NamedTuple):
     """What makes one member of a compiled ensemble differ from the others."""
 
     key: PRNGKeyArray  # the seed's root key
-    options: dict[
-        str, Array
-    ]  # out of `evaluation.grid.traced_options` → its value; {}: the config's
+    # out of `evaluation.grid.traced_options`, each with its value; {}: the config's
+    options: dict[str, Array]
 
 
 class TrainState(NamedTuple):

@@ -98,6 +98,14 @@ def validate(config: Config) -> None:
             f"--config.augment.n_views={config.augment.n_views}: {config.method.name} compares "
             f"{config.method.MIN_VIEWS} views of a profile"
         )
+    own = type(config.method).name
+    if config.method.name != own:
+        raise InputError(
+            f"--config.method.name={config.method.name}: the options are those of {own}; pass "
+            f"--config=configs/{config.method.name}.py"
+        )
+    views = ("noise", "mask_rate", "latent_radius")
+    config.method.check_views([name for name in views if get_option(config, f"augment.{name}")])
     held_out = config.split.validation_share + config.split.test_share
     if held_out >= 1:
         raise InputError(

@@ -12,17 +12,20 @@ looked at once, at the end. With --resume only what is missing is computed.
 """
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from absl import flags as absl_flags
 
-from jaxssl.config import Config
+from jaxssl.config import Config, to_dict
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, method_of
 from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.endpoint import shares_of_endpoint
 from jaxssl.evaluation.grid import in_words
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, write_methods
@@ -45,30 +48,61 @@ def main(arguments: list[str]) -> None:
     """Tune and pretrain every method, compare all, tell."""
     exit.no_arguments(arguments)
     flags.refuse(["splits", "shard"], "launch.compare: it runs all its seeds on one split")
-    methods = methods_of_run()
-    common = flags.config_of_run()
-    beside = [a for a in common.sweep.arms if not method_of(a)] if flags.ARMS.value else BESIDE
-    common.sweep.arms = (*beside, *methods)
+    methods, common = methods_of_run(), common_config()
+    common.sweep.arms = (*(common.sweep.arms if flags.ARMS.value else BESIDE), *methods)
     run = stages.begin(common, flags.output(), compares=True)
+    settle_trials(run.folder, common)
     common = dataclasses.replace(common, data=run.config.data)  # unresolved, as trials resolve anew
     seeds = flags.seeds_of_run(common)
     tuned = {method: tune_method(run, common, method) for method in methods}
     bundles = {method: pretrain(run, tuned[method], seeds) for method in methods}
     best = max(methods, key=lambda method: tuned[method].score)
-    arm, teacher = best + SELFTRAIN, tuned[best].chosen.config
-    print(f"trials of {arm}", flush=True)
-    trials = run.folder / arm / "trials"
-    student = tune(trials, run.task, teacher, arm, STUDENT_TRIALS, trial_seeds())
-    arms = (*common.sweep.arms, arm)
-    config = dataclasses.replace(
-        run.config,
-        sweep=dataclasses.replace(run.config.sweep, arms=arms),
-        selftrain=student.chosen.config.selftrain,
-    )
-    run = run._replace(config=config)
+    student = tune_student(run, tuned[best], best + SELFTRAIN)
+    run = with_student(run, student, best + SELFTRAIN)
     stages.compare(run, [b for of_method in bundles.values() for b in of_method.values()], seeds)
-    stages.tell(run, {}, build_report)
-    tell(run, tuned | {arm: student}, bundles)
+    summary = stages.tell(run, {}, build_report)
+    tell(run, tuned | {best + SELFTRAIN: student}, bundles, summary)
+
+
+def common_config() -> Config:
+    """What all methods share.
+
+    Raises:
+        InputError: on an option or an arm that belongs to a method.
+    """
+    given, ours = to_dict(flags.config_of_run()), to_dict(Config())
+    for section in ("method", "augment"):
+        for option, value in given[section].items():
+            if value != ours[section].get(option):
+                raise InputError(
+                    f"--config.{section}.{option} is not for launch.compare, which takes methods "
+                    "and views from configs/METHOD.py"
+                )
+    of_methods = [arm for arm in flags.ARMS.value if method_of(arm) or arm in ("all", "selftrain")]
+    if of_methods:
+        raise InputError(
+            f"--arms={of_methods[0]}: name methods with --methods, and with --arms what they are "
+            f"set beside, out of {', '.join(BESIDE)}"
+        )
+    return flags.config_of_run()
+
+
+def settle_trials(folder: Path, common: Config) -> None:
+    """Note what the choice of a trial rests on; a resume must rest on the same.
+
+    Raises:
+        InputError: if it does not.
+    """
+    now = {"trial_seeds": _TRIAL_SEEDS.value, "shares": shares_of_endpoint(common.sweep.shares)}
+    file = folder / "trials.json"
+    then = json.loads(file.read_text()) if file.exists() else now
+    for name, value in now.items():
+        if then[name] != value:
+            raise InputError(
+                f"{folder} chose its trials with {name} {then[name]}, now {value}; drop the "
+                "change, or pass --overwrite or another --out"
+            )
+    run_folder.write_json(file, now)
 
 
 def methods_of_run() -> list[str]:
@@ -104,16 +138,43 @@ def pretrain(run: Run, tuned: Tuned, seeds: Sequence[int]) -> dict[int, EncoderB
     print(f"{config.method.name}, as chosen: {in_words(tuned.chosen.values)}", flush=True)
     own = run._replace(folder=run.folder / config.method.name, config=config)
     write_identity(own.folder, config, data_hash(run.task))
-    bundles = stages.pretrain(own, seeds)
-    for message in collapse_messages(bundles):
-        run.notes.warnings.append(f"{config.method.name}, {message}")
-    return bundles
+    return stages.pretrain(own, seeds)
+
+
+def tune_student(run: Run, teacher: Tuned, arm: str) -> Tuned:
+    """The best trial of self-training on top of a method."""
+    print(f"trials of {arm}", flush=True)
+    folder = run.folder / arm
+    found = tune(folder / "trials", run.task, teacher.chosen.config, arm, STUDENT_TRIALS,
+                 trial_seeds())  # fmt: skip
+    write_identity(folder, found.chosen.config, data_hash(run.task))
+    return found
+
+
+def with_student(run: Run, student: Tuned, arm: str) -> Run:
+    """The run with one arm more, which follows the chosen options."""
+    arms = (*run.config.sweep.arms, arm)
+    config = dataclasses.replace(
+        run.config,
+        sweep=dataclasses.replace(run.config.sweep, arms=arms),
+        selftrain=student.chosen.config.selftrain,
+    )
+    return run._replace(config=config)
 
 
 def tell(
-    run: Run, tuned: Mapping[str, Tuned], bundles: Mapping[str, Mapping[int, EncoderBundle]]
+    run: Run,
+    tuned: Mapping[str, Tuned],
+    bundles: Mapping[str, Mapping[int, EncoderBundle]],
+    summary: dict[str, Any],
 ) -> None:
-    """Write methods.csv and methods.md, and show where they are."""
+    """Write methods.csv, methods.md, the cards of all encoders, and how healthy they are."""
+    messages = [f"{m}, {text}" for m, own in bundles.items() for text in collapse_messages(own)]
+    status = "unhealthy" if messages else "healthy"
+    summary |= {"pretraining": {"status": status, "collapsed_seeds": [], "messages": messages}}
+    run_folder.write_json(run.folder / "summary.json", summary)
+    for method, own in bundles.items():
+        stages.write_cards(run._replace(folder=run.folder / method), own, summary)
     costs = {
         method: cost(run.folder / method, tuned[method], bundles[method]) for method in bundles
     }
@@ -124,7 +185,9 @@ def tell(
     length = run.config.pretrain
     notes = (
         f"{n_trials} trials of {len(trial_seeds())} seeds a method; {length.n_steps:,} steps of "
-        f"{length.batch_size} samples in every trial and pretraining."
+        f"{length.batch_size} samples in every trial and pretraining. Methods differ in what a "
+        "step takes (views, target networks). The student has trials of its own, after its "
+        "teacher's."
     )
     write_methods(run.folder, results, endpoint, chosen, costs, command_line(), notes)
     print(f"methods: {run.folder / 'methods.md'}")
@@ -135,7 +198,8 @@ def cost(folder: Path, tuned: Tuned, bundles: Mapping[int, EncoderBundle]) -> Pr
     config = tuned.chosen.config
     bundle = next(iter(bundles.values()))
     n_features = bundle.params["encoder"]["layer_0"]["dense"]["kernel"].shape[0]
-    plan = plan_pretraining(config, bundle.provenance["n_train"], n_features, len(bundles))
+    ran = run_folder.with_chunk_of(folder, config, len(bundles))
+    plan = plan_pretraining(ran, bundle.provenance["n_train"], n_features, len(bundles))
     rows = pd.read_json(folder / "metrics.jsonl", lines=True)
     seconds = rows.groupby("epoch")["seconds"].median().median()  # of a chunk's seeds together
     ms = 1e3 * seconds / plan.schedule.steps_per_epoch / min(plan.memory.chunk, len(bundles))

@@ -8,7 +8,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from jaxssl.config import LEAKS, Config
-from jaxssl.evaluation.arms import SELFTRAIN, all_arms
+from jaxssl.evaluation.arms import SELFTRAIN, all_arms, method_of
 from jaxssl.types import InputError
 from launch import exit
 from launch.folder import Output
@@ -54,16 +54,19 @@ def config_of_run() -> Config:
     config.split.n_splits = config.split.n_splits if _SPLITS.value < 0 else _SPLITS.value
     config.split.allow_leaks = tuple(_LEAKS.value) or config.split.allow_leaks
     config.run.seeds = _SEEDS.value or config.run.seeds
-    name = config.method.name
-    # "selftrain" alone: with the config's method as teacher
-    arms = tuple(name + SELFTRAIN if arm == "selftrain" else arm for arm in ARMS.value)
-    arms = all_arms(name) if arms == ("all",) else arms
-    config.sweep.arms = arms or config.sweep.arms
+    config.sweep.arms = arms_of_run(config.method.name) or config.sweep.arms
     try:
         config.sweep.shares = tuple(map(float, _SHARES.value)) or config.sweep.shares
     except ValueError as error:
         raise InputError(f"--shares={','.join(_SHARES.value)}: not numbers ({error})") from error
     return config
+
+
+def arms_of_run(method: str) -> tuple[str, ...]:
+    """The arms of --arms: "all" are all with one method, "selftrain" has it as teacher."""
+    if ARMS.value == ["all"]:
+        return all_arms(method)
+    return tuple(method + SELFTRAIN if arm == "selftrain" else arm for arm in ARMS.value)
 
 
 def refuse(names: Iterable[str], reason: str) -> None:
@@ -103,11 +106,20 @@ def output() -> Output:
 def with_pretraining_of(config: Config, pretrained: Config) -> Config:
     """The options of a pretraining, with this run's comparison, fine-tuning and machine.
 
-    Data, label and group are the pretraining's unless a flag names others.
+    Data, label and group are the pretraining's unless a flag names others; so is the method among
+    the arms unless --arms does.
     """
+    method = pretrained.method.name
+    arms = [method if method_of(arm) else arm for arm in config.sweep.arms]
+    arms = arms_of_run(method) or tuple(dict.fromkeys(arms))
     given = {"path": _DATA.value, "label": _LABEL.value, "group": _GROUP.value}
     given = {name: value for name, value in given.items() if value}
     data = dataclasses.replace(pretrained.data, **given)
     return dataclasses.replace(
-        pretrained, data=data, sweep=config.sweep, finetune=config.finetune, run=config.run
+        pretrained,
+        data=data,
+        sweep=dataclasses.replace(config.sweep, arms=arms),
+        finetune=config.finetune,
+        selftrain=config.selftrain,
+        run=config.run,
     )

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from absl import flags as absl_flags
 
-from jaxssl.config import SweepConfig
 from jaxssl.evaluation.grid import Point, in_words, make_points, options_table, parse_grid
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import ERRORS
@@ -40,8 +39,7 @@ def main(arguments: list[str]) -> None:
     exit.no_arguments(arguments)
     config = flags.config_of_run()
     flags.refuse(["splits", "shard"], "a search: it runs all its seeds on one split")
-    if config.sweep.arms == SweepConfig().arms and not flags.ARMS.value:
-        config.sweep.arms = (config.method.name,)
+    config.sweep.arms = flags.arms_of_run(config.method.name) or (config.method.name,)
     grid = parse_grid(_GRID.value, config)
     run = stages.begin(config, flags.output(), compares=True)
     ready = dataclasses.replace(config, data=run.config.data)  # unresolved, as points resolve anew

@@ -210,8 +210,12 @@ def tell(
     run: Run,
     bundles: Mapping[int, EncoderBundle],
     build_report: Callable[[list[Path], Path], None] | None,
-) -> None:
-    """Statistics, summary and, with a builder, the report; and the headline on the screen."""
+) -> dict[str, Any]:
+    """Statistics, summary and, with a builder, the report; and the headline on the screen.
+
+    Returns:
+        The summary.
+    """
     if (run.task.batches != "").any():
         with run.notes.stage("batch"):
             write_batch(run, bundles)
@@ -226,6 +230,7 @@ def tell(
     print(summary["headline"] or "no arm was set against a reference")
     if build_report:
         print(f"report: {run.folder / 'report.html'}")
+    return summary
 
 
 def write_batch(run: Run, bundles: Mapping[int, EncoderBundle]) -> None:

@@ -18,6 +18,7 @@ from absl.flags import adopt_module_key_flags
 
 from jaxssl.config import Config
 from jaxssl.evaluation.arms import method_of
+from jaxssl.evaluation.sweep import check_methods
 from jaxssl.report.render import build_report
 from launch import exit, flags, splits, stages
 from launch.folder import Output
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> None:
 def study(config: Config, output: Output, build: Callable[[list[Path], Path], None] | None) -> None:
     """One split, with a report if there is a builder."""
     seeds = flags.seeds_of_run(config)
+    check_methods(config)
     run = stages.begin(config, output, compares=True)
     bundles = {}
     if any(map(method_of, config.sweep.arms)):

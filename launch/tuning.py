@@ -14,6 +14,8 @@ from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
 from jaxssl.evaluation.grid import Point, in_words, options_table, points_at
 from jaxssl.types import InputError
 from launch import folder as run_folder
+from launch.identity import write_identity
+from launch.inputs import data_hash
 from launch.points import read_rows, run_points
 
 STUDENT_TRIALS: list[dict[str, Any]] = [
@@ -33,7 +35,10 @@ class Tuned(NamedTuple):
 
 
 def config_of_method(method: str, common: Config) -> tuple[Config, list[dict[str, Any]]]:
-    """The common options with the method and the views of configs/METHOD.py, and its trials."""
+    """The common options with the method and the views of configs/METHOD.py, and its trials.
+
+    The file is found by the method's name, as a user finds it for --config.
+    """
     declared = importlib.import_module(f"configs.{method}")
     own = declared.get_config()
     return dataclasses.replace(common, method=own.method, augment=own.augment), declared.TRIALS
@@ -69,6 +74,8 @@ def tune(
     points, refused = points_at(compared, trials, len(task.split.train))
     for values, reason in refused:
         print(f"left out: {in_words(values)}: {reason}")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_identity(folder, compared, data_hash(task))  # trials are named by what they change
     run_points(folder, task, points, seeds)
     rows = read_rows(folder)
     rows = rows[rows["seed"].isin(list(seeds)) & rows["share"].isin(shares)]

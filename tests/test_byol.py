@@ -132,4 +132,5 @@ def test_without_predictor_or_stop_gradient_it_collapses_and_the_alarm_names_it(
     assert diagnosis.status == status
     if status == "collapsed":
         assert "projection points the same way" in diagnosis.cause
-        assert "predictor" in diagnosis.fix
+        (option,) = changes
+        assert f"--config.method.{option}=" in diagnosis.fix

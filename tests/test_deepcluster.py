@@ -12,7 +12,7 @@ from jaxssl.methods import METHODS, kmeans
 from jaxssl.methods.interface import Extent
 from jaxssl.model import make_encoder
 from jaxssl.options import DeepClusterConfig, DeepClusterV2Config
-from jaxssl.types import InputError, Views
+from jaxssl.types import Views
 
 run_kmeans = jax.jit(kmeans.kmeans, static_argnums=(2, 3, 4))
 KEY = jax.random.key(0)
@@ -80,6 +80,13 @@ def test_an_empty_cluster_keeps_its_centroid_and_is_counted():
     assert sorted(found.sizes.tolist()) == [0, 0, 5, 5]
     first = run_kmeans(KEY, x, 4, 0, False).centroids
     np.testing.assert_array_equal(found.centroids[found.sizes == 0], first[found.sizes == 0])
+
+
+def test_an_empty_spherical_cluster_keeps_its_centroid_too():
+    x = jnp.asarray(np.repeat([[1.0, 0.0], [0.0, 2.0]], 5, axis=0), jnp.float32)
+    found = run_kmeans(KEY, x, 4, 5, True)
+    assert sorted(found.sizes.tolist()) == [0, 0, 5, 5]
+    np.testing.assert_allclose(np.linalg.norm(found.centroids, axis=1), 1, rtol=1e-6)
 
 
 def made(options):
@@ -172,14 +179,16 @@ def test_no_gradient_moves_the_centroids():
     assert method.freeze == {"prototypes": 100}, "nor does a decay of the weights"
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        DeepClusterConfig(n_prototypes=(N + 1,)),
-        DeepClusterConfig(n_prototypes=(4, 4)),
-        DeepClusterV2Config(n_prototypes=(4, N + 1)),
-    ],
-)
-def test_more_clusters_than_samples_are_refused(options):
-    with pytest.raises(InputError, match=r"--config\.method\.n_prototypes.*at most 30"):
-        made(options)
+def test_empty_clusters_are_counted_over_all_heads():
+    method = made(DeepClusterV2Config(n_prototypes=(4, 3), projection="none"))
+    params, memory = method.init(KEY, DATA[:BATCH])
+    same = jnp.broadcast_to(DATA[:1], DATA.shape)  # one place: all but one cluster are empty
+    params, memory = method.refresh(params, memory, KEY, same)
+    _, metrics = method.loss(params, memory, 0, KEY, VIEWS)
+    assert float(metrics["empty_clusters"]) == 3 + 2
+    one_head = made(DeepClusterConfig(n_prototypes=(4,)))
+    params, memory = one_head.init(KEY, DATA[:BATCH])
+    params, memory = one_head.refresh(params, memory, KEY, same)
+    value, metrics = one_head.loss(params, memory, 0, KEY, VIEWS)
+    assert float(metrics["empty_clusters"]) == 3
+    assert np.isfinite(value)

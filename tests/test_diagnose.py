@@ -1,9 +1,14 @@
 """Measures of collapse against closed forms, and the names of the failures."""
 
+import re
+
 import numpy as np
 import pytest
 
+from jaxssl.config import Config, with_options
 from jaxssl.engine.diagnose import HEALTHY, diagnose, effective_rank, measure, perplexity
+from jaxssl.options import METHOD_OPTIONS
+from jaxssl.validate import get_option
 
 ALIVE = {
     "loss": 2.0,
@@ -12,6 +17,9 @@ ALIVE = {
     "usage_perplexity": 50.0,
     "effective_rank": 20.0,
 }
+
+
+MASKED = with_options(Config(), {"augment.mask_rate": 0.5, "augment.noise": 0.0})
 
 
 def scatter(x):
@@ -50,7 +58,7 @@ def test_measured_are_the_perplexity_of_an_epochs_usage_and_the_rank_of_its_embe
 
 
 def test_healthy_metrics_are_healthy():
-    assert diagnose(ALIVE, augment_is_mask=False) == HEALTHY
+    assert diagnose(ALIVE, MASKED) == HEALTHY
 
 
 @pytest.mark.parametrize(
@@ -60,16 +68,37 @@ def test_healthy_metrics_are_healthy():
         ({"code_entropy_ratio": 0.97}, "uniform codes", "method.epsilon"),
         ({"effective_rank": 1.2}, "collapsed", "augment.mask_rate"),
         ({"usage_perplexity": 1.1}, "collapsed", "method.n_iterations"),
+        ({"embedding_spread": 0.05}, "collapsed", "augment.mask_rate"),
+        ({"projection_spread": 0.05}, "collapsed", "optimizer.learning_rate"),
         ({"loss": float("nan")}, "diverged", "optimizer.learning_rate"),
         ({"effective_rank": float("inf")}, "diverged", "optimizer.learning_rate"),
     ],
 )
 def test_each_failure_has_its_name_and_the_option_to_change(change, status, option):
-    verdict = diagnose(ALIVE | change, augment_is_mask=True)
+    verdict = diagnose(ALIVE | change, MASKED)
     assert verdict.status == status
     assert option in verdict.fix
     assert verdict.sentence(3).startswith(f"seed 3: {status} (")
 
 
 def test_measures_a_method_lacks_are_not_judged():
-    assert diagnose({"loss": 1.0, "effective_rank": 9.0}, True) == HEALTHY
+    assert diagnose({"loss": 1.0, "effective_rank": 9.0}, MASKED) == HEALTHY
+
+
+@pytest.mark.parametrize("method", METHOD_OPTIONS)
+@pytest.mark.parametrize("strong", ["augment.noise", "augment.mask_rate", "augment.latent_radius"])
+def test_every_option_that_is_advised_is_one_that_the_method_has_and_that_is_on(method, strong):
+    config = Config()
+    config.method = METHOD_OPTIONS[method]()
+    config = with_options(config, {"augment.noise": 0.0, strong: 1.0})
+    for change in (
+        {"loss_ratio": 0.99},
+        {"loss": float("nan")},
+        {"effective_rank": 1.2},
+        {"projection_spread": 0.05},
+    ):
+        fix = diagnose(ALIVE | change, config).fix
+        options = re.findall(r"--config\.(\w+\.\w+)", fix)
+        assert options
+        assert all(get_option(config, option) is not None for option in options), fix
+        assert {o for o in options if o.startswith("augment")} <= {strong}, fix

@@ -2,46 +2,15 @@
 
 import importlib
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from verbs import TINY, launch
 
 from jaxssl.validate import validate
-
-ROOT = Path(__file__).parents[1]
-TINY = [
-    "--config=configs/demo_synthetic.py",
-    "--seeds=2",
-    "--shares=0.1,1",
-    "--arms=majority,scratch,pca_logreg,swav",
-    "--config.pretrain.n_steps=80",
-    "--config.encoder.hidden=(32,16)",
-    "--config.finetune.transfer_layers=2",
-    "--config.finetune.scratch_steps=20",
-    "--config.finetune.n_steps=10",
-    "--config.finetune.probe_steps=20",
-]
-
-
-def launch(verb, *args, code=0):
-    """Run a verb; returns its standard output, or its error for a failure."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"launch.{verb}", *map(str, args)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"JAX_PLATFORMS": "cpu"},
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout if code == 0 else done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -265,59 +234,6 @@ def test_doctor_says_what_will_fit():
     assert "a card of 80 GB: all at once" in wide
 
 
-@pytest.mark.parametrize(
-    ("options", "finding"),
-    [
-        (["--config.method.sparkle=1"], "sparkle"),
-        (["--config=configs/absent.py"], "absent.py"),
-        (["--config.augment.nois=1"], "nois"),
-        (["--shard=3/2"], "--shard=3/2"),
-        (["stray"], "unexpected argument 'stray'"),
-        (["--data=absent.csv"], "absent.csv"),
-    ],
-)
-def test_unusable_flags_are_one_line_that_names_the_finding(options, finding, tmp_path):
-    message = launch("study", *TINY, f"--out={tmp_path / 'run'}", *options, code=2)
-    assert finding in message
-    assert message.count("\n") == 1, message
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("section", "option", "value", "finding"),
-    [
-        ("sweep", "arms", ("swan",), "unknown arm 'swan'"),
-        ("sweep", "shares", (0.001,), "fewer than the 12 classes"),
-        ("sweep", "shares", (1.5,), "lies in"),
-        ("augment", "mask_rate", 2.0, r"augment\.mask_rate=2"),
-        ("encoder", "norm", "batch", "choose one of layer, none"),
-        ("data", "label", "colour", "no column 'colour'"),
-        ("method", "n_prototypes", (500,), "500 prototypes"),
-        ("method", "n_prototypes", (1,), "n_prototypes"),
-        ("encoder", "hidden", (), "hidden"),
-        ("finetune", "freeze_layers", 3, "freeze_layers"),
-        ("split", "test_share", 0.5, "leave nothing to train on"),
-    ],
-)
-def test_unusable_options_leave_nothing_behind(section, option, value, finding, tmp_path):
-    from jaxssl.config import Config
-    from jaxssl.types import InputError
-    from launch import stages
-    from launch.folder import Output
-
-    config = Config()
-    config.data.path = "synthetic"
-    config.sweep.shares = (0.1,)
-    config.split.validation_share = 0.5 if section == "split" else 0.15
-    setattr(getattr(config, section), option, value)
-    if section == "finetune":
-        config.finetune.transfer_layers = 2
-    with pytest.raises(InputError, match=finding) as error:
-        stages.begin(config, Output(str(tmp_path / "run")), compares=True)
-    assert "\n" not in str(error.value)
-    assert not (tmp_path / "run").exists()
-
-
 def test_the_studys_protocol_has_its_89_shares_and_50_seeds():
     config = importlib.import_module("configs.study_protocol").get_config()
     validate(config)
@@ -325,22 +241,3 @@ def test_the_studys_protocol_has_its_89_shares_and_50_seeds():
     ends = shares[0], shares[77], shares[78], shares[-1]
     assert (len(shares), *ends) == (89, 0.01, 0.78, 0.8, 1.0)
     assert len(shares) * config.run.seeds * len(config.sweep.arms) == 8_900
-
-
-def test_search_tells_the_best_points_and_goes_on_where_it_stopped(tmp_path):
-    flags = [*TINY[:1], *TINY[4:], "--seeds=2", "--shares=0.2", f"--out={tmp_path / 'search'}"]
-    output = launch("search", *flags, "--grid=method.epsilon:0.03,0.1")
-    assert "method.epsilon=0.03" in output
-    table = pd.read_csv(tmp_path / "search" / "points.csv")
-    assert table["point"].tolist() == ["method.epsilon=0.03", "method.epsilon=0.1"]
-    more = launch("search", *flags, "--grid=method.epsilon:0.03,0.1,1000", "--resume")
-    assert "fits 2/2" in more
-    measures = pd.read_parquet(tmp_path / "search" / "pretraining.parquet").set_index("point")
-    assert (measures.loc["method.epsilon=1000", "status"] == "uniform codes").all()
-    assert (tmp_path / "search" / "figures" / "search.png").stat().st_size > 10_000
-    both = launch(
-        "search", *flags, "--grid=method.epsilon:1", "--grid=augment.noise:0,1", "--resume"
-    )
-    assert "method.epsilon=1 augment.noise=0" in both
-    error = launch("search", *flags, "--grid=method.epsilom:1", "--resume", code=2)
-    assert "write section.option:value" in error

@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.engine.train import Schedule, epoch_batches, make_schedule, streams, summarize
+from jaxssl.engine.train import (
+    Schedule,
+    epoch_batches,
+    is_turn,
+    make_schedule,
+    streams,
+    summarize,
+)
 
 
 @pytest.mark.parametrize("n_samples", [5, 130, 1000])
@@ -45,3 +52,13 @@ def test_an_epoch_is_summarised_by_means_over_steps_and_the_scatter_of_its_embed
     assert summary["loss"] == pytest.approx(2)
     np.testing.assert_allclose(summary["usage"], [0.5, 0.5])
     np.testing.assert_allclose(summary["scatter"], [[2.0, 0.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+@pytest.mark.parametrize("n_epochs", [1, 4, 10, 11, 14])
+def test_rounds_begin_with_the_first_epoch_and_none_is_too_short_to_be_learnt(every, n_epochs):
+    turns = [epoch for epoch in range(n_epochs) if is_turn(epoch, every, n_epochs)]
+    assert turns[0] == 0
+    lengths = np.diff([*turns, n_epochs])
+    assert all(length == every for length in lengths[:-1])
+    assert every <= lengths[-1] < 2 * every or len(turns) == 1

@@ -1,12 +1,16 @@
 """Is the representation alive? Measures of collapse, and what to do about one."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import entr
 from threadpoolctl import threadpool_limits
+
+from jaxssl.config import Config
+from jaxssl.validate import get_option
 
 COLLAPSED_LOSS = 0.98  # of chance (ln K with codes): the predictions carry no information
 UNIFORM_CODES = 0.95  # of ln K: the codes themselves carry none (STUDY Figs 20-21)
@@ -28,6 +32,13 @@ class Diagnosis(NamedTuple):
 
 
 HEALTHY = Diagnosis("healthy", "", "")
+KEEPS_APART = (
+    "set --config.method.predictor=mlp",
+    "set --config.method.stop_gradient=true",
+    "raise --config.method.momentum",
+    "raise --config.method.variance",
+)
+"""What keeps embeddings from all becoming one, by method."""
 
 
 def measure(metrics: Mapping[str, np.ndarray | np.generic]) -> dict[str, float]:
@@ -66,52 +77,61 @@ def perplexity(mass: Float[np.ndarray, " n"]) -> float:
     return float(np.exp(entr(p).sum()))
 
 
-def diagnose(last: Mapping[str, float], augment_is_mask: bool) -> Diagnosis:
+def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:
     """Name the state of a seed from the metrics of its last epoch.
 
-    Measures that a method does not report (no prototypes, say) are not judged.
+    Measures that a method does not report (no prototypes, say) are not judged; options that it does
+    not have, or augmentations that are off, are not advised.
     """
+    advise = partial(_advise, config)
+    weaker = tuple(
+        f"lower --config.augment.{name}"
+        for name in ("mask_rate", "noise", "latent_radius")
+        if getattr(config.augment, name)
+    )
+    slower = "lower --config.optimizer.learning_rate"
     if not all(value == value and abs(value) != float("inf") for value in last.values()):
-        return Diagnosis(
-            "diverged",
-            "a metric is not finite",
-            "lower --config.optimizer.learning_rate or raise --config.method.epsilon",
-        )
+        fix = advise(slower, "raise --config.method.epsilon")
+        return Diagnosis("diverged", "a metric is not finite", fix)
     if last.get("code_entropy_ratio", 0.0) > UNIFORM_CODES:
         return Diagnosis(
             "uniform codes",
             f"code entropy is {last['code_entropy_ratio']:.2f} of ln K: epsilon is too large",
-            "lower --config.method.epsilon or set --config.method.hard_codes",
+            advise("lower --config.method.epsilon", "set --config.method.hard_codes"),
         )
-    weaker = (
-        "lower --config.augment.mask_rate" if augment_is_mask else "lower --config.augment.noise"
-    )
     if last.get("loss_ratio", 0.0) > COLLAPSED_LOSS:
+        chance = "ln K" if "usage_perplexity" in last else "what knowing nothing costs"
         return Diagnosis(
             "collapsed",
-            f"loss is {last['loss_ratio']:.2f} of what knowing nothing costs (ln K where there are "
-            "prototypes): the views share no information",
-            weaker,
+            f"loss is {last['loss_ratio']:.2f} of {chance}: nothing is learnt from the views",
+            advise(*weaker, slower),
         )
     for name in ("projection", "embedding"):
         found = last.get(f"{name}_spread", 1.0)
         if found < COLLAPSED_SPREAD:
-            return Diagnosis(
-                "collapsed",
-                f"every {name} points the same way (spread {found:.3f})",
-                f"{weaker} or --config.optimizer.learning_rate, or give the method back what keeps "
-                "it from collapsing (predictor, stop-gradient, momentum, negatives)",
-            )
+            cause = f"every {name} points the same way (spread {found:.3f})"
+            return Diagnosis("collapsed", cause, advise(*KEEPS_APART, *weaker, slower))
     if last["effective_rank"] < COLLAPSED_RANK:
         return Diagnosis(
             "collapsed",
             f"the embedding has {last['effective_rank']:.1f} effective dimensions",
-            f"{weaker} or --config.optimizer.learning_rate",
+            advise(*weaker, slower),
         )
     if last.get("usage_perplexity", COLLAPSED_USAGE) < COLLAPSED_USAGE:
         return Diagnosis(
             "collapsed",
             f"{last['usage_perplexity']:.1f} prototypes are effectively used",
-            "raise --config.method.n_iterations or --config.method.epsilon",
+            advise("raise --config.method.n_iterations", "raise --config.method.epsilon"),
         )
     return HEALTHY
+
+
+def _advise(config: Config, *fixes: str) -> str:
+    """Those of the fixes whose option the configuration has."""
+    known = [fix for fix in fixes if get_option(config, _option_of(fix)) is not None]
+    return " or ".join(known)
+
+
+def _option_of(fix: str) -> str:
+    """The dotted option in "lower --config.SECTION.OPTION"."""
+    return fix.partition("--config.")[2].partition("=")[0]

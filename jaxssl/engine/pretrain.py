@@ -24,7 +24,7 @@ from jaxssl.engine.optimize import make_optimizer
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
-from jaxssl.methods.interface import Extent
+from jaxssl.methods.interface import Extent, keep_after_epoch
 from jaxssl.model import make_encoder
 from jaxssl.types import EncoderBundle, Member, Normalizer, Params, Pool, TrainState
 
@@ -126,9 +126,13 @@ def plan_pretraining(
     pool = Pool(x, shape_of_autoencoder(x, config.augment) if uses_autoencoder else {})
     member = Member(jax.random.key(0), {name: jnp.float32(0) for name in varied})
     state = jax.eval_shape(trainer.init, member, pool)
-    widths = n_features + 2 * sum(config.encoder.hidden)  # the views, and for the backward pass
+    matrices = [leaf for leaf in jax.tree.leaves(state.params) if len(leaf.shape) > 1]
+    # the views, and what every layer makes of them, kept for the backward pass
+    widths = n_features + 2 * sum(matrix.shape[1] for matrix in matrices)
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
-    working = 2 * bytes_of(state.params) + activations  # 2: gradients and updates
+    refreshes = make_parts({}).method.refresh is not keep_after_epoch
+    all_at_once = 4 * n_samples * sum(config.encoder.hidden) if refreshes else 0
+    working = 2 * bytes_of(state.params) + max(activations, all_at_once)  # 2: gradients, updates
     per_seed = bytes_of(state)
     footprint = Footprint(bytes_of(pool), per_seed, working, copied=per_seed)
     memory = plan_memory(footprint, n_seeds, config.run.memory_gb, config.run.chunk)
@@ -238,5 +242,5 @@ def _collect(state: TrainState, history: list[Row], ids: list[int], config: Conf
     for i, seed in enumerate(dict.fromkeys(ids)):
         result.params[seed] = member(params, i)
         metrics = {k: v for k, v in last[seed].items() if isinstance(v, float)}
-        result.diagnoses[seed] = diagnose(metrics, config.augment.mask_rate > 0)
+        result.diagnoses[seed] = diagnose(metrics, config)
     return result

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxssl.engine.optimize import restart
 from jaxssl.methods.interface import Method
@@ -98,7 +98,8 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
         keys, x = streams(state.member.key), pool.x
         method, encode, make_views, optimizer = make_parts(state.member.options)
         key_refresh = jax.random.fold_in(keys.refresh, epoch)
-        state = refresh(method, optimizer, state, epoch, key_refresh, x)
+        is_due = is_turn(epoch, method.refresh_every, schedule.n_epochs)
+        state = refresh(method, optimizer, state, is_due, key_refresh, x)
         batches = epoch_batches(jax.random.fold_in(keys.order, epoch), len(x), schedule)
         steps = epoch * schedule.steps_per_epoch + jnp.arange(schedule.steps_per_epoch)
 
@@ -117,15 +118,21 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
     return Trainer(init, epoch)
 
 
+def is_turn(epoch: Int[Array, ""] | int, every: int, n_epochs: int) -> Bool[Array, ""]:
+    """Whether an epoch begins a round of `every` epochs that ends before the training does."""
+    epoch = jnp.asarray(epoch)
+    return (epoch % every == 0) & ((epoch == 0) | (n_epochs - epoch >= every))
+
+
 def refresh(
     method: Method,
     optimizer: optax.GradientTransformation,
     state: TrainState,
-    epoch: Int[Array, ""],
+    is_due: Bool[Array, ""],
     key: PRNGKeyArray,
     x: Float[Array, "samples features"],
 ) -> TrainState:
-    """What a method does before an epoch, in the epochs that are its turn."""
+    """What a method does before an epoch, if it is due."""
 
     def refreshed(state: TrainState) -> TrainState:
         params, memory = method.refresh(state.params, state.memory, key, x)
@@ -134,7 +141,6 @@ def refresh(
 
     if method.refresh_every == 1:
         return refreshed(state)
-    is_due = epoch % method.refresh_every == 0
     return jax.lax.cond(is_due, refreshed, lambda state: state, state)
 
 

@@ -27,7 +27,7 @@ from jaxssl.evaluation.arms import Encoders, Inputs, make_inputs, method_of
 from jaxssl.evaluation.grid import Point, by_program, key_of, member_options
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.stats import t_interval
-from jaxssl.evaluation.sweep import budgets, fit_arm, score_fits
+from jaxssl.evaluation.sweep import budgets, check_methods, fit_arm, score_fits
 from jaxssl.validate import get_option
 
 Done = Collection[tuple[str, str, float, int]]
@@ -64,9 +64,12 @@ def search(
         log: told what begins.
 
     Raises:
-        InputError: on an unknown arm or a share with fewer labels than classes.
+        InputError: on an arm that is unknown or of another method, or a share with fewer labels
+            than classes.
     """
     budgets(task, points[0].config)
+    for point in points:
+        check_methods(point.config)
     ground, normalized = None, ""
     for group in by_program(points):
         config, missing = group[0].config, _missing(group, seeds, done)

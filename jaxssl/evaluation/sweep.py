@@ -90,6 +90,7 @@ def label_sweep(
     budgets(task, config)
     prepared = prepare(task, config)
     seeds = range(config.run.seeds)
+    check_methods(config)
     encoders = {}
     if config.method.name in map(method_of, config.sweep.arms):
         encoders = {config.method.name: _pretrained(prepared, seeds)}
@@ -178,6 +179,18 @@ def check_arms(arms: Sequence[str]) -> None:
     for arm in arms:
         if arm not in ARMS:
             raise InputError(f"unknown arm {arm!r} in --arms: choose among {', '.join(ARMS)}")
+
+
+def check_methods(config: Config) -> None:
+    """Refuse an arm whose encoders the configured method does not make."""
+    for arm in config.sweep.arms:
+        method = method_of(arm)
+        if method not in ("", config.method.name):
+            raise InputError(
+                f"arm {arm} needs encoders of {method}, and the configuration pretrains "
+                f"{config.method.name}; pass --config=configs/{method}.py, or set several methods "
+                "side by side with launch.compare"
+            )
 
 
 def check_encoders(

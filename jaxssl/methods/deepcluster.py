@@ -17,7 +17,7 @@ from jaxssl.methods.kmeans import kmeans
 from jaxssl.methods.losses import l2_normalize
 from jaxssl.model import Network, make_classifier
 from jaxssl.options import DeepClusterConfig
-from jaxssl.types import InputError, Metrics, Params, Views
+from jaxssl.types import Metrics, Params, Views
 
 
 def deepcluster(options: DeepClusterConfig, encoder: Network, extent: Extent) -> Method:
@@ -25,15 +25,7 @@ def deepcluster(options: DeepClusterConfig, encoder: Network, extent: Extent) ->
 
     Metrics of `loss`: loss, loss_ratio (/ ln K), usage (K: shares of the samples by cluster) and
     empty_clusters.
-
-    Raises:
-        InputError: with more clusters than samples, or more than one head.
     """
-    if len(options.n_prototypes) != 1 or options.n_prototypes[0] > max(extent.n_samples, 2):
-        raise InputError(
-            f"--config.method.n_prototypes={options.n_prototypes}: deepcluster has one number of "
-            f"clusters, at most {extent.n_samples} (the training samples)"
-        )
     head = make_classifier(options.n_prototypes[0], encoder.precision)
     return Method(
         init=partial(init, options, encoder, head, extent.n_samples),
@@ -69,7 +61,10 @@ def refresh(
     key: PRNGKeyArray,
     data: Float[Array, "samples features"],
 ) -> tuple[Params, PyTree]:
-    """Cluster the embeddings, scaled to unit length, and begin with a fresh classifier."""
+    """Cluster the embeddings, scaled to unit length, and begin with a fresh classifier.
+
+    Of the profiles as they are, and without the paper's PCA: the input is conditioned already.
+    """
     del memory
     key_clusters, key_head = jax.random.split(key)
     embeddings = encoder.apply(params["encoder"], data)

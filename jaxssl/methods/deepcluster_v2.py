@@ -21,7 +21,7 @@ from jaxssl.methods.prototypes import first_scores, init_prototypes, score
 from jaxssl.methods.stack import Stack, init_stack, make_stack, project
 from jaxssl.model import Network
 from jaxssl.options import DeepClusterV2Config
-from jaxssl.types import InputError, Metrics, Params, Views
+from jaxssl.types import Metrics, Params, Views
 
 
 def deepcluster_v2(options: DeepClusterV2Config, encoder: Network, extent: Extent) -> Method:
@@ -29,15 +29,7 @@ def deepcluster_v2(options: DeepClusterV2Config, encoder: Network, extent: Exten
 
     Metrics of `loss`: loss, loss_ratio (/ ln K) and projection_spread, means over the heads; usage
     (K: shares of the samples by cluster) of the first head; empty_clusters of all heads.
-
-    Raises:
-        InputError: with more clusters than samples.
     """
-    if max(options.n_prototypes) > max(extent.n_samples, 2):
-        raise InputError(
-            f"--config.method.n_prototypes={options.n_prototypes}: at most {extent.n_samples} "
-            "clusters (the training samples)"
-        )
     stack = make_stack(options, encoder)
     return Method(
         init=partial(init, options, stack, extent.n_samples),

@@ -48,7 +48,7 @@ class Method(NamedTuple):
     refresh: Callable[
         [Params, PyTree, PRNGKeyArray, Float[Array, "samples features"]], tuple[Params, PyTree]
     ] = keep_after_epoch
-    refresh_every: int = 1  # epochs
+    refresh_every: int = 1  # epochs; the last round is as long as any, or longer
     # top-level keys of params that `refresh` draws anew; their optimizer state starts anew too
     restart: tuple[str, ...] = ()
     # top-level key of params -> first steps in which it and its optimizer state stay untouched

@@ -35,7 +35,9 @@ def kmeans(
     def update(_: Int[Array, ""], centroids: Float[Array, "clusters dim"]):
         nearest = assign(x, centroids)
         sizes = _sizes(nearest, n_clusters)[:, None]
-        sums = jax.ops.segment_sum(x, nearest, n_clusters)
+        # a product: its sums have one order, a scatter's on a GPU do not
+        members = jax.nn.one_hot(nearest, n_clusters, dtype=x.dtype)
+        sums = jnp.matmul(members.T, x, precision="highest")
         means = sums / jnp.maximum(sizes, 1.0)
         return jnp.where(sizes > 0, l2_normalize(means) if spherical else means, centroids)
 

@@ -181,8 +181,8 @@ def _pretraining(run: Run) -> Iterator[Drawing]:
     if run.metrics is not None:
         yield Drawing(
             "pretraining", "pretraining", "Pretraining",
-            "One line per seed. Loss at ln K: the codes say nothing. Code entropy near 1, few "
-            "prototypes in use or an effective rank near 1 are signs of collapse.",
+            "One line per seed. Loss at ln K: codes or clusters say nothing. Code entropy near 1, "
+            "few prototypes in use or an effective rank near 1 are signs of collapse.",
             *pretraining.pretraining_curves(run.metrics, collapsed),
         )  # fmt: skip
     if run.usage is not None:

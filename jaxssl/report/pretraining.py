@@ -22,7 +22,7 @@ def pretraining_curves(
 ) -> tuple[Figure, pd.DataFrame]:
     """Loss per seed with the ln K line, and the measures of collapse, by epoch.
 
-    K is exp(loss / loss_ratio); methods without prototypes log no ratio and get no line.
+    K is exp(loss / loss_ratio); methods without prototypes or clusters get no line.
     """
     figure, axes = new_figure(10.4, 5.6, nrows=2, ncols=6)
     grid = axes[0, 0].get_gridspec()
@@ -72,7 +72,8 @@ def _draw_seeds(
 
 
 def _prototypes(metrics: pd.DataFrame) -> int | None:
-    if "loss_ratio" not in metrics or metrics["loss_ratio"].isna().all():
+    needed = ("loss_ratio", "usage_perplexity")
+    if any(name not in metrics or metrics[name].isna().all() for name in needed):
         return None
     return round(float(np.exp((metrics["loss"] / metrics["loss_ratio"]).median())))
 

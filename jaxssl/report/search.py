@@ -16,7 +16,7 @@ from jaxssl.report.style import GRID, INK, MUTED, interval_bars, marks, new_figu
 
 MEASURES = {
     "code_entropy_ratio": "code entropy / ln K",
-    "loss_ratio": "loss / ln K",
+    "loss_ratio": "loss / chance (ln K with prototypes)",
     "usage_share": "prototypes used (perplexity / K)",
 }
 LOG_RANGE = 8  # values that span more are drawn on a logarithmic axis

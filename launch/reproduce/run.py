@@ -32,7 +32,8 @@ METRIC = "accuracy"  # the study's
 PARTS = {False: "validation", True: "test"}
 
 
-FIGURES: dict[str, Callable[..., Figure]] = {
+DrawFn = Callable[[tuple[str, ...], pd.DataFrame, pd.DataFrame, pd.DataFrame], Figure]
+FIGURES: dict[str, DrawFn] = {
     "bars": lambda x, table, references, measures: study.bars_figure(table, references),
     "grid": lambda x, table, references, measures: study.grid_figure(table, *x),
     "map": lambda x, table, references, measures: study.map_figure(

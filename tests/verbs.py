@@ -1,0 +1,34 @@
+"""Verbs in a process of their own, as a user runs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TINY = [
+    "--config=configs/demo_synthetic.py",
+    "--seeds=2",
+    "--shares=0.1,1",
+    "--arms=majority,scratch,pca_logreg,swav",
+    "--config.pretrain.n_steps=80",
+    "--config.encoder.hidden=(32,16)",
+    "--config.finetune.transfer_layers=2",
+    "--config.finetune.scratch_steps=20",
+    "--config.finetune.n_steps=10",
+    "--config.finetune.probe_steps=20",
+]
+
+
+def launch(verb, *args, code=0):
+    """Run a verb; returns its standard output, or its error for a failure."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"launch.{verb}", *map(str, args)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stderr
