@@ -20,6 +20,7 @@ from jaxssl.config import Config
 from jaxssl.evaluation.arms import method_of
 from jaxssl.evaluation.sweep import check_methods
 from jaxssl.report.render import build_report
+from jaxssl.validate import validate
 from launch import exit, flags, splits, stages
 from launch.folder import Output
 
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> None:
 def study(config: Config, output: Output, build: Callable[[list[Path], Path], None] | None) -> None:
     """One split, with a report if there is a builder."""
     seeds = flags.seeds_of_run(config)
+    validate(config)  # first: a method that is only named has not its options
     check_methods(config)
     run = stages.begin(config, output, compares=True)
     bundles = {}

@@ -23,7 +23,7 @@ def test_an_encoder_of_another_method_is_pretrained_embedded_compared_and_fine_t
     assert "prototype" not in embedded.obs
     # the arms and the teacher follow the encoders, no --config is needed
     sweep = ["--seeds=2", "--shares=0.1", f"--data={data}", f"--encoder={run}"]
-    sweep += ["--config.selftrain.n_steps=10", "--config.finetune.n_steps=10"]
+    sweep += ["--config.selftrain.n_steps=10", "--config.finetune.transfer_layers=2"]
     launch("sweep", *sweep, f"--out={tmp_path / 'sweep'}", "--arms=scratch,vime,selftrain")
     results = pd.read_parquet(tmp_path / "sweep" / "results.parquet")
     assert set(results["arm"]) == {"scratch", "vime", "vime+selftrain"}
@@ -31,6 +31,7 @@ def test_an_encoder_of_another_method_is_pretrained_embedded_compared_and_fine_t
     assert kept["selftrain"]["n_steps"] == 10
     assert kept["method"]["name"] == "vime"
     classifier = tmp_path / "classifier"
-    launch("finetune", f"--encoder={encoder}", f"--data={data}", f"--out={classifier}")
+    launch("finetune", f"--encoder={encoder}", f"--data={data}", f"--out={classifier}",
+           "--transfer_layers=2")  # fmt: skip
     launch("predict", f"--classifier={classifier}", f"--data={data}", f"--out={tmp_path / 'p.csv'}")
     assert len(pd.read_csv(tmp_path / "p.csv")) == 600

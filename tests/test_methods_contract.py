@@ -137,7 +137,7 @@ def test_the_order_of_a_batch_changes_nothing(case):
     method = case[0]
     params, memory, _, _ = case[2](KEYS[0], STEPS)
     n_views = 1 if case[3].MIN_VIEWS == 1 else 2
-    x = POOL[INDEX] + 0.5 * jax.random.normal(KEYS[1], (n_views, *POOL[INDEX].shape))
+    x = POOL[INDEX][None] + 0.5 * jax.random.normal(KEYS[1], (n_views, *POOL[INDEX].shape))
     views = Views(x, INDEX, POOL[INDEX])
     order = jnp.asarray(np.random.default_rng(0).permutation(len(INDEX)))
     turned = Views(x[:, order], INDEX[order], views.original[order])
