@@ -12,7 +12,6 @@ looked at once, at the end. With --resume only what is missing is computed.
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from jaxssl.config import Config, to_dict
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, method_of
 from jaxssl.evaluation.baselines import BASELINES
-from jaxssl.evaluation.endpoint import shares_of_endpoint
 from jaxssl.evaluation.grid import in_words
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, write_methods
@@ -37,7 +35,7 @@ from launch.identity import command_line, write_identity
 from launch.inputs import data_hash
 from launch.stages import Run
 from launch.summary import collapse_messages
-from launch.tuning import STUDENT_TRIALS, Tuned, config_of_method, tune
+from launch.tuning import Tuned, settle_trials, tune_method, tune_student
 
 _METHODS = absl_flags.DEFINE_list("methods", ["all"], "Methods to compare, or all.")
 _TRIAL_SEEDS = absl_flags.DEFINE_integer("trial_seeds", 3, "Seeds of a trial.", lower_bound=1)
@@ -51,17 +49,17 @@ def main(arguments: list[str]) -> None:
     methods, common = methods_of_run(), common_config()
     common.sweep.arms = (*(common.sweep.arms if flags.ARMS.value else BESIDE), *methods)
     run = stages.begin(common, flags.output(), compares=True)
-    settle_trials(run.folder, common)
+    seeds, trial_seeds = flags.seeds_of_run(common), range(_TRIAL_SEEDS.value)
+    settle_trials(run.folder, common, trial_seeds)
     common = dataclasses.replace(common, data=run.config.data)  # unresolved, as trials resolve anew
-    seeds = flags.seeds_of_run(common)
-    tuned = {method: tune_method(run, common, method) for method in methods}
+    tuned = {method: tune_method(run, common, method, trial_seeds) for method in methods}
     bundles = {method: pretrain(run, tuned[method], seeds) for method in methods}
     best = max(methods, key=lambda method: tuned[method].score)
-    student = tune_student(run, tuned[best], best + SELFTRAIN)
+    student = tune_student(run, tuned[best], best + SELFTRAIN, trial_seeds)
     run = with_student(run, student, best + SELFTRAIN)
     stages.compare(run, [b for of_method in bundles.values() for b in of_method.values()], seeds)
     summary = stages.tell(run, {}, build_report)
-    tell(run, tuned | {best + SELFTRAIN: student}, bundles, summary)
+    tell(run, tuned | {best + SELFTRAIN: student}, bundles, summary, trial_seeds)
 
 
 def common_config() -> Config:
@@ -87,24 +85,6 @@ def common_config() -> Config:
     return flags.config_of_run()
 
 
-def settle_trials(folder: Path, common: Config) -> None:
-    """Note what the choice of a trial rests on; a resume must rest on the same.
-
-    Raises:
-        InputError: if it does not.
-    """
-    now = {"trial_seeds": _TRIAL_SEEDS.value, "shares": shares_of_endpoint(common.sweep.shares)}
-    file = folder / "trials.json"
-    then = json.loads(file.read_text()) if file.exists() else now
-    for name, value in now.items():
-        if then[name] != value:
-            raise InputError(
-                f"{folder} chose its trials with {name} {then[name]}, now {value}; drop the "
-                "change, or pass --overwrite or another --out"
-            )
-    run_folder.write_json(file, now)
-
-
 def methods_of_run() -> list[str]:
     """The methods that --methods names.
 
@@ -119,19 +99,6 @@ def methods_of_run() -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-def trial_seeds() -> range:
-    """Seed ids of a trial."""
-    return range(_TRIAL_SEEDS.value)
-
-
-def tune_method(run: Run, common: Config, method: str) -> Tuned:
-    """The best trial of a method."""
-    print(f"trials of {method}", flush=True)
-    config, trials = config_of_method(method, common)
-    folder = run.folder / method / "trials"
-    return tune(folder, run.task, config, method, trials, trial_seeds())
-
-
 def pretrain(run: Run, tuned: Tuned, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
     """Pretrain all seeds by the chosen trial, in a run folder of its own."""
     config = tuned.chosen.config
@@ -139,16 +106,6 @@ def pretrain(run: Run, tuned: Tuned, seeds: Sequence[int]) -> dict[int, EncoderB
     own = run._replace(folder=run.folder / config.method.name, config=config)
     write_identity(own.folder, config, data_hash(run.task))
     return stages.pretrain(own, seeds)
-
-
-def tune_student(run: Run, teacher: Tuned, arm: str) -> Tuned:
-    """The best trial of self-training on top of a method."""
-    print(f"trials of {arm}", flush=True)
-    folder = run.folder / arm
-    found = tune(folder / "trials", run.task, teacher.chosen.config, arm, STUDENT_TRIALS,
-                 trial_seeds())  # fmt: skip
-    write_identity(folder, found.chosen.config, data_hash(run.task))
-    return found
 
 
 def with_student(run: Run, student: Tuned, arm: str) -> Run:
@@ -167,6 +124,7 @@ def tell(
     tuned: Mapping[str, Tuned],
     bundles: Mapping[str, Mapping[int, EncoderBundle]],
     summary: dict[str, Any],
+    trial_seeds: Sequence[int],
 ) -> None:
     """Write methods.csv, methods.md, the cards of all encoders, and how healthy they are."""
     messages = [f"{m}, {text}" for m, own in bundles.items() for text in collapse_messages(own)]
@@ -184,7 +142,7 @@ def tell(
     n_trials = " or ".join(map(str, sorted({len(found.trials) for found in tuned.values()})))
     length = run.config.pretrain
     notes = (
-        f"{n_trials} trials of {len(trial_seeds())} seeds a method; {length.n_steps:,} steps of "
+        f"{n_trials} trials of {len(trial_seeds)} seeds a method; {length.n_steps:,} steps of "
         f"{length.batch_size} samples in every trial and pretraining. Methods differ in what a "
         "step takes (views, target networks). The student has trials of its own, after its "
         "teacher's."

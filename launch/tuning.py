@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from launch import folder as run_folder
 from launch.identity import write_identity
 from launch.inputs import data_hash
 from launch.points import read_rows, run_points
+from launch.stages import Run
 
 STUDENT_TRIALS: list[dict[str, Any]] = [
     {"selftrain.student": student, "selftrain.temperature": t, "selftrain.labelled_weight": w}
@@ -42,6 +44,24 @@ def config_of_method(method: str, common: Config) -> tuple[Config, list[dict[str
     declared = importlib.import_module(f"configs.{method}")
     own = declared.get_config()
     return dataclasses.replace(common, method=own.method, augment=own.augment), declared.TRIALS
+
+
+def settle_trials(folder: Path, common: Config, seeds: Sequence[int]) -> None:
+    """Note what the choice of a trial rests on; a resume must rest on the same.
+
+    Raises:
+        InputError: if it does not.
+    """
+    now = {"trial_seeds": len(seeds), "shares": shares_of_endpoint(common.sweep.shares)}
+    file = folder / "trials.json"
+    then = json.loads(file.read_text()) if file.exists() else now
+    for name, value in now.items():
+        if then[name] != value:
+            raise InputError(
+                f"{folder} chose its trials with {name} {then[name]}, now {value}; drop the "
+                "change, or pass --overwrite or another --out"
+            )
+    run_folder.write_json(file, now)
 
 
 def tune(
@@ -85,3 +105,21 @@ def tune(
     run_folder.write_table(folder / "trials.csv", table)
     chosen = max(points, key=lambda point: scores[point.name])
     return Tuned(chosen, scores[chosen.name], table)
+
+
+def tune_method(run: Run, common: Config, method: str, seeds: Sequence[int]) -> Tuned:
+    """The best trial of a method."""
+    print(f"trials of {method}", flush=True)
+    config, trials = config_of_method(method, common)
+    folder = run.folder / method / "trials"
+    return tune(folder, run.task, config, method, trials, seeds)
+
+
+def tune_student(run: Run, teacher: Tuned, arm: str, seeds: Sequence[int]) -> Tuned:
+    """The best trial of self-training on top of a method."""
+    print(f"trials of {arm}", flush=True)
+    folder = run.folder / arm
+    found = tune(folder / "trials", run.task, teacher.chosen.config, arm, STUDENT_TRIALS,
+                 seeds)  # fmt: skip
+    write_identity(folder, found.chosen.config, data_hash(run.task))
+    return found
