@@ -120,6 +120,15 @@ def test_methods_are_tuned_on_validation_pretrained_and_told_and_a_resume_comput
     text = (folder / "methods.md").read_text()
     assert "6 trials of 1 seeds a method; 40 steps of 128 samples" in text
     assert "| `simclr` |" in text
+    card = (folder / "simclr" / "encoder" / "seed_001" / "MODEL_CARD.md").read_text()
+    assert "simclr" in card
+    assert json.loads((folder / "summary.json").read_text())["pretraining"]["status"] in (
+        "healthy",
+        "unhealthy",
+    )
+    other = run([*command, "--resume", "--trial_seeds=2"], check=False)
+    assert other.returncode == 2
+    assert "chose its trials with trial_seeds 1, now 2" in other.stderr
     again = run([*command, "--resume"], check=False)
     assert again.returncode == 0, again.stderr
     assert "points:" not in again.stdout, "no trial was missing"
@@ -129,7 +138,9 @@ def test_methods_are_tuned_on_validation_pretrained_and_told_and_a_resume_comput
 def test_a_method_that_does_not_exist_and_options_that_are_not_read_are_refused():
     command = [sys.executable, "-m", "launch.compare", "--data=synthetic", "--out=unused"]
     for flag, says in (("--methods=simclear", "unknown method 'simclear'"),
-                       ("--splits=2", "--splits is not for launch.compare")):  # fmt: skip
+                       ("--splits=2", "--splits is not for launch.compare"),
+                       ("--arms=logreg,swav", "name methods with --methods"),
+                       ("--config.augment.noise=2", "not for launch.compare")):  # fmt: skip
         done = subprocess.run(
             [*command, flag], cwd=ROOT, capture_output=True, text=True, check=False
         )
