@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from absl import flags as absl_flags
 
-from jaxssl.config import Config, to_dict
+from jaxssl.config import Config
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, method_of
 from jaxssl.evaluation.baselines import BASELINES
@@ -68,21 +68,19 @@ def common_config() -> Config:
     Raises:
         InputError: on an option or an arm that belongs to a method.
     """
-    given, ours = to_dict(flags.config_of_run()), to_dict(Config())
-    for section in ("method", "augment"):
-        for option, value in given[section].items():
-            if value != ours[section].get(option):
-                raise InputError(
-                    f"--config.{section}.{option} is not for launch.compare, which takes methods "
-                    "and views from configs/METHOD.py"
-                )
+    config = flags.config_of_run()
+    flags.refuse_options(
+        config,
+        ("method", "augment"),
+        "launch.compare, which takes methods and views from configs/METHOD.py",
+    )
     of_methods = [arm for arm in flags.ARMS.value if method_of(arm) or arm in ("all", "selftrain")]
     if of_methods:
         raise InputError(
             f"--arms={of_methods[0]}: name methods with --methods, and with --arms what they are "
             f"set beside, out of {', '.join(BESIDE)}"
         )
-    return flags.config_of_run()
+    return config
 
 
 def methods_of_run() -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from jaxssl.config import LEAKS, Config
+from jaxssl.config import LEAKS, Config, to_dict
 from jaxssl.evaluation.arms import SELFTRAIN, all_arms, method_of
 from jaxssl.types import InputError
 from launch import exit
@@ -78,6 +78,19 @@ def refuse(names: Iterable[str], reason: str) -> None:
     for name in names:
         if flags.FLAGS[name].present:
             raise InputError(f"--{name} is not for {reason}")
+
+
+def refuse_options(given: Config, sections: Iterable[str], reason: str) -> None:
+    """Refuse options of sections that a verb would leave unread.
+
+    Raises:
+        InputError: if one is not at its default.
+    """
+    ours, options = to_dict(Config()), to_dict(given)
+    for section in sections:
+        for option, value in options[section].items():
+            if value != ours[section].get(option):
+                raise InputError(f"--config.{section}.{option} is not for {reason}")
 
 
 def seeds_of_run(config: Config) -> list[int]:

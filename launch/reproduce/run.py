@@ -23,7 +23,7 @@ from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import paired_statistics
 from jaxssl.report import study
 from jaxssl.report.style import styled
-from jaxssl.types import InputError
+from launch import flags
 from launch.points import read_measures, read_rows, run_points
 from launch.reproduce.experiment import REFERENCES, SWAV, Experiment, Finding, Values
 from launch.reproduce.scales import Setting
@@ -173,12 +173,11 @@ def config_of(setting: Setting, given: Config) -> Config:
     Raises:
         InputError: if another option is given than those.
     """
-    ours, read = to_dict(Config()), ("data", "split", "run")
-    for section, options in to_dict(given).items():
-        for option, value in options.items():
-            if section not in read and value != ours[section].get(option):
-                raise InputError(
-                    f"--config.{section}.{option} is not for a reproduction, whose figures and "
-                    "--scale say what differs from the study; launch.search varies any option"
-                )
+    unread = to_dict(given).keys() - {"data", "split", "run"}
+    flags.refuse_options(
+        given,
+        sorted(unread),
+        "a reproduction, whose figures and --scale say what differs from the study; launch.search "
+        "varies any option",
+    )
     return dataclasses.replace(setting.config(), data=given.data, split=given.split, run=given.run)
