@@ -19,6 +19,7 @@ class MethodConfig:
     """What the options of all methods have in common."""
 
     MIN_VIEWS: ClassVar[int] = 2
+    NEEDS_CHANGE: ClassVar[bool] = False  # whether views that are the profiles teach nothing
 
     name: str = ""
 
@@ -30,22 +31,16 @@ class MethodConfig:
         """
 
     def check_views(self, changes: Collection[str]) -> None:
-        """Refuse augmentations from which the method learns nothing.
-
-        Args:
-            changes: options of the augmentation that are on, such as "noise" and "mask_rate".
+        """Refuse augmentations (`changes`: which are on) from which the method learns nothing.
 
         Raises:
             InputError: naming the option to change.
         """
-
-
-def _need_a_change(name: str, changes: Collection[str]) -> None:
-    if not changes:
-        raise InputError(
-            f"{name} has views that are the profiles themselves; pass --config.augment.mask_rate "
-            "or --config.augment.noise"
-        )
+        if self.NEEDS_CHANGE and not changes:
+            raise InputError(
+                f"{self.name} has views that are the profiles themselves; pass "
+                "--config.augment.mask_rate or --config.augment.noise"
+            )
 
 
 def _settle_clusters(counts: tuple[int, ...], n_train: int) -> tuple[int, ...]:
@@ -133,8 +128,7 @@ class BYOLConfig(ProjectedConfig):
 
     name: str = "byol"
     projection_dim: int = 256
-    # of the target at the first step, rising to 1 by a cosine; 0.996 in the paper, which has more
-    momentum: float = 0.99
+    momentum: float = 0.99  # of the target at first, rising to 1 by a cosine; 0.996 in the paper
     predictor: str = "mlp"  # "none": the method without it, which collapses
     predictor_hidden: int = 256
     stop_gradient: bool = True  # False: the target is the online network, which collapses
@@ -145,7 +139,6 @@ class DeepClusterConfig(MethodConfig):
     """DeepCluster. Caron et al. 2018, arXiv 1807.05520."""
 
     MIN_VIEWS: ClassVar[int] = 1
-
     name: str = "deepcluster"
     n_prototypes: tuple[int, ...] = (0,)  # clusters, of one head; 0: 50, or from the data
     n_iterations: int = 20  # of k-means
@@ -166,7 +159,6 @@ class DeepClusterV2Config(ProjectedConfig):
     """DeepCluster-v2. Caron et al. 2020, arXiv 2006.09882, appendix."""
 
     MIN_VIEWS: ClassVar[int] = 1
-
     name: str = "deepcluster_v2"
     n_prototypes: tuple[int, ...] = (0, 0, 0)  # clusters of every head; 0: 50, or from the data
     n_iterations: int = 10  # of spherical k-means
@@ -187,13 +179,9 @@ class ScarfConfig(ProjectedConfig):
     """
 
     MIN_VIEWS: ClassVar[int] = 1
-
+    NEEDS_CHANGE: ClassVar[bool] = True
     name: str = "scarf"
     temperature: float = 1.0
-
-    def check_views(self, changes: Collection[str]) -> None:
-        """As `MethodConfig`."""
-        _need_a_change(self.name, changes)
 
 
 @dataclass
@@ -201,13 +189,13 @@ class VimeConfig(MethodConfig):
     """VIME. Yoon et al. 2020, NeurIPS 33; the corruption is the augmentation."""
 
     MIN_VIEWS: ClassVar[int] = 1
-
+    NEEDS_CHANGE: ClassVar[bool] = True
     name: str = "vime"
     alpha: float = 2.0  # weight of the values beside the mask
 
     def check_views(self, changes: Collection[str]) -> None:
         """As `MethodConfig`; what changes every value leaves no mask to find."""
-        _need_a_change(self.name, changes)
+        super().check_views(changes)
         if set(changes) != {"mask_rate"}:
             raise InputError(
                 "vime finds which values were replaced, and other augmentations change all; pass "
@@ -220,14 +208,10 @@ class DenoisingConfig(MethodConfig):
     """Denoising autoencoder. Vincent et al. 2008, doi 10.1145/1390156.1390294."""
 
     MIN_VIEWS: ClassVar[int] = 1
-
+    NEEDS_CHANGE: ClassVar[bool] = True
     name: str = "denoising"
     decoder_hidden: int = 256  # 0: a linear decoder
     target: str = "all"  # "changed": only what the augmentation changed, as a masked autoencoder
-
-    def check_views(self, changes: Collection[str]) -> None:
-        """As `MethodConfig`."""
-        _need_a_change(self.name, changes)
 
 
 @dataclass

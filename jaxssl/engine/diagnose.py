@@ -84,11 +84,7 @@ def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:
     not have, or augmentations that are off, are not advised.
     """
     advise = partial(_advise, config)
-    weaker = tuple(
-        f"lower --config.augment.{name}"
-        for name in ("mask_rate", "noise", "latent_radius")
-        if getattr(config.augment, name)
-    )
+    weaker = _weaker_views(config)
     slower = "lower --config.optimizer.learning_rate"
     if not all(value == value and abs(value) != float("inf") for value in last.values()):
         fix = advise(slower, "raise --config.method.epsilon")
@@ -124,6 +120,12 @@ def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:
             advise("raise --config.method.n_iterations", "raise --config.method.epsilon"),
         )
     return HEALTHY
+
+
+def _weaker_views(config: Config) -> list[str]:
+    """Fixes by every augmentation that is on."""
+    names = ("mask_rate", "noise", "latent_radius")
+    return [f"lower --config.augment.{name}" for name in names if getattr(config.augment, name)]
 
 
 def _advise(config: Config, *fixes: str) -> str:
