@@ -1,10 +1,10 @@
 """DeepCluster-v2: cluster the projections, predict the clusters (Caron et al. 2020, appendix).
 
 Before every epoch, spherical k-means groups the projections of all training profiles as they are,
-once for every head; the centroids serve as prototypes, which no gradient moves. (The paper's memory
-bank of the last epoch's projections saves a pass over images; a pass over profiles costs a few
-percent of an epoch and is not stale.) Parameters: `encoder`, `projection` and `prototypes`. Memory:
-`assignments` (heads, samples) and, by head, `sizes` (clusters).
+once for every head; the centroids serve as prototypes, which no gradient moves. The paper takes the
+last epoch's projections from a memory bank; encoding all profiles anew is not stale, and by count
+of products a sixth of a pass of training on two views. Parameters: `encoder`, `projection` and
+`prototypes`. Memory: `assignments` (heads, samples) and, by head, `sizes` (clusters).
 """
 
 from functools import partial

@@ -10,6 +10,7 @@ from jaxssl.evaluation.arms import SELFTRAIN
 from jaxssl.evaluation.endpoint import METRIC, areas
 from jaxssl.evaluation.headline import endpoint_verdict, percent
 from jaxssl.evaluation.stats import FLOOR, paired_statistics, summarize, t_interval
+from jaxssl.report.tables import as_markdown
 
 
 class Pretraining(NamedTuple):
@@ -52,9 +53,9 @@ def write_methods(
         f"10 % of the labels (logarithmic). Paired 95 % t intervals over seeds against "
         f"{' and '.join(f'`{name}`' for name in best)}, the best classical arm on validation, "
         "in points; verdicts after Holm's correction over all arms. " + notes,
-        as_markdown(table),
+        _markdown(table),
         "Self-training, test accuracy: the student against its teacher.",
-        as_markdown(students),
+        _markdown(students),
     ]
     (folder / "methods.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
 
@@ -127,8 +128,7 @@ def _points(difference: float, low: float, high: float) -> str:
     return f"{100 * difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
-def as_markdown(table: pd.DataFrame) -> str:
+def _markdown(table: pd.DataFrame) -> str:
     """The table with bars; what names a row is set as code."""
-    rows = [[f"`{first}`", *rest] for first, *rest in table.to_numpy().tolist()]
-    lines = [list(table.columns), ["---"] * len(table.columns), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    rows = [[f"`{first}`", *map(str, rest)] for first, *rest in table.to_numpy().tolist()]
+    return as_markdown(list(table.columns), rows)

@@ -1,6 +1,6 @@
 """Tables of the page: scores, paired differences, the primary endpoint, classes and batches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -26,6 +26,12 @@ class Table(NamedTuple):
     title: str
     header: list[str]
     rows: list[list[Cell]]
+
+
+def as_markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table with bars."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def score_tables(summary: pd.DataFrame, tested: list[str]) -> list[Table]:

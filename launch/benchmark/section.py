@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from jaxssl.report.tables import as_markdown
 from launch.benchmark.machine import Limits
 from launch.benchmark.references import References
 
@@ -41,9 +42,8 @@ class Section(NamedTuple):
     def table(self, rows: Sequence[Row]) -> str:
         """The rows in Markdown; columns of which no row has anything are left out."""
         columns = [c for c in self.columns if any(c.field in row for row in rows)]
-        lines = [[column.title for column in columns], ["---"] * len(columns)]
-        lines += [
+        cells = [
             [format(row[c.field], c.format) if c.field in row else "–" for c in columns]
             for row in rows
         ]
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        return as_markdown([column.title for column in columns], cells)
