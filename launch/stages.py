@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import pandas as pd
 from anndata import AnnData
 
 from jaxssl.config import Config, resolve
-from jaxssl.data import leakage, store
+from jaxssl.data import leakage
 from jaxssl.data.task import Task, encoder_features
 from jaxssl.engine import pretrain as engine
-from jaxssl.engine.embed import embed, prototype_scores
+from jaxssl.engine.embed import embed
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.evaluation import batch
 from jaxssl.evaluation.baselines import BASELINES
@@ -27,6 +26,7 @@ from jaxssl.validate import validate
 from launch import folder as run_folder
 from launch.identity import versions, write_identity
 from launch.inputs import data_hash, pose, read, with_recorded_columns
+from launch.maps import write_maps
 from launch.notes import Notes
 from launch.progress import Progress, epoch_text
 from launch.summary import collapse_messages, summarize
@@ -100,7 +100,7 @@ def pretrain(run: Run, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
     bundles = run_folder.load_encoders(run.folder)
     chosen = {seed: bundles[seed] for seed in seeds}
     with run.notes.stage("maps"):
-        _write_maps(run, chosen)
+        write_maps(run.folder, run.task, chosen)
     for message in collapse_messages(chosen):
         print(f"warning: {message}", flush=True)
     return chosen
@@ -131,34 +131,6 @@ def _pretrain_missing(run: Run, missing: Sequence[int]) -> None:
             made = engine.make_bundle(prepared, run.task, chunk, seed, versions())
             run_folder.save_encoder(run.folder, seed, made)
     progress.close()
-
-
-def _write_maps(run: Run, bundles: Mapping[int, EncoderBundle]) -> None:
-    """Write the first seed's embedding of all samples, and every seed's prototype usage."""
-    task, first = run.task, bundles[min(bundles)]
-    features = encoder_features(task, first.normalizer)
-    column = run.config.data.batch
-    obs = pd.DataFrame(
-        {"part": run_folder.part_of(task)}, index=pd.Index(task.sample_ids, dtype=object)
-    )
-    obs["label"] = np.where(task.codes >= 0, np.asarray(task.classes)[task.codes], "")
-    obs["batch"] = run.adata.obs[column].to_numpy() if column else ""
-    usage = []
-    for seed, bundle in bundles.items():
-        scores = prototype_scores(bundle, features)
-        if scores is None:
-            continue
-        prototype, n_prototypes = scores.argmax(axis=1), scores.shape[1]
-        counts = np.bincount(prototype[task.split.train], minlength=n_prototypes)
-        share = counts / len(task.split.train)
-        usage.append(pd.DataFrame({"seed": seed, "prototype": range(n_prototypes), "share": share}))
-        if bundle is first:
-            obs["prototype"] = prototype.astype(str)
-    if usage:
-        run_folder.write_table(run.folder / "prototype_usage.csv", pd.concat(usage))
-    out = AnnData(obs=obs)
-    out.obsm["X_jaxssl"] = embed(first, features)
-    store.write_h5ad(out, run.folder / "embedding.h5ad")
 
 
 def compare(run: Run, bundles: Iterable[EncoderBundle], seeds: Sequence[int]) -> None:

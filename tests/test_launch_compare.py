@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 from rows import results_of
 
 from jaxssl.config import Config
@@ -92,7 +91,6 @@ TINY = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_methods_are_tuned_on_validation_pretrained_and_told_and_a_resume_computes_nothing(
     tmp_path,
 ):

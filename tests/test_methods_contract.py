@@ -45,10 +45,8 @@ def config_of(name):
 def shrink(options):
     """The options with everything as small as they have it."""
     for name, value in SMALL.items():
-        if hasattr(options, name) and name != "queue_length":
+        if getattr(options, name, None):  # a queue only where there is one
             setattr(options, name, value)
-    if options.name == "moco":
-        options.queue_length = 20
     return options
 
 

@@ -135,7 +135,7 @@ def test_a_grid_of_values_is_one_compiled_program(task, caplog):
     assert rows["point"].nunique() == 6
 
 
-def test_a_member_with_member_options_is_the_pretraining_that_has_them_in_its_config(task):
+def test_a_member_with_traced_options_is_the_pretraining_that_has_them_in_its_config(task):
     values = {
         "augment.noise": 0.3,
         "augment.mask_rate": 0.25,
