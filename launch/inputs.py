@@ -11,11 +11,11 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.config import Config, DataConfig
-from jaxssl.data import formats
 from jaxssl.data.demo import load_demo
+from jaxssl.data.expression import read_expression
+from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.inspect import possible_groups
 from jaxssl.data.synthetic import make_synthetic
-from jaxssl.data.table import as_text
 from jaxssl.data.task import Task, make_task
 from jaxssl.types import InputError
 
@@ -29,7 +29,7 @@ def read(options: DataConfig) -> AnnData:
     if options.path in EMBEDDED:
         adata = EMBEDDED[options.path]()
     else:
-        adata = formats.read_expression(
+        adata = read_expression(
             options.path,
             label_column=options.label,
             group_column=options.group,

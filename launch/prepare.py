@@ -9,69 +9,102 @@ writes mirna.h5ad, and mirna.prepare.json with all that was found, dropped and m
 `python -m launch.inspect FILE` proposes the flags.
 """
 
-from absl import flags
+import sys
+from pathlib import Path
 
-from jaxssl.data import formats, missing, orientation, scale, store
+from absl import flags
+from tqdm import tqdm
+
+from jaxssl.data import missing, orientation, scale, store
+from jaxssl.data.expression import DUPLICATE_POLICIES, OPTION_DEFAULTS, import_expression
+from jaxssl.data.rules import RULES
 from jaxssl.types import InputError
 from launch import exit
 from launch.folder import new_file
 
-_LABELS = flags.DEFINE_string("labels", "", "Table of samples; default: the file's own columns.")
-_LABEL = flags.DEFINE_string("label_column", "", "Column of class labels.")
-_GROUP = flags.DEFINE_string("group_column", "", "Column kept in one part of a split (patient).")
-_BATCH = flags.DEFINE_string("batch_column", "", "Column of technical batches, for figures.")
-_SAMPLE = flags.DEFINE_string("sample_column", "", "Column of sample ids; default: found by match.")
-_ORIENTATION = flags.DEFINE_enum(
-    "orientation", "auto", ["auto", *orientation.ORIENTATIONS], "Which way the file lies."
+
+def _text(name: str, what: str) -> None:
+    flags.DEFINE_string(name, OPTION_DEFAULTS[name] or "", what)
+
+
+def _choice(name: str, choices: tuple[str, ...], what: str) -> None:
+    flags.DEFINE_enum(name, OPTION_DEFAULTS[name], list(choices), what)
+
+
+_text("labels", "Table of samples; default: the file's own columns.")
+_text("label_column", "Column of class labels.")
+_text("group_column", "Column kept in one part of a split (patient).")
+_text("batch_column", "Column of technical batches, for figures.")
+_text("sample_column", "Column of sample ids; default: found by match.")
+_choice("label_rule", ("", *RULES), "Derive labels: tcga20 of TCGA, cancer of an SDRF.")
+_text(
+    "layer", "Which matrix of a file with several: a layer or raw of an .h5ad, a column of the GDC."
 )
-_SCALE = flags.DEFINE_enum("scale", "auto", ["auto", *scale.SCALES], "Scale of the values.")
-_DUPLICATES = flags.DEFINE_enum(
-    "duplicates", "error", list(formats.DUPLICATE_POLICIES), "What to keep of duplicate genes."
+_choice("orientation", ("auto", *orientation.ORIENTATIONS), "Which way the file lies.")
+_choice("scale", ("auto", *scale.SCALES), "Scale of the values.")
+_text("read_length", "Bases, or a column of --labels: turns recount3's coverage into counts.")
+_text("gene_map", "Table that renames genes: a probemap, HGNC, GPL or ADF.")
+_text("gene_column", "Column of --gene_map with the new names; default: of symbols.")
+_choice("duplicates", DUPLICATE_POLICIES, "What to keep of duplicate genes.")
+_choice("impute", missing.POLICIES, "Fill for missing values; mean is over all samples.")
+flags.DEFINE_integer(
+    "min_class_size",
+    OPTION_DEFAULTS["min_class_size"],
+    "Samples; the labels of smaller classes are blanked.",
+    lower_bound=0,
 )
-_IMPUTE = flags.DEFINE_enum(
-    "impute", "error", list(missing.POLICIES), "Fill for missing values; mean is over all samples."
-)
-_MIN_CLASS_SIZE = flags.DEFINE_integer(
-    "min_class_size", 0, "Samples; the labels of smaller classes are blanked.", lower_bound=0
-)
-_MIN_MATCH = flags.DEFINE_float(
-    "min_match", 0.5, "Share of samples that the labels must know.", 0, 1
+flags.DEFINE_float(
+    "min_match", OPTION_DEFAULTS["min_match"], "Share of samples that the labels must know.", 0, 1
 )
 _OUT = flags.DEFINE_string("out", "", "The .h5ad to write.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
 
 
 def main(arguments: list[str]) -> None:
-    """Read one file and write the .h5ad and its record, both whole or not at all."""
-    if len(arguments) != 2:
-        raise InputError(f"{len(arguments) - 1} files given; name one, and --out=NAME.h5ad")
+    """Read the files and write the .h5ad and its record, each whole or not at all."""
+    if len(arguments) < 2:
+        raise InputError("no file given; name one or several, and --out=NAME.h5ad")
     out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
-    adata = formats.read_expression(
-        arguments[1],
-        labels=_LABELS.value or None,
-        label_column=_LABEL.value,
-        group_column=_GROUP.value,
-        batch_column=_BATCH.value,
-        sample_column=_SAMPLE.value,
-        orientation=_ORIENTATION.value,
-        scale=_SCALE.value,
-        duplicates=_DUPLICATES.value,
-        impute=_IMPUTE.value,
-        min_class_size=_MIN_CLASS_SIZE.value,
-        min_match=_MIN_MATCH.value,
-    )
-    store.write_h5ad(adata, out)
-    record = store.write_record(adata, out.with_suffix(".prepare.json"))
+    options = {name: flags.FLAGS[name].value for name in OPTION_DEFAULTS}
+    with Progress() as progress:
+        record = import_expression(arguments[1:], out, progress.advance, **options)
+    store.write_record(record, out.with_suffix(".prepare.json"))
     print(record["notes"])
-    if not _LABEL.value:
+    label, classes = record["label"], record["classes"]
+    if not label:
         print("no --label_column: name one here, or with --label later, to compare arms")
-    elif len(record["classes"]) > record["n_labelled"] / 2:
+    elif len(classes) > record["n_labelled"] / 2:
         print(
-            f"warning: column {_LABEL.value} has {len(record['classes']):,} different values in "
+            f"warning: column {label} has {len(classes):,} different values in "
             f"{record['n_labelled']:,} samples; is it a class?"
         )
-    labelled = f"{record['n_labelled']:,} labelled in {len(record['classes'])} classes"
-    print(f"wrote {out}: {adata.n_obs:,} samples x {adata.n_vars:,} genes, {labelled}")
+    labelled = f"{record['n_labelled']:,} labelled in {len(classes)} classes"
+    size = f"{record['n_samples']:,} samples x {record['n_genes']:,} genes"
+    print(f"wrote {out}: {size}, {labelled}")
+
+
+class Progress:
+    """Bytes read, as a bar; silent where no one looks."""
+
+    def __init__(self):
+        self.bar = tqdm(unit="B", unit_scale=True, disable=not sys.stderr.isatty())
+        self.path: Path | None = None
+        self.before = 0  # bytes of the files before this one
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def advance(self, path: Path, done: int) -> None:
+        """Show that `done` bytes of `path` are read."""
+        if path != self.path:
+            self.before = self.bar.n
+            self.path = path
+            self.bar.set_description(path.name)
+            self.bar.total = self.before + path.stat().st_size
+        self.bar.update(self.before + done - self.bar.n)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 import pandas as pd
 
-from jaxssl.data.formats import read_expression
+from jaxssl.data.expression import read_expression
 from jaxssl.data.inspect import examine, report
 
 GENES = [f"ENSG{i:011d}.2" for i in range(30)]

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -60,33 +61,43 @@ def duplicates(ids: np.ndarray) -> np.ndarray:
     return np.array([i for i, count in Counter(ids).items() if count > 1], dtype=object)
 
 
-def merge_duplicates(
-    x: Float32[np.ndarray, "samples genes"], genes: np.ndarray, policy: str
-) -> tuple[Float32[np.ndarray, "samples kept"], np.ndarray, int]:
+class Merge(NamedTuple):
+    """Which columns become one, and how."""
+
+    genes: np.ndarray  # ids that are left, in order of first appearance
+    first: Int[np.ndarray, " kept"]  # column of each
+    repeated: list[tuple[int, np.ndarray]]  # position among the kept, columns to combine
+    policy: str
+
+    def __call__(self, x: Float32[np.ndarray, "samples genes"]) -> np.ndarray:
+        """Samples x the genes that are left."""
+        if len(self.first) == x.shape[1]:
+            return x
+        merged = np.take(x, self.first, axis=1)
+        if self.policy != "first":
+            combine = {"mean": np.mean, "max": np.max}[self.policy]
+            for target, members in self.repeated:
+                merged[:, target] = combine(x[:, members], axis=1)
+        return merged
+
+
+def plan_merge(genes: np.ndarray, policy: str) -> Merge:
     """Leave one column per gene id: the mean, the largest value or the first of its columns.
 
-    Returns the matrix, its gene ids in order of first appearance, and the number of columns that
-    went away. The policy "error" raises InputError at the first duplicate instead.
+    Raises:
+        InputError: at the first duplicate, under the policy "error".
     """
-    repeated = duplicates(genes)
-    if not len(repeated):
-        return x, genes, 0
-    if policy == "error":
+    twice = duplicates(genes)
+    if len(twice) and policy == "error":
         raise InputError(
-            f"{len(repeated)} gene ids occur more than once (first: {repeated[0]}); "
+            f"{len(twice)} gene ids occur more than once (first: {twice[0]}); "
             "choose what to keep with --duplicates=mean, max or first"
         )
     position, kept = pd.factorize(pd.Series(genes, dtype=object))
-    first = first_positions(position)
-    merged = np.take(x, first, axis=1)
-    if policy != "first":
-        combine = {"mean": np.mean, "max": np.max}[policy]
-        order = np.argsort(position, kind="stable")
-        columns = np.split(order, np.flatnonzero(np.diff(position[order])) + 1)
-        for target, members in enumerate(columns):
-            if len(members) > 1:
-                merged[:, target] = combine(x[:, members], axis=1)
-    return merged, np.asarray(kept, dtype=object), len(genes) - len(kept)
+    order = np.argsort(position, kind="stable")
+    columns = np.split(order, np.flatnonzero(np.diff(position[order])) + 1)
+    repeated = [(i, members) for i, members in enumerate(columns) if len(members) > 1]
+    return Merge(np.asarray(kept, dtype=object), first_positions(position), repeated, policy)
 
 
 def first_positions(codes: Int[np.ndarray, " items"]) -> Int[np.ndarray, " distinct"]:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float32
 
+from jaxssl.data.formats import read_table, text_columns
+from jaxssl.data.formats.matrix import RawTable, Reading, SampleMajor, Scratch
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.orientation import detect_orientation
-from jaxssl.data.samples import join_samples, read_samples, sample_column_of
-from jaxssl.data.scale import guess_scale
-from jaxssl.data.table import RawTable, assemble, read_table, text_columns
+from jaxssl.data.samples import join_samples, known_ids, read_samples
+from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
+from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
 
 _MAX_CLASSES = 100
@@ -24,7 +25,7 @@ _LABEL_NAMES = r"label|tissue|disease|cancer|class|subtype|type|diagnosis|site"
 _GROUP_NAMES = r"patient|donor|subject|individual|group|case|series|study"
 
 
-def examine(path: str | Path, labels: str | Path | None = None) -> dict[str, Any]:
+def examine(path: str | Path, labels: str | Path | None = None, layer: str = "") -> dict[str, Any]:
     """Facts about one file, ready for JSON: an expression matrix or a table of samples.
 
     Decides nothing and refuses little: what would stop `prepare` stands under "problems", with
@@ -38,7 +39,9 @@ def examine(path: str | Path, labels: str | Path | None = None) -> dict[str, Any
         return facts | {"columns": describe_columns(table)}
     table = read_samples(labels) if labels else None
     facts = {"file": str(path), "kind": "expression"}
-    facts |= _examine_matrix(read_table(path, texts), table, labels)
+    with Scratch() as scratch:
+        raw = read_table(path, Reading(scratch, texts, layer))
+        facts |= _examine_matrix(raw, table, labels)
     return facts | {"next": _next_command(path, labels, facts)}
 
 
@@ -71,15 +74,16 @@ def possible_groups(table: pd.DataFrame) -> list[str]:
 def _examine_matrix(
     raw: RawTable, table: pd.DataFrame | None, labels: str | Path | None
 ) -> dict[str, Any]:
-    known, id_column = None, ""
-    if table is not None:
-        id_column = sample_column_of(table, np.concatenate([raw.row_ids, raw.column_ids]))
-        known = table[id_column].to_numpy(dtype=object) if id_column else None
+    known = None if table is None else known_ids(table, raw, "")
     found, reason = detect_orientation(raw.row_ids, raw.column_ids, known)
-    if raw.is_declared and found != "genes_in_rows":
-        found, reason = "samples_in_rows", f"as the format {raw.format} has it"
+    if raw.orientation and found in ("", raw.orientation):
+        found, reason = raw.orientation, f"as the format {raw.format} has it"
     transpose = found == "genes_in_rows"
     ids = (raw.column_ids, raw.row_ids) if transpose else (raw.row_ids, raw.column_ids)
+    obs = raw.of_columns if transpose else raw.of_rows
+    kept = None if raw.dropped is None else np.flatnonzero(~raw.dropped)
+    if kept is not None:
+        ids, obs = (ids[0][kept], ids[1]), obs.iloc[kept]
     facts: dict[str, Any] = {
         "format": raw.format,
         "n_samples": len(ids[0]),
@@ -90,12 +94,12 @@ def _examine_matrix(
         "gene_examples": [str(i) for i in ids[1][:3]],
         "sample_id_type": id_type(ids[0], SAMPLE_PATTERNS)[0],
         "sample_examples": [str(i) for i in ids[0][:3]],
-        "notes": raw.notes,
+        "notes": list(raw.notes),
         "n_duplicate_samples": len(duplicates(ids[0])),
         "n_duplicate_genes": len(duplicates(ids[1])),
     }
-    facts |= _examine_values(assemble(raw.blocks, transpose=transpose))
-    facts["columns"] = describe_columns(raw.obs) if not transpose else {}
+    facts |= _examine_values(survey(SampleMajor(raw.x, transpose, kept)), raw.scale)
+    facts["columns"] = describe_columns(obs)
     if table is not None:
         try:
             joined, facts["join"] = join_samples(table, ids[0], "", 0.5)
@@ -105,19 +109,19 @@ def _examine_matrix(
     return facts | _problems(facts, labels)
 
 
-def _examine_values(x: Float32[np.ndarray, "samples genes"]) -> dict[str, Any]:
-    missing = np.isnan(x)
-    n_infinite = int(np.isinf(x).sum())
-    scale, reason = guess_scale(x) if not missing.all() else ("", "no value at all")
-    low, high = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
+def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
+    scale, reason = guess_scale(seen)
+    if declared in (*SCALES, COVERAGE):
+        scale, reason = declared, "as the format has it"
+    n_values = max(1, seen.n_samples * len(seen.n_missing))
     return {
         "scale": scale,
         "scale_reason": reason,
-        "zero_share": float(np.mean(x == 0)),
-        "missing_share": float(missing.mean()),
-        "n_genes_with_missing": int(missing.any(axis=0).sum()),
-        "n_infinite": n_infinite,
-        "n_constant_genes": int((low == high).sum()),
+        "zero_share": seen.n_zeros / n_values,
+        "missing_share": int(seen.n_missing.sum()) / n_values,
+        "n_genes_with_missing": int((seen.n_missing > 0).sum()),
+        "n_infinite": seen.n_infinite,
+        "n_constant_genes": int((seen.low == seen.high).sum()),
     }
 
 

@@ -3,62 +3,50 @@
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from jaxssl.data.survey import Survey
 from jaxssl.types import InputError
 
 POLICIES = ("error", "mean", "zero", "drop_genes")
 
 
-def resolve_missing(
-    x: Float32[np.ndarray, "samples genes"],
-    sample_ids: np.ndarray,
-    genes: np.ndarray,
-    policy: str,
-) -> tuple[Float32[np.ndarray, "samples kept"], Bool[np.ndarray, " genes"], int]:
-    """Apply the policy for NaN: "error", "mean" (of the gene), "zero" or "drop_genes".
+def plan_missing(
+    seen: Survey, sample_ids: np.ndarray, genes: np.ndarray, policy: str
+) -> tuple[Bool[np.ndarray, " genes"], Float32[np.ndarray, " genes"]]:
+    """Which genes stay, and what fills the gaps of each.
 
-    Returns the matrix, which genes stayed, and the number of NaN found. Genes without any value
-    go under "mean". Fills `x` in place. Raises InputError for infinite values under any policy.
+    The policy is "error", "mean" (of the gene), "zero" or "drop_genes". Genes without any value
+    go under "mean".
+
+    Raises:
+        InputError: on missing values under "error", on infinite ones always, and where no gene
+            is left.
     """
-    infinite = np.isinf(x)
-    if infinite.any():
-        i, j = np.argwhere(infinite)[0]
+    if seen.first_infinite is not None:
+        i, j = seen.first_infinite
         raise InputError(
-            f"{int(infinite.sum())} values are infinite (first: sample {sample_ids[i]}, gene "
+            f"{seen.n_infinite} values are infinite (first: sample {sample_ids[i]}, gene "
             f"{genes[j]}), as the logarithm of 0 is; export log2(x + 1) instead"
         )
-    del infinite
-    missing = np.isnan(x)
-    count = int(missing.sum())
-    keep = np.ones(x.shape[1], dtype=bool)
-    if not count:
-        return x, keep, 0
-    by_gene = missing.sum(axis=0)
+    keep, fill = np.ones(len(genes), bool), np.zeros(len(genes), np.float32)
+    if not seen.n_missing.any():
+        return keep, fill
     if policy == "error":
-        raise InputError(_finding(missing, by_gene, sample_ids, genes))
+        raise InputError(_finding(seen, sample_ids, genes))
     if policy == "drop_genes":
-        keep = by_gene == 0
-    elif policy == "zero":
-        x[missing] = 0.0
-    else:
-        keep = by_gene < len(x)
-        observed = np.where(missing, np.float32(0), x).sum(axis=0, dtype=np.float64)
-        means = observed / np.maximum(len(x) - by_gene, 1)
-        x[missing] = means.astype(np.float32)[np.nonzero(missing)[1]]
+        keep = seen.n_missing == 0
+    elif policy == "mean":
+        keep, fill = seen.n_missing < seen.n_samples, seen.mean
     if not keep.any():
         raise InputError(f"no gene is left by --impute={policy}: every gene has missing values")
-    return (x if keep.all() else np.compress(keep, x, axis=1)), keep, count
+    return keep, fill
 
 
-def _finding(
-    missing: Bool[np.ndarray, "samples genes"],
-    by_gene: np.ndarray,
-    sample_ids: np.ndarray,
-    genes: np.ndarray,
-) -> str:
-    i, j = np.argwhere(missing)[0]
-    worst = int(np.argmax(by_gene))
+def _finding(seen: Survey, sample_ids: np.ndarray, genes: np.ndarray) -> str:
+    i, j = seen.first_missing or (0, int(np.argmax(seen.n_missing)))
+    worst = int(np.argmax(seen.n_missing))
+    share = seen.n_missing.sum() / (seen.n_samples * len(genes))
     return (
-        f"{by_gene.sum() / missing.size:.2%} of the values are missing (first: sample "
-        f"{sample_ids[i]}, gene {genes[j]}; {int((by_gene > 0).sum())} genes, worst {genes[worst]}"
-        f" at {by_gene[worst] / len(missing):.0%}); choose --impute=mean, zero or drop_genes"
+        f"{share:.2%} of the values are missing (first: sample {sample_ids[i]}, gene {genes[j]}; "
+        f"{int((seen.n_missing > 0).sum())} genes, worst {genes[worst]} at "
+        f"{seen.n_missing[worst] / seen.n_samples:.0%}); choose --impute=mean, zero or drop_genes"
     )

@@ -37,12 +37,16 @@ def resolve_orientation(
     row_ids: np.ndarray,
     column_ids: np.ndarray,
     sample_ids: np.ndarray | None = None,
+    form: str = "",
     declared: str = "",
 ) -> tuple[str, str]:
     """Settle on an orientation, with the reason; `wanted` is "auto" or one of ORIENTATIONS.
 
-    `declared` names a format that itself says that samples are rows. Raises InputError where
-    "auto" cannot tell, and where ids contradict the format or what was asked for.
+    `declared` is what the format called `form` says itself.
+
+    Raises:
+        InputError: where "auto" cannot tell, and where ids contradict the format or what was
+            asked for.
     """
     by_ids, evidence = _by_ids(row_ids, column_ids, sample_ids)
     if wanted != "auto":
@@ -53,12 +57,13 @@ def resolve_orientation(
             )
         return wanted, "as told by --orientation"
     if declared:
-        if by_ids == "genes_in_rows":
+        if by_ids not in ("", declared):
+            rows = declared.split("_")[0]
             raise InputError(
-                f"{declared} has samples in rows, yet {evidence}: the file seems transposed; write "
-                "it again, or pass --orientation=genes_in_rows"
+                f"{form} has {rows} in rows, yet {evidence}: the file seems transposed; write "
+                f"it again, or pass --orientation={by_ids}"
             )
-        return "samples_in_rows", f"as the format {declared} has it"
+        return declared, f"as the format {form} has it"
     found, reason = detect_orientation(row_ids, column_ids, sample_ids)
     if not found:
         raise InputError(

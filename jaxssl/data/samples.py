@@ -3,39 +3,82 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from jaxssl.data import barcodes
+from jaxssl.data.annotation import read_annotation
+from jaxssl.data.formats import geo, kind_of
+from jaxssl.data.formats.head import read_head
+from jaxssl.data.formats.matrix import RawTable
 from jaxssl.data.genes import duplicates
-from jaxssl.data.table import as_text, sniff
-from jaxssl.data.text import read_texts, sniff_text
 from jaxssl.types import InputError
 
-MISSING = ("NA", "N/A", "NaN", "nan", "null")  # what exports write for an empty cell
+_SHEET_FILE, _SHEET_SAMPLE = "File Name", "Sample ID"  # of the GDC's sample sheet
+
+
+class Match(NamedTuple):
+    """Which row of a table tells of a sample."""
+
+    column: str  # of the table
+    keys: np.ndarray  # of the table, cut to the level
+    names: np.ndarray  # of the samples, cut to the level
+    level: str  # of TCGA barcodes; "" where ids are the same as they are
+
+    @property
+    def known(self) -> np.ndarray:
+        """Which samples the table knows."""
+        return pd.Index(self.names).isin(self.keys)
 
 
 def read_samples(path: str | Path) -> pd.DataFrame:
     """Read a table of samples as text, "" where there is no value.
 
-    csv, tsv (also gzip) or parquet, by content. Raises InputError for anything else.
+    csv, tsv (also gzip), parquet, or the lines about samples of a GEO series matrix; by content.
+
+    Raises:
+        InputError: on anything else.
     """
     path = Path(path)
-    kind = sniff(path)
-    if kind == "parquet":
-        frame = pd.read_parquet(path)
-        return _tidy(as_text(frame.reset_index() if frame.index.name else frame), path)
-    if kind not in ("text", "gzip"):
-        raise InputError(f"{path} holds {kind}; expected a csv or tsv table with one row a sample")
-    return _tidy(read_texts(path, sniff_text(path, is_gzip=kind == "gzip")), path)
+    kind = kind_of(path)
+    if kind in ("text", "gzip"):
+        head = read_head(path, is_gzip=kind == "gzip")
+        if geo.recognises(head):
+            return geo.sample_table(head)
+    return read_annotation(path)
 
 
-def sample_column_of(table: pd.DataFrame, sample_ids: np.ndarray) -> str:
-    """The column that holds most of the sample ids; "" if none holds any."""
-    known = pd.Index(sample_ids)
-    counts = {name: int(known.isin(table[name]).sum()) for name in table.columns}
-    best = max(counts, key=lambda name: counts[name])
-    return best if counts[best] else ""
+def match_samples(table: pd.DataFrame, sample_ids: np.ndarray, column: str = "") -> Match:
+    """The column of ids, unless named, and how its ids and the samples' are brought together.
+
+    As they are; where none fits, TCGA barcodes by vial, sample or patient, dotted or not: the
+    finest level at which most samples of the best level are found.
+    """
+    columns = [column] if column else [str(name) for name in table.columns]
+    matches = [Match(name, table[name].to_numpy(dtype=object), sample_ids, "") for name in columns]
+    best = max(matches, key=lambda match: int(match.known.sum()))
+    if best.known.mean() > 0.5 or not barcodes.are_barcodes(sample_ids):
+        return best
+    barcoded = [m for m in matches if barcodes.are_barcodes(m.keys[m.keys != ""])]
+    candidates = [best]
+    for level in barcodes.LEVELS:
+        cut = barcodes.at_level(sample_ids, level)
+        candidates += [Match(m.column, barcodes.at_level(m.keys, level), cut, level)
+                       for m in barcoded]  # fmt: skip
+    counts = [int(match.known.sum()) for match in candidates]
+    return next(
+        m for m, count in zip(candidates, counts, strict=True) if count >= 0.9 * max(counts)
+    )
+
+
+def known_ids(table: pd.DataFrame, raw: RawTable, column: str) -> np.ndarray | None:
+    """Ids of the matrix that the table knows; None if it knows none."""
+    name = column if column in table.columns else ""
+    sides = (raw.row_ids, raw.column_ids)
+    known = np.concatenate([ids[match_samples(table, ids, name).known] for ids in sides])
+    return known if len(known) else None
 
 
 def join_samples(
@@ -43,27 +86,61 @@ def join_samples(
 ) -> tuple[pd.DataFrame, str]:
     """Rows of `table` in the order of `sample_ids`, "" where it has none, and what was matched.
 
-    `column` "" finds the column of ids itself. Raises InputError when less than `min_match` of
-    the samples match, and when two rows of a sample differ.
+    `column` "" finds the column of ids itself. By TCGA barcodes that were cut, the first of
+    several rows counts.
+
+    Raises:
+        InputError: when less than `min_match` of the samples match, and when two rows of a sample
+            differ.
     """
     if column:
         require_column(table.columns, column, "sample")
-    name = column or sample_column_of(table, sample_ids) or str(table.columns[0])
-    keys = table[name].to_numpy(dtype=object)
-    known = pd.Index(sample_ids).isin(keys)
-    share = float(known.mean())
-    note = f"{int(known.sum())} of {len(sample_ids)} samples found in column {name} of the labels"
-    if share < min_match:
-        raise InputError(f"only {note}; {_unmatched(sample_ids, known, keys)}")
-    used = table.loc[np.isin(keys, sample_ids)].drop_duplicates()
-    clash = duplicates(np.asarray(used[name], dtype=object))
-    if len(clash):
+    match = match_samples(table, sample_ids, column)
+    known = match.known
+    note = (
+        f"{int(known.sum())} of {len(sample_ids)} samples found in column {match.column} of the "
+        "labels"
+    )
+    if known.mean() < min_match:
+        raise InputError(f"only {note}; {_unmatched(sample_ids, known, match.keys)}")
+    rows = table.assign(**{match.column: match.keys})
+    used = rows.loc[np.isin(match.keys, match.names)].drop_duplicates()
+    clash = duplicates(np.asarray(used[match.column], dtype=object))
+    if match.level:
+        note += f", by the {match.level} of their TCGA barcodes"
+        used = used.drop_duplicates(match.column)
+        note += f" ({len(clash)} have several rows; the first counts)" if len(clash) else ""
+    elif len(clash):
         raise InputError(
             f"{len(clash)} samples have several, different rows in the labels (first: {clash[0]}); "
             "leave one row a sample"
         )
-    joined = used.set_index(name).reindex(pd.Index(sample_ids, dtype=object), fill_value="")
+    joined = used.set_index(match.column).reindex(
+        pd.Index(match.names, dtype=object), fill_value=""
+    )
+    joined = joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0)
     return joined, note if known.all() else f"{note}; the others stay unlabelled"
+
+
+def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
+    """Names of the samples: those of the GDC's sample sheet in place of files, where it is joined.
+
+    Raises:
+        InputError: if the sheet has several files of one sample.
+    """
+    names = obs.index.to_numpy(dtype=object)
+    if _SHEET_SAMPLE not in obs or not all(str(name).endswith((".tsv", ".gz")) for name in names):
+        return names
+    told = obs[_SHEET_SAMPLE].to_numpy(dtype=object)
+    renamed = np.where(told == "", names, told)
+    twice = duplicates(renamed)
+    if len(twice):
+        files = names[renamed == twice[0]]
+        raise InputError(
+            f"the sample sheet has several files for {len(twice)} samples (first: {twice[0]}: "
+            f"{', '.join(files[:2])}); leave one file a sample in the folder"
+        )
+    return renamed
 
 
 def require_column(columns: Sequence[str] | pd.Index, name: str, role: str) -> None:
@@ -85,21 +162,9 @@ def _unmatched(sample_ids: np.ndarray, known: np.ndarray, keys: np.ndarray) -> s
     data = sample_ids[~known]
     labels = [str(key) for key in keys if key not in set(sample_ids)]
     message = f"only in the data: {_some(data, 5)}; only in the labels: {_some(labels, 5)}"
-    undotted = {str(i).replace(".", "-") for i in data}
-    if len(undotted & {key.replace(".", "-") for key in labels}) > len(data) // 2:
-        return f"{message}; they differ in '.' and '-' (R's check.names): export the matrix again"
     return f"{message}; pass --sample_column, the right --labels, or a lower --min_match"
 
 
 def _some(names: Sequence[str] | np.ndarray, count: int = 12) -> str:
     shown = ", ".join(str(name) for name in names[:count]) or "none"
     return shown + (f", ... ({len(names)})" if len(names) > count else "")
-
-
-def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    twice = duplicates(np.asarray(frame.columns, dtype=object))
-    if len(twice):
-        raise InputError(f"{path} has several columns called {twice[0]!r}; rename or remove them")
-    if not len(frame):
-        raise InputError(f"{path} has a header and no rows")
-    return frame.mask(frame.isin(MISSING), "")

@@ -4,17 +4,19 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from jaxtyping import Float32
 
-from jaxssl.data.table import as_text, dense
+from jaxssl.data.formats.matrix import as_text, dense
 from jaxssl.types import InputError
 
 
@@ -24,19 +26,48 @@ def write_h5ad(adata: AnnData, path: str | Path) -> None:
         adata.write_h5ad(part, convert_strings_to_categoricals=False)
 
 
-def write_record(adata: AnnData, path: str | Path) -> dict[str, Any]:
-    """Write `uns["jaxssl"]` with class counts and a hash of X as JSON, atomically; returns it."""
-    facts = dict(adata.uns["jaxssl"])
-    labels = Counter(adata.obs[facts["label"]] if facts["label"] else [])
-    record = facts | {
-        "n_samples": adata.n_obs,
-        "n_genes": adata.n_vars,
+def write_blocks(
+    obs: pd.DataFrame,
+    var: pd.DataFrame,
+    facts: dict[str, Any],
+    blocks: Iterable[Float32[np.ndarray, "block genes"]],
+    path: str | Path,
+) -> str:
+    """Write successive samples as X of an `.h5ad`, atomically, and return the hash of X."""
+    digest = hashlib.sha256()
+    bare = AnnData(obs=obs, var=var, uns={"jaxssl": facts})
+    with _replacing(Path(path)) as part:
+        bare.write_h5ad(part, convert_strings_to_categoricals=False)
+        with h5py.File(part, "r+") as file:
+            if "X" in file:
+                del file["X"]
+            x = file.create_dataset("X", (len(obs), len(var)), np.float32)
+            x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+            start = 0
+            for block in blocks:
+                x[start : start + len(block)] = block
+                digest.update(np.ascontiguousarray(block).data)
+                start += len(block)
+    return digest.hexdigest()
+
+
+def record_of(
+    obs: pd.DataFrame, n_genes: int, facts: dict[str, Any], digest: str
+) -> dict[str, Any]:
+    """What `prepare` tells of the file it wrote: the facts, counts of classes, a hash of X."""
+    labels = Counter(obs[facts["label"]] if facts["label"] else [])
+    return facts | {
+        "n_samples": len(obs),
+        "n_genes": n_genes,
         "classes": {name: count for name, count in labels.most_common() if name},
-        "sha256": hashlib.sha256(np.asarray(adata.X).tobytes()).hexdigest(),
+        "sha256": digest,
     }
+
+
+def write_record(record: dict[str, Any], path: str | Path) -> None:
+    """Write the record of an import as JSON, atomically."""
     with _replacing(Path(path)) as part:
         part.write_text(json.dumps(record, indent=2) + "\n")
-    return record
 
 
 def read_h5ad(path: str | Path) -> AnnData:

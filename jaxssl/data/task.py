@@ -8,11 +8,12 @@ from anndata import AnnData
 from jaxtyping import Float, Int
 
 from jaxssl.config import Config
+from jaxssl.data.formats.matrix import SampleMajor, as_text, dense
 from jaxssl.data.labels import encode
 from jaxssl.data.normalize import log2_expression, normalize, standardize
 from jaxssl.data.scale import resolve_scale
 from jaxssl.data.split import make_split
-from jaxssl.data.table import as_text, dense
+from jaxssl.data.survey import survey
 from jaxssl.data.twins import Pairs, find_twins, join_groups
 from jaxssl.types import InputError, Normalizer, Split
 
@@ -58,7 +59,7 @@ def make_task(adata: AnnData, config: Config) -> Task:
     )
     groups = _values(adata, obs, config.data.group or recorded.get("group", ""), "group")
     batches = _values(adata, obs, config.data.batch or recorded.get("batch", ""), "batch")
-    scale, _ = resolve_scale(str(recorded.get("scale", "auto")), x)
+    scale, _ = resolve_scale(str(recorded.get("scale", "auto")), survey(SampleMajor(x)))
     expression = log2_expression(x, scale)
     twins = find_twins(expression)
     together = join_groups(groups, twins)

@@ -1,0 +1,150 @@
+"""Expression files by content: every format as one `RawTable`, before anything is decided."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxssl.data.formats import (
+    archs4,
+    delimited,
+    depmap,
+    gct,
+    gdc,
+    geo,
+    h5ad,
+    magetab,
+    npz,
+    parquet,
+    recount3,
+)
+from jaxssl.data.formats.head import Head, read_head
+from jaxssl.data.formats.matrix import RawTable, Reading
+from jaxssl.types import InputError
+
+_HDF5, _PARQUET, _ZIP, _GZIP = b"\x89HDF\r\n\x1a\n", b"PAR1", b"PK\x03\x04", b"\x1f\x8b"
+_SUFFIXES = {
+    "csv": (".csv", ".txt"),
+    "tsv": (".tsv", ".tab", ".txt"),
+    "parquet": (".parquet",),
+    "npz": (".npz",),
+    "h5ad": (".h5ad",),
+}
+
+
+class TextFormat(NamedTuple):
+    """How a kind of text is told, and read."""
+
+    recognises: Callable[[Head], bool]
+    read: Callable[[Head, Reading], RawTable]
+
+
+TEXT_FORMATS = {
+    "gct": TextFormat(gct.recognises, gct.read),
+    "geo": TextFormat(geo.recognises, geo.read),
+    "gdc": TextFormat(gdc.recognises, gdc.read),
+    "recount3": TextFormat(recount3.recognises, recount3.read),
+    "magetab": TextFormat(magetab.recognises, magetab.read),
+    "depmap": TextFormat(depmap.recognises, depmap.read),
+    "delimited": TextFormat(delimited.recognises, delimited.read),
+}
+"""Tried in this order; the last one takes what is left."""
+
+
+def kind_of(path: Path) -> str:
+    """The container, by the first bytes: "text", "gzip", "parquet", "zip", "hdf5" or "folder".
+
+    Raises:
+        InputError: if there is no such file.
+    """
+    if path.is_dir():
+        return "folder"
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(_PARQUET):
+        return "parquet"
+    if head.startswith(_HDF5):
+        return "hdf5"
+    if head.startswith(_ZIP):
+        return "zip"
+    return "gzip" if head.startswith(_GZIP) else "text"
+
+
+def text_format(head: Head) -> str:
+    """The key in `TEXT_FORMATS` of the first format that recognises the text."""
+    return next(name for name, known in TEXT_FORMATS.items() if known.recognises(head))
+
+
+def read_table(path: str | Path, reading: Reading) -> RawTable:
+    """Read any supported file, or folder of gene counts.
+
+    Raises:
+        InputError: where it cannot be read as a matrix.
+    """
+    path = Path(path)
+    table = _read(path, reading)
+    if not len(table.row_ids) or not len(table.column_ids):
+        raise InputError(f"{path} holds no values: {table.format} of no rows or no columns")
+    suffixes = _SUFFIXES.get(table.format.split()[0])
+    if suffixes and not path.name.removesuffix(".gz").lower().endswith(suffixes):
+        note = f"named {path.name} but holds {table.format}; read as {table.format}"
+        table = table._replace(notes=[*table.notes, note])
+    return table
+
+
+def text_columns(path: Path) -> tuple[Sequence[str], int]:
+    """Names of the columns, ids apart, that hold text, and the number of columns.
+
+    Only of plain tables: other formats say themselves what is text.
+    """
+    kind = kind_of(path)
+    if kind == "parquet":
+        return parquet.text_columns(path)
+    if kind in ("text", "gzip"):
+        head = read_head(path, is_gzip=kind == "gzip")
+        if text_format(head) == "delimited":
+            return delimited.text_columns(head)
+    return [], 0
+
+
+def _read(path: Path, reading: Reading) -> RawTable:
+    kind = kind_of(path)
+    if kind == "folder":
+        if not gdc.is_folder(path):
+            raise InputError(f"{path} is a folder without gene counts of the GDC; name a file")
+        return gdc.read_folder(path, reading)
+    if kind == "parquet":
+        return parquet.read(path, reading)
+    if kind == "zip":
+        return npz.read(path, reading)
+    if kind == "hdf5":
+        return _read_hdf5(path, reading)
+    head = read_head(path, is_gzip=kind == "gzip")
+    table = TEXT_FORMATS[text_format(head)].read(head, reading)
+    if kind == "text" and not _ends_a_line(path):
+        note = f"the last line does not end: {path.name} may be cut, its last value with it"
+        table = table._replace(notes=[*table.notes, note])
+    return table
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _read_hdf5(path: Path, reading: Reading) -> RawTable:
+    try:
+        file = reading.scratch.open(path)
+        for known in (archs4, h5ad):
+            if known.recognises(file):
+                return known.read(path, file, reading)
+        found = ", ".join(list(file)[:5]) or "nothing"
+    except (OSError, KeyError, RuntimeError) as error:
+        raise InputError(f"{path} is a damaged HDF5 file ({error}); write it again") from error
+    raise InputError(
+        f"{path} is HDF5 with {found} inside; expected an AnnData file (.h5ad) with X, obs and "
+        "var, or one of ARCHS4"
+    )

@@ -1,0 +1,64 @@
+"""ARCHS4: one HDF5 of counts, genes x samples, with what GEO says of each sample."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jaxssl.data.formats.matrix import RawTable, Reading, require_layer, text_ids
+from jaxssl.types import InputError
+
+_GENE_IDS = ("symbol", "genes", "gene_symbol")
+_SAMPLE_TEXT = (
+    "series_id",
+    "title",
+    "source_name_ch1",
+    "characteristics_ch1",
+    "singlecellprobability",
+)
+_SINGLE_CELL = 0.5  # probability above which a sample is left out
+
+
+def recognises(file: Any) -> bool:
+    """Whether the file has the groups of ARCHS4."""
+    return {"data", "meta"} <= set(file) and "expression" in file["data"]
+
+
+def read(path: Path, file: Any, reading: Reading) -> RawTable:
+    """Open the matrix, which stays on disk; samples that seem to be single cells are left out.
+
+    Raises:
+        InputError: where names and matrix do not fit together.
+    """
+    require_layer(path, reading.layer, ())
+    x, meta = file["data/expression"], file["meta"]
+    genes = text_ids(meta["genes"][_name(path, meta["genes"], _GENE_IDS)][:])
+    samples = text_ids(meta["samples"]["geo_accession"][:])
+    if x.shape != (len(genes), len(samples)):
+        raise InputError(
+            f"{path}: data/expression is {x.shape[0]:,} x {x.shape[1]:,}, yet there are "
+            f"{len(genes):,} genes and {len(samples):,} samples"
+        )
+    columns = {name: text_ids(meta["samples"][name][:]) for name in _SAMPLE_TEXT
+               if name in meta["samples"]}  # fmt: skip
+    of_samples = pd.DataFrame(columns, index=pd.Index(samples, dtype=object), dtype=object)
+    dropped, notes = None, []
+    if "singlecellprobability" in of_samples:
+        probability = pd.to_numeric(of_samples.pop("singlecellprobability"), errors="coerce")
+        dropped = (probability > _SINGLE_CELL).to_numpy()
+        notes = [
+            f"{dropped.sum():,} of {len(samples):,} samples left out: single cells by "
+            f"singlecellprobability > {_SINGLE_CELL}"
+        ]
+    of_genes = pd.DataFrame(index=pd.Index(genes, dtype=object))
+    return RawTable(
+        "ARCHS4 HDF5", genes, samples, x, of_genes, of_samples, "genes_in_rows", "counts",
+        notes=notes, dropped=dropped,
+    )  # fmt: skip
+
+
+def _name(path: Path, group: Any, known: tuple[str, ...]) -> str:
+    found = next((name for name in known if name in group), "")
+    if not found:
+        raise InputError(f"{path}: meta/genes has {', '.join(group)}; expected {known[0]}")
+    return found

@@ -1,0 +1,56 @@
+"""DepMap: cell lines in rows, genes named "TSPAN6 (7105)", in later releases with a key before."""
+
+import re
+
+import numpy as np
+
+from jaxssl.data.formats.delimited import number_names
+from jaxssl.data.formats.head import Head, sniff_table, split_line
+from jaxssl.data.formats.matrix import RawTable, Reading, no_text, require_layer
+from jaxssl.data.formats.rows import gather
+from jaxssl.types import InputError
+
+_GENE = re.compile(r"\S+ \(\d+\)")
+_KEYS = (
+    "ProfileID",
+    "SequencingID",
+    "ModelID",
+    "ModelConditionID",
+    "IsDefaultEntryForModel",
+    "IsDefaultEntryForMC",
+)
+_DEFAULT, _YES = "IsDefaultEntryForModel", ("Yes", "True", "TRUE", "true", "1")
+
+
+def recognises(head: Head) -> bool:
+    """Whether most columns are symbols with Entrez numbers, below a comma-separated header."""
+    names = split_line(head.lines[0], ",")[1:]
+    genes = [name for name in names if _GENE.fullmatch(name)]
+    return len(names) > 1 and len(genes) > 0.5 * len(names)
+
+
+def read(head: Head, reading: Reading) -> RawTable:
+    """Read the table; a model is named by its id, and only its default profile is used.
+
+    Raises:
+        InputError: if models cannot be told apart by a column of ids.
+    """
+    require_layer(head.path, reading.layer, ())
+    dialect = sniff_table(head)
+    texts = [i for i, name in enumerate(dialect.header) if i and name in _KEYS]
+    ids, x, of_rows = gather(head.path, dialect, texts, reading)
+    columns = number_names(dialect, texts)
+    dropped, notes = None, []
+    if "ModelID" in of_rows:
+        ids = of_rows["ModelID"].to_numpy(dtype=object)
+        of_rows = of_rows.set_axis(ids, axis=0)
+    if _DEFAULT in of_rows:
+        dropped = ~np.isin(of_rows[_DEFAULT].to_numpy(dtype=str), _YES)
+        notes = [f"{dropped.sum():,} profiles that are not their model's default are left out"]
+        if dropped.all():
+            raise InputError(f"{head.path}: no profile is marked in {_DEFAULT}; fetch it again")
+    compressed = " (gzip)" if head.is_gzip else ""
+    return RawTable(
+        f"DepMap csv{compressed}", ids, columns, x, of_rows, no_text(columns), "samples_in_rows",
+        notes=notes, dropped=dropped,
+    )  # fmt: skip

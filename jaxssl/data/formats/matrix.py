@@ -1,0 +1,207 @@
+"""Matrices as their files have them, of any size: in memory while small, on disk beyond."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import h5py
+import numpy as np
+import pandas as pd
+from jaxtyping import Float32
+
+from jaxssl.types import InputError
+
+IN_MEMORY = 1 << 25  # numbers kept in memory before they go to disk: 128 MB
+BLOCK = 1 << 22  # numbers read together: 16 MB, and as much again while they are worked on
+_TILE = 128  # columns stored together, so that rows and columns are both read in large pieces
+
+
+@runtime_checkable
+class Matrix(Protocol):
+    """Rows x columns that can be cut: an array, an HDF5 data set, a sparse matrix on disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+class Scratch:
+    """A file for what does not fit in memory; gone when closed, or when the process dies."""
+
+    def __init__(self, folder: str | Path | None = None):
+        self.folder = folder or tempfile.gettempdir()
+        self.file: h5py.File | None = None
+        self.opened: list[h5py.File] = []
+        self.count = 0
+
+    def open(self, path: Path) -> h5py.File:
+        """An HDF5 file to read from for as long as this one lives."""
+        self.opened.append(h5py.File(path, "r"))
+        return self.opened[-1]
+
+    def dataset(self, n_columns: int, n_rows: int) -> h5py.Dataset:
+        """An empty float32 matrix that grows by `n_rows` rows at a time."""
+        if self.file is None:
+            handle, name = tempfile.mkstemp(".part", ".jaxssl-", self.folder)
+            os.close(handle)
+            self.file = h5py.File(name, "w", locking=False)
+            Path(name).unlink()  # the open file stays until it is closed
+        self.count += 1
+        return self.file.create_dataset(
+            str(self.count),
+            (0, n_columns),
+            np.float32,
+            chunks=(n_rows, min(_TILE, n_columns)),
+            maxshape=(None, n_columns),
+        )
+
+    def __enter__(self) -> "Scratch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in (*self.opened, *([self.file] if self.file is not None else [])):
+            file.close()
+
+
+class Collector:
+    """Rows of unknown number, gathered block by block."""
+
+    def __init__(self, n_columns: int, scratch: Scratch):
+        self.n_columns, self.scratch = n_columns, scratch
+        self.blocks: list[np.ndarray] = []
+        self.n_waiting = 0  # rows of `blocks`
+        self.stored: h5py.Dataset | None = None
+        self.step = max(1, BLOCK // n_columns)  # rows that go to disk together
+
+    def append(self, rows: Float32[np.ndarray, "rows columns"]) -> None:
+        """Add rows at the end."""
+        self.blocks.append(rows)
+        self.n_waiting += len(rows)
+        if self.stored is None and self.n_waiting * self.n_columns > IN_MEMORY:
+            self.stored = self.scratch.dataset(self.n_columns, self.step)
+        if self.stored is not None and self.n_waiting >= self.step:
+            self._store(self.n_waiting - self.n_waiting % self.step)
+
+    def finish(self) -> Matrix:
+        """All rows, as an array or as the data set that holds them."""
+        if self.stored is None:
+            waiting, self.blocks = self.blocks, []
+            return np.concatenate(waiting) if len(waiting) != 1 else waiting[0]
+        if self.n_waiting:
+            self._store(self.n_waiting)
+        return self.stored
+
+    def _store(self, count: int) -> None:
+        """Move the first `count` waiting rows to disk: whole tiles, but for the last."""
+        assert self.stored is not None
+        waiting = np.concatenate(self.blocks)
+        start = len(self.stored)
+        self.stored.resize(start + count, axis=0)
+        for first in range(0, count, self.step):
+            last = min(first + self.step, count)
+            self.stored[start + first : start + last] = waiting[first:last]
+        self.blocks = [waiting[count:].copy()] if count < len(waiting) else []
+        self.n_waiting -= count
+
+
+class SampleMajor(NamedTuple):
+    """A matrix seen as samples x genes, whichever way its file lies."""
+
+    x: Matrix
+    transposed: bool = False  # genes are in the rows of `x`
+    kept: np.ndarray | None = None  # positions of the samples to use; None: all
+    divisor: Float32[np.ndarray, " samples"] | None = None  # of the values of each sample used
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Samples and genes."""
+        rows, columns = self.x.shape[::-1] if self.transposed else self.x.shape
+        return (rows if self.kept is None else len(self.kept)), columns
+
+    def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
+        """Successive samples, about `BLOCK` numbers at a time; each block is the caller's own."""
+        n_all = self.x.shape[1] if self.transposed else self.x.shape[0]
+        step = max(1, BLOCK // max(1, self.shape[1]))
+        if self.transposed:
+            step = max(_TILE, step - step % _TILE)
+        done = 0
+        for start in range(0, n_all, step):
+            stop = min(start + step, n_all)
+            inside = None
+            if self.kept is not None:
+                low, high = np.searchsorted(self.kept, (start, stop))
+                inside = self.kept[low:high] - start
+                if not len(inside):
+                    continue
+            block = self.x[:, start:stop].T if self.transposed else self.x[start:stop]
+            block = block if inside is None else block[inside]
+            block = np.array(block, np.float32, order="C")
+            if self.divisor is not None:
+                block /= self.divisor[done : done + len(block), None]
+            done += len(block)
+            yield block
+
+
+class Reading(NamedTuple):
+    """What a reader is told besides the path."""
+
+    scratch: Scratch
+    text_columns: Sequence[str] = ()  # columns that are not numbers
+    layer: str = ""  # which matrix of a file that holds several
+    advance: Callable[[Path, int], None] = lambda _path, _bytes: None  # bytes of a file now read
+
+
+class RawTable(NamedTuple):
+    """A matrix with its names, as its file has it, before anything is decided."""
+
+    format: str
+    row_ids: np.ndarray
+    column_ids: np.ndarray
+    x: Matrix  # rows x columns
+    of_rows: pd.DataFrame  # text that belongs to the rows
+    of_columns: pd.DataFrame  # text that belongs to the columns
+    orientation: str = ""  # as the format itself says
+    scale: str = ""  # as the format itself says
+    prepared: Mapping[str, Any] = MappingProxyType({})  # what `prepare` recorded
+    notes: Sequence[str] = ()
+    dropped: np.ndarray | None = None  # samples that the source says are not to be used
+
+
+def no_text(ids: np.ndarray) -> pd.DataFrame:
+    """A table without columns, for rows or columns that have nothing but their name."""
+    return pd.DataFrame(index=pd.Index(ids, dtype=object))
+
+
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every column as str, "" where there is no value."""
+    columns = {}
+    for name in frame.columns:
+        values = frame[name].astype(object)
+        columns[str(name)] = values.where(frame[name].notna(), "").map(str).to_numpy(dtype=object)
+    return pd.DataFrame(columns, index=pd.Index(frame.index.map(str), dtype=object), dtype=object)
+
+
+def dense(x: Any) -> Float32[np.ndarray, "samples genes"]:
+    """A scipy sparse matrix as a C-ordered float32 array."""
+    return np.ascontiguousarray(x.astype(np.float32).toarray())
+
+
+def text_ids(values: Any) -> np.ndarray:
+    """Names as an array of str."""
+    decoded = (v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values)
+    return np.array(list(decoded), dtype=object)
+
+
+def require_layer(path: Path, layer: str, known: Sequence[str]) -> None:
+    """Refuse a layer that the file does not have.
+
+    Raises:
+        InputError: naming those that it has.
+    """
+    if layer and layer not in known:
+        there = f"it has {', '.join(known)}" if known else "its format has none"
+        raise InputError(f"{path} has no layer {layer!r}: {there}; correct --layer")

@@ -1,0 +1,78 @@
+"""A table that renames genes: a probemap of Xena, HGNC, a GPL of GEO, an ADF of ArrayExpress."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jaxssl.data.genes import without_version
+from jaxssl.data.samples import read_annotation, require_column
+from jaxssl.types import InputError
+
+_SYMBOLS = (
+    "gene symbol",
+    "gene_symbol",
+    "hgnc_symbol",
+    "approved symbol",
+    "symbol",
+    "gene_name",
+    "gene name",
+    "gene",
+    "composite element database entry[hgnc]",
+    "composite element name[hgnc]",
+)
+_SEVERAL = (" /// ", "///", "|", ";")  # between the genes of one probe set
+
+
+def read_gene_map(path: str | Path, column: str, genes: np.ndarray) -> tuple[np.ndarray, str]:
+    """New names of `genes`, "" where the map has none or several; and what was found, as a note.
+
+    The column that knows most of the genes is the one they are looked up in, by the id as it is
+    and then without an Ensembl version. `column` "" finds the one of symbols.
+
+    Raises:
+        InputError: if the map knows fewer than a tenth of the genes, or has no such column.
+    """
+    table = read_annotation(path)
+    target = column or next(
+        (str(c) for name in _SYMBOLS for c in table.columns if str(c).lower() == name), ""
+    )
+    if not target:
+        raise InputError(
+            f"{path} has no column of symbols; name one with --gene_column: "
+            f"{', '.join(map(str, table.columns[:12]))}"
+        )
+    require_column(table.columns, target, "gene")
+    names = [str(gene) for gene in genes]
+    stems = [without_version(name) for name in names]
+    wanted = set(names) | set(stems)
+    hits = {str(c): int(table[c].isin(wanted).sum()) for c in table.columns if c != target}
+    source = max(hits, key=lambda name: hits[name]) if hits else ""
+    known = _lookup(table, source, target) if source else {}
+    found = [known.get(name, known.get(stem)) for name, stem in zip(names, stems, strict=True)]
+    n_known = sum(value is not None for value in found)
+    if n_known < 0.1 * len(genes):
+        raise InputError(
+            f"{path} knows {n_known:,} of {len(genes):,} genes (first: {names[0]}); pass the map "
+            "of this platform or annotation"
+        )
+    n_several = sum(value == "" for value in found)
+    renamed = np.array([value or "" for value in found], dtype=object)
+    n_names = len(set(renamed) - {""})
+    return renamed, (
+        f"genes renamed from {source} to {target} by {Path(path).name}: {n_names:,} names of "
+        f"{len(genes):,} ids; left out {len(genes) - n_known:,} unknown to it and {n_several:,} "
+        "with none or several names"
+    )
+
+
+def _lookup(table: pd.DataFrame, source: str, target: str) -> dict[str, str]:
+    """Id → name, "" for several; an id without version stands for all of its versions."""
+    known: dict[str, str] = {}
+    for key, value in zip(table[source], table[target], strict=True):
+        if not key:
+            continue
+        name = "" if any(mark in value for mark in _SEVERAL) else value
+        for form in {key, without_version(key)}:
+            known[form] = name if known.get(form, name) == name else ""
+    return known
