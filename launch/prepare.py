@@ -16,7 +16,8 @@ from absl import flags
 from tqdm import tqdm
 
 from jaxssl.data import missing, orientation, scale, store
-from jaxssl.data.expression import DUPLICATE_POLICIES, OPTION_DEFAULTS, import_expression
+from jaxssl.data.expression import import_expression
+from jaxssl.data.import_options import DUPLICATE_POLICIES, OPTION_DEFAULTS
 from jaxssl.data.rules import RULES
 from jaxssl.types import InputError
 from launch import exit

@@ -1,8 +1,6 @@
 """Any expression file to samples x genes in float32; nothing is changed that was not asked for."""
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,67 +10,17 @@ from anndata import AnnData
 from jaxtyping import Float32
 
 from jaxssl.data import rules, store
-from jaxssl.data.formats import read_table
-from jaxssl.data.formats.matrix import RawTable, Reading, SampleMajor, Scratch
-from jaxssl.data.gene_map import read_gene_map
+from jaxssl.data.formats.matrix import Reading, SampleMajor, Scratch
 from jaxssl.data.genes import Merge, id_type, plan_merge
-from jaxssl.data.genes import duplicates as repeated_ids
+from jaxssl.data.import_options import ImportOptions, check_options
 from jaxssl.data.labels import drop_small_classes
-from jaxssl.data.missing import POLICIES as IMPUTE_POLICIES
 from jaxssl.data.missing import plan_missing
-from jaxssl.data.orientation import ORIENTATIONS, resolve_orientation
-from jaxssl.data.read_length import divisors
-from jaxssl.data.samples import (
-    join_samples,
-    known_ids,
-    names_by_sheet,
-    read_samples,
-    require_column,
-)
-from jaxssl.data.scale import COVERAGE, SCALES, resolve_scale
-from jaxssl.data.survey import Survey, join, survey
+from jaxssl.data.parts import Part, check_samples, common_genes, common_scale, read_part
+from jaxssl.data.samples import join_samples, names_by_sheet, read_samples, require_column
+from jaxssl.data.survey import Survey, join
 from jaxssl.types import InputError
 
-DUPLICATE_POLICIES = ("error", "mean", "max", "first")
 ROLES = ("label", "group", "batch")
-
-
-@dataclass(frozen=True)
-class ImportOptions:
-    """How a file is read; what the file itself tells need not be said."""
-
-    labels: str | Path | None = None  # a table of samples, joined by sample id
-    label_column: str = ""  # of the table, else of the file or its obs
-    group_column: str = ""
-    batch_column: str = ""
-    sample_column: str = ""  # of the table; "": found by match
-    label_rule: str = ""  # a key in `rules.RULES`, which derives columns
-    layer: str = ""  # which matrix of a file that holds several
-    orientation: str = "auto"
-    scale: str = "auto"
-    read_length: str = ""  # bases, or a column of the table: recount3's sums are divided by it
-    gene_map: str | Path | None = None  # a table that renames genes
-    gene_column: str = ""  # of that table, with the new names; "": of symbols
-    duplicates: str = "error"
-    impute: str = "error"
-    min_class_size: int = 0
-    min_match: float = 0.5  # share of samples that the table must know
-
-
-class Part(NamedTuple):
-    """One file, samples by genes, as yet uncleaned."""
-
-    path: Path
-    raw: RawTable
-    x: SampleMajor
-    sample_ids: np.ndarray
-    genes: np.ndarray
-    gene_text: pd.DataFrame
-    obs: pd.DataFrame
-    orientation: str
-    scale: str
-    seen: Survey
-    notes: list[str]
 
 
 class Import(NamedTuple):
@@ -121,7 +69,7 @@ def read_expression(path: str | Path | Sequence[str | Path], **options: Any) -> 
 def import_expression(
     path: str | Path | Sequence[str | Path],
     out: str | Path,
-    advance: Any = lambda _path, _bytes: None,
+    advance: Callable[[Path, int], None] = lambda _path, _bytes: None,
     **options: Any,
 ) -> dict[str, Any]:
     """As `read_expression`, but onto disk: a sample-major `.h5ad` of any size, in bounded memory.
@@ -150,15 +98,15 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     """
     check_options(options)
     table = read_samples(options.labels) if options.labels else None
-    parts = [_read_part(path, options, table, reading) for path in paths]
+    parts = [read_part(path, options, table, reading) for path in paths]
     first = parts[0]
     columns = _recorded_columns(options, first.raw.prepared)
     notes = [*first.notes]
     for part in parts[1:]:
         notes += [f"{part.path.name}: {note}" for note in part.notes]
     sample_ids = np.concatenate([part.sample_ids for part in parts])
-    _check_samples(sample_ids)
-    genes, gene_text, positions, gene_notes = _common_genes(parts, options)
+    check_samples(sample_ids)
+    genes, gene_text, positions, gene_notes = common_genes(parts, options)
     seen = join([part.seen.of(where) for part, where in zip(parts, positions, strict=True)])
     keep, fill = plan_missing(seen, sample_ids, genes, options.impute)
     merge = plan_merge(genes[keep], options.duplicates)
@@ -167,7 +115,7 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     facts = {
         "orientation": first.orientation,
         "gene_id_type": id_type(merge.genes)[0] or "unknown",
-        "scale": _common_scale(parts),
+        "scale": common_scale(parts),
         "impute": options.impute,
         "duplicates": options.duplicates,
         "n_missing_values": int(seen.n_missing.sum()),
@@ -184,132 +132,6 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     var = gene_text.iloc[np.flatnonzero(keep)[merge.first]].set_axis(merge.genes, axis=0)
     matrices = [(p.x, where[keep]) for p, where in zip(parts, positions, strict=True)]
     return Import(obs, var, facts, matrices, fill[keep], merge)
-
-
-def check_options(options: ImportOptions) -> None:
-    """Refuse values that are none of the choices.
-
-    Raises:
-        InputError: naming the choices.
-    """
-    allowed = {
-        "orientation": ("auto", *ORIENTATIONS),
-        "scale": ("auto", *SCALES),
-        "duplicates": DUPLICATE_POLICIES,
-        "impute": IMPUTE_POLICIES,
-        "label_rule": ("", *rules.RULES),
-    }
-    for name, choices in allowed.items():
-        value = getattr(options, name)
-        if value not in choices:
-            raise InputError(f"--{name}={value} is unknown; use {', '.join(filter(None, choices))}")
-
-
-def orient(
-    raw: RawTable, wanted: str, known: np.ndarray | None
-) -> tuple[str, str, np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame]:
-    """Orientation and reason, sample ids, gene ids, text of samples, text of genes.
-
-    Raises:
-        InputError: where it cannot be told.
-    """
-    found, reason = resolve_orientation(
-        wanted, raw.row_ids, raw.column_ids, known, raw.format, raw.orientation
-    )
-    if found == "genes_in_rows":
-        return found, reason, raw.column_ids, raw.row_ids, raw.of_columns, raw.of_rows
-    return found, reason, raw.row_ids, raw.column_ids, raw.of_rows, raw.of_columns
-
-
-def _read_part(
-    path: Path, options: ImportOptions, table: pd.DataFrame | None, reading: Reading
-) -> Part:
-    text = [options.label_column, options.group_column, options.batch_column]
-    inside = [name for name in text if name] if table is None else []
-    raw = read_table(path, reading._replace(text_columns=inside, layer=options.layer))
-    known = None if table is None else known_ids(table, raw, options.sample_column)
-    found, reason, samples, genes, obs, gene_text = orient(raw, options.orientation, known)
-    _check_named("genes", genes)
-    _check_named("samples", samples)
-    kept = None if raw.dropped is None else np.flatnonzero(~raw.dropped)
-    if kept is not None:
-        samples, obs = samples[kept], obs.iloc[kept]
-    divisor, length_notes = divisors(raw, path, samples, table, options)
-    x = SampleMajor(raw.x, found == "genes_in_rows", kept, divisor)
-    seen = survey(x)
-    recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""
-    declared = "counts" if raw.scale == COVERAGE else raw.scale
-    scale, why = resolve_scale(recorded or options.scale, seen, declared)
-    why = "as launch.prepare recorded it" if recorded else why
-    notes = [f"format {raw.format}", *raw.notes, f"orientation {found}: {reason}"]
-    notes += [*length_notes, f"scale {scale}: {why}"]
-    return Part(path, raw, x, samples, genes, gene_text, obs, found, scale, seen, notes)
-
-
-def _check_named(kind: str, names: np.ndarray) -> None:
-    empty = np.flatnonzero(names == "")
-    if len(empty):
-        where = f"first: number {empty[0] + 1} of {len(names)}"
-        raise InputError(f"{len(empty)} {kind} have no id ({where}); name or remove them")
-
-
-def _check_samples(sample_ids: np.ndarray) -> None:
-    twice = repeated_ids(sample_ids)
-    if len(twice):
-        raise InputError(
-            f"{len(twice)} sample ids occur more than once (first: {twice[0]}); remove or rename "
-            "the copies: a copy in two parts of a split would leak"
-        )
-
-
-def _common_scale(parts: Sequence[Part]) -> str:
-    first = parts[0]
-    for part in parts[1:]:
-        if part.scale != first.scale:
-            raise InputError(
-                f"{first.path.name} is on the {first.scale} scale, {part.path.name} on "
-                f"{part.scale}; bring them to one scale first"
-            )
-    return first.scale
-
-
-def _common_genes(
-    parts: Sequence[Part], options: ImportOptions
-) -> tuple[np.ndarray, pd.DataFrame, list[np.ndarray], list[str]]:
-    """Names of the genes that all files have, and where each file has them.
-
-    Names follow the gene map; genes that it does not know, and names that stand for several
-    genes, go. Of one file, all copies of a gene stay for the policy on duplicates.
-    """
-    renamed, notes = [], []
-    for part in parts:
-        names = part.genes
-        if options.gene_map:
-            names, note = read_gene_map(options.gene_map, options.gene_column, part.genes)
-            notes.append(note)
-        renamed.append(names)
-    if len(parts) == 1:
-        where = np.flatnonzero(renamed[0] != "")
-        return renamed[0][where], parts[0].gene_text.iloc[where], [where], notes
-    for part, names in zip(parts, renamed, strict=True):
-        twice = repeated_ids(names[names != ""])
-        if len(twice):
-            raise InputError(
-                f"{part.path.name} has {len(twice)} gene ids more than once (first: {twice[0]}); "
-                "import it by itself with --duplicates, then join the results"
-            )
-    shared = set.intersection(*(set(names) - {""} for names in renamed))
-    order = np.array([i for i, name in enumerate(renamed[0]) if name in shared], dtype=np.int64)
-    genes = renamed[0][order]
-    fewest = min(len(set(names) - {""}) for names in renamed)
-    if len(genes) < 0.7 * fewest:
-        raise InputError(
-            f"the files share {len(genes):,} genes, fewer than 70 % of the {fewest:,} of the "
-            "smallest; name them alike with --gene_map, or import them apart"
-        )
-    places = [pd.Index(names).get_indexer(pd.Index(genes)) for names in renamed[1:]]
-    notes.append(f"{len(genes):,} genes shared by {len(parts)} files")
-    return genes, parts[0].gene_text.iloc[order], [order, *places], notes
 
 
 def _cleaning_notes(
@@ -342,7 +164,7 @@ def _describe(
     derived, rule_notes = rules.derive(obs, options.label_rule)
     obs = pd.concat([obs[obs.columns.difference(derived.columns, sort=False)], derived], axis=1)
     obs.index = pd.Index(names_by_sheet(obs), dtype=object)
-    _check_samples(obs.index.to_numpy())
+    check_samples(obs.index.to_numpy())
     return obs.astype(object), [*notes, *rule_notes]
 
 
@@ -382,8 +204,3 @@ def _paths(path: str | Path | Sequence[str | Path]) -> list[Path]:
     if not several:
         raise InputError("no expression file is given")
     return [Path(p) for p in several]
-
-
-OPTION_DEFAULTS: dict[str, Any] = {
-    field.name: field.default for field in dataclasses.fields(ImportOptions)
-}

@@ -1,19 +1,16 @@
 """recount3's coverage sums as counts: each is larger by the length of the reads mapped."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float32
 
 from jaxssl.data.formats.matrix import RawTable
+from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.samples import join_samples, require_column
 from jaxssl.data.scale import COVERAGE
 from jaxssl.types import InputError
-
-if TYPE_CHECKING:
-    from jaxssl.data.expression import ImportOptions
 
 _COLUMN = "star.average_mapped_length"  # of *.recount_qc.*.MD.gz, as recount3 itself divides
 
@@ -23,7 +20,7 @@ def divisors(
     path: Path,
     sample_ids: np.ndarray,
     table: pd.DataFrame | None,
-    options: "ImportOptions",
+    options: ImportOptions,
 ) -> tuple[Float32[np.ndarray, " samples"] | None, list[str]]:
     """What every sample is divided by, None for data that are no coverage; and what was done.
 
@@ -56,7 +53,7 @@ def divisors(
 
 
 def _lengths(
-    column: str, sample_ids: np.ndarray, table: pd.DataFrame | None, options: "ImportOptions"
+    column: str, sample_ids: np.ndarray, table: pd.DataFrame | None, options: ImportOptions
 ) -> np.ndarray:
     if table is None:
         raise InputError(

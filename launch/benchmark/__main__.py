@@ -23,6 +23,7 @@ from launch.benchmark import (
     conditioning,
     draws,
     finetuning,
+    imports,
     machine,
     memory,
     pretraining,
@@ -46,6 +47,7 @@ SECTIONS: dict[str, Section] = {
     "programs": programs.SECTION,
     "stages": stages.SECTION,
     "conditioning": conditioning.SECTION,
+    "imports": imports.SECTION,
     "roofline": roofline.SECTION,
 }
 

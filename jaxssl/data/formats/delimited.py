@@ -5,7 +5,6 @@ import numpy as np
 from jaxssl.data.formats.head import Dialect, Head, find_text, sniff_table
 from jaxssl.data.formats.matrix import RawTable, Reading, no_text, require_layer
 from jaxssl.data.formats.rows import gather
-from jaxssl.types import InputError
 
 
 def recognises(head: Head) -> bool:
@@ -28,14 +27,8 @@ def read(head: Head, reading: Reading) -> RawTable:
 
 
 def number_names(dialect: Dialect, texts: list[int]) -> np.ndarray:
-    """Names of the columns that hold numbers.
-
-    Raises:
-        InputError: if there is none.
-    """
+    """Names of the columns that hold numbers."""
     names = [name for i, name in enumerate(dialect.header) if i and i not in texts]
-    if not names:
-        raise InputError("the table has no column of numbers; name an expression file")
     return np.array(names, dtype=object)
 
 

@@ -24,7 +24,7 @@ _DEFAULT, _YES = "IsDefaultEntryForModel", ("Yes", "True", "TRUE", "true", "1")
 
 def recognises(head: Head) -> bool:
     """Whether most columns are symbols with Entrez numbers, below a comma-separated header."""
-    names = split_line(head.lines[0], ",")[1:]
+    names = split_line(head.path, head.lines[0], ",")[1:]
     genes = [name for name in names if _GENE.fullmatch(name)]
     return len(names) > 1 and len(genes) > 0.5 * len(names)
 

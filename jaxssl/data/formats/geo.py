@@ -108,10 +108,12 @@ def _preamble(head: Head) -> tuple[list[tuple[str, str]], list[str], int]:
                 line = raw.decode("latin-1")
             name, _, rest = line.rstrip("\r\n").partition("\t")
             if name == _BEGIN:
-                header = split_line(file.readline().decode(head.encoding).rstrip("\r\n"), "\t")
+                header = split_line(
+                    head.path, file.readline().decode(head.encoding, "replace").rstrip("\r\n"), "\t"
+                )
                 return _checked(head, about, header), header, number + 2
             if rest:
-                about += [(name, value) for value in split_line(rest, "\t")]
+                about += [(name, value) for value in split_line(head.path, rest, "\t")]
     raise InputError(f"{head.path} ends early: the line {_BEGIN} is missing; fetch it again")
 
 

@@ -17,6 +17,23 @@ from jaxssl.types import InputError
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "null", "NULL", "None", "#N/A", "<NA>")
 """What stands for a value that is not there."""
 _START = 1 << 16  # bytes, and some whole lines more: wide tables have lines of a megabyte
+_CORNERS = (
+    "",
+    "sample",
+    "gene",
+    "gene_id",
+    "id",
+    "id_ref",
+    "ensembl_id",
+    "xena_sample",
+    "name",
+    "symbol",
+    "probe",
+    "sample_id",
+    "scan ref",
+    "compositesequence identifier",
+)
+"""What stands above the ids, and is no name of a column of numbers."""
 _DELIMITERS = {"\t": "tsv", ",": "csv", ";": "csv", "|": "csv", " ": "csv"}
 
 
@@ -78,8 +95,13 @@ def sniff_table(head: Head, skip: int = 0) -> Dialect:
             "names: remove the lines above it"
         )
     delimiter = _delimiter(head.path, lines)
-    header, first = split_line(lines[0], delimiter), split_line(lines[1], delimiter)
+    header, first = (split_line(head.path, line, delimiter) for line in lines[:2])
     if len(header) == len(first) - 1:  # R's write.table leaves the corner out
+        if header[0].lower() in _CORNERS:
+            raise InputError(
+                f"{head.path} has {len(header)} names in its header and {len(first)} fields in the "
+                "row below: a name is missing"
+            )
         header = ["", *header]
     return Dialect(delimiter, head.encoding, head.is_gzip, header, filled[0] + 1)
 
@@ -87,7 +109,7 @@ def sniff_table(head: Head, skip: int = 0) -> Dialect:
 def find_text(head: Head, dialect: Dialect) -> list[int]:
     """Positions of the columns, the first apart, that hold text in the first 100 rows."""
     lines = [line for line in head.lines[dialect.skip : dialect.skip + 100] if line.strip()]
-    rows = [split_line(line, dialect.delimiter) for line in lines]
+    rows = [split_line(head.path, line, dialect.delimiter) for line in lines]
     n_columns = len(dialect.header)
     frame = pd.DataFrame([row for row in rows if len(row) == n_columns], columns=range(n_columns))
     frame = frame.where(~frame.isin(MISSING))
@@ -96,10 +118,18 @@ def find_text(head: Head, dialect: Dialect) -> list[int]:
     return [i for i in range(1, n_columns) if has_text[i]]
 
 
-def split_line(line: str, delimiter: str) -> list[str]:
-    """Fields of one line, quotes taken off."""
+def split_line(path: Path, line: str, delimiter: str) -> list[str]:
+    """Fields of one line, quotes taken off.
+
+    Raises:
+        InputError: on a line with a return inside.
+    """
     csv.field_size_limit(1 << 30)
-    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    try:
+        fields = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise InputError(f"{path} is damaged in the line {line[:40]!r}: {error}") from error
+    return [field.strip() for field in fields]
 
 
 def open_bytes(path: Path, *, is_gzip: bool) -> io.BufferedIOBase:

@@ -35,7 +35,7 @@ def read(head: Head, reading: Reading) -> RawTable:
     notes = []
     if len(head.lines) > 1 and _corner(head.lines[1]) in _CORNERS:
         dialect = dialect._replace(skip=dialect.skip + 1)
-        second = split_line(head.lines[1], dialect.delimiter)
+        second = split_line(head.path, head.lines[1], dialect.delimiter)
         notes = [f"second row of headings passed over: {', '.join(dict.fromkeys(second[1:4]))}"]
     ids, x, _ = gather(head.path, dialect, [], reading)
     columns = number_names(dialect, [])

@@ -14,7 +14,7 @@ from jaxtyping import Float32
 
 from jaxssl.types import InputError
 
-IN_MEMORY = 1 << 25  # numbers kept in memory before they go to disk: 128 MB
+IN_MEMORY = 1 << 24  # numbers kept in memory before they go to disk: 64 MB
 BLOCK = 1 << 22  # numbers read together: 16 MB, and as much again while they are worked on
 _TILE = 128  # columns stored together, so that rows and columns are both read in large pieces
 

@@ -37,6 +37,8 @@ def gather(
         InputError: as `read_rows` does, and on a table without rows.
     """
     texts = {0, *text_columns}
+    if len(texts) >= len(dialect.header):
+        raise InputError(f"{path} has no column of numbers; name an expression file")
     collector = Collector(len(dialect.header) - len(texts), reading.scratch)
     ids, columns = [], []
     for rows in read_rows(path, dialect, text_columns, reading.advance):
@@ -144,23 +146,26 @@ def _split(
 
 
 def _text(cell: bytes, encoding: str) -> str:
-    """A name; portals write latin-1 into free text far down."""
+    return _decoded(cell, encoding).strip(' "')
+
+
+def _decoded(line: bytes, encoding: str) -> str:
+    """Portals write latin-1 into free text far down."""
     try:
-        text = cell.decode(encoding)
+        return line.decode(encoding)
     except UnicodeDecodeError:
-        text = cell.decode("latin-1")
-    return text.strip(' "')
+        return line.decode("latin-1")
 
 
 def _unquoted(path: Path, dialect: Dialect, line: bytes, number: int) -> list[bytes]:
     """Cells of a line in which quotes may hide delimiters."""
-    cells = split_line(line.decode(dialect.encoding), dialect.delimiter)
+    cells = split_line(path, _decoded(line, dialect.encoding), dialect.delimiter)
     if len(cells) != len(dialect.header):
         raise InputError(
             f"{path} is not a table: line {number} has {len(cells)} fields, the header "
             f"{len(dialect.header)}"
         )
-    return [cell.encode(dialect.encoding) for cell in cells]
+    return [cell.encode(dialect.encoding, "replace") for cell in cells]
 
 
 def _numbers(flat: bytes) -> np.ndarray | None:
@@ -190,7 +195,7 @@ def _offending_cell(
 ) -> str:
     """Which cell is no number, and what to do about it."""
     names = [name for i, name in enumerate(dialect.header) if i not in texts]
-    cells = pd.Series(flat.decode(dialect.encoding).split("\n"), dtype=object).str.strip()
+    cells = pd.Series(_decoded(flat, dialect.encoding).split("\n"), dtype=object).str.strip()
     parsed = pd.to_numeric(cells.mask(cells.isin(MISSING)), errors="coerce")
     first = int(np.argmax(parsed.isna() & ~cells.isin(MISSING)))
     row, column = divmod(first, len(names))

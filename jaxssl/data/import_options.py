@@ -1,0 +1,60 @@
+"""How an expression file is read: every choice once."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxssl.data import rules
+from jaxssl.data.missing import POLICIES as IMPUTE_POLICIES
+from jaxssl.data.orientation import ORIENTATIONS
+from jaxssl.data.scale import SCALES
+from jaxssl.types import InputError
+
+DUPLICATE_POLICIES = ("error", "mean", "max", "first")
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How a file is read; what the file itself tells need not be said."""
+
+    labels: str | Path | None = None  # a table of samples, joined by sample id
+    label_column: str = ""  # of the table, else of the file or its obs
+    group_column: str = ""
+    batch_column: str = ""
+    sample_column: str = ""  # of the table; "": found by match
+    label_rule: str = ""  # a key in `rules.RULES`, which derives columns
+    layer: str = ""  # which matrix of a file that holds several
+    orientation: str = "auto"
+    scale: str = "auto"
+    read_length: str = ""  # bases, or a column of the table: recount3's sums are divided by it
+    gene_map: str | Path | None = None  # a table that renames genes
+    gene_column: str = ""  # of that table, with the new names; "": of symbols
+    duplicates: str = "error"
+    impute: str = "error"
+    min_class_size: int = 0
+    min_match: float = 0.5  # share of samples that the table must know
+
+
+def check_options(options: ImportOptions) -> None:
+    """Refuse values that are none of the choices.
+
+    Raises:
+        InputError: naming the choices.
+    """
+    allowed = {
+        "orientation": ("auto", *ORIENTATIONS),
+        "scale": ("auto", *SCALES),
+        "duplicates": DUPLICATE_POLICIES,
+        "impute": IMPUTE_POLICIES,
+        "label_rule": ("", *rules.RULES),
+    }
+    for name, choices in allowed.items():
+        value = getattr(options, name)
+        if value not in choices:
+            raise InputError(f"--{name}={value} is unknown; use {', '.join(filter(None, choices))}")
+
+
+OPTION_DEFAULTS: dict[str, Any] = {
+    field.name: field.default for field in dataclasses.fields(ImportOptions)
+}
