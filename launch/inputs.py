@@ -11,10 +11,10 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.config import Config, DataConfig
+from jaxssl.data.columns import possible_groups
 from jaxssl.data.demo import load_demo
 from jaxssl.data.expression import read_expression
 from jaxssl.data.formats.matrix import as_text
-from jaxssl.data.inspect import possible_groups
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, make_task
 from jaxssl.types import InputError

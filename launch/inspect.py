@@ -17,6 +17,8 @@ from jaxssl.types import InputError
 from launch import exit
 
 _LABELS = flags.DEFINE_string("labels", "", "Table of samples (csv or tsv), joined by sample id.")
+_LAYER = flags.DEFINE_string("layer", "", "Which matrix of a file with several, as in prepare.")
+_WHOLE = flags.DEFINE_bool("whole", False, "Read long texts to their end, not the first 256 MB.")
 _JSON = flags.DEFINE_bool("json", False, "Print JSON, one object a line.")
 
 
@@ -25,7 +27,7 @@ def main(arguments: list[str]) -> None:
     if len(arguments) < 2:
         raise InputError("no file given; usage: python -m launch.inspect [--labels=TABLE] FILE...")
     for path in arguments[1:]:
-        facts = inspect.examine(path, _LABELS.value or None)
+        facts = inspect.examine(path, _LABELS.value or None, _LAYER.value, whole=_WHOLE.value)
         print(json.dumps(facts) if _JSON.value else inspect.report(facts))
 
 

@@ -1,9 +1,6 @@
 """What a careful colleague would say about a file before it is used."""
 
-import math
-import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jaxssl.data import rules
+from jaxssl.data.columns import (
+    GROUP_NAMES,
+    LABEL_NAMES,
+    choose,
+    column_lines,
+    describe_columns,
+    matches,
+)
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.matrix import RawTable, Reading, SampleMajor, Scratch
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
@@ -20,16 +26,20 @@ from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
 
-_MAX_CLASSES = 100
-_LABEL_NAMES = r"label|tissue|disease|cancer|class|subtype|type|diagnosis|site"
-_GROUP_NAMES = r"patient|donor|subject|individual|group|case|series|study"
+_LIMIT = 1 << 28  # bytes of a text that are read without being asked
 
 
-def examine(path: str | Path, labels: str | Path | None = None, layer: str = "") -> dict[str, Any]:
+def examine(
+    path: str | Path, labels: str | Path | None = None, layer: str = "", *, whole: bool = False
+) -> dict[str, Any]:
     """Facts about one file, ready for JSON: an expression matrix or a table of samples.
 
     Decides nothing and refuses little: what would stop `prepare` stands under "problems", with
-    the flag that solves it under "flags". Raises InputError for a file that cannot be parsed.
+    the flag that solves it under "flags". Of a long text the first 256 MB are read, unless
+    `whole`.
+
+    Raises:
+        InputError: for a file that cannot be parsed.
     """
     path = Path(path)
     texts, n_columns = text_columns(path)
@@ -40,7 +50,10 @@ def examine(path: str | Path, labels: str | Path | None = None, layer: str = "")
     table = read_samples(labels) if labels else None
     facts = {"file": str(path), "kind": "expression"}
     with Scratch() as scratch:
-        raw = read_table(path, Reading(scratch, texts, layer))
+        reading = Reading(scratch, texts, layer, limit=0 if whole else _LIMIT)
+        raw = read_table(path, reading)
+        if path.is_file() and raw.format.split()[0] not in ("parquet", "npz", "h5ad", "ARCHS4"):
+            raw = raw._replace(notes=[*_of_length(path, reading), *raw.notes])
         facts |= _examine_matrix(raw, table, labels)
     return facts | {"next": _next_command(path, labels, facts)}
 
@@ -48,27 +61,6 @@ def examine(path: str | Path, labels: str | Path | None = None, layer: str = "")
 def report(facts: dict[str, Any]) -> str:
     """The same in about ten lines of English."""
     return "\n".join(_lines(facts))
-
-
-def describe_columns(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Role and values of each column that could be a label ("label") or a group ("group")."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in table.columns:
-        counts = Counter(str(value) for value in table[name] if value != "")
-        n_values, n_filled = len(counts), counts.total()
-        is_number = all(_is_number(value) for value in counts)
-        is_class = 2 <= n_values <= min(_MAX_CLASSES, n_filled // 3)
-        if is_class and not (is_number and n_values > 10):
-            classes = dict(counts.most_common())
-            found[str(name)] = {"role": "label", "n_labelled": n_filled, "classes": classes}
-        elif not is_number and n_values > 1 and _matches(_GROUP_NAMES, str(name)):
-            found[str(name)] = {"role": "group", "n_labelled": n_filled, "n_groups": n_values}
-    return found
-
-
-def possible_groups(table: pd.DataFrame) -> list[str]:
-    """Columns whose samples may belong together: a patient, a donor, a series."""
-    return [name for name, found in describe_columns(table).items() if found["role"] == "group"]
 
 
 def _examine_matrix(
@@ -99,13 +91,16 @@ def _examine_matrix(
         "n_duplicate_genes": len(duplicates(ids[1])),
     }
     facts |= _examine_values(survey(SampleMajor(raw.x, transpose, kept)), raw.scale)
-    facts["columns"] = describe_columns(obs)
+    obs = obs.set_axis(pd.Index(ids[0], dtype=object), axis=0)
     if table is not None:
         try:
             joined, facts["join"] = join_samples(table, ids[0], "", 0.5)
-            facts["columns"] |= describe_columns(joined)
+            obs = pd.concat([joined, obs[obs.columns.difference(joined.columns)]], axis=1)
         except InputError as error:
             facts["join"] = str(error)
+    told, _ = rules.derive(obs, "")
+    facts["columns"] = describe_columns(obs) | describe_columns(told)
+    facts["rules"] = rules.possible(obs)
     return facts | _problems(facts, labels)
 
 
@@ -125,12 +120,24 @@ def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
     }
 
 
+def _of_length(path: Path, reading: Reading) -> list[str]:
+    """That a text was not read to its end."""
+    if not reading.cuts(path):
+        return []
+    size = path.stat().st_size
+    share = f"the first {reading.limit / size:.0%} of {size / 1e9:.1f} GB"
+    return [f"judged by {share}; pass --whole to read all of it"]
+
+
 def _problems(facts: dict[str, Any], labels: str | Path | None) -> dict[str, Any]:
     """What would stop `prepare`, and the flags that solve it, upper case where to be chosen."""
     problems, flags = [], []
     if not facts["orientation"]:
         problems.append("the orientation cannot be told")
         flags.append("--orientation=WHICH")
+    if facts["scale"] == COVERAGE:
+        problems.append("sums of coverage are no counts: divide them by the length of the reads")
+        flags.append("--read_length=star.average_mapped_length")
     if not facts["scale"]:
         problems.append("the scale cannot be told")
         flags.append("--scale=WHICH")
@@ -152,12 +159,16 @@ def _problems(facts: dict[str, Any], labels: str | Path | None) -> dict[str, Any
 def _next_command(path: Path, labels: str | Path | None, facts: dict[str, Any]) -> str:
     words = ["python", "-m", "launch.prepare"]
     columns = facts["columns"]
-    label = _choose(columns, "label", _LABEL_NAMES)
-    grouping = {k: v for k, v in columns.items() if k != label and _matches(_GROUP_NAMES, k)}
-    group = _choose(grouping, "group", _GROUP_NAMES) or _choose(grouping, "label", _GROUP_NAMES)
+    label = choose(columns, "label", LABEL_NAMES)
+    grouping = {k: v for k, v in columns.items() if k != label and matches(GROUP_NAMES, k)}
+    group = choose(grouping, "group", GROUP_NAMES) or choose(grouping, "label", GROUP_NAMES)
     sizes = columns[label]["classes"].values() if label else []
     flags = [*facts["flags"], *(["--min_class_size=20"] if min(sizes, default=20) < 20 else [])]
-    if labels or columns:
+    if facts["rules"]:
+        words += [f"--labels={labels}"] if labels else []
+        words += [f"--label_rule={next(iter(facts['rules']))}"]
+        flags = facts["flags"]
+    elif labels or columns:
         words += [f"--labels={labels}"] if labels else []
         words += [f"--label_column={label or 'COLUMN'}"]
         words += [f"--group_column={group}"] if group else []
@@ -168,22 +179,10 @@ def _next_command(path: Path, labels: str | Path | None, facts: dict[str, Any]) 
     return shlex.join([*words, *flags, f"--out={out}", str(path)])
 
 
-def _choose(columns: dict[str, dict[str, Any]], role: str, names: str) -> str:
-    """The column of that role whose name says most, ties to the most values."""
-    order = names.split("|")
-    ranked = [
-        (next((i for i, part in enumerate(order) if part in name.lower()), len(order)), -size, name)
-        for name, column in columns.items()
-        if column["role"] == role
-        for size in [len(column.get("classes", ())) or column.get("n_groups", 0)]
-    ]
-    return min(ranked)[2] if ranked else ""
-
-
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
     if facts["kind"] == "samples":
         yield f"{facts['file']}: a table of {facts['n_rows']} samples"
-        yield from _column_lines(facts["columns"])
+        yield from column_lines(facts["columns"])
         yield f"next: python -m launch.inspect --labels={facts['file']} EXPRESSION_FILE"
         return
     samples, genes = facts["n_samples"], facts["n_genes"]
@@ -205,29 +204,10 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     )
     if "join" in facts:
         yield f"labels       {facts['join']}"
-    yield from _column_lines(facts["columns"])
+    yield from column_lines(facts["columns"])
+    for rule, classes in facts["rules"].items():
+        counts = ", ".join(f"{value} {count}" for value, count in list(classes.items())[:4])
+        more = ", ..." if len(classes) > 4 else ""
+        yield f"  --label_rule={rule}: {len(classes)} classes ({counts}{more})"
     yield from (f"problem      {problem}" for problem in facts["problems"])
     yield f"next: {facts['next']}"
-
-
-def _column_lines(columns: dict[str, dict[str, Any]]) -> Iterator[str]:
-    for name, column in columns.items():
-        if column["role"] == "group":
-            yield f"  {name}: {column['n_groups']:,} groups"
-            continue
-        counts = column["classes"]
-        shown = [f"{value} {count}" for value, count in list(counts.items())[:4]]
-        rest = f", ... {list(counts)[-1]} {list(counts.values())[-1]}" if len(counts) > 4 else ""
-        total = f"{len(counts)} classes, {column['n_labelled']:,} labelled"
-        yield f"  {name}: {total} ({', '.join(shown)}{rest})"
-
-
-def _is_number(value: str) -> bool:
-    try:
-        return math.isfinite(float(value))
-    except ValueError:
-        return False
-
-
-def _matches(names: str, column: str) -> bool:
-    return re.search(names, column.lower()) is not None

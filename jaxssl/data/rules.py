@@ -71,6 +71,20 @@ def derive(obs: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list[str]]:
     return together.loc[:, ~together.columns.duplicated(keep="last")], notes
 
 
+def possible(obs: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Rules that give these samples two classes or more: rule → class → count."""
+    found = {}
+    for name, rule in RULES.items():
+        try:
+            labels = rule.derive(obs)[rule.columns["label"]]
+        except InputError:
+            continue
+        counts = labels[labels != ""].value_counts()
+        if len(counts) > 1:
+            found[name] = {str(value): int(count) for value, count in counts.items()}
+    return found
+
+
 def columns_of(rule: str) -> dict[str, str]:
     """Role → column that the rule makes; {} without a rule."""
     return RULES[rule].columns if rule else {}

@@ -23,13 +23,17 @@ from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.types import InputError
 
 _HDF5, _PARQUET, _ZIP, _GZIP = b"\x89HDF\r\n\x1a\n", b"PAR1", b"PK\x03\x04", b"\x1f\x8b"
+_PLAIN = ("csv", "tsv", "parquet", "npz", "h5ad")  # formats that no source writes of its own
 _SUFFIXES = {
-    "csv": (".csv", ".txt"),
-    "tsv": (".tsv", ".tab", ".txt"),
-    "parquet": (".parquet",),
-    "npz": (".npz",),
-    "h5ad": (".h5ad",),
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".gct": "gct",
+    ".parquet": "parquet",
+    ".npz": "npz",
+    ".h5ad": "h5ad",
 }
+"""What a file's name lets one expect; other names say nothing."""
 
 
 class TextFormat(NamedTuple):
@@ -87,8 +91,8 @@ def read_table(path: str | Path, reading: Reading) -> RawTable:
     table = _read(path, reading)
     if not len(table.row_ids) or not len(table.column_ids):
         raise InputError(f"{path} holds no values: {table.format} of no rows or no columns")
-    suffixes = _SUFFIXES.get(table.format.split()[0])
-    if suffixes and not path.name.removesuffix(".gz").lower().endswith(suffixes):
+    expected = _SUFFIXES.get(Path(path.name.lower().removesuffix(".gz")).suffix, "")
+    if expected and expected not in table.format.lower() and table.format.split()[0] in _PLAIN:
         note = f"named {path.name} but holds {table.format}; read as {table.format}"
         table = table._replace(notes=[*table.notes, note])
     return table

@@ -153,6 +153,11 @@ class Reading(NamedTuple):
     text_columns: Sequence[str] = ()  # columns that are not numbers
     layer: str = ""  # which matrix of a file that holds several
     advance: Callable[[Path, int], None] = lambda _path, _bytes: None  # bytes of a file now read
+    limit: int = 0  # bytes of a text after which no more is read; 0: none
+
+    def cuts(self, path: Path) -> bool:
+        """Whether a text is longer than what is read of it."""
+        return 0 < self.limit < path.stat().st_size
 
 
 class RawTable(NamedTuple):

@@ -40,8 +40,16 @@ def gather(
     if len(texts) >= len(dialect.header):
         raise InputError(f"{path} has no column of numbers; name an expression file")
     collector = Collector(len(dialect.header) - len(texts), reading.scratch)
-    ids, columns = [], []
-    for rows in read_rows(path, dialect, text_columns, reading.advance):
+    ids, columns, done = [], [], 0
+
+    def advance(path: Path, n_bytes: int) -> None:
+        nonlocal done
+        done = n_bytes
+        reading.advance(path, n_bytes)
+
+    for rows in read_rows(path, dialect, text_columns, advance):
+        if ids and reading.cuts(path) and done > reading.limit:
+            break
         ids.append(rows.ids)
         columns.append(rows.texts)
         collector.append(rows.values)
