@@ -32,7 +32,7 @@ def _choice(name: str, choices: tuple[str, ...], what: str) -> None:
     flags.DEFINE_enum(name, OPTION_DEFAULTS[name], list(choices), what)
 
 
-_text("labels", "Table of samples; default: the file's own columns.")
+flags.DEFINE_list("labels", [], "Tables of samples; default: the file's own columns.")
 _text("label_column", "Column of class labels.")
 _text("group_column", "Column kept in one part of a split (patient).")
 _text("batch_column", "Column of technical batches, for figures.")

@@ -165,7 +165,7 @@ def recount3(folder: Path) -> Path:
 
 def recount3_qc(folder: Path) -> Path:
     rows = ["rail_id\texternal_id\tstudy\tstar.average_mapped_length\ttcga.tcga_barcode"]
-    rows += [f"{i}\tu{i}\tBRCA\t{n}\t{BARCODES[i]}A-11R-A089-07" for i, n in
+    rows += [f"{i}\tu{i}\t{CANCERS[i]}\t{n}\t{BARCODES[i]}A-11R-A089-07" for i, n in
              enumerate((50, 50, 100, 76, 48, 50))]  # fmt: skip
     return write(folder / "tcga.recount_qc.BRCA.MD.gz", "\n".join(rows) + "\n")
 

@@ -121,6 +121,14 @@ def test_coverage_of_recount3_becomes_counts_by_read_length_only(tmp_path):
     assert facts(adata)["scale"] == "counts"
     assert "48 to 100 bases" in facts(adata)["notes"]
     assert list(adata.var_names) == GENES
+    barcodes = miniatures.xena_survival(tmp_path)
+    both = barcodes.read_text().replace("sample\t", "external_id\t")
+    for i, barcode in enumerate(BARCODES):
+        both = both.replace(f"{barcode}\t", f"u{i}\t")
+    barcodes.write_text(both)
+    joined = read_expression(path, labels=[labels, barcodes], label_rule="tcga20",
+                             read_length="star.average_mapped_length")  # fmt: skip
+    assert list(joined.obs["tcga20"]) == CLASSES
     by_hand = read_expression(path, read_length="50")
     np.testing.assert_allclose(by_hand.X[2], values("counts")[2] * 2, rtol=1e-6)
     assert "did you mean" in refusal(path, labels=labels, read_length="star.average_maped_length")

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from jaxssl.data import rules, store
 from jaxssl.data.formats.matrix import Reading, SampleMajor, Scratch
 from jaxssl.data.genes import Merge, id_type, plan_merge
-from jaxssl.data.import_options import ImportOptions, check_options
+from jaxssl.data.import_options import ImportOptions, check_options, paths_of
 from jaxssl.data.labels import drop_small_classes
 from jaxssl.data.missing import plan_missing
 from jaxssl.data.parts import Part, check_samples, common_genes, common_scale, read_part
@@ -57,7 +57,7 @@ def read_expression(path: str | Path | Sequence[str | Path], **options: Any) -> 
         InputError: on what cannot be used, and on what cannot be told without asking.
     """
     with Scratch() as scratch:
-        plan = plan_import(_paths(path), ImportOptions(**options), Reading(scratch))
+        plan = plan_import(paths_of(path), ImportOptions(**options), Reading(scratch))
         x = np.empty((len(plan.obs), len(plan.var)), np.float32)
         start = 0
         for block in plan.blocks():
@@ -85,7 +85,7 @@ def import_expression(
     out.parent.mkdir(parents=True, exist_ok=True)
     with Scratch(out.parent) as scratch:
         reading = Reading(scratch, advance=advance)
-        plan = plan_import(_paths(path), ImportOptions(**options), reading)
+        plan = plan_import(paths_of(path), ImportOptions(**options), reading)
         digest = store.write_blocks(plan.obs, plan.var, plan.facts, plan.blocks(), out)
     return store.record_of(plan.obs, len(plan.var), plan.facts, digest)
 
@@ -97,8 +97,10 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
         InputError: as `read_expression` does.
     """
     check_options(options)
-    table = read_samples(options.labels) if options.labels else None
-    parts = [read_part(path, options, table, reading) for path in paths]
+    if not paths:
+        raise InputError("no expression file is given")
+    tables = [read_samples(path) for path in paths_of(options.labels)]
+    parts = [read_part(path, options, tables, reading) for path in paths]
     first = parts[0]
     columns = _recorded_columns(options, first.raw.prepared)
     notes = [*first.notes]
@@ -111,7 +113,7 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     keep, fill = plan_missing(seen, sample_ids, genes, options.impute)
     merge = plan_merge(genes[keep], options.duplicates)
     cleaned = _cleaning_notes(seen, keep, merge, options)
-    obs, obs_notes = _describe(parts, sample_ids, table, options)
+    obs, obs_notes = _describe(parts, sample_ids, tables, options)
     facts = {
         "orientation": first.orientation,
         "gene_id_type": id_type(merge.genes)[0] or "unknown",
@@ -148,7 +150,7 @@ def _cleaning_notes(
 def _describe(
     parts: Sequence[Part],
     sample_ids: np.ndarray,
-    table: pd.DataFrame | None,
+    tables: Sequence[pd.DataFrame],
     options: ImportOptions,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Text about the samples: of the table, of the files, and as rules derive it."""
@@ -157,9 +159,12 @@ def _describe(
         names = np.repeat([p.path.name for p in parts], [len(p.sample_ids) for p in parts])
         obs = obs.assign(file=names)
     notes = []
-    if table is not None:
-        joined, note = join_samples(table, sample_ids, options.sample_column, options.min_match)
-        obs = pd.concat([joined, obs[obs.columns.difference(joined.columns)]], axis=1)
+    for table in tables:
+        column = options.sample_column if options.sample_column in table else ""
+        if options.sample_column and len(tables) == 1:
+            column = options.sample_column
+        joined, note = join_samples(table, sample_ids, column, options.min_match)
+        obs = pd.concat([obs[obs.columns.difference(joined.columns, sort=False)], joined], axis=1)
         notes.append(note)
     derived, rule_notes = rules.derive(obs, options.label_rule)
     obs = pd.concat([obs[obs.columns.difference(derived.columns, sort=False)], derived], axis=1)
@@ -197,10 +202,3 @@ def _settle_columns(
         listed = ", ".join(f"{name} {count}" for name, count in dropped.items())
         notes.append(f"classes below --min_class_size={min_class_size}, now unlabelled: {listed}")
     return facts | {"n_labelled": int((values != "").sum()), "n_classes_dropped": len(dropped)}
-
-
-def _paths(path: str | Path | Sequence[str | Path]) -> list[Path]:
-    several = [path] if isinstance(path, str | Path) else list(path)
-    if not several:
-        raise InputError("no expression file is given")
-    return [Path(p) for p in several]

@@ -1,6 +1,7 @@
 """How an expression file is read: every choice once."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ DUPLICATE_POLICIES = ("error", "mean", "max", "first")
 class ImportOptions:
     """How a file is read; what the file itself tells need not be said."""
 
-    labels: str | Path | None = None  # a table of samples, joined by sample id
+    labels: str | Path | Sequence[str | Path] | None = None  # tables of samples, joined by id
     label_column: str = ""  # of the table, else of the file or its obs
     group_column: str = ""
     batch_column: str = ""
@@ -58,3 +59,10 @@ def check_options(options: ImportOptions) -> None:
 OPTION_DEFAULTS: dict[str, Any] = {
     field.name: field.default for field in dataclasses.fields(ImportOptions)
 }
+
+
+def paths_of(given: str | Path | Sequence[str | Path] | None) -> list[Path]:
+    """One path, several, or none, as a list."""
+    if not given:
+        return []
+    return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]

@@ -53,7 +53,7 @@ def orient(
 
 
 def read_part(
-    path: Path, options: ImportOptions, table: pd.DataFrame | None, reading: Reading
+    path: Path, options: ImportOptions, tables: Sequence[pd.DataFrame], reading: Reading
 ) -> Part:
     """Read a file, turn it, look at every value once, and settle its scale.
 
@@ -61,16 +61,16 @@ def read_part(
         InputError: where orientation or scale cannot be told, and on samples or genes without id.
     """
     text = [options.label_column, options.group_column, options.batch_column]
-    inside = [name for name in text if name] if table is None else []
+    inside = [] if tables else [name for name in text if name]
     raw = read_table(path, reading._replace(text_columns=inside, layer=options.layer))
-    known = None if table is None else known_ids(table, raw, options.sample_column)
+    known = known_ids(tables[0], raw, options.sample_column) if tables else None
     found, reason, samples, genes, obs, gene_text = orient(raw, options.orientation, known)
     _check_named("genes", genes)
     _check_named("samples", samples)
     kept = None if raw.dropped is None else np.flatnonzero(~raw.dropped)
     if kept is not None:
         samples, obs = samples[kept], obs.iloc[kept]
-    divisor, length_notes = divisors(raw, path, samples, table, options)
+    divisor, length_notes = divisors(raw, path, samples, tables, options)
     x = SampleMajor(raw.x, found == "genes_in_rows", kept, divisor)
     seen = survey(x)
     recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""

@@ -1,5 +1,6 @@
 """recount3's coverage sums as counts: each is larger by the length of the reads mapped."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def divisors(
     raw: RawTable,
     path: Path,
     sample_ids: np.ndarray,
-    table: pd.DataFrame | None,
+    tables: Sequence[pd.DataFrame],
     options: ImportOptions,
 ) -> tuple[Float32[np.ndarray, " samples"] | None, list[str]]:
     """What every sample is divided by, None for data that are no coverage; and what was done.
@@ -41,7 +42,7 @@ def divisors(
     try:
         lengths = np.full(len(sample_ids), float(wanted))
     except ValueError:
-        lengths = _lengths(wanted, sample_ids, table, options)
+        lengths = _lengths(wanted, sample_ids, tables, options)
     if not (lengths > 0).all():
         i = int(np.argmin(lengths > 0))
         raise InputError(
@@ -53,12 +54,13 @@ def divisors(
 
 
 def _lengths(
-    column: str, sample_ids: np.ndarray, table: pd.DataFrame | None, options: ImportOptions
+    column: str, sample_ids: np.ndarray, tables: Sequence[pd.DataFrame], options: ImportOptions
 ) -> np.ndarray:
-    if table is None:
+    if not tables:
         raise InputError(
             f"--read_length={column} is a column, yet there is no --labels; pass the *.MD.gz file"
         )
+    table = next((t for t in tables if column in t), tables[0])
     require_column(table.columns, column, "read_length")
     joined, _ = join_samples(table, sample_ids, options.sample_column, options.min_match)
     lengths = pd.to_numeric(joined[column], errors="coerce").to_numpy(dtype=float)
