@@ -5,21 +5,12 @@ Large batches did best there (Fig. 23), and hard codes (Figs 20-21).
   python -m launch.study --config=configs/study_microarray.py --data=hgu133.h5ad --out=runs/hgu133
 
 At full size: ArrayExpress E-MTAB-3732 (Affymetrix HG-U133 Plus 2.0, 54,675 probe sets, log2):
-processedMatrix.Aurora.july2015.txt (24 GB of text) and E-MTAB-3732.sdrf.txt, and a table of four
-columns made from the latter, matched by name and never by order:
+processedMatrix.Aurora.july2015.txt (24 GB of text) and E-MTAB-3732.sdrf.txt. --label_rule=cancer
+derives cancer, tissue, material and group from the latter, and prints how; the study keeps tissues
+of more than 400 arrays. Its own derivation of "cancer" is not published, and its tables add up to
+two different totals; this rule is ours. Then two commands, the second on a GPU:
 
-  sample   the array's name, as in the header of the matrix
-  tissue   Characteristics[organism part]; the study keeps tissues of more than 400 arrays
-  cancer   "not_cancer" where Characteristics[disease] is "normal" or "healthy" or names a disease
-           that is no neoplasm; "cancer" where it names a neoplasm (carcinoma, adenocarcinoma,
-           leukemia, lymphoma, sarcoma, melanoma, glioma, blastoma, myeloma, tumor, cancer,
-           neoplasm); else empty
-  group    Characteristics[individual] where it is given, else the study of origin
-
-The study's own derivation of "cancer" is not published, and its tables add up to two different
-totals; this rule is ours. Then two commands, the second on a GPU:
-
-  python -m launch.prepare --labels=classes.tsv --label_column=cancer --group_column=group \
+  python -m launch.prepare --labels=E-MTAB-3732.sdrf.txt --label_rule=cancer \
       --out=microarray.h5ad processedMatrix.Aurora.july2015.txt
   python -m launch.reproduce --figure=all --dataset=microarray --scale=full \
       --data=microarray.h5ad --out=runs/study_microarray

@@ -9,19 +9,12 @@ study's own split is --config.split.protocol=study. Expected: README, "The study
   python -m launch.study --config=configs/study_tcga.py --data=mirna.h5ad --out=runs/mirna_study
 
 At full size: the GDC's RNA-seq of all TCGA projects, as one matrix (UCSC Xena, GDC hub:
-GDC-PANCAN.htseq_fpkm.tsv.gz, log2(FPKM + 1), 60,483 genes, of which about 57,000 vary) and a table
-of three columns made from GDC-PANCAN.basic_phenotype.tsv.gz and the barcode:
+GDC-PANCAN.htseq_fpkm.tsv.gz, log2(FPKM + 1), 60,483 genes, of which about 57,000 vary) and
+GDC-PANCAN.basic_phenotype.tsv.gz. --label_rule=tcga20 makes the study's 20 classes of project and
+barcode, and prints how. Then two commands, the second on a GPU (launch.doctor says how many seeds
+fit at a time):
 
-  sample   the barcode, as in the matrix
-  class    "normal" where characters 14-15 of the barcode are 11; else the project, where these are
-           01 (03 for LAML, 06 too for SKCM) and it is one of the study's 19: BRCA, UCEC, KIRC, LGG,
-           LUAD, THCA, HNSC, LUSC, PRAD, SKCM, COAD, BLCA, OV, STAD, LIHC, CESC, KIRP, SARC, LAML;
-           else empty: such a sample joins the pretraining alone
-  patient  the first 12 characters of the barcode
-
-Then two commands, the second on a GPU (launch.doctor says how many seeds fit at a time):
-
-  python -m launch.prepare --labels=classes.tsv --label_column=class --group_column=patient \
+  python -m launch.prepare --labels=GDC-PANCAN.basic_phenotype.tsv.gz --label_rule=tcga20 \
       --out=tcga.h5ad GDC-PANCAN.htseq_fpkm.tsv.gz
   python -m launch.reproduce --figure=all --dataset=tcga --scale=full --data=tcga.h5ad \
       --out=runs/study_tcga

@@ -1,8 +1,11 @@
 """The verbs `prepare` and `inspect` as a user types them."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +88,51 @@ def test_help_shows_a_worked_example():
     done = run(ROOT, "prepare", "--helpshort")
     assert done.returncode == 0
     assert "python -m launch.prepare --labels=labels.csv" in done.stdout
+
+
+def test_several_files_and_a_rule_are_imported_as_typed(folder):
+    counts = pd.read_csv(folder / "x.csv", index_col=0)
+    counts.iloc[:, :20].to_csv(folder / "a.csv")
+    counts.iloc[::-1, 20:].to_csv(folder / "b.csv")
+    table = pd.DataFrame({"sample": SAMPLES, "project_id": ["TCGA-BRCA", "TCGA-COAD"] * 15})
+    table.to_csv(folder / "project.csv", index=False)
+    words = ["--labels=project.csv,labels.csv", "--label_rule=tcga20", "--out=x.h5ad"]
+    done = run(folder, "prepare", *words, "a.csv", "b.csv")
+    assert done.returncode == 0, done.stderr
+    assert "--label_rule=tcga20: column tcga20 is normal for sample type 11" in done.stdout
+    adata = read_h5ad(folder / "x.h5ad")
+    np.testing.assert_array_equal(adata.X, counts.to_numpy().T)
+    assert list(adata.obs["tcga20"]) == ["BRCA", "COAD"] * 15
+    assert list(adata.obs["tissue"]) == ["a", "b"] * 15
+    assert adata.uns["jaxssl"]["group"] == "tcga_patient"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_killed_import_leaves_nothing_that_passes_for_whole(folder):
+    text = folder / "slow.tsv"
+    names = "\t".join(f"S{i}" for i in range(2000))
+    line = "\t".join(["7.25"] * 2000)
+    text.write_text(f"id\t{names}\n" + "".join(f"ENSG{i:011d}\t{line}\n" for i in range(9000)))
+    command = [sys.executable, "-m", "launch.prepare", "--out=y.h5ad", "slow.tsv"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    before = {path.name for path in folder.iterdir()}
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not holds_scratch(process.pid):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    left = {path.name for path in folder.iterdir()} - before
+    assert "y.h5ad" not in left
+    assert all(name.startswith(".") and name.endswith(".part") for name in left)
+
+
+def holds_scratch(pid: int) -> bool:
+    """Whether the process has its scratch file open, which has no name any more."""
+    try:
+        return any(".jaxssl-" in os.readlink(link) for link in Path(f"/proc/{pid}/fd").glob("*"))
+    except FileNotFoundError:  # a file was closed while we looked
+        return False

@@ -103,6 +103,17 @@ def test_folder_of_the_gdc_refuses_another_gene_model(tmp_path):
     assert "different genes" in refusal(folder)
 
 
+def test_the_studys_classes_are_those_of_the_real_set(data_dir):
+    """`label20` was made for the set by its own rule (its README); the rule here makes the same."""
+    folder = data_dir / "tcga_mirna_pancan"
+    adata = read_expression(
+        folder / "expression.npz", labels=folder / "labels.csv", label_rule="tcga20"
+    )
+    assert (adata.obs["tcga20"] == adata.obs["label20"]).all()
+    assert (adata.obs["tcga_patient"] == adata.obs["patient_id"]).all()
+    assert facts(adata)["n_labelled"] == 9388
+
+
 def test_two_files_of_one_sample_are_named(tmp_path):
     sheet = miniatures.gdc_sample_sheet(tmp_path)
     sheet.write_text(sheet.read_text().replace(f"{BARCODES[2]}A", f"{BARCODES[0]}A"))
