@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from jaxssl.data import missing, orientation, scale, store
 from jaxssl.data.expression import import_expression
-from jaxssl.data.import_options import DUPLICATE_POLICIES, OPTION_DEFAULTS
+from jaxssl.data.import_options import DUPLICATE_POLICIES, OPTION_DEFAULTS, SAMPLE_POLICIES
 from jaxssl.data.rules import RULES
 from jaxssl.types import InputError
 from launch import exit
@@ -41,12 +41,14 @@ _choice("label_rule", ("", *RULES), "Derive labels: tcga20 of TCGA, cancer of an
 _text(
     "layer", "Which matrix of a file with several: a layer or raw of an .h5ad, a column of the GDC."
 )
+flags.DEFINE_list("text_columns", [], "Columns of the file beside expression, kept as text.")
 _choice("orientation", ("auto", *orientation.ORIENTATIONS), "Which way the file lies.")
 _choice("scale", ("auto", *scale.SCALES), "Scale of the values.")
 _text("read_length", "Bases, or a column of --labels: turns recount3's coverage into counts.")
 _text("gene_map", "Table that renames genes: a probemap, HGNC, GPL or ADF.")
 _text("gene_column", "Column of --gene_map with the new names; default: of symbols.")
 _choice("duplicates", DUPLICATE_POLICIES, "What to keep of duplicate genes.")
+_choice("duplicate_samples", SAMPLE_POLICIES, "What to keep of samples called alike.")
 _choice("impute", missing.POLICIES, "Fill for missing values; mean is over all samples.")
 flags.DEFINE_integer(
     "min_class_size",

@@ -104,7 +104,7 @@ def test_several_files_and_a_rule_are_imported_as_typed(folder):
     np.testing.assert_array_equal(adata.X, counts.to_numpy().T)
     assert list(adata.obs["tcga20"]) == ["BRCA", "COAD"] * 15
     assert list(adata.obs["tissue"]) == ["a", "b"] * 15
-    assert adata.uns["jaxssl"]["group"] == "tcga_patient"
+    assert adata.uns["jaxssl"]["group"] == "donor_by_name"
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")

@@ -32,8 +32,8 @@ def test_toil_of_xena_is_log2_of_tpm_and_a_thousandth(tmp_path):
     assert "log2(0 + 0.001)" in facts(adata)["notes"]
     assert list(adata.obs["tcga20"]) == CLASSES
     assert adata.obs["detailed_category"].iloc[0] == "café"
-    assert (facts(adata)["label"], facts(adata)["group"]) == ("tcga20", "tcga_patient")
-    assert adata.obs["tcga_patient"].iloc[1] == "TCGA-A1-A0SB"
+    assert (facts(adata)["label"], facts(adata)["group"]) == ("tcga20", "donor_by_name")
+    assert adata.obs["donor_by_name"].iloc[1] == "TCGA-A1-A0SB"
     assert adata.obs["tcga_sample_type"].iloc[1] == "solid tissue normal"
 
 
@@ -110,16 +110,21 @@ def test_the_studys_classes_are_those_of_the_real_set(data_dir):
         folder / "expression.npz", labels=folder / "labels.csv", label_rule="tcga20"
     )
     assert (adata.obs["tcga20"] == adata.obs["label20"]).all()
-    assert (adata.obs["tcga_patient"] == adata.obs["patient_id"]).all()
+    assert (adata.obs["donor_by_name"] == adata.obs["patient_id"]).all()
     assert facts(adata)["n_labelled"] == 9388
 
 
 def test_two_files_of_one_sample_are_named(tmp_path):
     sheet = miniatures.gdc_sample_sheet(tmp_path)
     sheet.write_text(sheet.read_text().replace(f"{BARCODES[2]}A", f"{BARCODES[0]}A"))
-    message = refusal(miniatures.gdc_folder(tmp_path), labels=sheet)
-    assert f"{BARCODES[0]}A" in message
-    assert "00000002-aaaa" in message
+    folder = miniatures.gdc_folder(tmp_path)
+    message = refusal(folder, labels=sheet)
+    assert f"first: {BARCODES[0]}A" in message
+    assert "--duplicate_samples=first" in message
+    adata = read_expression(folder, labels=sheet, duplicate_samples="first")
+    np.testing.assert_array_equal(adata.X, np.delete(values("counts"), 2, axis=0))
+    sheet.write_text(sheet.read_text().replace(f"{BARCODES[1]}A", f"{BARCODES[1]}A, X"))
+    assert "is of 2 samples" in refusal(folder, labels=sheet)
 
 
 def test_coverage_of_recount3_becomes_counts_by_read_length_only(tmp_path):
@@ -207,11 +212,11 @@ def test_array_express_joins_the_sdrf_by_name_and_derives_cancer(tmp_path):
 
 def test_gct_of_gtex_is_held_to_its_dimensions(tmp_path):
     path, labels = miniatures.gtex(tmp_path), miniatures.gtex_attributes(tmp_path)
-    adata = read_expression(path, labels=labels, label_column="SMTS", group_column="gtex_donor")
+    adata = read_expression(path, labels=labels, label_column="SMTS", group_column="donor_by_name")
     np.testing.assert_array_equal(adata.X, values("linear"))
     assert list(adata.var["gene_name"]) == SYMBOLS
     assert list(adata.obs["SMTS"]) == ["Blood", "Brain"] * 3
-    assert list(adata.obs["gtex_donor"]) == [f"GTEX-111{i // 2}" for i in range(6)]
+    assert list(adata.obs["donor_by_name"]) == [f"GTEX-111{i // 2}" for i in range(6)]
     assert facts(adata)["scale"] == "linear"
     import gzip
 

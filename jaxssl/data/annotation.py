@@ -1,91 +1,147 @@
 """Tables of text: of samples or of genes, with the headers and comments that portals write."""
 
-import re
+import itertools
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from jaxssl.data.formats import kind_of
-from jaxssl.data.formats.head import Dialect, Head, read_head, readable, sniff_table
+from jaxssl.data.formats.head import (
+    MISSING,
+    Dialect,
+    Head,
+    open_bytes,
+    read_head,
+    readable,
+    sniff_table,
+    split_line,
+)
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.types import InputError
 
-_MISSING = ("NA", "N/A", "NaN", "nan", "null", "'--")  # what exports write for an empty cell
-_COMMENT = re.compile(r"[#!^]")
+_COMMENT = ("#", "!", "^")
 _ADF_MAIN = "[main]"  # above the table in an ADF of ArrayExpress
+_ENDS = ("!platform_table_end", "!series_matrix_table_end", "!dataset_table_end")
+_NAMELESS = "index"  # what a first column without a name is called
+
+
+class _Start(NamedTuple):
+    """Where the table in a text begins."""
+
+    head: Head  # whose lines begin with the header
+    skip: int  # lines above the header
 
 
 def read_annotation(path: str | Path) -> pd.DataFrame:
     """Read a table as text, "" where there is no value; comments above the header are passed over.
 
-    csv, tsv (also gzip) or parquet, by content. Columns called alike (as in an SDRF) get numbers.
+    csv, tsv (also gzip) or parquet, by content. Columns called alike (as in an SDRF) get numbers;
+    a first column without a name, as pandas and R write ids, is called "index".
 
     Raises:
-        InputError: for anything else.
+        InputError: for anything else, and for rows that are longer than the header.
     """
     path = Path(path)
     kind = kind_of(path)
     if kind == "parquet":
-        frame = pd.read_parquet(path)
-        return _tidy(as_text(frame.reset_index() if frame.index.name else frame), path)
+        return _tidy(_read_parquet(path), path)
     if kind not in ("text", "gzip"):
         raise InputError(f"{path} holds {kind}; expected a csv or tsv table with one row a sample")
-    head = read_head(path, is_gzip=kind == "gzip")
-    dialect = sniff_table(*_without_comments(head))
-    return _tidy(_read_texts(path, dialect), path)
+    start = _start_of_table(read_head(path, is_gzip=kind == "gzip"))
+    dialect = sniff_table(start.head, allow_no_corner=True)
+    dialect = dialect._replace(skip=dialect.skip + start.skip)
+    return _tidy(_read_text(path, dialect), path)
 
 
-def _without_comments(head: Head) -> tuple[Head, int]:
-    """The head with its header freed of "#", and how many lines stand above it."""
-    if _ADF_MAIN in (marks := [line.strip() for line in head.lines]):
-        return head, marks.index(_ADF_MAIN) + 1
-    skip = 0
-    while skip < len(head.lines) - 1 and _COMMENT.match(head.lines[skip]):
-        skip += 1
-    above = head.lines[skip - 1] if skip else ""
-    below = head.lines[skip] if skip < len(head.lines) else ""
-    if above.startswith("#") and above.count("\t") and above.count("\t") == below.count("\t"):
-        lines = [*head.lines]  # "#id  gene  chrom ..." of a probemap is a header
-        lines[skip - 1] = above.lstrip("# ")
-        return head._replace(lines=lines), skip - 1
-    return head, skip
-
-
-def _read_texts(path: Path, dialect: Dialect) -> pd.DataFrame:
-    """All rows; nothing is taken for a missing value but the empty cell.
-
-    Portals write latin-1 into free text far down, so what is not UTF-8 is read as that.
-    """
+def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        with readable(path):
-            frame = pd.read_csv(
-                path,
-                sep=dialect.delimiter,
-                header=None,
-                names=list(range(len(dialect.header))),
-                skiprows=dialect.skip,
-                dtype=str,
-                keep_default_na=False,
-                encoding=dialect.encoding,
-                compression="gzip" if dialect.is_gzip else None,
-            )
+        frame = pd.read_parquet(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a table ({error}); write it again") from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.rename_axis(str(frame.index.name or _NAMELESS)).reset_index()
+    return as_text(frame)
+
+
+def _start_of_table(head: Head) -> _Start:
+    """Pass over comments, of which a platform of GEO has thousands of lines."""
+    with readable(head.path), open_bytes(head.path, is_gzip=head.is_gzip) as file:
+        lines = (_decoded(line, head.encoding) for line in file)
+        above, n_above, first = "", 0, ""
+        is_adf = any(line.strip() == _ADF_MAIN for line in head.lines)
+        for line in lines:
+            if is_adf:
+                is_adf = line.strip() != _ADF_MAIN
+            elif line.strip() and not line.startswith(_COMMENT):
+                first = line
+                break
+            above, n_above = line, n_above + 1
+        rest = list(itertools.islice(lines, 30))
+    body = [first, *rest]
+    if n_above == 1 and above.startswith("#") and above.count("\t") == first.count("\t") > 0:
+        return _Start(head._replace(lines=[above.lstrip("# "), *body]), 0)  # of a probemap
+    return _Start(head._replace(lines=body), n_above)
+
+
+def _read_text(path: Path, dialect: Dialect) -> pd.DataFrame:
+    """All rows, each by itself, so that a quote that is not closed spoils no other row.
+
+    Nothing is taken for a missing value but the empty cell; short rows are filled up.
+    """
+    n_columns = len(dialect.header)
+    rows = []
+    with readable(path), open_bytes(path, is_gzip=dialect.is_gzip) as file:
+        for number, raw in enumerate(itertools.islice(file, dialect.skip, None), dialect.skip + 1):
+            line = _decoded(raw, dialect.encoding)
+            if not line.strip():
+                continue
+            if line.startswith(_ENDS):
+                break
+            if dialect.delimiter == "\t":
+                cells = [_unquoted(cell) for cell in line.split("\t")]
+            else:
+                cells = split_line(path, line, dialect.delimiter)
+            if len(cells) > n_columns and any(cells[n_columns:]):
+                raise InputError(
+                    f"{path} is not a table: line {number} has {len(cells)} fields, the header "
+                    f"{n_columns}"
+                )
+            rows.append(cells[:n_columns] + [""] * (n_columns - len(cells)))
+    return pd.DataFrame(rows, columns=pd.Index(dialect.header), dtype=object)
+
+
+def _unquoted(cell: str) -> str:
+    """A cell of tab-separated text, in which quotes stand around whole cells or for themselves."""
+    cell = cell.strip()
+    if len(cell) > 1 and cell[0] == cell[-1] == '"':
+        return cell[1:-1].replace('""', '"').strip()
+    return cell
+
+
+def _decoded(line: bytes, encoding: str) -> str:
+    """Portals write latin-1 into free text far down."""
+    try:
+        text = line.decode(encoding)
     except UnicodeDecodeError:
-        return _read_texts(path, dialect._replace(encoding="latin-1"))
-    text = frame.fillna("").astype(object)
-    stripped = pd.DataFrame({i: text[i].str.strip() for i in text.columns}, dtype=object)
-    ended = stripped[0].str.startswith(("!platform_table_end", "!series_matrix_table_end"))
-    return stripped[~ended].set_axis(dialect.header, axis=1)
+        text = line.decode("latin-1")
+    return text.rstrip("\r\n")
 
 
 def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if not len(frame):
         raise InputError(f"{path} has a header and no rows")
-    seen: dict[str, int] = {}
-    names = []
-    for name in map(str, frame.columns):
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    frame = frame.set_axis(names, axis=1)
-    empty = [name for name in names if name == "" or np.all(frame[name] == "")]
-    return frame.drop(columns=[n for n in empty if n == ""]).mask(frame.isin(_MISSING), "")
+    names: list[str] = []
+    for i, given in enumerate(map(str, frame.columns)):
+        plain = given or (_NAMELESS if i == 0 else f"unnamed {i + 1}")
+        plain = plain.lstrip("_") if plain == "_index" else plain  # AnnData keeps that name
+        name, count = plain, 1
+        while name in names:
+            count += 1
+            name = f"{plain} ({count})"
+        names.append(name)
+    is_filled = [bool(given) or bool((frame.iloc[:, i] != "").any())
+                 for i, given in enumerate(map(str, frame.columns))]  # fmt: skip
+    frame = frame.set_axis(names, axis=1).loc[:, is_filled]
+    return frame.mask(frame.isin(MISSING), "")

@@ -9,7 +9,10 @@ import re
 import numpy as np
 import pandas as pd
 
-_GTEX = re.compile(r"GTEX-[^-]+-\S+")
+_GTEX = re.compile(r"GTEX[-.][^-.]+[-.]\S+")
+_TARGET = re.compile(r"TARGET[-.]\d{2}[-.][^-.]+([-.]\S+)?")
+DONOR, SAMPLE_TYPE = "donor_by_name", "tcga_sample_type"
+"""Columns that the names of samples tell."""
 _TCGA = re.compile(r"TCGA[-.]\w{2}[-.]\w{4}([-.]\d{2}[A-Z]?([-.]\S*)?)?")
 LEVELS = {"vial": 16, "sample": 15, "patient": 12}
 """Name of a level → characters that tell it, finest first."""
@@ -55,8 +58,23 @@ def dashed(barcode: str) -> str:
 
 
 def at_level(ids: np.ndarray, level: str) -> np.ndarray:
-    """Barcodes cut to "vial", "sample" or "patient"."""
-    return np.array([dashed(str(i))[: LEVELS[level]] for i in ids], dtype=object)
+    """Barcodes cut to "vial", "sample" or "patient"; other names stay."""
+    names = [dashed(str(i)) for i in ids]
+    cut = [name[: LEVELS[level]] if _TCGA.fullmatch(name) else name for name in names]
+    return np.array(cut, dtype=object)
+
+
+def donor(name: str) -> str:
+    """Whose sample it is: TCGA's patient, GTEx's donor, TARGET's case; else the sample itself.
+
+    >>> [donor(n) for n in ("TCGA-A1-A0SB-11A", "GTEX-111CU-0226-SM-5GZXC", "GSM1")]
+    ['TCGA-A1-A0SB', 'GTEX-111CU', 'GSM1']
+    """
+    dotless = name.replace(".", "-")
+    for pattern, n_fields in ((_TCGA, 3), (_GTEX, 2), (_TARGET, 3)):
+        if pattern.fullmatch(name):
+            return "-".join(dotless.split("-")[:n_fields])
+    return name
 
 
 def sample_type(barcode: str) -> str:
@@ -71,23 +89,17 @@ def sample_type(barcode: str) -> str:
 def describe(ids: np.ndarray) -> pd.DataFrame:
     """What the names of samples tell; a table without columns where they tell nothing.
 
-    Of TCGA: tcga_patient and tcga_sample_type. Of GTEx: gtex_donor, the first two fields.
+    donor_by_name, where most samples are TCGA's, GTEx's or TARGET's; of TCGA, tcga_sample_type.
     """
-    index = pd.Index(ids, dtype=object)
-    if _are(_GTEX, ids):
-        donors = ["-".join(str(i).split("-")[:2]) for i in ids]
-        return pd.DataFrame({"gtex_donor": donors}, index=index, dtype=object)
-    if not are_barcodes(ids):
-        return pd.DataFrame(index=index)
-    types = [sample_type(str(i)) for i in ids]
-    return pd.DataFrame(
-        {
-            "tcga_patient": at_level(ids, "patient"),
-            "tcga_sample_type": [SAMPLE_TYPES.get(code, code) for code in types],
-        },
-        index=index,
-        dtype=object,
-    )
+    names = [str(i) for i in ids]
+    donors = [donor(name) for name in names]
+    told: dict[str, list[str]] = {}
+    if sum(a != b for a, b in zip(names, donors, strict=True)) > 0.5 * len(names):
+        told[DONOR] = donors
+    types = [sample_type(dashed(name)) for name in names]
+    if any(types) and are_barcodes(ids):
+        told[SAMPLE_TYPE] = [SAMPLE_TYPES.get(code, code) for code in types]
+    return pd.DataFrame(told, index=pd.Index(ids, dtype=object), dtype=object)
 
 
 def _are(pattern: re.Pattern[str], ids: np.ndarray) -> bool:

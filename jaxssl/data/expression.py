@@ -7,17 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from jaxssl.data import rules, store
-from jaxssl.data.formats.matrix import Reading, SampleMajor, Scratch
-from jaxssl.data.genes import Merge, id_type, plan_merge
+from jaxssl.data.annotation import read_annotation
+from jaxssl.data.formats.matrix import Reading, Scratch
+from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, check_options, paths_of
 from jaxssl.data.labels import drop_small_classes
-from jaxssl.data.missing import plan_missing
-from jaxssl.data.parts import Part, check_samples, common_genes, common_scale, read_part
-from jaxssl.data.samples import join_samples, names_by_sheet, read_samples, require_column
-from jaxssl.data.survey import Survey, join
+from jaxssl.data.parts import Cleaning, Part, clean, common_scale, read_part
+from jaxssl.data.samples import (
+    add_columns,
+    join_samples,
+    names_by_sheet,
+    read_samples,
+    require_column,
+)
 from jaxssl.types import InputError
 
 ROLES = ("label", "group", "batch")
@@ -29,19 +34,17 @@ class Import(NamedTuple):
     obs: pd.DataFrame
     var: pd.DataFrame
     facts: dict[str, Any]
-    parts: list[tuple[SampleMajor, np.ndarray]]  # matrix, columns of the genes that stay
-    fill: Float32[np.ndarray, " genes"]
-    merge: Merge
+    plans: list[Cleaning]
+    kept: Bool[np.ndarray, " read"]  # which of the samples read are written
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
         """Successive samples, cleaned."""
-        for x, columns in self.parts:
-            for block in x.blocks():
-                kept = np.take(block, columns, axis=1)
-                missing = np.isnan(kept)
-                if missing.any():
-                    kept[missing] = self.fill[np.nonzero(missing)[1]]
-                yield self.merge(kept)
+        start = 0
+        for plan in self.plans:
+            for block in plan.blocks():
+                kept = self.kept[start : start + len(block)]
+                start += len(block)
+                yield block if kept.all() else block[kept]
 
 
 def read_expression(path: str | Path | Sequence[str | Path], **options: Any) -> AnnData:
@@ -51,7 +54,7 @@ def read_expression(path: str | Path | Sequence[str | Path], **options: Any) -> 
     ArrayExpress, DepMap, ARCHS4, h5ad, parquet and npz, text also in gzip; told by content. The
     `options` are the fields of `ImportOptions`. Of a file that `prepare` wrote, the recorded
     columns and scale are the default. What was found and done stands in `uns["jaxssl"]`, as
-    sentences under "notes". Peak memory: the result and about 300 MB.
+    sentences under "notes". Peak memory: the result and about 400 MB; npz is read whole besides.
 
     Raises:
         InputError: on what cannot be used, and on what cannot be told without asking.
@@ -100,80 +103,71 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     if not paths:
         raise InputError("no expression file is given")
     tables = [read_samples(path) for path in paths_of(options.labels)]
+    gene_map = read_annotation(options.gene_map) if options.gene_map else None
     parts = [read_part(path, options, tables, reading) for path in paths]
-    first = parts[0]
-    columns = _recorded_columns(options, first.raw.prepared)
-    notes = [*first.notes]
+    plans, var, gene_notes = clean(parts, options, gene_map)
+    obs, kept, obs_notes = _describe(parts, tables, options)
+    notes = [*parts[0].notes]
     for part in parts[1:]:
         notes += [f"{part.path.name}: {note}" for note in part.notes]
-    sample_ids = np.concatenate([part.sample_ids for part in parts])
-    check_samples(sample_ids)
-    genes, gene_text, positions, gene_notes = common_genes(parts, options)
-    seen = join([part.seen.of(where) for part, where in zip(parts, positions, strict=True)])
-    keep, fill = plan_missing(seen, sample_ids, genes, options.impute)
-    merge = plan_merge(genes[keep], options.duplicates)
-    cleaned = _cleaning_notes(seen, keep, merge, options)
-    obs, obs_notes = _describe(parts, sample_ids, tables, options)
+    notes += [*gene_notes, *obs_notes]
     facts = {
-        "orientation": first.orientation,
-        "gene_id_type": id_type(merge.genes)[0] or "unknown",
+        "orientation": parts[0].orientation,
+        "gene_id_type": id_type(var.index.to_numpy(dtype=object))[0] or "unknown",
         "scale": common_scale(parts),
         "impute": options.impute,
         "duplicates": options.duplicates,
-        "n_missing_values": int(seen.n_missing.sum()),
-        "n_genes_dropped": int((~keep).sum()),
-        "n_genes_merged": int(keep.sum()) - len(merge.genes),
-    }
-    notes += [*gene_notes, *cleaned, *obs_notes]
-    facts |= _settle_columns(obs, columns, options.min_class_size, notes)
-    facts |= {
+        "n_missing_values": sum(plan.n_missing for plan in plans),
+        "n_genes_dropped": sum(plan.n_dropped for plan in plans),
+        "n_genes_merged": sum(len(plan.columns) - len(plan.merge.genes) for plan in plans),
         "source": ", ".join(part.path.name for part in parts[:5]),
-        "format": first.raw.format,
-        "notes": "\n".join(notes),
+        "format": parts[0].raw.format,
     }
-    var = gene_text.iloc[np.flatnonzero(keep)[merge.first]].set_axis(merge.genes, axis=0)
-    matrices = [(p.x, where[keep]) for p, where in zip(parts, positions, strict=True)]
-    return Import(obs, var, facts, matrices, fill[keep], merge)
-
-
-def _cleaning_notes(
-    seen: Survey, keep: np.ndarray, merge: Merge, options: ImportOptions
-) -> list[str]:
-    n_missing, n_dropped = int(seen.n_missing.sum()), int((~keep).sum())
-    n_merged = int(keep.sum()) - len(merge.genes)
-    notes = [f"--impute={options.impute}: {n_missing} missing values"] if n_missing else []
-    notes += [f"{n_dropped} genes with missing values dropped"] if n_dropped else []
-    notes += [f"--duplicates={options.duplicates}: {n_merged} columns merged away"] * bool(n_merged)
-    return notes
+    columns = _columns(options, parts[0].raw.prepared)
+    facts |= _settle_columns(obs, columns, options.min_class_size, notes)
+    return Import(obs, var, facts | {"notes": "\n".join(notes)}, plans, kept)
 
 
 def _describe(
-    parts: Sequence[Part],
-    sample_ids: np.ndarray,
-    tables: Sequence[pd.DataFrame],
-    options: ImportOptions,
-) -> tuple[pd.DataFrame, list[str]]:
-    """Text about the samples: of the table, of the files, and as rules derive it."""
+    parts: Sequence[Part], tables: Sequence[pd.DataFrame], options: ImportOptions
+) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
+    """Text about the samples that stay: of the files, of the tables, and as rules derive it."""
+    sample_ids = np.concatenate([part.sample_ids for part in parts])
     obs = pd.concat([part.obs for part in parts]).fillna("").set_axis(sample_ids, axis=0)
     if len(parts) > 1:
         names = np.repeat([p.path.name for p in parts], [len(p.sample_ids) for p in parts])
         obs = obs.assign(file=names)
     notes = []
     for table in tables:
-        column = options.sample_column if options.sample_column in table else ""
-        if options.sample_column and len(tables) == 1:
-            column = options.sample_column
-        joined, note = join_samples(table, sample_ids, column, options.min_match)
-        obs = pd.concat([obs[obs.columns.difference(joined.columns, sort=False)], joined], axis=1)
-        notes.append(note)
+        is_named = options.sample_column in table or len(tables) == 1
+        column = options.sample_column if is_named else ""
+        joined = join_samples(table, sample_ids, column, options.min_match)
+        obs = add_columns(obs, joined.obs)
+        notes.append(joined.note)
+    obs = obs.set_axis(pd.Index(names_by_sheet(obs), dtype=object), axis=0)
+    kept, note = _distinct(obs.index.to_numpy(dtype=object), options.duplicate_samples)
+    obs = obs[kept]
     derived, rule_notes = rules.derive(obs, options.label_rule)
     obs = pd.concat([obs[obs.columns.difference(derived.columns, sort=False)], derived], axis=1)
-    obs.index = pd.Index(names_by_sheet(obs), dtype=object)
-    check_samples(obs.index.to_numpy())
-    return obs.astype(object), [*notes, *rule_notes]
+    return obs.astype(object), kept, [*notes, *note, *rule_notes]
 
 
-def _recorded_columns(options: ImportOptions, prepared: Mapping[str, Any]) -> dict[str, str]:
+def _distinct(names: np.ndarray, policy: str) -> tuple[np.ndarray, list[str]]:
+    """Which samples stay when each name may stand once."""
+    twice = duplicates(names)
+    if not len(twice):
+        return np.ones(len(names), bool), []
+    if policy == "error":
+        raise InputError(
+            f"{len(twice)} sample ids occur more than once (first: {twice[0]}); remove or rename "
+            "the copies, or pass --duplicate_samples=first: a copy in two parts of a split would "
+            "leak"
+        )
+    kept = ~pd.Series(names, dtype=object).duplicated().to_numpy()
+    return kept, [f"--duplicate_samples={policy}: {(~kept).sum():,} further copies left out"]
+
+
+def _columns(options: ImportOptions, prepared: Mapping[str, Any]) -> dict[str, str]:
     """Role → column: as told, as the rule makes it, or as `prepare` recorded it."""
     made = rules.columns_of(options.label_rule)
     told = {role: getattr(options, f"{role}_column") for role in ROLES}
@@ -189,7 +183,8 @@ def _settle_columns(
     """Check the named columns and blank small classes in `obs`; returns what to record."""
     for role, name in columns.items():
         if name:
-            require_column(obs.columns, name, role)
+            flag = f"--{role}_column in launch.prepare, --{role} elsewhere"
+            require_column(obs.columns, name, role, flag)
     label = columns["label"]
     facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}
     if not label:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.genes import without_version
-from jaxssl.data.samples import read_annotation, require_column
+from jaxssl.data.import_options import ImportOptions
+from jaxssl.data.samples import require_column
 from jaxssl.types import InputError
 
 _SYMBOLS = (
@@ -24,25 +25,27 @@ _SYMBOLS = (
 _SEVERAL = (" /// ", "///", "|", ";")  # between the genes of one probe set
 
 
-def read_gene_map(path: str | Path, column: str, genes: np.ndarray) -> tuple[np.ndarray, str]:
+def rename_genes(
+    table: pd.DataFrame, options: ImportOptions, genes: np.ndarray
+) -> tuple[np.ndarray, str]:
     """New names of `genes`, "" where the map has none or several; and what was found, as a note.
 
     The column that knows most of the genes is the one they are looked up in, by the id as it is
-    and then without an Ensembl version. `column` "" finds the one of symbols.
+    and then without an Ensembl version. `options.gene_column` "" finds the one of symbols.
 
     Raises:
         InputError: if the map knows fewer than a tenth of the genes, or has no such column.
     """
-    table = read_annotation(path)
-    target = column or next(
-        (str(c) for name in _SYMBOLS for c in table.columns if str(c).lower() == name), ""
+    path, columns = options.gene_map, [str(name) for name in table.columns]
+    target = options.gene_column or next(
+        (c for name in _SYMBOLS for c in columns if c.lower() == name), ""
     )
     if not target:
         raise InputError(
             f"{path} has no column of symbols; name one with --gene_column: "
-            f"{', '.join(map(str, table.columns[:12]))}"
+            f"{', '.join(columns[:12])}"
         )
-    require_column(table.columns, target, "gene")
+    require_column(columns, target, "gene", "--gene_column")
     names = [str(gene) for gene in genes]
     stems = [without_version(name) for name in names]
     wanted = set(names) | set(stems)
@@ -60,7 +63,7 @@ def read_gene_map(path: str | Path, column: str, genes: np.ndarray) -> tuple[np.
     renamed = np.array([value or "" for value in found], dtype=object)
     n_names = len(set(renamed) - {""})
     return renamed, (
-        f"genes renamed from {source} to {target} by {Path(path).name}: {n_names:,} names of "
+        f"genes renamed from {source} to {target} by {Path(path or '').name}: {n_names:,} names of "
         f"{len(genes):,} ids; left out {len(genes) - n_known:,} unknown to it and {n_several:,} "
         "with none or several names"
     )

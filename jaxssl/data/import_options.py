@@ -13,6 +13,7 @@ from jaxssl.data.scale import SCALES
 from jaxssl.types import InputError
 
 DUPLICATE_POLICIES = ("error", "mean", "max", "first")
+SAMPLE_POLICIES = ("error", "first")
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,15 @@ class ImportOptions:
     batch_column: str = ""
     sample_column: str = ""  # of the table; "": found by match
     label_rule: str = ""  # a key in `rules.RULES`, which derives columns
+    text_columns: Sequence[str] = ()  # of the file, beside expression: kept as text
     layer: str = ""  # which matrix of a file that holds several
     orientation: str = "auto"
     scale: str = "auto"
     read_length: str = ""  # bases, or a column of the table: recount3's sums are divided by it
     gene_map: str | Path | None = None  # a table that renames genes
     gene_column: str = ""  # of that table, with the new names; "": of symbols
-    duplicates: str = "error"
+    duplicates: str = "error"  # of genes
+    duplicate_samples: str = "error"
     impute: str = "error"
     min_class_size: int = 0
     min_match: float = 0.5  # share of samples that the table must know
@@ -47,6 +50,7 @@ def check_options(options: ImportOptions) -> None:
         "orientation": ("auto", *ORIENTATIONS),
         "scale": ("auto", *SCALES),
         "duplicates": DUPLICATE_POLICIES,
+        "duplicate_samples": SAMPLE_POLICIES,
         "impute": IMPUTE_POLICIES,
         "label_rule": ("", *rules.RULES),
     }

@@ -21,7 +21,8 @@ from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.matrix import RawTable, Reading, SampleMajor, Scratch
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.orientation import detect_orientation
-from jaxssl.data.samples import join_samples, known_ids, read_samples
+from jaxssl.data.parts import oriented
+from jaxssl.data.samples import add_columns, join_samples, known_ids, read_samples
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
@@ -52,7 +53,7 @@ def examine(
     with Scratch() as scratch:
         reading = Reading(scratch, texts, layer, limit=0 if whole else _LIMIT)
         raw = read_table(path, reading)
-        if path.is_file() and raw.format.split()[0] not in ("parquet", "npz", "h5ad", "ARCHS4"):
+        if raw.is_text:
             raw = raw._replace(notes=[*_of_length(path, reading), *raw.notes])
         facts |= _examine_matrix(raw, table, labels)
     return facts | {"next": _next_command(path, labels, facts)}
@@ -68,15 +69,15 @@ def _examine_matrix(
 ) -> dict[str, Any]:
     known = None if table is None else known_ids(table, raw, "")
     found, reason = detect_orientation(raw.row_ids, raw.column_ids, known)
-    if raw.orientation and found in ("", raw.orientation):
+    if raw.orientation:
         found, reason = raw.orientation, f"as the format {raw.format} has it"
     transpose = found == "genes_in_rows"
-    ids = (raw.column_ids, raw.row_ids) if transpose else (raw.row_ids, raw.column_ids)
-    obs = raw.of_columns if transpose else raw.of_rows
+    *ids, obs, _ = oriented(raw, found)
     kept = None if raw.dropped is None else np.flatnonzero(~raw.dropped)
     if kept is not None:
-        ids, obs = (ids[0][kept], ids[1]), obs.iloc[kept]
+        ids, obs = [ids[0][kept], ids[1]], obs.iloc[kept]
     facts: dict[str, Any] = {
+        "is_joined": table is not None,
         "format": raw.format,
         "n_samples": len(ids[0]),
         "n_genes": len(ids[1]),
@@ -94,10 +95,10 @@ def _examine_matrix(
     obs = obs.set_axis(pd.Index(ids[0], dtype=object), axis=0)
     if table is not None:
         try:
-            joined, facts["join"] = join_samples(table, ids[0], "", 0.5)
-            obs = pd.concat([joined, obs[obs.columns.difference(joined.columns)]], axis=1)
+            joined = join_samples(table, ids[0], "", 0.5)
+            obs, facts["join"] = add_columns(obs, joined.obs), joined.note
         except InputError as error:
-            facts["join"] = str(error)
+            facts["join"], facts["is_joined"] = str(error), False
     told, _ = rules.derive(obs, "")
     facts["columns"] = describe_columns(obs) | describe_columns(told)
     facts["rules"] = rules.possible(obs)
@@ -115,7 +116,7 @@ def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
         "zero_share": seen.n_zeros / n_values,
         "missing_share": int(seen.n_missing.sum()) / n_values,
         "n_genes_with_missing": int((seen.n_missing > 0).sum()),
-        "n_infinite": seen.n_infinite,
+        "n_infinite": int(seen.n_infinite.sum()),
         "n_constant_genes": int((seen.low == seen.high).sum()),
     }
 
@@ -151,7 +152,7 @@ def _problems(facts: dict[str, Any], labels: str | Path | None) -> dict[str, Any
         problems.append(f"{facts['n_duplicate_samples']} sample ids occur more than once: rename")
     if facts["n_infinite"]:
         problems.append(f"{facts['n_infinite']} values are infinite: export log2(x + 1)")
-    if labels and facts["join"].startswith("only"):
+    if labels and not facts["is_joined"]:
         problems.append("the labels do not match the samples")
     return {"problems": problems, "flags": flags}
 

@@ -1,23 +1,47 @@
-"""One file, oriented and looked through; several files brought to the genes that all have."""
+"""One file, oriented, looked through and planned clean; several brought to the genes of all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float32, Int
 
 from jaxssl.data.formats import read_table
 from jaxssl.data.formats.matrix import RawTable, Reading, SampleMajor
-from jaxssl.data.gene_map import read_gene_map
-from jaxssl.data.genes import duplicates
+from jaxssl.data.gene_map import rename_genes
+from jaxssl.data.genes import Merge, plan_merge
 from jaxssl.data.import_options import ImportOptions
+from jaxssl.data.missing import plan_missing
 from jaxssl.data.orientation import resolve_orientation
 from jaxssl.data.read_length import divisors
 from jaxssl.data.samples import known_ids
 from jaxssl.data.scale import COVERAGE, resolve_scale
 from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
+
+_MIN_SHARED = 0.7  # of the genes of the file that has fewest
+_NO_EXPRESSION = [
+    "entrez_gene_id",
+    "entrezgene",
+    "entrez_id",
+    "ncbi_gene_id",
+    "length",
+    "gene_length",
+    "effective_length",
+    "width",
+    "start",
+    "end",
+    "chrom",
+    "chromstart",
+    "chromend",
+    "chromosome",
+    "strand",
+    "cytoband",
+    "age",
+    "stage",
+]  # columns of numbers that stand beside expression in common exports
 
 
 class Part(NamedTuple):
@@ -36,20 +60,27 @@ class Part(NamedTuple):
     notes: list[str]
 
 
-def orient(
-    raw: RawTable, wanted: str, known: np.ndarray | None
-) -> tuple[str, str, np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame]:
-    """Orientation and reason, sample ids, gene ids, text of samples, text of genes.
+class Cleaning(NamedTuple):
+    """How a file's blocks become what is written: choose, fill, merge, order."""
 
-    Raises:
-        InputError: where it cannot be told.
-    """
-    found, reason = resolve_orientation(
-        wanted, raw.row_ids, raw.column_ids, known, raw.format, raw.orientation
-    )
-    if found == "genes_in_rows":
-        return found, reason, raw.column_ids, raw.row_ids, raw.of_columns, raw.of_rows
-    return found, reason, raw.row_ids, raw.column_ids, raw.of_rows, raw.of_columns
+    x: SampleMajor
+    columns: Int[np.ndarray, " chosen"]  # genes of the file
+    fill: Float32[np.ndarray, " chosen"]  # of missing values
+    merge: Merge  # of genes called alike
+    order: Int[np.ndarray, " genes"]  # of the merged ones, those that all files have
+    n_missing: int
+    n_dropped: int
+
+    def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
+        """Successive samples, cleaned."""
+        is_same = np.array_equal(self.order, np.arange(len(self.merge.genes)))
+        for block in self.x.blocks():
+            chosen = np.take(block, self.columns, axis=1)
+            missing = np.isnan(chosen)
+            if missing.any():
+                chosen[missing] = self.fill[np.nonzero(missing)[1]]
+            merged = self.merge(chosen)
+            yield merged if is_same else np.take(merged, self.order, axis=1)
 
 
 def read_part(
@@ -60,18 +91,22 @@ def read_part(
     Raises:
         InputError: where orientation or scale cannot be told, and on samples or genes without id.
     """
-    text = [options.label_column, options.group_column, options.batch_column]
-    inside = [] if tables else [name for name in text if name]
+    in_tables = {str(name) for table in tables for name in table.columns}
+    named = (options.label_column, options.group_column, options.batch_column)
+    inside = [*options.text_columns, *(n for n in named if n and n not in in_tables)]
     raw = read_table(path, reading._replace(text_columns=inside, layer=options.layer))
     known = known_ids(tables[0], raw, options.sample_column) if tables else None
-    found, reason, samples, genes, obs, gene_text = orient(raw, options.orientation, known)
-    _check_named("genes", genes)
-    _check_named("samples", samples)
+    found, reason = resolve_orientation(
+        options.orientation, raw.row_ids, raw.column_ids, known, raw.format, raw.orientation
+    )
+    samples, genes, obs, gene_text = oriented(raw, found)
+    for kind, names in (("samples", samples), ("genes", genes)):
+        _check_named(path, kind, names)
     kept = None if raw.dropped is None else np.flatnonzero(~raw.dropped)
     if kept is not None:
         samples, obs = samples[kept], obs.iloc[kept]
     divisor, length_notes = divisors(raw, path, samples, tables, options)
-    x = SampleMajor(raw.x, found == "genes_in_rows", kept, divisor)
+    x = SampleMajor(raw.x, found == "genes_in_rows", kept, divisor, str(path))
     seen = survey(x)
     recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""
     declared = "counts" if raw.scale == COVERAGE else raw.scale
@@ -82,25 +117,51 @@ def read_part(
     return Part(path, raw, x, samples, genes, gene_text, obs, found, scale, seen, notes)
 
 
-def _check_named(kind: str, names: np.ndarray) -> None:
-    empty = np.flatnonzero(names == "")
-    if len(empty):
-        where = f"first: number {empty[0] + 1} of {len(names)}"
-        raise InputError(f"{len(empty)} {kind} have no id ({where}); name or remove them")
+def oriented(
+    raw: RawTable, orientation: str
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame]:
+    """Sample ids, gene ids, text of samples, text of genes."""
+    if orientation == "genes_in_rows":
+        return raw.column_ids, raw.row_ids, raw.of_columns, raw.of_rows
+    return raw.row_ids, raw.column_ids, raw.of_rows, raw.of_columns
 
 
-def check_samples(sample_ids: np.ndarray) -> None:
-    """Every sample has a name of its own.
+def clean(
+    parts: Sequence[Part], options: ImportOptions, gene_map: pd.DataFrame | None
+) -> tuple[list[Cleaning], pd.DataFrame, list[str]]:
+    """Plans for all files, the text of the genes that stay, and notes.
+
+    Names follow the gene map; genes that it does not know, and names that stand for several
+    genes, go. Then gaps are filled, each file's by its own means, and genes called alike merged.
 
     Raises:
-        InputError: if two share one.
+        InputError: as the policies say, and where the files share too few genes.
     """
-    twice = duplicates(sample_ids)
-    if len(twice):
-        raise InputError(
-            f"{len(twice)} sample ids occur more than once (first: {twice[0]}); remove or rename "
-            "the copies: a copy in two parts of a split would leak"
-        )
+    plans, texts, notes = [], [], []
+    for part in parts:
+        names, note = part.genes, ""
+        if gene_map is not None:
+            names, note = rename_genes(gene_map, options, part.genes)
+        chosen = np.flatnonzero(names != "")
+        keep, fill = plan_missing(part.seen, chosen, part.sample_ids, names[chosen], options.impute)
+        columns = chosen[keep]
+        merge = plan_merge(names[columns], options.duplicates)
+        n_missing = int(part.seen.n_missing[chosen].sum())
+        n_dropped = int((~keep).sum())
+        order = np.arange(len(merge.genes))
+        plans.append(Cleaning(part.x, columns, fill[keep], merge, order, n_missing, n_dropped))
+        texts.append(part.gene_text.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
+        notes += [note] if note else []
+    notes += _counted(plans, options)
+    if len(plans) == 1:
+        return plans, texts[0], notes
+    shared = _shared_genes([plan.merge.genes for plan in plans])
+    plans = [
+        plan._replace(order=pd.Index(plan.merge.genes).get_indexer(pd.Index(shared)))
+        for plan in plans
+    ]
+    notes.append(f"{len(shared):,} genes shared by {len(parts)} files")
+    return plans, texts[0].loc[shared], notes
 
 
 def common_scale(parts: Sequence[Part]) -> str:
@@ -119,43 +180,37 @@ def common_scale(parts: Sequence[Part]) -> str:
     return first.scale
 
 
-def common_genes(
-    parts: Sequence[Part], options: ImportOptions
-) -> tuple[np.ndarray, pd.DataFrame, list[np.ndarray], list[str]]:
-    """Names of the genes that all files have, and where each file has them.
-
-    Names follow the gene map; genes that it does not know, and names that stand for several
-    genes, go. Of one file, all copies of a gene stay for the policy on duplicates.
-
-    Raises:
-        InputError: if a file has a gene twice, or the files share too few.
-    """
-    renamed, notes = [], []
-    for part in parts:
-        names = part.genes
-        if options.gene_map:
-            names, note = read_gene_map(options.gene_map, options.gene_column, part.genes)
-            notes.append(note)
-        renamed.append(names)
-    if len(parts) == 1:
-        where = np.flatnonzero(renamed[0] != "")
-        return renamed[0][where], parts[0].gene_text.iloc[where], [where], notes
-    for part, names in zip(parts, renamed, strict=True):
-        twice = duplicates(names[names != ""])
-        if len(twice):
-            raise InputError(
-                f"{part.path.name} has {len(twice)} gene ids more than once (first: {twice[0]}); "
-                "import it by itself with --duplicates, then join the results"
-            )
-    shared = set.intersection(*(set(names) - {""} for names in renamed))
-    order = np.array([i for i, name in enumerate(renamed[0]) if name in shared], dtype=np.int64)
-    genes = renamed[0][order]
-    fewest = min(len(set(names) - {""}) for names in renamed)
-    if len(genes) < 0.7 * fewest:
+def _check_named(path: Path, kind: str, names: np.ndarray) -> None:
+    empty = np.flatnonzero(names == "")
+    if len(empty):
+        where = f"first: number {empty[0] + 1} of {len(names)}"
+        raise InputError(f"{len(empty)} {kind} of {path} have no id ({where}); name or remove them")
+    others = [str(name) for name in names if str(name).lower() in _NO_EXPRESSION]
+    if others:
         raise InputError(
-            f"the files share {len(genes):,} genes, fewer than 70 % of the {fewest:,} of the "
-            "smallest; name them alike with --gene_map, or import them apart"
+            f"{path} would have {kind} called {', '.join(others[:4])}, which seem to be no "
+            f"expression; pass --text_columns={','.join(others)} to keep them beside it"
         )
-    places = [pd.Index(names).get_indexer(pd.Index(genes)) for names in renamed[1:]]
-    notes.append(f"{len(genes):,} genes shared by {len(parts)} files")
-    return genes, parts[0].gene_text.iloc[order], [order, *places], notes
+
+
+def _counted(plans: Sequence[Cleaning], options: ImportOptions) -> list[str]:
+    n_missing = sum(plan.n_missing for plan in plans)
+    n_dropped = sum(plan.n_dropped for plan in plans)
+    n_merged = sum(len(plan.columns) - len(plan.merge.genes) for plan in plans)
+    notes = [f"--impute={options.impute}: {n_missing} missing values"] if n_missing else []
+    notes += [f"{n_dropped} genes with missing values dropped"] if n_dropped else []
+    notes += [f"--duplicates={options.duplicates}: {n_merged} columns merged away"] * bool(n_merged)
+    return notes
+
+
+def _shared_genes(of_files: Sequence[np.ndarray]) -> np.ndarray:
+    """Genes of all files, in the order of the first."""
+    known = set.intersection(*(set(genes) for genes in of_files))
+    shared = np.array([gene for gene in of_files[0] if gene in known], dtype=object)
+    fewest = min(map(len, of_files))
+    if len(shared) < _MIN_SHARED * fewest:
+        raise InputError(
+            f"the files share {len(shared):,} genes, fewer than {_MIN_SHARED:.0%} of the "
+            f"{fewest:,} of the smallest; name them alike with --gene_map, or import them apart"
+        )
+    return shared

@@ -43,8 +43,9 @@ def divisors(
         lengths = np.full(len(sample_ids), float(wanted))
     except ValueError:
         lengths = _lengths(wanted, sample_ids, tables, options)
-    if not (lengths > 0).all():
-        i = int(np.argmin(lengths > 0))
+    is_length = np.isfinite(lengths) & (lengths > 0)
+    if not is_length.all():
+        i = int(np.argmin(is_length))
         raise InputError(
             f"--read_length={wanted}: sample {sample_ids[i]} has {lengths[i]:g}; lengths are "
             "above 0"
@@ -61,8 +62,9 @@ def _lengths(
             f"--read_length={column} is a column, yet there is no --labels; pass the *.MD.gz file"
         )
     table = next((t for t in tables if column in t), tables[0])
-    require_column(table.columns, column, "read_length")
-    joined, _ = join_samples(table, sample_ids, options.sample_column, options.min_match)
+    require_column(table.columns, column, "read length", "--read_length")
+    named = options.sample_column if options.sample_column in table else ""
+    joined = join_samples(table, sample_ids, named, options.min_match).obs
     lengths = pd.to_numeric(joined[column], errors="coerce").to_numpy(dtype=float)
     absent = np.flatnonzero(np.isnan(lengths))
     if len(absent):

@@ -17,6 +17,7 @@ from jaxssl.data.genes import duplicates
 from jaxssl.types import InputError
 
 _SHEET_FILE, _SHEET_SAMPLE = "File Name", "Sample ID"  # of the GDC's sample sheet
+_SHOWN = 5  # ids of either side that a message names
 
 
 class Match(NamedTuple):
@@ -31,6 +32,13 @@ class Match(NamedTuple):
     def known(self) -> np.ndarray:
         """Which samples the table knows."""
         return pd.Index(self.names).isin(self.keys)
+
+
+class Joined(NamedTuple):
+    """What a table tells of the samples, in their order; "" where it has none."""
+
+    obs: pd.DataFrame
+    note: str
 
 
 def read_samples(path: str | Path) -> pd.DataFrame:
@@ -53,13 +61,19 @@ def read_samples(path: str | Path) -> pd.DataFrame:
 def match_samples(table: pd.DataFrame, sample_ids: np.ndarray, column: str = "") -> Match:
     """The column of ids, unless named, and how its ids and the samples' are brought together.
 
-    As they are; where none fits, TCGA barcodes by vial, sample or patient, dotted or not: the
+    As they are; where few fit, TCGA barcodes by vial, sample or patient, dotted or not: the
     finest level at which most samples of the best level are found.
+
+    Raises:
+        InputError: if two columns know the samples equally well and differ.
     """
     columns = [column] if column else [str(name) for name in table.columns]
     matches = [Match(name, table[name].to_numpy(dtype=object), sample_ids, "") for name in columns]
-    best = max(matches, key=lambda match: int(match.known.sum()))
-    if best.known.mean() > 0.5 or not barcodes.are_barcodes(sample_ids):
+    counts = [int(match.known.sum()) for match in matches]
+    best = matches[int(np.argmax(counts))]
+    if max(counts) > 0.5 * len(sample_ids) or not barcodes.are_barcodes(sample_ids):
+        rivals = [m for m, count in zip(matches, counts, strict=True) if count == max(counts) > 0]
+        _refuse_rivals(best, rivals)
         return best
     barcoded = [m for m in matches if barcodes.are_barcodes(m.keys[m.keys != ""])]
     candidates = [best]
@@ -83,8 +97,8 @@ def known_ids(table: pd.DataFrame, raw: RawTable, column: str) -> np.ndarray | N
 
 def join_samples(
     table: pd.DataFrame, sample_ids: np.ndarray, column: str, min_match: float
-) -> tuple[pd.DataFrame, str]:
-    """Rows of `table` in the order of `sample_ids`, "" where it has none, and what was matched.
+) -> Joined:
+    """Rows of `table` in the order of `sample_ids`.
 
     `column` "" finds the column of ids itself. By TCGA barcodes that were cut, the first of
     several rows counts.
@@ -94,7 +108,7 @@ def join_samples(
             differ.
     """
     if column:
-        require_column(table.columns, column, "sample")
+        require_column(table.columns, column, "sample", "--sample_column")
     match = match_samples(table, sample_ids, column)
     known = match.known
     note = (
@@ -102,9 +116,12 @@ def join_samples(
         "labels"
     )
     if known.mean() < min_match:
-        raise InputError(f"only {note}; {_unmatched(sample_ids, known, match.keys)}")
+        raise InputError(
+            f"only {note}; {_unmatched(match)}; pass --sample_column, the right --labels, or a "
+            "lower --min_match"
+        )
     rows = table.assign(**{match.column: match.keys})
-    used = rows.loc[np.isin(match.keys, match.names)].drop_duplicates()
+    used = rows.loc[pd.Index(match.keys).isin(match.names)].drop_duplicates()
     clash = duplicates(np.asarray(used[match.column], dtype=object))
     if match.level:
         note += f", by the {match.level} of their TCGA barcodes"
@@ -119,32 +136,45 @@ def join_samples(
         pd.Index(match.names, dtype=object), fill_value=""
     )
     joined = joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0)
-    return joined, note if known.all() else f"{note}; the others stay unlabelled"
+    if not known.all():
+        note += f"; the others stay unlabelled; {_unmatched(match)}"
+    return Joined(joined, note)
+
+
+def add_columns(obs: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """`obs` with what another table tells; where that is silent, what was there stays."""
+    both = told.columns.intersection(obs.columns)
+    kept = told.assign(**{name: told[name].where(told[name] != "", obs[name]) for name in both})
+    return pd.concat([obs[obs.columns.difference(told.columns, sort=False)], kept], axis=1)
 
 
 def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
     """Names of the samples: those of the GDC's sample sheet in place of files, where it is joined.
 
     Raises:
-        InputError: if the sheet has several files of one sample.
+        InputError: if a file is of several samples.
     """
     names = obs.index.to_numpy(dtype=object)
     if _SHEET_SAMPLE not in obs or not all(str(name).endswith((".tsv", ".gz")) for name in names):
         return names
-    told = obs[_SHEET_SAMPLE].to_numpy(dtype=object)
-    renamed = np.where(told == "", names, told)
-    twice = duplicates(renamed)
-    if len(twice):
-        files = names[renamed == twice[0]]
-        raise InputError(
-            f"the sample sheet has several files for {len(twice)} samples (first: {twice[0]}: "
-            f"{', '.join(files[:2])}); leave one file a sample in the folder"
-        )
-    return renamed
+    renamed = []
+    for name, told in zip(names, obs[_SHEET_SAMPLE], strict=True):
+        samples = list(dict.fromkeys(part.strip() for part in str(told).split(",")))
+        if len(samples) > 1:
+            raise InputError(
+                f"the sample sheet says that {name} is of {len(samples)} samples ({told}); leave "
+                "files of one sample in the folder"
+            )
+        renamed.append(samples[0] or name)
+    return np.array(renamed, dtype=object)
 
 
-def require_column(columns: Sequence[str] | pd.Index, name: str, role: str) -> None:
-    """Raise InputError unless there is such a column; proposes the nearest names."""
+def require_column(columns: Sequence[str] | pd.Index, name: str, what: str, flag: str) -> None:
+    """Refuse a column that is not there; proposes the nearest names.
+
+    Raises:
+        InputError: naming `what` was looked for, and the flag that named it.
+    """
     names = [str(c) for c in columns]
     if name in names:
         return
@@ -152,17 +182,25 @@ def require_column(columns: Sequence[str] | pd.Index, name: str, role: str) -> N
     known = f"did you mean {', '.join(near)}?" if near else f"there are {_some(names)}"
     if not names:
         known = "the file has no table of samples; import it by launch.prepare --labels=TABLE"
-    raise InputError(
-        f"there is no {role} column {name!r}; {known} (--{role}_column in launch.prepare, "
-        f"--{role} elsewhere)"
-    )
+    raise InputError(f"there is no {what} column {name!r}; {known} ({flag})")
 
 
-def _unmatched(sample_ids: np.ndarray, known: np.ndarray, keys: np.ndarray) -> str:
-    data = sample_ids[~known]
-    labels = [str(key) for key in keys if key not in set(sample_ids)]
-    message = f"only in the data: {_some(data, 5)}; only in the labels: {_some(labels, 5)}"
-    return f"{message}; pass --sample_column, the right --labels, or a lower --min_match"
+def _refuse_rivals(best: Match, rivals: Sequence[Match]) -> None:
+    """Two columns that name the same samples in another order cannot both be right."""
+    for other in rivals:
+        if not np.array_equal(other.keys, best.keys):
+            raise InputError(
+                f"columns {best.column} and {other.column} of the labels both hold the ids of "
+                f"{int(best.known.sum())} samples, in different rows; say which with "
+                "--sample_column"
+            )
+
+
+def _unmatched(match: Match) -> str:
+    """Some ids of either side that the other lacks."""
+    data = match.names[~match.known]
+    labels = match.keys[~pd.Index(match.keys).isin(match.names)]
+    return f"only in the data: {_some(data, _SHOWN)}; only in the labels: {_some(labels, _SHOWN)}"
 
 
 def _some(names: Sequence[str] | np.ndarray, count: int = 12) -> str:

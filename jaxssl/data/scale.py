@@ -51,7 +51,9 @@ def resolve_scale(wanted: str, seen: Survey, declared: str = "") -> tuple[str, s
     found, reason = guess_scale(seen)
     if declared in SCALES:
         if wanted not in ("auto", declared):
-            raise InputError(f"--scale={wanted} contradicts the format, which holds {declared}")
+            raise InputError(
+                f"--scale={wanted} contradicts the format, which holds {declared}; leave it out"
+            )
         if declared == "counts" and seen.lowest < 0:
             raise InputError(f"the format holds counts, yet {reason}; fetch the file again")
         return declared, "as the format has it"
@@ -62,7 +64,8 @@ def resolve_scale(wanted: str, seen: Survey, declared: str = "") -> tuple[str, s
             )
         return found, reason
     if wanted == "log2" and seen.highest > 50:
-        raise InputError(f"--scale=log2 contradicts the data ({reason}); pass --scale={found}")
+        fix = f"pass --scale={found}" if found else "correct the values"
+        raise InputError(f"--scale=log2 contradicts the data ({reason}); {fix}")
     if wanted in ("counts", "linear") and seen.lowest < 0:
         raise InputError(f"--scale={wanted} contradicts the data ({reason}); pass --scale=log2")
     return wanted, "as told by --scale"

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from anndata._io.specs.registry import IORegistryError
+
 from jaxssl.data.formats import (
     archs4,
     delimited,
@@ -23,6 +25,7 @@ from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.types import InputError
 
 _HDF5, _PARQUET, _ZIP, _GZIP = b"\x89HDF\r\n\x1a\n", b"PAR1", b"PK\x03\x04", b"\x1f\x8b"
+_HDF5_ERRORS = (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError)
 _PLAIN = ("csv", "tsv", "parquet", "npz", "h5ad")  # formats that no source writes of its own
 _SUFFIXES = {
     ".csv": "csv",
@@ -126,7 +129,7 @@ def _read(path: Path, reading: Reading) -> RawTable:
     if kind == "hdf5":
         return _read_hdf5(path, reading)
     head = read_head(path, is_gzip=kind == "gzip")
-    table = TEXT_FORMATS[text_format(head)].read(head, reading)
+    table = TEXT_FORMATS[text_format(head)].read(head, reading)._replace(is_text=True)
     if kind == "text" and not _ends_a_line(path):
         note = f"the last line does not end: {path.name} may be cut, its last value with it"
         table = table._replace(notes=[*table.notes, note])
@@ -140,14 +143,20 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def _read_hdf5(path: Path, reading: Reading) -> RawTable:
+    found = ""
     try:
         file = reading.scratch.open(path)
         for known in (archs4, h5ad):
             if known.recognises(file):
                 return known.read(path, file, reading)
         found = ", ".join(list(file)[:5]) or "nothing"
-    except (OSError, KeyError, RuntimeError) as error:
-        raise InputError(f"{path} is a damaged HDF5 file ({error}); write it again") from error
+    except InputError:
+        raise
+    except (*_HDF5_ERRORS, IORegistryError) as error:
+        raise InputError(
+            f"{path} is a damaged HDF5 file, or of a version that cannot be read "
+            f"({' '.join(str(error).split())}); write it again"
+        ) from error
     raise InputError(
         f"{path} is HDF5 with {found} inside; expected an AnnData file (.h5ad) with X, obs and "
         "var, or one of ARCHS4"

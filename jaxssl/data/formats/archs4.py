@@ -32,6 +32,11 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
     """
     require_layer(path, reading.layer, ())
     x, meta = file["data/expression"], file["meta"]
+    if "samples" not in meta or "genes" not in meta:
+        raise InputError(
+            f"{path} is ARCHS4 with {', '.join(meta)} under meta; expected genes and samples: take "
+            "the file of genes, human_gene_v2.*.h5"
+        )
     genes = text_ids(meta["genes"][_name(path, meta["genes"], _GENE_IDS)][:])
     samples = text_ids(meta["samples"]["geo_accession"][:])
     if x.shape != (len(genes), len(samples)):
@@ -46,13 +51,16 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
     if "singlecellprobability" in of_samples:
         probability = pd.to_numeric(of_samples.pop("singlecellprobability"), errors="coerce")
         dropped = (probability > _SINGLE_CELL).to_numpy()
+        if dropped.all():
+            raise InputError(f"{path}: by singlecellprobability, every sample is a single cell")
         notes = [
             f"{dropped.sum():,} of {len(samples):,} samples left out: single cells by "
             f"singlecellprobability > {_SINGLE_CELL}"
         ]
     of_genes = pd.DataFrame(index=pd.Index(genes, dtype=object))
     return RawTable(
-        "ARCHS4 HDF5", genes, samples, x, of_genes, of_samples, "genes_in_rows", "counts",
+        "ARCHS4 HDF5", genes, samples, x, of_genes, of_samples, "genes_in_rows",
+        "counts" if x.dtype.kind in "iu" else "",
         notes=notes, dropped=dropped,
     )  # fmt: skip
 

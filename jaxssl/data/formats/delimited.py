@@ -19,7 +19,7 @@ def read(head: Head, reading: Reading) -> RawTable:
         InputError: on text elsewhere, ragged rows, and files that end early.
     """
     require_layer(head.path, reading.layer, ())
-    dialect = sniff_table(head)
+    dialect = sniff_table(head, allow_no_corner=True)
     texts = [i for i, name in enumerate(dialect.header) if i and name in reading.text_columns]
     ids, x, of_rows = gather(head.path, dialect, texts, reading)
     columns = number_names(dialect, texts)
@@ -34,5 +34,5 @@ def number_names(dialect: Dialect, texts: list[int]) -> np.ndarray:
 
 def text_columns(head: Head) -> tuple[list[str], int]:
     """Names of the columns, the first apart, that hold text; and how many columns there are."""
-    dialect = sniff_table(head)
+    dialect = sniff_table(head, allow_no_corner=True)
     return [dialect.header[i] for i in find_text(head, dialect)], len(dialect.header)

@@ -49,8 +49,7 @@ def read(head: Head, reading: Reading) -> RawTable:
         notes = [f"{dropped.sum():,} profiles that are not their model's default are left out"]
         if dropped.all():
             raise InputError(f"{head.path}: no profile is marked in {_DEFAULT}; fetch it again")
-    compressed = " (gzip)" if head.is_gzip else ""
     return RawTable(
-        f"DepMap csv{compressed}", ids, columns, x, of_rows, no_text(columns), "samples_in_rows",
+        f"DepMap csv{head.gz}", ids, columns, x, of_rows, no_text(columns), "samples_in_rows",
         notes=notes, dropped=dropped,
     )  # fmt: skip

@@ -23,14 +23,18 @@ def read(head: Head, reading: Reading) -> RawTable:
     if version != "#1.2":
         raise InputError(f"{head.path} is GCT {version[1:]}; only 1.2 is read: write it as such")
     dialect = sniff_table(head, skip=2)
-    names = [name.lower() for name in dialect.header[:2]]
-    if names != ["name", "description"]:
+    lower = [name.lower() for name in dialect.header[:3]]
+    if lower[:2] != ["name", "description"] and lower != ["id", "name", "description"]:
         raise InputError(
             f"{head.path}: the columns of a GCT start with Name and Description, here with "
-            f"{', '.join(dialect.header[:2])}"
+            f"{', '.join(dialect.header[:2])}; expected them as GTEx and the Broad write them"
         )
-    ids, x, of_rows = gather(head.path, dialect, [1], reading)
-    columns = number_names(dialect, [1])
+    texts = list(range(1, lower.index("description") + 1))
+    ids, x, of_rows = gather(head.path, dialect, texts, reading)
+    columns = number_names(dialect, texts)
+    if "id" in lower[:1]:  # GTEx's files of one tissue number the rows
+        ids = of_rows.iloc[:, 0].to_numpy(dtype=object)
+    of_rows = of_rows.iloc[:, -1:].set_axis(ids, axis=0).set_axis(["gene_name"], axis=1)
     stated = head.lines[1].split()[:2]
     found = [str(len(ids)), str(len(columns))]
     if stated != found and not reading.cuts(head.path):
@@ -38,6 +42,4 @@ def read(head: Head, reading: Reading) -> RawTable:
             f"{head.path} states {' x '.join(stated)} values and holds {' x '.join(found)}; "
             "fetch it again"
         )
-    of_rows.columns = ["gene_name"]
-    compressed = " (gzip)" if head.is_gzip else ""
-    return RawTable(f"gct{compressed}", ids, columns, x, of_rows, no_text(columns), "genes_in_rows")
+    return RawTable(f"gct{head.gz}", ids, columns, x, of_rows, no_text(columns), "genes_in_rows")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from jaxssl.data.formats.head import Dialect, Head, open_bytes, readable, split_line
 from jaxssl.data.formats.matrix import RawTable, Reading, require_layer
-from jaxssl.data.formats.rows import gather
+from jaxssl.data.formats.rows import EmptyTable, gather
 from jaxssl.types import InputError
 
 _BEGIN, _END = "!series_matrix_table_begin", "!series_matrix_table_end"
@@ -38,9 +38,7 @@ def read(head: Head, reading: Reading) -> RawTable:
     dialect = Dialect("\t", head.encoding, head.is_gzip, header, skip, end=_END)
     try:
         ids, x, _ = gather(head.path, dialect, [], reading)
-    except InputError as error:
-        if "no rows" not in str(error):
-            raise
+    except EmptyTable as error:
         files = [
             value for name, value in about if name in _FILE_NAMES and value not in ("", "NONE")
         ]
@@ -50,11 +48,10 @@ def read(head: Head, reading: Reading) -> RawTable:
             "with this one as --labels"
         ) from error
     samples = np.array(header[1:], dtype=object)
-    compressed = " (gzip)" if head.is_gzip else ""
     of_samples = describe_samples(about, samples)
     no_names = pd.DataFrame(index=pd.Index(ids, dtype=object))
     return RawTable(
-        f"GEO series matrix{compressed}", ids, samples, x, no_names, of_samples, "genes_in_rows"
+        f"GEO series matrix{head.gz}", ids, samples, x, no_names, of_samples, "genes_in_rows"
     )
 
 
@@ -62,6 +59,10 @@ def sample_table(head: Head) -> pd.DataFrame:
     """What the file says of its samples; the first column holds their accessions."""
     about, _, _ = _preamble(head)
     values = [value for name, value in about if name == "!Sample_geo_accession"]
+    if not values:
+        raise InputError(
+            f"{head.path} has no line !Sample_geo_accession to join by; pass another --labels"
+        )
     ids = np.array(values, dtype=object)
     return describe_samples(about, ids).rename_axis("geo_accession").reset_index()
 
@@ -86,7 +87,7 @@ def describe_samples(about: list[tuple[str, str]], samples: np.ndarray) -> pd.Da
             key, colon, value = cell.partition(":")
             if not cell.strip():
                 continue
-            key = key.strip().lower() if colon else "characteristics"
+            key = (key.strip().lower() if colon else "") or "characteristics"
             cells = table.setdefault(key, [""] * len(samples))
             new = value.strip() if colon else cell.strip()
             cells[i] = f"{cells[i]}; {new}" if cells[i] else new

@@ -1,14 +1,22 @@
 """AnnData's own files: dense or sparse, X or a layer or raw, read from disk as they are used."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anndata
 import h5py
 import numpy as np
 import pandas as pd
 
-from jaxssl.data.formats.matrix import Matrix, RawTable, Reading, as_text, require_layer, text_ids
+from jaxssl.data.formats.matrix import (
+    BLOCK,
+    Matrix,
+    RawTable,
+    Reading,
+    as_text,
+    require_layer,
+    text_ids,
+)
 from jaxssl.types import InputError
 
 _RAW = "raw"
@@ -45,12 +53,12 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
     if name not in holder:
         others = f", or name a layer with --layer: {', '.join(layers)}" if layers else ""
         raise InputError(f"{path} has no X; write the matrix to use into adata.X{others}")
-    obs = as_text(cast(pd.DataFrame, anndata.io.read_elem(file["obs"])))
-    var = as_text(cast(pd.DataFrame, anndata.io.read_elem(holder["var"])))
-    x, notes = _matrix(path, holder[name])
+    obs, var = (_frame(path, holder, name) for holder, name in ((file, "obs"), (holder, "var")))
+    x, notes = _matrix(path, holder[name], reading)
     prepared = {}
     if "uns" in file and "jaxssl" in file["uns"] and not reading.layer:
-        prepared = dict(cast(dict, anndata.io.read_elem(file["uns/jaxssl"])))
+        recorded = anndata.io.read_elem(file["uns/jaxssl"])
+        prepared = dict(recorded) if isinstance(recorded, dict) else {}
     if reading.layer:
         notes.append(f"matrix {reading.layer}")
     samples, genes = text_ids(obs.index), text_ids(var.index)
@@ -64,7 +72,14 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
     )
 
 
-def _matrix(path: Path, stored: Any) -> tuple[Matrix, list[str]]:
+def _frame(path: Path, holder: Any, name: str) -> pd.DataFrame:
+    frame = anndata.io.read_elem(holder[name])
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"{path}: {name} is no table; write the file by a newer anndata")
+    return as_text(frame)
+
+
+def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str]]:
     if isinstance(stored, h5py.Dataset):
         if stored.ndim != 2 or stored.dtype.kind not in "fiub":
             raise InputError(
@@ -72,7 +87,12 @@ def _matrix(path: Path, stored: Any) -> tuple[Matrix, list[str]]:
                 "of samples x genes"
             )
         return stored, []
-    sparse = anndata.io.sparse_dataset(stored)
-    if sparse.format == "csc":  # its rows are scattered over the file
-        return SparseRows(cast(Any, sparse.to_memory()).tocsr()), ["X is sparse by columns"]
-    return SparseRows(sparse), ["X is sparse"]
+    sparse: Any = anndata.io.sparse_dataset(stored)
+    if sparse.format == "csr":
+        return SparseRows(sparse), ["X is sparse"]
+    x = reading.scratch.empty(*sparse.shape)  # rows are scattered over a file stored by columns
+    step = max(1, BLOCK // max(1, sparse.shape[0]))
+    for start in range(0, sparse.shape[1], step):
+        stop = min(start + step, sparse.shape[1])
+        x[:, start:stop] = sparse[:, start:stop].toarray()
+    return x, ["X is sparse, stored by columns"]

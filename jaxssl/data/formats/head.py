@@ -4,36 +4,48 @@ import csv
 import gzip
 import io
 import itertools
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from jaxssl.types import InputError
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "null", "NULL", "None", "#N/A", "<NA>")
+MISSING = (
+    "",
+    "NA",
+    "N/A",
+    "n/a",
+    "NaN",
+    "nan",
+    "-nan",
+    "null",
+    "NULL",
+    "None",
+    "#N/A",
+    "<NA>",
+    "'--",
+)
 """What stands for a value that is not there."""
 _START = 1 << 16  # bytes, and some whole lines more: wide tables have lines of a megabyte
-_CORNERS = (
-    "",
-    "sample",
-    "gene",
-    "gene_id",
-    "id",
-    "id_ref",
-    "ensembl_id",
-    "xena_sample",
-    "name",
-    "symbol",
-    "probe",
-    "sample_id",
-    "scan ref",
-    "compositesequence identifier",
+_KINDS = (
+    "hugo|hgnc|genes?|ensembl|ensg|entrez|probes?|probeset|probe set|feature|transcript"
+    r"|composite ?\w*|scan|assay|hybridization|reporter|extract|xena|tracking|target|sample"
 )
-"""What stands above the ids, and is no name of a column of numbers."""
+_WORDS = (
+    "ids?|ref|names?|symbols?|code|identifier|element ref|sequence identifier|array data file ref"
+)
+_CORNER = re.compile(
+    rf"#?(x|samples?|rownames?|index|unnamed: 0"
+    rf"|(({_KINDS})[ _.-]*)?(gene[ _.-]*)?({_WORDS}|sample)?)",
+    re.IGNORECASE,
+)
+"""What stands above a column of ids, and is no name of a column of numbers."""
 _DELIMITERS = {"\t": "tsv", ",": "csv", ";": "csv", "|": "csv", " ": "csv"}
 
 
@@ -44,6 +56,11 @@ class Head(NamedTuple):
     is_gzip: bool
     encoding: str
     lines: list[str]  # whole ones, without their ends
+
+    @property
+    def gz(self) -> str:
+        """What the name of a format ends with where the file is compressed."""
+        return " (gzip)" if self.is_gzip else ""
 
 
 class Dialect(NamedTuple):
@@ -77,16 +94,19 @@ def read_head(path: Path, *, is_gzip: bool) -> Head:
     return Head(path, is_gzip, encoding, [line.rstrip("\r") for line in lines])
 
 
-def sniff_table(head: Head, skip: int = 0) -> Dialect:
+def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> Dialect:
     """Find delimiter and header of the table that starts below `skip` lines.
 
+    R's write.table leaves out the name above the ids: accepted under `allow_no_corner`, where the
+    first name looks like the others.
+
     Raises:
-        InputError: on text without columns.
+        InputError: on text without columns, and a header that lacks a name.
     """
-    filled = [i for i, line in enumerate(head.lines[:40]) if i >= skip and line.strip()]
+    filled = [i for i, line in enumerate(head.lines) if i >= skip and line.strip()]
     if len(filled) < 2:
         raise InputError(
-            f"{head.path} holds {len(filled)} line of text; expected a header and rows"
+            f"{head.path} holds {len(filled)} lines of text; expected a header and rows"
         )
     lines = [head.lines[i] for i in filled[:20]]
     if lines[0].startswith(("#", "!")):
@@ -96,11 +116,11 @@ def sniff_table(head: Head, skip: int = 0) -> Dialect:
         )
     delimiter = _delimiter(head.path, lines)
     header, first = (split_line(head.path, line, delimiter) for line in lines[:2])
-    if len(header) == len(first) - 1:  # R's write.table leaves the corner out
-        if header[0].lower() in _CORNERS:
+    if len(header) == len(first) - 1:
+        if not (allow_no_corner and first[-1] != "" and _has_no_corner(header)):
             raise InputError(
                 f"{head.path} has {len(header)} names in its header and {len(first)} fields in the "
-                "row below: a name is missing"
+                f"row below: a name is missing, perhaps the one above {first[0]!r}"
             )
         header = ["", *header]
     return Dialect(delimiter, head.encoding, head.is_gzip, header, filled[0] + 1)
@@ -173,11 +193,26 @@ def _encoding(text: bytes) -> str:
 
 def _delimiter(path: Path, lines: list[str]) -> str:
     counts = {d: [line.count(d) for line in lines] for d in _DELIMITERS}
-    present = {d: n for d, n in counts.items() if min(n) > 0}
+    present = {
+        d: n
+        for d, n in counts.items()
+        if np.median(n) > 0 and (n[0] > 0 or set(n[1:]) == {1})  # R: one column without a corner
+    }
     if not present:
         raise InputError(
             f"{path} has no columns: found neither tab nor comma in {lines[0][:40]!r}; expected "
             "csv or tsv with ids in the first row and first column"
         )
     # Quoted free text adds commas and spaces to some lines; the delimiter occurs evenly.
-    return max(present, key=lambda d: (len(set(present[d][1:])) == 1, d in "\t,;", min(present[d])))
+    return max(
+        present,
+        key=lambda d: (len(set(present[d][1:])) == 1, d in "\t,;", float(np.median(present[d]))),
+    )
+
+
+def _has_no_corner(header: list[str]) -> bool:
+    """Whether the first name is one among the others, and not a name for ids."""
+    if _CORNER.fullmatch(header[0]):
+        return False
+    forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", name)) for name in header[:100]]
+    return len(forms) == 1 or forms[0] in forms[1:]

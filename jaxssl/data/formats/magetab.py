@@ -39,9 +39,8 @@ def read(head: Head, reading: Reading) -> RawTable:
         notes = [f"second row of headings passed over: {', '.join(dict.fromkeys(second[1:4]))}"]
     ids, x, _ = gather(head.path, dialect, [], reading)
     columns = number_names(dialect, [])
-    compressed = " (gzip)" if head.is_gzip else ""
     return RawTable(
-        f"ArrayExpress matrix{compressed}", ids, columns, x, no_text(ids), no_text(columns),
+        f"ArrayExpress matrix{head.gz}", ids, columns, x, no_text(ids), no_text(columns),
         "genes_in_rows", notes=notes,
     )  # fmt: skip
 

@@ -59,6 +59,14 @@ class Scratch:
             maxshape=(None, n_columns),
         )
 
+    def empty(self, n_rows: int, n_columns: int) -> Any:
+        """A matrix to be filled in any order, in memory while small."""
+        if n_rows * n_columns <= IN_MEMORY:
+            return np.empty((n_rows, n_columns), np.float32)
+        stored = self.dataset(n_columns, max(1, min(n_rows, BLOCK // n_columns)))
+        stored.resize(n_rows, axis=0)
+        return stored
+
     def __enter__(self) -> "Scratch":
         return self
 
@@ -115,6 +123,7 @@ class SampleMajor(NamedTuple):
     transposed: bool = False  # genes are in the rows of `x`
     kept: np.ndarray | None = None  # positions of the samples to use; None: all
     divisor: Float32[np.ndarray, " samples"] | None = None  # of the values of each sample used
+    name: str = "the matrix"  # for messages
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -123,7 +132,11 @@ class SampleMajor(NamedTuple):
         return (rows if self.kept is None else len(self.kept)), columns
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
-        """Successive samples, about `BLOCK` numbers at a time; each block is the caller's own."""
+        """Successive samples, about `BLOCK` numbers at a time; each block is the caller's own.
+
+        Raises:
+            InputError: if a file on disk turns out to be damaged.
+        """
         n_all = self.x.shape[1] if self.transposed else self.x.shape[0]
         step = max(1, BLOCK // max(1, self.shape[1]))
         if self.transposed:
@@ -137,7 +150,10 @@ class SampleMajor(NamedTuple):
                 inside = self.kept[low:high] - start
                 if not len(inside):
                     continue
-            block = self.x[:, start:stop].T if self.transposed else self.x[start:stop]
+            try:
+                block = self.x[:, start:stop].T if self.transposed else self.x[start:stop]
+            except (OSError, RuntimeError, ValueError) as error:
+                raise InputError(f"{self.name} is damaged ({error}); fetch it again") from error
             block = block if inside is None else block[inside]
             block = np.array(block, np.float32, order="C")
             if self.divisor is not None:
@@ -174,6 +190,7 @@ class RawTable(NamedTuple):
     prepared: Mapping[str, Any] = MappingProxyType({})  # what `prepare` recorded
     notes: Sequence[str] = ()
     dropped: np.ndarray | None = None  # samples that the source says are not to be used
+    is_text: bool = False  # read line by line
 
 
 def no_text(ids: np.ndarray) -> pd.DataFrame:

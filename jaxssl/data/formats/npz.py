@@ -32,10 +32,10 @@ def read(path: Path, reading: Reading) -> RawTable:
     except ValueError as error:
         raise InputError(f"{path}: {error}; {_EXPECTED}, without pickled objects") from error
     x, rows, columns = found["X"], found["sample_ids"], found["feature_ids"]
-    if x.dtype.kind not in "fiu" or x.shape != (len(rows), len(columns)):
+    if x.dtype.kind not in "fiu" or x.shape != (rows.size, columns.size) or rows.ndim != 1:
         raise InputError(
-            f"{path}: X is {x.dtype} of shape {x.shape}, yet there are {len(rows)} sample_ids and "
-            f"{len(columns)} feature_ids; {_EXPECTED}"
+            f"{path}: X is {x.dtype} of shape {x.shape}, yet there are {rows.size} sample_ids and "
+            f"{columns.size} feature_ids; {_EXPECTED}"
         )
     samples, genes = text_ids(rows), text_ids(columns)
     return RawTable("npz", samples, genes, x, no_text(samples), no_text(genes), "samples_in_rows")

@@ -1,5 +1,6 @@
 """Parquet: a column of ids (pandas' index or the first text), columns of numbers."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 
 from jaxssl.data.formats.matrix import (
     BLOCK,
-    Collector,
+    Matrix,
     RawTable,
     Reading,
     as_text,
@@ -24,7 +25,7 @@ def read(path: Path, reading: Reading) -> RawTable:
     """Read a table of numbers, and of text in the columns that `reading` names.
 
     Raises:
-        InputError: on text elsewhere, and on a table without ids.
+        InputError: on text elsewhere, and on a table without ids or without numbers.
     """
     require_layer(path, reading.layer, ())
     file, ids, strings = _open(path)
@@ -33,30 +34,45 @@ def read(path: Path, reading: Reading) -> RawTable:
     if wrong:
         raise InputError(
             f"{path} holds text: column {wrong[0]} is of type {schema.field(wrong[0]).type}; "
-            "remove it, or name it by --label_column, --group_column or --batch_column"
+            f"remove it, or pass --text_columns={wrong[0]}"
         )
     texts = [name for name in schema.names if name in reading.text_columns and name != ids]
-    numbers = [i for i, name in enumerate(schema.names) if name != ids and name not in texts]
-    collector = Collector(len(numbers), reading.scratch)
-    rows, columns = [], []
-    for batch in file.iter_batches(batch_size=max(1, BLOCK // len(schema.names))):
-        rows.extend(batch.column(schema.names.index(ids)).to_pylist())
-        block = [batch.column(i).cast(pa.float32(), safe=False) for i in numbers]
-        collector.append(np.stack([c.to_numpy(zero_copy_only=False) for c in block], axis=1))
-        columns.append(pd.DataFrame({n: batch.column(n).to_pylist() for n in texts}))
-    if not rows:
-        raise InputError(f"{path} holds no rows")
-    row_ids, column_ids = text_ids(rows), text_ids(schema.names[i] for i in numbers)
-    of_rows = as_text(pd.concat(columns, ignore_index=True).set_axis(row_ids, axis=0))
-    return RawTable(
-        "parquet", row_ids, column_ids, collector.finish(), of_rows, no_text(column_ids)
-    )
+    numbers = [name for name in schema.names if name != ids and name not in texts]
+    if not numbers or not file.metadata.num_rows:
+        raise InputError(f"{path} has no column of numbers, or no row; name an expression file")
+    try:
+        rows = text_ids(file.read([ids], use_pandas_metadata=False)[ids].to_pylist())
+        of_rows = (
+            file.read(texts, use_pandas_metadata=False).to_pandas() if texts else no_text(rows)
+        )
+        x = _numbers(file, numbers, reading)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is a damaged parquet file: {error}") from error
+    column_ids = text_ids(numbers)
+    of_rows = as_text(of_rows.set_axis(pd.Index(rows, dtype=object), axis=0))
+    return RawTable("parquet", rows, column_ids, x, of_rows, no_text(column_ids))
 
 
 def text_columns(path: Path) -> tuple[list[str], int]:
     """Names of the columns, ids apart, that hold text; and how many columns there are."""
     file, _, strings = _open(path)
     return strings, len(file.schema_arrow.names)
+
+
+def _numbers(file: pq.ParquetFile, names: list[str], reading: Reading) -> Matrix:
+    """All numbers; a group of rows comes by some columns at a time, as it may be of any size."""
+    x = reading.scratch.empty(file.metadata.num_rows, len(names))
+    start = 0
+    for group in range(file.num_row_groups):
+        n_rows = file.metadata.row_group(group).num_rows
+        step = max(1, BLOCK // max(1, n_rows))
+        for first in range(0, len(names), step):
+            chosen = names[first : first + step]
+            table = file.read_row_group(group, columns=chosen, use_pandas_metadata=False)
+            columns = [table[name].cast(pa.float32(), safe=False).to_numpy() for name in chosen]
+            x[start : start + n_rows, first : first + len(chosen)] = np.stack(columns, axis=1)
+        start += n_rows
+    return x
 
 
 def _open(path: Path) -> tuple[pq.ParquetFile, str, list[str]]:
@@ -66,6 +82,9 @@ def _open(path: Path) -> tuple[pq.ParquetFile, str, list[str]]:
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} is a damaged parquet file: {error}") from error
     schema = file.schema_arrow
+    twice = [name for name, count in Counter(schema.names).items() if count > 1]
+    if twice:
+        raise InputError(f"{path} has two columns called {twice[0]!r}; rename or remove one")
     index = [c for c in (schema.pandas_metadata or {}).get("index_columns", []) if type(c) is str]
     kinds = zip(schema.names, schema.types, strict=True)
     strings = [name for name, kind in kinds if not _is_number(kind)]

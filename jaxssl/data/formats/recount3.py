@@ -20,9 +20,8 @@ def read(head: Head, reading: Reading) -> RawTable:
     dialect = sniff_table(head, skip)
     ids, x, _ = gather(head.path, dialect, [], reading)
     columns = number_names(dialect, [])
-    compressed = " (gzip)" if head.is_gzip else ""
     notes = [line[2:].replace("=", ": ", 1) for line in head.lines[:skip] if "=" in line]
     return RawTable(
-        f"recount3 gene sums{compressed}", ids, columns, x, no_text(ids), no_text(columns),
+        f"recount3 gene sums{head.gz}", ids, columns, x, no_text(ids), no_text(columns),
         "genes_in_rows", "coverage", notes=notes,
     )  # fmt: skip

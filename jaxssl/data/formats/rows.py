@@ -20,6 +20,10 @@ from jaxssl.types import InputError
 _CHUNK = 1 << 24  # bytes of text parsed together
 
 
+class EmptyTable(InputError):
+    """A table of a header and no rows."""
+
+
 class Rows(NamedTuple):
     """Successive rows of a table."""
 
@@ -54,7 +58,7 @@ def gather(
         columns.append(rows.texts)
         collector.append(rows.values)
     if not ids:
-        raise InputError(f"{path} has a header and no rows")
+        raise EmptyTable(f"{path} has a header and no rows")
     row_ids = np.concatenate(ids)
     if texts == {0}:
         return row_ids, collector.finish(), no_text(row_ids)
@@ -148,13 +152,9 @@ def _split(
             )
             found = [cells[i] for i in texts]
             rest = [cell for i, cell in enumerate(cells) if i not in among_texts]
-        fields.append([_text(cell, dialect.encoding) for cell in found])
+        fields.append([_decoded(cell, dialect.encoding).strip(' "') for cell in found])
         numbers += rest
-    return fields, b"\n".join(numbers).replace(delimiter, b"\n")
-
-
-def _text(cell: bytes, encoding: str) -> str:
-    return _decoded(cell, encoding).strip(' "')
+    return fields, b"\n".join(numbers).replace(delimiter, b"\n") + b"\n"
 
 
 def _decoded(line: bytes, encoding: str) -> str:
@@ -173,11 +173,15 @@ def _unquoted(path: Path, dialect: Dialect, line: bytes, number: int) -> list[by
             f"{path} is not a table: line {number} has {len(cells)} fields, the header "
             f"{len(dialect.header)}"
         )
-    return [cell.encode(dialect.encoding, "replace") for cell in cells]
+    encoding = "utf-8" if dialect.encoding == "utf-8-sig" else dialect.encoding
+    return [cell.encode(encoding, "replace") for cell in cells]
 
 
 def _numbers(flat: bytes) -> np.ndarray | None:
-    """A number a line as float32, NaN where missing; None if one is no number."""
+    """A number a line as float32, NaN where missing; None if one is no number.
+
+    A line that ends in nothing is a missing value, the last one too.
+    """
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(flat),
@@ -191,11 +195,11 @@ def _numbers(flat: bytes) -> np.ndarray | None:
         )
         values = table["value"].to_numpy()
     except pa.ArrowInvalid:
-        cells = pd.Series(flat.decode("latin-1").split("\n"), dtype=object).str.strip()
+        cells = pd.Series(flat.decode("latin-1").split("\n")[:-1], dtype=object).str.strip()
         cells = cells.mask(cells.isin(MISSING))
         parsed = pd.to_numeric(cells, errors="coerce")
         return None if (parsed.isna() & cells.notna()).any() else parsed.to_numpy(np.float32)
-    return values if len(values) == flat.count(b"\n") + 1 else None
+    return values if len(values) == flat.count(b"\n") else None
 
 
 def _offending_cell(
@@ -203,15 +207,17 @@ def _offending_cell(
 ) -> str:
     """Which cell is no number, and what to do about it."""
     names = [name for i, name in enumerate(dialect.header) if i not in texts]
-    cells = pd.Series(_decoded(flat, dialect.encoding).split("\n"), dtype=object).str.strip()
+    cells = pd.Series(_decoded(flat, dialect.encoding).split("\n")[:-1], dtype=object).str.strip()
     parsed = pd.to_numeric(cells.mask(cells.isin(MISSING)), errors="coerce")
-    first = int(np.argmax(parsed.isna() & ~cells.isin(MISSING)))
+    wrong = np.flatnonzero(parsed.isna() & ~cells.isin(MISSING))
+    if not len(wrong):
+        return f"{path} holds characters that are no part of a table, near row {ids[0]}"
+    first = int(wrong[0])
     row, column = divmod(first, len(names))
     comma = re.fullmatch(r"-?\d+,\d+", cells[first])
     fix = (
         "write decimals with a point"
         if comma
-        else f"correct it, remove column {names[column]}, or name it by --label_column, "
-        "--group_column or --batch_column"
+        else f"correct it, or pass --text_columns={names[column]} if the column is no expression"
     )
     return f"{path} holds text: row {ids[row]}, column {names[column]} is {cells[first]!r}; {fix}"

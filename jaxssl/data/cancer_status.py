@@ -1,0 +1,121 @@
+"""Cancer or not, by what an SDRF of ArrayExpress says of the disease."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from jaxssl.types import InputError
+
+_NOTHING = re.compile(
+    r"|-+|\?|na|n/a|none|not (available|specified|applicable|known|reported|collected|provided)"
+    r"|unknown|unspecified|missing"
+)
+_HEALTHY = re.compile(r"\b(normal|healthy|controls?|unaffected)\b")
+_HEALTHY_PHRASE = re.compile(  # no other words
+    r"(normal|healthy|controls?|unaffected|tissue|donors?|subjects?|individuals?|volunteers?|samples?"
+    r"|adults?|person|people|state|cells?|apparently|clinically|and|\W)+"
+)
+_NEGATED = re.compile(
+    r"non[- ]?(tumou?r|cancer|neoplas|malignan)|(cancer|tumou?r|carcinoma)[- ]free"
+    r"|\b(free of|without|no evidence of|no|adjacent to|history of)\b.*"
+    r"(cancer|tumou?r|carcinoma|malignan)"
+    r"|adjacent (normal|non)|normal adjacent|tumou?r necrosis factor"
+)
+_UNDECIDED = re.compile(r"benign|adenoma\b|premalignan|pre-malignan|precancer|polyp\b")
+_NEOPLASM = re.compile(
+    r"carcinoma|leuka?emi|lymphoma|sarcoma|melanoma|glioma|blastoma|myeloma|tumou?r|cancer|neoplas"
+    r"|malignan|mesothelioma|seminoma|astrocytoma|ependymoma|meningioma|thymoma|carcinoid|hodgkin"
+    r"|myelodysplas|myelofibrosis|polycyth(a?)emia vera|thrombocyth(a?)emia|waldenstr|metasta"
+    r"|insulinoma|pheochromocytoma|paraganglioma|teratoma|germinoma|chordoma|craniopharyngioma"
+    r"|schwannoma|gammopathy"
+)
+
+
+TEXT = (
+    "column cancer is not_cancer where Characteristics[disease] is normal, healthy or control as a "
+    "whole, denies a tumor (non-tumor, adjacent, free of), or names no neoplasm; cancer where it "
+    "names one (carcinoma, leukemia, lymphoma, sarcoma, melanoma, glioma, blastoma, myeloma, "
+    "tumor, cancer, neoplasm and their kin); empty where it says nothing or calls it benign, an "
+    "adenoma or precancerous. tissue is Characteristics[organism part]; material is cell line "
+    "where Characteristics[cell line] is given, else patient; group is the individual, else the study"
+)
+
+
+def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Columns cancer, tissue, material and group of an SDRF; and the values behind each class.
+
+    Raises:
+        InputError: without a column of diseases.
+    """
+    diseases = _diseases(obs)
+    tissues = _characteristic(obs, ("organism part", "organismpart", "tissue"), required=False)
+    lines = _characteristic(obs, ("cell line", "cellline"), required=False)
+    individuals = _characteristic(obs, ("individual", "patient"), required=False)
+    studies = _characteristic(obs, ("study", "experiment", "accession"), required=False)
+    columns = {
+        "cancer": [cancer_of(str(value)) for value in diseases],
+        "tissue": [_given(str(value)) for value in tissues],
+        "material": ["cell line" if _given(str(v)) else "patient" for v in lines],
+        "group": [
+            _given(str(i)) or _given(str(s)) for i, s in zip(individuals, studies, strict=True)
+        ],
+    }
+    made = pd.DataFrame(columns, index=obs.index, dtype=object)
+    return made, _values_by_class(diseases, made["cancer"].to_numpy(dtype=object))
+
+
+def _diseases(obs: pd.DataFrame) -> np.ndarray:
+    names = ("disease", "disease state", "diseasestate", "clinical information")
+    return _characteristic(obs, names)
+
+
+def cancer_of(disease: str) -> str:
+    """ "cancer", "not_cancer", or "" where the disease does not tell.
+
+    >>> [cancer_of(d) for d in ("acute myeloid leukemia", "normal", "asthma", "")]
+    ['cancer', 'not_cancer', 'not_cancer', '']
+    """
+    value = disease.strip().lower()
+    if _NOTHING.fullmatch(value) or _UNDECIDED.search(value):
+        return ""
+    if _HEALTHY.search(value) and _HEALTHY_PHRASE.fullmatch(value):
+        return "not_cancer"
+    if _NEGATED.search(value):
+        return "not_cancer"
+    return "cancer" if _NEOPLASM.search(value) else "not_cancer"
+
+
+def _characteristic(
+    obs: pd.DataFrame, names: tuple[str, ...], *, required: bool = True
+) -> np.ndarray:
+    """The SDRF column Characteristics[NAME] or Factor Value[NAME], of the first name there is."""
+    plain = {}
+    for column in obs.columns:
+        match = re.fullmatch(r"(characteristics|factor ?value)\s*\[(.+)\]", str(column).lower())
+        plain.setdefault(match[2].strip() if match else str(column).lower(), column)
+    for name in names:
+        if name in plain:
+            return obs[plain[name]].to_numpy(dtype=object)
+    if required:
+        raise InputError(
+            f"--label_rule=cancer needs a column Characteristics[{names[0]}]; pass the .sdrf.txt "
+            "as --labels"
+        )
+    return np.full(len(obs), "", object)
+
+
+def _given(value: str) -> str:
+    """A value, "" for one that says that there is none."""
+    return "" if _NOTHING.fullmatch(value.strip().lower()) else value.strip()
+
+
+def _values_by_class(diseases: np.ndarray, classes: np.ndarray) -> list[str]:
+    """What the rule made of the commonest values, for the user to check."""
+    lines = []
+    for name in ("cancer", "not_cancer", ""):
+        counts = pd.Series(diseases[classes == name]).value_counts()
+        shown = ", ".join(f"{str(v)[:40] or '(empty)'} {n}" for v, n in counts.head(8).items())
+        more = f", ... ({len(counts)} values)" if len(counts) > 8 else ""
+        lines += [f"  {name or 'no class'}: {shown}{more}"] if len(counts) else []
+    return lines

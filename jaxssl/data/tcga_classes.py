@@ -1,0 +1,91 @@
+"""The study's 20 classes of TCGA: 19 cancers, and the normal tissue beside them."""
+
+import numpy as np
+import pandas as pd
+
+from jaxssl.data import barcodes
+from jaxssl.types import InputError
+
+TUMOURS = (
+    "BRCA", "UCEC", "KIRC", "LGG", "LUAD", "THCA", "HNSC", "LUSC", "PRAD", "SKCM", "COAD", "BLCA",
+    "OV", "STAD", "LIHC", "CESC", "KIRP", "SARC", "LAML",
+)  # fmt: skip
+"""The 19 cancers of the study."""
+_DISEASES = {
+    "acute myeloid leukemia": "LAML",
+    "bladder urothelial carcinoma": "BLCA",
+    "brain lower grade glioma": "LGG",
+    "breast invasive carcinoma": "BRCA",
+    "cervical & endocervical cancer": "CESC",
+    "colon adenocarcinoma": "COAD",
+    "head & neck squamous cell carcinoma": "HNSC",
+    "kidney clear cell carcinoma": "KIRC",
+    "kidney papillary cell carcinoma": "KIRP",
+    "liver hepatocellular carcinoma": "LIHC",
+    "lung adenocarcinoma": "LUAD",
+    "lung squamous cell carcinoma": "LUSC",
+    "ovarian serous cystadenocarcinoma": "OV",
+    "prostate adenocarcinoma": "PRAD",
+    "sarcoma": "SARC",
+    "skin cutaneous melanoma": "SKCM",
+    "stomach adenocarcinoma": "STAD",
+    "thyroid carcinoma": "THCA",
+    "uterine corpus endometrioid carcinoma": "UCEC",
+}
+"""`_primary_disease` of UCSC Xena → TCGA's abbreviation, of the study's cancers."""
+TEXT = (
+    "column tcga20 is normal for sample type 11, else the cancer for sample type 01 (03 too for "
+    f"LAML, 06 too for SKCM) of {', '.join(TUMOURS)}; other samples have no class"
+)
+
+
+def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Columns tcga20 and donor_by_name, by cancer type and barcode.
+
+    Raises:
+        InputError: without barcodes that tell the sample type, or without cancer types.
+    """
+    ids = _tcga_ids(obs)
+    cancers = _cancer_types(obs)
+    types = np.array([barcodes.sample_type(barcodes.dashed(str(i))) for i in ids])
+    allowed = {"LAML": ("01", "03"), "SKCM": ("01", "06")}
+    classes = [
+        "normal" if kind == "11"
+        else cancer if cancer in TUMOURS and kind in allowed.get(cancer, ("01",))
+        else ""
+        for cancer, kind in zip(cancers, types, strict=True)
+    ]  # fmt: skip
+    donors = [barcodes.donor(str(i)) for i in ids]
+    columns = {"tcga20": classes, barcodes.DONOR: donors}
+    return pd.DataFrame(columns, index=obs.index, dtype=object), []
+
+
+def _tcga_ids(obs: pd.DataFrame) -> np.ndarray:
+    """Barcodes with a sample type: the samples' names, else a column of them."""
+    candidates = [obs.index.to_numpy(dtype=object)]
+    candidates += [obs[name].to_numpy(dtype=object) for name in obs.columns]
+    for ids in candidates:
+        filled = ids[ids != ""]
+        if len(filled) and barcodes.are_barcodes(filled) and len(str(filled[0])) >= 15:
+            return ids
+    raise InputError(
+        "--label_rule=tcga20 needs TCGA barcodes of samples, such as TCGA-A1-A0SB-01; neither the "
+        "samples nor a column of the table are called so"
+    )
+
+
+def _cancer_types(obs: pd.DataFrame) -> np.ndarray:
+    """TCGA's abbreviation for every sample, by the first column that tells it."""
+    best, found = np.full(len(obs), "", object), 0
+    for name in obs.columns:
+        values = [str(v).removeprefix("TCGA-") for v in obs[name]]
+        codes = [v if v in TUMOURS else _DISEASES.get(v.lower(), "") for v in values]
+        n_known = sum(code != "" for code in codes)
+        if n_known > found:
+            best, found = np.array(codes, dtype=object), n_known
+    if not found:
+        raise InputError(
+            "--label_rule=tcga20 needs a column of cancer types (cancer type abbreviation, "
+            "project_id or _primary_disease); pass the phenotype table as --labels"
+        )
+    return best
