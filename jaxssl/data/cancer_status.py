@@ -38,7 +38,8 @@ TEXT = (
     "names one (carcinoma, leukemia, lymphoma, sarcoma, melanoma, glioma, blastoma, myeloma, "
     "tumor, cancer, neoplasm and their kin); empty where it says nothing or calls it benign, an "
     "adenoma or precancerous. tissue is Characteristics[organism part]; material is cell line "
-    "where Characteristics[cell line] is given, else patient; group is the individual, else the study"
+    "where Characteristics[cell line] is given, else patient; group is the individual, else the "
+    "study"
 )
 
 
