@@ -316,3 +316,15 @@ def test_messages_name_flags_that_exist(tmp_path):
         miniatures.xena_gdc(tmp_path), gene_map=miniatures.probemap(tmp_path), gene_column="sym"
     )
     assert "(--sample_column)" in refusal(matrix(tmp_path), labels=labels, sample_column="x")
+
+
+def test_a_mistyped_column_is_found_before_the_matrix_is_read(tmp_path, monkeypatch):
+    path, labels = matrix(tmp_path), miniatures.gpl(tmp_path)
+    monkeypatch.setattr("jaxssl.data.expression.read_part", None)
+    for options in (
+        {"labels": labels, "label_column": "tisue"},
+        {"labels": labels, "sample_column": "sampel"},
+        {"gene_map": labels, "gene_column": "symbol"},
+        {"label_column": "tissue"},
+    ):
+        assert "there is no" in refusal(path, **options)

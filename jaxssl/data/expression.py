@@ -11,7 +11,9 @@ from jaxtyping import Bool, Float32
 
 from jaxssl.data import rules, store
 from jaxssl.data.annotation import read_annotation
+from jaxssl.data.formats import may_tell
 from jaxssl.data.formats.matrix import Reading, Scratch
+from jaxssl.data.gene_map import column_of_names
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, check_options, paths_of
 from jaxssl.data.labels import drop_small_classes
@@ -104,6 +106,7 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
         raise InputError("no expression file is given")
     tables = [read_samples(path) for path in paths_of(options.labels)]
     gene_map = read_annotation(options.gene_map) if options.gene_map else None
+    _check_early(paths, tables, gene_map, options)
     parts = [read_part(path, options, tables, reading) for path in paths]
     plans, var, gene_notes = clean(parts, options, gene_map)
     obs, kept, obs_notes = _describe(parts, tables, options)
@@ -126,6 +129,26 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     columns = _columns(options, parts[0].raw.prepared)
     facts |= _settle_columns(obs, columns, options.min_class_size, notes)
     return Import(obs, var, facts | {"notes": "\n".join(notes)}, plans, kept)
+
+
+def _check_early(
+    paths: Sequence[Path],
+    tables: Sequence[pd.DataFrame],
+    gene_map: pd.DataFrame | None,
+    options: ImportOptions,
+) -> None:
+    """Find a mistyped column before hours of reading."""
+    if gene_map is not None:
+        column_of_names(gene_map, options)
+    known = [str(name) for table in tables for name in table.columns]
+    if tables and options.sample_column:
+        require_column(known, options.sample_column, "sample", "--sample_column")
+    known += [*rules.made_by(options.label_rule), "file"]
+    for role in ROLES:
+        name = getattr(options, f"{role}_column")
+        if name and name not in known and not any(may_tell(path, name) for path in paths):
+            flag = f"--{role}_column in launch.prepare, --{role} elsewhere"
+            require_column(known if tables else [], name, role, flag)
 
 
 def _describe(

@@ -36,16 +36,7 @@ def rename_genes(
     Raises:
         InputError: if the map knows fewer than a tenth of the genes, or has no such column.
     """
-    path, columns = options.gene_map, [str(name) for name in table.columns]
-    target = options.gene_column or next(
-        (c for name in _SYMBOLS for c in columns if c.lower() == name), ""
-    )
-    if not target:
-        raise InputError(
-            f"{path} has no column of symbols; name one with --gene_column: "
-            f"{', '.join(columns[:12])}"
-        )
-    require_column(columns, target, "gene", "--gene_column")
+    path, target = options.gene_map, column_of_names(table, options)
     names = [str(gene) for gene in genes]
     stems = [without_version(name) for name in names]
     wanted = set(names) | set(stems)
@@ -67,6 +58,25 @@ def rename_genes(
         f"{len(genes):,} ids; left out {len(genes) - n_known:,} unknown to it and {n_several:,} "
         "with none or several names"
     )
+
+
+def column_of_names(table: pd.DataFrame, options: ImportOptions) -> str:
+    """The column of the map that has the new names.
+
+    Raises:
+        InputError: if there is none.
+    """
+    columns = [str(name) for name in table.columns]
+    target = options.gene_column or next(
+        (c for name in _SYMBOLS for c in columns if c.lower() == name), ""
+    )
+    if not target:
+        raise InputError(
+            f"{options.gene_map} has no column of symbols; name one with --gene_column: "
+            f"{', '.join(columns[:12])}"
+        )
+    require_column(columns, target, "gene", "--gene_column")
+    return target
 
 
 def _lookup(table: pd.DataFrame, source: str, target: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.matrix import RawTable, Reading, SampleMajor, Scratch
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.orientation import detect_orientation
-from jaxssl.data.parts import oriented
+from jaxssl.data.parts import no_expression, oriented
 from jaxssl.data.samples import add_columns, join_samples, known_ids, read_samples
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.data.survey import Survey, survey
@@ -88,6 +88,7 @@ def _examine_matrix(
         "sample_id_type": id_type(ids[0], SAMPLE_PATTERNS)[0],
         "sample_examples": [str(i) for i in ids[0][:3]],
         "notes": list(raw.notes),
+        "no_expression": no_expression(ids[0]) + no_expression(ids[1]),
         "n_duplicate_samples": len(duplicates(ids[0])),
         "n_duplicate_genes": len(duplicates(ids[1])),
     }
@@ -133,6 +134,10 @@ def _of_length(path: Path, reading: Reading) -> list[str]:
 def _problems(facts: dict[str, Any], labels: str | Path | None) -> dict[str, Any]:
     """What would stop `prepare`, and the flags that solve it, upper case where to be chosen."""
     problems, flags = [], []
+    if facts["no_expression"]:
+        names = facts["no_expression"]
+        problems.append(f"columns that seem to be no expression: {', '.join(names[:4])}")
+        flags.append(f"--text_columns={','.join(names)}")
     if not facts["orientation"]:
         problems.append("the orientation cannot be told")
         flags.append("--orientation=WHICH")

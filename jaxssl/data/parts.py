@@ -180,12 +180,17 @@ def common_scale(parts: Sequence[Part]) -> str:
     return first.scale
 
 
+def no_expression(names: np.ndarray) -> list[str]:
+    """Names among those of samples or genes that common exports give to other columns."""
+    return [str(name) for name in names if str(name).lower() in _NO_EXPRESSION]
+
+
 def _check_named(path: Path, kind: str, names: np.ndarray) -> None:
     empty = np.flatnonzero(names == "")
     if len(empty):
         where = f"first: number {empty[0] + 1} of {len(names)}"
         raise InputError(f"{len(empty)} {kind} of {path} have no id ({where}); name or remove them")
-    others = [str(name) for name in names if str(name).lower() in _NO_EXPRESSION]
+    others = no_expression(names)
     if others:
         raise InputError(
             f"{path} would have {kind} called {', '.join(others[:4])}, which seem to be no "

@@ -14,6 +14,7 @@ class Rule(NamedTuple):
 
     text: str  # the rule in words, printed with the result
     columns: dict[str, str]  # role → column that it makes
+    makes: tuple[str, ...]  # all of its columns
     derive: Callable[[pd.DataFrame], tuple[pd.DataFrame, list[str]]]  # columns, and notes
 
 
@@ -51,6 +52,11 @@ def possible(obs: pd.DataFrame) -> dict[str, dict[str, int]]:
     return found
 
 
+def made_by(rule: str) -> tuple[str, ...]:
+    """Columns that the names of samples and the rule ("" for none) can make."""
+    return (barcodes.DONOR, barcodes.SAMPLE_TYPE, *(RULES[rule].makes if rule else ()))
+
+
 def columns_of(rule: str) -> dict[str, str]:
     """Role → column that the rule makes; {} without a rule."""
     return RULES[rule].columns if rule else {}
@@ -58,8 +64,16 @@ def columns_of(rule: str) -> dict[str, str]:
 
 RULES = {
     "tcga20": Rule(
-        tcga_classes.TEXT, {"label": "tcga20", "group": barcodes.DONOR}, tcga_classes.derive
+        tcga_classes.TEXT,
+        {"label": "tcga20", "group": barcodes.DONOR},
+        ("tcga20", barcodes.DONOR),
+        tcga_classes.derive,
     ),
-    "cancer": Rule(cancer_status.TEXT, {"label": "cancer", "group": "group"}, cancer_status.derive),
+    "cancer": Rule(
+        cancer_status.TEXT,
+        {"label": "cancer", "group": "group"},
+        ("cancer", "tissue", "material", "group"),
+        cancer_status.derive,
+    ),
 }
 """What --label_rule may name. "cancer" is for SDRF tables such as that of E-MTAB-3732."""

@@ -20,7 +20,7 @@ from jaxssl.data.formats import (
     parquet,
     recount3,
 )
-from jaxssl.data.formats.head import Head, read_head
+from jaxssl.data.formats.head import Head, read_head, sniff_table
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.types import InputError
 
@@ -114,6 +114,18 @@ def text_columns(path: Path) -> tuple[Sequence[str], int]:
         if text_format(head) == "delimited":
             return delimited.text_columns(head)
     return [], 0
+
+
+def may_tell(path: Path, column: str) -> bool:
+    """Whether a file could have a column of text of that name; told without reading it."""
+    kind = kind_of(path)
+    if kind in ("text", "gzip"):
+        head = read_head(path, is_gzip=kind == "gzip")
+        form = text_format(head)
+        if form == "delimited":
+            return column in sniff_table(head, allow_no_corner=True).header
+        return form in ("geo", "depmap", "gdc")
+    return kind != "zip"
 
 
 def _read(path: Path, reading: Reading) -> RawTable:
