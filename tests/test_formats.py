@@ -79,6 +79,7 @@ def test_genes_in_rows_read_as_the_transpose(frame, tmp_path, name):
 def test_blocks_of_rows_join_to_one_matrix(frame, tmp_path, monkeypatch):
     monkeypatch.setattr("jaxssl.data.formats.rows._CHUNK", 50)
     monkeypatch.setattr("jaxssl.data.formats.matrix.BLOCK", 20)
+    monkeypatch.setattr("jaxssl.data.sample_major.BLOCK", 20)
     for in_memory in (30, 1000):
         monkeypatch.setattr("jaxssl.data.formats.matrix.IN_MEMORY", in_memory)
         for table in (frame, frame.T):

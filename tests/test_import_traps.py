@@ -328,3 +328,18 @@ def test_a_mistyped_column_is_found_before_the_matrix_is_read(tmp_path, monkeypa
         {"label_column": "tissue"},
     ):
         assert "there is no" in refusal(path, **options)
+
+
+@pytest.mark.parametrize("chunks", [(1, 6), (8, 1), (2, 3), None])
+@pytest.mark.parametrize("block", [1, 9, 1000])
+def test_genes_by_samples_on_disk_are_turned_whatever_is_stored_together(
+    tmp_path, monkeypatch, chunks, block
+):
+    monkeypatch.setattr("jaxssl.data.sample_major.BLOCK", block)
+    path = miniatures.archs4(tmp_path)
+    with h5py.File(path, "r+") as file:
+        del file["data/expression"]
+        file.create_dataset("data/expression", data=values("counts").T, chunks=chunks)
+        file["meta/genes/symbol"][7] = "LAST"
+    adata = read_expression(path)
+    np.testing.assert_array_equal(adata.X, np.delete(values("counts"), 3, axis=0))

@@ -18,10 +18,11 @@ from jaxssl.data.columns import (
     matches,
 )
 from jaxssl.data.formats import read_table, text_columns
-from jaxssl.data.formats.matrix import RawTable, Reading, SampleMajor, Scratch
+from jaxssl.data.formats.matrix import RawTable, Reading, Scratch
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import no_expression, oriented
+from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.samples import add_columns, join_samples, known_ids, read_samples
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.data.survey import Survey, survey

@@ -9,13 +9,14 @@ import pandas as pd
 from jaxtyping import Float32, Int
 
 from jaxssl.data.formats import read_table
-from jaxssl.data.formats.matrix import RawTable, Reading, SampleMajor
+from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.data.gene_map import rename_genes
 from jaxssl.data.genes import Merge, plan_merge
 from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.missing import plan_missing
 from jaxssl.data.orientation import resolve_orientation
 from jaxssl.data.read_length import divisors
+from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.samples import known_ids
 from jaxssl.data.scale import COVERAGE, resolve_scale
 from jaxssl.data.survey import Survey, survey

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-from jaxssl.data.formats.matrix import SampleMajor
+from jaxssl.data.sample_major import SampleMajor
 
 
 class Survey(NamedTuple):

@@ -8,9 +8,10 @@ from anndata import AnnData
 from jaxtyping import Float, Int
 
 from jaxssl.config import Config
-from jaxssl.data.formats.matrix import SampleMajor, as_text, dense
+from jaxssl.data.formats.matrix import as_text, dense
 from jaxssl.data.labels import encode
 from jaxssl.data.normalize import log2_expression, normalize, standardize
+from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.scale import resolve_scale
 from jaxssl.data.split import make_split
 from jaxssl.data.survey import survey

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -16,7 +16,7 @@ from jaxssl.types import InputError
 
 IN_MEMORY = 1 << 24  # numbers kept in memory before they go to disk: 64 MB
 BLOCK = 1 << 22  # numbers read together: 16 MB, and as much again while they are worked on
-_TILE = 128  # columns stored together, so that rows and columns are both read in large pieces
+TILE = 128  # columns stored together, so that rows and columns are both read in large pieces
 
 
 @runtime_checkable
@@ -55,7 +55,7 @@ class Scratch:
             str(self.count),
             (0, n_columns),
             np.float32,
-            chunks=(n_rows, min(_TILE, n_columns)),
+            chunks=(n_rows, min(TILE, n_columns)),
             maxshape=(None, n_columns),
         )
 
@@ -114,52 +114,6 @@ class Collector:
             self.stored[start + first : start + last] = waiting[first:last]
         self.blocks = [waiting[count:].copy()] if count < len(waiting) else []
         self.n_waiting -= count
-
-
-class SampleMajor(NamedTuple):
-    """A matrix seen as samples x genes, whichever way its file lies."""
-
-    x: Matrix
-    transposed: bool = False  # genes are in the rows of `x`
-    kept: np.ndarray | None = None  # positions of the samples to use; None: all
-    divisor: Float32[np.ndarray, " samples"] | None = None  # of the values of each sample used
-    name: str = "the matrix"  # for messages
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Samples and genes."""
-        rows, columns = self.x.shape[::-1] if self.transposed else self.x.shape
-        return (rows if self.kept is None else len(self.kept)), columns
-
-    def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
-        """Successive samples, about `BLOCK` numbers at a time; each block is the caller's own.
-
-        Raises:
-            InputError: if a file on disk turns out to be damaged.
-        """
-        n_all = self.x.shape[1] if self.transposed else self.x.shape[0]
-        step = max(1, BLOCK // max(1, self.shape[1]))
-        if self.transposed:
-            step = max(_TILE, step - step % _TILE)
-        done = 0
-        for start in range(0, n_all, step):
-            stop = min(start + step, n_all)
-            inside = None
-            if self.kept is not None:
-                low, high = np.searchsorted(self.kept, (start, stop))
-                inside = self.kept[low:high] - start
-                if not len(inside):
-                    continue
-            try:
-                block = self.x[:, start:stop].T if self.transposed else self.x[start:stop]
-            except (OSError, RuntimeError, ValueError) as error:
-                raise InputError(f"{self.name} is damaged ({error}); fetch it again") from error
-            block = block if inside is None else block[inside]
-            block = np.array(block, np.float32, order="C")
-            if self.divisor is not None:
-                block /= self.divisor[done : done + len(block), None]
-            done += len(block)
-            yield block
 
 
 class Reading(NamedTuple):
