@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from rows import results_of
 
 from jaxssl.config import Config
 from jaxssl.evaluation.endpoint import endpoint
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, methods_table, student_table
+from jaxssl.types import InputError
 from jaxssl.validate import validate
-from launch.tuning import STUDENT_TRIALS, config_of_method
+from launch.tuning import STUDENT_TRIALS, config_of_method, settle_trials
 
 ROOT = Path(__file__).parents[1]
 
@@ -124,21 +126,38 @@ def test_methods_are_tuned_on_validation_pretrained_and_told_and_a_resume_comput
         "healthy",
         "unhealthy",
     )
-    other = run([*command, "--resume", "--trial_seeds=2"], check=False)
-    assert other.returncode == 2
-    assert "chose its trials with trial_seeds 1, now 2" in other.stderr
     again = run([*command, "--resume"], check=False)
     assert again.returncode == 0, again.stderr
     assert "points:" not in again.stdout, "no trial was missing"
     assert "epoch" not in again.stdout, "no pretraining either"
 
 
-def test_a_method_that_does_not_exist_and_options_that_are_not_read_are_refused():
+def test_trials_chosen_by_other_seeds_or_shares_are_not_gone_on_with(tmp_path):
+    config = Config()
+    settle_trials(tmp_path, config, range(1))
+    settle_trials(tmp_path, config, range(1))
+    with pytest.raises(InputError, match="chose its trials with trial_seeds 1, now 2"):
+        settle_trials(tmp_path, config, range(2))
+    config.sweep.shares = (0.07, 1.0)
+    with pytest.raises(InputError, match="chose its trials with shares"):
+        settle_trials(tmp_path, config, range(1))
+
+
+def test_a_method_that_does_not_exist_is_refused():
     command = [sys.executable, "-m", "launch.compare", "--data=synthetic", "--out=unused"]
-    for flag, says in (("--methods=simclear", "unknown method 'simclear'"),
-                       ("--config.augment.noise=2", "not for launch.compare")):  # fmt: skip
-        done = subprocess.run(
-            [*command, flag], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 2
-        assert says in done.stderr
+    done = subprocess.run(
+        [*command, "--methods=simclear"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "unknown method 'simclear'" in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore:the load_module")
+def test_options_that_belong_to_methods_are_refused():
+    from launch.flags import refuse_options
+
+    config = Config()
+    refuse_options(config, ("method", "augment"), "launch.compare")
+    config.augment.noise = 2.0
+    with pytest.raises(InputError, match=r"--config\.augment\.noise is not for launch.compare"):
+        refuse_options(config, ("method", "augment"), "launch.compare")
