@@ -89,9 +89,12 @@ def _read_text(path: Path, dialect: Dialect) -> pd.DataFrame:
     """All rows, each by itself, so that a quote that is not closed spoils no other row.
 
     Nothing is taken for a missing value but the empty cell; short rows are filled up.
+
+    Raises:
+        InputError: on a row that is longer than the header, and where all are shorter.
     """
     n_columns = len(dialect.header)
-    rows = []
+    rows, longest = [], 0
     with readable(path), open_bytes(path, is_gzip=dialect.is_gzip) as file:
         for number, raw in enumerate(itertools.islice(file, dialect.skip, None), dialect.skip + 1):
             line = _decoded(raw, dialect.encoding)
@@ -108,7 +111,13 @@ def _read_text(path: Path, dialect: Dialect) -> pd.DataFrame:
                     f"{path} is not a table: line {number} has {len(cells)} fields, the header "
                     f"{n_columns}"
                 )
+            longest = max(longest, len(cells))
             rows.append(cells[:n_columns] + [""] * (n_columns - len(cells)))
+    if rows and longest < n_columns:
+        raise InputError(
+            f"{path} has {n_columns} names in its header and at most {longest} fields in a row: "
+            "which name is one too many cannot be told"
+        )
     return pd.DataFrame(rows, columns=pd.Index(dialect.header), dtype=object)
 
 
