@@ -45,6 +45,10 @@ _CORNER = re.compile(
     rf"|(({_KINDS})[ _.-]*)?(gene[ _.-]*)?({_WORDS}|sample)?)",
     re.IGNORECASE,
 )
+_OF_IDS = re.compile(
+    r"(ids?|names?|ref|file|samples?|barcode|accession|run|array|patient|donor|case|key|code)$",
+    re.IGNORECASE,
+)
 """What stands above a column of ids, and is no name of a column of numbers."""
 _DELIMITERS = {"\t": "tsv", ",": "csv", ";": "csv", "|": "csv", " ": "csv"}
 
@@ -212,7 +216,7 @@ def _delimiter(path: Path, lines: list[str]) -> str:
 
 def _has_no_corner(header: list[str]) -> bool:
     """Whether the first name is one among the others, and not a name for ids."""
-    if _CORNER.fullmatch(header[0]):
+    if _CORNER.fullmatch(header[0]) or _OF_IDS.search(header[0]):
         return False
     forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", name)) for name in header[:100]]
     return len(forms) == 1 or forms[0] in forms[1:]
