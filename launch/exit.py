@@ -28,7 +28,8 @@ def run(main: Callable[[list[str]], Any]) -> None:
         except InputError as error:
             fail(str(error), 2)
         except KeyboardInterrupt:
-            fail("interrupted; the same command with --resume goes on", 130)
+            more = "; the same command with --resume goes on" if "resume" in flags.FLAGS else ""
+            fail(f"interrupted{more}", 130)
         except Exception as error:
             hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
             fail(f"{type(error).__name__}: {error}{hint}", 1)

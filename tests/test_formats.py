@@ -237,7 +237,7 @@ def test_labels_that_match_nothing_show_both_sides(frame, labels, tmp_path):
         (b"\x89HDF\r\n\x1a\n broken", "damaged HDF5"),
         (b"PK\x03\x04 broken", "damaged npz"),
         (b"PAR1 broken", "damaged parquet"),
-        (b"# mine\nid\ta\nb\t1\n", "comment"),
+        (b"!mine\nid\ta\nb\t1\n", "comment"),
         (b"id,a,b\ns1,1,2\ns2,1,2,3\n", "line 3"),
         (gzip.compress(b"id,a,b\n" + b"s1,1,2\n" * 999, mtime=0)[:40], "ends early"),
         ("id,a\ns,1\n".encode("utf-16"), "UTF-16"),

@@ -45,7 +45,6 @@ def test_proposed_command_reads_the_file(tmp_path):
     words = shlex.split(examine(*write_pair(tmp_path))["next"])
     flags = dict(word[2:].split("=", 1) for word in words if word.startswith("--"))
     assert flags.pop("out") == "x.h5ad"
-    flags["min_class_size"] = int(flags.pop("min_class_size")) // 4
     adata = read_expression(words[-1], **flags)
     assert adata.uns["jaxssl"]["label"] == "tissue"
     assert adata.uns["jaxssl"]["group"] == "patient"

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from jaxssl.data.formats import kind_of
 from jaxssl.data.formats.head import (
-    MISSING,
+    MISSING_TEXT,
     Dialect,
     Head,
+    decoded,
     open_bytes,
     read_head,
     readable,
@@ -68,7 +69,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _start_of_table(head: Head) -> _Start:
     """Pass over comments, of which a platform of GEO has thousands of lines."""
     with readable(head.path), open_bytes(head.path, is_gzip=head.is_gzip) as file:
-        lines = (_decoded(line, head.encoding) for line in file)
+        lines = (decoded(line, head.encoding).rstrip("\r\n") for line in file)
         above, n_above, first = "", 0, ""
         is_adf = any(line.strip() == _ADF_MAIN for line in head.lines)
         for line in lines:
@@ -97,13 +98,18 @@ def _read_text(path: Path, dialect: Dialect) -> pd.DataFrame:
     rows, longest = [], 0
     with readable(path), open_bytes(path, is_gzip=dialect.is_gzip) as file:
         for number, raw in enumerate(itertools.islice(file, dialect.skip, None), dialect.skip + 1):
-            line = _decoded(raw, dialect.encoding)
+            line = decoded(raw, dialect.encoding).rstrip("\r\n")
             if not line.strip():
                 continue
             if line.startswith(_ENDS):
                 break
             if dialect.delimiter == "\t":
                 cells = [_unquoted(cell) for cell in line.split("\t")]
+            elif line.count('"') % 2:
+                raise InputError(
+                    f"{path}: line {number} has a quote that is not closed; write each row, breaks "
+                    "of free text too, on one line"
+                )
             else:
                 cells = split_line(path, line, dialect.delimiter)
             if len(cells) > n_columns and any(cells[n_columns:]):
@@ -113,7 +119,7 @@ def _read_text(path: Path, dialect: Dialect) -> pd.DataFrame:
                 )
             longest = max(longest, len(cells))
             rows.append(cells[:n_columns] + [""] * (n_columns - len(cells)))
-    if rows and longest < n_columns:
+    if rows and any(dialect.header[longest:]):
         raise InputError(
             f"{path} has {n_columns} names in its header and at most {longest} fields in a row: "
             "which name is one too many cannot be told"
@@ -127,15 +133,6 @@ def _unquoted(cell: str) -> str:
     if len(cell) > 1 and cell[0] == cell[-1] == '"':
         return cell[1:-1].replace('""', '"').strip()
     return cell
-
-
-def _decoded(line: bytes, encoding: str) -> str:
-    """Portals write latin-1 into free text far down."""
-    try:
-        text = line.decode(encoding)
-    except UnicodeDecodeError:
-        text = line.decode("latin-1")
-    return text.rstrip("\r\n")
 
 
 def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -153,4 +150,4 @@ def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     is_filled = [bool(given) or bool((frame.iloc[:, i] != "").any())
                  for i, given in enumerate(map(str, frame.columns))]  # fmt: skip
     frame = frame.set_axis(names, axis=1).loc[:, is_filled]
-    return frame.mask(frame.isin(MISSING), "")
+    return frame.mask(frame.isin(MISSING_TEXT), "")

@@ -215,6 +215,10 @@ def _settle_columns(
     values, dropped = drop_small_classes(obs[label].to_numpy(dtype=object), min_class_size)
     obs[label] = values
     if not (values != "").any():
+        if dropped:
+            raise InputError(
+                f"every class of {label} is below --min_class_size={min_class_size}; lower it"
+            )
         raise InputError(f"--label_column={label} is empty for every sample; name another column")
     if dropped:
         listed = ", ".join(f"{name} {count}" for name, count in dropped.items())

@@ -18,10 +18,11 @@ from jaxssl.data.columns import (
     matches,
 )
 from jaxssl.data.formats import read_table, text_columns
+from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading, Scratch
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.orientation import detect_orientation
-from jaxssl.data.parts import no_expression, oriented
+from jaxssl.data.parts import oriented
 from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.samples import add_columns, join_samples, known_ids, read_samples
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
@@ -50,12 +51,13 @@ def examine(
         facts = {"file": str(path), "kind": "samples", "n_rows": len(table)}
         return facts | {"columns": describe_columns(table)}
     table = read_samples(labels) if labels else None
-    facts = {"file": str(path), "kind": "expression"}
+    facts: dict[str, Any] = {"file": str(path), "kind": "expression"}
     with Scratch() as scratch:
         reading = Reading(scratch, texts, layer, limit=0 if whole else _LIMIT)
         raw = read_table(path, reading)
         if raw.is_text:
             raw = raw._replace(notes=[*_of_length(path, reading), *raw.notes])
+        facts["text_columns"] = [*texts, *no_expression(raw.column_ids)]
         facts |= _examine_matrix(raw, table, labels)
     return facts | {"next": _next_command(path, labels, facts)}
 
@@ -138,7 +140,6 @@ def _problems(facts: dict[str, Any], labels: str | Path | None) -> dict[str, Any
     if facts["no_expression"]:
         names = facts["no_expression"]
         problems.append(f"columns that seem to be no expression: {', '.join(names[:4])}")
-        flags.append(f"--text_columns={','.join(names)}")
     if not facts["orientation"]:
         problems.append("the orientation cannot be told")
         flags.append("--orientation=WHICH")
@@ -155,7 +156,8 @@ def _problems(facts: dict[str, Any], labels: str | Path | None) -> dict[str, Any
         problems.append(f"{facts['n_duplicate_genes']} gene ids occur more than once")
         flags.append("--duplicates=mean")
     if facts["n_duplicate_samples"]:
-        problems.append(f"{facts['n_duplicate_samples']} sample ids occur more than once: rename")
+        problems.append(f"{facts['n_duplicate_samples']} sample ids occur more than once")
+        flags.append("--duplicate_samples=first")
     if facts["n_infinite"]:
         problems.append(f"{facts['n_infinite']} values are infinite: export log2(x + 1)")
     if labels and not facts["is_joined"]:
@@ -170,7 +172,10 @@ def _next_command(path: Path, labels: str | Path | None, facts: dict[str, Any]) 
     grouping = {k: v for k, v in columns.items() if k != label and matches(GROUP_NAMES, k)}
     group = choose(grouping, "group", GROUP_NAMES) or choose(grouping, "label", GROUP_NAMES)
     sizes = columns[label]["classes"].values() if label else []
-    flags = [*facts["flags"], *(["--min_class_size=20"] if min(sizes, default=20) < 20 else [])]
+    is_small = min(sizes, default=20) < 20 and sum(size >= 20 for size in sizes) > 1
+    flags = [*facts["flags"], *(["--min_class_size=20"] if is_small else [])]
+    beside = [name for name in facts["text_columns"] if name not in (label, group)]
+    flags += [f"--text_columns={','.join(beside)}"] if beside else []
     if facts["rules"]:
         words += [f"--labels={labels}"] if labels else []
         words += [f"--label_rule={next(iter(facts['rules']))}"]

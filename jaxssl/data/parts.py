@@ -9,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float32, Int
 
 from jaxssl.data.formats import read_table
+from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.data.gene_map import rename_genes
 from jaxssl.data.genes import Merge, plan_merge
@@ -17,32 +18,13 @@ from jaxssl.data.missing import plan_missing
 from jaxssl.data.orientation import resolve_orientation
 from jaxssl.data.read_length import divisors
 from jaxssl.data.sample_major import SampleMajor
-from jaxssl.data.samples import known_ids
+from jaxssl.data.samples import known_ids, require_column
 from jaxssl.data.scale import COVERAGE, resolve_scale
 from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
 
+_WITH_TEXT = ("csv", "tsv", "parquet")  # formats that may have columns of text
 _MIN_SHARED = 0.7  # of the genes of the file that has fewest
-_NO_EXPRESSION = [
-    "entrez_gene_id",
-    "entrezgene",
-    "entrez_id",
-    "ncbi_gene_id",
-    "length",
-    "gene_length",
-    "effective_length",
-    "width",
-    "start",
-    "end",
-    "chrom",
-    "chromstart",
-    "chromend",
-    "chromosome",
-    "strand",
-    "cytoband",
-    "age",
-    "stage",
-]  # columns of numbers that stand beside expression in common exports
 
 
 class Part(NamedTuple):
@@ -92,17 +74,18 @@ def read_part(
     Raises:
         InputError: where orientation or scale cannot be told, and on samples or genes without id.
     """
-    in_tables = {str(name) for table in tables for name in table.columns}
     named = (options.label_column, options.group_column, options.batch_column)
-    inside = [*options.text_columns, *(n for n in named if n and n not in in_tables)]
+    inside = [*options.text_columns, *filter(None, named)]
     raw = read_table(path, reading._replace(text_columns=inside, layer=options.layer))
+    for name in options.text_columns:
+        there = [*raw.of_rows.columns, *raw.of_columns.columns] or list(raw.column_ids)
+        require_column(there, name, "text", "--text_columns")
     known = known_ids(tables[0], raw, options.sample_column) if tables else None
     found, reason = resolve_orientation(
         options.orientation, raw.row_ids, raw.column_ids, known, raw.format, raw.orientation
     )
     samples, genes, obs, gene_text = oriented(raw, found)
-    for kind, names in (("samples", samples), ("genes", genes)):
-        _check_named(path, kind, names)
+    _check_named(raw, path, samples, genes)
     kept = None if raw.dropped is None else np.flatnonzero(~raw.dropped)
     if kept is not None:
         samples, obs = samples[kept], obs.iloc[kept]
@@ -152,7 +135,9 @@ def clean(
         order = np.arange(len(merge.genes))
         plans.append(Cleaning(part.x, columns, fill[keep], merge, order, n_missing, n_dropped))
         texts.append(part.gene_text.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
+        n_nameless = int((part.genes == "").sum())
         notes += [note] if note else []
+        notes += [f"{n_nameless:,} genes without a name left out"] if n_nameless else []
     notes += _counted(plans, options)
     if len(plans) == 1:
         return plans, texts[0], notes
@@ -181,22 +166,28 @@ def common_scale(parts: Sequence[Part]) -> str:
     return first.scale
 
 
-def no_expression(names: np.ndarray) -> list[str]:
-    """Names among those of samples or genes that common exports give to other columns."""
-    return [str(name) for name in names if str(name).lower() in _NO_EXPRESSION]
-
-
-def _check_named(path: Path, kind: str, names: np.ndarray) -> None:
-    empty = np.flatnonzero(names == "")
+def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarray) -> None:
+    """Every sample has a name, and nothing is called like what is no expression."""
+    empty = np.flatnonzero(samples == "")
     if len(empty):
-        where = f"first: number {empty[0] + 1} of {len(names)}"
-        raise InputError(f"{len(empty)} {kind} of {path} have no id ({where}); name or remove them")
-    others = no_expression(names)
-    if others:
+        where = f"first: number {empty[0] + 1} of {len(samples)}"
         raise InputError(
-            f"{path} would have {kind} called {', '.join(others[:4])}, which seem to be no "
-            f"expression; pass --text_columns={','.join(others)} to keep them beside it"
+            f"{len(empty)} samples of {path} have no id ({where}); name or remove them"
         )
+    others = no_expression(samples) or no_expression(genes)
+    if not others:
+        return
+    in_columns = set(others) <= set(raw.column_ids) and raw.format.split()[0] in _WITH_TEXT
+    names = ",".join([*raw.of_rows.columns, *others])
+    raise InputError(
+        f"{path} would have {', '.join(others[:4])} among its samples or genes, which seems to be "
+        "no expression; "
+        + (
+            f"pass --text_columns={names} to keep it beside"
+            if in_columns
+            else "remove or rename it"
+        )
+    )
 
 
 def _counted(plans: Sequence[Cleaning], options: ImportOptions) -> list[str]:

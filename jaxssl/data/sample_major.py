@@ -9,6 +9,8 @@ from jaxtyping import Float32
 from jaxssl.data.formats.matrix import BLOCK, TILE, Matrix
 from jaxssl.types import InputError
 
+_LARGEST = 40 * BLOCK  # numbers read together where a file stores so many: 0.7 GB
+
 
 class SampleMajor(NamedTuple):
     """Samples x genes of a matrix that may be of any size."""
@@ -59,11 +61,12 @@ class SampleMajor(NamedTuple):
                 yield block
 
     def _stored_together(self) -> int:
-        """Samples that the file stores in one piece."""
+        """Samples that the file stores in one piece, as far as memory should go."""
         chunks = getattr(self.x, "chunks", None)
         if chunks is None:
             return TILE if self.transposed else 1
-        return max(1, min(chunks[1 if self.transposed else 0], *self.shape[:1]))
+        at_most = max(1, _LARGEST // max(1, self.shape[1]))
+        return max(1, min(chunks[1 if self.transposed else 0], at_most))
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         """Samples x genes; of a transposed matrix, some genes at a time."""

@@ -63,17 +63,12 @@ def match_samples(table: pd.DataFrame, sample_ids: np.ndarray, column: str = "")
 
     As they are; where few fit, TCGA barcodes by vial, sample or patient, dotted or not: the
     finest level at which most samples of the best level are found.
-
-    Raises:
-        InputError: if two columns know the samples equally well and differ.
     """
     columns = [column] if column else [str(name) for name in table.columns]
     matches = [Match(name, table[name].to_numpy(dtype=object), sample_ids, "") for name in columns]
     counts = [int(match.known.sum()) for match in matches]
     best = matches[int(np.argmax(counts))]
     if max(counts) > 0.5 * len(sample_ids) or not barcodes.are_barcodes(sample_ids):
-        rivals = [m for m, count in zip(matches, counts, strict=True) if count == max(counts) > 0]
-        _refuse_rivals(best, rivals)
         return best
     barcoded = [m for m in matches if barcodes.are_barcodes(m.keys[m.keys != ""])]
     candidates = [best]
@@ -104,8 +99,8 @@ def join_samples(
     several rows counts.
 
     Raises:
-        InputError: when less than `min_match` of the samples match, and when two rows of a sample
-            differ.
+        InputError: when less than `min_match` of the samples match, when two columns hold their
+            ids in different rows, and when two rows of a sample differ.
     """
     if column:
         require_column(table.columns, column, "sample", "--sample_column")
@@ -120,25 +115,14 @@ def join_samples(
             f"only {note}; {_unmatched(match)}; pass --sample_column, the right --labels, or a "
             "lower --min_match"
         )
-    rows = table.assign(**{match.column: match.keys})
-    used = rows.loc[pd.Index(match.keys).isin(match.names)].drop_duplicates()
-    clash = duplicates(np.asarray(used[match.column], dtype=object))
-    if match.level:
-        note += f", by the {match.level} of their TCGA barcodes"
-        used = used.drop_duplicates(match.column)
-        note += f" ({len(clash)} have several rows; the first counts)" if len(clash) else ""
-    elif len(clash):
-        raise InputError(
-            f"{len(clash)} samples have several, different rows in the labels (first: {clash[0]}); "
-            "leave one row a sample"
-        )
-    joined = used.set_index(match.column).reindex(
-        pd.Index(match.names, dtype=object), fill_value=""
-    )
-    joined = joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0)
-    if not known.all():
-        note += f"; the others stay unlabelled; {_unmatched(match)}"
-    return Joined(joined, note)
+    if not column and not match.level:
+        _refuse_rivals(table, match)
+    rows, n_several = _rows_of(table, match)
+    note += f", by the {match.level} of their TCGA barcodes" if match.level else ""
+    note += f" ({n_several} have several rows; the first counts)" if n_several else ""
+    note += "" if known.all() else f"; the others stay unlabelled; {_unmatched(match)}"
+    joined = rows.reindex(pd.Index(match.names, dtype=object), fill_value="")
+    return Joined(joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0), note)
 
 
 def add_columns(obs: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
@@ -185,15 +169,31 @@ def require_column(columns: Sequence[str] | pd.Index, name: str, what: str, flag
     raise InputError(f"there is no {what} column {name!r}; {known} ({flag})")
 
 
-def _refuse_rivals(best: Match, rivals: Sequence[Match]) -> None:
+def _refuse_rivals(table: pd.DataFrame, match: Match) -> None:
     """Two columns that name the same samples in another order cannot both be right."""
-    for other in rivals:
-        if not np.array_equal(other.keys, best.keys):
+    count = int(match.known.sum())
+    for name in map(str, table.columns):
+        keys = table[name].to_numpy(dtype=object)
+        if np.array_equal(keys, match.keys) or name == match.column:
+            continue
+        if int(pd.Index(match.names).isin(keys).sum()) == count > 0.5 * len(match.names):
             raise InputError(
-                f"columns {best.column} and {other.column} of the labels both hold the ids of "
-                f"{int(best.known.sum())} samples, in different rows; say which with "
-                "--sample_column"
+                f"columns {match.column} and {name} of the labels both hold the ids of {count} "
+                "samples, in different rows; say which with --sample_column"
             )
+
+
+def _rows_of(table: pd.DataFrame, match: Match) -> tuple[pd.DataFrame, int]:
+    """One row a sample, by its key; and how many samples had several that differ."""
+    rows = table.assign(**{match.column: match.keys})
+    used = rows.loc[pd.Index(match.keys).isin(match.names)].drop_duplicates()
+    clash = duplicates(np.asarray(used[match.column], dtype=object))
+    if len(clash) and not match.level:
+        raise InputError(
+            f"{len(clash)} samples have several, different rows in the labels (first: {clash[0]}); "
+            "leave one row a sample"
+        )
+    return used.drop_duplicates(match.column).set_index(match.column), len(clash)
 
 
 def _unmatched(match: Match) -> str:

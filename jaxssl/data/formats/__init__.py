@@ -20,7 +20,7 @@ from jaxssl.data.formats import (
     parquet,
     recount3,
 )
-from jaxssl.data.formats.head import Head, read_head, sniff_table
+from jaxssl.data.formats.head import Head, read_head
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.types import InputError
 
@@ -123,7 +123,7 @@ def may_tell(path: Path, column: str) -> bool:
         head = read_head(path, is_gzip=kind == "gzip")
         form = text_format(head)
         if form == "delimited":
-            return column in sniff_table(head, allow_no_corner=True).header
+            return column in delimited.dialect_of(head).header
         return form in ("geo", "depmap", "gdc")
     return kind != "zip"
 

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from jaxssl.data.formats.head import Dialect, Head, open_bytes, readable, split_line
+from jaxssl.data.formats.head import Dialect, Head, decoded, open_bytes, readable, split_line
 from jaxssl.data.formats.matrix import RawTable, Reading, require_layer
 from jaxssl.data.formats.rows import EmptyTable, gather
 from jaxssl.types import InputError
@@ -56,7 +56,11 @@ def read(head: Head, reading: Reading) -> RawTable:
 
 
 def sample_table(head: Head) -> pd.DataFrame:
-    """What the file says of its samples; the first column holds their accessions."""
+    """What the file says of its samples; the first column holds their accessions.
+
+    Raises:
+        InputError: without accessions.
+    """
     about, _, _ = _preamble(head)
     values = [value for name, value in about if name == "!Sample_geo_accession"]
     if not values:
@@ -103,10 +107,7 @@ def _preamble(head: Head) -> tuple[list[tuple[str, str]], list[str], int]:
     about: list[tuple[str, str]] = []
     with readable(head.path), open_bytes(head.path, is_gzip=head.is_gzip) as file:
         for number, raw in enumerate(file):
-            try:
-                line = raw.decode(head.encoding)
-            except UnicodeDecodeError:
-                line = raw.decode("latin-1")
+            line = decoded(raw, head.encoding)
             name, _, rest = line.rstrip("\r\n").partition("\t")
             if name == _BEGIN:
                 header = split_line(

@@ -16,22 +16,10 @@ import pandas as pd
 
 from jaxssl.types import InputError
 
-MISSING = (
-    "",
-    "NA",
-    "N/A",
-    "n/a",
-    "NaN",
-    "nan",
-    "-nan",
-    "null",
-    "NULL",
-    "None",
-    "#N/A",
-    "<NA>",
-    "'--",
-)
-"""What stands for a value that is not there."""
+MISSING_TEXT = ("NA", "N/A", "NaN", "nan", "null", "'--")
+"""What exports write for a text that is not there; "None" may be a class."""
+MISSING = ("", *MISSING_TEXT, "n/a", "-nan", "NULL", "None", "#N/A", "<NA>")
+"""What stands for a number that is not there."""
 _START = 1 << 16  # bytes, and some whole lines more: wide tables have lines of a megabyte
 _KINDS = (
     "hugo|hgnc|genes?|ensembl|ensg|entrez|probes?|probeset|probe set|feature|transcript"
@@ -46,8 +34,8 @@ _CORNER = re.compile(
     re.IGNORECASE,
 )
 _OF_IDS = re.compile(
-    r"(ids?|names?|ref|file|samples?|barcode|accession|run|array|patient|donor|case|key|code)$",
-    re.IGNORECASE,
+    r"(?i:(^|[ _.-])(ids?|names?|ref|file|samples?|barcode|accession|run|array|patient|donor|case"
+    r"|key|code))$|[A-Za-z](ID|Id|IDs)$"
 )
 """What stands above a column of ids, and is no name of a column of numbers."""
 _DELIMITERS = {"\t": "tsv", ",": "csv", ";": "csv", "|": "csv", " ": "csv"}
@@ -101,8 +89,8 @@ def read_head(path: Path, *, is_gzip: bool) -> Head:
 def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> Dialect:
     """Find delimiter and header of the table that starts below `skip` lines.
 
-    R's write.table leaves out the name above the ids: accepted under `allow_no_corner`, where the
-    first name looks like the others.
+    R's write.table leaves out the name above the ids: accepted under `allow_no_corner`, where rows
+    are numbered, names quoted, or the first name is not one for ids.
 
     Raises:
         InputError: on text without columns, and a header that lacks a name.
@@ -121,24 +109,25 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
     delimiter = _delimiter(head.path, lines)
     header, first = (split_line(head.path, line, delimiter) for line in lines[:2])
     if len(header) == len(first) - 1:
-        if not (allow_no_corner and first[-1] != "" and _has_no_corner(header)):
+        if not (allow_no_corner and first[-1] != "" and _has_no_corner(header, lines, delimiter)):
             raise InputError(
                 f"{head.path} has {len(header)} names in its header and {len(first)} fields in the "
-                f"row below: a name is missing, perhaps the one above {first[0]!r}"
+                f"row below: a name is missing, perhaps the one above {first[0]!r}; add it (in R, "
+                "by col.names=NA)"
             )
         header = ["", *header]
     return Dialect(delimiter, head.encoding, head.is_gzip, header, filled[0] + 1)
 
 
-def find_text(head: Head, dialect: Dialect) -> list[int]:
-    """Positions of the columns, the first apart, that hold text in the first 100 rows."""
+def find_text(head: Head, dialect: Dialect, share: float = 0.0) -> list[int]:
+    """Positions of the columns, the first apart, of whose first 100 values more are text."""
     lines = [line for line in head.lines[dialect.skip : dialect.skip + 100] if line.strip()]
     rows = [split_line(head.path, line, dialect.delimiter) for line in lines]
     n_columns = len(dialect.header)
     frame = pd.DataFrame([row for row in rows if len(row) == n_columns], columns=range(n_columns))
     frame = frame.where(~frame.isin(MISSING))
     parsed = frame.apply(lambda column: pd.to_numeric(column, errors="coerce"))
-    has_text = (parsed.isna() & frame.notna()).any()
+    has_text = (parsed.isna() & frame.notna()).mean() > share
     return [i for i in range(1, n_columns) if has_text[i]]
 
 
@@ -163,7 +152,11 @@ def open_bytes(path: Path, *, is_gzip: bool) -> io.BufferedIOBase:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn the errors of a damaged or ragged file into InputError."""
+    """Turn the errors of a damaged or ragged file into InputError.
+
+    Raises:
+        InputError: in their place.
+    """
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -214,9 +207,31 @@ def _delimiter(path: Path, lines: list[str]) -> str:
     )
 
 
-def _has_no_corner(header: list[str]) -> bool:
-    """Whether the first name is one among the others, and not a name for ids."""
-    if _CORNER.fullmatch(header[0]) or _OF_IDS.search(header[0]):
-        return False
+def _has_no_corner(header: list[str], lines: list[str], delimiter: str) -> bool:
+    """Whether R wrote the table: its header begins with the second column."""
+    firsts = [line.split(delimiter, 1)[0] for line in lines[1:]]
+    plain = [first.strip('"') for first in firsts]
+    if plain == [str(i + 1) for i in range(len(plain))]:
+        return True
+    if lines[0].startswith('"') and all(first.startswith('"') for first in firsts):
+        return True
+    return not is_name_for_ids(header[0])
+
+
+def is_name_for_ids(name: str) -> bool:
+    """Whether a column of that name holds ids: sample, gene_id, SAMPID, ..."""
+    return bool(_CORNER.fullmatch(name) or _OF_IDS.search(name))
+
+
+def is_like_the_others(header: list[str]) -> bool:
+    """Whether the first name of a header has the form of another one: S1, S2, ..."""
     forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", name)) for name in header[:100]]
-    return len(forms) == 1 or forms[0] in forms[1:]
+    return forms[0] in forms[1:]
+
+
+def decoded(line: bytes, encoding: str) -> str:
+    """Text; portals write latin-1 into free text far down."""
+    try:
+        return line.decode(encoding)
+    except UnicodeDecodeError:
+        return line.decode("latin-1")

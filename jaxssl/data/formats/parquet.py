@@ -1,6 +1,7 @@
 """Parquet: a column of ids (pandas' index or the first text), columns of numbers."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jaxssl.data.formats.head import is_name_for_ids
 from jaxssl.data.formats.matrix import (
     BLOCK,
     Matrix,
@@ -28,7 +30,7 @@ def read(path: Path, reading: Reading) -> RawTable:
         InputError: on text elsewhere, and on a table without ids or without numbers.
     """
     require_layer(path, reading.layer, ())
-    file, ids, strings = _open(path)
+    file, ids, strings = _open(path, reading.text_columns)
     schema = file.schema_arrow
     wrong = [name for name in strings if name not in reading.text_columns]
     if wrong:
@@ -55,7 +57,7 @@ def read(path: Path, reading: Reading) -> RawTable:
 
 def text_columns(path: Path) -> tuple[list[str], int]:
     """Names of the columns, ids apart, that hold text; and how many columns there are."""
-    file, _, strings = _open(path)
+    file, _, strings = _open(path, ())
     return strings, len(file.schema_arrow.names)
 
 
@@ -75,7 +77,7 @@ def _numbers(file: pq.ParquetFile, names: list[str], reading: Reading) -> Matrix
     return x
 
 
-def _open(path: Path) -> tuple[pq.ParquetFile, str, list[str]]:
+def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[str]]:
     """The file, its column of ids and its other text columns."""
     try:
         file = pq.ParquetFile(path)
@@ -88,11 +90,17 @@ def _open(path: Path) -> tuple[pq.ParquetFile, str, list[str]]:
     index = [c for c in (schema.pandas_metadata or {}).get("index_columns", []) if type(c) is str]
     kinds = zip(schema.names, schema.types, strict=True)
     strings = [name for name, kind in kinds if not _is_number(kind)]
-    if not index + strings:
+    named = [name for name in strings if name not in texts]
+    whole = [name for name, kind in zip(schema.names, schema.types, strict=True)
+             if pa.types.is_integer(kind) and is_name_for_ids(name)]  # fmt: skip
+    candidates = index or named or whole
+    if not candidates:
         raise InputError(f"{path} has no column of ids; write the index of the table with it")
-    ids = (index or strings)[0]
+    ids = candidates[0]
     return file, ids, [name for name in strings if name != ids]
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    is_kind = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal,
+               pa.types.is_null)  # fmt: skip
+    return any(test(kind) for test in is_kind)

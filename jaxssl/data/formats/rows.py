@@ -13,7 +13,14 @@ import pyarrow as pa
 from jaxtyping import Float32
 from pyarrow import csv as arrow_csv
 
-from jaxssl.data.formats.head import MISSING, Dialect, readable, split_line
+from jaxssl.data.formats.head import (
+    MISSING,
+    MISSING_TEXT,
+    Dialect,
+    decoded,
+    readable,
+    split_line,
+)
 from jaxssl.data.formats.matrix import Collector, Matrix, Reading, no_text
 from jaxssl.types import InputError
 
@@ -63,6 +70,7 @@ def gather(
     if texts == {0}:
         return row_ids, collector.finish(), no_text(row_ids)
     text = pd.concat(columns, ignore_index=True).set_axis(row_ids, axis=0)
+    text = text.mask(text.isin(MISSING_TEXT), "")
     return row_ids, collector.finish(), text
 
 
@@ -152,22 +160,20 @@ def _split(
             )
             found = [cells[i] for i in texts]
             rest = [cell for i, cell in enumerate(cells) if i not in among_texts]
-        fields.append([_decoded(cell, dialect.encoding).strip(' "') for cell in found])
+            inside = [cell for cell in rest if not is_plain and delimiter in cell]
+            if inside:
+                raise InputError(
+                    f"{path} holds {decoded(inside[0], 'latin-1')!r} in line {line_number}; write "
+                    "numbers without thousands separators, decimals with a point"
+                )
+        fields.append([decoded(cell, dialect.encoding).strip(' "') for cell in found])
         numbers += rest
     return fields, b"\n".join(numbers).replace(delimiter, b"\n") + b"\n"
 
 
-def _decoded(line: bytes, encoding: str) -> str:
-    """Portals write latin-1 into free text far down."""
-    try:
-        return line.decode(encoding)
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
-
-
 def _unquoted(path: Path, dialect: Dialect, line: bytes, number: int) -> list[bytes]:
     """Cells of a line in which quotes may hide delimiters."""
-    cells = split_line(path, _decoded(line, dialect.encoding), dialect.delimiter)
+    cells = split_line(path, decoded(line, dialect.encoding), dialect.delimiter)
     if len(cells) != len(dialect.header):
         raise InputError(
             f"{path} is not a table: line {number} has {len(cells)} fields, the header "
@@ -207,7 +213,7 @@ def _offending_cell(
 ) -> str:
     """Which cell is no number, and what to do about it."""
     names = [name for i, name in enumerate(dialect.header) if i not in texts]
-    cells = pd.Series(_decoded(flat, dialect.encoding).split("\n")[:-1], dtype=object).str.strip()
+    cells = pd.Series(decoded(flat, dialect.encoding).split("\n")[:-1], dtype=object).str.strip()
     parsed = pd.to_numeric(cells.mask(cells.isin(MISSING)), errors="coerce")
     wrong = np.flatnonzero(parsed.isna() & ~cells.isin(MISSING))
     if not len(wrong):

@@ -1,0 +1,45 @@
+"""What tests of imports share: small files, and the message of a refusal."""
+
+from pathlib import Path
+
+import anndata
+import miniatures
+import pandas as pd
+import pytest
+from miniatures import GENES, GSM, genes_in_rows, values
+
+from jaxssl.data.expression import read_expression
+from jaxssl.types import InputError
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    return miniatures.write(path, text, encoding)
+
+
+def refusal(path, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        read_expression(path, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def matrix(folder: Path, corner: str = "gene_id") -> Path:
+    return write(folder / "x.tsv", genes_in_rows(corner, GSM, GENES, values()))
+
+
+def table(folder: Path, text: str, name: str = "labels.tsv") -> Path:
+    return write(folder / name, text)
+
+
+def h5ad(path: Path, x=None) -> Path:
+    adata = anndata.AnnData(values() if x is None else x)
+    adata.obs_names, adata.var_names = GSM, GENES
+    adata.write_h5ad(path, compression="gzip")
+    return path
+
+
+def samples_in_rows(**columns) -> pd.DataFrame:
+    frame = pd.DataFrame(values("counts"), index=GSM, columns=GENES)
+    for place, (name, cells) in enumerate(columns.items()):
+        frame.insert(place, name, cells)
+    return frame
