@@ -52,8 +52,9 @@ def dialect_of(head: Head) -> Dialect:
     skip = 0
     while skip < len(head.lines) and head.lines[skip].startswith("#"):
         skip += 1
-    above = head.lines[skip - 1] if skip else ""
-    is_header = skip == 1 and above.count("\t") == head.lines[skip].count("\t") > 0  # "#id\tS1"
+    above, *below = head.lines[max(0, skip - 1) : skip + 1]
+    n_tabs = below[0].count("\t") if below else 0
+    is_header = skip == 1 and above.count("\t") == n_tabs > 0  # the line "#id ..." of tabs
     if is_header:
         head = head._replace(lines=[above.lstrip("# "), *head.lines[1:]])
     return sniff_table(head, 0 if is_header else skip, allow_no_corner=True)
