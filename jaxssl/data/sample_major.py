@@ -30,7 +30,8 @@ class SampleMajor(NamedTuple):
     def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
         """Successive samples, about `BLOCK` numbers at a time; each block is the caller's own.
 
-        What a file stores together is read together, so that nothing is decompressed twice.
+        What a file stores together is read together, up to `_LARGEST` numbers: up to there nothing
+        is decompressed twice.
 
         Raises:
             InputError: if a file on disk turns out to be damaged.

@@ -16,7 +16,7 @@ from jaxssl.data.formats.matrix import RawTable
 from jaxssl.data.genes import duplicates
 from jaxssl.types import InputError
 
-_SHEET_FILE, _SHEET_SAMPLE = "File Name", "Sample ID"  # of the GDC's sample sheet
+_SHEET_SAMPLE = "Sample ID"  # column of the GDC's sample sheet
 _SHOWN = 5  # ids of either side that a message names
 
 

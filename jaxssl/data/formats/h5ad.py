@@ -89,10 +89,10 @@ def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str
         return stored, []
     sparse: Any = anndata.io.sparse_dataset(stored)
     if sparse.format == "csr":
-        return SparseRows(sparse), ["X is sparse"]
+        return SparseRows(sparse), ["the matrix is sparse"]
     x = reading.scratch.empty(*sparse.shape)  # rows are scattered over a file stored by columns
     step = max(1, BLOCK // max(1, sparse.shape[0]))
     for start in range(0, sparse.shape[1], step):
         stop = min(start + step, sparse.shape[1])
         x[:, start:stop] = sparse[:, start:stop].toarray()
-    return x, ["X is sparse, stored by columns"]
+    return x, ["the matrix is sparse, stored by columns"]
