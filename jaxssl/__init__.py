@@ -9,7 +9,7 @@ Example:
 
 from jaxssl.config import Config
 from jaxssl.data.expression import read_expression
-from jaxssl.engine.checkpoint import load_bundle
+from jaxssl.engine.bundle import load_bundle
 from jaxssl.engine.embed import embed
 from jaxssl.evaluation.sweep import label_sweep
 from jaxssl.types import InputError

@@ -30,6 +30,10 @@ class InputError(ValueError):
     """Input that cannot be used; the message says what was found and what fixes it (exit 2)."""
 
 
+class Stopped(Exception):
+    """A run that was asked to stop and has saved what it had."""
+
+
 Params = dict[str, Any]
 """Parameters as a plain nested dict; `params["encoder"]` always exists."""
 

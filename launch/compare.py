@@ -35,6 +35,7 @@ from launch.identity import command_line, write_identity
 from launch.inputs import data_hash
 from launch.stages import Run
 from launch.summary import collapse_messages
+from launch.training import with_chunk_of
 from launch.tuning import Tuned, settle_trials, tune_method, tune_student
 
 _METHODS = absl_flags.DEFINE_list("methods", ["all"], "Methods to compare, or all.")
@@ -154,7 +155,7 @@ def cost(folder: Path, tuned: Tuned, bundles: Mapping[int, EncoderBundle]) -> Pr
     config = tuned.chosen.config
     bundle = next(iter(bundles.values()))
     n_features = bundle.params["encoder"]["layer_0"]["dense"]["kernel"].shape[0]
-    ran = run_folder.with_chunk_of(folder, config, len(bundles))
+    ran = with_chunk_of(folder, config, bundles)
     plan = plan_pretraining(ran, bundle.provenance["n_train"], n_features, len(bundles))
     rows = pd.read_json(folder / "metrics.jsonl", lines=True)
     seconds = rows.groupby("epoch")["seconds"].median().median()  # of a chunk's seeds together

@@ -14,7 +14,7 @@ from absl import flags
 from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.store import write_h5ad
-from jaxssl.engine.checkpoint import load_bundle
+from jaxssl.engine.bundle import load_bundle
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.types import InputError
 from launch import exit

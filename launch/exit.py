@@ -1,4 +1,7 @@
-"""How every verb ends: 0 done, 2 the user's input, 1 our bug; one line on stderr either way."""
+"""How every verb ends: 0 done, 2 the user's input or disk, 1 our bug, 130 or 143 a signal.
+
+One line on stderr unless it is done.
+"""
 
 import sys
 import traceback
@@ -8,7 +11,9 @@ from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
-from jaxssl.types import InputError
+from jaxssl.files import disk_trouble
+from jaxssl.types import InputError, Stopped
+from launch import signals
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
@@ -27,14 +32,24 @@ def run(main: Callable[[list[str]], Any]) -> None:
             main(arguments)
         except InputError as error:
             fail(str(error), 2)
-        except KeyboardInterrupt:
-            more = "; the same command with --resume goes on" if "resume" in flags.FLAGS else ""
-            fail(f"interrupted{more}", 130)
+        except Stopped:
+            end = signals.asked()
+            fail(f"{end} and saved{_how_to_go_on()}", end.code)
+        except signals.Ended as end:
+            fail(f"{end}{_how_to_go_on()}", end.code)
         except Exception as error:
+            trouble = disk_trouble(error)
+            if trouble:
+                fail(f"{trouble}; what was there before is whole{_how_to_go_on()}", 2)
             hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
             fail(f"{type(error).__name__}: {error}{hint}", 1)
 
+    signals.install()
     app.run(guarded, flags_parser=_parse)
+
+
+def _how_to_go_on() -> str:
+    return "; the same command with --resume goes on" if "resume" in flags.FLAGS else ""
 
 
 def no_arguments(arguments: list[str]) -> None:

@@ -18,10 +18,11 @@ from ml_collections import config_flags
 from jaxssl.config import Config
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
-from jaxssl.engine.checkpoint import load_bundle, save_bundle
+from jaxssl.engine.bundle import load_bundle, save_bundle
 from jaxssl.engine.pretrain import fingerprint
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.evaluation.metrics import score
+from jaxssl.files import write_text
 from jaxssl.report.card import model_card
 from jaxssl.types import InputError
 from jaxssl.validate import validate
@@ -87,9 +88,8 @@ def main(arguments: list[str]) -> None:
     summary = {"classes": list(task.classes), "n_labelled": n, "share": _SHARE.value} | scores
     summary["split_of_pretraining"] = not seen
     run_folder.write_json(folder / "summary.json", summary)
-    (folder / "classifier" / "MODEL_CARD.md").write_text(
-        model_card(classifier, {"classifier": scores})
-    )
+    card = model_card(classifier, {"classifier": scores})
+    write_text(folder / "classifier" / "MODEL_CARD.md", card)
 
 
 def _with_flags(pretrained: Config) -> Config:

@@ -1,23 +1,22 @@
 """The run folder: what is written where, and what a resumed run finds there."""
 
-import dataclasses
 import json
 import math
-import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from jaxssl.config import Config
 from jaxssl.data.task import Task
-from jaxssl.engine.checkpoint import load_bundle, save_bundle
+from jaxssl.engine.bundle import load_bundle, save_bundle
 from jaxssl.evaluation.predictions import pack
 from jaxssl.evaluation.sweep import Fitted, results_frame
+from jaxssl.files import is_part, replacing, sweep_parts, write_text
 from jaxssl.types import EncoderBundle, InputError
+from launch import lock
 
 MARKS = ("environment.json", "summary.json", "classifier")
 """What shows that a run made a folder."""
@@ -33,21 +32,21 @@ class Output(NamedTuple):
 
 
 def open_folder(output: Output) -> Path:
-    """Create the folder; one that holds something is refused unless told what to do with it.
+    """Create the folder and lock it; one that holds something is refused unless told what to do.
+
+    What a killed run left half-written there is removed.
 
     Raises:
-        InputError: without a folder, on an existing one, and on one that no run made and that
-            `--overwrite` would delete.
+        InputError: without a folder, on an existing one, on one that no run made and that
+            `--overwrite` would delete, and on one that another process writes.
     """
     folder = check_folder(output)
-    if output.overwrite and folder.is_dir() and any(folder.iterdir()):
-        shutil.rmtree(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be made ({error.strerror}); pass another --out"
-        ) from error
+    _lock(folder, folder / lock.LOCK)
+    check_folder(output)  # again: another run may have ended meanwhile
+    sweep_parts(folder)
+    if output.overwrite:
+        for path in _content(folder):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     return folder
 
 
@@ -60,7 +59,8 @@ def check_folder(output: Output) -> Path:
     if not output.folder:
         raise InputError("no output folder is given; pass --out=runs/NAME")
     folder = Path(output.folder)
-    if folder.is_dir() and any(folder.iterdir()):
+    lock.check(folder / lock.LOCK)
+    if folder.is_dir() and _content(folder):
         if output.overwrite:
             if not any((folder / mark).exists() for mark in MARKS):
                 raise InputError(
@@ -72,8 +72,25 @@ def check_folder(output: Output) -> Path:
     return folder
 
 
+def _lock(out: Path, file: Path) -> None:
+    """Take the lock of an output, in a folder that is made if need be."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock.hold(file)
+    except OSError as error:
+        raise InputError(f"{out} cannot be made ({error.strerror}); pass another --out") from error
+
+
+def _content(folder: Path) -> list[Path]:
+    """What a folder holds beside its lock and what was left half-written."""
+    return [p for p in folder.iterdir() if p.name != lock.LOCK and not is_part(p)]
+
+
 def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
-    """Path of a file to write; refused if it exists or is of another kind."""
+    """Path of a file to write, locked; refused if it exists or is of another kind.
+
+    What a killed run left half-written of it is removed.
+    """
     path = Path(name)
     if path.suffix not in suffixes:
         raise InputError(
@@ -81,25 +98,24 @@ def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
         )
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists; pass --overwrite, or another --out")
+    _lock(path, path.with_name(f".{path.name}{lock.LOCK}"))
+    for part in filter(is_part, path.parent.glob(f".{path.name}.*")):
+        part.unlink()
     return path
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write under a temporary name, then rename."""
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(_plain(value), indent=2, allow_nan=False))
-    os.replace(partial, path)
+    """Write as JSON, whole or not at all."""
+    write_text(path, json.dumps(plain(value), indent=2, allow_nan=False))
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write .parquet or .csv under a temporary name, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    if path.suffix == ".parquet":
-        table.to_parquet(partial, index=False)
-    else:
-        table.to_csv(partial, index=False)
-    os.replace(partial, path)
+    """Write .parquet or .csv, whole or not at all."""
+    with replacing(path) as part:
+        if path.suffix == ".parquet":
+            table.to_parquet(part, index=False)
+        else:
+            table.to_csv(part, index=False)
 
 
 def write_splits(folder: Path, task: Task) -> None:
@@ -116,29 +132,6 @@ def part_of(task: Task) -> np.ndarray:
     for name, rows in task.split._asdict().items():
         part[rows] = name
     return part
-
-
-def with_chunk_of(folder: Path, config: Config, n_seeds: int) -> Config:
-    """The configuration with the seed chunk of an interrupted run, if there was one."""
-    file = folder / "checkpoints" / "chunk.json"
-    if config.run.chunk or not file.exists():
-        return config
-    chunk = min(json.loads(file.read_text())["chunk"], n_seeds)
-    return dataclasses.replace(config, run=dataclasses.replace(config.run, chunk=chunk))
-
-
-def write_chunk(folder: Path, chunk: int) -> None:
-    """Note how the seeds are cut, beside the checkpoints that are cut so."""
-    (folder / "checkpoints").mkdir(exist_ok=True)
-    write_json(folder / "checkpoints" / "chunk.json", {"chunk": chunk})
-
-
-def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Append to `metrics.jsonl`; a reader keeps the last row of an epoch and seed."""
-    with (folder / "metrics.jsonl").open("a+b") as file:
-        if file.tell() and not _ends_line(file):
-            file.write(b"\n")  # a killed run left half a line
-        file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def read_results(folder: Path) -> pd.DataFrame:
@@ -206,17 +199,12 @@ def load_encoders(folder: Path) -> dict[int, EncoderBundle]:
     }
 
 
-def _ends_line(file: IO[bytes]) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What JSON can hold: NumPy scalars as numbers, NaN as null, paths as text."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -13,7 +13,7 @@ from absl import flags
 
 from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
-from jaxssl.engine.checkpoint import load_bundle
+from jaxssl.engine.bundle import load_bundle
 from jaxssl.evaluation.classifier import predict
 from jaxssl.evaluation.predictions import pack
 from jaxssl.types import InputError

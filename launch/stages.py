@@ -16,14 +16,17 @@ from jaxssl.data.task import Task, encoder_features
 from jaxssl.engine import pretrain as engine
 from jaxssl.engine.embed import embed
 from jaxssl.engine.ensemble import use_cores
+from jaxssl.engine.history import divergences
 from jaxssl.evaluation import batch
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.sweep import budgets, check_arms, sweep
+from jaxssl.files import write_text
 from jaxssl.report.card import model_card
 from jaxssl.types import EncoderBundle, InputError, Params
 from jaxssl.validate import validate
 from launch import folder as run_folder
+from launch import signals, training
 from launch.identity import versions, write_identity
 from launch.inputs import data_hash, pose, read, with_recorded_columns
 from launch.maps import write_maps
@@ -111,25 +114,34 @@ def _pretrain_missing(run: Run, missing: Sequence[int]) -> None:
         prepared = engine.prepare(run.task, run.config)
     n_samples, n_features = prepared.pool.shape
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
-    config = run_folder.with_chunk_of(run.folder, run.config, len(missing))
+    config = training.with_chunk_of(run.folder, run.config, missing)
     plan = engine.plan_pretraining(config, n_samples, n_features, len(missing))
-    run_folder.write_chunk(run.folder, plan.memory.chunk)
+    parts = training.cut(run.folder, missing, plan.memory.chunk)
     options = ", ".join(f"{n} {v}" for n, v in dataclasses.asdict(config.method).items())
     print(f"encoder input: {n_features} features; method: {options}")
     print(plan.memory.sentence(len(missing)), flush=True)
-    n_chunks = -(-len(missing) // plan.memory.chunk)
-    progress = Progress("epoch", plan.schedule.n_epochs * n_chunks)
+    training.drop_metrics(run.folder, {seed for ids in parts for seed in ids})
+    progress = Progress("epoch", plan.schedule.n_epochs * len(parts))
+    lost: set[int] = set()
 
     def log(rows: list[dict[str, Any]], restored: bool) -> None:
-        if not restored:
-            run_folder.append_metrics(run.folder, rows)
+        training.append_metrics(run.folder, rows)
         progress.advance(epoch_text(rows), len({r["epoch"] for r in rows}), restored=restored)
+        for seed, when in divergences(rows).items():
+            if seed not in lost:
+                run.notes.warn(f"seed {seed} diverged: {when}; it counts as one that knows nothing")
+            lost.add(seed)
 
-    checkpoints = run.folder / "checkpoints"
-    for chunk in engine.pretrain(plan, config, prepared.pool, missing, log, checkpoints):
-        for seed in chunk.params:
-            made = engine.make_bundle(prepared, run.task, chunk, seed, versions())
-            run_folder.save_encoder(run.folder, seed, made)
+    checkpoints = run.folder / training.CHECKPOINTS
+    with signals.patient() as asked:
+        for ids in parts:
+            pretrained = engine.pretrain(
+                plan, config, prepared.pool, ids, log, checkpoints, stop=asked
+            )
+            for chunk in pretrained:
+                for seed in chunk.params:
+                    made = engine.make_bundle(prepared, run.task, chunk, seed, versions())
+                    run_folder.save_encoder(run.folder, seed, made)
     progress.close()
 
 
@@ -224,4 +236,4 @@ def write_cards(run: Run, bundles: Mapping[int, EncoderBundle], summary: Mapping
     for seed, bundle in bundles.items():
         folder = run_folder.encoder_folder(run.folder, seed)
         if folder.is_dir():  # a sweep's encoders lie elsewhere
-            (folder / "MODEL_CARD.md").write_text(model_card(bundle, summary), encoding="utf-8")
+            write_text(folder / "MODEL_CARD.md", model_card(bundle, summary))

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,12 +15,13 @@ from anndata import AnnData
 from jaxtyping import Float32
 
 from jaxssl.data.formats.matrix import as_text, dense
+from jaxssl.files import replacing, write_text
 from jaxssl.types import InputError
 
 
 def write_h5ad(adata: AnnData, path: str | Path) -> None:
     """Write atomically: a reader sees the old file or the whole new one, never a part."""
-    with _replacing(Path(path)) as part:
+    with replacing(Path(path)) as part:
         adata.write_h5ad(part, convert_strings_to_categoricals=False)
 
 
@@ -36,7 +35,7 @@ def write_blocks(
     """Write successive samples as X of an `.h5ad`, atomically, and return the hash of X."""
     digest = hashlib.sha256()
     bare = AnnData(obs=obs, var=var, uns={"jaxssl": facts})
-    with _replacing(Path(path)) as part:
+    with replacing(Path(path)) as part:
         bare.write_h5ad(part, convert_strings_to_categoricals=False)
         with h5py.File(part, "r+") as file:
             if "X" in file:
@@ -66,8 +65,7 @@ def record_of(
 
 def write_record(record: dict[str, Any], path: str | Path) -> None:
     """Write the record of an import as JSON, atomically."""
-    with _replacing(Path(path)) as part:
-        part.write_text(json.dumps(record, indent=2) + "\n")
+    write_text(Path(path), json.dumps(record, indent=2) + "\n")
 
 
 def read_h5ad(path: str | Path) -> AnnData:
@@ -84,17 +82,3 @@ def read_h5ad(path: str | Path) -> AnnData:
         adata.X = np.asarray(adata.X, dtype=np.float32) if is_array else dense(adata.X)
     adata.obs = as_text(cast(pd.DataFrame, adata.obs))
     return adata
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

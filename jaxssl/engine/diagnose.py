@@ -32,6 +32,7 @@ class Diagnosis(NamedTuple):
 
 
 HEALTHY = Diagnosis("healthy", "", "")
+DIVERGED = "diverged"
 KEEPS_APART = (
     "set --config.method.predictor=mlp",
     "set --config.method.stop_gradient=true",
@@ -87,8 +88,7 @@ def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:
     weaker = _weaker_views(config)
     slower = "lower --config.optimizer.learning_rate"
     if not all(value == value and abs(value) != float("inf") for value in last.values()):
-        fix = advise(slower, "raise --config.method.epsilon")
-        return Diagnosis("diverged", "a metric is not finite", fix)
+        return diverged("a measure of it is no number", config)
     if last.get("code_entropy_ratio", 0.0) > UNIFORM_CODES:
         return Diagnosis(
             "uniform codes",
@@ -120,6 +120,12 @@ def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:
             advise("raise --config.method.n_iterations", "raise --config.method.epsilon"),
         )
     return HEALTHY
+
+
+def diverged(cause: str, config: Config) -> Diagnosis:
+    """The verdict on a seed whose numbers left the range of floats."""
+    fixes = ("lower --config.optimizer.learning_rate", "raise --config.method.epsilon")
+    return Diagnosis(DIVERGED, cause, _advise(config, *fixes))
 
 
 def _weaker_views(config: Config) -> list[str]:

@@ -17,24 +17,25 @@ from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.data.task import Task, columns_of
 from jaxssl.engine import checkpoint
 from jaxssl.engine.autoencoder import make_pool, shape_of_autoencoder
-from jaxssl.engine.diagnose import Diagnosis, diagnose, measure
+from jaxssl.engine.diagnose import Diagnosis, diagnose, diverged
 from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
+from jaxssl.engine.history import LogFn, Row, divergences, rows_of_epoch, silent
 from jaxssl.engine.optimize import make_optimizer
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
 from jaxssl.methods.interface import Extent, keep_after_epoch
 from jaxssl.model import make_encoder
-from jaxssl.types import EncoderBundle, Member, Normalizer, Params, Pool, TrainState
+from jaxssl.types import EncoderBundle, Member, Normalizer, Params, Pool, Stopped, TrainState
 
-Row = dict[str, Any]
-LogFn = Callable[[list[Row], bool], None]
-"""Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
+StopFn = Callable[[], bool]
+"""Asked after every epoch whether to save and end."""
 
 
-def silent(rows: list[Row], restored: bool) -> None:
-    """Log nothing."""
+def never() -> bool:
+    """Go on to the end."""
+    return False
 
 
 class Pretrained(NamedTuple):
@@ -147,15 +148,18 @@ def pretrain(
     log: LogFn = silent,
     checkpoints: Path | None = None,
     variants: Mapping[int, Variant] | None = None,
+    stop: StopFn = never,
 ) -> Iterator[Pretrained]:
     """Pretrain all seeds on the training matrix, one chunk after the other.
 
     Resumes from `checkpoints` where they exist. A resumed run is bitwise the uninterrupted one:
     every random number follows from the seed id and the step. With `variants`, the ids are those of
-    members of a plan with `varied` options.
+    members of a plan with `varied` options. A seed that diverges touches no other; once all of a
+    chunk have, the chunk ends.
 
     Raises:
-        InputError: if a checkpoint does not belong to this configuration.
+        InputError: if a checkpoint does not belong to this configuration or is damaged.
+        Stopped: if `stop` said so; the state is saved.
     """
     trainer = over_all_seeds(plan.trainer)
     data = shard(make_pool(pool, config), per_seed=False)
@@ -167,14 +171,19 @@ def pretrain(
         if history:
             log(history, True)
         for epoch in range(len(history) // len(set(ids)), plan.schedule.n_epochs):
+            if divergences(history).keys() == set(ids):
+                break
             started = time.perf_counter()
             state, metrics = trainer.epoch(state, jnp.int32(epoch), data)
-            rows = _rows(ids, epoch, plan.schedule, metrics, started)
+            rows = rows_of_epoch(ids, epoch, plan.schedule, metrics, started)
             history = history + rows
             log(rows, False)
             is_due = (epoch + 1) % config.pretrain.checkpoint_every == 0
-            if folder and (is_due or epoch + 1 == plan.schedule.n_epochs):
+            must_stop = stop()
+            if folder and (is_due or must_stop or epoch + 1 == plan.schedule.n_epochs):
                 checkpoint.save_state(folder, state, {"seeds": ids, "history": history})
+            if must_stop:
+                raise Stopped
         yield _collect(state, history, ids, config)
 
 
@@ -223,24 +232,14 @@ def _restore(
     return bare._replace(member=state.member), progress["history"]
 
 
-def _rows(
-    ids: list[int], epoch: int, schedule: Schedule, metrics: dict[str, Array], started: float
-) -> list[Row]:
-    host = jax.device_get(metrics)
-    head = {"phase": "pretrain", "epoch": epoch, "step": (epoch + 1) * schedule.steps_per_epoch}
-    seconds = round(time.perf_counter() - started, 4)
-    return [
-        head | {"seed": seed, "seconds": seconds} | measure(member(host, i))
-        for i, seed in enumerate(dict.fromkeys(ids))  # a filled-up chunk repeats its last id
-    ]
-
-
 def _collect(state: TrainState, history: list[Row], ids: list[int], config: Config) -> Pretrained:
     params = jax.device_get(state.params)
-    last = {row["seed"]: row for row in history}
+    last, lost = {row["seed"]: row for row in history}, divergences(history)
     result = Pretrained({}, {}, history)
     for i, seed in enumerate(dict.fromkeys(ids)):
         result.params[seed] = member(params, i)
         metrics = {k: v for k, v in last[seed].items() if isinstance(v, float)}
-        result.diagnoses[seed] = diagnose(metrics, config)
+        result.diagnoses[seed] = (
+            diverged(lost[seed], config) if seed in lost else diagnose(metrics, config)
+        )
     return result

@@ -180,10 +180,14 @@ def epoch_batches(
 def summarize(metrics: Metrics, embedding: Float[Array, "samples dim"]) -> Metrics:
     """Means over an epoch's steps, and spread and scatter matrix of its final embedding.
 
+    `finite_steps` counts the steps before the first whose loss is no number.
+
     `diagnose.measure` takes the spectrum of that on the host: LAPACK's threads, called from inside
     the program, go on spinning on the cores that the next epoch needs.
     """
     means = {name: values.mean(axis=0) for name, values in metrics.items()}
+    is_finite = jnp.isfinite(metrics["loss"]).astype(jnp.int32)
+    means["finite_steps"] = jnp.cumprod(is_finite).sum()
     means["embedding_spread"] = spread(embedding)
     centred = embedding - embedding.mean(axis=0, keepdims=True)
     return means | {"scatter": centred.T @ centred}

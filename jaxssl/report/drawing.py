@@ -10,6 +10,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
+from jaxssl.files import replacing, write_text
 from jaxssl.report.style import GRID, INK, MUTED, PAPER, styled
 
 PAGE_COLOURS = {
@@ -36,11 +37,12 @@ def save(drawing: Drawing, folder: Path) -> str:
     """Write NAME.png, NAME.svg and NAME.csv; returns the SVG as an element of the page."""
     svg = io.StringIO()
     with styled(), matplotlib.rc_context({"svg.hashsalt": drawing.name}):
-        drawing.figure.savefig(folder / f"{drawing.name}.png")
+        with replacing(folder / f"{drawing.name}.png") as part:
+            drawing.figure.savefig(part, format="png")
         # neither date nor random ids: the same run gives the same file
         drawing.figure.savefig(svg, format="svg", metadata={"Date": None})
-    (folder / f"{drawing.name}.svg").write_text(svg.getvalue(), encoding="utf-8")
-    (folder / f"{drawing.name}.csv").write_text(csv_text(drawing), encoding="utf-8")
+    write_text(folder / f"{drawing.name}.svg", svg.getvalue())
+    write_text(folder / f"{drawing.name}.csv", csv_text(drawing))
     return inline_svg(svg.getvalue(), drawing.name)
 
 

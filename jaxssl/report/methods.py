@@ -10,6 +10,7 @@ from jaxssl.evaluation.arms import SELFTRAIN
 from jaxssl.evaluation.endpoint import METRIC, areas
 from jaxssl.evaluation.headline import endpoint_verdict, percent
 from jaxssl.evaluation.stats import FLOOR, paired_statistics, summarize, t_interval
+from jaxssl.files import write_text
 from jaxssl.report.tables import as_markdown
 
 
@@ -42,9 +43,9 @@ def write_methods(
         notes: on trials and budgets.
     """
     table = methods_table(results, endpoint, chosen, costs)
-    table.to_csv(folder / "methods.csv", index=False)
+    write_text(folder / "methods.csv", table.to_csv(index=False))
     students = student_table(results)
-    students.to_csv(folder / "selftrain.csv", index=False)
+    write_text(folder / "selftrain.csv", students.to_csv(index=False))
     n = results["seed"].nunique()
     best = endpoint.loc[endpoint["is_best"].astype(bool), "reference"].unique()
     text = [
@@ -57,7 +58,7 @@ def write_methods(
         "Self-training, test accuracy: the student against its teacher.",
         _markdown(students),
     ]
-    (folder / "methods.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+    write_text(folder / "methods.md", "\n\n".join(text) + "\n")
 
 
 def methods_table(

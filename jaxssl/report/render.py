@@ -2,11 +2,11 @@
 
 import base64
 import hashlib
-import os
 from pathlib import Path
 
 from markupsafe import Markup
 
+from jaxssl.files import write_text
 from jaxssl.report.page import SECTIONS, make_pages
 from jaxssl.report.templates import TEMPLATES, template
 
@@ -28,6 +28,4 @@ def build_report(run_folders: list[Path], out: Path) -> None:
         script=Markup(script),
         script_hash=base64.b64encode(digest).decode(),
     )
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, out)
+    write_text(out, text)

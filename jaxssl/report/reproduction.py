@@ -1,7 +1,6 @@
 """The page of a reproduction: a finding of the study, ours, and whether they agree."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from jaxssl.evaluation.claims import Verdict, together
+from jaxssl.files import write_text
 from jaxssl.report.drawing import Drawing, csv_text, data_uri, save
 from jaxssl.report.style import styled
 from jaxssl.report.templates import template
@@ -81,6 +81,4 @@ def write_page(
     text = template(f"reproduction{out.suffix}").render(
         title=title, scale=scale, command=command, figures=figures, tables=tables
     )
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, out)
+    write_text(out, text)

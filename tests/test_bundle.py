@@ -9,7 +9,8 @@ import pytest
 
 from jaxssl.config import Config, EncoderConfig, to_dict
 from jaxssl.data.normalize import fit_normalizer
-from jaxssl.engine.checkpoint import flatten, load_bundle, save_bundle, unflatten
+from jaxssl.engine.bundle import load_bundle, save_bundle
+from jaxssl.engine.leaves import flatten, unflatten
 from jaxssl.model import make_encoder
 from jaxssl.types import EncoderBundle, InputError
 

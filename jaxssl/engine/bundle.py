@@ -1,0 +1,156 @@
+"""Encoder bundles on disk: all that using an encoder takes, verified on the way back."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import PyTree
+
+from jaxssl import config as configs
+from jaxssl.engine.diagnose import DIVERGED
+from jaxssl.engine.leaves import flatten, load_leaves, on_record, record, save_leaves, unflatten
+from jaxssl.files import complete_folder
+from jaxssl.types import EncoderBundle, InputError, Normalizer
+
+FORMAT = 2  # 1: without hashes
+FORMATS = (1, 2)  # that are read; tests/bundles holds one of each
+
+
+def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
+    """Write an encoder bundle: `bundle.json`, `genes.txt` and the arrays, atomically."""
+    leaves = flatten({"params": bundle.params, "normalizer": _arrays(bundle.normalizer)})
+    description = {
+        "format": FORMAT,
+        "config": configs.to_dict(bundle.config),
+        "expression_scale": bundle.normalizer.expression_scale,
+        "provenance": bundle.provenance,
+        "leaves": record(leaves),
+        "genes_sha256": _hash_of_genes(bundle.normalizer.genes),
+    }
+    description["sha256"] = _hash_of_description(description)
+    with complete_folder(folder) as partial:
+        save_leaves(partial / "arrays", leaves)
+        text = "\n".join(bundle.normalizer.genes) + "\n"
+        (partial / "genes.txt").write_text(text, encoding="utf-8")
+        (partial / "bundle.json").write_text(json.dumps(description, indent=2))
+
+
+def load_bundle(folder: Path | str) -> EncoderBundle:
+    """Read an encoder bundle and verify name, shape, dtype and hash of all leaves, and the genes.
+
+    A training that diverged leaves a bundle too, for the record: its arrays may be no numbers, and
+    `usable` refuses it.
+
+    Raises:
+        InputError: if the folder is no bundle, of a newer format, or does not hold what it says.
+    """
+    folder = Path(folder)
+    _refuse_links(folder)
+    try:
+        description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+        # a newer bundle may describe itself in ways that this version cannot read
+        known = description.get("format") in FORMATS
+        genes = tuple((folder / "genes.txt").read_text(encoding="utf-8").split("\n")[:-1])
+        config = configs.from_dict(description["config"]) if known else configs.Config()
+        scale, provenance = description["expression_scale"], description["provenance"]
+        leaves = on_record(description["leaves"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise InputError(f"{folder}: {error}") from error
+        raise InputError(
+            f"{folder} is not an encoder bundle ({error}); pass one such as RUN/encoder/seed_000"
+        ) from error
+    if not known:
+        raise InputError(
+            f"{folder} has bundle format {description.get('format')}, this version reads up to "
+            f"{FORMAT}; update jaxssl"
+        )
+    tree = unflatten(load_leaves(folder / "arrays", leaves))
+    normalizer = Normalizer(genes=genes, expression_scale=scale, **tree["normalizer"])
+    _verify_widths(folder, normalizer, tree["params"], config)
+    bundle = EncoderBundle(config, normalizer, tree["params"], provenance)
+    if provenance.get("status") != DIVERGED:
+        _verify_finite(folder, bundle)
+    if description["format"] > 1:
+        _verify_texts(folder, description, genes)
+    return bundle
+
+
+def usable(bundle: EncoderBundle) -> EncoderBundle:
+    """The bundle, if its encoder can be used.
+
+    Raises:
+        InputError: if its training diverged.
+    """
+    if bundle.provenance.get("status") == DIVERGED:
+        raise InputError(
+            f"the training of this encoder diverged ({bundle.provenance['cause']}); use another "
+            f"seed, or pretrain anew: {bundle.provenance['fix']}"
+        )
+    return bundle
+
+
+def _verify_widths(folder: Path, normalizer: Normalizer, params: PyTree, config: Any) -> None:
+    """Check that genes, normalizer, encoder layers and config speak of the same widths."""
+    if len(normalizer.genes) != len(normalizer.mean):
+        raise InputError(
+            f"{folder}: genes.txt names {len(normalizer.genes)} genes, "
+            f"the normalizer has {len(normalizer.mean)}"
+        )
+    rotation = normalizer.rotation
+    widths = [len(normalizer.genes) if rotation is None else rotation.shape[1]]
+    widths += list(config.encoder.hidden)
+    for i, shape in enumerate(itertools.pairwise(widths)):
+        layer = params["encoder"].get(f"layer_{i}", {}).get("dense", {})
+        found = layer["kernel"].shape if "kernel" in layer else "missing"
+        if found != shape:
+            raise InputError(f"{folder}: encoder layer {i} is {found}, its config says {shape}")
+
+
+def _verify_finite(folder: Path, bundle: EncoderBundle) -> None:
+    for name, leaf in flatten({"params": bundle.params}).items():
+        if not np.isfinite(leaf).all():
+            raise InputError(
+                f"{folder}: {name} holds values that are no numbers, in the bundle of a training "
+                "that did not diverge; take a copy of it, or make it anew"
+            )
+
+
+def _verify_texts(folder: Path, description: dict[str, Any], genes: tuple[str, ...]) -> None:
+    """Check that genes and description are those that were written; the arrays have proved so."""
+    found = {
+        "genes.txt": (description.get("genes_sha256"), _hash_of_genes(genes)),
+        "bundle.json": (description.get("sha256"), _hash_of_description(description)),
+    }
+    for name, (recorded, own) in found.items():
+        if recorded != own:
+            raise InputError(
+                f"{folder}: {name} is not as it was written; take a copy of the bundle from where "
+                "it was made"
+            )
+
+
+def _refuse_links(folder: Path) -> None:
+    """A bundle is its own files: what comes from elsewhere must not point at others of the disk."""
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise InputError(f"{path} is a link, and a bundle has none; copy the file itself")
+
+
+def _hash_of_description(description: dict[str, Any]) -> str:
+    rest = {name: value for name, value in description.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _hash_of_genes(genes: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join(genes).encode()).hexdigest()
+
+
+def _arrays(normalizer: Normalizer) -> dict[str, np.ndarray]:
+    fields = [field.name for field in dataclasses.fields(normalizer)]
+    values = {name: getattr(normalizer, name) for name in fields}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}

@@ -1,0 +1,109 @@
+"""Arrays by name on disk, by orbax, verified leaf by leaf on the way back.
+
+Saved from and restored to NumPy, so they open on any machine and device layout. No pickle.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+from orbax.checkpoint import v1 as ocp
+
+from jaxssl.types import InputError
+
+Leaves = dict[str, np.ndarray]
+
+
+class Leaf(NamedTuple):
+    """What is on record of an array."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    sha256: str = ""  # of its bytes in C order; "" in format 1
+
+
+def flatten(tree: PyTree) -> Leaves:
+    """Leaves on the host by dotted path, such as `params.encoder.layer_0.dense.kernel`."""
+    with_path, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf)
+        for path, leaf in with_path
+    }
+
+
+def unflatten(leaves: Leaves) -> dict[str, Any]:
+    """Nested dict from dotted paths."""
+    tree: dict[str, Any] = {}
+    for name, leaf in leaves.items():
+        *parents, last = name.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = leaf
+    return tree
+
+
+def signature(leaves: Leaves) -> dict[str, Leaf]:
+    """Shape and dtype of every leaf."""
+    return {name: Leaf(leaf.shape, str(leaf.dtype)) for name, leaf in leaves.items()}
+
+
+def record(leaves: Leaves) -> dict[str, list[Any]]:
+    """Shape, dtype and hash of every leaf, for JSON."""
+    return {name: [list(leaf.shape), str(leaf.dtype), _hash(leaf)] for name, leaf in leaves.items()}
+
+
+def on_record(recorded: Mapping[str, Any]) -> dict[str, Leaf]:
+    """Inverse of `record`; format 1 has no hashes."""
+    return {name: Leaf(tuple(shape), *rest) for name, (shape, *rest) in recorded.items()}
+
+
+def _hash(leaf: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8).data).hexdigest()
+
+
+def save_leaves(path: Path, leaves: Leaves) -> None:
+    """Write arrays as the folder `path`."""
+    context = ocp.Context()
+    context.memory.deepcopy_host_arrays = False  # nothing writes to the arrays meanwhile
+    context.array.saving.use_compression = False  # weights hardly shrink
+    with context:
+        ocp.save(str(path), leaves)
+
+
+def load_leaves(path: Path, expected: Mapping[str, Leaf]) -> Leaves:
+    """Read arrays and compare each with what is expected of it.
+
+    Raises:
+        InputError: naming the array that is missing, unexpected, of another shape or dtype, or
+            damaged.
+    """
+    try:
+        found: Leaves = {
+            name: np.asarray(leaf) for name, leaf in ocp.load(str(path.absolute())).items()
+        }
+    except Exception as error:  # orbax, tensorstore and JSON raise many kinds for a damaged folder
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path} cannot be restored: {first_line}") from error
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            raise InputError(f"{path} lacks the array {name}; it belongs to another configuration")
+        if name not in expected:
+            raise InputError(f"{path} holds an unexpected array {name}")
+        shape, dtype, recorded = expected[name]
+        leaf = found[name]
+        if (leaf.shape, str(leaf.dtype)) != (shape, dtype):
+            raise InputError(
+                f"{path}: {name} is {leaf.dtype}{list(leaf.shape)}, "
+                f"expected {dtype}{list(shape)}; it belongs to another configuration"
+            )
+        if recorded and recorded != _hash(leaf):
+            raise InputError(
+                f"{path}: {name} is damaged: its bytes are not those that were written; take a "
+                "copy of it, or make it anew"
+            )
+    return found

@@ -1,0 +1,105 @@
+"""Files and folders that are there whole or not at all.
+
+What is written goes to a hidden neighbour first, is flushed to the disk and takes its name by a
+rename. A process that is killed leaves a neighbour that ends in `.part` and nothing else;
+`sweep_parts` removes those of a folder that no one else writes to.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PART = ".part"
+DISK = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than this system allows",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "access is denied",
+}
+"""What a disk refuses, in words; libraries that write for us tell the number in their own way."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary neighbour of `path` that takes its place when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    try:
+        yield part
+        _flush(part)
+        os.replace(part, path)
+        _flush(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def complete_folder(folder: Path) -> Iterator[Path]:
+    """A temporary neighbour that becomes `folder` when the block ends well.
+
+    A folder that is there already is set aside first: for that instant there is none.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # absolute: orbax refuses any other path
+    parent = folder.parent.absolute()
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=PART, dir=parent))
+    old = part.with_name(f"{part.name}.old{PART}")
+    try:
+        yield part
+        for path in part.rglob("*"):
+            _flush(path)
+        part.chmod(0o755)  # as any other folder, not as a temporary one
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(part, folder)
+        _flush(parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file or folder is one that was never completed."""
+    return path.name.startswith(".") and path.name.endswith(PART)
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove what killed processes left half-written below `folder`."""
+    for path in sorted(filter(is_part, folder.rglob(f"*{PART}"))):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def disk_trouble(error: BaseException) -> str:
+    """What the disk refused, if that is what an error is about; else ""."""
+    if isinstance(error, OSError) and error.errno in DISK:
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{DISK[error.errno]}"
+    # HDF5, Arrow and TensorStore put the system's own words into theirs
+    text = str(error)
+    return next((words for number, words in DISK.items() if os.strerror(number) in text), "")
+
+
+def _flush(path: Path) -> None:
+    """Have the system write what it still holds of a file, or of a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems have no such call
+            raise
+    finally:
+        os.close(descriptor)
