@@ -1,6 +1,8 @@
 """Bundles: what comes back is what went in, or an error that names what is wrong."""
 
+import dataclasses
 import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +10,10 @@ import numpy as np
 import pytest
 
 from jaxssl.config import Config, EncoderConfig, to_dict
-from jaxssl.data.normalize import fit_normalizer
-from jaxssl.engine.bundle import load_bundle, save_bundle
+from jaxssl.data.normalize import fit_normalizer, normalize
+from jaxssl.engine.bundle import load_bundle, save_bundle, usable
+from jaxssl.engine.diagnose import DIVERGED
+from jaxssl.engine.embed import embed
 from jaxssl.engine.leaves import flatten, unflatten
 from jaxssl.model import make_encoder
 from jaxssl.types import EncoderBundle, InputError
@@ -129,3 +133,52 @@ def test_dotted_paths_are_inverted():
     tree = {"a": {"b": np.ones(2), "c": {"d": np.zeros(())}}}
     assert set(flatten(tree)) == {"a.b", "a.c.d"}
     jax.tree.map(np.testing.assert_array_equal, unflatten(flatten(tree)), tree)
+
+
+@pytest.mark.parametrize("number", [1])
+def test_a_bundle_of_every_format_is_read_for_ever(number):
+    folder = Path(__file__).parent / "bundles"
+    bundle = load_bundle(folder / f"format_{number}")
+    x = np.loadtxt(folder / "expression.csv", delimiter=",", dtype=np.float32)
+    embedding = embed(bundle, normalize(bundle.normalizer, x, np.arange(24)))
+    expected = np.loadtxt(folder / "embedding.csv", delimiter=",")
+    np.testing.assert_allclose(embedding, expected, atol=1e-4)
+
+
+def test_a_changed_option_or_gene_is_refused(saved):
+    text = (saved / "genes.txt").read_text()
+    (saved / "genes.txt").write_text(text.replace("g3\n", "g33\n"))
+    with pytest.raises(InputError, match=r"genes\.txt is not as it was written"):
+        load_bundle(saved)
+    (saved / "genes.txt").write_text(text)
+    edit(saved, lambda d: d["config"]["augment"].update(noise=9.0))
+    with pytest.raises(InputError, match=r"bundle\.json is not as it was written"):
+        load_bundle(saved)
+
+
+def test_a_changed_weight_is_refused_by_name(saved):
+    def forget(description):
+        leaf = description["leaves"]["params.encoder.layer_0.dense.kernel"]
+        leaf[2] = "0" * 64
+
+    edit(saved, forget)
+    with pytest.raises(InputError, match=r"layer_0\.dense\.kernel is damaged"):
+        load_bundle(saved)
+
+
+def test_a_link_out_of_a_bundle_is_refused(saved, tmp_path):
+    (saved / "genes.txt").rename(tmp_path / "genes.txt")
+    (saved / "genes.txt").symlink_to(tmp_path / "genes.txt")
+    with pytest.raises(InputError, match="is a link"):
+        load_bundle(saved)
+
+
+def test_an_encoder_that_is_no_number_is_refused_unless_its_training_diverged(bundle, tmp_path):
+    ill = jax.tree.map(lambda leaf: np.full_like(leaf, np.nan), bundle.params)
+    save_bundle(tmp_path / "a", dataclasses.replace(bundle, params=ill))
+    with pytest.raises(InputError, match="no numbers"):
+        load_bundle(tmp_path / "a")
+    origin = {"seed": 3, "status": DIVERGED, "cause": "step 5", "fix": "lower the rate"}
+    save_bundle(tmp_path / "b", dataclasses.replace(bundle, params=ill, provenance=origin))
+    with pytest.raises(InputError, match="diverged"):
+        usable(load_bundle(tmp_path / "b"))

@@ -24,6 +24,7 @@ from launch.benchmark import (
     draws,
     finetuning,
     imports,
+    kills,
     machine,
     memory,
     pretraining,
@@ -51,7 +52,11 @@ SECTIONS: dict[str, Section] = {
     "roofline": roofline.SECTION,
 }
 
-_SUITE = flags.DEFINE_enum("suite", "quick", ["quick", "full"], "Sizes to measure.")
+FAULTS: dict[str, Section] = {"kills": kills.SECTION}
+
+_SUITE = flags.DEFINE_enum(
+    "suite", "quick", ["quick", "full", "faults"], "Sizes to measure; or faults to survive."
+)
 _OUT = flags.DEFINE_string("out", "runs/benchmark", "Folder for benchmark.json.")
 _SECTIONS = flags.DEFINE_list("sections", [], "Only these tables; default: all.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of every candidate.", lower_bound=1)
@@ -70,7 +75,7 @@ def main(arguments: list[str]) -> None:
     for name, section in _chosen().items():
         rows = result["sections"][name] = []
         on_gpu = jax.default_backend() == "gpu"
-        for case in section.cases(full=_SUITE.value == "full", gpu=on_gpu):
+        for case in section.cases(full=_SUITE.value != "quick", gpu=on_gpu):
             print(f"{name}: {case}", flush=True)
             rows.append(section.measure(case, bench))
             result["limits"] = bench.limits.best.in_words()
@@ -82,10 +87,12 @@ def main(arguments: list[str]) -> None:
 
 
 def _chosen() -> dict[str, Section]:
+    there = FAULTS if _SUITE.value == "faults" else SECTIONS | FAULTS
     for name in _SECTIONS.value:
-        if name not in SECTIONS:
-            raise InputError(f"no section {name!r} for --sections: there are {', '.join(SECTIONS)}")
-    return {name: SECTIONS[name] for name in _SECTIONS.value or SECTIONS}
+        if name not in there:
+            raise InputError(f"no section {name!r} for --sections: there are {', '.join(there)}")
+    default = FAULTS if _SUITE.value == "faults" else SECTIONS
+    return {name: there[name] for name in _SECTIONS.value or default}
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -96,7 +103,7 @@ def _print(result: dict[str, Any]) -> None:
     for what in result["left_out"]:
         print(f"left out: {what}")
     for name, rows in result["sections"].items():
-        print(f"\n`{name}`\n\n{SECTIONS[name].table(rows)}")
+        print(f"\n`{name}`\n\n{(SECTIONS | FAULTS)[name].table(rows)}")
         for error in {row[field] for row in rows for field in row if field.endswith("_error")}:
             print(f"not measured: {error}")
 

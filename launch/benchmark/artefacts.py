@@ -1,0 +1,59 @@
+"""What a run left, compared bit by bit with what another left: all but times and commands."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+
+from jaxssl.engine.bundle import load_bundle
+from jaxssl.engine.leaves import flatten
+
+TIMES = ("fit_seconds", "seconds")
+TABLES = (
+    *("splits.parquet", "results.parquet", "results.csv", "metrics.jsonl", "statistics.csv"),
+    *("endpoint.csv", "saved.csv", "batch.csv", "prototype_usage.csv", "predictions/*.parquet"),
+)
+
+
+def differences(folder: Path, reference: Path) -> list[str]:
+    """Names of the artefacts that are missing, beyond, or not bit by bit those of `reference`."""
+    found, expected = dict(_artefacts(folder)), dict(_artefacts(reference))
+    names = sorted(found.keys() | expected.keys())
+    return [n for n in names if not _same(found.get(n), expected.get(n))]
+
+
+def _artefacts(folder: Path) -> Iterator[tuple[str, object]]:
+    """A name and a comparable value of everything that a result rests on."""
+    for pattern in TABLES:
+        for path in folder.glob(pattern):
+            yield str(path.relative_to(folder)), _table(path)
+    for path in folder.glob("encoder/seed_*[0-9]"):
+        bundle = load_bundle(path)
+        arrays = {"params": bundle.params, "normalizer": bundle.normalizer}
+        for name, leaf in flatten(arrays).items():
+            yield f"encoder/{path.name}/{name}", leaf.tobytes()
+        yield f"encoder/{path.name}", (bundle.normalizer.genes, str(bundle.config))
+    for path in folder.glob("*.h5ad"):
+        adata = anndata.read_h5ad(path)
+        x = np.asarray(adata.X if adata.X is not None else adata.obsm["X_jaxssl"])
+        yield (
+            path.name,
+            (x.tobytes(), *(pd.DataFrame(table).to_csv() for table in (adata.obs, adata.var))),
+        )
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """Rows in one order, without the columns that no two runs share."""
+    read = {".parquet": pd.read_parquet, ".csv": pd.read_csv}.get(path.suffix)
+    rows = read(path) if read else pd.read_json(path, lines=True)
+    rows = rows.drop(columns=[name for name in TIMES if name in rows])
+    order = [name for name in rows if rows[name].dtype.kind in "OTU" or name == "seed"]
+    return rows.sort_values(order or list(rows.columns), kind="stable").reset_index(drop=True)
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, pd.DataFrame) and isinstance(b, pd.DataFrame):
+        return a.equals(b)
+    return type(a) is type(b) and bool(a == b)
