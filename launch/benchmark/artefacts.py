@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import anndata
 import numpy as np
@@ -40,7 +41,10 @@ def _artefacts(folder: Path) -> Iterator[tuple[str, object]]:
         x = np.asarray(adata.X if adata.X is not None else adata.obsm["X_jaxssl"])
         yield (
             path.name,
-            (x.tobytes(), *(pd.DataFrame(table).to_csv() for table in (adata.obs, adata.var))),
+            (
+                x.tobytes(),
+                *(cast(pd.DataFrame, table).to_csv() for table in (adata.obs, adata.var)),
+            ),
         )
 
 
