@@ -14,7 +14,7 @@ from absl import flags
 from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.store import write_h5ad
-from jaxssl.engine.bundle import load_bundle
+from jaxssl.engine.bundle import load_bundle, usable
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.types import InputError
 from launch import exit
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
     out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     if not _ENCODER.value:
         raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")
-    bundle = load_bundle(Path(_ENCODER.value))
+    bundle = usable(load_bundle(Path(_ENCODER.value)))
     adata = read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     adata.obsm["X_jaxssl"] = embed(bundle, x)

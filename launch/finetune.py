@@ -18,7 +18,7 @@ from ml_collections import config_flags
 from jaxssl.config import Config
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
-from jaxssl.engine.bundle import load_bundle, save_bundle
+from jaxssl.engine.bundle import load_bundle, save_bundle, usable
 from jaxssl.engine.pretrain import fingerprint
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.evaluation.metrics import score
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> None:
     exit.no_arguments(arguments)
     if not _ENCODER.value:
         raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")
-    bundle = load_bundle(Path(_ENCODER.value))
+    bundle = usable(load_bundle(Path(_ENCODER.value)))
     config = _with_flags(bundle.config)
     validate(config)
     adata = read(config.data)

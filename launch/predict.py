@@ -13,7 +13,7 @@ from absl import flags
 
 from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
-from jaxssl.engine.bundle import load_bundle
+from jaxssl.engine.bundle import load_bundle, usable
 from jaxssl.evaluation.classifier import predict
 from jaxssl.evaluation.predictions import pack
 from jaxssl.types import InputError
@@ -37,7 +37,8 @@ def main(arguments: list[str]) -> None:
     if not _CLASSIFIER.value:
         raise InputError("no classifier is given; pass --classifier=RUN/classifier")
     given = Path(_CLASSIFIER.value)
-    bundle = load_bundle(given / "classifier" if (given / "classifier").is_dir() else given)
+    folder = given / "classifier" if (given / "classifier").is_dir() else given
+    bundle = usable(load_bundle(folder))
     adata = read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     predictions = predict(bundle, x, adata.obs_names.to_numpy())

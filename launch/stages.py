@@ -14,6 +14,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.data import leakage
 from jaxssl.data.task import Task, encoder_features
 from jaxssl.engine import pretrain as engine
+from jaxssl.engine.bundle import has_diverged
 from jaxssl.engine.embed import embed
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.history import divergences
@@ -102,8 +103,10 @@ def pretrain(run: Run, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
             _pretrain_missing(run, missing)
     bundles = run_folder.load_encoders(run.folder)
     chosen = {seed: bundles[seed] for seed in seeds}
-    with run.notes.stage("maps"):
-        write_maps(run.folder, run.task, chosen)
+    sound = {seed: bundle for seed, bundle in chosen.items() if not has_diverged(bundle)}
+    if sound:
+        with run.notes.stage("maps"):
+            write_maps(run.folder, run.task, sound)
     for message in collapse_messages(chosen):
         print(f"warning: {message}", flush=True)
     return chosen
@@ -219,9 +222,9 @@ def tell(
 
 def write_batch(run: Run, bundles: Mapping[int, EncoderBundle]) -> None:
     """Write how well the batch is told from input and embeddings."""
-    seeds = sorted(bundles)[:MAX_EMBEDDED]
+    seeds = [seed for seed in sorted(bundles) if not has_diverged(bundles[seed])][:MAX_EMBEDDED]
     if bundles:
-        normalizer = bundles[seeds[0]].normalizer
+        normalizer = next(iter(bundles.values())).normalizer
     else:
         normalizer = engine.prepare(run.task, run.config).normalizer
     features = encoder_features(run.task, normalizer)

@@ -13,6 +13,7 @@ from jaxssl.data.task import make_task
 from jaxssl.engine.ensemble import chunks, over_seeds
 from jaxssl.engine.footprint import Footprint, plan_memory
 from jaxssl.engine.pretrain import (
+    Variant,
     make_bundle,
     make_members,
     merge,
@@ -21,7 +22,7 @@ from jaxssl.engine.pretrain import (
     prepare,
     pretrain,
 )
-from jaxssl.types import Pool
+from jaxssl.types import Pool, Stopped
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -201,3 +202,33 @@ def test_options_left_to_the_data_are_settled():
     assert config.method.n_prototypes[0] > 0
     assert config.pretrain.n_steps > 0
     assert Config().pretrain.n_steps == 0, "resolve works on a copy"
+
+
+def test_a_seed_that_diverges_is_named_and_touches_no_other(task):
+    config = small_config()
+    prepared = prepare(task, config)
+    name = "optimizer.learning_rate"
+    plan = plan_pretraining(prepared.config, *prepared.pool.shape, 2, [name])
+
+    def train(rates):
+        variants = {i: Variant(i, {name: rate}) for i, rate in enumerate(rates)}
+        found = pretrain(plan, prepared.config, prepared.pool, [0, 1], variants=variants)
+        return merge(found)
+
+    sound, ill = train([1e-3, 1e-3]), train([1e-3, 1e30])
+    assert largest_difference(sound.params[0], ill.params[0]) == 0
+    assert sound.diagnoses[0] == ill.diagnoses[0]
+    assert ill.diagnoses[1].status == "diverged"
+    assert "in epoch 1, after step 1" in ill.diagnoses[1].cause
+    assert not any("last_finite_step" in row for row in sound.history)
+
+
+def test_a_run_that_is_told_to_stop_has_saved_and_goes_on_to_the_same_end(task, tmp_path):
+    config = small_config()
+    config.pretrain.checkpoint_every = 1000
+    whole = run(task, [0, 1], config)
+    with pytest.raises(Stopped):
+        run(task, [0, 1], config, checkpoints=tmp_path, stop=lambda: True)
+    resumed = run(task, [0, 1], config, checkpoints=tmp_path)
+    assert largest_difference(whole.params[1], resumed.params[1]) == 0
+    assert [r["loss"] for r in whole.history] == [r["loss"] for r in resumed.history]

@@ -73,11 +73,16 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     normalizer = Normalizer(genes=genes, expression_scale=scale, **tree["normalizer"])
     _verify_widths(folder, normalizer, tree["params"], config)
     bundle = EncoderBundle(config, normalizer, tree["params"], provenance)
-    if provenance.get("status") != DIVERGED:
+    if not has_diverged(bundle):
         _verify_finite(folder, bundle)
     if description["format"] > 1:
         _verify_texts(folder, description, genes)
     return bundle
+
+
+def has_diverged(bundle: EncoderBundle) -> bool:
+    """Whether its training left the range of floats, so that it is on record only."""
+    return bundle.provenance.get("status") == DIVERGED
 
 
 def usable(bundle: EncoderBundle) -> EncoderBundle:
@@ -86,7 +91,7 @@ def usable(bundle: EncoderBundle) -> EncoderBundle:
     Raises:
         InputError: if its training diverged.
     """
-    if bundle.provenance.get("status") == DIVERGED:
+    if has_diverged(bundle):
         raise InputError(
             f"the training of this encoder diverged ({bundle.provenance['cause']}); use another "
             f"seed, or pretrain anew: {bundle.provenance['fix']}"

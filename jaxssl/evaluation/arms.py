@@ -115,7 +115,13 @@ def fit_with_components(
         x = np.hstack([scaled(embedding), scaled(inputs.features)])
         return _problem(inputs, x, n, seed)
 
-    return _fit_each(logistic_regression, map(problem, seeds), inputs.n_classes)
+    def fit(problem: Problem) -> Float[np.ndarray, "held_out present"]:
+        if np.isfinite(problem.x).all():
+            return logistic_regression(problem)
+        # the seed's pretraining diverged: it knows nothing, and the others go on
+        return np.full((len(problem.held_out), len(np.unique(problem.y))), np.nan)
+
+    return _fit_each(fit, map(problem, seeds), inputs.n_classes)
 
 
 def _problem(inputs: Inputs, x: np.ndarray, n: int, seed: int) -> Problem:
