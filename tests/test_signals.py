@@ -1,0 +1,35 @@
+"""A pretraining that is told to end saves first, and goes on to the same end."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from verbs import ROOT, TINY, launch
+
+from launch.benchmark.artefacts import differences
+
+OPTIONS = [*TINY, "--config.pretrain.n_steps=1600"]
+
+
+def test_sigterm_saves_and_the_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    launch("pretrain", *OPTIONS, f"--out={whole}")
+    command = [sys.executable, "-m", "launch.pretrain", *OPTIONS, f"--out={cut}"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert any(", step 42:" in line for line in process.stdout), "the first epoch's end"
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert error == "error: terminated and saved; the same command with --resume goes on\n"
+    assert not (cut / ".lock").exists()
+    printed = launch("pretrain", *OPTIONS, f"--out={cut}", "--resume")
+    assert ", step 42:" not in printed, "no epoch that was saved is trained again"
+    assert differences(cut, whole) == []
