@@ -97,7 +97,7 @@ class PretrainConfig:
 
     batch_size: int = 128  # samples; the whole training set if that is smaller
     n_steps: int = 0  # optimisation steps; from the data
-    checkpoint_every: int = 10  # epochs
+    checkpoint_every: int = 0  # epochs; 0: as often as it takes a tenth of the time
 
 
 @dataclass

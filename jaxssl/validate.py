@@ -61,7 +61,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "selftrain.n_steps": (1, 1e7),
     "selftrain.learning_rate": (0.0, 10.0),
     "pretrain.n_steps": (0, 1e9),
-    "pretrain.checkpoint_every": (1, 1e9),
+    "pretrain.checkpoint_every": (0, 1e9),
     "method.queue_length": (0, 1e7),
     "method.cluster_every": (1, 1e9),
     "method.queue_start": (0, 1e9),

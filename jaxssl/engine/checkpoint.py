@@ -2,7 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,29 @@ import jax
 from jaxssl.engine.leaves import flatten, load_leaves, on_record, record, save_leaves, signature
 from jaxssl.files import complete_folder
 from jaxssl.types import InputError, TrainState
+
+SHARE = 0.1
+
+
+class Cadence:
+    """When to save: every so many epochs; by 0, as often as it takes a tenth of the time."""
+
+    def __init__(self, every: int):
+        self._every, self._cost, self._end = every, 0.0, time.perf_counter()
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether to save after this epoch (from 0)."""
+        if self._every:
+            return (epoch + 1) % self._every == 0
+        return SHARE * (time.perf_counter() - self._end) >= self._cost
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Take the time of a save."""
+        started = time.perf_counter()
+        yield
+        self._end = time.perf_counter()
+        self._cost = self._end - started
 
 
 def save_state(folder: Path, state: TrainState, progress: Mapping[str, Any]) -> None:

@@ -170,6 +170,7 @@ def pretrain(
         state, history = _restore(folder, state, ids)
         if history:
             log(history, True)
+        cadence = checkpoint.Cadence(config.pretrain.checkpoint_every)
         for epoch in range(len(history) // len(set(ids)), plan.schedule.n_epochs):
             if divergences(history).keys() == set(ids):
                 break
@@ -178,10 +179,10 @@ def pretrain(
             rows = rows_of_epoch(ids, epoch, plan.schedule, metrics, started)
             history = history + rows
             log(rows, False)
-            is_due = (epoch + 1) % config.pretrain.checkpoint_every == 0
-            must_stop = stop()
-            if folder and (is_due or must_stop or epoch + 1 == plan.schedule.n_epochs):
-                checkpoint.save_state(folder, state, {"seeds": ids, "history": history})
+            must_stop, is_last = stop(), epoch + 1 == plan.schedule.n_epochs
+            if folder and (must_stop or is_last or cadence.is_due(epoch)):
+                with cadence.saving():
+                    checkpoint.save_state(folder, state, {"seeds": ids, "history": history})
             if must_stop:
                 raise Stopped
         yield _collect(state, history, ids, config)
