@@ -69,7 +69,7 @@ def _prepared(verb: str, folder: Path) -> list[str]:
         rng = np.random.default_rng(0)
         values = rng.normal(8, 2, (4000, 1000)).round(3)
         genes, samples = (
-            [f"{kind}{i}" for i in range(n)] for kind, n in (("G", 4000), ("S", 1000))
+            [f"{kind}{i:011d}" for i in range(n)] for kind, n in (("ENSG", 4000), ("S", 1000))
         )
         pd.DataFrame(values, genes, samples).to_csv(folder / "matrix.tsv", sep="\t")
         return [str(folder / "matrix.tsv")]
