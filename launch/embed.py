@@ -7,19 +7,16 @@ Example:
 writes the data with .obsm["X_jaxssl"] and .obs["prototype"].
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.store import write_h5ad
-from jaxssl.engine.bundle import load_bundle, usable
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.types import InputError
 from launch import exit
 from launch.folder import new_file
-from launch.inputs import read
+from launch.inputs import read, read_encoder
 
 _ENCODER = flags.DEFINE_string("encoder", "", "Bundle folder, such as RUN/encoder/seed_000.")
 _DATA = flags.DEFINE_string("data", "", "Expression file.")
@@ -34,7 +31,7 @@ def main(arguments: list[str]) -> None:
     out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     if not _ENCODER.value:
         raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")
-    bundle = usable(load_bundle(Path(_ENCODER.value)))
+    bundle = read_encoder(_ENCODER.value)
     adata = read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     adata.obsm["X_jaxssl"] = embed(bundle, x)

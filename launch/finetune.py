@@ -9,7 +9,6 @@ writes classifier/ (for launch.predict), predictions.parquet of the held-out par
 """
 
 import dataclasses
-from pathlib import Path
 
 import pandas as pd
 from absl import flags
@@ -18,7 +17,7 @@ from ml_collections import config_flags
 from jaxssl.config import Config
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
-from jaxssl.engine.bundle import load_bundle, save_bundle, usable
+from jaxssl.engine.bundle import diagnosis_of, save_bundle
 from jaxssl.engine.pretrain import fingerprint
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.evaluation.metrics import score
@@ -28,7 +27,7 @@ from jaxssl.types import InputError
 from jaxssl.validate import validate
 from launch import exit
 from launch import folder as run_folder
-from launch.inputs import pose, read
+from launch.inputs import pose, read, read_encoder
 from launch.stages import announce
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -55,7 +54,7 @@ def main(arguments: list[str]) -> None:
     exit.no_arguments(arguments)
     if not _ENCODER.value:
         raise InputError("no encoder is given; pass --encoder=RUN/encoder/seed_000")
-    bundle = usable(load_bundle(Path(_ENCODER.value)))
+    bundle = read_encoder(_ENCODER.value)
     config = _with_flags(bundle.config)
     validate(config)
     adata = read(config.data)
@@ -86,7 +85,7 @@ def main(arguments: list[str]) -> None:
         print(f"{part}: accuracy {scores[part]['accuracy']:.3f} on {len(rows):,} samples")
     run_folder.write_table(folder / "predictions.parquet", pd.concat(tables))
     summary = {"classes": list(task.classes), "n_labelled": n, "share": _SHARE.value} | scores
-    summary["split_of_pretraining"] = not seen
+    summary |= {"split_of_pretraining": not seen, "pretraining": diagnosis_of(bundle)._asdict()}
     run_folder.write_json(folder / "summary.json", summary)
     card = model_card(classifier, {"classifier": scores})
     write_text(folder / "classifier" / "MODEL_CARD.md", card)

@@ -17,7 +17,9 @@ from jaxssl.data.expression import read_expression
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, make_task
-from jaxssl.types import InputError
+from jaxssl.engine.bundle import diagnosis_of, load_bundle, usable
+from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.types import EncoderBundle, InputError
 
 EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
 
@@ -38,6 +40,23 @@ def read(options: DataConfig) -> AnnData:
     print(adata.uns["jaxssl"]["notes"])
     adata.uns["jaxssl"]["name"] = options.name or Path(options.path).stem
     return adata
+
+
+def read_encoder(folder: str | Path) -> EncoderBundle:
+    """An encoder, or a classifier, to be used; warns of one whose pretraining was not healthy.
+
+    Raises:
+        InputError: if it is none, is damaged, or its training diverged.
+    """
+    bundle = usable(load_bundle(folder))
+    verdict = diagnosis_of(bundle)
+    if verdict != HEALTHY:
+        warnings.warn(
+            f"this encoder's pretraining is not healthy, so what comes of it is no measure of "
+            f"pretraining: {verdict.sentence(bundle.provenance['seed'])}",
+            stacklevel=2,
+        )
+    return bundle
 
 
 def with_recorded_columns(config: Config, adata: AnnData) -> Config:

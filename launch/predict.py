@@ -13,13 +13,12 @@ from absl import flags
 
 from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
-from jaxssl.engine.bundle import load_bundle, usable
 from jaxssl.evaluation.classifier import predict
 from jaxssl.evaluation.predictions import pack
 from jaxssl.types import InputError
 from launch import exit
 from launch.folder import new_file, write_table
-from launch.inputs import read
+from launch.inputs import read, read_encoder
 
 _CLASSIFIER = flags.DEFINE_string(
     "classifier", "", "Folder of launch.finetune, or its classifier/."
@@ -38,7 +37,7 @@ def main(arguments: list[str]) -> None:
         raise InputError("no classifier is given; pass --classifier=RUN/classifier")
     given = Path(_CLASSIFIER.value)
     folder = given / "classifier" if (given / "classifier").is_dir() else given
-    bundle = usable(load_bundle(folder))
+    bundle = read_encoder(folder)
     adata = read(DataConfig(path=_DATA.value))
     x, report = encoder_input(adata, bundle.normalizer, max_missing=_MAX_MISSING.value)
     predictions = predict(bundle, x, adata.obs_names.to_numpy())

@@ -15,7 +15,7 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
-from jaxssl.data import missing, orientation, scale, store
+from jaxssl.data import missing, orientation, scale
 from jaxssl.data.expression import import_expression
 from jaxssl.data.import_options import DUPLICATE_POLICIES, OPTION_DEFAULTS, SAMPLE_POLICIES
 from jaxssl.data.rules import RULES
@@ -71,7 +71,6 @@ def main(arguments: list[str]) -> None:
     options = {name: flags.FLAGS[name].value for name in OPTION_DEFAULTS}
     with Progress() as progress:
         record = import_expression(arguments[1:], out, progress.advance, **options)
-    store.write_record(record, out.with_suffix(".prepare.json"))
     print(record["notes"])
     label, classes = record["label"], record["classes"]
     if not label:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from jaxssl.config import Config
 from jaxssl.data.task import Task
-from jaxssl.engine.diagnose import HEALTHY, Diagnosis
+from jaxssl.engine.bundle import diagnosis_of
+from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.evaluation import stats
 from jaxssl.evaluation.conclusions import Conclusions, conclude
 from jaxssl.evaluation.headline import headlines
@@ -20,10 +21,7 @@ from launch.notes import Notes, peak_memory_gb
 
 def collapse_messages(bundles: Mapping[int, EncoderBundle]) -> list[str]:
     """One sentence for every seed whose pretraining is not healthy."""
-    verdicts = {
-        seed: Diagnosis(*(bundle.provenance[name] for name in Diagnosis._fields))
-        for seed, bundle in bundles.items()
-    }
+    verdicts = {seed: diagnosis_of(bundle) for seed, bundle in bundles.items()}
     return [verdict.sentence(s) for s, verdict in verdicts.items() if verdict != HEALTHY]
 
 
@@ -51,7 +49,7 @@ def summarize(
         "pretraining": {
             "status": ("unhealthy" if messages else "healthy") if bundles else "none",
             "collapsed_seeds": [
-                s for s, b in bundles.items() if b.provenance["status"] != HEALTHY.status
+                s for s, b in bundles.items() if diagnosis_of(b).status != HEALTHY.status
             ],
             "messages": messages,
         },

@@ -80,8 +80,8 @@ def import_expression(
     """As `read_expression`, but onto disk: a sample-major `.h5ad` of any size, in bounded memory.
 
     What does not fit in memory goes to a scratch file beside `out`, as large as the matrix.
-    `advance(path, bytes)` is told how far reading has come. Returns the facts with the counts of
-    classes and a hash of X. `out` appears whole or not at all.
+    `advance(path, bytes)` is told how far reading has come. Writes and returns the record: the
+    facts with the counts of classes and a hash of X. `out` appears whole or not at all.
 
     Raises:
         InputError: as `read_expression` does.
@@ -91,8 +91,7 @@ def import_expression(
     with Scratch(out.parent) as scratch:
         reading = Reading(scratch, advance=advance)
         plan = plan_import(paths_of(path), ImportOptions(**options), reading)
-        digest = store.write_blocks(plan.obs, plan.var, plan.facts, plan.blocks(), out)
-    return store.record_of(plan.obs, len(plan.var), plan.facts, digest)
+        return store.write_import(plan.obs, plan.var, plan.facts, plan.blocks(), out)
 
 
 def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading) -> Import:

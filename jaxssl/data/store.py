@@ -25,17 +25,23 @@ def write_h5ad(adata: AnnData, path: str | Path) -> None:
         adata.write_h5ad(part, convert_strings_to_categoricals=False)
 
 
-def write_blocks(
+def write_import(
     obs: pd.DataFrame,
     var: pd.DataFrame,
     facts: dict[str, Any],
     blocks: Iterable[Float32[np.ndarray, "block genes"]],
     path: str | Path,
-) -> str:
-    """Write successive samples as X of an `.h5ad`, atomically, and return the hash of X."""
+) -> dict[str, Any]:
+    """Write successive samples as X of an `.h5ad`, and its record as JSON beside it.
+
+    Each is there whole or not at all, and no file stands beside the record of another. Returns the
+    record.
+    """
+    path = Path(path)
+    file = path.with_suffix(".prepare.json")
     digest = hashlib.sha256()
     bare = AnnData(obs=obs, var=var, uns={"jaxssl": facts})
-    with replacing(Path(path)) as part:
+    with replacing(path) as part:
         bare.write_h5ad(part, convert_strings_to_categoricals=False)
         with h5py.File(part, "r+") as file:
             if "X" in file:
@@ -47,10 +53,13 @@ def write_blocks(
                 x[start : start + len(block)] = block
                 digest.update(np.ascontiguousarray(block).data)
                 start += len(block)
-    return digest.hexdigest()
+        file.unlink(missing_ok=True)
+    record = _record_of(obs, len(var), facts, digest.hexdigest())
+    write_text(file, json.dumps(record, indent=2) + "\n")
+    return record
 
 
-def record_of(
+def _record_of(
     obs: pd.DataFrame, n_genes: int, facts: dict[str, Any], digest: str
 ) -> dict[str, Any]:
     """What `prepare` tells of the file it wrote: the facts, counts of classes, a hash of X."""
@@ -61,11 +70,6 @@ def record_of(
         "classes": {name: count for name, count in labels.most_common() if name},
         "sha256": digest,
     }
-
-
-def write_record(record: dict[str, Any], path: str | Path) -> None:
-    """Write the record of an import as JSON, atomically."""
-    write_text(Path(path), json.dumps(record, indent=2) + "\n")
 
 
 def read_h5ad(path: str | Path) -> AnnData:

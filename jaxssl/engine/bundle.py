@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxssl import config as configs
-from jaxssl.engine.diagnose import DIVERGED
+from jaxssl.engine.diagnose import DIVERGED, HEALTHY, Diagnosis
 from jaxssl.engine.leaves import flatten, load_leaves, on_record, record, save_leaves, unflatten
 from jaxssl.files import complete_folder
 from jaxssl.types import EncoderBundle, InputError, Normalizer
@@ -80,9 +80,15 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     return bundle
 
 
+def diagnosis_of(bundle: EncoderBundle) -> Diagnosis:
+    """The verdict on its pretraining; one that has none is taken for healthy."""
+    told = {name: bundle.provenance.get(name) for name in Diagnosis._fields}
+    return HEALTHY._replace(**{name: value for name, value in told.items() if value})
+
+
 def has_diverged(bundle: EncoderBundle) -> bool:
     """Whether its training left the range of floats, so that it is on record only."""
-    return bundle.provenance.get("status") == DIVERGED
+    return diagnosis_of(bundle).status == DIVERGED
 
 
 def usable(bundle: EncoderBundle) -> EncoderBundle:
