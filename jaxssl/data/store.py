@@ -38,7 +38,7 @@ def write_import(
     record.
     """
     path = Path(path)
-    file = path.with_suffix(".prepare.json")
+    beside = path.with_suffix(".prepare.json")
     digest = hashlib.sha256()
     bare = AnnData(obs=obs, var=var, uns={"jaxssl": facts})
     with replacing(path) as part:
@@ -53,9 +53,9 @@ def write_import(
                 x[start : start + len(block)] = block
                 digest.update(np.ascontiguousarray(block).data)
                 start += len(block)
-        file.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
     record = _record_of(obs, len(var), facts, digest.hexdigest())
-    write_text(file, json.dumps(record, indent=2) + "\n")
+    write_text(beside, json.dumps(record, indent=2) + "\n")
     return record
 
 
