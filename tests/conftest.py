@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import offline.sitecustomize  # noqa: F401 (the network is cut from here on)
 from jaxtyping import install_import_hook
 
 # Annotated shapes are checked on every call; the hook must precede the first import of jaxssl.

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from verbs import ROOT, TINY, launch
+from verbs import OFFLINE, ROOT, TINY, launch
 
 from launch.benchmark.artefacts import differences
 
@@ -19,7 +19,7 @@ def test_sigterm_saves_and_the_resumed_run_is_bitwise_the_uninterrupted_one(tmp_
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        env=os.environ | OFFLINE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""Verbs in a process of their own, as a user runs them."""
+"""Verbs in a process of their own, as a user runs them, without a network."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+OFFLINE = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT / "tests" / "offline")}
 TINY = [
     "--config=configs/demo_synthetic.py",
     "--seeds=2",
@@ -20,14 +21,14 @@ TINY = [
 ]
 
 
-def launch(verb, *args, code=0):
-    """Run a verb; returns its standard output, or its error for a failure."""
+def launch(verb, *args, code=0, prefix=()):
+    """Run a verb, by a command that runs it; returns its standard output, or a failure's error."""
     done = subprocess.run(
-        [sys.executable, "-m", f"launch.{verb}", *map(str, args)],
+        [*prefix, sys.executable, "-m", f"launch.{verb}", *map(str, args)],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        env=os.environ | OFFLINE,
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
