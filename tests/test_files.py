@@ -1,0 +1,129 @@
+"""Artefacts are there whole or not at all, whatever the disk or the writer does."""
+
+import errno
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from verbs import TINY, launch
+
+from jaxssl.files import complete_folder, disk_trouble, replacing, sweep_parts, write_text
+from launch.benchmark.artefacts import differences
+from launch.folder import Output, open_folder
+from launch.lock import release
+
+READ_ONLY = 'mount --bind {0} {0} && mount -o remount,bind,ro {0} && exec "$@"'
+
+
+def at_most(kib):
+    """A command that runs another, which the system lets write no larger file."""
+    return ["bash", "-c", 'ulimit -f "$0" && exec "$@"', str(kib)]
+
+
+@pytest.fixture
+def matrix(tmp_path):
+    values = np.random.default_rng(0).poisson(90, (400, 30))
+    genes, samples = ([f"{k}{i:011d}" for i in range(n)] for k, n in (("ENSG", 400), ("S", 30)))
+    pd.DataFrame(values, genes, samples).to_csv(tmp_path / "x.csv")
+    return tmp_path / "x.csv"
+
+
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with replacing(path) as part:
+        part.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def fail_halfway(make, path, file):
+    with make(path) as part:
+        (part / file).write_text("new")
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("make", "file"), [(replacing, ""), (complete_folder, "file")])
+def test_a_writer_that_fails_leaves_what_was_there(make, file, tmp_path):
+    path = tmp_path / "name"
+    before = path / file
+    before.parent.mkdir(exist_ok=True)
+    before.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway(make, path, file)
+    assert before.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
+    kept = [tmp_path / "run" / name for name in ("a.part", ".hidden", "b.csv")]
+    left = [tmp_path / "run" / name for name in (".c.csv.123.part", ".seed_000.x1.part/arrays/d")]
+    for path in (*kept, *left):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    open_folder(Output(str(tmp_path / "run"), resume=True))
+    release()
+    assert sorted((tmp_path / "run").rglob("*")) == sorted(kept)
+
+
+def test_a_link_named_as_a_half_written_file_leads_nowhere(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "data").write_text("")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".a.part").symlink_to(tmp_path / "elsewhere")
+    sweep_parts(tmp_path / "run")
+    assert not list((tmp_path / "run").iterdir())
+    assert (tmp_path / "elsewhere" / "data").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+def test_what_the_disk_refuses_is_told_also_in_the_words_of_other_libraries(number):
+    own = disk_trouble(OSError(number, os.strerror(number), "runs/a"))
+    assert own.startswith("runs/a: ")
+    other = f"Can't write data (errno = {number}, error message = '{os.strerror(number)}')"
+    assert disk_trouble(RuntimeError(other)) == own.removeprefix("runs/a: ")
+    assert disk_trouble(OSError(errno.ENOENT, "no such file")) == ""
+
+
+def test_an_import_that_the_disk_refuses_leaves_the_one_before(matrix):
+    out = matrix.with_suffix(".h5ad")
+    launch("prepare", matrix, f"--out={out}")
+    before = {path: path.read_bytes() for path in matrix.parent.iterdir()}
+    error = launch("prepare", matrix, f"--out={out}", "--overwrite", prefix=at_most(30), code=2)
+    assert re.fullmatch(
+        r"error: .*larger than this system allows; what was there .* whole\n", error
+    )
+    assert {path: path.read_bytes() for path in matrix.parent.iterdir()} == before
+
+
+def test_a_study_that_the_disk_refuses_says_so_and_goes_on_to_the_same_end(tmp_path):
+    whole, refused = tmp_path / "whole", tmp_path / "refused"
+    launch("study", *TINY, f"--out={whole}")
+    error = launch("study", *TINY, f"--out={refused}", prefix=at_most(40), code=2)
+    last = error.splitlines()[-1]
+    assert "larger than this system allows" in last
+    assert last.endswith("the same command with --resume goes on")
+    launch("study", *TINY, f"--out={refused}", "--resume")
+    assert differences(refused, whole) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_read(matrix):
+    folder = matrix.parent / "locked"
+    folder.mkdir()
+    prefix = ["unshare", "--map-root-user", "--mount", "bash", "-c", READ_ONLY.format(folder), "_"]
+    try:
+        subprocess.run([*prefix, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"this system lets no process mount a folder: {error}")
+    for words in (
+        ["prepare", matrix, f"--out={folder}/x.h5ad"],
+        ["pretrain", *TINY, f"--out={folder}"],
+    ):
+        error = launch(*words, prefix=prefix, code=2)
+        assert re.fullmatch(r"error: \S+ cannot be made \(Read-only file system\); .*\n", error)
+    assert not list(Path(folder).iterdir())
