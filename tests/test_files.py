@@ -9,19 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from verbs import TINY, launch
+from verbs import TINY, at_most, launch
 
 from jaxssl.files import complete_folder, disk_trouble, replacing, sweep_parts, write_text
-from launch.benchmark.artefacts import differences
 from launch.folder import Output, open_folder
 from launch.lock import release
 
 READ_ONLY = 'mount --bind {0} {0} && mount -o remount,bind,ro {0} && exec "$@"'
-
-
-def at_most(kib):
-    """A command that runs another, which the system lets write no larger file."""
-    return ["bash", "-c", 'ulimit -f "$0" && exec "$@"', str(kib)]
 
 
 @pytest.fixture
@@ -99,17 +93,6 @@ def test_an_import_that_the_disk_refuses_leaves_the_one_before(matrix):
         r"error: .*larger than this system allows; what was there .* whole\n", error
     )
     assert {path: path.read_bytes() for path in matrix.parent.iterdir()} == before
-
-
-def test_a_study_that_the_disk_refuses_says_so_and_goes_on_to_the_same_end(tmp_path):
-    whole, refused = tmp_path / "whole", tmp_path / "refused"
-    launch("study", *TINY, f"--out={whole}")
-    error = launch("study", *TINY, f"--out={refused}", prefix=at_most(40), code=2)
-    last = error.splitlines()[-1]
-    assert "larger than this system allows" in last
-    assert last.endswith("the same command with --resume goes on")
-    launch("study", *TINY, f"--out={refused}", "--resume")
-    assert differences(refused, whole) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_anything_is_read(matrix):

@@ -3,14 +3,17 @@
 import importlib
 import json
 import re
+import shutil
+import subprocess
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from verbs import TINY, launch
+from verbs import TINY, at_most, launch
 
 from jaxssl.validate import validate
+from launch.benchmark.artefacts import differences
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +144,23 @@ def test_a_resumed_study_computes_only_what_is_missing(study):
     output = launch("study", *TINY, f"--out={folder}", "--resume")
     assert "epoch" not in output
     pd.testing.assert_frame_equal(before, pd.read_parquet(folder / "results.parquet"))
+
+
+@pytest.fixture
+def without_network():
+    """A command that runs another where the system itself has no network, if it may be had."""
+    prefix = ["unshare", "--map-root-user", "--net"]
+    may = shutil.which("unshare") and subprocess.run([*prefix, "true"], check=False).returncode == 0
+    return prefix if may else []
+
+
+def test_a_study_that_the_disk_refuses_goes_on_to_the_same_end(study, without_network, tmp_path):
+    out = f"--out={tmp_path / 'run'}"
+    error = launch("study", *TINY, out, prefix=at_most(40), code=2).splitlines()[-1]
+    assert "larger than this system allows" in error
+    assert error.endswith("the same command with --resume goes on")
+    launch("study", *TINY, out, "--resume", prefix=without_network)
+    assert differences(tmp_path / "run", study[0]) == []
 
 
 def test_an_existing_folder_is_refused(study):

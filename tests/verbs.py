@@ -21,6 +21,11 @@ TINY = [
 ]
 
 
+def at_most(kib):
+    """A command that runs another, which the system lets write no larger file."""
+    return ["bash", "-c", 'ulimit -f "$0" && exec "$@"', str(kib)]
+
+
 def launch(verb, *args, code=0, prefix=()):
     """Run a verb, by a command that runs it; returns its standard output, or a failure's error."""
     done = subprocess.run(
