@@ -9,5 +9,5 @@ from jaxssl.config import Config
 def get_config() -> Config:
     config = Config()
     config.data.path = "demo"
-    config.sweep.shares = (0.1, 0.2, 0.5, 1.0)  # 0.05 of 131 labels would miss the 7 classes
+    config.sweep.shares = (0.1, 0.2, 0.5, 1.0)  # 0.05 of 135 labels would miss the 7 classes
     return config

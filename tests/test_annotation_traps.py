@@ -10,6 +10,7 @@ from traps import matrix, refusal, samples_in_rows, table, write
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.cancer_status import cancer_of
 from jaxssl.data.expression import read_expression
+from jaxssl.data.inspect import examine
 from jaxssl.data.samples import read_samples
 
 
@@ -34,12 +35,35 @@ def test_two_columns_that_could_be_the_ids_are_asked_about(tmp_path):
 
 def test_donors_of_mixed_projects_are_told_apart(tmp_path):
     names = ["GTEX-S4Q7-0003-SM-3NM8M", "GTEX-S4Q7-1126-SM-4AD5A", *BARCODES[:2],
-             "TARGET-20-PANLIZ-09", "TARGET-20-PANLIZ-04"]  # fmt: skip
+             "TARGET-20-PANLIZ-09", "K-562-SM-2D7VW"]  # fmt: skip
     path = write(tmp_path / "x.tsv", genes_in_rows("sample", names, GENES, values()))
     adata = read_expression(path)
     assert list(adata.obs["donor_by_name"]) == [
-        *["GTEX-S4Q7"] * 2, *["TCGA-A1-A0SB"] * 2, *["TARGET-20-PANLIZ"] * 2,
+        *["GTEX-S4Q7"] * 2, *["TCGA-A1-A0SB"] * 2, "TARGET-20-PANLIZ", "K-562",
     ]  # fmt: skip
+
+
+def test_a_rule_replaces_no_value_that_the_samples_have(tmp_path):
+    diseases = ["normal", "breast cancer", "asthma", "not stated", "glioma", "normal"]
+    rows = [f"{g}\t{d}" for g, d in zip(GSM, diseases, strict=True)]
+    by_hand = ["", "cancer", "not_cancer", "", "cancer", "not_cancer"]
+    more = [f"{row}\t{c}" for row, c in zip(rows, by_hand, strict=True)]
+    labels = table(tmp_path, "\n".join(["id\tdisease\tcancer", *more]) + "\n", "by_hand.tsv")
+    message = refusal(matrix(tmp_path), labels=labels, label_rule="cancer")
+    assert "have one that differs in 1 (first: '', by the rule 'not_cancer')" in message
+    assert examine(matrix(tmp_path), labels=labels)["rules"] == {}
+    plain = table(tmp_path, "\n".join(["id\tdisease", *rows]) + "\n", "plain.tsv")
+    made = read_expression(matrix(tmp_path), labels=plain, label_rule="cancer")
+    assert list(made.obs["cancer"]) == ["not_cancer", *by_hand[1:]]
+    assert examine(matrix(tmp_path), labels=plain)["rules"] == {
+        "cancer": {"not_cancer": 3, "cancer": 2}
+    }
+
+
+def test_a_column_that_is_misspelt_is_proposed_whatever_its_case(tmp_path):
+    labels = table(tmp_path, "\n".join(["id\tpam50", *(f"{g}\ta" for g in GSM)]) + "\n")
+    message = refusal(matrix(tmp_path), labels=labels, label_column="PAM50")
+    assert "did you mean pam50?" in message
 
 
 @pytest.mark.parametrize(
@@ -55,6 +79,7 @@ def test_donors_of_mixed_projects_are_told_apart(tmp_path):
         ("leukopenia", "not_cancer"),
         ("adrenoleukodystrophy", "not_cancer"),
         ("non-tumor", "not_cancer"),
+        ("biopsy (status not stated)", ""),
         ("adjacent non-tumorous tissue", "not_cancer"),
         ("cancer free", "not_cancer"),
         ("Healthy control donor", "not_cancer"),

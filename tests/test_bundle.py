@@ -117,7 +117,7 @@ def test_an_unknown_option_is_refused(saved):
 
 
 def test_what_is_no_bundle_says_so(tmp_path):
-    with pytest.raises(InputError, match="not an encoder bundle"):
+    with pytest.raises(InputError, match="is no bundle"):
         load_bundle(tmp_path)
 
 

@@ -11,6 +11,7 @@ from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
 from jaxssl.data.expression import read_expression
 from jaxssl.data.inspect import examine
+from jaxssl.types import InputError
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,27 @@ def test_a_header_that_lacks_a_name_is_refused_unless_it_is_rs(tmp_path, corner)
     np.testing.assert_array_equal(adata.X, values())
     trailing = text.replace("\n", "\t\n").replace("\t\n", "\n", 1)
     assert "names in its header" in refusal(write(tmp_path / "trailing.tsv", trailing))
+
+
+def test_a_decimal_comma_is_named_and_taken_neither_for_text_nor_for_a_table_of_samples(tmp_path):
+    frame = pd.DataFrame(values().T + 0.25, index=GENES, columns=GSM)
+    frame.to_csv(tmp_path / "european.csv", sep=";", decimal=",")
+    assert "decimal comma" in refusal(tmp_path / "european.csv")
+    with pytest.raises(InputError, match="decimal comma"):
+        examine(tmp_path / "european.csv")
+
+
+def test_logarithms_called_counts_are_refused_and_called_linear_warned_of(tmp_path):
+    path = write(tmp_path / "x.tsv", genes_in_rows("gene", GSM, GENES, values()))
+    assert "not integers: as logarithms are" in refusal(path, scale="counts")
+    with pytest.warns(UserWarning, match="look like logarithms"):
+        read_expression(path, scale="linear")
+
+
+def test_a_path_that_leads_nowhere_names_its_neighbours(tmp_path):
+    write(tmp_path / "expression.tsv", "")
+    assert "did you mean expression.tsv?" in refusal(tmp_path / "expresion.tsv")
+    assert "nor does its folder" in refusal(tmp_path / "folder" / "x.tsv")
 
 
 def test_numbers_beside_expression_are_asked_about(tmp_path):

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pandas as pd
 
-_GTEX = re.compile(r"GTEX[-.][^-.]+[-.]\S+")
+_GTEX = re.compile(r"(GTEX[-.][^-.]+|K[-.]562)[-.]\S+")  # K-562: its cell line for reference
 _TARGET = re.compile(r"TARGET[-.]\d{2}[-.][^-.]+([-.]\S+)?")
 DONOR, SAMPLE_TYPE = "donor_by_name", "tcga_sample_type"
 """Columns that the names of samples tell."""
@@ -67,8 +67,8 @@ def at_level(ids: np.ndarray, level: str) -> np.ndarray:
 def donor(name: str) -> str:
     """Whose sample it is: TCGA's patient, GTEx's donor, TARGET's case; else the sample itself.
 
-    >>> [donor(n) for n in ("TCGA-A1-A0SB-11A", "GTEX-111CU-0226-SM-5GZXC", "GSM1")]
-    ['TCGA-A1-A0SB', 'GTEX-111CU', 'GSM1']
+    >>> [donor(n) for n in ("TCGA-A1-A0SB-11A", "GTEX-111CU-0226-SM-5GZXC", "K-562-SM-2D7VW")]
+    ['TCGA-A1-A0SB', 'GTEX-111CU', 'K-562']
     """
     dotless = name.replace(".", "-")
     for pattern, n_fields in ((_TCGA, 3), (_GTEX, 2), (_TARGET, 3)):

@@ -8,7 +8,7 @@ import pandas as pd
 from jaxssl.types import InputError
 
 _NOTHING = re.compile(
-    r"|-+|\?|na|n/a|none|not (available|specified|applicable|known|reported|collected|provided)"
+    r"|-+|\?|na|n/a|none|not (available|specified|stated|applicable|known|reported|collected|provided)"
     r"|unknown|unspecified|missing"
 )
 _HEALTHY = re.compile(r"\b(normal|healthy|controls?|unaffected)\b")
@@ -22,7 +22,10 @@ _NEGATED = re.compile(
     r"(cancer|tumou?r|carcinoma|malignan)"
     r"|adjacent (normal|non)|normal adjacent|tumou?r necrosis factor"
 )
-_UNDECIDED = re.compile(r"benign|adenoma\b|premalignan|pre-malignan|precancer|polyp\b")
+_UNDECIDED = re.compile(
+    r"benign|adenoma\b|premalignan|pre-malignan|precancer|polyp\b"
+    r"|\b(status|disease|diagnosis) (is )?(unknown|unspecified|not (stated|specified|known|given))"
+)
 _NEOPLASM = re.compile(
     r"carcinoma|leuka?emi|lymphoma|sarcoma|melanoma|glioma|blastoma|myeloma|tumou?r|cancer|neoplas"
     r"|malignan|mesothelioma|seminoma|astrocytoma|ependymoma|meningioma|thymoma|carcinoid|hodgkin"
@@ -36,10 +39,10 @@ TEXT = (
     "column cancer is not_cancer where Characteristics[disease] is normal, healthy or control as a "
     "whole, denies a tumor (non-tumor, adjacent, free of), or names no neoplasm; cancer where it "
     "names one (carcinoma, leukemia, lymphoma, sarcoma, melanoma, glioma, blastoma, myeloma, "
-    "tumor, cancer, neoplasm and their kin); empty where it says nothing or calls it benign, an "
-    "adenoma or precancerous. tissue is Characteristics[organism part]; material is cell line "
-    "where Characteristics[cell line] is given, else patient; group is the individual, else the "
-    "study"
+    "tumor, cancer, neoplasm and their kin); empty where it says nothing, does not know the "
+    "status, or calls it benign, an adenoma or precancerous. tissue is Characteristics[organism "
+    "part]; material is cell line where Characteristics[cell line] is given, else patient; group "
+    "is the individual, else the study"
 )
 
 

@@ -142,7 +142,7 @@ def _check_early(
     known = [str(name) for table in tables for name in table.columns]
     if tables and options.sample_column:
         require_column(known, options.sample_column, "sample", "--sample_column")
-    known += [*rules.made_by(options.label_rule), "file"]
+    known += [*rules.made_by(options.label_rule), *(["file"] if len(paths) > 1 else [])]
     for role in ROLES:
         name = getattr(options, f"{role}_column")
         if name and name not in known and not any(may_tell(path, name) for path in paths):

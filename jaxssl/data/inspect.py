@@ -16,6 +16,7 @@ from jaxssl.data.columns import (
     column_lines,
     describe_columns,
     matches,
+    n_values,
 )
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.delimited import no_expression
@@ -29,6 +30,7 @@ from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
 
+_MIN_GROUPS = 3  # one for each of train, validation and test
 _LIMIT = 1 << 28  # bytes of a text that are read without being asked
 
 
@@ -169,7 +171,11 @@ def _next_command(path: Path, labels: str | Path | None, facts: dict[str, Any]) 
     words = ["python", "-m", "launch.prepare"]
     columns = facts["columns"]
     label = choose(columns, "label", LABEL_NAMES)
-    grouping = {k: v for k, v in columns.items() if k != label and matches(GROUP_NAMES, k)}
+    grouping = {
+        name: column
+        for name, column in columns.items()
+        if name != label and matches(GROUP_NAMES, name) and n_values(column) >= _MIN_GROUPS
+    }
     group = choose(grouping, "group", GROUP_NAMES) or choose(grouping, "label", GROUP_NAMES)
     sizes = columns[label]["classes"].values() if label else []
     is_small = min(sizes, default=20) < 20 and sum(size >= 20 for size in sizes) > 1

@@ -21,10 +21,10 @@ class Rule(NamedTuple):
 def derive(obs: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list[str]]:
     """Columns that a rule makes, and those that the names of samples tell without one; notes.
 
-    A column that the samples have already is not made anew but by the rule.
+    A column that the samples have already is not made anew.
 
     Raises:
-        InputError: where the rule does not find what it rests on.
+        InputError: where the rule does not find what it rests on, or would replace what is there.
     """
     told = barcodes.describe(obs.index.to_numpy(dtype=object))
     told = told[told.columns.difference(obs.columns, sort=False)]
@@ -33,7 +33,7 @@ def derive(obs: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list[str]]:
         notes.append(f"by the names of the samples: {', '.join(told.columns)}")
     if not rule:
         return told, notes
-    made, found = RULES[rule].derive(obs)
+    made, found = _apply(rule, obs)
     notes += [f"--label_rule={rule}: {RULES[rule].text}", *found]
     return pd.concat([told[told.columns.difference(made.columns)], made], axis=1), notes
 
@@ -43,13 +43,28 @@ def possible(obs: pd.DataFrame) -> dict[str, dict[str, int]]:
     found = {}
     for name, rule in RULES.items():
         try:
-            labels = rule.derive(obs)[0][rule.columns["label"]]
+            labels = _apply(name, obs)[0][rule.columns["label"]]
         except InputError:
             continue
         counts = labels[labels != ""].value_counts()
         if len(counts) > 1:
             found[name] = {str(value): int(count) for value, count in counts.items()}
     return found
+
+
+def _apply(rule: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """What a rule makes; it may blank what says nothing, but replaces no value by another."""
+    made, found = RULES[rule].derive(obs)
+    for name in made.columns.intersection(obs.columns):
+        new, old = made[name].to_numpy(dtype=object), obs[name].to_numpy(dtype=object)
+        differs = (new != "") & (new != old)
+        if differs.any():
+            raise InputError(
+                f"--label_rule={rule} makes a column {name}, and the samples have one that differs "
+                f"in {differs.sum()} (first: {old[differs][0]!r}, by the rule "
+                f"{new[differs][0]!r}); use that one by --label_column, or rename it"
+            )
+    return made, found
 
 
 def made_by(rule: str) -> tuple[str, ...]:

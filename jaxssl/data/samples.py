@@ -159,10 +159,11 @@ def require_column(columns: Sequence[str] | pd.Index, name: str, what: str, flag
     Raises:
         InputError: naming `what` was looked for, and the flag that named it.
     """
-    names = [str(c) for c in columns]
+    names = list(dict.fromkeys(str(c) for c in columns))
     if name in names:
         return
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    spelt = {known.lower(): known for known in reversed(names)}
+    near = [spelt[n] for n in difflib.get_close_matches(name.lower(), spelt, n=3, cutoff=0.6)]
     known = f"did you mean {', '.join(near)}?" if near else f"there are {_some(names)}"
     if not names:
         known = "the file has no table of samples; import it by launch.prepare --labels=TABLE"

@@ -1,5 +1,7 @@
 """The scale of expression values: guessed for the reader, never changed."""
 
+import warnings
+
 import numpy as np
 
 from jaxssl.data.survey import Survey
@@ -68,4 +70,15 @@ def resolve_scale(wanted: str, seen: Survey, declared: str = "") -> tuple[str, s
         raise InputError(f"--scale=log2 contradicts the data ({reason}); {fix}")
     if wanted in ("counts", "linear") and seen.lowest < 0:
         raise InputError(f"--scale={wanted} contradicts the data ({reason}); pass --scale=log2")
+    if wanted == "counts" and found == "log2":
+        raise InputError(
+            f"--scale=counts contradicts the data ({reason}, not integers: as logarithms are); "
+            "pass --scale=log2, or linear"
+        )
+    if wanted == "linear" and found == "log2":
+        warnings.warn(
+            f"--scale=linear: {reason} look like logarithms, of which another would be taken; if "
+            "they are, pass --scale=log2",
+            stacklevel=2,
+        )
     return wanted, "as told by --scale"

@@ -116,8 +116,9 @@ def _grouped(
     size = {part: max(1, round(folds * s)) if s > 0 else 0 for part, s in shares.items()}
     if sum(size.values()) >= folds:
         raise InputError(
-            f"{n_groups} groups are too few for train, validation and test; split without groups "
-            "by --config.split.protocol=study, or name another --group"
+            f"{n_groups} groups are too few for train, validation and test; name another --group, "
+            "split without groups by --config.split.protocol=study, or leave one batch out after "
+            "the other by --config.split.protocol=leave_batch_out"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     parts = np.full(len(codes), _TRAIN)

@@ -62,7 +62,8 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         if isinstance(error, InputError):
             raise InputError(f"{folder}: {error}") from error
         raise InputError(
-            f"{folder} is not an encoder bundle ({error}); pass one such as RUN/encoder/seed_000"
+            f"{folder} is no bundle ({error}); pass an encoder such as RUN/encoder/seed_000, or "
+            "a classifier that launch.finetune wrote"
         ) from error
     if not known:
         raise InputError(

@@ -1,5 +1,6 @@
 """Expression files by content: every format as one `RawTable`, before anything is decided."""
 
+import difflib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,6 +59,15 @@ TEXT_FORMATS = {
 """Tried in this order; the last one takes what is left."""
 
 
+def _nearest(path: Path) -> str:
+    """What a path that leads nowhere may have meant."""
+    if not path.parent.is_dir():
+        return f", nor does its folder, seen from {Path.cwd()}"
+    names = [sibling.name for sibling in path.parent.iterdir()]
+    near = difflib.get_close_matches(path.name, names, n=3)
+    return f"; did you mean {', '.join(near)}?" if near else f" in {path.parent.resolve()}"
+
+
 def kind_of(path: Path) -> str:
     """The container, by the first bytes: "text", "gzip", "parquet", "zip", "hdf5" or "folder".
 
@@ -67,7 +77,7 @@ def kind_of(path: Path) -> str:
     if path.is_dir():
         return "folder"
     if not path.exists():
-        raise InputError(f"{path} does not exist")
+        raise InputError(f"{path} does not exist{_nearest(path)}")
     with path.open("rb") as file:
         head = file.read(8)
     if head.startswith(_PARQUET):

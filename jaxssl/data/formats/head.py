@@ -20,6 +20,7 @@ MISSING_TEXT = ("NA", "N/A", "NaN", "nan", "null", "'--")
 """What exports write for a text that is not there; "None" may be a class."""
 MISSING = ("", *MISSING_TEXT, "n/a", "-nan", "NULL", "None", "#N/A", "<NA>")
 """What stands for a number that is not there."""
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _START = 1 << 16  # bytes, and some whole lines more: wide tables have lines of a megabyte
 _KINDS = (
     "hugo|hgnc|genes?|ensembl|ensg|entrez|probes?|probeset|probe set|feature|transcript"
@@ -120,15 +121,33 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
 
 
 def find_text(head: Head, dialect: Dialect, share: float = 0.0) -> list[int]:
-    """Positions of the columns, the first apart, of whose first 100 values more are text."""
+    """Positions of the columns, the first apart, of whose first 100 values more are text.
+
+    Raises:
+        InputError: where most columns hold numbers with a comma for the point.
+    """
     lines = [line for line in head.lines[dialect.skip : dialect.skip + 100] if line.strip()]
     rows = [split_line(head.path, line, dialect.delimiter) for line in lines]
     n_columns = len(dialect.header)
     frame = pd.DataFrame([row for row in rows if len(row) == n_columns], columns=range(n_columns))
     frame = frame.where(~frame.isin(MISSING))
     parsed = frame.apply(lambda column: pd.to_numeric(column, errors="coerce"))
-    has_text = (parsed.isna() & frame.notna()).mean() > share
+    is_text = parsed.isna() & frame.notna()
+    texts = frame.to_numpy(dtype=object)[:, 1:][is_text.to_numpy()[:, 1:]]
+    if 2 * len(texts) > is_text.shape[0] * (n_columns - 1):
+        _refuse_decimal_commas(head.path, texts)
+    has_text = is_text.mean() > share
     return [i for i in range(1, n_columns) if has_text[i]]
+
+
+def _refuse_decimal_commas(path: Path, texts: np.ndarray) -> None:
+    """Numbers as German or French tables write them are no text."""
+    numbers = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
+    if 2 * len(numbers) > len(texts):
+        raise InputError(
+            f"{path} writes numbers with a decimal comma, such as {numbers[0]}; save it with "
+            "decimal points"
+        )
 
 
 def split_line(path: Path, line: str, delimiter: str) -> list[str]:
