@@ -8,8 +8,8 @@ import pandas as pd
 from jaxssl.types import InputError
 
 _NOTHING = re.compile(
-    r"|-+|\?|na|n/a|none|not (available|specified|stated|applicable|known|reported|collected|provided)"
-    r"|unknown|unspecified|missing"
+    r"|-+|\?|na|n/a|none|unknown|unspecified|missing"
+    r"|not (available|specified|stated|applicable|known|reported|collected|provided)"
 )
 _HEALTHY = re.compile(r"\b(normal|healthy|controls?|unaffected)\b")
 _HEALTHY_PHRASE = re.compile(  # no other words
