@@ -5,7 +5,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,16 @@ MAY_CHANGE = {
     *{("run", "memory_gb"), ("run", "chunk"), ("pretrain", "checkpoint_every"), ("data", "path")},
 }
 """Options a resume may change: they add results, or decide none."""
+DECIDES_NUMBERS = ("versions", "device", "n_devices", "platform", "cores", "commit", "variables")
+"""What of the environment can change the last bits of a result."""
+VARIABLES = ("JAX_", "XLA_", "CUDA_VISIBLE", "OMP_", "OPENBLAS_", "MKL_")
+"""How the names of those variables begin that decide how is computed."""
 
 
 def write_identity(folder: Path, config: Config, data_hash: str) -> None:
     """Write `config.json` and `environment.json`; on a resume, compare with them first.
+
+    What earlier processes of a resumed run ran on is kept under "before"; a change is warned of.
 
     Raises:
         InputError: if the folder was run with another option or on other data; nothing is written.
@@ -34,6 +41,7 @@ def write_identity(folder: Path, config: Config, data_hash: str) -> None:
     new = json.loads(json.dumps(to_dict(config)))
     if (folder / "config.json").exists():
         _check_options(folder, json.loads((folder / "config.json").read_text()), new)
+    old: dict[str, Any] = {}
     if (folder / "environment.json").exists():
         old = json.loads((folder / "environment.json").read_text())
         if old["data_hash"] != data_hash:
@@ -49,10 +57,33 @@ def write_identity(folder: Path, config: Config, data_hash: str) -> None:
         "n_devices": jax.device_count(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
+        "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(VARIABLES)},
         "commit": _commit(),
         "data_hash": data_hash,
     }
+    environment["before"] = _environments_before(old, environment)
     write_json(folder / "environment.json", environment)
+
+
+def _environments_before(
+    old: dict[str, Any], new: Mapping[str, Any]
+) -> Sequence[Mapping[str, Any]]:
+    """All environments of a resumed run but this one; warns where this one differs from the last.
+
+    `old` is what the folder holds, {} for a new run.
+    """
+    if not old:
+        return []
+    before = old.pop("before", [])
+    changed = [name for name in DECIDES_NUMBERS if old.get(name) != new[name]]
+    if not changed:
+        return before
+    warnings.warn(
+        f"this run was begun with other {', '.join(changed)} (environment.json tells which): its "
+        "results need not be bit by bit those of one machine",
+        stacklevel=3,
+    )
+    return [*before, old]
 
 
 def command_line() -> str:
@@ -95,7 +126,9 @@ def _module() -> str:
 
 
 def _commit() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    """Of the source, with "-dirty" where files were changed since; "" outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    command += ["--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:

@@ -71,8 +71,9 @@ def begin(config: Config, output: run_folder.Output, *, compares: bool) -> Run:
         notes.leaks(leaks, config.split.allow_leaks)
     folder = run_folder.open_folder(output)
     announce(config)
-    write_identity(folder, config, data_hash(task))
-    run_folder.write_splits(folder, task)
+    with notes.stage("read"):
+        write_identity(folder, config, data_hash(task))
+        run_folder.write_splits(folder, task)
     return Run(folder, config, adata, task, notes)
 
 

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 
-from jaxssl.data.align import align_genes
+from jaxssl.config import NormalizeConfig
+from jaxssl.data.align import align_genes, encoder_input
+from jaxssl.data.normalize import fit_normalizer
 from jaxssl.types import InputError
 
 
@@ -62,6 +64,15 @@ def test_pseudoautosomal_copy_is_another_gene():
 def test_other_scale_is_refused_by_name():
     with pytest.raises(InputError, match="on the counts scale, the encoder was trained on log2"):
         align_genes(data(["a"], "counts"), ["a"], scale="log2")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_no_number_is_refused_and_not_taken_for_a_missing_gene(value):
+    x = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
+    normalizer = fit_normalizer(x, list("abc"), NormalizeConfig())
+    x[4, 1] = value
+    with pytest.raises(InputError, match="NaN or infinite"):
+        encoder_input(AnnData(x, var=pd.DataFrame(index=list("abc"))), normalizer)
 
 
 def test_data_without_a_single_gene_are_not_offered_to_be_imputed():

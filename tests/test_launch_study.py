@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from verbs import TINY, at_most, launch
 
+from jaxssl.data.store import read_h5ad, write_h5ad
+from jaxssl.data.synthetic import make_synthetic
 from jaxssl.validate import validate
 from launch.benchmark.artefacts import differences
 
@@ -25,9 +27,6 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    from jaxssl.data.store import write_h5ad
-    from jaxssl.data.synthetic import make_synthetic
-
     path = tmp_path_factory.mktemp("data") / "simulated.h5ad"
     write_h5ad(make_synthetic(), path)
     return path
@@ -176,6 +175,25 @@ def test_a_resumed_run_refuses_other_options(study):
     assert "augment.noise" in message
 
 
+def test_a_resumed_run_refuses_other_labels_and_tells_of_another_machine(study, data, tmp_path):
+    folder = shutil.copytree(study[0], tmp_path / "copy")
+    permuted = read_h5ad(data)
+    permuted.obs["class"] = permuted.obs["class"].to_numpy()[::-1]
+    write_h5ad(permuted, tmp_path / "permuted.h5ad")
+    options = [*TINY, f"--out={folder}", "--resume"]
+    message = launch("study", *options, f"--data={tmp_path / 'permuted.h5ad'}", code=2)
+    assert "other data, labels or another split" in message
+    file = folder / "environment.json"
+    begun = json.loads(file.read_text())
+    file.write_text(json.dumps(begun | {"device": "another"}))
+    launch("study", *options)
+    told = json.loads((folder / "summary.json").read_text())["warnings"]
+    assert any("begun with other device" in warning for warning in told)
+    now = json.loads(file.read_text())
+    assert now["device"] == begun["device"]
+    assert [environment["device"] for environment in now["before"]] == ["another"]
+
+
 def test_pretrain_then_sweep_equals_study(study, tmp_path):
     launch("pretrain", *TINY, f"--out={tmp_path / 'encoders'}")
     launch("sweep", *TINY, f"--encoder={tmp_path / 'encoders'}", f"--out={tmp_path / 'sweep'}")
@@ -214,9 +232,6 @@ def test_finetune_predict_and_embed_use_the_encoder(study, data, tmp_path):
 
 
 def test_an_encoder_whose_genes_are_absent_is_refused(study, tmp_path):
-    from jaxssl.data.store import write_h5ad
-    from jaxssl.data.synthetic import make_synthetic
-
     other = make_synthetic(n_samples=60)
     other.var_names = [f"ENSG{i:011d}" for i in range(other.n_vars)]
     write_h5ad(other, tmp_path / "other.h5ad")

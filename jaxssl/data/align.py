@@ -10,6 +10,7 @@ from anndata import AnnData
 from jaxtyping import Float32
 
 from jaxssl.data.genes import id_type, without_version
+from jaxssl.data.missing import require_finite
 from jaxssl.data.normalize import log2_expression, normalize
 from jaxssl.types import InputError, Normalizer
 
@@ -64,13 +65,13 @@ def encoder_input(
     """Normalised input of an encoder for any data set, and what the matching of genes found.
 
     Counts become log-CPM over all genes of the data, as in training; missing genes get the
-    training mean. Raises InputError as `align_genes` does.
+    training mean. Raises InputError as `align_genes` does, and on values that are no numbers.
     """
+    values = np.asarray(adata.X)
+    require_finite(values)
     scale = normalizer.expression_scale
     found = str(adata.uns.get("jaxssl", {}).get("scale", scale))
-    logged = AnnData(
-        log2_expression(np.asarray(adata.X), found), var=pd.DataFrame(index=adata.var_names)
-    )
+    logged = AnnData(log2_expression(values, found), var=pd.DataFrame(index=adata.var_names))
     logged.uns["jaxssl"] = {"scale": found}
     x, report = align_genes(logged, normalizer.genes, scale=scale, max_missing=max_missing)
     return normalize(normalizer, np.where(np.isnan(x), normalizer.mean[None, :], x)), report
@@ -92,7 +93,10 @@ def _judge(
     message = f"{len(absent)} of the encoder's {len(genes)} genes are missing (first: {absent[0]})"
     if share > max_missing:
         ours, theirs = id_type(np.array(genes, dtype=object))[0], id_type(names)[0]
-        kinds = f"; its ids are of the kind {ours}, the data's {theirs}" if ours != theirs else ""
+        kinds = [kind or "unknown" for kind in (ours, theirs)]
+        kinds = (
+            f"; its ids are of the kind {kinds[0]}, the data's {kinds[1]}" if ours != theirs else ""
+        )
         fix = (
             f"pass --max_missing={min(1, share + 0.005):.2f} to impute them with the training mean"
         )

@@ -1,12 +1,27 @@
 """Values that are not there: found, named, and filled only on request."""
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Bool, Float32, Int, Shaped
 
 from jaxssl.data.survey import Survey
 from jaxssl.types import InputError
 
+_ROWS = 1024  # at a time: bounds the mask of a wide matrix
 POLICIES = ("error", "mean", "zero", "drop_genes")
+
+
+def require_finite(x: Shaped[np.ndarray, "samples genes"]) -> None:
+    """Refuse values that are no numbers.
+
+    Raises:
+        InputError: with their share, and what to do.
+    """
+    n_ill = sum(np.count_nonzero(~np.isfinite(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS))
+    if n_ill:
+        raise InputError(
+            f"{n_ill / x.size:.2%} of the expression values are NaN or infinite; run "
+            "launch.prepare with --impute"
+        )
 
 
 def plan_missing(

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from jaxssl.config import Config
 from jaxssl.data.formats.matrix import as_text, dense
 from jaxssl.data.labels import encode
+from jaxssl.data.missing import require_finite
 from jaxssl.data.normalize import log2_expression, normalize, standardize
 from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.scale import resolve_scale
@@ -121,11 +122,7 @@ def standardized_genes(task: Task, normalizer: Normalizer) -> Float[np.ndarray, 
 
 def _finite(adata: AnnData) -> Float[np.ndarray, "samples genes"]:
     x = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
-    if not np.isfinite(x).all():
-        raise InputError(
-            f"{np.mean(~np.isfinite(x)):.2%} of the expression values are NaN or infinite; "
-            "run launch.prepare with --impute"
-        )
+    require_finite(x)
     return x
 
 

@@ -87,8 +87,11 @@ def load_leaves(path: Path, expected: Mapping[str, Leaf]) -> Leaves:
             name: np.asarray(leaf) for name, leaf in ocp.load(str(path.absolute())).items()
         }
     except Exception as error:  # orbax, tensorstore and JSON raise many kinds for a damaged folder
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} cannot be restored: {first_line}") from error
+        words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        words = words.partition(" [tensorstore_spec")[0]  # pages of JSON
+        raise InputError(
+            f"{path} cannot be restored: {words}; take a copy of it, or make it anew"
+        ) from error
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
             raise InputError(f"{path} lacks the array {name}; it belongs to another configuration")
