@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PART = ".part"
+PART, OLD = ".part", ".old.part"
 DISK = {
     errno.ENOSPC: "no space is left on the disk",
     errno.EDQUOT: "the disk quota is used up",
@@ -48,13 +48,14 @@ def write_text(path: Path, text: str) -> None:
 def complete_folder(folder: Path) -> Iterator[Path]:
     """A temporary neighbour that becomes `folder` when the block ends well.
 
-    A folder that is there already is set aside first: for that instant there is none.
+    A folder that is there already is set aside first: for that instant there is none. Of a process
+    that is killed in it, `sweep_parts` puts the old one back.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     # absolute: orbax refuses any other path
     parent = folder.parent.absolute()
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=PART, dir=parent))
-    old = part.with_name(f"{part.name}.old{PART}")
+    old = part.with_name(f".{folder.name}{OLD}")
     try:
         yield part
         for path in part.rglob("*"):
@@ -75,9 +76,12 @@ def is_part(path: Path) -> bool:
 
 
 def sweep_parts(folder: Path) -> None:
-    """Remove what killed processes left half-written below `folder`."""
+    """Remove what killed processes left half-written below `folder`; put back what they set aside."""
     for path in sorted(filter(is_part, folder.rglob(f"*{PART}"))):
-        if path.is_dir() and not path.is_symlink():
+        own = path.with_name(path.name.removeprefix(".").removesuffix(OLD))
+        if path.name.endswith(OLD) and not own.exists():
+            os.replace(path, own)
+        elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)

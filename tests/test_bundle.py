@@ -19,6 +19,7 @@ from jaxssl.engine.embed import embed
 from jaxssl.engine.leaves import flatten, unflatten
 from jaxssl.model import make_encoder
 from jaxssl.types import EncoderBundle, InputError
+from launch.inputs import read_encoder
 
 RNG = np.random.default_rng(0)
 
@@ -147,6 +148,11 @@ def test_a_bundle_of_every_format_is_read_for_ever(number):
     embedding = embed(bundle, normalize(bundle.normalizer, x, np.arange(24)))
     expected = np.loadtxt(folder / "embedding.csv", delimiter=",")
     np.testing.assert_allclose(embedding, expected, atol=1e-4)
+
+
+def test_an_encoder_that_collapsed_is_warned_of_where_it_is_to_be_used():
+    with pytest.warns(UserWarning, match="is not healthy.*seed 0: collapsed"):
+        read_encoder(Path(__file__).parent / "bundles" / "format_2")
 
 
 def test_a_changed_option_or_gene_is_refused(saved):

@@ -65,6 +65,18 @@ def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
     assert sorted((tmp_path / "run").rglob("*")) == sorted(kept)
 
 
+def test_a_folder_that_was_set_aside_when_its_writer_was_killed_is_put_back(tmp_path):
+    bundle = tmp_path / "seed_000"
+    for text in ("old", "new"):
+        with complete_folder(bundle) as part:
+            (part / "file").write_text(text)
+            assert (bundle / "file").exists() == (text == "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["seed_000"]
+    bundle.rename(tmp_path / ".seed_000.old.part")
+    sweep_parts(tmp_path)
+    assert (bundle / "file").read_text() == "new"
+
+
 def test_a_link_named_as_a_half_written_file_leads_nowhere(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "data").write_text("")

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import anndata
 import numpy as np
@@ -211,6 +212,7 @@ def test_finetune_predict_and_embed_use_the_encoder(study, data, tmp_path):
     summary = json.loads((tmp_path / "clf" / "summary.json").read_text())
     predictions = pd.read_parquet(tmp_path / "clf" / "predictions.parquet")
     assert summary["test"]["accuracy"] > 0.5
+    assert summary["pretraining"]["status"] == "healthy"
     shuffled = anndata.read_h5ad(data)
     shuffled = shuffled[:, np.random.default_rng(0).permutation(shuffled.n_vars)].copy()
     shuffled.write_h5ad(tmp_path / "shuffled.h5ad")
@@ -246,10 +248,11 @@ def test_an_encoder_whose_genes_are_absent_is_refused(study, tmp_path):
     assert not (tmp_path / "e.h5ad").exists()
 
 
-def test_shards_are_disjoint_and_merge_into_one_report(tmp_path):
+def test_shards_run_side_by_side_are_disjoint_and_merge_into_one_report(tmp_path):
     options = [o for o in TINY if not o.startswith("--arms")] + ["--arms=majority,pca_logreg"]
-    for i in (0, 1):
-        launch("study", *options, f"--out={tmp_path}", f"--shard={i}/2")
+    with ThreadPoolExecutor() as pool:
+        shards = [(*options, f"--out={tmp_path}", f"--shard={i}/2") for i in (0, 1)]
+        list(pool.map(lambda words: launch("study", *words), shards))
     folders = [tmp_path / f"shard_{i}_of_2" for i in (0, 1)]
     seeds = [set(pd.read_parquet(f / "results.parquet")["seed"]) for f in folders]
     assert seeds == [{0}, {1}]
