@@ -76,7 +76,7 @@ def is_part(path: Path) -> bool:
 
 
 def sweep_parts(folder: Path) -> None:
-    """Remove what killed processes left half-written below `folder`, and put back what they moved."""
+    """Remove what killed processes left half-written below `folder`; put back what they moved."""
     for path in sorted(filter(is_part, folder.rglob(f"*{PART}"))):
         own = path.with_name(path.name.removeprefix(".").removesuffix(OLD))
         if path.name.endswith(OLD) and not own.exists():
