@@ -3,6 +3,7 @@
 One line on stderr unless it is done.
 """
 
+import logging as stdlib_logging
 import sys
 import traceback
 import warnings
@@ -25,8 +26,8 @@ def run(main: Callable[[list[str]], Any]) -> None:
         print(f"warning: {message}", file=sys.stderr)
 
     def guarded(arguments: list[str]) -> None:
-        if not flags.FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.WARNING)  # checkpointing tells every step otherwise
+        if not flags.FLAGS["verbosity"].present and not _DEBUG.value:
+            _quieten()
         warnings.showwarning = tell  # a line, without the code that it came from
         try:
             main(arguments)
@@ -46,6 +47,13 @@ def run(main: Callable[[list[str]], Any]) -> None:
 
     signals.install()
     app.run(guarded, flags_parser=_parse)
+
+
+def _quieten() -> None:
+    """Leave errors to us: orbax logs every step, and a failed one as often as it has threads."""
+    logging.set_verbosity(logging.FATAL)
+    stdlib_logging.getLogger("asyncio").setLevel(stdlib_logging.CRITICAL)
+    sys.unraisablehook = lambda _: None  # of tasks that no one awaits after a failure
 
 
 def _how_to_go_on() -> str:
