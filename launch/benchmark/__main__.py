@@ -5,7 +5,8 @@ Example:
   python -m launch.benchmark --suite=quick --out=runs/benchmark
 
 prints a table and writes benchmark.json. PyTorch and lightly's SwAV come with
-`pip install ".[bench]"`; what is not installed is left out, and the table says so.
+`pip install ".[bench]"`; what is not installed is left out, and the table says so. `--suite=faults`
+kills verbs at random moments instead and counts what is lost.
 """
 
 import json
