@@ -5,11 +5,24 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from verbs import OFFLINE, ROOT, TINY, launch
 
+from launch import signals
 from launch.benchmark.artefacts import differences
 
 OPTIONS = [*TINY, "--config.pretrain.n_steps=1600"]
+
+
+@pytest.fixture
+def handlers(monkeypatch):
+    """Our handlers, for the time of a test."""
+    before = {number: signal.getsignal(number) for number in signals.NAMES}
+    monkeypatch.setattr(signals._Asked, "number", 0)
+    signals.install()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_sigterm_saves_and_the_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path):
@@ -33,3 +46,24 @@ def test_sigterm_saves_and_the_resumed_run_is_bitwise_the_uninterrupted_one(tmp_
     printed = launch("pretrain", *OPTIONS, f"--out={cut}", "--resume")
     assert ", step 42:" not in printed, "no epoch that was saved is trained again"
     assert differences(cut, whole) == []
+
+
+def signalled(number, told):
+    """Two epochs, each ended by a signal; notes whether the first was asked to be the last."""
+    with signals.patient() as asked:
+        told.append(asked())
+        os.kill(os.getpid(), number)
+        told.append(asked())
+        os.kill(os.getpid(), number)
+        told.append("never")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_first_signal_asks_a_second_ends_and_elsewhere_the_first_does(number, handlers):
+    told = []
+    with pytest.raises(signals.Ended) as end:
+        signalled(number, told)
+    assert told == [False, True]
+    assert end.value.code == 128 + number
+    with pytest.raises(signals.Ended):
+        os.kill(os.getpid(), number)
