@@ -1,8 +1,12 @@
 """Parts of the right size that share neither a sample nor a group."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 
 from jaxssl.data.labels import encode
@@ -158,3 +162,103 @@ def test_a_batch_that_is_not_there_is_named():
             np.arange(80) % 2, None, validation_share=0.15, test_share=0.15, seed=2,
             protocol="leave_batch_out", batches=np.repeat(["a", "b"], 40),
         )  # fmt: skip
+
+
+def test_a_batch_that_leaves_nothing_to_train_on_is_refused():
+    batches = np.array(["a"] * 40 + [""] * 40, object)
+    groups = np.array([f"donor {i % 40}" for i in range(80)], object)
+    with pytest.raises(InputError, match="batch a and the groups in it hold all labelled"):
+        make_split(
+            np.arange(80) % 2, groups, **SHARES, seed=0, protocol="leave_batch_out", batches=batches
+        )
+
+
+ANY = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+@st.composite
+def questions(draw):
+    """Codes, groups within or across classes, and batches, some of each unknown; two shares."""
+    largest = draw(st.sampled_from([6, 40]))
+    counts = draw(st.lists(st.integers(3, largest), min_size=2, max_size=5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    codes = np.repeat(np.arange(-1, len(counts)), [draw(st.integers(0, 20)), *counts])
+    codes = rng.permutation(codes).astype(np.int32)
+    groups = rng.integers(0, draw(st.integers(4, 80)), len(codes)).astype(str).astype(object)
+    if draw(st.booleans()):
+        groups = codes.astype(str).astype(object) + "/" + groups
+    batches = rng.integers(0, draw(st.integers(1, 4)), len(codes)).astype(str).astype(object)
+    for names in (groups, batches):
+        names[rng.random(len(codes)) < draw(st.sampled_from([0.0, 0.2]))] = ""
+    shares = draw(st.tuples(*[st.sampled_from([0.05, 0.15, 0.3])] * 2))
+    return codes, groups, batches, dict(zip(SHARES, shares, strict=True))
+
+
+def split_if_possible(codes, groups, shares, **options):
+    """The split, whatever it warns of; where it is refused the example does not count."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return make_split(codes, groups, **shares, **options)
+        except InputError:
+            reject()
+
+
+def assert_apart(parts):
+    together = [item for part in parts for item in part]
+    assert len(together) == len(set(together))
+
+
+@ANY
+@given(questions(), st.integers(0, 9))
+def test_any_grouped_split_places_all_labelled_samples_group_by_group(question, seed):
+    codes, groups, _, shares = question
+    split = split_if_possible(codes, groups, shares, seed=seed, protocol="grouped")
+    assert_apart(split)
+    assert_apart(set(groups[part]) - {""} for part in split)
+    assert set(np.flatnonzero(codes >= 0)) <= set(np.concatenate(split))
+    assert np.all(codes[np.concatenate([split.validation, split.test])] >= 0)
+    assert set(codes[split.train]) >= set(codes) - {-1}
+
+
+@ANY
+@given(questions(), st.integers(0, 9))
+def test_any_stratified_split_places_every_sample_and_is_off_no_size(question, seed):
+    codes, _, _, shares = question
+    split = split_if_possible(codes, None, shares, seed=seed, protocol="study")
+    np.testing.assert_array_equal(np.sort(np.concatenate(split)), np.arange(len(codes)))
+    n_labelled = np.sum(codes >= 0)
+    assert len(split.test) == np.ceil(round(shares["test_share"] * n_labelled, 9))
+    assert len(split.validation) == np.ceil(round(shares["validation_share"] * n_labelled, 9))
+    assert set(codes[split.train]) >= set(codes) - {-1}
+
+
+@ANY
+@given(questions(), st.integers(0, 3))
+def test_any_left_out_batch_shares_neither_batch_nor_group_with_another_part(question, number):
+    codes, groups, batches, shares = question
+    split = split_if_possible(
+        codes, groups, shares, seed=number, protocol="leave_batch_out", batches=batches
+    )
+    assert_apart(split)
+    left_out = batches == batches_with_labels(codes, batches)[number]
+    np.testing.assert_array_equal(split.test, np.flatnonzero(left_out & (codes >= 0)))
+    assert not set(batches[left_out]) & set(batches[np.concatenate(split[:2])])
+    assert_apart(set(groups[part]) - {""} for part in (split.train, split.validation))
+    barred = left_out | np.isin(groups, list(set(groups[left_out]) - {""}))
+    placed = np.concatenate(split[:2])
+    assert set(np.flatnonzero(~barred & (codes >= 0))) <= set(placed)
+    assert not barred[placed].any()
+
+
+@ANY
+@given(questions(), st.integers(0, 9), st.randoms())
+def test_a_grouped_split_does_not_depend_on_the_order_of_samples(question, seed, random):
+    codes, groups, _, shares = question
+    groups = np.where(groups == "", "named", groups)  # a sample on its own is told by its place
+    order = np.array(random.sample(range(len(codes)), len(codes)))
+    options = {"seed": seed, "protocol": "grouped"}
+    split = split_if_possible(codes, groups, shares, **options)
+    shuffled = split_if_possible(codes[order], groups[order], shares, **options)
+    for part, part_of_shuffled in zip(split, shuffled, strict=True):
+        np.testing.assert_array_equal(part, np.sort(order[part_of_shuffled]))
