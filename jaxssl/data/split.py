@@ -89,8 +89,9 @@ def _leave_batch_out(
     rest = np.flatnonzero(free & (codes >= 0))
     if not len(rest):
         raise InputError(
-            f"batch {left_out[number]} and the groups in it hold all labelled samples, none is left "
-            "to train on; pass --config.split.protocol=grouped, or import another --batch_column"
+            f"batch {left_out[number]} and the groups in it hold all labelled samples and "
+            "leave none to train on; pass --config.split.protocol=grouped, or import another "
+            "--batch_column"
         )
     unseen = np.setdiff1d(codes[test], codes[rest])
     if len(unseen):
