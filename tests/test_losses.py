@@ -80,3 +80,24 @@ def test_normalized_rows_have_unit_length_and_a_zero_row_stays_zero():
     np.testing.assert_allclose(l2_normalize(jnp.asarray(x)), expected, rtol=1e-6)
     gradient = jax.jit(jax.grad(lambda x: l2_normalize(x)[:, 0].sum()))(jnp.asarray(x))
     assert np.isfinite(gradient).all()
+
+
+def test_cosine_distance_is_the_squared_distance_between_directions():
+    a, b = random(9, 2, 5, 4), random(10, 2, 5, 4)
+    directions = [x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b)]
+    expected = np.mean(np.sum((directions[0] - directions[1]) ** 2, axis=-1))
+    value = jax.jit(losses.cosine_distance)(jnp.asarray(a), jnp.asarray(b))
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_squared_error_is_the_mean_over_what_counts_and_zero_where_nothing_does():
+    squared_error = jax.jit(losses.squared_error)
+    a, b = random(11, 5, 4), random(12, 5, 4)
+    counted = np.random.default_rng(0).random((5, 4)) < 0.4
+    few = np.zeros((5, 4), np.float32)
+    few[2, 1] = 1.0
+    np.testing.assert_allclose(squared_error(a, b), np.mean((a - b) ** 2), rtol=1e-5)
+    value = squared_error(a, b, counted.astype(np.float32))
+    np.testing.assert_allclose(value, np.mean((a - b)[counted] ** 2), rtol=1e-5)
+    np.testing.assert_allclose(squared_error(a, b, few), (a - b)[2, 1] ** 2, rtol=1e-5)
+    assert float(squared_error(a, b, np.zeros_like(few))) == 0.0

@@ -67,7 +67,7 @@ def test_unlabelled_samples_train_unless_their_group_is_held_out():
 
 @pytest.mark.parametrize(
     ("n", "n_classes", "sizes"),
-    [(9352, 20, (6546, 1403, 1403)), (21244, 2, (14870, 3187, 3187))],
+    [(9352, 20, (6546, 1403, 1403)), (21244, 2, (14870, 3187, 3187)), (20, 3, (14, 3, 3))],
 )
 def test_study_protocol_gives_the_sizes_of_the_study(n, n_classes, sizes):
     codes = (np.arange(n) % n_classes).astype(np.int32)
@@ -99,6 +99,25 @@ def test_class_within_one_group_stays_in_training():
     assert set(np.flatnonzero(codes == 3)) <= set(split.train)
 
 
+def test_class_that_is_only_held_out_comes_back_from_validation_before_the_test_part():
+    rng = np.random.default_rng(0)
+    codes = np.concatenate([rng.integers(0, 3, 100), [3, 3, 3]]).astype(np.int32)
+    groups = np.array([f"g{i}" for i in rng.integers(0, 30, 100)] + ["d0", "d0", "d1"], object)
+    folds = StratifiedGroupKFold(n_splits=7, shuffle=True, random_state=5)
+    with pytest.warns(UserWarning, match="only 3 members"):
+        test, validation = [part for _, part in folds.split(codes, codes, groups)][:2]
+    assert set(codes[test]) == set(codes[validation]) == {0, 1, 2, 3}
+    with pytest.warns(UserWarning, match="class d|: d$|holds") as caught:
+        split = make_split(
+            codes, groups, **SHARES, seed=5, protocol="grouped", classes=("a", "b", "c", "d")
+        )
+    said = [str(warning.message) for warning in caught]
+    assert "class d has only 2 groups" in said[0]
+    assert "1 of 4 classes have no sample in the validation part: d" in said
+    np.testing.assert_array_equal(split.test, test)
+    np.testing.assert_array_equal(split.validation, validation[codes[validation] != 3])
+
+
 def test_small_classes_reach_all_parts_in_fewer_folds():
     codes = np.repeat(np.arange(3, dtype=np.int32), [100, 80, 8])
     groups = np.array([f"g{i}" for i in range(188)], dtype=object)
@@ -113,6 +132,9 @@ def test_too_few_samples_or_groups_are_refused():
         make_split(codes, groups, **SHARES, seed=0, protocol="grouped")
     with pytest.raises(InputError, match="6 labelled samples of 2 classes"):
         make_split(codes, None, **SHARES, seed=0, protocol="grouped")
+    codes = np.repeat(np.arange(4, dtype=np.int32), 3)
+    with pytest.raises(InputError, match="few for a part of 6"):  # it would leave two to train on
+        make_split(codes, None, validation_share=0.5, test_share=0.3, seed=0, protocol="grouped")
 
 
 def test_real_grouped_set_keeps_donors_apart(data_dir):

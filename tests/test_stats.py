@@ -48,6 +48,15 @@ def test_pairs_are_matched_by_seed_whatever_the_row_order():
     )
 
 
+def test_comparisons_are_in_the_order_of_the_arms():
+    values = random_values()
+    order = ["swav", "byol", "scratch", "knn"]
+    rows = results_of(dict.fromkeys(order, values["swav"]))
+    table = paired_statistics(rows, ["knn", "scratch"], ["accuracy"])
+    expected = [(arm, reference) for arm in order[:2] for reference in order[2:]]
+    assert list(zip(table["arm"], table["reference"], strict=True)) == expected
+
+
 def test_a_seed_missing_in_one_arm_leaves_the_pair_and_shows_in_n():
     rows = results_of(random_values())
     short = rows[~((rows["arm"] == "swav") & (rows["seed"] == 3))]
