@@ -101,21 +101,21 @@ def test_class_within_one_group_stays_in_training():
 
 def test_class_that_is_only_held_out_comes_back_from_validation_before_the_test_part():
     rng = np.random.default_rng(0)
-    codes = np.concatenate([rng.integers(0, 3, 100), [3, 3, 3]]).astype(np.int32)
-    groups = np.array([f"g{i}" for i in rng.integers(0, 30, 100)] + ["d0", "d0", "d1"], object)
+    codes = np.concatenate([rng.integers(1, 4, 100), [0, 0, 0]]).astype(np.int32)
+    groups = np.array([f"g{i}" for i in rng.integers(0, 30, 100)] + ["a0", "a0", "a1"], object)
     folds = StratifiedGroupKFold(n_splits=7, shuffle=True, random_state=5)
     with pytest.warns(UserWarning, match="only 3 members"):
         test, validation = [part for _, part in folds.split(codes, codes, groups)][:2]
     assert set(codes[test]) == set(codes[validation]) == {0, 1, 2, 3}
-    with pytest.warns(UserWarning, match="class d|: d$|holds") as caught:
+    with pytest.warns(UserWarning, match="class a|: a$|holds") as caught:
         split = make_split(
             codes, groups, **SHARES, seed=5, protocol="grouped", classes=("a", "b", "c", "d")
         )
     said = [str(warning.message) for warning in caught]
-    assert "class d has only 2 groups" in said[0]
-    assert "1 of 4 classes have no sample in the validation part: d" in said
+    assert "class a has only 2 groups" in said[0]
+    assert "1 of 4 classes have no sample in the validation part: a" in said
     np.testing.assert_array_equal(split.test, test)
-    np.testing.assert_array_equal(split.validation, validation[codes[validation] != 3])
+    np.testing.assert_array_equal(split.validation, validation[codes[validation] != 0])
 
 
 def test_small_classes_reach_all_parts_in_fewer_folds():
@@ -130,6 +130,8 @@ def test_too_few_samples_or_groups_are_refused():
     groups = np.array(["a", "b"] * 3, dtype=object)
     with pytest.raises(InputError, match="2 groups are too few"):
         make_split(codes, groups, **SHARES, seed=0, protocol="grouped")
+    with pytest.raises(InputError, match="1 groups are too few"):
+        make_split(codes, np.full(6, "a"), **SHARES, seed=0, protocol="grouped")
     with pytest.raises(InputError, match="6 labelled samples of 2 classes"):
         make_split(codes, None, **SHARES, seed=0, protocol="grouped")
     codes = np.repeat(np.arange(4, dtype=np.int32), 3)

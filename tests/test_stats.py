@@ -111,6 +111,9 @@ def test_several_splits_are_the_repetitions_and_their_seeds_are_averaged():
     assert row["p_nadeau_bengio"] == pytest.approx(1 - 2 / np.sqrt(5), abs=1e-10)
     assert row["p_holm"] == row["p_nadeau_bengio"]
     assert "splits" in row["estimand"]
+    two = rows[rows["split"] < 2]
+    assert paired_statistics(two, ["scratch"], ["accuracy"])["n"].tolist() == [2]
+    assert summarize(two)["n"].tolist() == [2, 2]
 
 
 def test_holm_adjusts_over_shares_and_references_of_one_metric():
