@@ -44,6 +44,17 @@ def test_cross_entropy_is_finite_for_extreme_logits():
     assert float(soft_cross_entropy(jnp.array([[0.0, 1.0, 0.0]]), logits)[0]) == 2e4
 
 
+def test_rows_may_lie_along_any_number_of_axes():
+    x, y = jnp.asarray(softmax(random(13, 3, 2, 4)), jnp.float32), jnp.asarray(random(14, 3, 2, 4))
+    flat = x.reshape(-1, 4), y.reshape(-1, 4)
+    np.testing.assert_array_equal(entropy(x).ravel(), entropy(flat[0]))
+    np.testing.assert_array_equal(soft_cross_entropy(x, y).ravel(), soft_cross_entropy(*flat))
+    np.testing.assert_array_equal(l2_normalize(y).reshape(-1, 4), l2_normalize(flat[1]))
+    spread = jax.jit(losses.spread)
+    np.testing.assert_allclose(spread(y), spread(flat[1]), rtol=1e-6)
+    np.testing.assert_allclose(entropy(x[0, 0]), entropy(x)[0, 0], rtol=1e-6)
+
+
 def test_half_precision_input_gives_a_float32_loss():
     targets, scores = (jnp.asarray(random(s, 2, 5, 4), jnp.bfloat16) for s in (4, 5))
     expected = swapped_prediction(targets.astype(jnp.float32), scores.astype(jnp.float32), 0.25)
