@@ -1,13 +1,18 @@
 """Genes meet an encoder by name."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jaxssl.config import NormalizeConfig
 from jaxssl.data.align import align_genes, encoder_input
-from jaxssl.data.normalize import fit_normalizer
+from jaxssl.data.genes import without_version
+from jaxssl.data.normalize import fit_normalizer, log2_expression
 from jaxssl.types import InputError
 
 
@@ -79,3 +84,74 @@ def test_data_without_a_single_gene_are_not_offered_to_be_imputed():
     with pytest.raises(InputError, match="use another encoder") as error:
         align_genes(data(["a", "b"]), ["ENSG00000000003", "ENSG00000000005"])
     assert "--max_missing" not in str(error.value)
+
+
+ANY = settings(max_examples=100, deadline=None, derandomize=True)
+STEMS = [f"ENSG{i:011d}" for i in range(6)]
+IDS = st.one_of(
+    st.builds("{}{}{}".format, st.sampled_from(STEMS), st.sampled_from(["", ".1", ".2"]),
+              st.sampled_from(["", "", "_PAR_Y"])),
+    st.sampled_from(["TP53", "BRCA1", "MKI67"]),
+)  # fmt: skip
+
+
+def matched(adata: AnnData, genes: list[str]) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return align_genes(adata, genes, max_missing=1.0)[0]
+
+
+@ANY
+@given(st.lists(IDS, min_size=1), st.lists(IDS, min_size=1, unique=True))
+def test_any_gene_is_matched_only_where_one_column_and_no_other_gene_can_be_meant(names, genes):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # anndata's, of names that occur twice
+        x = matched(data(names), genes)
+    for gene, column in zip(genes, x.T, strict=True):
+        stem = without_version(gene)
+        found = [i for i, name in enumerate(names) if name == gene]
+        rivals = [other for other in genes if without_version(other) == stem]
+        if not found and len(rivals) == 1:
+            found = [i for i, name in enumerate(names) if without_version(name) == stem]
+        meant = found[0] if len(found) == 1 else None
+        expected = [np.nan] * 2 if meant is None else [meant, len(names) + meant]
+        np.testing.assert_array_equal(column, expected)
+
+
+@ANY
+@given(
+    st.lists(IDS, min_size=4, unique_by=without_version),
+    st.sampled_from(["log2", "linear", "counts"]),
+    st.randoms(),
+)
+def test_shuffled_columns_give_an_encoder_the_same_bits(names, scale, random):
+    x = np.random.default_rng(len(names)).integers(0, 99, (9, len(names))).astype(np.float32)
+    x[0] += 1
+    x[1:, 0] += np.arange(1, 9)
+    normalizer = fit_normalizer(
+        log2_expression(x, scale), names, NormalizeConfig(input="genes"), scale
+    )
+    var, uns = pd.DataFrame(index=names), {"jaxssl": {"scale": scale}}
+    adata = AnnData(x, var=var, uns=uns)
+    shuffled = adata[:, random.sample(names, len(names))].copy()
+    expected, _ = encoder_input(adata, normalizer)
+    np.testing.assert_array_equal(encoder_input(shuffled, normalizer)[0], expected)
+
+
+@ANY
+@given(st.integers(1, 30), st.data())
+def test_any_renamed_genes_are_missing_and_refused_in_excess(n_genes, draw):
+    genes = [f"g{i}" for i in range(n_genes)]
+    renamed = draw.draw(st.sets(st.integers(0, n_genes - 1)))
+    permitted = draw.draw(st.integers(0, n_genes))
+    adata = data([f"new{i}" if i in renamed else gene for i, gene in enumerate(genes)])
+    if len(renamed) > permitted:
+        with pytest.raises(InputError, match=f"{len(renamed)} of the encoder's {n_genes} genes"):
+            align_genes(adata, genes, max_missing=permitted / n_genes)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            x, _ = align_genes(adata, genes, max_missing=permitted / n_genes)
+        expected = adata.X.copy()
+        expected[:, list(renamed)] = np.nan
+        np.testing.assert_array_equal(x, expected)

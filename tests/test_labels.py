@@ -1,7 +1,11 @@
 """Codes of labels, and orders in which every budget is nested and proportional."""
 
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jaxssl.data.labels import encode, label_budget, label_order
 from jaxssl.types import InputError
@@ -76,3 +80,65 @@ def test_first_labels_are_drawn_uniformly():
     drawn = [label_order(codes, 2, seed)[:2] for seed in range(2000)]
     counts = np.bincount(np.concatenate(drawn), minlength=10)
     assert np.all(np.abs(counts - 400) < 5 * np.sqrt(400))
+
+
+ANY = settings(max_examples=100, deadline=None, derandomize=True)
+
+
+@st.composite
+def coded(draw):
+    """Codes of 2 to 12 classes in any order, and how many classes there are."""
+    counts = draw(st.lists(st.integers(1, 60), min_size=2, max_size=12))
+    codes = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    return np.random.default_rng(draw(st.integers(0, 99))).permutation(codes), len(counts)
+
+
+@ANY
+@given(coded(), st.integers(0, 2**32 - 1))
+def test_any_order_reveals_each_class_once_and_then_all_in_proportion(question, seed):
+    codes, n_classes = question
+    order = label_order(codes, n_classes, seed)
+    np.testing.assert_array_equal(np.sort(order), np.arange(len(codes)))
+    revealed = np.eye(n_classes, dtype=int)[codes[order]].cumsum(axis=0)
+    np.testing.assert_array_equal(revealed[n_classes - 1], 1)
+    rest = revealed[-1] - 1
+    steps = np.arange(1, rest.sum() + 1)[:, None]
+    assert np.all(np.abs(revealed[n_classes:] - 1 - steps * rest / max(rest.sum(), 1)) < 1)
+    np.random.seed(seed)  # noqa: NPY002 - a state that must not matter
+    np.testing.assert_array_equal(label_order(codes, n_classes, seed), order)
+
+
+@ANY
+@given(coded(), st.sets(st.integers(1, 1000), min_size=2, max_size=8))
+def test_any_smaller_share_reveals_a_part_of_what_a_larger_one_does(question, permille):
+    codes, n_classes = question
+    budgets = []
+    for share in sorted(permille):
+        exact = -(-share * len(codes) // 1000)
+        if exact < n_classes:
+            with pytest.raises(InputError, match="fewer than the"):
+                label_budget(share / 1000, len(codes), n_classes)
+            continue
+        budgets.append(label_budget(share / 1000, len(codes), n_classes))
+        assert budgets[-1] == exact
+    assert budgets == sorted(budgets)
+    order = label_order(codes, n_classes, seed=0)
+    revealed = [order[:budget] for budget in budgets]
+    assert all(set(codes[rows]) == set(codes) for rows in revealed)
+    assert all(set(few) <= set(many) for few, many in itertools.pairwise(revealed))
+
+
+@ANY
+@given(coded(), st.integers(0, 25))
+def test_any_labels_are_given_back_by_their_codes(question, min_class_size):
+    numbers, _ = question
+    names = np.array([f"class {i}" if i else "" for i in numbers], dtype=object)
+    kept = {n for n in set(names) - {""} if np.sum(names == n) >= min_class_size}
+    if len(kept) < 2 or min(np.sum(names == name) for name in kept) < 3:
+        with pytest.raises(InputError, match="label"):
+            encode(names, min_class_size=min_class_size)
+        return
+    codes, classes = encode(names, min_class_size=min_class_size)
+    assert classes == tuple(sorted(kept))
+    decoded = np.array([*classes, ""], dtype=object)[codes]
+    np.testing.assert_array_equal(decoded, [n if n in kept else "" for n in names])

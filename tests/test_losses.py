@@ -44,6 +44,17 @@ def test_cross_entropy_is_finite_for_extreme_logits():
     assert float(soft_cross_entropy(jnp.array([[0.0, 1.0, 0.0]]), logits)[0]) == 2e4
 
 
+def test_rows_may_lie_along_any_number_of_axes():
+    x, y = jnp.asarray(softmax(random(13, 3, 2, 4)), jnp.float32), jnp.asarray(random(14, 3, 2, 4))
+    flat = x.reshape(-1, 4), y.reshape(-1, 4)
+    np.testing.assert_array_equal(entropy(x).ravel(), entropy(flat[0]))
+    np.testing.assert_array_equal(soft_cross_entropy(x, y).ravel(), soft_cross_entropy(*flat))
+    np.testing.assert_array_equal(l2_normalize(y).reshape(-1, 4), l2_normalize(flat[1]))
+    spread = jax.jit(losses.spread)
+    np.testing.assert_allclose(spread(y), spread(flat[1]), rtol=1e-6)
+    np.testing.assert_allclose(entropy(x[0, 0]), entropy(x)[0, 0], rtol=1e-6)
+
+
 def test_half_precision_input_gives_a_float32_loss():
     targets, scores = (jnp.asarray(random(s, 2, 5, 4), jnp.bfloat16) for s in (4, 5))
     expected = swapped_prediction(targets.astype(jnp.float32), scores.astype(jnp.float32), 0.25)
@@ -80,3 +91,24 @@ def test_normalized_rows_have_unit_length_and_a_zero_row_stays_zero():
     np.testing.assert_allclose(l2_normalize(jnp.asarray(x)), expected, rtol=1e-6)
     gradient = jax.jit(jax.grad(lambda x: l2_normalize(x)[:, 0].sum()))(jnp.asarray(x))
     assert np.isfinite(gradient).all()
+
+
+def test_cosine_distance_is_the_squared_distance_between_directions():
+    a, b = random(9, 2, 5, 4), random(10, 2, 5, 4)
+    directions = [x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b)]
+    expected = np.mean(np.sum((directions[0] - directions[1]) ** 2, axis=-1))
+    value = jax.jit(losses.cosine_distance)(jnp.asarray(a), jnp.asarray(b))
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_squared_error_is_the_mean_over_what_counts_and_zero_where_nothing_does():
+    squared_error = jax.jit(losses.squared_error)
+    a, b = random(11, 5, 4), random(12, 5, 4)
+    counted = np.random.default_rng(0).random((5, 4)) < 0.4
+    few = np.zeros((5, 4), np.float32)
+    few[2, 1] = 1.0
+    np.testing.assert_allclose(squared_error(a, b), np.mean((a - b) ** 2), rtol=1e-5)
+    value = squared_error(a, b, counted.astype(np.float32))
+    np.testing.assert_allclose(value, np.mean((a - b)[counted] ** 2), rtol=1e-5)
+    np.testing.assert_allclose(squared_error(a, b, few), (a - b)[2, 1] ** 2, rtol=1e-5)
+    assert float(squared_error(a, b, np.zeros_like(few))) == 0.0

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from sklearn.decomposition import PCA
 
 from jaxssl.config import NormalizeConfig
@@ -9,6 +12,7 @@ from jaxssl.data import normalize as module
 from jaxssl.data.normalize import (
     fit_normalizer,
     log2_expression,
+    moments,
     normalize,
     principal_axes,
     standardize,
@@ -110,3 +114,73 @@ def test_a_block_boundary_changes_nothing(monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 7)
     cut = normalize(fit_normalizer(X, GENES, NormalizeConfig()), X)
     np.testing.assert_allclose(np.abs(whole), np.abs(cut), atol=1e-4)
+
+
+ANY = settings(max_examples=60, deadline=None, derandomize=True)
+LARGEST = float(np.finfo(np.float32).max)
+FINITE = st.one_of(
+    st.floats(width=32, allow_nan=False, allow_infinity=False),
+    st.sampled_from([LARGEST, -LARGEST, LARGEST / 2, 1e-40, 0.0]),
+)
+MATRICES = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=8), elements=FINITE)
+CONDITIONED = st.builds(
+    NormalizeConfig,
+    input=st.sampled_from(["genes", "spectral"]),
+    clip=st.sampled_from([1.0, 10.0]),
+    max_genes=st.integers(0, 4),
+    power=st.sampled_from([0.0, 0.5, 1.0]),
+)
+
+
+def names_of(x: np.ndarray) -> list[str]:
+    return [f"g{i}" for i in range(x.shape[1])]
+
+
+@ANY
+@np.errstate(over="ignore")  # what overflows is clipped
+@given(MATRICES, CONDITIONED, st.data())
+def test_any_finite_matrix_gives_finite_input_that_new_samples_do_not_exceed(x, options, draw):
+    assume((moments(x)[1] > 1e-6).any())
+    normalizer = fit_normalizer(x, names_of(x), options)
+    kept = np.flatnonzero(np.isin(names_of(x), normalizer.genes))
+    new = draw.draw(arrays(np.float32, x.shape, elements=FINITE))
+    inside, outside = (normalize(normalizer, rows, kept) for rows in (x, new))
+    assert np.isfinite(inside).all()
+    z = standardize(normalizer, x, kept)
+    assert np.abs(z).max() <= options.clip
+    low, high = z.min(axis=0), z.max(axis=0)
+    if options.input == "spectral":
+        low, high = normalizer.lower_component, normalizer.upper_component
+    assert (low <= outside).all()
+    assert (outside <= high).all()
+
+
+@ANY
+@np.errstate(over="ignore")
+@given(arrays(np.float32, (7, 6), elements=FINITE), arrays(bool, 6))
+def test_any_gene_is_kept_unless_it_is_constant(x, is_constant):
+    x[:, is_constant] = x[:1, is_constant]
+    varies = x.std(axis=0, dtype=np.float64) > 1e-6
+    assume(varies.any())
+    normalizer = fit_normalizer(x, names_of(x), NormalizeConfig(input="genes"))
+    assert normalizer.genes == tuple(np.array(names_of(x))[varies])
+
+
+@ANY
+@given(st.integers(0, 999), CONDITIONED, st.randoms())
+def test_the_order_of_samples_and_of_genes_changes_the_map_by_rounding_alone(seed, options, random):
+    x = np.random.default_rng(seed).normal(5, 2, (30, 8)).astype(np.float32)
+    rows, columns = (np.array(random.sample(range(n), n)) for n in x.shape)
+    shuffled = np.ascontiguousarray(x[rows][:, columns])
+    first = fit_normalizer(x, names_of(x), options)
+    second = fit_normalizer(shuffled, np.array(names_of(x))[columns], options)
+    kept = np.flatnonzero(np.isin(names_of(x), first.genes))
+    kept_of_shuffled = np.flatnonzero(np.isin(columns, kept))
+    assert second.genes == tuple(f"g{i}" for i in columns[kept_of_shuffled])
+    expected = normalize(first, x, kept)[rows]
+    found = normalize(second, shuffled, kept_of_shuffled)
+    if options.input == "genes":
+        places = np.searchsorted(kept, columns[kept_of_shuffled])
+        np.testing.assert_allclose(found, expected[:, places], atol=1e-5)
+    else:  # an axis has no sign
+        np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=2e-3)

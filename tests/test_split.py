@@ -1,8 +1,12 @@
 """Parts of the right size that share neither a sample nor a group."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 
 from jaxssl.data.labels import encode
@@ -63,7 +67,7 @@ def test_unlabelled_samples_train_unless_their_group_is_held_out():
 
 @pytest.mark.parametrize(
     ("n", "n_classes", "sizes"),
-    [(9352, 20, (6546, 1403, 1403)), (21244, 2, (14870, 3187, 3187))],
+    [(9352, 20, (6546, 1403, 1403)), (21244, 2, (14870, 3187, 3187)), (20, 3, (14, 3, 3))],
 )
 def test_study_protocol_gives_the_sizes_of_the_study(n, n_classes, sizes):
     codes = (np.arange(n) % n_classes).astype(np.int32)
@@ -95,6 +99,25 @@ def test_class_within_one_group_stays_in_training():
     assert set(np.flatnonzero(codes == 3)) <= set(split.train)
 
 
+def test_class_that_is_only_held_out_comes_back_from_validation_before_the_test_part():
+    rng = np.random.default_rng(0)
+    codes = np.concatenate([rng.integers(1, 4, 100), [0, 0, 0]]).astype(np.int32)
+    groups = np.array([f"g{i}" for i in rng.integers(0, 30, 100)] + ["a0", "a0", "a1"], object)
+    folds = StratifiedGroupKFold(n_splits=7, shuffle=True, random_state=5)
+    with pytest.warns(UserWarning, match="only 3 members"):
+        test, validation = [part for _, part in folds.split(codes, codes, groups)][:2]
+    assert set(codes[test]) == set(codes[validation]) == {0, 1, 2, 3}
+    with pytest.warns(UserWarning, match="class a|: a$|holds") as caught:
+        split = make_split(
+            codes, groups, **SHARES, seed=5, protocol="grouped", classes=("a", "b", "c", "d")
+        )
+    said = [str(warning.message) for warning in caught]
+    assert "class a has only 2 groups" in said[0]
+    assert "1 of 4 classes have no sample in the validation part: a" in said
+    np.testing.assert_array_equal(split.test, test)
+    np.testing.assert_array_equal(split.validation, validation[codes[validation] != 0])
+
+
 def test_small_classes_reach_all_parts_in_fewer_folds():
     codes = np.repeat(np.arange(3, dtype=np.int32), [100, 80, 8])
     groups = np.array([f"g{i}" for i in range(188)], dtype=object)
@@ -107,8 +130,13 @@ def test_too_few_samples_or_groups_are_refused():
     groups = np.array(["a", "b"] * 3, dtype=object)
     with pytest.raises(InputError, match="2 groups are too few"):
         make_split(codes, groups, **SHARES, seed=0, protocol="grouped")
+    with pytest.raises(InputError, match="1 groups are too few"):
+        make_split(codes, np.full(6, "a"), **SHARES, seed=0, protocol="grouped")
     with pytest.raises(InputError, match="6 labelled samples of 2 classes"):
         make_split(codes, None, **SHARES, seed=0, protocol="grouped")
+    codes = np.repeat(np.arange(4, dtype=np.int32), 3)
+    with pytest.raises(InputError, match="few for a part of 6"):  # it would leave two to train on
+        make_split(codes, None, validation_share=0.5, test_share=0.3, seed=0, protocol="grouped")
 
 
 def test_real_grouped_set_keeps_donors_apart(data_dir):
@@ -158,3 +186,103 @@ def test_a_batch_that_is_not_there_is_named():
             np.arange(80) % 2, None, validation_share=0.15, test_share=0.15, seed=2,
             protocol="leave_batch_out", batches=np.repeat(["a", "b"], 40),
         )  # fmt: skip
+
+
+def test_a_batch_that_leaves_nothing_to_train_on_is_refused():
+    batches = np.array(["a"] * 40 + [""] * 40, object)
+    groups = np.array([f"donor {i % 40}" for i in range(80)], object)
+    with pytest.raises(InputError, match="batch a and the groups in it hold all labelled"):
+        make_split(
+            np.arange(80) % 2, groups, **SHARES, seed=0, protocol="leave_batch_out", batches=batches
+        )
+
+
+ANY = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+@st.composite
+def questions(draw):
+    """Codes, groups within or across classes, and batches, some of each unknown; two shares."""
+    largest = draw(st.sampled_from([6, 40]))
+    counts = draw(st.lists(st.integers(3, largest), min_size=2, max_size=5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    codes = np.repeat(np.arange(-1, len(counts)), [draw(st.integers(0, 20)), *counts])
+    codes = rng.permutation(codes).astype(np.int32)
+    groups = rng.integers(0, draw(st.integers(4, 80)), len(codes)).astype(str).astype(object)
+    if draw(st.booleans()):
+        groups = codes.astype(str).astype(object) + "/" + groups
+    batches = rng.integers(0, draw(st.integers(1, 4)), len(codes)).astype(str).astype(object)
+    for names in (groups, batches):
+        names[rng.random(len(codes)) < draw(st.sampled_from([0.0, 0.2]))] = ""
+    shares = draw(st.tuples(*[st.sampled_from([0.05, 0.15, 0.3])] * 2))
+    return codes, groups, batches, dict(zip(SHARES, shares, strict=True))
+
+
+def split_if_possible(codes, groups, shares, **options):
+    """The split, whatever it warns of; where it is refused the example does not count."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return make_split(codes, groups, **shares, **options)
+        except InputError:
+            reject()
+
+
+def assert_apart(parts):
+    together = [item for part in parts for item in part]
+    assert len(together) == len(set(together))
+
+
+@ANY
+@given(questions(), st.integers(0, 9))
+def test_any_grouped_split_places_all_labelled_samples_group_by_group(question, seed):
+    codes, groups, _, shares = question
+    split = split_if_possible(codes, groups, shares, seed=seed, protocol="grouped")
+    assert_apart(split)
+    assert_apart(set(groups[part]) - {""} for part in split)
+    assert set(np.flatnonzero(codes >= 0)) <= set(np.concatenate(split))
+    assert np.all(codes[np.concatenate([split.validation, split.test])] >= 0)
+    assert set(codes[split.train]) >= set(codes) - {-1}
+
+
+@ANY
+@given(questions(), st.integers(0, 9))
+def test_any_stratified_split_places_every_sample_and_is_off_no_size(question, seed):
+    codes, _, _, shares = question
+    split = split_if_possible(codes, None, shares, seed=seed, protocol="study")
+    np.testing.assert_array_equal(np.sort(np.concatenate(split)), np.arange(len(codes)))
+    n_labelled = np.sum(codes >= 0)
+    assert len(split.test) == np.ceil(round(shares["test_share"] * n_labelled, 9))
+    assert len(split.validation) == np.ceil(round(shares["validation_share"] * n_labelled, 9))
+    assert set(codes[split.train]) >= set(codes) - {-1}
+
+
+@ANY
+@given(questions(), st.integers(0, 3))
+def test_any_left_out_batch_shares_neither_batch_nor_group_with_another_part(question, number):
+    codes, groups, batches, shares = question
+    split = split_if_possible(
+        codes, groups, shares, seed=number, protocol="leave_batch_out", batches=batches
+    )
+    assert_apart(split)
+    left_out = batches == batches_with_labels(codes, batches)[number]
+    np.testing.assert_array_equal(split.test, np.flatnonzero(left_out & (codes >= 0)))
+    assert not set(batches[left_out]) & set(batches[np.concatenate(split[:2])])
+    assert_apart(set(groups[part]) - {""} for part in (split.train, split.validation))
+    barred = left_out | np.isin(groups, list(set(groups[left_out]) - {""}))
+    placed = np.concatenate(split[:2])
+    assert set(np.flatnonzero(~barred & (codes >= 0))) <= set(placed)
+    assert not barred[placed].any()
+
+
+@ANY
+@given(questions(), st.integers(0, 9), st.randoms())
+def test_a_grouped_split_does_not_depend_on_the_order_of_samples(question, seed, random):
+    codes, groups, _, shares = question
+    groups = np.where(groups == "", "named", groups)  # a sample on its own is told by its place
+    order = np.array(random.sample(range(len(codes)), len(codes)))
+    options = {"seed": seed, "protocol": "grouped"}
+    split = split_if_possible(codes, groups, shares, **options)
+    shuffled = split_if_possible(codes[order], groups[order], shares, **options)
+    for part, part_of_shuffled in zip(split, shuffled, strict=True):
+        np.testing.assert_array_equal(part, np.sort(order[part_of_shuffled]))

@@ -48,6 +48,15 @@ def test_pairs_are_matched_by_seed_whatever_the_row_order():
     )
 
 
+def test_comparisons_are_in_the_order_of_the_arms():
+    values = random_values()
+    order = ["swav", "byol", "scratch", "knn"]
+    rows = results_of(dict.fromkeys(order, values["swav"]))
+    table = paired_statistics(rows, ["knn", "scratch"], ["accuracy"])
+    expected = [(arm, reference) for arm in order[:2] for reference in order[2:]]
+    assert list(zip(table["arm"], table["reference"], strict=True)) == expected
+
+
 def test_a_seed_missing_in_one_arm_leaves_the_pair_and_shows_in_n():
     rows = results_of(random_values())
     short = rows[~((rows["arm"] == "swav") & (rows["seed"] == 3))]
@@ -102,6 +111,9 @@ def test_several_splits_are_the_repetitions_and_their_seeds_are_averaged():
     assert row["p_nadeau_bengio"] == pytest.approx(1 - 2 / np.sqrt(5), abs=1e-10)
     assert row["p_holm"] == row["p_nadeau_bengio"]
     assert "splits" in row["estimand"]
+    two = rows[rows["split"] < 2]
+    assert paired_statistics(two, ["scratch"], ["accuracy"])["n"].tolist() == [2]
+    assert summarize(two)["n"].tolist() == [2, 2]
 
 
 def test_holm_adjusts_over_shares_and_references_of_one_metric():

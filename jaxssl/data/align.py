@@ -1,6 +1,7 @@
 """New samples meet an encoder by the names of its genes."""
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ def align_genes(
 ) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
     """Columns of `adata` in the order of `genes`, NaN where it lacks one, and what was found.
 
-    A gene is matched by its id, then by its Ensembl id without version where that is unambiguous.
+    A gene is matched by its id, then by its Ensembl id without version; each only where no other
+    column, and no other gene of the encoder, can be meant.
     Raises InputError when more than `max_missing` of the genes are absent, or when the data are
     not on the encoder's `scale` ("" skips that check); warns above 5 %.
     """
@@ -40,11 +42,13 @@ def align_genes(
             f"import them by launch.prepare --scale={scale}"
         )
     names = adata.var_names.to_numpy(dtype=object)
-    position = {name: i for i, name in enumerate(names)}
+    position = _unambiguous(names)
     columns = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
-    by_stem = _unambiguous([without_version(str(name)) for name in names])
-    for i in np.flatnonzero(columns < 0).tolist():
-        columns[i] = by_stem.get(without_version(genes[i]), -1)
+    theirs, ours = (
+        _unambiguous([without_version(str(name)) for name in ids]) for ids in (names, genes)
+    )
+    for stem in ours.keys() & theirs.keys():
+        columns[ours[stem]] = theirs[stem]
     absent = np.flatnonzero(columns < 0).tolist()
     _judge([genes[i] for i in absent], genes, names, max_missing)
     x = np.take(np.asarray(adata.X, dtype=np.float32), columns, axis=1)
@@ -77,11 +81,10 @@ def encoder_input(
     return normalize(normalizer, np.where(np.isnan(x), normalizer.mean[None, :], x)), report
 
 
-def _unambiguous(stems: list[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for stem in stems:
-        counts[stem] = counts.get(stem, 0) + 1
-    return {stem: i for i, stem in enumerate(stems) if counts[stem] == 1}
+def _unambiguous(names: Sequence[str] | np.ndarray) -> dict[str, int]:
+    """Position of every name that occurs once."""
+    counts = Counter(names)
+    return {name: i for i, name in enumerate(names) if counts[name] == 1}
 
 
 def _judge(

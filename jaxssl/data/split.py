@@ -87,6 +87,12 @@ def _leave_batch_out(
     test = np.flatnonzero(in_batch & (codes >= 0))
     free = ~in_batch & ~np.isin(groups, groups[in_batch])
     rest = np.flatnonzero(free & (codes >= 0))
+    if not len(rest):
+        raise InputError(
+            f"batch {left_out[number]} and the groups in it hold all labelled samples and "
+            "leave none to train on; pass --config.split.protocol=grouped, or import another "
+            "--batch_column"
+        )
     unseen = np.setdiff1d(codes[test], codes[rest])
     if len(unseen):
         warnings.warn(
@@ -108,17 +114,19 @@ def _grouped(
     """Part of each labelled sample, from 20 folds.
 
     Fewer folds where the smallest class could not put one sample in each, so that the few it has
-    are spread over fewer, larger folds; but never fewer than give each part a fold.
+    are spread over fewer, larger folds; but never fewer than give each part a fold, nor more than
+    the largest class could fill.
     """
-    n_groups = len(np.unique(groups))
+    n_groups, class_sizes = len(np.unique(groups)), np.bincount(codes)
     needed = math.ceil(1 / min([share for share in shares.values() if share > 0] or [1.0]))
-    folds = min(_N_FOLDS, max(int(np.bincount(codes).min()), needed), n_groups)
+    folds = min(_N_FOLDS, max(class_sizes.min(), needed), n_groups, class_sizes.max())
     size = {part: max(1, round(folds * s)) if s > 0 else 0 for part, s in shares.items()}
     if sum(size.values()) >= folds:
         raise InputError(
-            f"{n_groups} groups are too few for train, validation and test; name another --group, "
-            "split without groups by --config.split.protocol=study, or leave one batch out after "
-            "the other by --config.split.protocol=leave_batch_out"
+            f"{len(codes)} labelled samples in {n_groups} groups are too few for train, validation "
+            "and test; name another --group, split without groups by "
+            "--config.split.protocol=study, or leave one batch out after the other by "
+            "--config.split.protocol=leave_batch_out"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     parts = np.full(len(codes), _TRAIN)

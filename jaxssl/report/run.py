@@ -102,11 +102,11 @@ def groups_of(run: Run) -> "pd.Series[str]":
 def merge_parts(runs: Sequence[Run]) -> list[Run]:
     """Join the runs whose folders are shard_I_of_N or split_N of one parent; others stay apart.
 
-    Conclusions are those of the joined results. InputError where parts differ in their options.
+    A folder that is named twice counts once. Conclusions are those of the joined results.
+    InputError where parts differ in their options or hold the same seed.
     """
     merged: dict[Path, list[Run]] = {}
-    for run in runs:
-        path = run.folders[0].resolve()
+    for path, run in {run.folders[0].resolve(): run for run in runs}.items():
         is_part = re.fullmatch(r"shard_\d+_of_\d+|split_\d+", path.name)
         merged.setdefault(path.parent if is_part else path, []).append(run)
     return [
@@ -119,6 +119,16 @@ def _join(shards: list[Run], parent: Path) -> Run:
         raise InputError(
             f"the parts in {parent} were run with different options; report them apart"
         )
+    holder: dict[tuple[str, int], str] = {}
+    for shard in shards:
+        name = shard.folders[0].resolve().name
+        for seed in shard.summary.get("seeds", []):
+            other = holder.setdefault((split_number(shard), seed), name)
+            if other != name:
+                raise InputError(
+                    f"{other} and {name} in {parent} both hold seed {seed}; report the shards of "
+                    "one division"
+                )
     results = _concatenated([shard.results for shard in shards])
     statistics = _concatenated([shard.statistics for shard in shards])
     joined = replace(

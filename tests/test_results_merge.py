@@ -1,0 +1,124 @@
+"""Result rows that arrive in pieces: none is lost, none counts twice, the order is nothing."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rows import results_of
+
+from jaxssl.data.task import Task
+from jaxssl.evaluation.stats import KEY, drop_repeated
+from jaxssl.evaluation.sweep import RESULT_COLUMNS, Fitted
+from jaxssl.report.run import merge_parts, read_predictions, read_run
+from jaxssl.types import InputError, Split
+from launch import folder as run_folder
+
+ANY = settings(max_examples=10, deadline=None, derandomize=True)
+SEEDS, SHARES = range(5), (0.1, 1.0)
+SCORES = {"swav": [0.8, 0.9, 0.85, 0.7, 0.95], "scratch": [0.6, 0.7, 0.85, 0.6, 0.5]}
+WHOLE = pd.concat([results_of(SCORES, share=share) for share in SHARES])
+FITS = [(arm, 0.1, seed) for arm in SCORES for seed in (0, 1)]
+TEST = np.arange(3)
+TASK = Task(
+    *("d", "t", np.array(["s0", "s1", "s2"]), np.array(["g"]), np.zeros((3, 1)), "log2"),
+    *(np.array([0, 1, 0]), ("a", "b"), np.full(3, ""), np.full(3, ""), np.empty((0, 2), int)),
+    split=Split(TEST[:0], TEST[:0], TEST),
+)
+
+
+def probabilities(arm, share, seed):
+    p = np.random.default_rng([seed, int(10 * share), len(arm)]).random(3)
+    return np.stack([p, 1 - p], axis=1)
+
+
+def fitted(arm, share, seeds):
+    chosen = WHOLE["seed"].isin(seeds) & (WHOLE["arm"] == arm) & (WHOLE["share"] == share)
+    rows = WHOLE.loc[chosen, list(RESULT_COLUMNS)].to_dict("records")
+    return Fitted(arm, share, rows, {s: probabilities(arm, share, s) for s in seeds}, 0.0)
+
+
+def predictions(arm, share, seeds):
+    tables = [
+        run_folder.predictions_frame(TASK, TEST, s, probabilities(arm, share, s)) for s in seeds
+    ]
+    return pd.concat(tables)
+
+
+def assert_same_rows(found, expected, key):
+    found, expected = (t.sort_values(key).reset_index(drop=True) for t in (found, expected))
+    pd.testing.assert_frame_equal(found[list(expected)], expected, check_dtype=False)
+
+
+@ANY
+@given(st.permutations(FITS), st.lists(st.sampled_from(FITS), max_size=3))
+def test_fits_appended_in_any_order_and_again_are_each_there_once(order, repeated):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for arm, share, seed in [*order, *repeated]:
+            run_folder.append_results(folder, fitted(arm, share, [seed]), TASK)
+        found = drop_repeated(run_folder.read_results(folder))
+        expected = WHOLE[WHOLE["seed"].isin([0, 1]) & (WHOLE["share"] == 0.1)]
+        assert_same_rows(found, expected, KEY)
+        for arm, share, _ in FITS:
+            told = run_folder.read_predictions(folder, arm, share)
+            assert told is not None
+            assert_same_rows(told, predictions(arm, share, [0, 1]), ["seed", "sample_id"])
+
+
+def write_shard(folder, seeds):
+    (folder / "predictions").mkdir(parents=True)
+    rows = WHOLE[WHOLE["seed"].isin(seeds)]
+    rows.to_parquet(folder / "results.parquet")
+    summary = {"seeds": list(seeds), "n_test": 3, "n_train": 9}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    for arm in SCORES:
+        predictions(arm, 0.1, seeds).to_parquet(folder / "predictions" / f"{arm}_0.1000.parquet")
+    return folder
+
+
+def assert_is_whole(merged):
+    assert merged.summary["seeds"] == list(SEEDS)
+    assert_same_rows(merged.results, WHOLE, KEY)
+    for arm in SCORES:
+        told = read_predictions(merged, arm, 0.1)
+        assert_same_rows(told, predictions(arm, 0.1, SEEDS), ["seed", "sample_id"])
+
+
+@ANY
+@given(st.lists(st.integers(0, 2), min_size=5, max_size=5), st.randoms())
+def test_any_division_of_the_seeds_merges_to_the_whole_in_any_order(shard_of_seed, random):
+    with tempfile.TemporaryDirectory() as name:
+        folders = [
+            write_shard(Path(name) / f"shard_{i}_of_3", [s for s in SEEDS if shard_of_seed[s] == i])
+            for i in sorted(set(shard_of_seed))
+        ]
+        again = [*folders, random.choice(folders)]
+        random.shuffle(again)
+        for given_folders in (folders, again):
+            [merged] = merge_parts([read_run(folder) for folder in given_folders])
+            assert_is_whole(merged)
+
+
+def test_a_folder_named_twice_counts_once(tmp_path):
+    folder = write_shard(tmp_path / "run", SEEDS)
+    named_otherwise = tmp_path / "run" / ".." / "run"
+    [merged] = merge_parts([read_run(folder), read_run(named_otherwise)])
+    assert_is_whole(merged)
+
+
+def test_parts_that_hold_the_same_seed_are_refused(tmp_path):
+    shards = [
+        write_shard(tmp_path / name, seeds)
+        for name, seeds in {
+            "shard_0_of_2": (0, 2),
+            "shard_1_of_2": (1, 3),
+            "shard_2_of_3": (2,),
+        }.items()
+    ]
+    with pytest.raises(InputError, match=r"shard_0_of_2 and shard_2_of_3 in .* both hold seed 2"):
+        merge_parts([read_run(folder) for folder in shards])
