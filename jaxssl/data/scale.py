@@ -9,7 +9,6 @@ from jaxssl.types import InputError
 
 SCALES = ("counts", "linear", "log2")
 COVERAGE = "coverage"  # recount3's sums of base-pair coverage, which are none of these
-_TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
 
 
 def guess_scale(seen: Survey) -> tuple[str, str]:
@@ -28,7 +27,7 @@ def guess_scale(seen: Survey) -> tuple[str, str]:
         return "linear", f"{span}: too large for a logarithm"
     if low < 0 and high > 50:
         return "", f"{span}: too large for a logarithm, negative for a count"
-    if abs(low - _TOIL_ZERO) < 0.01:
+    if seen.is_toil:
         return "log2", f"{span}: the minimum is log2(0 + 0.001)"
     if low < -0.5 * high:
         return "", f"{span}: log ratios, or standardised values"

@@ -1,11 +1,14 @@
 """One pass over a matrix: what must be known of every gene before a value is touched."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from jaxssl.data.sample_major import SampleMajor
+
+TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
+TOLERANCE = 0.01
 
 
 class Survey(NamedTuple):
@@ -19,7 +22,7 @@ class Survey(NamedTuple):
     low: Float32[np.ndarray, " genes"]  # NaN where there is no value
     high: Float32[np.ndarray, " genes"]
     total: Float[np.ndarray, " genes"]
-    n_zeros: int
+    n_zeros: int  # where the lowest value is Toil's, of those
     is_integer: bool
 
     @property
@@ -31,6 +34,11 @@ class Survey(NamedTuple):
     def lowest(self) -> float:
         """The smallest value of all; NaN if there is none."""
         return float(np.fmin.reduce(self.low)) if len(self.low) else float("nan")
+
+    @property
+    def is_toil(self) -> bool:
+        """Whether the lowest value is log2(0 + 0.001)."""
+        return _is_toil_zero(self.lowest)
 
     @property
     def highest(self) -> float:
@@ -49,7 +57,7 @@ def survey(x: SampleMajor) -> Survey:
     first_missing, first_infinite = (np.full(n_genes, -1, np.int64) for _ in range(2))
     low, high = (np.full(n_genes, np.nan, np.float32) for _ in range(2))
     total = np.zeros(n_genes, np.float64)
-    n_zeros, is_integer, start = 0, True, 0
+    n_zeros, n_toil_zeros, is_integer, start = 0, 0, True, 0
     for block in x.blocks():
         missing, infinite = np.isnan(block), np.isinf(block)
         for found, counts, first in (
@@ -61,16 +69,25 @@ def survey(x: SampleMajor) -> Survey:
         if infinite.any():
             block[infinite] = np.nan
             missing |= infinite
-        np.fmin(low, np.fmin.reduce(block, axis=0), out=low)
+        lowest = np.fmin.reduce(block, axis=0)
+        np.fmin(low, lowest, out=low)
         np.fmax(high, np.fmax.reduce(block, axis=0), out=high)
         total += np.nansum(block, axis=0, dtype=np.float64)
         n_zeros += int(np.count_nonzero(block == 0))
+        if lowest.size and _is_toil_zero(np.fmin.reduce(lowest)):
+            n_toil_zeros += int(np.count_nonzero(_is_toil_zero(block)))
         is_integer = is_integer and bool(np.all((block == np.rint(block)) | missing))
         start += len(block)
-    return Survey(
+    seen = Survey(
         n_samples, n_missing, first_missing, n_infinite, first_infinite, low, high, total, n_zeros,
         is_integer,
     )  # fmt: skip
+    return seen._replace(n_zeros=n_toil_zeros) if seen.is_toil else seen
+
+
+def _is_toil_zero(x: Any) -> Any:
+    """Of a number, or of each of an array; never of NaN."""
+    return abs(x - TOIL_ZERO) < TOLERANCE
 
 
 def _count(
