@@ -31,9 +31,9 @@ def replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         yield part
-        _flush(part)
+        flush(part)
         os.replace(part, path)
-        _flush(path.parent)
+        flush(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -58,16 +58,18 @@ def complete_folder(folder: Path) -> Iterator[Path]:
     old = part.with_name(f".{folder.name}{OLD}")
     try:
         yield part
-        for path in part.rglob("*"):
-            _flush(path)
+        for path in (part, *part.rglob("*")):
+            flush(path)
         part.chmod(0o755)  # as any other folder, not as a temporary one
         if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
             os.replace(folder, old)
         os.replace(part, folder)
-        _flush(parent)
+        flush(parent)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        _put_back(old)
 
 
 def is_part(path: Path) -> bool:
@@ -75,16 +77,27 @@ def is_part(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(PART)
 
 
-def sweep_parts(folder: Path) -> None:
-    """Remove what killed processes left half-written below `folder`; put back what they moved."""
+def sweep_parts(folder: Path, but: str = "") -> None:
+    """Remove what killed processes left half-written below `folder`; put back what they moved.
+
+    A folder inside that holds a file called `but` is left alone.
+    """
     for path in sorted(filter(is_part, folder.rglob(f"*{PART}"))):
-        own = path.with_name(path.name.removeprefix(".").removesuffix(OLD))
-        if path.name.endswith(OLD) and not own.exists():
-            os.replace(path, own)
-        elif path.is_dir() and not path.is_symlink():
+        inside = path.relative_to(folder).parents
+        if but and any((folder / parent / but).exists() for parent in list(inside)[:-1]):
+            continue
+        _put_back(path)
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _put_back(old: Path) -> None:
+    """Give a folder that was set aside its name again, unless another has it."""
+    name = old.name.removeprefix(".").removesuffix(OLD)
+    if old.name.endswith(OLD) and old.is_dir() and not old.with_name(name).exists():
+        os.replace(old, old.with_name(name))
 
 
 def disk_trouble(error: BaseException) -> str:
@@ -97,7 +110,7 @@ def disk_trouble(error: BaseException) -> str:
     return next((words for number, words in DISK.items() if os.strerror(number) in text), "")
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Have the system write what it still holds of a file, or of a folder's names."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -2,8 +2,10 @@
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +20,8 @@ from jaxssl.files import is_part, replacing, sweep_parts, write_text
 from jaxssl.types import EncoderBundle, InputError
 from launch import lock
 
+IDENTITY = ("environment.json", "config.json")
+"""What tells which run it is: written first, deleted last."""
 MARKS = ("environment.json", "summary.json", "classifier")
 """What shows that a run made a folder."""
 
@@ -43,9 +47,10 @@ def open_folder(output: Output) -> Path:
     folder = check_folder(output)
     _lock(folder, folder / lock.LOCK)
     check_folder(output)  # again: another run may have ended meanwhile
-    sweep_parts(folder)
+    sweep_parts(folder, but=lock.LOCK)  # runs inside sweep their own
     if output.overwrite:
-        for path in _content(folder):
+        # what a killed process leaves of this must not pass for a run of other options
+        for path in sorted(_content(folder), key=lambda path: path.name in IDENTITY):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     return folder
 
@@ -59,17 +64,27 @@ def check_folder(output: Output) -> Path:
     if not output.folder:
         raise InputError("no output folder is given; pass --out=runs/NAME")
     folder = Path(output.folder)
+    _require_writable(folder)
     lock.check(folder / lock.LOCK)
     if folder.is_dir() and _content(folder):
-        if output.overwrite:
+        if output.overwrite or output.resume:
             if not any((folder / mark).exists() for mark in MARKS):
+                flag = "--overwrite" if output.overwrite else "--resume"
                 raise InputError(
-                    f"{folder} is no run folder, so --overwrite leaves it; pass another --out"
+                    f"{folder} is no run folder, so {flag} leaves it; pass another --out"
                 )
-        elif not output.resume:
+        else:
             resume = "--resume, " if output.can_resume else ""
             raise InputError(f"{folder} exists; pass {resume}--overwrite or another --out")
     return folder
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse a place where nothing can be made, before anything is read."""
+    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "is no folder" if not there.is_dir() else "cannot be written"
+        raise InputError(f"{there} {what}; pass another --out")
 
 
 def _lock(out: Path, file: Path) -> None:
@@ -96,9 +111,11 @@ def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
         raise InputError(
             f"--out={name} must end in {' or '.join(suffixes)}; pass --out=NAME{suffixes[0]}"
         )
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists; pass --overwrite, or another --out")
-    _lock(path, path.with_name(f".{path.name}{lock.LOCK}"))
+    _require_writable(path.parent)
+    for act in (lock.check, partial(_lock, path)):  # and again: another may have written meanwhile
+        act(path.with_name(f".{path.name}{lock.LOCK}"))
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} exists; pass --overwrite, or another --out")
     for part in filter(is_part, path.parent.glob(f".{path.name}.*")):
         part.unlink()
     return path

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 
 from jaxssl.config import Config, to_dict
+from jaxssl.options import METHOD_OPTIONS
 from jaxssl.types import InputError
 from launch.folder import write_json
 
@@ -49,7 +50,6 @@ def write_identity(folder: Path, config: Config, data_hash: str) -> None:
                 f"{folder} was run on other data, labels or another split ({old['data_hash']}, now "
                 f"{data_hash}); pass --overwrite or another --out"
             )
-    write_json(folder / "config.json", new)
     environment = {
         "command": command_line(),
         "versions": versions(),
@@ -63,6 +63,7 @@ def write_identity(folder: Path, config: Config, data_hash: str) -> None:
     }
     environment["before"] = _environments_before(old, environment)
     write_json(folder / "environment.json", environment)
+    write_json(folder / "config.json", new)
 
 
 def _environments_before(
@@ -92,12 +93,16 @@ def command_line() -> str:
 
 
 def _check_options(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    for section, option in _differences(old, new):
-        if (section, option) not in MAY_CHANGE:
-            raise InputError(
-                f"{folder} was run with {section}.{option}={old[section].get(option)}, now "
-                f"{new[section][option]}; drop the change, or pass --overwrite or another --out"
-            )
+    """Compare all options; an older version lacks some, whose default stood for them."""
+    defaults = to_dict(Config(method=METHOD_OPTIONS[new["method"]["name"]]()))
+    for section, options in new.items():
+        before = {**json.loads(json.dumps(defaults[section])), **old.get(section, {})}
+        for option, value in options.items():
+            if before[option] != value and (section, option) not in MAY_CHANGE:
+                raise InputError(
+                    f"{folder} was run with {section}.{option}={before[option]}, now {value}; drop "
+                    "the change, or pass --overwrite or another --out"
+                )
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
@@ -109,15 +114,6 @@ def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    return (
-        (section, option)
-        for section, options in new.items()
-        for option, value in options.items()
-        if old.get(section, {}).get(option) != value
-    )
 
 
 def _module() -> str:

@@ -77,7 +77,10 @@ def _take(file: IO[str], path: Path, kind: int = fcntl.LOCK_EX) -> None:
         if not _may_run(path.read_text(encoding="utf-8")):
             return
     owner = path.read_text(encoding="utf-8").strip() or "another process"
-    raise InputError(f"{owner} is writing {path.parent}; wait for its end, or pass another --out")
+    raise InputError(
+        f"{owner} is writing {path.parent}; wait for its end, or pass another --out (if it is long "
+        f"dead, delete {path})"
+    )
 
 
 def _may_run(owner: str) -> bool:

@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM: end at once where nothing is lost, else once the state is saved."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ def _handle(number: int, _: FrameType | None) -> None:
     if _Asked.patient and not _Asked.number:
         _Asked.number = number
         name = NAMES[signal.Signals(number)]
-        print(f"{name}: saving after this epoch; once more ends at once", flush=True)
+        # not by print: the signal may have come in the middle of one
+        os.write(1, f"{name}: saving after this epoch; once more ends at once\n".encode())
     else:
         raise Ended(number)

@@ -143,6 +143,7 @@ def _pretrain_missing(run: Run, missing: Sequence[int]) -> None:
                 plan, config, prepared.pool, ids, log, checkpoints, stop=asked
             )
             for chunk in pretrained:
+                training.flush_metrics(run.folder)
                 for seed in chunk.params:
                     made = engine.make_bundle(prepared, run.task, chunk, seed, versions())
                     run_folder.save_encoder(run.folder, seed, made)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jaxssl.config import Config
 from jaxssl.engine.ensemble import chunks
-from jaxssl.files import write_text
+from jaxssl.files import flush, write_text
 from launch.folder import plain, write_json
 
 CHECKPOINTS = "checkpoints"
@@ -58,6 +58,11 @@ def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Append to `metrics.jsonl`."""
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(_lines(rows))
+
+
+def flush_metrics(folder: Path) -> None:
+    """Have the disk hold what was appended, before the encoders that it is about."""
+    flush(folder / "metrics.jsonl")
 
 
 def drop_metrics(folder: Path, seeds: Collection[int]) -> None:

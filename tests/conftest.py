@@ -20,6 +20,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_disable_most_optimizations", True)  # small programs: compiling is the cost
 
 ROOT = Path(__file__).parents[1]
+# processes that tests start have no network either
+os.environ["PYTHONPATH"] = str(ROOT / "tests" / "offline")
 
 
 @pytest.fixture(scope="session")

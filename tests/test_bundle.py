@@ -13,7 +13,14 @@ import pytest
 
 from jaxssl.config import Config, EncoderConfig, to_dict
 from jaxssl.data.normalize import fit_normalizer, normalize
-from jaxssl.engine.bundle import FORMATS, load_bundle, save_bundle, usable
+from jaxssl.engine.bundle import (
+    FORMATS,
+    _hash_of_description,
+    _hash_of_genes,
+    load_bundle,
+    save_bundle,
+    usable,
+)
 from jaxssl.engine.diagnose import DIVERGED
 from jaxssl.engine.embed import embed
 from jaxssl.engine.leaves import flatten, unflatten
@@ -59,10 +66,13 @@ def test_a_bundle_survives_the_round_trip(bundle, saved):
     assert_same(load_bundle(saved), bundle)
 
 
-def edit(saved, change):
+def edit(saved, change, signed=True):
+    """Change the description; signed, it is as its writer would have left it."""
     file = saved / "bundle.json"
     description = json.loads(file.read_text())
     change(description)
+    if signed:
+        description["sha256"] = _hash_of_description(description)
     file.write_text(json.dumps(description))
 
 
@@ -103,8 +113,9 @@ def test_a_config_of_other_widths_is_refused(saved):
 
 
 def test_a_gene_too_few_is_refused(saved):
-    genes = (saved / "genes.txt").read_text().splitlines()
-    (saved / "genes.txt").write_text("\n".join(genes[:-1]) + "\n")
+    genes = (saved / "genes.txt").read_text().splitlines()[:-1]
+    (saved / "genes.txt").write_text("\n".join(genes) + "\n")
+    edit(saved, lambda d: d.update(genes_sha256=_hash_of_genes(tuple(genes))))
     with pytest.raises(InputError, match="names 11 genes"):
         load_bundle(saved)
 
@@ -161,7 +172,7 @@ def test_a_changed_option_or_gene_is_refused(saved):
     with pytest.raises(InputError, match=r"genes\.txt is not as it was written"):
         load_bundle(saved)
     (saved / "genes.txt").write_text(text)
-    edit(saved, lambda d: d["config"]["augment"].update(noise=9.0))
+    edit(saved, lambda d: d["config"]["augment"].update(noise=9.0), signed=False)
     with pytest.raises(InputError, match=r"bundle\.json is not as it was written"):
         load_bundle(saved)
 

@@ -12,6 +12,8 @@ import pytest
 from verbs import TINY, at_most, launch
 
 from jaxssl.files import complete_folder, disk_trouble, replacing, sweep_parts, write_text
+from jaxssl.types import InputError
+from launch.benchmark.artefacts import differences
 from launch.folder import Output, open_folder
 from launch.lock import release
 
@@ -54,8 +56,66 @@ def test_a_writer_that_fails_leaves_what_was_there(make, file, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_stood_in_a_place_is_back_when_the_new_one_cannot_take_it(tmp_path, monkeypatch):
+    with complete_folder(tmp_path / "run") as part:
+        (part / "file").write_text("old")
+    replace = os.replace
+
+    def fail(source, target):
+        if str(source).endswith(".part") and ".old." not in str(source):
+            raise OSError(errno.EIO, "failed")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="failed"), complete_folder(tmp_path / "run") as part:
+        (part / "file").write_text("new")
+    assert (tmp_path / "run" / "file").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "run"]
+
+
+def test_a_run_inside_a_run_sweeps_its_own(tmp_path):
+    inner = tmp_path / "run" / "split_0"
+    inner.mkdir(parents=True)
+    for path in (inner / ".lock", inner / ".a.csv.7.part", tmp_path / "run" / "summary.json"):
+        path.write_text("")
+    open_folder(Output(str(tmp_path / "run"), resume=True))
+    release()
+    assert (inner / ".a.csv.7.part").exists()
+
+
+def test_overwriting_that_is_killed_leaves_what_tells_which_run_it_was(tmp_path, monkeypatch):
+    for name in ("results.parquet", "config.json", "a.csv", "environment.json", "summary.json"):
+        (tmp_path / name).write_text("")
+    deleted = []
+    monkeypatch.setattr(Path, "unlink", lambda path, **_: deleted.append(path.name))
+    open_folder(Output(str(tmp_path), overwrite=True))
+    monkeypatch.undo()
+    release()
+    assert len(deleted) == 5
+    assert set(deleted[3:]) == {"config.json", "environment.json"}
+
+
+@pytest.mark.parametrize("flag", ["resume", "overwrite"])
+def test_a_folder_that_no_run_made_is_left_alone(flag, tmp_path):
+    (tmp_path / "thesis.docx").write_text("")
+    with pytest.raises(InputError, match=f"no run folder, so --{flag} leaves it"):
+        open_folder(Output(str(tmp_path), **{flag: True}))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.docx"]
+
+
+def test_what_differs_is_named_and_nothing_is_no_reference(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing to compare"):
+        differences(tmp_path, tmp_path)
+    for name, value in (("a", 0.5), ("b", np.nextafter(0.5, 1))):
+        (tmp_path / name).mkdir()
+        rows = pd.DataFrame({"arm": ["swav"], "value": [value], "seconds": [len(name)]})
+        rows.to_parquet(tmp_path / name / "results.parquet")
+    assert differences(tmp_path / "a", tmp_path / "a") == []
+    assert differences(tmp_path / "a", tmp_path / "b") == ["results.parquet"]
+
+
 def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
-    kept = [tmp_path / "run" / name for name in ("a.part", ".hidden", "b.csv")]
+    kept = [tmp_path / "run" / name for name in ("a.part", ".hidden", "summary.json")]
     left = [tmp_path / "run" / name for name in (".c.csv.123.part", ".seed_000.x1.part/arrays/d")]
     for path in (*kept, *left):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,5 +180,5 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_read(matrix
         ["pretrain", *TINY, f"--out={folder}"],
     ):
         error = launch(*words, prefix=prefix, code=2)
-        assert re.fullmatch(r"error: \S+ cannot be made \(Read-only file system\); .*\n", error)
+        assert error == f"error: {folder} cannot be written; pass another --out\n"
     assert not list(Path(folder).iterdir())

@@ -1,7 +1,9 @@
 """Locks: one process writes an output, and a dead one locks nothing."""
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -28,6 +30,33 @@ def test_a_second_process_is_refused_and_told_of_the_first(other, tmp_path):
     for act in (lock.hold, lock.check):
         with pytest.raises(InputError, match=f"process {other.pid} on"):
             act(tmp_path / lock.LOCK)
+
+
+@pytest.fixture
+def without_locks(monkeypatch):
+    """A file system that has no locks."""
+
+    def flock(file, kind):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
+
+
+def test_without_locks_the_process_that_the_file_names_decides(without_locks, tmp_path):
+    file, here = tmp_path / lock.LOCK, socket.gethostname()
+    for owner in (
+        f"process {os.getppid()} on {here} since then",
+        "process 1 on elsewhere since then",
+    ):
+        file.write_text(owner)
+        with pytest.raises(InputError, match=f"{owner} .*delete {file}"):
+            lock.hold(file)
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    file.write_text(f"process {dead.pid} on {here} since then")
+    lock.hold(file)
+    assert f"process {os.getpid()} on {here}" in file.read_text()
+    lock.release()
 
 
 def test_the_lock_of_a_killed_process_is_free(other, tmp_path):

@@ -12,6 +12,8 @@ def test_a_request_of_any_kind_is_an_error_here():
         urllib.request.urlopen("http://example.org")
     with socket.socket() as s, pytest.raises(OSError, match=r"asked for 192\.0\.2\.1"):
         s.connect(("192.0.2.1", 80))
+    with socket.socket(type=socket.SOCK_DGRAM) as s, pytest.raises(OSError, match="asked for 192"):
+        s.sendto(b"", ("192.0.2.1", 80))
 
 
 def test_a_verb_in_a_process_of_its_own_has_no_network_either(tmp_path):

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OFFLINE = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT / "tests" / "offline")}
 TINY = [
     "--config=configs/demo_synthetic.py",
     "--seeds=2",
@@ -33,7 +32,7 @@ def launch(verb, *args, code=0, prefix=()):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env=os.environ | OFFLINE,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr

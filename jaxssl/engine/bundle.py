@@ -70,14 +70,14 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
             f"{folder} has bundle format {description.get('format')}, this version reads up to "
             f"{FORMAT}; update jaxssl"
         )
+    if description["format"] > 1:
+        _verify_texts(folder, description, genes)
     tree = unflatten(load_leaves(folder / "arrays", leaves))
     normalizer = Normalizer(genes=genes, expression_scale=scale, **tree["normalizer"])
     _verify_widths(folder, normalizer, tree["params"], config)
     bundle = EncoderBundle(config, normalizer, tree["params"], provenance)
     if not has_diverged(bundle):
         _verify_finite(folder, bundle)
-    if description["format"] > 1:
-        _verify_texts(folder, description, genes)
     return bundle
 
 
@@ -133,7 +133,7 @@ def _verify_finite(folder: Path, bundle: EncoderBundle) -> None:
 
 
 def _verify_texts(folder: Path, description: dict[str, Any], genes: tuple[str, ...]) -> None:
-    """Check that genes and description are those that were written; the arrays have proved so."""
+    """Check that genes and description are those that were written."""
     found = {
         "genes.txt": (description.get("genes_sha256"), _hash_of_genes(genes)),
         "bundle.json": (description.get("sha256"), _hash_of_description(description)),

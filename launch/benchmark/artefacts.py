@@ -19,8 +19,14 @@ TABLES = (
 
 
 def differences(folder: Path, reference: Path) -> list[str]:
-    """Names of the artefacts that are missing, beyond, or not bit by bit those of `reference`."""
+    """Names of the artefacts that are missing, beyond, or not bit by bit those of `reference`.
+
+    Raises:
+        FileNotFoundError: if the reference has none.
+    """
     found, expected = dict(_artefacts(folder)), dict(_artefacts(reference))
+    if not expected:
+        raise FileNotFoundError(f"{reference} holds nothing to compare with")
     names = sorted(found.keys() | expected.keys())
     return [n for n in names if not _same(found.get(n), expected.get(n))]
 

@@ -10,7 +10,7 @@ OWN = ("127.", "localhost", "::1")
 
 def refuse_other_hosts(event: str, arguments: tuple) -> None:
     """An audit hook; it cannot be removed."""
-    if event == "socket.connect":
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         address = arguments[1]
         host = address[0] if isinstance(address, tuple) else ""  # "": a socket file
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
