@@ -93,6 +93,11 @@ def test_normalized_rows_have_unit_length_and_a_zero_row_stays_zero():
     assert np.isfinite(gradient).all()
 
 
+def test_chance_tells_a_view_from_all_others_unless_it_is_decoupled():
+    assert losses.nt_xent_of_chance(4) == np.log(7)
+    assert losses.nt_xent_of_chance(4, decoupled=True) == np.log(6)
+
+
 def test_cosine_distance_is_the_squared_distance_between_directions():
     a, b = random(9, 2, 5, 4), random(10, 2, 5, 4)
     directions = [x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b)]

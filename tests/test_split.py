@@ -118,6 +118,28 @@ def test_class_that_is_only_held_out_comes_back_from_validation_before_the_test_
     np.testing.assert_array_equal(split.validation, validation[codes[validation] != 0])
 
 
+def test_every_class_comes_back_where_one_brings_another_along():
+    codes = np.repeat(np.arange(4, dtype=np.int32), [8, 8, 12, 120])
+    groups = np.array(["0 and 1"] * 16 + ["2"] * 12 + [f"g{i % 30}" for i in range(120)], object)
+    with pytest.warns(UserWarning, match="class number|: number|holds") as caught:
+        split = make_split(codes, groups, **SHARES, seed=0, protocol="grouped")
+    assert ["was kept in training" in str(w.message) for w in caught][:3] == [True, True, False]
+    assert set(codes[split.train]) == {0, 1, 2, 3}
+
+
+def test_parts_of_few_large_groups_are_reported():
+    codes, groups = np.arange(80) % 2, np.repeat(list("abcd"), 20)
+    with pytest.warns(UserWarning, match="(test|validation) part holds 25% .* instead of 15%"):
+        make_split(codes, groups, **SHARES, seed=0, protocol="grouped")
+
+
+def test_a_class_of_two_is_enough_to_stratify():
+    codes = np.repeat(np.arange(2), [18, 2])
+    with pytest.warns(UserWarning, match="1 of 2 classes have no sample"):
+        split = make_split(codes, None, **SHARES, seed=0, protocol="study")
+    assert [len(part) for part in split] == [14, 3, 3]
+
+
 def test_small_classes_reach_all_parts_in_fewer_folds():
     codes = np.repeat(np.arange(3, dtype=np.int32), [100, 80, 8])
     groups = np.array([f"g{i}" for i in range(188)], dtype=object)

@@ -81,16 +81,24 @@ def test_equal_arms_have_p_one_and_a_constant_gain_has_no_p():
     equal = compare(np.array([0.0, 0.1 + 0.2 - 0.3, 0.0]))
     assert equal["p_t"] == equal["p_wilcoxon"] == 1.0
     assert (equal["ci_low"], equal["ci_high"]) == (0.0, 0.0)
-    constant = compare(np.array([0.1, 0.1, 0.1]))
-    assert constant["difference"] == pytest.approx(0.1)
-    assert np.isnan(constant["p_t"])
-    assert np.isnan(constant["effect_size"])
+    assert np.isnan(equal["p_nadeau_bengio"])
+    assert compare(np.zeros(3), test_train_ratio=1 / 6)["p_nadeau_bengio"] == 1.0
+    for gain in (0.1, -0.1):
+        constant = compare(np.full(3, gain))
+        assert constant["difference"] == pytest.approx(gain)
+        assert np.isnan(constant["p_t"])
+        assert np.isnan(constant["effect_size"])
 
 
 def test_one_repetition_gives_a_difference_without_interval_or_test():
     row = compare(np.array([0.05]))
     assert row["difference"] == 0.05
     assert all(np.isnan(row[name]) for name in ("ci_low", "ci_high", "p_t", "p_wilcoxon"))
+
+
+def test_two_repetitions_are_tested():
+    # t = 0.3 / 0.1 with one degree of freedom, the Cauchy distribution
+    assert compare(np.array([0.2, 0.4]))["p_t"] == pytest.approx(1 - 2 * np.arctan(3) / np.pi)
 
 
 def test_nadeau_bengio_equals_the_case_computed_by_hand():
