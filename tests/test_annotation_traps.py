@@ -8,7 +8,7 @@ from miniatures import BARCODES, GENES, GSM, genes_in_rows, values
 from traps import matrix, refusal, samples_in_rows, table, write
 
 from jaxssl.data.annotation import read_annotation
-from jaxssl.data.cancer_status import cancer_of
+from jaxssl.data.cancer_status import cancer_of, derive
 from jaxssl.data.expression import read_expression
 from jaxssl.data.inspect import examine
 from jaxssl.data.samples import read_samples
@@ -31,6 +31,9 @@ def test_two_columns_that_could_be_the_ids_are_asked_about(tmp_path):
     assert "columns row and id" in refusal(tmp_path / "x.csv", **options)
     adata = read_expression(tmp_path / "x.csv", sample_column="id", **options)
     assert list(adata.obs["label"]) == list("ABCD")
+    misspelt = table(tmp_path, "row,id,label\n1,4,D\n2,3,C\n3,2,B\n4,l,A\n", "misspelt.csv")
+    message = refusal(tmp_path / "x.csv", labels=misspelt, label_column="label")
+    assert "columns row and id" in message, "though only one of them names every sample"
 
 
 def test_donors_of_mixed_projects_are_told_apart(tmp_path):
@@ -60,6 +63,13 @@ def test_a_rule_replaces_no_value_that_the_samples_have(tmp_path):
     }
 
 
+def test_a_cell_line_is_one_group_whatever_its_study():
+    lines, studies = ["MCF-7", "MCF-7", "", "not available"], ["S1", "S2", "S1", "S2"]
+    obs = pd.DataFrame({"disease": "breast cancer", "cell line": lines, "study": studies})
+    made, _ = derive(obs)
+    assert list(made["group"]) == ["MCF-7", "MCF-7", "S1", "S2"]
+
+
 def test_a_column_that_is_misspelt_is_proposed_whatever_its_case(tmp_path):
     labels = table(tmp_path, "\n".join(["id\tpam50", *(f"{g}\ta" for g in GSM)]) + "\n")
     message = refusal(matrix(tmp_path), labels=labels, label_column="PAM50")
@@ -80,6 +90,12 @@ def test_a_column_that_is_misspelt_is_proposed_whatever_its_case(tmp_path):
         ("adrenoleukodystrophy", "not_cancer"),
         ("non-tumor", "not_cancer"),
         ("biopsy (status not stated)", ""),
+        ("breast cancer, HER2 status unknown", "cancer"),
+        ("breast cancer, family history of cancer", "cancer"),
+        ("invasive breast carcinoma, no evidence of lymph node malignancy", "cancer"),
+        ("history of breast cancer", "not_cancer"),
+        ("NSCLC", ""),
+        ("NORMAL", "not_cancer"),
         ("adjacent non-tumorous tissue", "not_cancer"),
         ("cancer free", "not_cancer"),
         ("Healthy control donor", "not_cancer"),

@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_read(matrix
         pytest.skip(f"this system lets no process mount a folder: {error}")
     for words in (
         ["prepare", matrix, f"--out={folder}/x.h5ad"],
-        ["pretrain", *TINY, f"--out={folder}"],
+        ["pretrain", *TINY, "--data=absent.h5ad", f"--out={folder}"],
     ):
         error = launch(*words, prefix=prefix, code=2)
         assert error == f"error: {folder} cannot be written; pass another --out\n"

@@ -5,6 +5,7 @@ import shlex
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 
 from jaxssl.data.expression import read_expression
 from jaxssl.data.inspect import examine, report
@@ -48,6 +49,28 @@ def test_proposed_command_reads_the_file(tmp_path):
     adata = read_expression(words[-1], **flags)
     assert adata.uns["jaxssl"]["label"] == "tissue"
     assert adata.uns["jaxssl"]["group"] == "patient"
+
+
+def flags_of(command):
+    words = shlex.split(command)
+    flags = dict(word[2:].split("=", 1) for word in words if word.startswith("--"))
+    return words[-1], {k: v.split(",") if k == "text_columns" else v for k, v in flags.items()}
+
+
+def test_proposed_command_keeps_text_beside_a_rule_and_the_layer_that_was_looked_at(tmp_path):
+    x = np.random.default_rng(0).uniform(0, 14, (24, 30)).round(2)
+    frame = pd.DataFrame(x, index=SAMPLES, columns=GENES)
+    told = {"disease": ["normal", "glioma"] * 12, "note": "as it came"}
+    frame.assign(**told).to_csv(tmp_path / "x.csv")
+    path, flags = flags_of(examine(tmp_path / "x.csv")["next"])
+    del flags["out"]
+    assert flags == {"label_rule": "cancer", "text_columns": ["disease", "note"]}
+    assert set(read_expression(path, **flags).obs["cancer"]) == {"not_cancer", "cancer"}
+    counts = np.rint(2**x)
+    adata = AnnData(frame, layers={"counts": counts})
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    path, flags = flags_of(examine(tmp_path / "x.h5ad", layer="counts")["next"])
+    np.testing.assert_array_equal(read_expression(path, layer=flags["layer"]).X, counts)
 
 
 def test_table_of_samples_is_told_from_a_matrix(tmp_path):

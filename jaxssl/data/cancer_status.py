@@ -18,13 +18,17 @@ _HEALTHY_PHRASE = re.compile(  # no other words
 )
 _NEGATED = re.compile(
     r"non[- ]?(tumou?r|cancer|neoplas|malignan)|(cancer|tumou?r|carcinoma)[- ]free"
-    r"|\b(free of|without|no evidence of|no|adjacent to|history of)\b.*"
-    r"(cancer|tumou?r|carcinoma|malignan)"
     r"|adjacent (normal|non)|normal adjacent|tumou?r necrosis factor"
 )
-_UNDECIDED = re.compile(
-    r"benign|adenoma\b|premalignan|pre-malignan|precancer|polyp\b"
-    r"|\b(status|disease|diagnosis) (is )?(unknown|unspecified|not (stated|specified|known|given))"
+_NEGATED_LATER = re.compile(  # but not of a neoplasm that was named before
+    r"\b(free of|without|no evidence of|no|adjacent to|history of)\b.*"
+    r"(cancer|tumou?r|carcinoma|malignan)"
+)
+_ABBREVIATION = re.compile(r"[A-Z][A-Z0-9-]{1,4}")
+_UNDECIDED = re.compile(r"benign|adenoma\b|premalignan|pre-malignan|precancer|polyp\b")
+_UNKNOWN_STATUS = re.compile(
+    r"((\w+ )?status|disease|diagnosis) (is )?"
+    r"(unknown|unspecified|not (stated|specified|known|given))"
 )
 _NEOPLASM = re.compile(
     r"carcinoma|leuka?emi|lymphoma|sarcoma|melanoma|glioma|blastoma|myeloma|tumou?r|cancer|neoplas"
@@ -40,9 +44,9 @@ TEXT = (
     "whole, denies a tumor (non-tumor, adjacent, free of), or names no neoplasm; cancer where it "
     "names one (carcinoma, leukemia, lymphoma, sarcoma, melanoma, glioma, blastoma, myeloma, "
     "tumor, cancer, neoplasm and their kin); empty where it says nothing, does not know the "
-    "status, or calls it benign, an adenoma or precancerous. tissue is Characteristics[organism "
-    "part]; material is cell line where Characteristics[cell line] is given, else patient; group "
-    "is the individual, else the study"
+    "status, is a bare abbreviation (AML), or calls it benign, an adenoma or precancerous. tissue "
+    "is Characteristics[organism part]; material is cell line where Characteristics[cell line] is "
+    "given, else patient; group is the individual, else the cell line, else the study"
 )
 
 
@@ -62,7 +66,8 @@ def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         "tissue": [_given(str(value)) for value in tissues],
         "material": ["cell line" if _given(str(v)) else "patient" for v in lines],
         "group": [
-            _given(str(i)) or _given(str(s)) for i, s in zip(individuals, studies, strict=True)
+            next(filter(None, map(_given, map(str, told))), "")
+            for told in zip(individuals, lines, studies, strict=True)
         ],
     }
     made = pd.DataFrame(columns, index=obs.index, dtype=object)
@@ -80,14 +85,17 @@ def cancer_of(disease: str) -> str:
     >>> [cancer_of(d) for d in ("acute myeloid leukemia", "normal", "asthma", "")]
     ['cancer', 'not_cancer', 'not_cancer', '']
     """
-    value = disease.strip().lower()
+    value, n_unknown = _UNKNOWN_STATUS.subn("", disease.strip().lower())
     if _NOTHING.fullmatch(value) or _UNDECIDED.search(value):
         return ""
     if _HEALTHY.search(value) and _HEALTHY_PHRASE.fullmatch(value):
         return "not_cancer"
-    if _NEGATED.search(value):
+    named, denied = _NEOPLASM.search(value), _NEGATED_LATER.search(value)
+    if _NEGATED.search(value) or (denied and not (named and named.start() < denied.start())):
         return "not_cancer"
-    return "cancer" if _NEOPLASM.search(value) else "not_cancer"
+    if named:
+        return "cancer"
+    return "" if n_unknown or _ABBREVIATION.fullmatch(disease.strip()) else "not_cancer"
 
 
 def _characteristic(

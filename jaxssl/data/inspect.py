@@ -61,7 +61,7 @@ def examine(
             raw = raw._replace(notes=[*_of_length(path, reading), *raw.notes])
         facts["text_columns"] = [*texts, *no_expression(raw.column_ids)]
         facts |= _examine_matrix(raw, table, labels)
-    return facts | {"next": _next_command(path, labels, facts)}
+    return facts | {"next": _next_command(path, labels, layer, facts)}
 
 
 def report(facts: dict[str, Any]) -> str:
@@ -167,8 +167,8 @@ def _problems(facts: dict[str, Any], labels: str | Path | None) -> dict[str, Any
     return {"problems": problems, "flags": flags}
 
 
-def _next_command(path: Path, labels: str | Path | None, facts: dict[str, Any]) -> str:
-    words = ["python", "-m", "launch.prepare"]
+def _next_command(path: Path, labels: str | Path | None, layer: str, facts: dict[str, Any]) -> str:
+    words = ["python", "-m", "launch.prepare", *([f"--layer={layer}"] if layer else [])]
     columns = facts["columns"]
     label = choose(columns, "label", LABEL_NAMES)
     grouping = {
@@ -179,19 +179,19 @@ def _next_command(path: Path, labels: str | Path | None, facts: dict[str, Any]) 
     group = choose(grouping, "group", GROUP_NAMES) or choose(grouping, "label", GROUP_NAMES)
     sizes = columns[label]["classes"].values() if label else []
     is_small = min(sizes, default=20) < 20 and sum(size >= 20 for size in sizes) > 1
-    flags = [*facts["flags"], *(["--min_class_size=20"] if is_small else [])]
-    beside = [name for name in facts["text_columns"] if name not in (label, group)]
-    flags += [f"--text_columns={','.join(beside)}"] if beside else []
+    words += [f"--labels={labels}"] if labels else []
+    named: tuple[str, ...] = ()
     if facts["rules"]:
-        words += [f"--labels={labels}"] if labels else []
         words += [f"--label_rule={next(iter(facts['rules']))}"]
-        flags = facts["flags"]
     elif labels or columns:
-        words += [f"--labels={labels}"] if labels else []
+        named = (label, group)
         words += [f"--label_column={label or 'COLUMN'}"]
         words += [f"--group_column={group}"] if group else []
+        words += ["--min_class_size=20"] if is_small else []
     else:
         words += ["--labels=TABLE", "--label_column=COLUMN"]
+    beside = [name for name in facts["text_columns"] if name not in named]
+    flags = [*facts["flags"], *([f"--text_columns={','.join(beside)}"] if beside else [])]
     out = path.name.removesuffix(".gz").rsplit(".", 1)[0] + ".h5ad"
     out = f"prepared.{out}" if out == path.name else out
     return shlex.join([*words, *flags, f"--out={out}", str(path)])

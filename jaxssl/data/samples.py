@@ -17,6 +17,7 @@ from jaxssl.data.genes import duplicates
 from jaxssl.types import InputError
 
 _SHEET_SAMPLE = "Sample ID"  # column of the GDC's sample sheet
+_RIVAL = 0.5  # share of the samples above which a second column could be that of their ids
 _SHOWN = 5  # ids of either side that a message names
 
 
@@ -171,16 +172,19 @@ def require_column(columns: Sequence[str] | pd.Index, name: str, what: str, flag
 
 
 def _refuse_rivals(table: pd.DataFrame, match: Match) -> None:
-    """Two columns that name the same samples in another order cannot both be right."""
-    count = int(match.known.sum())
+    """Two columns that name the samples in different rows, such as their controls, are asked about.
+
+    The one that names more of them need not be the right one: a name may be misspelt.
+    """
+    names = pd.Index(match.names)
+    is_named = pd.Index(match.keys).isin(names)
     for name in map(str, table.columns):
         keys = table[name].to_numpy(dtype=object)
-        if np.array_equal(keys, match.keys) or name == match.column:
-            continue
-        if int(pd.Index(match.names).isin(keys).sum()) == count > 0.5 * len(match.names):
+        differs = is_named & pd.Index(keys).isin(names) & (keys != match.keys)
+        if differs.any() and names.isin(keys).mean() > _RIVAL:
             raise InputError(
-                f"columns {match.column} and {name} of the labels both hold the ids of {count} "
-                "samples, in different rows; say which with --sample_column"
+                f"columns {match.column} and {name} of the labels both hold ids of samples, in "
+                f"{differs.sum()} rows those of different ones; say which with --sample_column"
             )
 
 

@@ -64,6 +64,12 @@ def resolve_scale(wanted: str, seen: Survey, declared: str = "") -> tuple[str, s
                 f"cannot tell the scale ({reason}); pass --scale=counts, linear or log2"
             )
         return found, reason
+    _require_consistent(wanted, found, reason, seen)
+    return wanted, "as told by --scale"
+
+
+def _require_consistent(wanted: str, found: str, reason: str, seen: Survey) -> None:
+    """Refuse a scale that the values exclude; warn of one that they hardly are of."""
     if wanted == "log2" and seen.highest > 50:
         fix = f"pass --scale={found}" if found else "correct the values"
         raise InputError(f"--scale=log2 contradicts the data ({reason}); {fix}")
@@ -78,6 +84,5 @@ def resolve_scale(wanted: str, seen: Survey, declared: str = "") -> tuple[str, s
         warnings.warn(
             f"--scale=linear: {reason} look like logarithms, of which another would be taken; if "
             "they are, pass --scale=log2",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return wanted, "as told by --scale"
