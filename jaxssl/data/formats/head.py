@@ -152,7 +152,7 @@ def open_bytes(path: Path, *, is_gzip: bool) -> io.BufferedIOBase:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn the errors of a damaged or ragged file into InputError.
+    """Turn the errors of a damaged file into InputError.
 
     Raises:
         InputError: in their place.
@@ -161,9 +161,6 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} ends early or is damaged ({error}); fetch it again") from error
-    except pd.errors.ParserError as error:
-        found = str(error).replace("Error tokenizing data. C error: ", "").strip()
-        raise InputError(f"{path} is not a table: {found}") from error
 
 
 def _refuse_foreign(path: Path, head: bytes, *, is_gzip: bool) -> None:
