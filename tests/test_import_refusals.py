@@ -14,7 +14,11 @@ from miniatures import GENES, GSM, genes_in_rows, values
 from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
 from jaxssl.data.expression import read_expression
+from jaxssl.data.orientation import detect_orientation
+from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.samples import read_samples
+from jaxssl.data.scale import guess_scale
+from jaxssl.data.survey import survey
 from jaxssl.types import InputError
 
 SERIES = "!series_matrix_table_begin"
@@ -253,6 +257,35 @@ def test_what_a_format_says_of_its_scale_is_held_to(tmp_path):
         del file["data/expression"]
         file["data/expression"] = -x
     assert "the format holds counts, yet" in refusal(path, duplicates="first")
+
+
+@pytest.mark.parametrize(
+    ("x", "scale", "reason"),
+    [
+        ([np.nan, np.nan], "", "no value at all"),
+        ([-1.0, 51.0], "", "too large for a logarithm, negative for a count"),
+        ([0.0, 1.0], "", "shares, or scaled values"),
+        ([0.0, 12.0], "", "small counts or rounded logarithms"),
+        ([0.0, 25.5], "", "large for a logarithm, small for a linear scale"),
+        ([-3.0, 4.5], "", "log ratios, or standardised values"),
+        ([np.log2(0.001), 4.5], "log2", "the minimum is log2(0 + 0.001)"),
+        ([-2.0, 4.5], "log2", "values from -2 to 4.5"),
+        ([0.0, 50.5], "linear", "too large for a logarithm"),
+        ([0.0, 51.0], "counts", "all integers"),
+    ],
+)
+def test_the_span_of_values_tells_the_scale_or_why_not(x, scale, reason):
+    found, why = guess_scale(survey(SampleMajor(np.array([x], np.float32))))
+    assert found == scale
+    assert reason in why
+
+
+def test_a_shape_that_only_one_reading_explains_tells_the_orientation():
+    many, few = np.array([f"x{i}" for i in range(12_000)]), np.array([f"y{i}" for i in range(2400)])
+    assert detect_orientation(many, few)[0] == "genes_in_rows"
+    assert detect_orientation(few, many)[0] == "samples_in_rows"
+    assert detect_orientation(many[:-1], few)[0] == ""
+    assert detect_orientation(many, np.append(few, "z"))[0] == ""
 
 
 def test_samples_without_a_name_and_genes_that_all_have_gaps_are_refused(tmp_path):
