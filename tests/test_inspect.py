@@ -109,6 +109,15 @@ def test_rules_that_the_labels_allow_are_proposed_with_their_classes(tmp_path):
     )
 
 
+def test_a_rule_that_gives_one_class_is_no_question(tmp_path):
+    path, labels = miniatures.xena_toil(tmp_path), miniatures.xena_survival(tmp_path)
+    rows = labels.read_text().splitlines()
+    labels.write_text("\n".join([rows[0], rows[1], rows[3]]) + "\n")  # both are BRCA tumours
+    alone = pd.read_csv(path, sep="\t", index_col=0).iloc[:, [0, 2]]
+    alone.to_csv(tmp_path / "x.tsv", sep="\t")
+    assert examine(tmp_path / "x.tsv", labels)["rules"] == {}
+
+
 def test_of_a_long_text_the_start_is_judged_unless_all_is_wanted(tmp_path, monkeypatch):
     monkeypatch.setattr("jaxssl.data.inspect._LIMIT", 600)
     monkeypatch.setattr("jaxssl.data.formats.rows._CHUNK", 200)

@@ -11,12 +11,13 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from rows import results_of
 from run_folders import CLASSES, GAINS, write_pretraining, write_run
 
 from jaxssl.evaluation.arms import ARMS
 from jaxssl.evaluation.stats import summarize
 from jaxssl.report.confusion import confusion_counts, nearest_share
-from jaxssl.report.curves import arm_marks
+from jaxssl.report.curves import MAX_TICKS, arm_marks, label_efficiency
 from jaxssl.report.embedding import coordinates
 from jaxssl.report.facts import controlled
 from jaxssl.report.figures import draw_run
@@ -253,6 +254,24 @@ def test_a_killed_run_is_read_to_its_last_whole_line(tmp_path):
     pd.testing.assert_frame_equal(again, whole.reset_index(drop=True))
     log.write_text(lines[0][:30])
     assert read_run(tmp_path).metrics is None
+
+
+def test_results_that_are_kept_as_csv_alone_are_the_same(run_folder, tmp_path):
+    expected = read_run(run_folder).results
+    assert expected is not None
+    expected.to_csv(tmp_path / "results.csv", index=False)
+    found = read_run(tmp_path).results.fillna({"method": ""})
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+def test_an_axis_of_many_shares_names_the_largest_and_none_twice_over():
+    shares = np.geomspace(0.01, 1, 60)
+    results = pd.concat([results_of({"swav": [0.5, 0.6]}, share=share) for share in shares])
+    figure, _ = label_efficiency(summarize(results), ["swav"])
+    places = figure.axes[0].get_xticks()
+    assert places.max() == 1
+    assert len(places) <= MAX_TICKS
+    assert (np.diff(np.log(np.sort(places))) > np.log(100) / MAX_TICKS).all()
 
 
 def test_damaged_files_of_a_run_are_refused(tmp_path):
