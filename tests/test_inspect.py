@@ -8,6 +8,7 @@ import miniatures
 import numpy as np
 import pandas as pd
 
+from jaxssl.data.columns import possible_groups
 from jaxssl.data.expression import read_expression
 from jaxssl.data.inspect import examine, report
 
@@ -50,6 +51,11 @@ def test_proposed_command_reads_the_file(tmp_path):
     adata = read_expression(words[-1], **flags)
     assert adata.uns["jaxssl"]["label"] == "tissue"
     assert adata.uns["jaxssl"]["group"] == "patient"
+
+
+def test_columns_that_may_hold_groups_are_those_of_patients(tmp_path):
+    _, labels = write_pair(tmp_path)
+    assert possible_groups(pd.read_csv(labels, dtype=str)) == ["patient"]
 
 
 def test_table_of_samples_is_told_from_a_matrix(tmp_path):
