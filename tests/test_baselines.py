@@ -53,6 +53,10 @@ def test_fewer_genes_than_labels_stay_as_they_are():
     np.testing.assert_array_equal(rows, ROWS[:, :5])
 
 
+def test_a_penalty_is_chosen_only_where_two_classes_remain_to_fit():
+    assert choose_penalty(X[:10], Y[:10], 0) == UNTUNED
+
+
 def test_majority_predicts_the_label_frequencies():
     found = majority(problem([0, 1, 10, 20]))
     np.testing.assert_allclose(found, [[0.5, 0.25, 0.25]] * 50)

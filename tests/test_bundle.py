@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import Config, EncoderConfig, to_dict
+from jaxssl.config import Config, EncoderConfig, from_dict, to_dict
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.bundle import (
     FORMATS,
@@ -24,6 +24,7 @@ from jaxssl.engine.bundle import (
 from jaxssl.engine.diagnose import DIVERGED
 from jaxssl.engine.embed import embed
 from jaxssl.engine.leaves import flatten, unflatten
+from jaxssl.evaluation.classifier import predict
 from jaxssl.model import make_encoder
 from jaxssl.types import EncoderBundle, InputError
 from launch.inputs import read_encoder
@@ -130,6 +131,16 @@ def test_an_unknown_option_is_refused(saved):
     edit(saved, lambda d: d["config"]["method"].update(sparkle=1))
     with pytest.raises(InputError, match=r"method\.sparkle"):
         load_bundle(saved)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(InputError, match="unknown method 'swan': choose one of swav"):
+        from_dict({"method": {"name": "swan"}})
+
+
+def test_an_encoder_is_no_classifier(bundle):
+    with pytest.raises(InputError, match=r"not a classifier; make one with launch\.finetune"):
+        predict(bundle, np.zeros((1, 3), np.float32), np.array(["s"]))
 
 
 def test_what_is_no_bundle_says_so(tmp_path):

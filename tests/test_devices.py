@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from jaxssl.engine.ensemble import use_cores
+
 SCRIPT = """
 import jax, numpy as np
 from jaxssl.engine.ensemble import over_seeds, seed_keys, shard
@@ -37,6 +39,17 @@ np.testing.assert_allclose(np.asarray(out)[2], np.asarray(alone)[0], atol=1e-6)
 # 10 a device fit, with their copies and what the allocator keeps; even for two
 assert plan_memory(Footprint(0, 10_000_000, 0, 10_000_000), 50, memory_gb=0.3).chunk == 18
 """
+
+
+def test_devices_that_the_user_asked_for_are_left_as_they_are(monkeypatch):
+    changed = []
+    monkeypatch.setattr("jax.config.update", lambda name, value: changed.append(name))
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=3")
+    use_cores(4)
+    assert changed == []
+    monkeypatch.setenv("XLA_FLAGS", "")
+    use_cores(4)
+    assert changed == ["jax_num_cpu_devices"]
 
 
 def test_seeds_are_sharded_over_devices_and_unchanged_by_it():

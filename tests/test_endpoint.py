@@ -110,6 +110,19 @@ def test_the_sentence_says_wins_loses_equivalent_and_undecided():
     assert "is undecided against logreg" in sentence(same, noise=0.2, n=4)
 
 
+def test_one_repetition_decides_nothing_and_has_no_interval():
+    said = sentence({"swav": level(0.8), "logreg": level(0.7)}, n=1)
+    assert said.startswith("Over 1 seeds on this split, swav is undecided against logreg")
+    assert "(one repetition, so no interval)" in said
+
+
+def test_without_predictions_there_is_no_interval_over_test_samples():
+    rows = sweep({"swav": level(0.8), "logreg": level(0.7)})
+    found = conclude(rows, ["logreg"], lambda arm, share: None, pd.Series(dtype=str))
+    assert found.endpoint[["group_low", "group_high"]].isna().all(axis=None)
+    assert found.endpoint["ci_low"].notna().all()
+
+
 def test_without_shares_of_few_labels_the_sentence_is_by_share():
     rows = sweep({"swav": level(0.8), "logreg": level(0.7)})
     rows = pd.concat([rows, rows.assign(metric="accuracy")])

@@ -182,3 +182,25 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_read(matrix
         error = launch(*words, prefix=prefix, code=2)
         assert error == f"error: {folder} cannot be written; pass another --out\n"
     assert not list(Path(folder).iterdir())
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_file_systems_that_cannot_flush_are_written_to_all_the_same(tmp_path, monkeypatch, number):
+    def refuse(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.fsync", refuse)
+    write_text(tmp_path / "x", "text")
+    assert (tmp_path / "x").read_text() == "text"
+
+
+def test_a_disk_that_fails_to_flush_ends_the_write_and_leaves_the_old_file(tmp_path, monkeypatch):
+    def fail(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    write_text(tmp_path / "x", "old")
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        write_text(tmp_path / "x", "new")
+    assert (tmp_path / "x").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -10,6 +10,7 @@ import scipy.sparse
 from anndata import AnnData
 
 from jaxssl.data.expression import read_expression
+from jaxssl.data.formats.matrix import Collector, Scratch
 from jaxssl.data.store import read_h5ad, write_h5ad
 from jaxssl.types import InputError
 
@@ -89,6 +90,20 @@ def test_blocks_of_rows_join_to_one_matrix(frame, tmp_path, monkeypatch):
                 assert list(adata.obs_names) == SAMPLES
 
 
+def test_rows_of_several_tables_wait_their_turn_on_disk(frame, monkeypatch):
+    monkeypatch.setattr("jaxssl.data.formats.matrix.IN_MEMORY", 10)
+    monkeypatch.setattr("jaxssl.data.formats.matrix.BLOCK", 25)
+    x = frame.to_numpy()
+    with Scratch() as scratch:
+        collectors = [Collector(5, scratch) for _ in range(2)]
+        for start in range(0, 12, 3):
+            for sign, collector in zip((1, -1), collectors, strict=True):
+                collector.append(sign * x[start : start + 3])
+        stored = [collector.finish() for collector in collectors]
+        np.testing.assert_array_equal(stored[0][:], x)
+        np.testing.assert_array_equal(stored[1][:], -x)
+
+
 def test_format_is_told_by_content_not_by_name(frame, tmp_path):
     path = write(frame, tmp_path / "x.parquet").rename(tmp_path / "x.csv")
     adata = read_expression(path)
@@ -129,6 +144,15 @@ def test_prepared_file_keeps_its_columns_and_scale(frame, labels, tmp_path):
     stored = read_h5ad(tmp_path / "x.h5ad")
     pd.testing.assert_frame_equal(stored.obs, adata.obs)
     np.testing.assert_array_equal(stored.X, adata.X)
+
+
+def test_sparse_values_come_into_memory_dense(frame, tmp_path):
+    stored = read_h5ad(write(frame, tmp_path / "sparse.h5ad"))
+    assert stored.X.flags.c_contiguous
+    np.testing.assert_array_equal(stored.X, frame.to_numpy())
+    (tmp_path / "text.h5ad").write_text("no HDF5")
+    with pytest.raises(InputError, match=r"text\.h5ad cannot be read as \.h5ad"):
+        read_h5ad(tmp_path / "text.h5ad")
 
 
 def test_interrupted_write_leaves_nothing(frame, tmp_path):

@@ -1,12 +1,15 @@
 """Inspection tells what is there, and its advice works."""
 
+import gzip
 import json
 import shlex
 
+import miniatures
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from jaxssl.data.columns import possible_groups
 from jaxssl.data.expression import read_expression
 from jaxssl.data.inspect import examine, report
 
@@ -73,6 +76,11 @@ def test_proposed_command_keeps_text_beside_a_rule_and_the_layer_that_was_looked
     np.testing.assert_array_equal(read_expression(path, layer=flags["layer"]).X, counts)
 
 
+def test_columns_that_may_hold_groups_are_those_of_patients(tmp_path):
+    _, labels = write_pair(tmp_path)
+    assert possible_groups(pd.read_csv(labels, dtype=str)) == ["patient"]
+
+
 def test_table_of_samples_is_told_from_a_matrix(tmp_path):
     _, labels = write_pair(tmp_path)
     facts = examine(labels)
@@ -97,3 +105,61 @@ def test_real_set_is_described_as_its_readme_has_it(data_dir):
     assert facts["n_constant_genes"] == 16
     assert len(facts["columns"]["label20"]["classes"]) == 20
     assert facts["columns"]["label20"]["n_labelled"] == 9388
+
+
+def test_what_stops_an_import_stands_under_problems_with_its_flag(tmp_path):
+    facts = examine(miniatures.recount3(tmp_path))
+    assert (facts["scale"], facts["scale_reason"]) == ("coverage", "as the format has it")
+    assert "--read_length=star.average_mapped_length" in facts["flags"]
+    frame = pd.DataFrame(miniatures.values(), index=["s", "s", *"abcd"], columns=miniatures.GENES)
+    frame.iloc[0, 0] = np.inf
+    frame.to_csv(tmp_path / "x.csv")
+    table = tmp_path / "labels.csv"
+    table.write_text("id,site\nx,u\ny,v\n")
+    facts = examine(tmp_path / "x.csv", table)
+    assert facts["flags"] == ["--duplicate_samples=first"]
+    assert [problem.partition(":")[0] for problem in facts["problems"]] == [
+        "1 sample ids occur more than once",
+        "1 values are infinite",
+        "the labels do not match the samples",
+    ]
+    assert "labels       only 0 of 6 samples" in report(facts)
+
+
+def test_samples_that_the_import_leaves_out_are_not_counted(tmp_path):
+    facts = examine(miniatures.archs4(tmp_path))
+    assert (facts["n_samples"], facts["n_genes"], facts["scale"]) == (5, 8, "counts")
+
+
+def test_rules_that_the_labels_allow_are_proposed_with_their_classes(tmp_path):
+    path, labels = miniatures.xena_toil(tmp_path), miniatures.xena_survival(tmp_path)
+    assert "--label_rule=tcga20: 4 classes (BRCA 2, normal 1, SKCM 1, LAML 1)" in report(
+        examine(path, labels)
+    )
+
+
+def test_a_rule_that_gives_one_class_is_no_question(tmp_path):
+    path, labels = miniatures.xena_toil(tmp_path), miniatures.xena_survival(tmp_path)
+    rows = labels.read_text().splitlines()
+    labels.write_text("\n".join([rows[0], rows[1], rows[3]]) + "\n")  # both are BRCA tumours
+    alone = pd.read_csv(path, sep="\t", index_col=0).iloc[:, [0, 2]]
+    alone.to_csv(tmp_path / "x.tsv", sep="\t")
+    assert examine(tmp_path / "x.tsv", labels)["rules"] == {}
+
+
+def test_of_a_long_text_the_start_is_judged_unless_all_is_wanted(tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxssl.data.inspect._LIMIT", 600)
+    monkeypatch.setattr("jaxssl.data.formats.rows._CHUNK", 200)
+    path, _ = write_pair(tmp_path)
+    text = tmp_path / "x.tsv"
+    text.write_bytes(gzip.decompress(path.read_bytes()))
+    cut, whole = examine(text), examine(text, whole=True)
+    assert cut["n_genes"] < whole["n_genes"] == 30
+    assert f"the first {600 / text.stat().st_size:.0%} of" in report(cut)
+    assert "pass --whole" not in report(whole)
+
+
+def test_parquet_of_samples_is_told_from_a_matrix(tmp_path):
+    table = pd.DataFrame({"id": SAMPLES, "tissue": ["a", "b"] * 12})
+    table.to_parquet(tmp_path / "labels.parquet")
+    assert examine(tmp_path / "labels.parquet")["kind"] == "samples"

@@ -20,7 +20,7 @@ SAMPLES = [f"TCGA-A1-{i:04d}-01" for i in range(30)]
 
 def run(folder: Path, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", f"launch.{verb}", *words]
-    environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'offline'}", "PATH": "/usr/bin:/bin"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'offline'}"}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -114,7 +114,7 @@ def test_killed_import_leaves_nothing_that_passes_for_whole(folder):
     line = "\t".join(["7.25"] * 2000)
     text.write_text(f"id\t{names}\n" + "".join(f"ENSG{i:011d}\t{line}\n" for i in range(9000)))
     command = [sys.executable, "-m", "launch.prepare", "--out=y.h5ad", "slow.tsv"]
-    environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'offline'}", "PATH": "/usr/bin:/bin"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'offline'}"}
     before = {path.name for path in folder.iterdir()}
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -45,6 +45,8 @@ def test_unusable_flags_are_one_line_that_names_the_finding(options, finding, tm
         ("method", "n_prototypes", (1,), "n_prototypes"),
         ("encoder", "hidden", (), "hidden"),
         ("finetune", "freeze_layers", 3, "freeze_layers"),
+        ("split", "allow_leaks", ("fitted", "x"), "--allow_leaks=x: choose among"),
+        ("sweep", "shares", (0.1, 0.1), "one or more, none of them twice"),
         ("split", "test_share", 0.5, "leave nothing to train on"),
     ],
 )

@@ -66,6 +66,12 @@ def test_constant_genes_are_left_out():
         fit_normalizer(np.ones_like(X), GENES, NormalizeConfig())
 
 
+def test_the_genes_that_vary_most_are_kept():
+    kept = fit_normalizer(X, GENES, NormalizeConfig(max_genes=7)).genes
+    expected = np.sort(np.argsort(-X.std(axis=0))[:7])
+    assert kept == tuple(GENES[i] for i in expected)
+
+
 def test_held_out_values_are_clipped_to_the_training_range():
     normalizer = fit_normalizer(X, GENES, NormalizeConfig(input="genes"))
     extreme = standardize(normalizer, X[:1] + 1e4)

@@ -10,8 +10,9 @@ import pytest
 from jaxssl.config import Config, resolve
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
+from jaxssl.engine.checkpoint import load_progress
 from jaxssl.engine.ensemble import chunks, over_seeds
-from jaxssl.engine.footprint import Footprint, plan_memory
+from jaxssl.engine.footprint import Footprint, free_memory, plan_memory
 from jaxssl.engine.pretrain import (
     Variant,
     make_bundle,
@@ -22,7 +23,7 @@ from jaxssl.engine.pretrain import (
     prepare,
     pretrain,
 )
-from jaxssl.types import Pool, Stopped
+from jaxssl.types import InputError, Pool, Stopped
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -180,6 +181,24 @@ def test_the_largest_even_cut_that_fits_the_memory_is_chosen():
     together = plan_memory(footprint, n_seeds=50, memory_gb=0.4, vectorized=True)
     assert (together.chunk, together.total) == (10, 400 * mb)
     assert plan_memory(Footprint(0, 10**12, 0), n_seeds=50, memory_gb=1e-3).chunk == 1
+
+
+def test_memory_is_that_of_the_device_where_it_has_its_own(monkeypatch):
+    class Device:
+        def memory_stats(self):
+            return {"bytes_limit": 80, "bytes_in_use": 30}
+
+    monkeypatch.setattr("jax.local_devices", lambda: [Device()])
+    assert free_memory() == 50
+
+
+@pytest.mark.parametrize("text", ["{", '{"leaves": {}}', "[]"])
+def test_a_damaged_checkpoint_is_refused_with_what_trains_the_seeds_anew(tmp_path, text):
+    assert load_progress(tmp_path) is None
+    (tmp_path / "save_000003").mkdir()
+    (tmp_path / "save_000003" / "progress.json").write_text(text)
+    with pytest.raises(InputError, match=f"is no record of a training .* delete {tmp_path}"):
+        load_progress(tmp_path)
 
 
 def test_the_memory_plan_is_what_the_compiled_epoch_takes():

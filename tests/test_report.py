@@ -11,17 +11,20 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from rows import results_of
 from run_folders import CLASSES, GAINS, write_pretraining, write_run
 
 from jaxssl.evaluation.arms import ARMS
+from jaxssl.evaluation.stats import summarize
 from jaxssl.report.confusion import confusion_counts, nearest_share
-from jaxssl.report.curves import arm_marks
+from jaxssl.report.curves import MAX_TICKS, arm_marks, label_efficiency
 from jaxssl.report.embedding import coordinates
 from jaxssl.report.facts import controlled
+from jaxssl.report.figures import draw_run
 from jaxssl.report.render import build_report
-from jaxssl.report.run import expand, merge_parts, read_predictions, read_run
+from jaxssl.report.run import expand, groups_of, merge_parts, read_predictions, read_run
 from jaxssl.report.style import marks, short
-from jaxssl.report.tables import endpoint_table, part_tables
+from jaxssl.report.tables import endpoint_table, part_tables, score_tables
 from jaxssl.types import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -220,6 +223,81 @@ def test_a_run_without_a_sweep_says_what_it_lacks(tmp_path):
     assert "holds no predictions" in text
     assert "pretraining" in Page(text).ids
     assert "label_efficiency" not in Page(text).ids
+
+
+def test_a_run_that_measured_less_draws_less_and_says_so(run_folder, tmp_path):
+    run = read_run(run_folder)
+    assert run.metrics is not None
+    assert run.embedding is not None
+    metrics = run.metrics.drop(columns=["loss_ratio", "code_entropy_ratio", "usage_perplexity"])
+    embedding = run.embedding.copy()
+    embedding.obs["label"], embedding.obs["batch"] = ["a", "b"] * 20, "one"
+    less = replace(run, folders=(tmp_path,), metrics=metrics, usage=None, embedding=embedding)
+    less = replace(less, endpoint=None, saved=None)
+    drawn = {drawing.name: drawing.figure for drawing in draw_run(less)}
+    sweep = {"label_efficiency", "paired_differences"}
+    assert set(drawn) == sweep | {"pretraining", "embedding_class", "embedding_prototype"}
+    said = [text.get_text() for ax in drawn["pretraining"].axes for text in ax.texts]
+    assert said.count("not measured for this method") == 2
+    assert not any("ln K" in text for text in said)
+    on_map = [text.get_text() for ax in drawn["embedding_class"].axes for text in ax.texts]
+    assert on_map == ["a", "b"]
+
+
+def test_a_killed_run_is_read_to_its_last_whole_line(tmp_path):
+    write_pretraining(tmp_path, seeds=(0, 1), with_embedding=False)
+    log = tmp_path / "metrics.jsonl"
+    whole = read_run(tmp_path).metrics
+    lines = log.read_text().splitlines()
+    log.write_text("\n".join([*lines[:5], lines[4], lines[5], lines[0][:30]]))
+    again = read_run(tmp_path).metrics.reset_index(drop=True)
+    pd.testing.assert_frame_equal(again, whole.reset_index(drop=True))
+    log.write_text(lines[0][:30])
+    assert read_run(tmp_path).metrics is None
+
+
+def test_results_that_are_kept_as_csv_alone_are_the_same(run_folder, tmp_path):
+    expected = read_run(run_folder).results
+    assert expected is not None
+    expected.to_csv(tmp_path / "results.csv", index=False)
+    found = read_run(tmp_path).results.fillna({"method": ""})
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+def test_an_axis_of_many_shares_names_the_largest_and_none_twice_over():
+    shares = np.geomspace(0.01, 1, 60)
+    results = pd.concat([results_of({"swav": [0.5, 0.6]}, share=share) for share in shares])
+    figure, _ = label_efficiency(summarize(results), ["swav"])
+    places = figure.axes[0].get_xticks()
+    assert places.max() == 1
+    assert len(places) <= MAX_TICKS
+    assert (np.diff(np.log(np.sort(places))) > np.log(100) / MAX_TICKS).all()
+
+
+def test_damaged_files_of_a_run_are_refused(tmp_path):
+    (tmp_path / "results.parquet").write_bytes(b"PAR1 broken")
+    with pytest.raises(InputError, match=r"holds a damaged file .*; run the verb again"):
+        read_run(tmp_path)
+
+
+def test_shards_of_a_pretraining_join_without_a_sweep(tmp_path):
+    shards = [tmp_path / f"shard_{i}_of_2" for i in range(2)]
+    for i, shard in enumerate(shards):
+        write_pretraining(shard, seeds=(i,), with_embedding=False)
+    [merged] = merge_parts([read_run(shard) for shard in shards])
+    assert merged.statistics is None
+    assert merged.metrics["seed"].unique().tolist() == [0, 1]
+    assert merged.usage.groupby("seed").size().tolist() == [6, 6]
+    assert groups_of(merged).empty
+
+
+def test_an_arm_that_lacks_a_share_has_an_empty_cell(run_folder):
+    rows = summarize(read_run(run_folder).results)
+    rows = rows[(rows["arm"] != "swav") | (rows["share"] == 1)]
+    [*_, last] = score_tables(rows, ["swav"])
+    cells = {row[0].text: [cell.text for cell in row[1:]] for row in last.rows}
+    assert cells["swav"][0] == "not run"
+    assert "not run" not in cells["logreg"]
 
 
 def test_several_runs_share_a_page_under_names_of_their_own(tmp_path):

@@ -12,6 +12,7 @@ from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
 from jaxssl.evaluation.grid import (
+    UNCHANGED,
     as_text,
     by_program,
     make_points,
@@ -21,6 +22,7 @@ from jaxssl.evaluation.grid import (
     traced_options,
 )
 from jaxssl.evaluation.search import search
+from jaxssl.report.search import MAX_RANKED, search_drawing
 from jaxssl.types import InputError
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -196,3 +198,37 @@ def test_a_search_looks_at_the_validation_part_alone(task):
     spoiled[task.split.test] = 99.0
     blind, _ = run(task._replace(expression=spoiled), {}, config=config)
     pd.testing.assert_series_equal(blind["value"], rows["value"])
+
+
+def points(**columns) -> pd.DataFrame:
+    table = pd.DataFrame(columns, dtype=object).assign(share=0.1, n=3)
+    table["mean"] = np.linspace(0.5, 0.9, len(table))
+    return table.assign(ci_low=table["mean"] - 0.1, ci_high=table["mean"] + 0.1)
+
+
+def test_a_grid_of_three_options_is_a_ranking_whose_best_is_on_top():
+    names = [f"a={i}" for i in range(29)]
+    table = points(point=[*names, ""], arm="swav", a="1", b="1", c="1")
+    for metric, best in (("accuracy", UNCHANGED), ("log_loss", "a=0")):
+        drawing = search_drawing(table, pd.DataFrame(), ["a", "b", "c"], metric)
+        ax = drawing.figure.axes[0]
+        shown = [label.get_text() for label in ax.get_yticklabels()]
+        assert len(shown) == MAX_RANKED
+        assert shown[-1] == f"{best} (swav, 10 %)"
+        assert ax.get_title("left") == f"The best {MAX_RANKED} of 30"
+
+
+def test_values_that_are_names_stand_side_by_side_and_arms_have_a_line_each():
+    table = points(point=["n=layer", "n=none"] * 2, arm=["swav"] * 2 + ["scratch"] * 2,
+                   norm=["layer", "none"] * 2)  # fmt: skip
+    [ax] = search_drawing(table, pd.DataFrame(), ["norm"], "accuracy").figure.axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["layer", "none"]
+    lines = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert lines == ["swav, 10 % of the labels", "scratch, 10 % of the labels"]
+
+
+def test_many_or_long_values_are_written_aslant():
+    for values, angle in ((list("12345678"), 45), (["1", "2"], 0), (["0.00001", "2"], 45)):
+        figure = search_drawing(points(point=values, arm="swav", x=values), pd.DataFrame(), ["x"],
+                                "accuracy").figure  # fmt: skip
+        assert {label.get_rotation() for label in figure.axes[0].get_xticklabels()} == {angle}

@@ -140,6 +140,12 @@ def test_a_class_of_two_is_enough_to_stratify():
     assert [len(part) for part in split] == [14, 3, 3]
 
 
+def test_a_share_of_nothing_is_no_part():
+    codes = np.repeat(np.arange(3, dtype=np.int32), 40)
+    split = make_split(codes, None, validation_share=0.0, test_share=0.25, seed=0, protocol="study")
+    assert tuple(map(len, split)) == (90, 0, 30)
+
+
 def test_small_classes_reach_all_parts_in_fewer_folds():
     codes = np.repeat(np.arange(3, dtype=np.int32), [100, 80, 8])
     groups = np.array([f"g{i}" for i in range(188)], dtype=object)
@@ -200,6 +206,25 @@ def test_a_left_out_batch_is_the_test_part_and_its_groups_are_in_no_other():
 def test_batches_without_a_label_are_not_left_out():
     batches = np.array(["b", "b", "c", "", "a", "a"], object)
     assert batches_with_labels(np.array([0, 1, -1, 0, -1, 1]), batches).tolist() == ["a", "b"]
+
+
+def test_a_class_of_one_batch_cannot_be_told_where_that_is_left_out():
+    codes = np.where(np.arange(90) < 30, np.arange(90) % 3, np.arange(90) % 2)
+    batches = np.repeat(["a", "b", "c"], 30).astype(object)
+    with pytest.warns(UserWarning, match="batch a is the only one with normal: these test"):
+        make_split(
+            codes, None, validation_share=0.15, test_share=0.15, seed=0,
+            protocol="leave_batch_out", batches=batches, classes=("x", "y", "normal"),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("batches", [None, np.full(80, "", dtype=object)])
+def test_batches_that_nobody_named_cannot_be_left_out(batches):
+    with pytest.raises(InputError, match="leave_batch_out needs a batch column"):
+        make_split(
+            np.arange(80) % 2, None, validation_share=0.15, test_share=0.15, seed=0,
+            protocol="leave_batch_out", batches=batches,
+        )  # fmt: skip
 
 
 def test_a_batch_that_is_not_there_is_named():

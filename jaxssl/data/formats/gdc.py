@@ -83,8 +83,6 @@ def _one(
     require_layer(file, layer, columns)
     texts = [dialect.header.index(name) for name in _TEXTS if name in dialect.header]
     blocks = list(read_rows(file, dialect, texts, reading.advance))
-    if not blocks:
-        raise InputError(f"{file} has a header and no rows")
     ids = np.concatenate([block.ids for block in blocks])
     values = np.concatenate([block.values[:, columns.index(layer)] for block in blocks])
     is_gene = np.array([not str(i).startswith(_NOT_GENES) for i in ids])

@@ -171,7 +171,7 @@ def open_bytes(path: Path, *, is_gzip: bool) -> io.BufferedIOBase:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn the errors of a damaged or ragged file into InputError.
+    """Turn the errors of a damaged file into InputError.
 
     Raises:
         InputError: in their place.
@@ -180,9 +180,6 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} ends early or is damaged ({error}); fetch it again") from error
-    except pd.errors.ParserError as error:
-        found = str(error).replace("Error tokenizing data. C error: ", "").strip()
-        raise InputError(f"{path} is not a table: {found}") from error
 
 
 def _refuse_foreign(path: Path, head: bytes, *, is_gzip: bool) -> None:
@@ -240,12 +237,6 @@ def _has_no_corner(header: list[str], lines: list[str], delimiter: str) -> bool:
 def is_name_for_ids(name: str) -> bool:
     """Whether a column of that name holds ids: sample, gene_id, SAMPID, ..."""
     return bool(_CORNER.fullmatch(name) or _OF_IDS.search(name))
-
-
-def is_like_the_others(header: list[str]) -> bool:
-    """Whether the first name of a header has the form of another one: S1, S2, ..."""
-    forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", name)) for name in header[:100]]
-    return forms[0] in forms[1:]
 
 
 def decoded(line: bytes, encoding: str) -> str:

@@ -49,7 +49,7 @@ def read(path: Path, reading: Reading) -> RawTable:
         )
         x = _numbers(file, numbers, reading)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is a damaged parquet file: {error}") from error
+        raise _damaged(path, error) from error
     column_ids = text_ids(numbers)
     of_rows = as_text(of_rows.set_axis(pd.Index(rows, dtype=object), axis=0))
     return RawTable("parquet", rows, column_ids, x, of_rows, no_text(column_ids))
@@ -82,7 +82,7 @@ def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[s
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is a damaged parquet file: {error}") from error
+        raise _damaged(path, error) from error
     schema = file.schema_arrow
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
@@ -98,6 +98,10 @@ def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[s
         raise InputError(f"{path} has no column of ids; write the index of the table with it")
     ids = candidates[0]
     return file, ids, [name for name in strings if name != ids]
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path} is a damaged parquet file: {' '.join(str(error).split())}")
 
 
 def _is_number(kind: pa.DataType) -> bool:

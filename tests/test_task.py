@@ -1,0 +1,71 @@
+"""The question that a config asks of a data set: labels, groups, batches, parts."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from jaxssl.config import Config, NormalizeConfig
+from jaxssl.data.normalize import fit_normalizer, normalize, standardize
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.task import encoder_features, make_task, standardized_genes
+from jaxssl.types import InputError
+
+
+@pytest.fixture
+def adata():
+    return make_synthetic(n_samples=120, n_genes=30, n_classes=4)
+
+
+def refusal(adata, config=None) -> str:
+    with pytest.raises(InputError) as caught:
+        make_task(adata, config or Config())
+    return str(caught.value)
+
+
+def test_unlabelled_samples_train_only_if_they_are_to(adata):
+    adata.obs.iloc[::10, adata.obs.columns.get_loc("class")] = ""
+    config = Config()
+    with_them = make_task(adata, config)
+    assert (with_them.codes[with_them.split.train] < 0).any()
+    config.data.use_unlabelled = False
+    without = make_task(adata, config)
+    np.testing.assert_array_equal(without.split.train, with_them.labelled_train)
+
+
+def test_data_without_a_question_are_refused(adata):
+    adata.uns["jaxssl"]["label"] = ""
+    assert "no label column is known; name one with --label" in refusal(adata)
+    config = Config()
+    config.data.label, config.data.group = "class", "donr"
+    assert "no column 'donr' for --group; the columns are class, superclass" in refusal(
+        adata, config
+    )
+
+
+def test_names_that_occur_twice_are_refused(adata):
+    adata.var_names = ["same", "same", *adata.var_names[2:]]
+    assert "1 genes bear the name of another (first: same)" in refusal(adata)
+    adata.obs_names = ["one"] * 3 + list(adata.obs_names[3:])
+    assert "2 samples bear the name of another (first: one)" in refusal(adata)
+
+
+def test_values_that_are_not_finite_are_refused(adata):
+    adata.X[0, 0], adata.X[1, 1] = np.nan, np.inf
+    assert "0.06% of the expression values are NaN or infinite" in refusal(adata)
+
+
+def test_an_encoder_of_fewer_genes_in_another_order_sees_those(adata):
+    task = make_task(adata, Config())
+    chosen = [20, 3, 11]
+    normalizer = fit_normalizer(
+        task.expression[:, chosen], list(task.genes[chosen]), NormalizeConfig(n_components=2)
+    )
+    seen = task.expression[:, chosen]
+    np.testing.assert_array_equal(encoder_features(task, normalizer), normalize(normalizer, seen))
+    np.testing.assert_array_equal(
+        standardized_genes(task, normalizer), standardize(normalizer, seen)
+    )
+    foreign = dataclasses.replace(normalizer, genes=("gene_00020", "TP53", "gene_00011"))
+    with pytest.raises(InputError, match=r"1 of the encoder's 3 genes are missing \(first: TP53\)"):
+        encoder_features(task, foreign)
