@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from jaxssl.data.twins import name_each
@@ -71,32 +71,21 @@ def _leave_batch_out(
     number: int,
     names: list[str],
 ) -> Split:
-    if batches is None or not (batches != "").any():
-        raise InputError(
-            "--config.split.protocol=leave_batch_out needs a batch column; import with "
-            "launch.prepare --batch_column"
-        )
-    batch, left_out = batches.astype(str), batches_with_labels(codes, batches)
-    if number >= len(left_out):
-        raise InputError(
-            f"there is no batch number {number}: {len(left_out)} batches have labels (from 0 on: "
-            f"{', '.join(left_out[:5])}); lower --config.split.seed or --config.split.n_splits"
-        )
+    in_batch, batch = _find_batch(codes, batches, number)
     groups = name_each(groups if groups is not None else np.full(len(codes), "", dtype=object))
-    in_batch = batch == left_out[number]
     test = np.flatnonzero(in_batch & (codes >= 0))
     free = ~in_batch & ~np.isin(groups, groups[in_batch])
     rest = np.flatnonzero(free & (codes >= 0))
     if not len(rest):
         raise InputError(
-            f"batch {left_out[number]} and the groups in it hold all labelled samples and "
+            f"batch {batch} and the groups in it hold all labelled samples and "
             "leave none to train on; pass --config.split.protocol=grouped, or import another "
             "--batch_column"
         )
     unseen = np.setdiff1d(codes[test], codes[rest])
     if len(unseen):
         warnings.warn(
-            f"batch {left_out[number]} is the only one with {', '.join(names[c] for c in unseen)}: "
+            f"batch {batch} is the only one with {', '.join(names[c] for c in unseen)}: "
             "these test samples cannot be told",
             stacklevel=3,
         )
@@ -106,6 +95,24 @@ def _leave_batch_out(
     unlabelled = free & (codes < 0) & ~np.isin(groups, groups[rest[parts != _TRAIN]])
     train = np.concatenate([rest[parts == _TRAIN], np.flatnonzero(unlabelled)])
     return Split(np.sort(train), rest[parts == _VALIDATION], test)
+
+
+def _find_batch(
+    codes: Int[np.ndarray, " samples"], batches: np.ndarray | None, number: int
+) -> tuple[Bool[np.ndarray, " samples"], str]:
+    """Which samples are of the batch to leave out, and its name."""
+    if batches is None or not (batches != "").any():
+        raise InputError(
+            "--config.split.protocol=leave_batch_out needs a batch column; import with "
+            "launch.prepare --batch_column"
+        )
+    names = batches_with_labels(codes, batches)
+    if number >= len(names):
+        raise InputError(
+            f"there is no batch number {number}: {len(names)} batches have labels (from 0 on: "
+            f"{', '.join(names[:5])}); lower --config.split.seed or --config.split.n_splits"
+        )
+    return batches.astype(str) == names[number], str(names[number])
 
 
 def _grouped(

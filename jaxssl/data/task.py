@@ -64,19 +64,6 @@ def make_task(adata: AnnData, config: Config) -> Task:
     scale, _ = resolve_scale(str(recorded.get("scale", "auto")), survey(SampleMajor(x)))
     expression = log2_expression(x, scale)
     twins = find_twins(expression)
-    together = join_groups(groups, twins)
-    split = make_split(
-        codes,
-        together if (together != "").any() else None,
-        validation_share=config.split.validation_share,
-        test_share=config.split.test_share,
-        seed=config.split.seed,
-        protocol=config.split.protocol,
-        batches=batches,
-        classes=classes,
-    )
-    if not config.data.use_unlabelled:
-        split = split._replace(train=split.train[codes[split.train] >= 0])
     return Task(
         dataset=config.data.name or str(recorded.get("name", "data")),
         label=label,
@@ -89,8 +76,31 @@ def make_task(adata: AnnData, config: Config) -> Task:
         groups=groups,
         batches=batches,
         twins=twins,
-        split=split,
+        split=_split(config, codes, join_groups(groups, twins), batches, classes),
     )
+
+
+def _split(
+    config: Config,
+    codes: Int[np.ndarray, " samples"],
+    together: np.ndarray,
+    batches: np.ndarray,
+    classes: tuple[str, ...],
+) -> Split:
+    """The outer split, of labelled samples alone where the others are not to be used."""
+    split = make_split(
+        codes,
+        together if (together != "").any() else None,
+        validation_share=config.split.validation_share,
+        test_share=config.split.test_share,
+        seed=config.split.seed,
+        protocol=config.split.protocol,
+        batches=batches,
+        classes=classes,
+    )
+    if config.data.use_unlabelled:
+        return split
+    return split._replace(train=split.train[codes[split.train] >= 0])
 
 
 def columns_of(task: Task, normalizer: Normalizer) -> Int[np.ndarray, " kept"] | None:
