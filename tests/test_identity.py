@@ -1,0 +1,37 @@
+"""A resumed run must be the same one, by its options and its data."""
+
+import json
+
+import pytest
+
+from jaxssl.config import Config
+from jaxssl.types import InputError
+from launch.identity import write_identity
+
+
+def edit_options(folder, change):
+    file = folder / "config.json"
+    options = json.loads(file.read_text())
+    change(options)
+    file.write_text(json.dumps(options))
+
+
+def test_an_option_that_an_older_version_did_not_have_stood_at_its_default(tmp_path):
+    write_identity(tmp_path, Config(), "data")
+    edit_options(tmp_path, lambda options: options["augment"].pop("noise"))
+    edit_options(tmp_path, lambda options: options.pop("selftrain"))
+    write_identity(tmp_path, Config(), "data")
+    edit_options(tmp_path, lambda options: options["augment"].pop("noise"))
+    other = Config()
+    other.augment.noise += 0.1
+    with pytest.raises(InputError, match=f"augment.noise={Config().augment.noise}, now"):
+        write_identity(tmp_path, other, "data")
+
+
+def test_other_data_are_refused_and_what_decides_nothing_may_change(tmp_path):
+    write_identity(tmp_path, Config(), "data")
+    other = Config()
+    other.run.chunk = 7
+    write_identity(tmp_path, other, "data")
+    with pytest.raises(InputError, match="other data, labels or another split"):
+        write_identity(tmp_path, other, "other")
