@@ -18,14 +18,14 @@ def describe_columns(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in table.columns:
         counts = Counter(str(value) for value in table[name] if value != "")
-        n_distinct, n_filled = len(counts), counts.total()
+        n_values, n_filled = len(counts), counts.total()
         is_number = all(_is_number(value) for value in counts)
-        is_class = 2 <= n_distinct <= min(_MAX_CLASSES, n_filled // 3)
-        if is_class and not (is_number and n_distinct > 10):
+        is_class = 2 <= n_values <= min(_MAX_CLASSES, n_filled // 3)
+        if is_class and not (is_number and n_values > 10):
             classes = dict(counts.most_common())
             found[str(name)] = {"role": "label", "n_labelled": n_filled, "classes": classes}
-        elif not is_number and n_distinct > 1 and matches(GROUP_NAMES, str(name)):
-            found[str(name)] = {"role": "group", "n_labelled": n_filled, "n_groups": n_distinct}
+        elif not is_number and n_values > 1 and matches(GROUP_NAMES, str(name)):
+            found[str(name)] = {"role": "group", "n_labelled": n_filled, "n_groups": n_values}
     return found
 
 
@@ -41,12 +41,12 @@ def choose(columns: dict[str, dict[str, Any]], role: str, names: str) -> str:
         (next((i for i, part in enumerate(order) if part in name.lower()), len(order)), -size, name)
         for name, column in columns.items()
         if column["role"] == role
-        for size in [n_values(column)]
+        for size in [count_values(column)]
     ]
     return min(ranked)[2] if ranked else ""
 
 
-def n_values(column: dict[str, Any]) -> int:
+def count_values(column: dict[str, Any]) -> int:
     """How many different values a described column has."""
     return len(column.get("classes", ())) or column.get("n_groups", 0)
 

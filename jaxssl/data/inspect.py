@@ -14,9 +14,9 @@ from jaxssl.data.columns import (
     LABEL_NAMES,
     choose,
     column_lines,
+    count_values,
     describe_columns,
     matches,
-    n_values,
 )
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.delimited import no_expression
@@ -174,7 +174,7 @@ def _next_command(path: Path, labels: str | Path | None, layer: str, facts: dict
     grouping = {
         name: column
         for name, column in columns.items()
-        if name != label and matches(GROUP_NAMES, name) and n_values(column) >= _MIN_GROUPS
+        if name != label and matches(GROUP_NAMES, name) and count_values(column) >= _MIN_GROUPS
     }
     group = choose(grouping, "group", GROUP_NAMES) or choose(grouping, "label", GROUP_NAMES)
     sizes = columns[label]["classes"].values() if label else []

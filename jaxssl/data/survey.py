@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from jaxssl.data.sample_major import SampleMajor
 
 TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
-TOLERANCE = 0.01
+TOLERANCE = 0.01  # of that value, as files round it
 
 
 class Survey(NamedTuple):
@@ -22,7 +22,7 @@ class Survey(NamedTuple):
     low: Float32[np.ndarray, " genes"]  # NaN where there is no value
     high: Float32[np.ndarray, " genes"]
     total: Float[np.ndarray, " genes"]
-    n_zeros: int  # where the lowest value is Toil's, of those
+    n_zeros: int  # of values that stand for 0: in a matrix of Toil's, log2(0.001)
     is_integer: bool
 
     @property

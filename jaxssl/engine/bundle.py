@@ -17,7 +17,7 @@ from jaxssl.files import complete_folder
 from jaxssl.types import EncoderBundle, InputError, Normalizer
 
 FORMAT = 2  # 1: without hashes
-FORMATS = (1, 2)  # that are read; tests/bundles holds one of the old
+FORMATS = (1, 2)  # that are read; tests/bundles holds one of each
 
 
 def save_bundle(folder: Path, bundle: EncoderBundle) -> None:

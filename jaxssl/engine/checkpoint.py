@@ -15,6 +15,7 @@ from jaxssl.files import complete_folder
 from jaxssl.types import InputError, TrainState
 
 SHARE = 0.1
+"""Of the time, that saving may take where nothing else is asked for."""
 
 
 class Cadence:
