@@ -27,7 +27,26 @@ if TYPE_CHECKING:
 
 
 class InputError(ValueError):
-    """Input that cannot be used; the message says what was found and what fixes it (exit 2)."""
+    """Input that cannot be used.
+
+    Options stand in backquotes, as Python writes them: `label=COLUMN`, `method.epsilon`, and
+    `finetune()` for what a user calls. `launch.exit.as_flags` writes them as a shell does.
+
+    Args:
+        finding: what was found.
+        fix: what to do about it, where the finding does not say so itself.
+
+    Example:
+        >>> print(InputError("no sample has a label", "name another column with `label=COLUMN`"))
+        no sample has a label; name another column with `label=COLUMN`
+    """
+
+    def __init__(self, finding: str, fix: str = ""):
+        super().__init__(finding, fix)
+        self.finding, self.fix = finding, fix
+
+    def __str__(self) -> str:
+        return f"{self.finding}; {self.fix}" if self.fix else self.finding
 
 
 class Stopped(Exception):

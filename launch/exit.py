@@ -3,11 +3,16 @@
 One line on stderr unless it is done.
 """
 
+import dataclasses
+import difflib
 import logging as stdlib_logging
+import re
+import shlex
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
@@ -17,13 +22,18 @@ from jaxssl.types import InputError, Stopped
 from launch import signals
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
+_OPTION = re.compile(r"`([a-z_]+\.)?([a-z_]\w*)(?:=([^`]*))?`")
+_CALL = re.compile(r"`([a-z_]+)\(([^`]*)\)`")
+_VERBS = {"read": "prepare", "open_study": "report", "compare_methods": "compare", "tune": "search"}
+"""Function of the library → verb, where they are called otherwise."""
+_UNKNOWN_OPTION = re.compile(r"Field (\w+) not found|\.(\w+) does not exist")
 
 
 def run(main: Callable[[list[str]], Any]) -> None:
     """Parse flags and call `main` with the program name and the positional arguments."""
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
-        print(f"warning: {message}", file=sys.stderr)
+        print(f"warning: {as_flags(str(message))}", file=sys.stderr)
 
     def guarded(arguments: list[str]) -> None:
         if not flags.FLAGS["verbosity"].present and not _DEBUG.value:
@@ -32,7 +42,7 @@ def run(main: Callable[[list[str]], Any]) -> None:
         try:
             main(arguments)
         except InputError as error:
-            fail(str(error), 2)
+            fail(as_flags(str(error)), 2)
         except Stopped:
             end = signals.asked()
             fail(f"{end} and saved{_how_to_go_on()}", end.code)
@@ -47,6 +57,62 @@ def run(main: Callable[[list[str]], Any]) -> None:
 
     signals.install()
     app.run(guarded, flags_parser=_parse)
+
+
+def as_flags(text: str) -> str:
+    """A message of the library with its options as flags and its functions as verbs.
+
+    >>> as_flags("pass `label=COLUMN`, lower `method.epsilon` or see `doctor()`")
+    'pass --label=COLUMN, lower --config.method.epsilon or see python -m launch.doctor'
+    """
+    return _CALL.sub(_as_command, _OPTION.sub(_as_flag, text))
+
+
+def _as_flag(found: re.Match[str]) -> str:
+    section, name, value = found.groups()
+    if section and section[:-1] not in _sections():
+        return found.group()
+    given = "" if value is None else f"={shlex.quote(value) if value else ''}"
+    return f"--config.{section}{name}{given}" if section else f"--{name}{given}"
+
+
+def _as_command(found: re.Match[str]) -> str:
+    verb, arguments = found.groups()
+    return command(_VERBS.get(verb, verb), *re.findall(r"\w+=[^,]+", arguments))
+
+
+def command(verb: str, *options: str) -> str:
+    """How to run a verb from where this process was: `jaxssl VERB` or `python -m launch.VERB`."""
+    by_name = Path(sys.argv[0]).stem == "jaxssl"
+    start = f"jaxssl {verb}" if by_name else f"python -m {__package__}.{verb}"
+    return " ".join([start, *(f"--{option}" for option in options)])
+
+
+def _sections() -> dict[str, list[str]]:
+    """The options of every section of a configuration; of the method, those of all methods."""
+    from jaxssl.config import Config  # here, since --help needs none of it
+    from jaxssl.options import METHOD_OPTIONS
+
+    options = {name: [*vars(section)] for name, section in vars(Config()).items()}
+    for method in METHOD_OPTIONS.values():
+        options["method"] += [field.name for field in dataclasses.fields(method)]
+    return options
+
+
+def unknown_option(error: Exception) -> str:
+    """What is wrong with a --config, and which option a misspelt one may have meant."""
+    message = " ".join(str(error.args[0] if error.args else error).split())
+    found = _UNKNOWN_OPTION.search(message)
+    if not found:
+        return message
+    name = found[1] or found[2]
+    given = next((word for word in sys.argv if f".{name}" in word), f"--config.{name}")
+    given = given.partition("=")[0]
+    path = given.partition(".")[2]
+    known = {f"{section}.{option}" for section, names in _sections().items() for option in names}
+    near = [f"--config.{option}" for option in difflib.get_close_matches(path, known, n=2)]
+    hint = f"did you mean {' or '.join(near)}?" if near else "jaxssl/config.py has every option"
+    return f"there is no option {given}; {hint}"
 
 
 def _quieten() -> None:
@@ -69,10 +135,16 @@ def no_arguments(arguments: list[str]) -> None:
 def _parse(arguments: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(arguments)
+    except flags.UnrecognizedFlagError as error:
+        near = difflib.get_close_matches(error.flagname, flags.FLAGS, n=2, cutoff=0.55)
+        meant = " or ".join(f"--{name}" for name in near)
+        hint = f"did you mean {meant}?" if meant else "--helpshort lists the flags"
+        fail(f"there is no flag --{error.flagname}; {hint}", 2)
     except Exception as error:
         # what is no flags.Error comes from --config: an unknown option, a file that does not run
-        message = " ".join(str(error).removeprefix("FATAL Flags parsing error: ").split())
-        fail(f"{message}; --helpshort lists the flags", 2)
+        message = unknown_option(error).removeprefix("FATAL Flags parsing error: ")
+        hint = "" if message.endswith("?") else "; --helpshort lists the flags"
+        fail(f"{message}{hint}", 2)
     except SystemExit as stop:
         raise SystemExit(0) from stop  # --help was asked for and given; absl calls that 1
 

@@ -22,7 +22,7 @@ def _define_config():
     try:
         return config_flags.DEFINE_config_file("config", str(DEFAULT), text)
     except KeyError as error:
-        exit.fail(f"--config: {error.args[0]}; jaxssl/config.py has every option", 2)
+        exit.fail(exit.unknown_option(error), 2)
 
 
 CONFIG = _define_config()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from jaxssl.data import leakage
 from jaxssl.data.leakage import Finding
+from launch import exit
 from launch.compilations import Compilations
 from launch.memory import peak_bytes
 
@@ -45,7 +46,7 @@ class Notes:
 
     def warn(self, text: str) -> None:
         """Print a warning and keep it."""
-        print(f"warning: {text}", flush=True)
+        print(f"warning: {exit.as_flags(text)}", flush=True)
         self.warnings.append(text)
 
     def book(self, name: str, seconds: float) -> None:
@@ -69,7 +70,7 @@ class Notes:
         leakage.refuse(findings, allowed)
         for finding in findings:
             text = f"leak ({finding.kind}), allowed: {finding.message}"
-            print(f"warning: {text}", flush=True)
+            print(f"warning: {exit.as_flags(text)}", flush=True)
             self.allowed_leaks.append(text)
 
     def timings(self) -> dict[str, float]:

@@ -59,7 +59,7 @@ def test_prepare_writes_matrix_and_record_once(folder):
     [
         (["--out=y.h5ad", "--label_column=tisue", "--labels=labels.csv", "x.csv"], "tissue?"),
         (["--out=y.h5ad", "--scale=log3", "x.csv"], "should be one of <auto|counts|linear|log2>"),
-        (["--out=y.h5ad", "--colour=red", "x.csv"], "Unknown command line flag 'colour'"),
+        (["--out=y.h5ad", "--colour=red", "x.csv"], "there is no flag --colour"),
     ],
 )
 def test_bad_input_exits_2_with_one_line_and_writes_nothing(folder, words, finding):

@@ -1,0 +1,65 @@
+"""What a command ends with: the library's messages in the words of a shell."""
+
+import sys
+
+import pytest
+
+from jaxssl.types import InputError
+from launch import exit
+
+
+def test_an_input_error_keeps_finding_and_fix_apart_and_says_both():
+    error = InputError("no sample has a label", "pass `label=COLUMN`")
+    assert (error.finding, error.fix) == ("no sample has a label", "pass `label=COLUMN`")
+    assert str(error) == "no sample has a label; pass `label=COLUMN`"
+    assert str(InputError("no file given")) == "no file given"
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        ("pass `label=COLUMN`", "pass --label=COLUMN"),
+        ("pass `overwrite` or another `out`", "pass --overwrite or another --out"),
+        ("raise `split.test_share`", "raise --config.split.test_share"),
+        ("`method.n_prototypes=0` fits", "--config.method.n_prototypes=0 fits"),
+        ("name it: `label=disease state`", "name it: --label='disease state'"),
+        ("read `obs.label` of 'x`y.csv'", "read `obs.label` of 'x`y.csv'"),
+        ("make one with `finetune()`", "make one with python -m launch.finetune"),
+        ("`read(labels=T, scale=log2)`", "python -m launch.prepare --labels=T --scale=log2"),
+        ("a text without options; 3 < 4", "a text without options; 3 < 4"),
+    ],
+)
+def test_options_in_backquotes_become_flags(text, rendered):
+    assert exit.as_flags(text) == rendered
+
+
+def test_verbs_are_named_as_the_process_was_started(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/local/bin/jaxssl", "sweep"])
+    assert exit.as_flags("see `sweep(encoder=RUN)`") == "see jaxssl sweep --encoder=RUN"
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("--config.method.n_protoypes=3", "did you mean --config.method.n_prototypes"),
+        ("--config.methd.epsilon=3", "did you mean --config.method.epsilon"),
+        ("--config.method.xxxxxxxx=3", "jaxssl/config.py has every option"),
+    ],
+)
+def test_a_misspelt_option_of_the_configuration_gets_a_proposal(typed, message, monkeypatch):
+    from ml_collections.config_flags import config_path
+
+    from jaxssl.config import Config
+
+    monkeypatch.setattr(sys, "argv", ["launch/sweep.py", typed])
+    with pytest.raises((KeyError, TypeError)) as error:
+        config_path.get_type(typed.partition(".")[2].partition("=")[0], Config())
+    text = exit.unknown_option(error.value)
+    assert text.startswith(f"there is no option {typed.partition('=')[0]}; ")
+    assert message in text
+
+
+def test_a_misspelt_flag_gets_a_proposal(capsys):
+    with pytest.raises(SystemExit):
+        exit._parse(["sweep", "--debgu"])
+    assert "there is no flag --debgu; did you mean --debug?" in capsys.readouterr().err
