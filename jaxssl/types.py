@@ -16,14 +16,11 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
-
-if TYPE_CHECKING:
-    from jaxssl.config import Config
 
 
 class InputError(ValueError):
@@ -125,16 +122,6 @@ jax.tree_util.register_dataclass(
     meta_fields=["genes", "expression_scale"],
     data_fields=[f.name for f in dataclasses.fields(Normalizer)[2:]],
 )
-
-
-@dataclass(frozen=True)
-class EncoderBundle:
-    """A pretrained encoder with all that using it takes: the only thing fine-tuning receives."""
-
-    config: "Config"
-    normalizer: Normalizer
-    params: Params  # "encoder", and whatever else the method trained
-    provenance: dict[str, Any]  # seed, steps, versions, data hash, warnings
 
 
 @dataclass(frozen=True)

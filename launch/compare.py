@@ -21,6 +21,7 @@ import pandas as pd
 from absl import flags as absl_flags
 
 from jaxssl.config import Config
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, method_of
 from jaxssl.evaluation.baselines import BASELINES
@@ -28,7 +29,7 @@ from jaxssl.evaluation.grid import in_words
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, write_methods
 from jaxssl.report.render import build_report
-from jaxssl.types import EncoderBundle, InputError
+from jaxssl.types import InputError
 from launch import exit, flags, stages
 from launch import folder as run_folder
 from launch.identity import command_line, write_identity

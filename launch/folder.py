@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.task import Task
-from jaxssl.engine.bundle import load_bundle, save_bundle
+from jaxssl.engine.bundle import EncoderBundle, load_bundle, save_bundle
 from jaxssl.evaluation.predictions import pack
 from jaxssl.evaluation.sweep import Fitted, results_frame
 from jaxssl.files import is_part, replacing, sweep_parts, write_text
-from jaxssl.types import EncoderBundle, InputError
+from jaxssl.types import InputError
 from launch import lock
 
 IDENTITY = ("environment.json", "config.json")

@@ -17,9 +17,9 @@ from jaxssl.data.expression import read_expression
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, make_task
-from jaxssl.engine.bundle import diagnosis_of, load_bundle, usable
+from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usable
 from jaxssl.engine.diagnose import HEALTHY
-from jaxssl.types import EncoderBundle, InputError
+from jaxssl.types import InputError
 
 EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
 

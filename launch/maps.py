@@ -9,8 +9,8 @@ from anndata import AnnData
 
 from jaxssl.data import store
 from jaxssl.data.task import Task, encoder_features
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.embed import embed, prototype_scores
-from jaxssl.types import EncoderBundle
 from launch import folder as run_folder
 
 

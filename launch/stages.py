@@ -14,7 +14,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.data import leakage
 from jaxssl.data.task import Task, encoder_features
 from jaxssl.engine import pretrain as engine
-from jaxssl.engine.bundle import has_diverged
+from jaxssl.engine.bundle import EncoderBundle, has_diverged
 from jaxssl.engine.embed import embed
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.history import divergences
@@ -24,7 +24,7 @@ from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.sweep import budgets, check_arms, sweep
 from jaxssl.files import write_text
 from jaxssl.report.card import model_card
-from jaxssl.types import EncoderBundle, InputError, Params
+from jaxssl.types import InputError, Params
 from jaxssl.validate import validate
 from launch import folder as run_folder
 from launch import signals, training

@@ -9,12 +9,11 @@ import pandas as pd
 
 from jaxssl.config import Config
 from jaxssl.data.task import Task
-from jaxssl.engine.bundle import diagnosis_of
+from jaxssl.engine.bundle import EncoderBundle, diagnosis_of
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.evaluation import stats
 from jaxssl.evaluation.conclusions import Conclusions, conclude
 from jaxssl.evaluation.headline import headlines
-from jaxssl.types import EncoderBundle
 from launch import folder as run_folder
 from launch.notes import Notes, peak_memory_gb
 

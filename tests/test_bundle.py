@@ -14,7 +14,7 @@ import pytest
 from jaxssl.config import Config, EncoderConfig, from_dict, to_dict
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.bundle import (
-    FORMATS,
+    EncoderBundle,
     _hash_of_description,
     _hash_of_genes,
     load_bundle,
@@ -26,7 +26,7 @@ from jaxssl.engine.embed import embed
 from jaxssl.engine.leaves import flatten, unflatten
 from jaxssl.evaluation.classifier import predict
 from jaxssl.model import make_encoder
-from jaxssl.types import EncoderBundle, InputError
+from jaxssl.types import InputError
 from launch.inputs import read_encoder
 
 RNG = np.random.default_rng(0)
@@ -98,7 +98,7 @@ def test_a_leaf_of_another_dtype_is_named(saved):
 
 
 def test_missing_and_unexpected_leaves_are_named(saved):
-    edit(saved, lambda d: d["leaves"].update({"params.encoder.layer_9.bias": [[1], "float32"]}))
+    edit(saved, lambda d: d["leaves"].update({"params.encoder.layer_9.bias": [[1], "float32", ""]}))
     with pytest.raises(InputError, match=r"lacks the array params\.encoder\.layer_9\.bias"):
         load_bundle(saved)
     edit(saved, lambda d: d["leaves"].pop("params.encoder.layer_9.bias"))
@@ -123,7 +123,7 @@ def test_a_gene_too_few_is_refused(saved):
 
 def test_a_newer_format_is_refused(saved):
     edit(saved, lambda d: d.update(format=99))
-    with pytest.raises(InputError, match="format 99"):
+    with pytest.raises(InputError, match="format 99, this version reads format 2"):
         load_bundle(saved)
 
 
@@ -162,10 +162,9 @@ def test_dotted_paths_are_inverted():
     jax.tree.map(np.testing.assert_array_equal, unflatten(flatten(tree)), tree)
 
 
-@pytest.mark.parametrize("number", FORMATS)
-def test_a_bundle_of_every_format_is_read_for_ever(number):
+def test_a_bundle_of_format_2_is_read_for_ever():
     folder = Path(__file__).parent / "bundles"
-    bundle = load_bundle(folder / f"format_{number}")
+    bundle = load_bundle(folder / "format_2")
     x = np.loadtxt(folder / "expression.csv", delimiter=",", dtype=np.float32)
     embedding = embed(bundle, normalize(bundle.normalizer, x, np.arange(24)))
     expected = np.loadtxt(folder / "embedding.csv", delimiter=",")

@@ -4,20 +4,30 @@ import dataclasses
 import hashlib
 import itertools
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import PyTree
 
-from jaxssl import config as configs
+from jaxssl.config import Config, from_dict, to_dict
 from jaxssl.engine.diagnose import DIVERGED, HEALTHY, Diagnosis
 from jaxssl.engine.leaves import flatten, load_leaves, on_record, record, save_leaves, unflatten
 from jaxssl.files import complete_folder
-from jaxssl.types import EncoderBundle, InputError, Normalizer
+from jaxssl.types import InputError, Normalizer, Params
 
-FORMAT = 2  # 1: without hashes
-FORMATS = (1, 2)  # that are read; tests/bundles holds one of each
+FORMAT = 2  # tests/bundles holds one
+
+
+@dataclass(frozen=True)
+class EncoderBundle:
+    """A pretrained encoder with all that using it takes: the only thing fine-tuning receives."""
+
+    config: Config
+    normalizer: Normalizer
+    params: Params  # "encoder", and whatever else the method trained
+    provenance: dict[str, Any]  # seed, steps, versions, data hash, warnings
 
 
 def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
@@ -25,7 +35,7 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
     leaves = flatten({"params": bundle.params, "normalizer": _arrays(bundle.normalizer)})
     description = {
         "format": FORMAT,
-        "config": configs.to_dict(bundle.config),
+        "config": to_dict(bundle.config),
         "expression_scale": bundle.normalizer.expression_scale,
         "provenance": bundle.provenance,
         "leaves": record(leaves),
@@ -46,16 +56,16 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     `usable` refuses it.
 
     Raises:
-        InputError: if the folder is no bundle, of a newer format, or does not hold what it says.
+        InputError: if the folder is no bundle, of another format, or does not hold what it says.
     """
     folder = Path(folder)
     _refuse_links(folder)
     try:
         description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-        # a newer bundle may describe itself in ways that this version cannot read
-        known = description.get("format") in FORMATS
+        # a bundle of another format may describe itself in ways that this version cannot read
+        known = description.get("format") == FORMAT
         genes = tuple((folder / "genes.txt").read_text(encoding="utf-8").split("\n")[:-1])
-        config = configs.from_dict(description["config"]) if known else configs.Config()
+        config = from_dict(description["config"]) if known else Config()
         scale, provenance = description["expression_scale"], description["provenance"]
         leaves = on_record(description["leaves"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -67,11 +77,10 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         ) from error
     if not known:
         raise InputError(
-            f"{folder} has bundle format {description.get('format')}, this version reads up to "
-            f"{FORMAT}; update jaxssl"
+            f"{folder} has bundle format {description.get('format')}, this version reads format "
+            f"{FORMAT}; read it with the jaxssl that wrote it"
         )
-    if description["format"] > 1:
-        _verify_texts(folder, description, genes)
+    _verify_texts(folder, description, genes)
     tree = unflatten(load_leaves(folder / "arrays", leaves))
     normalizer = Normalizer(genes=genes, expression_scale=scale, **tree["normalizer"])
     _verify_widths(folder, normalizer, tree["params"], config)
@@ -106,7 +115,7 @@ def usable(bundle: EncoderBundle) -> EncoderBundle:
     return bundle
 
 
-def _verify_widths(folder: Path, normalizer: Normalizer, params: PyTree, config: Any) -> None:
+def _verify_widths(folder: Path, normalizer: Normalizer, params: PyTree, config: Config) -> None:
     """Check that genes, normalizer, encoder layers and config speak of the same widths."""
     if len(normalizer.genes) != len(normalizer.mean):
         raise InputError(

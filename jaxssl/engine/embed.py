@@ -6,10 +6,10 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.methods import METHODS
 from jaxssl.methods.interface import Extent
 from jaxssl.model import make_encoder
-from jaxssl.types import EncoderBundle
 
 BLOCK = 4096  # samples per compiled call
 

@@ -23,7 +23,7 @@ class Leaf(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: str
-    sha256: str = ""  # of its bytes in C order; "" in format 1
+    sha256: str = ""  # of its bytes in C order; "": not compared
 
 
 def flatten(tree: PyTree) -> Leaves:
@@ -58,8 +58,10 @@ def record(leaves: Leaves) -> dict[str, list[Any]]:
 
 
 def on_record(recorded: Mapping[str, Any]) -> dict[str, Leaf]:
-    """Inverse of `record`; format 1 has no hashes."""
-    return {name: Leaf(tuple(shape), *rest) for name, (shape, *rest) in recorded.items()}
+    """Inverse of `record`."""
+    return {
+        name: Leaf(tuple(shape), dtype, sha256) for name, (shape, dtype, sha256) in recorded.items()
+    }
 
 
 def _hash(leaf: np.ndarray) -> str:

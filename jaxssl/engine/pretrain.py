@@ -17,6 +17,7 @@ from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.data.task import Task, columns_of
 from jaxssl.engine import checkpoint
 from jaxssl.engine.autoencoder import make_pool, shape_of_autoencoder
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.diagnose import Diagnosis, diagnose, diverged
 from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
@@ -27,7 +28,7 @@ from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
 from jaxssl.methods.interface import Extent, keep_after_epoch
 from jaxssl.model import make_encoder
-from jaxssl.types import EncoderBundle, Member, Normalizer, Params, Pool, Stopped, TrainState
+from jaxssl.types import Member, Normalizer, Params, Pool, Stopped, TrainState
 
 StopFn = Callable[[], bool]
 """Asked after every epoch whether to save and end."""

@@ -9,11 +9,12 @@ from jaxtyping import Float, Int
 
 from jaxssl.config import Config
 from jaxssl.data.task import Task
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
 from jaxssl.model import make_classifier, make_encoder
-from jaxssl.types import EncoderBundle, InputError, Predictions
+from jaxssl.types import InputError, Predictions
 
 
 def fit_classifier(

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.report.templates import template
-from jaxssl.types import EncoderBundle
 
 SHOWN = ("accuracy", "balanced_accuracy")
 
