@@ -3,7 +3,7 @@
 Example:
     import jaxssl
 
-    adata = jaxssl.read_expression("expression.tsv.gz", labels="labels.tsv", label_column="tissue")
+    adata = jaxssl.read_expression("expression.tsv.gz", labels="labels.tsv", label="tissue")
     rows = jaxssl.label_sweep(adata, arms=["scratch", "swav", "logreg"], shares=[0.05, 0.1])
 """
 

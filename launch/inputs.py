@@ -20,6 +20,7 @@ from jaxssl.data.task import Task, make_task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usable
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.types import InputError
+from launch import exit
 
 EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
 
@@ -33,11 +34,11 @@ def read(options: DataConfig) -> AnnData:
     else:
         adata = read_expression(
             options.path,
-            label_column=options.label,
-            group_column=options.group,
-            batch_column=options.batch,
+            label=options.label,
+            group=options.group,
+            batch=options.batch,
         )
-    print(adata.uns["jaxssl"]["notes"])
+    print(exit.as_flags(adata.uns["jaxssl"]["notes"]))
     adata.uns["jaxssl"]["name"] = options.name or Path(options.path).stem
     return adata
 

@@ -2,8 +2,8 @@
 
 Example:
 
-  python -m launch.prepare --labels=labels.csv --label_column=label20 \\
-      --group_column=patient_id --batch_column=platform --out=mirna.h5ad expression.npz
+  python -m launch.prepare --labels=labels.csv --label=label20 \\
+      --group=patient_id --batch=platform --out=mirna.h5ad expression.npz
 
 writes mirna.h5ad, and mirna.prepare.json with all that was found, dropped and merged.
 `python -m launch.inspect FILE` proposes the flags.
@@ -33,9 +33,9 @@ def _choice(name: str, choices: tuple[str, ...], what: str) -> None:
 
 
 flags.DEFINE_list("labels", [], "Tables of samples; default: the file's own columns.")
-_text("label_column", "Column of class labels.")
-_text("group_column", "Column kept in one part of a split (patient).")
-_text("batch_column", "Column of technical batches, for figures.")
+_text("label", "Column of class labels.")
+_text("group", "Column kept in one part of a split (patient).")
+_text("batch", "Column of technical batches, for figures.")
 _text("sample_column", "Column of sample ids; default: found by match.")
 _choice("label_rule", ("", *RULES), "Derive labels: tcga20 of TCGA, cancer of an SDRF.")
 _text(
@@ -71,10 +71,10 @@ def main(arguments: list[str]) -> None:
     options = {name: flags.FLAGS[name].value for name in OPTION_DEFAULTS}
     with Progress() as progress:
         record = import_expression(arguments[1:], out, progress.advance, **options)
-    print(record["notes"])
+    print(exit.as_flags(record["notes"]))
     label, classes = record["label"], record["classes"]
     if not label:
-        print("no --label_column: name one here, or with --label later, to compare arms")
+        print("no --label: name one here or later, to compare arms")
     elif len(classes) > record["n_labelled"] / 2:
         print(
             f"warning: column {label} has {len(classes):,} different values in "

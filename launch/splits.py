@@ -55,7 +55,7 @@ def split_numbers(config: Config) -> range:
     if not n_batches:
         raise InputError(
             "--splits=0 runs a split for every batch, and no batch column is known; import with "
-            "launch.prepare --batch_column, or pass --splits=5"
+            "launch.prepare --batch, or pass --splits=5"
         )
     numbers = range(split.seed, split.seed + split.n_splits if split.n_splits else n_batches)
     if split.protocol == LEAVE_BATCH_OUT and (numbers.stop > n_batches or not numbers):

@@ -6,8 +6,8 @@ Example, on data that install with jaxssl[demo]:
 
 Example, on your own:
 
-  python -m launch.prepare --labels=labels.csv --label_column=label20 \\
-      --group_column=patient_id --out=mirna.h5ad expression.npz
+  python -m launch.prepare --labels=labels.csv --label=label20 \\
+      --group=patient_id --out=mirna.h5ad expression.npz
   python -m launch.study --data=mirna.h5ad --out=runs/mirna --seeds=10
 """
 

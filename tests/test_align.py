@@ -39,7 +39,7 @@ def test_missing_genes_are_nan_and_warned_of():
 
 def test_too_many_missing_genes_are_refused_unless_allowed():
     genes = [f"g{i}" for i in range(10)]
-    with pytest.raises(InputError, match=r"6 of the encoder's 10 .*--max_missing=0\.6"):
+    with pytest.raises(InputError, match=r"6 of the encoder's 10 .*`max_missing=0\.6"):
         align_genes(data(genes[6:]), genes)
     with pytest.warns(UserWarning, match="training mean"):
         align_genes(data(genes[6:]), genes, max_missing=0.61)
@@ -83,7 +83,7 @@ def test_a_value_that_is_no_number_is_refused_and_not_taken_for_a_missing_gene(v
 def test_data_without_a_single_gene_are_not_offered_to_be_imputed():
     with pytest.raises(InputError, match="use another encoder") as error:
         align_genes(data(["a", "b"]), ["ENSG00000000003", "ENSG00000000005"])
-    assert "--max_missing" not in str(error.value)
+    assert "`max_missing`" not in str(error.value)
 
 
 ANY = settings(max_examples=100, deadline=None, derandomize=True)

@@ -18,7 +18,7 @@ def test_a_quote_that_is_not_closed_spoils_no_other_row(tmp_path):
     notes = ['"5 prime', "a", '3" end', "b", "c", "d"]
     rows = [f"{g}\t{n}\t{v}" for g, n, v in zip(GSM, notes, "uvwxyz", strict=True)]
     labels = table(tmp_path, "\n".join(["id\tnote\tlabel", *rows]) + "\n")
-    adata = read_expression(matrix(tmp_path), labels=labels, label_column="label")
+    adata = read_expression(matrix(tmp_path), labels=labels, label="label")
     assert list(adata.obs["label"]) == list("uvwxyz")
     assert list(adata.obs["note"])[:3] == ['"5 prime', "a", '3" end']
 
@@ -27,12 +27,12 @@ def test_two_columns_that_could_be_the_ids_are_asked_about(tmp_path):
     frame = pd.DataFrame(values()[:4], index=list("1234"), columns=GENES)
     frame.to_csv(tmp_path / "x.csv")
     labels = table(tmp_path, "row,id,label\n1,4,D\n2,3,C\n3,2,B\n4,1,A\n", "labels.csv")
-    options = {"labels": labels, "label_column": "label"}
+    options = {"labels": labels, "label": "label"}
     assert "columns row and id" in refusal(tmp_path / "x.csv", **options)
     adata = read_expression(tmp_path / "x.csv", sample_column="id", **options)
     assert list(adata.obs["label"]) == list("ABCD")
     misspelt = table(tmp_path, "row,id,label\n1,4,D\n2,3,C\n3,2,B\n4,l,A\n", "misspelt.csv")
-    message = refusal(tmp_path / "x.csv", labels=misspelt, label_column="label")
+    message = refusal(tmp_path / "x.csv", labels=misspelt, label="label")
     assert "columns row and id" in message, "though only one of them names every sample"
 
 
@@ -72,7 +72,7 @@ def test_a_cell_line_is_one_group_whatever_its_study():
 
 def test_a_column_that_is_misspelt_is_proposed_whatever_its_case(tmp_path):
     labels = table(tmp_path, "\n".join(["id\tpam50", *(f"{g}\ta" for g in GSM)]) + "\n")
-    message = refusal(matrix(tmp_path), labels=labels, label_column="PAM50")
+    message = refusal(matrix(tmp_path), labels=labels, label="PAM50")
     assert "did you mean pam50?" in message
 
 
@@ -114,7 +114,7 @@ def test_cancer_is_what_the_disease_says(disease, status):
 def test_a_later_table_that_is_silent_erases_nothing(tmp_path):
     first = table(tmp_path, "id\tlabel\n" + "".join(f"{g}\ta\n" for g in GSM))
     second = table(tmp_path, "id\tlabel\n" + "".join(f"{g}\tb\n" for g in GSM[:3]), "second.tsv")
-    adata = read_expression(matrix(tmp_path), labels=[first, second], label_column="label")
+    adata = read_expression(matrix(tmp_path), labels=[first, second], label="label")
     assert list(adata.obs["label"]) == ["b"] * 3 + ["a"] * 3
     assert f"only in the data: {GSM[3]}" in adata.uns["jaxssl"]["notes"]
 
@@ -158,7 +158,7 @@ def test_ids_without_a_heading_are_kept(tmp_path, name):
         frame.to_parquet(path)
     else:
         frame.to_csv(path)
-    adata = read_expression(matrix(tmp_path), labels=path, label_column="label")
+    adata = read_expression(matrix(tmp_path), labels=path, label="label")
     assert list(adata.obs["label"]) == list("aabbcc")
 
 
@@ -189,30 +189,28 @@ def test_label_column_of_the_file_is_found_beside_a_table(tmp_path):
     frame.insert(0, "tissue", list("aabbcc"))
     frame.to_csv(tmp_path / "x.csv")
     groups = table(tmp_path, "id\tpatient\n" + "".join(f"{g}\tp\n" for g in GSM))
-    adata = read_expression(
-        tmp_path / "x.csv", labels=groups, label_column="tissue", group_column="patient"
-    )
+    adata = read_expression(tmp_path / "x.csv", labels=groups, label="tissue", group="patient")
     assert list(adata.obs["tissue"]) == list("aabbcc")
 
 
 def test_messages_name_flags_that_exist(tmp_path):
     path, labels = miniatures.recount3(tmp_path), miniatures.recount3_qc(tmp_path)
-    assert "(--read_length)" in refusal(path, labels=labels, read_length="length")
+    assert "for `read_length`" in refusal(path, labels=labels, read_length="length")
     assert "above 0" in refusal(path, read_length="inf")
-    assert "(--gene_column)" in refusal(
+    assert "for `gene_column`" in refusal(
         miniatures.xena_gdc(tmp_path), gene_map=miniatures.probemap(tmp_path), gene_column="sym"
     )
-    assert "(--sample_column)" in refusal(matrix(tmp_path), labels=labels, sample_column="x")
+    assert "for `sample_column`" in refusal(matrix(tmp_path), labels=labels, sample_column="x")
 
 
 def test_a_mistyped_column_is_found_before_the_matrix_is_read(tmp_path, monkeypatch):
     path, labels = matrix(tmp_path), miniatures.gpl(tmp_path)
     monkeypatch.setattr("jaxssl.data.expression.read_part", None)
     for options in (
-        {"labels": labels, "label_column": "tisue"},
+        {"labels": labels, "label": "tisue"},
         {"labels": labels, "sample_column": "sampel"},
         {"gene_map": labels, "gene_column": "symbol"},
-        {"label_column": "tissue"},
+        {"label": "tissue"},
     ):
         assert "there is no" in refusal(path, **options)
 
@@ -221,17 +219,17 @@ def test_labels_inside_the_file_are_no_gene_even_where_a_table_has_them_too(tmp_
     samples_in_rows(label=[0, 1] * 3).to_csv(tmp_path / "x.csv")
     labels = table(tmp_path, "sample\tlabel\n" + "".join(f"{g}\t{i % 2}\n" for i, g in
                                                       enumerate(GSM)))  # fmt: skip
-    for options in ({"label_column": "label"}, {"label_column": "label", "labels": labels}):
+    for options in ({"label": "label"}, {"label": "label", "labels": labels}):
         adata = read_expression(tmp_path / "x.csv", **options)
         assert list(adata.var_names) == GENES
         assert list(adata.obs["label"]) == ["0", "1"] * 3
-    assert "pass --text_columns=label" in refusal(tmp_path / "x.csv")
+    assert "pass `text_columns=label`" in refusal(tmp_path / "x.csv")
     assert "did you mean label?" in refusal(tmp_path / "x.csv", text_columns=["labl"])
 
 
 def test_a_label_that_is_na_is_none_and_one_that_is_none_is_one(tmp_path):
     samples_in_rows(label=["a", "b", "NA"] * 2, drug=["None", "x"] * 3).to_csv(tmp_path / "x.csv")
-    adata = read_expression(tmp_path / "x.csv", label_column="label", text_columns=["drug"])
+    adata = read_expression(tmp_path / "x.csv", label="label", text_columns=["drug"])
     assert list(adata.obs["label"]) == ["a", "b", ""] * 2
     assert list(adata.obs["drug"]) == ["None", "x"] * 3
 
@@ -264,5 +262,5 @@ def test_numbers_in_a_table_of_samples_are_not_taken_for_genes(tmp_path):
     path = write(tmp_path / "x.tsv", genes_in_rows("entrez", GSM, numbered, values()))
     labels = table(tmp_path, "sample\tstage\tgrade\n" + "".join(
         f"{g}\t{1 + i % 3}\t{1 + i % 2}\n" for i, g in enumerate(GSM)))  # fmt: skip
-    adata = read_expression(path, labels=labels, label_column="stage")
+    adata = read_expression(path, labels=labels, label="stage")
     assert list(adata.obs["stage"]) == ["1", "2", "3"] * 2

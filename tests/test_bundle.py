@@ -139,7 +139,7 @@ def test_an_unknown_method_is_refused():
 
 
 def test_an_encoder_is_no_classifier(bundle):
-    with pytest.raises(InputError, match=r"not a classifier; make one with launch\.finetune"):
+    with pytest.raises(InputError, match=r"not a classifier; make one with `finetune\(\)`"):
         predict(bundle, np.zeros((1, 3), np.float32), np.array(["s"]))
 
 

@@ -119,7 +119,7 @@ def test_header_of_r_without_corner_is_understood(frame, tmp_path):
 
 def test_labels_join_by_id_whatever_their_order(frame, labels, tmp_path):
     path = write(frame, tmp_path / "x.csv")
-    adata = read_expression(path, labels=labels, label_column="tissue", group_column="patient")
+    adata = read_expression(path, labels=labels, label="tissue", group="patient")
     assert list(adata.obs["tissue"]) == ["", "lung", "liver"] * 4
     assert list(adata.obs["patient"]) == [i[:12] for i in SAMPLES]
     facts = adata.uns["jaxssl"]
@@ -130,14 +130,14 @@ def test_labels_join_by_id_whatever_their_order(frame, labels, tmp_path):
 def test_label_columns_inside_the_matrix_file_are_taken_out(frame, tmp_path):
     frame.insert(2, "tissue", ["a", "b"] * 6)
     for name in ("x.csv", "x.parquet"):
-        adata = read_expression(write(frame, tmp_path / name), label_column="tissue")
+        adata = read_expression(write(frame, tmp_path / name), label="tissue")
         assert list(adata.var_names) == GENES
         assert list(adata.obs["tissue"]) == ["a", "b"] * 6
 
 
 def test_prepared_file_keeps_its_columns_and_scale(frame, labels, tmp_path):
     path = write(frame, tmp_path / "x.csv")
-    adata = read_expression(path, labels=labels, label_column="tissue", scale="log2")
+    adata = read_expression(path, labels=labels, label="tissue", scale="log2")
     write_h5ad(adata, tmp_path / "x.h5ad")
     again = read_expression(tmp_path / "x.h5ad")
     assert (again.uns["jaxssl"]["label"], again.uns["jaxssl"]["scale"]) == ("tissue", "log2")
@@ -165,9 +165,7 @@ def test_interrupted_write_leaves_nothing(frame, tmp_path):
 
 def test_small_classes_become_unlabelled_on_request(frame, tmp_path):
     frame.insert(0, "tissue", ["a"] * 6 + ["b"] * 4 + ["c"] * 2)
-    adata = read_expression(
-        write(frame, tmp_path / "x.csv"), label_column="tissue", min_class_size=3
-    )
+    adata = read_expression(write(frame, tmp_path / "x.csv"), label="tissue", min_class_size=3)
     assert list(adata.obs["tissue"]) == ["a"] * 6 + ["b"] * 4 + [""] * 2
     assert "c 2" in adata.uns["jaxssl"]["notes"]
 
@@ -204,25 +202,25 @@ def test_refusals_name_the_finding_and_the_flag(frame, labels, tmp_path):
     assert SAMPLES[3] in message
     assert "column TP53 is 'high'" in message
     twice = frame.set_axis([*GENES[:4], "GAPDH"], axis=1)
-    assert "--duplicates" in refusal(write(twice, tmp_path / "genes.csv"))
+    assert "`duplicates=" in refusal(write(twice, tmp_path / "genes.csv"))
     twice = frame.set_axis([*SAMPLES[:11], SAMPLES[0]])
     assert SAMPLES[0] in refusal(write(twice, tmp_path / "samples.tsv"))
     infinite = frame.replace(frame.iloc[2, 2], -np.inf)
     assert "infinite" in refusal(write(infinite, tmp_path / "inf.parquet"))
     path = write(frame, tmp_path / "x.csv")
-    assert "did you mean tissue" in refusal(path, labels=labels, label_column="tisue")
-    assert "--orientation" in refusal(path, orientation="genes_in_rows")
-    assert "--scale=banana" in refusal(path, scale="banana")
-    assert "--scale=log2" in refusal(write(frame * 100, tmp_path / "l.csv"), scale="log2")
+    assert "did you mean tissue" in refusal(path, labels=labels, label="tisue")
+    assert "`orientation=" in refusal(path, orientation="genes_in_rows")
+    assert "`scale=banana`" in refusal(path, scale="banana")
+    assert "`scale=log2`" in refusal(write(frame * 100, tmp_path / "l.csv"), scale="log2")
 
 
 def test_ambiguous_orientation_and_scale_are_asked_for(frame, tmp_path):
     plain = frame.set_axis([f"row{i}" for i in range(12)]).set_axis(list("abcde"), axis=1)
     path = write(plain, tmp_path / "x.csv")
-    assert "--orientation=genes_in_rows or" in refusal(path)
+    assert "`orientation=genes_in_rows` or" in refusal(path)
     assert read_expression(path, orientation="genes_in_rows").shape == (5, 12)
     path = write(frame * 3, tmp_path / "scale.csv")
-    assert "pass --scale=counts, linear or log2" in refusal(path)
+    assert "pass `scale=counts`, linear or log2" in refusal(path)
     path = write(frame - 7.5, tmp_path / "scale.csv")
     assert "standardised" in refusal(path)
 
@@ -230,7 +228,7 @@ def test_ambiguous_orientation_and_scale_are_asked_for(frame, tmp_path):
 def test_wells_of_a_plate_are_not_taken_for_gene_symbols(frame, tmp_path):
     wells = frame.set_axis([f"{row}{i}" for row in "ABC" for i in range(4)])
     path = write(wells.set_axis(list("12345"), axis=1), tmp_path / "x.csv")
-    assert "--orientation" in refusal(path)
+    assert "`orientation=" in refusal(path)
     adata = read_expression(write(wells.set_axis(GENES, axis=1), tmp_path / "y.csv"))
     assert list(adata.var_names) == GENES
 
@@ -241,13 +239,13 @@ def test_transposed_npz_is_refused(frame, tmp_path):
 
 def test_labels_that_match_nothing_show_both_sides(frame, labels, tmp_path):
     other = frame.set_axis([f"GSM{i}" for i in range(12)])
-    message = refusal(write(other, tmp_path / "x.csv"), labels=labels, label_column="tissue")
+    message = refusal(write(other, tmp_path / "x.csv"), labels=labels, label="tissue")
     assert message.startswith("only 0 of 12 samples")
     assert "GSM0, GSM1, GSM2, GSM3, GSM4, ... (12)" in message
     assert SAMPLES[11] in message
     dotted = frame.set_axis([i.replace("-", ".") for i in SAMPLES])
     path = write(dotted, tmp_path / "x.csv")
-    joined = read_expression(path, labels=labels, label_column="tissue")
+    joined = read_expression(path, labels=labels, label="tissue")
     assert list(joined.obs["tissue"]) == ["", "lung", "liver"] * 4
 
 

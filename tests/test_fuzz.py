@@ -37,21 +37,21 @@ SOURCES = {
     ),
     "pancan": Source(
         miniatures.xena_pancan,
-        {"duplicates": "first", "impute": "zero", "label_column": "cancer type abbreviation"},
+        {"duplicates": "first", "impute": "zero", "label": "cancer type abbreviation"},
         labels=miniatures.xena_survival,
     ),
     "gdc hub": Source(
-        miniatures.xena_gdc, {"label_column": "project_id"}, labels=miniatures.xena_gdc_phenotype
+        miniatures.xena_gdc, {"label": "project_id"}, labels=miniatures.xena_gdc_phenotype
     ),
     "recount3": Source(miniatures.recount3, {"read_length": "50"}),
-    "geo": Source(miniatures.series_matrix, {"impute": "zero", "label_column": "tissue"}),
+    "geo": Source(miniatures.series_matrix, {"impute": "zero", "label": "tissue"}),
     "arrayexpress": Source(
         miniatures.array_express, {"label_rule": "cancer"}, labels=miniatures.sdrf
     ),
-    "gtex": Source(miniatures.gtex, {"label_column": "SMTS"}, labels=miniatures.gtex_attributes),
+    "gtex": Source(miniatures.gtex, {"label": "SMTS"}, labels=miniatures.gtex_attributes),
     "depmap": Source(
         miniatures.depmap,
-        {"label_column": "OncotreeLineage"},
+        {"label": "OncotreeLineage"},
         labels=miniatures.depmap_models,
         lines_are_samples=True,
     ),

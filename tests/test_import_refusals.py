@@ -49,10 +49,10 @@ def no_label(path):
 @pytest.mark.parametrize(
     ("options", "finding"),
     [
-        ({"duplicate_samples": "last"}, "--duplicate_samples=last is unknown; use error, first"),
-        ({"read_length": "76"}, "--read_length is for coverage sums of recount3"),
+        ({"duplicate_samples": "last"}, "`duplicate_samples=last` is unknown; use error, first"),
+        ({"read_length": "76"}, "`read_length` is for coverage sums of recount3"),
         ({"text_columns": GSM}, "no column of numbers"),
-        ({"scale": "counts"}, "--scale=counts contradicts the data"),
+        ({"scale": "counts"}, "`scale=counts` contradicts the data"),
     ],
 )
 def test_an_option_that_the_file_excludes_is_named(tmp_path, options, finding):
@@ -76,7 +76,7 @@ def test_a_rule_without_its_column_names_it(tmp_path):
 
 
 def test_labels_that_leave_no_class_are_refused(tmp_path):
-    path, options = matrix(tmp_path), {"label_column": "label"}
+    path, options = matrix(tmp_path), {"label": "label"}
     few = labels_of(tmp_path, list("aabbcc"))
     assert "lower it" in refusal(path, labels=few, min_class_size=3, **options)
     none = labels_of(tmp_path, ["NA"] * 6)
@@ -175,7 +175,7 @@ def test_h5ad_without_a_matrix_of_numbers_that_fits_is_refused(tmp_path):
     with h5py.File(path, "r+") as file:
         file["layers/tpm"] = values()
         del file["X"]
-    assert "has no X; write the matrix to use into adata.X, or name a layer with --layer: tpm" in (
+    assert "has no X; write the matrix to use into adata.X, or name a layer with `layer`: tpm" in (
         refusal(path)
     )
 
@@ -183,7 +183,7 @@ def test_h5ad_without_a_matrix_of_numbers_that_fits_is_refused(tmp_path):
 def test_parquet_that_is_no_matrix_is_refused(tmp_path):
     path = tmp_path / "x.parquet"
     samples_in_rows(note=list("aabbcc")).to_parquet(path)
-    assert "pass --text_columns=note" in refusal(path)
+    assert "pass `text_columns=note`" in refusal(path)
     samples_in_rows().to_parquet(path, index=False)
     assert "no column of ids" in refusal(path)
     columns = [pa.array(GSM), pa.array([1.0] * 6), pa.array([2.0] * 6)]
@@ -242,7 +242,7 @@ def test_gene_maps_need_symbols_and_pass_over_rows_without_an_id(tmp_path):
 def test_read_lengths_need_a_table_that_knows_every_sample(tmp_path):
     path = miniatures.recount3(tmp_path)
     column = "star.average_mapped_length"
-    assert "yet there is no --labels" in refusal(path, read_length=column)
+    assert "yet there is no `labels`" in refusal(path, read_length=column)
     labels = edited(miniatures.recount3_qc(tmp_path), "\t76\t", "\t\t")
     assert f"1 samples have no {column} (first: u3)" in refusal(
         path, labels=labels, read_length=column
@@ -251,7 +251,7 @@ def test_read_lengths_need_a_table_that_knows_every_sample(tmp_path):
 
 def test_what_a_format_says_of_its_scale_is_held_to(tmp_path):
     path = miniatures.archs4(tmp_path)
-    assert "--scale=log2 contradicts the format" in refusal(path, duplicates="first", scale="log2")
+    assert "`scale=log2` contradicts the format" in refusal(path, duplicates="first", scale="log2")
     with h5py.File(path, "r+") as file:
         x = file["data/expression"][:].astype(np.int32)
         del file["data/expression"]
@@ -294,6 +294,6 @@ def test_samples_without_a_name_and_genes_that_all_have_gaps_are_refused(tmp_pat
     assert "1 samples of" in refusal(tmp_path / "x.csv")
     np.fill_diagonal(gaps := samples_in_rows().iloc[:, :6].to_numpy(copy=True), np.nan)
     pd.DataFrame(gaps, index=GSM, columns=GENES[:6]).to_csv(tmp_path / "gaps.csv")
-    assert "no gene is left by --impute=drop_genes" in refusal(
+    assert "no gene is left by `impute=drop_genes`" in refusal(
         tmp_path / "gaps.csv", impute="drop_genes"
     )

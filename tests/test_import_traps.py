@@ -58,7 +58,7 @@ def test_numbers_beside_expression_are_asked_about(tmp_path):
         line.replace("\t", f"\t{cell}\t", 1) for line, cell in zip(lines, cells, strict=False)
     )
     path = write(tmp_path / "featureCounts.tsv", text + "\n")
-    assert "pass --text_columns=Length" in refusal(path)
+    assert "pass `text_columns=Length`" in refusal(path)
     adata = read_expression(path, text_columns=["Length"])
     np.testing.assert_array_equal(adata.X, values("counts"))
     assert list(adata.var["Length"]) == cells[1:]
@@ -183,7 +183,7 @@ def test_a_file_without_ids_is_refused(tmp_path):
     frame.reset_index(names="sample").iloc[:, [1, 0, *range(2, 10)]].to_parquet(
         tmp_path / "x.parquet", index=False
     )
-    adata = read_expression(tmp_path / "x.parquet", label_column="diagnosis")
+    adata = read_expression(tmp_path / "x.parquet", label="diagnosis")
     assert list(adata.obs_names) == GSM
     assert list(adata.obs["diagnosis"]) == list("aabbcc")
 
@@ -200,7 +200,7 @@ def test_cbioportal_and_feature_counts_are_read_at_the_second_try(tmp_path):
              enumerate(text.rstrip("\n").split("\n"))]  # fmt: skip
     lines[1] = lines[1].replace(GENES[0], "", 1)
     path = write(tmp_path / "data_mrna.txt", "\n".join(lines) + "\n")
-    assert "--text_columns=Entrez_Gene_Id" in refusal(path)
+    assert "`text_columns=Entrez_Gene_Id`" in refusal(path)
     adata = read_expression(path, text_columns=["Entrez_Gene_Id"])
     np.testing.assert_array_equal(adata.X, values()[:, 1:])
     assert "1 genes without a name left out" in adata.uns["jaxssl"]["notes"]
@@ -211,10 +211,10 @@ def test_cbioportal_and_feature_counts_are_read_at_the_second_try(tmp_path):
         for i, line in enumerate(text.rstrip("\n").split("\n"))
     ]  # fmt: skip
     path = write(tmp_path / "counts.txt", "\n".join(lines) + "\n")
-    flag = "--text_columns=Chr,Start,End,Strand,Length"
-    assert flag in refusal(path)
-    assert flag in examine(path)["next"]
-    adata = read_expression(path, text_columns=flag.partition("=")[2].split(","))
+    columns = "Chr,Start,End,Strand,Length"
+    assert f"`text_columns={columns}`" in refusal(path)
+    assert f"--text_columns={columns}" in examine(path)["next"]
+    adata = read_expression(path, text_columns=columns.split(","))
     np.testing.assert_array_equal(adata.X, values("counts"))
 
 

@@ -49,12 +49,12 @@ def test_budget_is_the_share_rounded_up():
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.01])
 def test_a_share_is_more_than_nothing_and_at_most_all(share):
-    with pytest.raises(InputError, match=rf"{share:g} is not in \(0, 1\]; correct --shares"):
+    with pytest.raises(InputError, match=rf"{share:g} is not in \(0, 1\]; correct `shares`"):
         label_budget(share, 100, 5)
 
 
 def test_fewer_labels_than_classes_name_the_smallest_share():
-    with pytest.raises(InputError, match=r"smallest usable share is 0\.0531: raise --shares"):
+    with pytest.raises(InputError, match=r"smallest usable share is 0\.0531: raise `shares`"):
         label_budget(0.01, 132, 7)
     assert label_budget(0.0531, 132, 7) >= 7
 

@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_prepare_writes_matrix_and_record_once(folder):
-    words = ["--labels=labels.csv", "--label_column=tissue", "--out=made/x.h5ad", "x.csv"]
+    words = ["--labels=labels.csv", "--label=tissue", "--out=made/x.h5ad", "x.csv"]
     done = run(folder, "prepare", *words)
     assert done.returncode == 0, done.stderr
     assert "orientation genes_in_rows" in done.stdout
@@ -57,7 +57,7 @@ def test_prepare_writes_matrix_and_record_once(folder):
 @pytest.mark.parametrize(
     ("words", "finding"),
     [
-        (["--out=y.h5ad", "--label_column=tisue", "--labels=labels.csv", "x.csv"], "tissue?"),
+        (["--out=y.h5ad", "--label=tisue", "--labels=labels.csv", "x.csv"], "tissue?"),
         (["--out=y.h5ad", "--scale=log3", "x.csv"], "should be one of <auto|counts|linear|log2>"),
         (["--out=y.h5ad", "--colour=red", "x.csv"], "there is no flag --colour"),
     ],

@@ -21,7 +21,7 @@ from launch.folder import Output
         (["--shard=3/2"], "--shard=3/2"),
         (["stray"], "unexpected argument 'stray'"),
         (["--data=absent.csv"], "absent.csv"),
-        (["--arms=scratch,simclr"], "pass --config=configs/simclr.py"),
+        (["--arms=scratch,simclr"], "pass --method=simclr"),
         (["--config.method.name=byol"], "pass --config=configs/byol.py"),
     ],
 )

@@ -45,7 +45,7 @@ def test_linear_values_become_log2_plus_one_and_log2_values_stay():
 
 
 def test_impossible_values_name_the_scale():
-    with pytest.raises(InputError, match="--scale=log2"):
+    with pytest.raises(InputError, match="`scale=log2`"):
         log2_expression(np.array([[-1.0, 2.0]]), "counts")
     with pytest.raises(InputError, match="no counts at all"):
         log2_expression(np.array([[0.0, 0.0]]), "counts")

@@ -39,10 +39,10 @@ def test_toil_of_xena_is_log2_of_tpm_and_a_thousandth(tmp_path):
 
 def test_pan_cancer_of_xena_has_symbols_twice_and_missing_values(tmp_path):
     path, labels = miniatures.xena_pancan(tmp_path), miniatures.xena_survival(tmp_path)
-    assert "--impute" in refusal(path)
+    assert "`impute=" in refusal(path)
     assert "CFH" in refusal(path, impute="mean")
     adata = read_expression(path, impute="mean", duplicates="max", labels=labels,
-                            label_column="cancer type abbreviation")  # fmt: skip
+                            label="cancer type abbreviation")  # fmt: skip
     x = values()
     x[1, 2] = np.delete(x[:, 2], 1).mean()
     np.testing.assert_allclose(adata.X[:, :6], x[:, :6], rtol=1e-6)
@@ -63,14 +63,14 @@ def test_gdc_hub_of_xena_has_vials_and_its_probemap_names_genes(tmp_path):
 
 def test_survival_table_meets_vials_by_the_sample(tmp_path):
     path, labels = miniatures.xena_gdc(tmp_path), miniatures.xena_survival(tmp_path)
-    adata = read_expression(path, labels=labels, label_column="cancer type abbreviation")
+    adata = read_expression(path, labels=labels, label="cancer type abbreviation")
     assert list(adata.obs["cancer type abbreviation"]) == CANCERS
     assert "by the sample of their TCGA barcodes" in facts(adata)["notes"]
 
 
 def test_vials_of_one_sample_take_the_first_row(tmp_path):
     path, labels = miniatures.xena_toil(tmp_path), miniatures.xena_gdc_phenotype(tmp_path)
-    adata = read_expression(path, labels=labels, label_column="project_id")
+    adata = read_expression(path, labels=labels, label="project_id")
     assert list(adata.obs["project_id"]) == [f"TCGA-{c}" for c in CANCERS]
     assert "(1 have several rows; the first counts)" in facts(adata)["notes"]
 
@@ -120,7 +120,7 @@ def test_two_files_of_one_sample_are_named(tmp_path):
     folder = miniatures.gdc_folder(tmp_path)
     message = refusal(folder, labels=sheet)
     assert f"first: {BARCODES[0]}A" in message
-    assert "--duplicate_samples=first" in message
+    assert "`duplicate_samples=first`" in message
     adata = read_expression(folder, labels=sheet, duplicate_samples="first")
     np.testing.assert_array_equal(adata.X, np.delete(values("counts"), 2, axis=0))
     sheet.write_text(sheet.read_text().replace(f"{BARCODES[1]}A", f"{BARCODES[1]}A, X"))
@@ -131,7 +131,7 @@ def test_coverage_of_recount3_becomes_counts_by_read_length_only(tmp_path):
     path, labels = miniatures.recount3(tmp_path), miniatures.recount3_qc(tmp_path)
     message = refusal(path)
     assert "base-pair coverage, not counts" in message
-    assert "--read_length=star.average_mapped_length" in message
+    assert "`read_length=star.average_mapped_length`" in message
     adata = read_expression(path, labels=labels, read_length="star.average_mapped_length")
     np.testing.assert_allclose(adata.X, values("counts"), rtol=1e-6)
     assert facts(adata)["scale"] == "counts"
@@ -153,7 +153,7 @@ def test_coverage_of_recount3_becomes_counts_by_read_length_only(tmp_path):
 
 def test_archs4_is_read_by_samples_without_single_cells(tmp_path):
     path = miniatures.archs4(tmp_path)
-    adata = read_expression(path, duplicates="mean", group_column="series_id")
+    adata = read_expression(path, duplicates="mean", group="series_id")
     kept = [0, 1, 2, 4, 5]
     x = values("counts")[kept]
     np.testing.assert_array_equal(adata.X[:, :6], x[:, :6])
@@ -167,7 +167,7 @@ def test_archs4_is_read_by_samples_without_single_cells(tmp_path):
 def test_series_matrix_keeps_characteristics_by_their_keys(tmp_path):
     path = miniatures.series_matrix(tmp_path)
     assert "missing (first: sample GSM105" in refusal(path)
-    adata = read_expression(path, impute="drop_genes", label_column="tissue")
+    adata = read_expression(path, impute="drop_genes", label="tissue")
     np.testing.assert_array_equal(adata.X, np.delete(values(), 4, axis=1))
     assert list(adata.obs["tissue"]) == ["liver"] * 3 + ["lung"] * 3
     assert list(adata.obs["age"]) == ["50", "50", "", "61", "61", "61"]
@@ -184,7 +184,7 @@ def test_empty_series_matrix_says_where_the_counts_are(tmp_path):
     frame = values("counts")
     text = miniatures.genes_in_rows("gene", GSM, GENES, frame)
     counts = miniatures.write(tmp_path / "GSE1_counts.txt.gz", text)
-    adata = read_expression(counts, labels=path, label_column="tissue")
+    adata = read_expression(counts, labels=path, label="tissue")
     assert list(adata.obs["tissue"]) == ["liver"] * 3 + ["lung"] * 3
 
 
@@ -207,12 +207,12 @@ def test_array_express_joins_the_sdrf_by_name_and_derives_cancer(tmp_path):
     assert list(adata.obs["group"]) == ["p0", "p0", "p1", "p1", "p2", "p2"]
     assert list(adata.obs["Protocol REF (2)"]) == ["P2"] * 6
     assert "second row of headings passed over: RMA" in facts(adata)["notes"]
-    assert "--label_rule=cancer: column cancer is not_cancer where" in facts(adata)["notes"]
+    assert "`label_rule=cancer`: column cancer is not_cancer where" in facts(adata)["notes"]
 
 
 def test_gct_of_gtex_is_held_to_its_dimensions(tmp_path):
     path, labels = miniatures.gtex(tmp_path), miniatures.gtex_attributes(tmp_path)
-    adata = read_expression(path, labels=labels, label_column="SMTS", group_column="donor_by_name")
+    adata = read_expression(path, labels=labels, label="SMTS", group="donor_by_name")
     np.testing.assert_array_equal(adata.X, values("linear"))
     assert list(adata.var["gene_name"]) == SYMBOLS
     assert list(adata.obs["SMTS"]) == ["Blood", "Brain"] * 3
@@ -227,7 +227,7 @@ def test_gct_of_gtex_is_held_to_its_dimensions(tmp_path):
 
 def test_depmap_keeps_the_default_profile_of_each_model(tmp_path):
     path, labels = miniatures.depmap(tmp_path), miniatures.depmap_models(tmp_path)
-    adata = read_expression(path, labels=labels, label_column="OncotreeLineage")
+    adata = read_expression(path, labels=labels, label="OncotreeLineage")
     kept = [0, 1, 2, 4, 5]
     np.testing.assert_array_equal(adata.X, values()[kept])
     assert list(adata.obs_names) == [f"ACH-00000{i + 1}" for i in kept]

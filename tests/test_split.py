@@ -220,7 +220,7 @@ def test_a_class_of_one_batch_cannot_be_told_where_that_is_left_out():
 
 @pytest.mark.parametrize("batches", [None, np.full(80, "", dtype=object)])
 def test_batches_that_nobody_named_cannot_be_left_out(batches):
-    with pytest.raises(InputError, match="leave_batch_out needs a batch column"):
+    with pytest.raises(InputError, match="leave_batch_out` needs a batch column"):
         make_split(
             np.arange(80) % 2, None, validation_share=0.15, test_share=0.15, seed=0,
             protocol="leave_batch_out", batches=batches,

@@ -77,7 +77,7 @@ def test_the_grouped_split_keeps_twins_together_and_the_studys_is_found_out():
 def test_a_leak_ends_the_run_unless_it_is_allowed():
     task = make_task(data_with_twins(), options("study", "patient"))
     found = leakage.leaks_of_split(task)
-    with pytest.raises(InputError, match=r"leak \(groups\): .* --allow_leaks=groups"):
+    with pytest.raises(InputError, match=r"leak \(groups\): .* `allow_leaks=groups`"):
         leakage.refuse(found, ())
     with pytest.raises(InputError, match="twins"):
         leakage.refuse(found, ("groups",))

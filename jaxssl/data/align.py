@@ -37,9 +37,9 @@ def align_genes(
     if scale and found_scale and found_scale != scale:
         how = CONVERSIONS.get((found_scale, scale), "as its data were made")
         raise InputError(
-            f"the data are on the {found_scale} scale, the encoder was trained on {scale}; give "
-            f"values on that scale ({how}), or, if these are wrongly taken for {found_scale}, "
-            f"import them by launch.prepare --scale={scale}"
+            f"the data are on the {found_scale} scale, the encoder was trained on {scale}",
+            f"give values on that scale ({how}), or, if these are wrongly taken for "
+            f"{found_scale}, import them by `read(scale={scale})`",
         )
     names = adata.var_names.to_numpy(dtype=object)
     position = _unambiguous(names)
@@ -101,9 +101,9 @@ def _judge(
             f"; its ids are of the kind {kinds[0]}, the data's {kinds[1]}" if ours != theirs else ""
         )
         fix = (
-            f"pass --max_missing={min(1, share + 0.005):.2f} to impute them with the training mean"
+            f"pass `max_missing={min(1, share + 0.005):.2f}` to impute them with the training mean"
         )
         if len(absent) == len(genes):
             fix = "name the genes as the encoder's data do, or use another encoder"
-        raise InputError(f"{message}{kinds}, such as {names[0]}; {fix}")
+        raise InputError(f"{message}{kinds}, such as {names[0]}", fix)
     warnings.warn(f"{message}; they are imputed with the training mean", stacklevel=3)

@@ -49,7 +49,9 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
     if kind == "parquet":
         return _tidy(_read_parquet(path), path)
     if kind not in ("text", "gzip"):
-        raise InputError(f"{path} holds {kind}; expected a csv or tsv table with one row a sample")
+        raise InputError(
+            f"{path} holds {kind}", "expected a csv or tsv table with one row a sample"
+        )
     start = _start_of_table(read_head(path, is_gzip=kind == "gzip"))
     dialect = sniff_table(start.head, allow_no_corner=True)
     dialect = dialect._replace(skip=dialect.skip + start.skip)
@@ -61,7 +63,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         frame = pd.read_parquet(path)
     except (pa.ArrowException, OSError, ValueError) as error:
         found = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read as a table ({found}); write it again") from error
+        raise InputError(f"{path} cannot be read as a table ({found})", "write it again") from error
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.rename_axis(str(frame.index.name or _NAMELESS)).reset_index()
     return as_text(frame)
@@ -108,8 +110,8 @@ def _read_text(path: Path, dialect: Dialect) -> pd.DataFrame:
                 cells = [_unquoted(cell) for cell in line.split("\t")]
             elif line.count('"') % 2:
                 raise InputError(
-                    f"{path}: line {number} has a quote that is not closed; write each row, breaks "
-                    "of free text too, on one line"
+                    f"{path}: line {number} has a quote that is not closed",
+                    "write each row, breaks of free text too, on one line",
                 )
             else:
                 cells = split_line(path, line, dialect.delimiter)

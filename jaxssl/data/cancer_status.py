@@ -111,8 +111,8 @@ def _characteristic(
             return obs[plain[name]].to_numpy(dtype=object)
     if required:
         raise InputError(
-            f"--label_rule=cancer needs a column Characteristics[{names[0]}]; pass the .sdrf.txt "
-            "as --labels"
+            f"`label_rule=cancer` needs a column Characteristics[{names[0]}]",
+            "pass the .sdrf.txt as `labels`",
         )
     return np.full(len(obs), "", object)
 

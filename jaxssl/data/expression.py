@@ -141,13 +141,12 @@ def _check_early(
         column_of_names(gene_map, options)
     known = [str(name) for table in tables for name in table.columns]
     if tables and options.sample_column:
-        require_column(known, options.sample_column, "sample", "--sample_column")
+        require_column(known, options.sample_column, "sample_column")
     known += [*rules.made_by(options.label_rule), *(["file"] if len(paths) > 1 else [])]
     for role in ROLES:
-        name = getattr(options, f"{role}_column")
+        name = getattr(options, role)
         if name and name not in known and not any(may_tell(path, name) for path in paths):
-            flag = f"--{role}_column in launch.prepare, --{role} elsewhere"
-            require_column(known if tables else [], name, role, flag)
+            require_column(known if tables else [], name, role)
 
 
 def _describe(
@@ -181,18 +180,18 @@ def _distinct(names: np.ndarray, policy: str) -> tuple[np.ndarray, list[str]]:
         return np.ones(len(names), bool), []
     if policy == "error":
         raise InputError(
-            f"{len(twice)} sample ids occur more than once (first: {twice[0]}); remove or rename "
-            "the copies, or pass --duplicate_samples=first: a copy in two parts of a split would "
-            "leak"
+            f"{len(twice)} sample ids occur more than once (first: {twice[0]})",
+            "remove or rename the copies, or pass `duplicate_samples=first`: a copy in two parts "
+            "of a split would leak",
         )
     kept = ~pd.Series(names, dtype=object).duplicated().to_numpy()
-    return kept, [f"--duplicate_samples={policy}: {(~kept).sum():,} further copies left out"]
+    return kept, [f"`duplicate_samples={policy}`: {(~kept).sum():,} further copies left out"]
 
 
 def _columns(options: ImportOptions, prepared: Mapping[str, Any]) -> dict[str, str]:
     """Role → column: as told, as the rule makes it, or as `prepare` recorded it."""
     made = rules.columns_of(options.label_rule)
-    told = {role: getattr(options, f"{role}_column") for role in ROLES}
+    told = {role: getattr(options, role) for role in ROLES}
     return {
         role: name or made.get(role, "") or str(prepared.get(role, ""))
         for role, name in told.items()
@@ -205,8 +204,7 @@ def _settle_columns(
     """Check the named columns and blank small classes in `obs`; returns what to record."""
     for role, name in columns.items():
         if name:
-            flag = f"--{role}_column in launch.prepare, --{role} elsewhere"
-            require_column(obs.columns, name, role, flag)
+            require_column(obs.columns, name, role)
     label = columns["label"]
     facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}
     if not label:
@@ -216,10 +214,10 @@ def _settle_columns(
     if not (values != "").any():
         if dropped:
             raise InputError(
-                f"every class of {label} is below --min_class_size={min_class_size}; lower it"
+                f"every class of {label} is below `min_class_size={min_class_size}`", "lower it"
             )
-        raise InputError(f"--label_column={label} is empty for every sample; name another column")
+        raise InputError(f"`label={label}` is empty for every sample", "name another column")
     if dropped:
         listed = ", ".join(f"{name} {count}" for name, count in dropped.items())
-        notes.append(f"classes below --min_class_size={min_class_size}, now unlabelled: {listed}")
+        notes.append(f"classes below `min_class_size={min_class_size}`, now unlabelled: {listed}")
     return facts | {"n_labelled": int((values != "").sum()), "n_classes_dropped": len(dropped)}

@@ -47,8 +47,8 @@ def rename_genes(
     n_known = sum(value is not None for value in found)
     if n_known < 0.1 * len(genes):
         raise InputError(
-            f"{path} knows {n_known:,} of {len(genes):,} genes (first: {names[0]}); pass the map "
-            "of this platform or annotation"
+            f"{path} knows {n_known:,} of {len(genes):,} genes (first: {names[0]})",
+            "pass the map of this platform or annotation",
         )
     n_several = sum(value == "" for value in found)
     renamed = np.array([value or "" for value in found], dtype=object)
@@ -72,10 +72,10 @@ def column_of_names(table: pd.DataFrame, options: ImportOptions) -> str:
     )
     if not target:
         raise InputError(
-            f"{options.gene_map} has no column of symbols; name one with --gene_column: "
-            f"{', '.join(columns[:12])}"
+            f"{options.gene_map} has no column of symbols",
+            f"name one with `gene_column`: {', '.join(columns[:12])}",
         )
-    require_column(columns, target, "gene", "--gene_column")
+    require_column(columns, target, "gene_column")
     return target
 
 

@@ -90,8 +90,8 @@ def plan_merge(genes: np.ndarray, policy: str) -> Merge:
     twice = duplicates(genes)
     if len(twice) and policy == "error":
         raise InputError(
-            f"{len(twice)} gene ids occur more than once (first: {twice[0]}); "
-            "choose what to keep with --duplicates=mean, max or first"
+            f"{len(twice)} gene ids occur more than once (first: {twice[0]})",
+            "choose what to keep with `duplicates=mean`, max or first",
         )
     position, kept = pd.factorize(pd.Series(genes, dtype=object))
     order = np.argsort(position, kind="stable")

@@ -21,9 +21,9 @@ class ImportOptions:
     """How a file is read; what the file itself tells need not be said."""
 
     labels: str | Path | Sequence[str | Path] | None = None  # tables of samples, joined by id
-    label_column: str = ""  # of the table, else of the file or its obs
-    group_column: str = ""
-    batch_column: str = ""
+    label: str = ""  # of the table, else of the file or its obs
+    group: str = ""
+    batch: str = ""
     sample_column: str = ""  # of the table; "": found by match
     label_rule: str = ""  # a key in `rules.RULES`, which derives columns
     text_columns: Sequence[str] = ()  # of the file, beside expression: kept as text
@@ -57,7 +57,9 @@ def check_options(options: ImportOptions) -> None:
     for name, choices in allowed.items():
         value = getattr(options, name)
         if value not in choices:
-            raise InputError(f"--{name}={value} is unknown; use {', '.join(filter(None, choices))}")
+            raise InputError(
+                f"`{name}={value}` is unknown", f"use {', '.join(filter(None, choices))}"
+            )
 
 
 OPTION_DEFAULTS: dict[str, Any] = {

@@ -185,11 +185,11 @@ def _next_command(path: Path, labels: str | Path | None, layer: str, facts: dict
         words += [f"--label_rule={next(iter(facts['rules']))}"]
     elif labels or columns:
         named = (label, group)
-        words += [f"--label_column={label or 'COLUMN'}"]
-        words += [f"--group_column={group}"] if group else []
+        words += [f"--label={label or 'COLUMN'}"]
+        words += [f"--group={group}"] if group else []
         words += ["--min_class_size=20"] if is_small else []
     else:
-        words += ["--labels=TABLE", "--label_column=COLUMN"]
+        words += ["--labels=TABLE", "--label=COLUMN"]
     beside = [name for name in facts["text_columns"] if name not in named]
     flags = [*facts["flags"], *([f"--text_columns={','.join(beside)}"] if beside else [])]
     out = path.name.removesuffix(".gz").rsplit(".", 1)[0] + ".h5ad"

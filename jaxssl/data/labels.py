@@ -33,20 +33,20 @@ def encode(
     values, dropped = drop_small_classes(values, min_class_size)
     names = values.astype(str)
     classes, counts = np.unique(names[names != ""], return_counts=True)
-    lost = f" after --min_class_size={min_class_size}" if dropped else ""
+    lost = f" after `min_class_size={min_class_size}`" if dropped else ""
     if not len(classes):
-        raise InputError(f"no sample has a label{lost}; name another column with --label")
+        raise InputError(f"no sample has a label{lost}", "name another column with `label`")
     if len(classes) == 1:
         raise InputError(
-            f"all labelled samples are {str(classes[0])!r}{lost}; a comparison needs two: "
-            "name another column with --label"
+            f"all labelled samples are {str(classes[0])!r}{lost}",
+            "a comparison needs two: name another column with `label`",
         )
     if counts.min() < MIN_CLASS_SIZE:
         rare = classes[counts < MIN_CLASS_SIZE]
         raise InputError(
             f"{len(rare)} of {len(classes)} classes have fewer than {MIN_CLASS_SIZE} labelled "
-            f"samples (first: {str(rare[0])!r} with {counts[counts < MIN_CLASS_SIZE][0]}); pass "
-            "--min_class_size=20, say, to treat small classes as unlabelled"
+            f"samples (first: {str(rare[0])!r} with {counts[counts < MIN_CLASS_SIZE][0]})",
+            "pass `min_class_size=20`, say, to treat small classes as unlabelled",
         )
     codes = np.searchsorted(classes, names).astype(np.int32)
     return np.where(names == "", np.int32(-1), codes), tuple(str(c) for c in classes)
@@ -58,13 +58,14 @@ def label_budget(share: float, n_labelled: int, n_classes: int) -> int:
     Raises InputError when that is fewer than one a class.
     """
     if not 0 < share <= 1:
-        raise InputError(f"a label share of {share:g} is not in (0, 1]; correct --shares")
+        raise InputError(f"a label share of {share:g} is not in (0, 1]; correct `shares`")
     budget = math.ceil(share * n_labelled - 1e-9)  # 0.07 * 100 is 7.000000000000001
     if budget < n_classes:
         smallest = math.ceil(1e4 * n_classes / n_labelled) / 1e4
         raise InputError(
             f"a share of {share:g} is {budget} of {n_labelled} labels, fewer than the {n_classes} "
-            f"classes; the smallest usable share is {smallest:g}: raise --shares"
+            "classes",
+            f"the smallest usable share is {smallest:g}: raise `shares`",
         )
     return budget
 

@@ -31,7 +31,7 @@ def leaks_of_split(task: Task) -> list[Finding]:
             Finding(
                 "groups",
                 f"{len(spread):,} groups have samples in more than one part of the split (first: "
-                f"{spread[0]}); split by --config.split.protocol=grouped",
+                f"{spread[0]}); split by `split.protocol=grouped`",
             )
         )
     first, second = task.twins.T
@@ -41,9 +41,9 @@ def leaks_of_split(task: Task) -> list[Finding]:
         findings.append(
             Finding(
                 "twins",
-                f"{int(apart.sum()):,} pairs of samples are nearly the same and in different parts "
-                f"(first: {task.sample_ids[i]} and {task.sample_ids[j]}); remove one of each, or "
-                "split by --config.split.protocol=grouped, which keeps them together",
+                f"{int(apart.sum()):,} pairs of samples are nearly the same and in different "
+                f"parts (first: {task.sample_ids[i]} and {task.sample_ids[j]}); remove one of "
+                "each, or split by `split.protocol=grouped`, which keeps them together",
             )
         )
     return findings
@@ -59,7 +59,7 @@ def leaks_of_normalizer(task: Task, normalizer: Normalizer) -> list[Finding]:
         return []
     message = (
         "scaling and components were fitted on other samples than the training part's; fit them "
-        "anew by launch.pretrain on this split"
+        "anew by `pretrain()` on this split"
     )
     return [Finding("fitted", message)]
 
@@ -69,8 +69,8 @@ def leaks_of_selection(n_validation: int) -> list[Finding]:
     if n_validation:
         return []
     message = (
-        "there is no validation part, so the best classical arm would be chosen on the test part; "
-        "raise --config.split.validation_share"
+        "there is no validation part, so the best classical arm would be chosen on the test "
+        "part; raise `split.validation_share`"
     )
     return [Finding("selection", message)]
 
@@ -80,8 +80,8 @@ def refuse(findings: Sequence[Finding], allowed: Sequence[str]) -> None:
     for finding in findings:
         if finding.kind not in allowed:
             raise InputError(
-                f"leak ({finding.kind}): {finding.message}; or pass --allow_leaks={finding.kind}, "
-                "which the report will say"
+                f"leak ({finding.kind}): {finding.message}",
+                f"or pass `allow_leaks={finding.kind}`, which the report will say",
             )
 
 

@@ -19,8 +19,8 @@ def require_finite(x: Shaped[np.ndarray, "samples genes"]) -> None:
     n_ill = sum(np.count_nonzero(~np.isfinite(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS))
     if n_ill:
         raise InputError(
-            f"{n_ill / x.size:.2%} of the expression values are NaN or infinite; run "
-            "launch.prepare with --impute"
+            f"{n_ill / x.size:.2%} of the expression values are NaN or infinite",
+            "fill them by `read(impute=mean)`",
         )
 
 
@@ -45,7 +45,8 @@ def plan_missing(
         where = _first(seen.first_infinite[chosen], sample_ids, genes)
         raise InputError(
             f"{int(n_infinite.sum())} values are infinite (first: {where}), as the logarithm of 0 "
-            "is; export log2(x + 1) instead"
+            "is",
+            "export log2(x + 1) instead",
         )
     keep, fill = np.ones(len(chosen), bool), np.zeros(len(chosen), np.float32)
     if not n_missing.any():
@@ -56,14 +57,15 @@ def plan_missing(
         raise InputError(
             f"{n_missing.sum() / (seen.n_samples * len(chosen)):.2%} of the values are missing "
             f"(first: {where}; {int((n_missing > 0).sum())} genes, worst {genes[worst]} at "
-            f"{n_missing[worst] / seen.n_samples:.0%}); choose --impute=mean, zero or drop_genes"
+            f"{n_missing[worst] / seen.n_samples:.0%})",
+            "choose `impute=mean`, zero or drop_genes",
         )
     if policy == "drop_genes":
         keep = n_missing == 0
     elif policy == "mean":
         keep, fill = n_missing < seen.n_samples, seen.mean[chosen]
     if not keep.any():
-        raise InputError(f"no gene is left by --impute={policy}: every gene has missing values")
+        raise InputError(f"no gene is left by `impute={policy}`: every gene has missing values")
     return keep, fill
 
 

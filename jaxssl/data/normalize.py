@@ -32,14 +32,16 @@ def log2_expression(
     if scale == "log2":
         return np.asarray(x, np.float32)
     if x.min() < 0:
-        raise InputError(f"negative values on a {scale} scale; pass the true one with --scale=log2")
+        raise InputError(
+            f"negative values on a {scale} scale", "pass the true one with `scale=log2`"
+        )
     out = np.empty(x.shape, np.float32)
     for rows in _blocks(len(x)):
         block = np.asarray(x[rows], np.float32)
         if scale == "counts":
             depth = block.sum(axis=1, keepdims=True, dtype=np.float64)
             if not depth.all():
-                raise InputError("a sample has no counts at all; remove it before pretraining")
+                raise InputError("a sample has no counts at all", "remove it before pretraining")
             block = block * (1e6 / depth).astype(np.float32)
         np.log2(block + 1, out=out[rows])
     return out

@@ -52,23 +52,23 @@ def resolve_orientation(
     if wanted != "auto":
         if by_ids not in ("", wanted):
             raise InputError(
-                f"--orientation={wanted} contradicts the ids ({evidence}); "
-                f"leave it out or pass --orientation={by_ids}"
+                f"`orientation={wanted}` contradicts the ids ({evidence})",
+                f"leave it out or pass `orientation={by_ids}`",
             )
-        return wanted, "as told by --orientation"
+        return wanted, "as told by `orientation`"
     if declared:
         if by_ids not in ("", declared):
             rows = declared.split("_")[0]
             raise InputError(
-                f"{form} has {rows} in rows, yet {evidence}: the file seems transposed; write "
-                f"it again, or pass --orientation={by_ids}"
+                f"{form} has {rows} in rows, yet {evidence}: the file seems transposed",
+                f"write it again, or pass `orientation={by_ids}`",
             )
         return declared, f"as the format {form} has it"
     found, reason = detect_orientation(row_ids, column_ids, sample_ids)
     if not found:
         raise InputError(
-            f"cannot tell whether genes are in rows or in columns ({reason}); "
-            "pass --orientation=genes_in_rows or --orientation=samples_in_rows"
+            f"cannot tell whether genes are in rows or in columns ({reason})",
+            "pass `orientation=genes_in_rows` or `orientation=samples_in_rows`",
         )
     return found, reason
 

@@ -74,12 +74,12 @@ def read_part(
     Raises:
         InputError: where orientation or scale cannot be told, and on samples or genes without id.
     """
-    named = (options.label_column, options.group_column, options.batch_column)
+    named = (options.label, options.group, options.batch)
     inside = [*options.text_columns, *filter(None, named)]
     raw = read_table(path, reading._replace(text_columns=inside, layer=options.layer))
     for name in options.text_columns:
         there = [*raw.of_rows.columns, *raw.of_columns.columns] or list(raw.column_ids)
-        require_column(there, name, "text", "--text_columns")
+        require_column(there, name, "text_columns")
     known = known_ids(tables[0], raw, options.sample_column) if tables else None
     found, reason = resolve_orientation(
         options.orientation, raw.row_ids, raw.column_ids, known, raw.format, raw.orientation
@@ -95,7 +95,7 @@ def read_part(
     recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""
     declared = "counts" if raw.scale == COVERAGE else raw.scale
     scale, why = resolve_scale(recorded or options.scale, seen, declared)
-    why = "as launch.prepare recorded it" if recorded else why
+    why = "as the file records it" if recorded else why
     notes = [f"format {raw.format}", *raw.notes, f"orientation {found}: {reason}"]
     notes += [*length_notes, f"scale {scale}: {why}"]
     return Part(path, raw, x, samples, genes, gene_text, obs, found, scale, seen, notes)
@@ -161,7 +161,8 @@ def common_scale(parts: Sequence[Part]) -> str:
         if part.scale != first.scale:
             raise InputError(
                 f"{first.path.name} is on the {first.scale} scale, {part.path.name} on "
-                f"{part.scale}; bring them to one scale first"
+                f"{part.scale}",
+                "bring them to one scale first",
             )
     return first.scale
 
@@ -172,7 +173,7 @@ def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarr
     if len(empty):
         where = f"first: number {empty[0] + 1} of {len(samples)}"
         raise InputError(
-            f"{len(empty)} samples of {path} have no id ({where}); name or remove them"
+            f"{len(empty)} samples of {path} have no id ({where})", "name or remove them"
         )
     others = no_expression(samples) or no_expression(genes)
     if not others:
@@ -183,7 +184,7 @@ def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarr
         f"{path} would have {', '.join(others[:4])} among its samples or genes, which seems to be "
         "no expression; "
         + (
-            f"pass --text_columns={names} to keep it beside"
+            f"pass `text_columns={names}` to keep it beside"
             if in_columns
             else "remove or rename it"
         )
@@ -194,9 +195,9 @@ def _counted(plans: Sequence[Cleaning], options: ImportOptions) -> list[str]:
     n_missing = sum(plan.n_missing for plan in plans)
     n_dropped = sum(plan.n_dropped for plan in plans)
     n_merged = sum(len(plan.columns) - len(plan.merge.genes) for plan in plans)
-    notes = [f"--impute={options.impute}: {n_missing} missing values"] if n_missing else []
+    notes = [f"`impute={options.impute}`: {n_missing} missing values"] if n_missing else []
     notes += [f"{n_dropped} genes with missing values dropped"] if n_dropped else []
-    notes += [f"--duplicates={options.duplicates}: {n_merged} columns merged away"] * bool(n_merged)
+    notes += [f"`duplicates={options.duplicates}`: {n_merged} columns merged away"] * bool(n_merged)
     return notes
 
 
@@ -208,6 +209,7 @@ def _shared_genes(of_files: Sequence[np.ndarray]) -> np.ndarray:
     if len(shared) < _MIN_SHARED * fewest:
         raise InputError(
             f"the files share {len(shared):,} genes, fewer than {_MIN_SHARED:.0%} of the "
-            f"{fewest:,} of the smallest; name them alike with --gene_map, or import them apart"
+            f"{fewest:,} of the smallest",
+            "name them alike with `gene_map`, or import them apart",
         )
     return shared

@@ -31,13 +31,14 @@ def divisors(
     wanted = options.read_length
     if raw.scale != COVERAGE:
         if wanted:
-            raise InputError(f"--read_length is for coverage sums of recount3; {path} is no such")
+            raise InputError(f"`read_length` is for coverage sums of recount3; {path} is no such")
         return None, []
     if not wanted:
         raise InputError(
             f"{path} holds sums of base-pair coverage, not counts: each is too large by the "
-            f"length of its reads; pass --labels=*.recount_qc.*.MD.gz --read_length={_COLUMN}, or "
-            "--read_length=BASES where all samples have one length"
+            "length of its reads",
+            f"pass `labels=*.recount_qc.*.MD.gz` and `read_length={_COLUMN}`, or "
+            "`read_length=BASES` where all samples have one length",
         )
     try:
         lengths = np.full(len(sample_ids), float(wanted))
@@ -47,7 +48,7 @@ def divisors(
     if not is_length.all():
         i = int(np.argmin(is_length))
         raise InputError(
-            f"--read_length={wanted}: sample {sample_ids[i]} has {lengths[i]:g}; lengths are "
+            f"`read_length={wanted}`: sample {sample_ids[i]} has {lengths[i]:g}; lengths are "
             "above 0"
         )
     span = f"{lengths.min():g}" + (f" to {lengths.max():g}" if np.ptp(lengths) else "")
@@ -59,10 +60,10 @@ def _lengths(
 ) -> np.ndarray:
     if not tables:
         raise InputError(
-            f"--read_length={column} is a column, yet there is no --labels; pass the *.MD.gz file"
+            f"`read_length={column}` is a column, yet there is no `labels`", "pass the *.MD.gz file"
         )
     table = next((t for t in tables if column in t), tables[0])
-    require_column(table.columns, column, "read length", "--read_length")
+    require_column(table.columns, column, "read_length")
     named = options.sample_column if options.sample_column in table else ""
     joined = join_samples(table, sample_ids, named, options.min_match).obs
     lengths = pd.to_numeric(joined[column], errors="coerce").to_numpy(dtype=float)

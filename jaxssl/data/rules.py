@@ -34,7 +34,7 @@ def derive(obs: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list[str]]:
     if not rule:
         return told, notes
     made, found = _apply(rule, obs)
-    notes += [f"--label_rule={rule}: {RULES[rule].text}", *found]
+    notes += [f"`label_rule={rule}`: {RULES[rule].text}", *found]
     return pd.concat([told[told.columns.difference(made.columns)], made], axis=1), notes
 
 
@@ -60,9 +60,10 @@ def _apply(rule: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         differs = (new != "") & (new != old)
         if differs.any():
             raise InputError(
-                f"--label_rule={rule} makes a column {name}, and the samples have one that differs "
-                f"in {differs.sum()} (first: {old[differs][0]!r}, by the rule "
-                f"{new[differs][0]!r}); use that one by --label_column, or rename it"
+                f"`label_rule={rule}` makes a column {name}, and the samples have one that "
+                f"differs in {differs.sum()} (first: {old[differs][0]!r}, by the rule "
+                f"{new[differs][0]!r})",
+                "use that one by `label`, or rename it",
             )
     return made, found
 
@@ -91,4 +92,4 @@ RULES = {
         cancer_status.derive,
     ),
 }
-"""What --label_rule may name. "cancer" is for SDRF tables such as that of E-MTAB-3732."""
+"""What `label_rule` may name. "cancer" is for SDRF tables such as that of E-MTAB-3732."""

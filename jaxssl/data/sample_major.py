@@ -52,7 +52,7 @@ class SampleMajor(NamedTuple):
                 read = self._read(start, stop)
             except (OSError, RuntimeError, ValueError) as error:
                 found = " ".join(str(error).split())
-                raise InputError(f"{self.name} is damaged ({found}); fetch it again") from error
+                raise InputError(f"{self.name} is damaged ({found})", "fetch it again") from error
             for first in range(0, len(inside), step):
                 rows = inside[first : first + step] - start
                 block = np.ascontiguousarray(read[rows], np.float32)  # a copy, by the rows

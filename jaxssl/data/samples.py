@@ -104,7 +104,7 @@ def join_samples(
             ids in different rows, and when two rows of a sample differ.
     """
     if column:
-        require_column(table.columns, column, "sample", "--sample_column")
+        require_column(table.columns, column, "sample_column")
     match = match_samples(table, sample_ids, column)
     known = match.known
     note = (
@@ -113,8 +113,8 @@ def join_samples(
     )
     if known.mean() < min_match:
         raise InputError(
-            f"only {note}; {_unmatched(match)}; pass --sample_column, the right --labels, or a "
-            "lower --min_match"
+            f"only {note}; {_unmatched(match)}",
+            "pass `sample_column`, the right `labels`, or a lower `min_match`",
         )
     if not column and not match.level:
         _refuse_rivals(table, match)
@@ -147,18 +147,18 @@ def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
         samples = list(dict.fromkeys(part.strip() for part in str(told).split(",")))
         if len(samples) > 1:
             raise InputError(
-                f"the sample sheet says that {name} is of {len(samples)} samples ({told}); leave "
-                "files of one sample in the folder"
+                f"the sample sheet says that {name} is of {len(samples)} samples ({told})",
+                "leave files of one sample in the folder",
             )
         renamed.append(samples[0] or name)
     return np.array(renamed, dtype=object)
 
 
-def require_column(columns: Sequence[str] | pd.Index, name: str, what: str, flag: str) -> None:
+def require_column(columns: Sequence[str] | pd.Index, name: str, option: str) -> None:
     """Refuse a column that is not there; proposes the nearest names.
 
     Raises:
-        InputError: naming `what` was looked for, and the flag that named it.
+        InputError: naming the option that asked for it.
     """
     names = list(dict.fromkeys(str(c) for c in columns))
     if name in names:
@@ -167,8 +167,8 @@ def require_column(columns: Sequence[str] | pd.Index, name: str, what: str, flag
     near = [spelt[n] for n in difflib.get_close_matches(name.lower(), spelt, n=3, cutoff=0.6)]
     known = f"did you mean {', '.join(near)}?" if near else f"there are {_some(names)}"
     if not names:
-        known = "the file has no table of samples; import it by launch.prepare --labels=TABLE"
-    raise InputError(f"there is no {what} column {name!r}; {known} ({flag})")
+        known = "the file has no table of samples; import it by `read(labels=TABLE)`"
+    raise InputError(f"there is no column {name!r} for `{option}`", known)
 
 
 def _refuse_rivals(table: pd.DataFrame, match: Match) -> None:
@@ -184,7 +184,8 @@ def _refuse_rivals(table: pd.DataFrame, match: Match) -> None:
         if differs.any() and names.isin(keys).mean() > _RIVAL:
             raise InputError(
                 f"columns {match.column} and {name} of the labels both hold ids of samples, in "
-                f"{differs.sum()} rows those of different ones; say which with --sample_column"
+                f"{differs.sum()} rows those of different ones",
+                "say which with `sample_column`",
             )
 
 
@@ -195,8 +196,8 @@ def _rows_of(table: pd.DataFrame, match: Match) -> tuple[pd.DataFrame, int]:
     clash = duplicates(np.asarray(used[match.column], dtype=object))
     if len(clash) and not match.level:
         raise InputError(
-            f"{len(clash)} samples have several, different rows in the labels (first: {clash[0]}); "
-            "leave one row a sample"
+            f"{len(clash)} samples have several, different rows in the labels (first: {clash[0]})",
+            "leave one row a sample",
         )
     return used.drop_duplicates(match.column).set_index(match.column), len(clash)
 

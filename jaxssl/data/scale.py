@@ -53,36 +53,36 @@ def resolve_scale(wanted: str, seen: Survey, declared: str = "") -> tuple[str, s
     if declared in SCALES:
         if wanted not in ("auto", declared):
             raise InputError(
-                f"--scale={wanted} contradicts the format, which holds {declared}; leave it out"
+                f"`scale={wanted}` contradicts the format, which holds {declared}", "leave it out"
             )
         if declared == "counts" and seen.lowest < 0:
-            raise InputError(f"the format holds counts, yet {reason}; fetch the file again")
+            raise InputError(f"the format holds counts, yet {reason}", "fetch the file again")
         return declared, "as the format has it"
     if wanted == "auto":
         if not found:
             raise InputError(
-                f"cannot tell the scale ({reason}); pass --scale=counts, linear or log2"
+                f"cannot tell the scale ({reason})", "pass `scale=counts`, linear or log2"
             )
         return found, reason
     _require_consistent(wanted, found, reason, seen)
-    return wanted, "as told by --scale"
+    return wanted, "as told by `scale`"
 
 
 def _require_consistent(wanted: str, found: str, reason: str, seen: Survey) -> None:
     """Refuse a scale that the values exclude; warn of one that they hardly are of."""
     if wanted == "log2" and seen.highest > 50:
-        fix = f"pass --scale={found}" if found else "correct the values"
-        raise InputError(f"--scale=log2 contradicts the data ({reason}); {fix}")
+        fix = f"pass `scale={found}`" if found else "correct the values"
+        raise InputError(f"`scale=log2` contradicts the data ({reason})", fix)
     if wanted in ("counts", "linear") and seen.lowest < 0:
-        raise InputError(f"--scale={wanted} contradicts the data ({reason}); pass --scale=log2")
+        raise InputError(f"`scale={wanted}` contradicts the data ({reason})", "pass `scale=log2`")
     if wanted == "counts" and found == "log2":
         raise InputError(
-            f"--scale=counts contradicts the data ({reason}, not integers: as logarithms are); "
-            "pass --scale=log2, or linear"
+            f"`scale=counts` contradicts the data ({reason}, not integers: as logarithms are)",
+            "pass `scale=log2`, or linear",
         )
     if wanted == "linear" and found == "log2":
         warnings.warn(
-            f"--scale=linear: {reason} look like logarithms, of which another would be taken; if "
-            "they are, pass --scale=log2",
+            f"`scale=linear`: {reason} look like logarithms, of which another would be taken; if "
+            "they are, pass `scale=log2`",
             stacklevel=3,
         )

@@ -78,9 +78,9 @@ def _leave_batch_out(
     rest = np.flatnonzero(free & (codes >= 0))
     if not len(rest):
         raise InputError(
-            f"batch {batch} and the groups in it hold all labelled samples and "
-            "leave none to train on; pass --config.split.protocol=grouped, or import another "
-            "--batch_column"
+            f"batch {batch} and the groups in it hold all labelled samples and leave none to "
+            "train on",
+            "pass `split.protocol=grouped`, or import another `batch`",
         )
     unseen = np.setdiff1d(codes[test], codes[rest])
     if len(unseen):
@@ -103,14 +103,14 @@ def _find_batch(
     """Which samples are of the batch to leave out, and its name."""
     if batches is None or not (batches != "").any():
         raise InputError(
-            "--config.split.protocol=leave_batch_out needs a batch column; import with "
-            "launch.prepare --batch_column"
+            "`split.protocol=leave_batch_out` needs a batch column", "name one with `batch`"
         )
     names = batches_with_labels(codes, batches)
     if number >= len(names):
         raise InputError(
             f"there is no batch number {number}: {len(names)} batches have labels (from 0 on: "
-            f"{', '.join(names[:5])}); lower --config.split.seed or --config.split.n_splits"
+            f"{', '.join(names[:5])})",
+            "lower `split.seed` or `split.n_splits`",
         )
     return batches.astype(str) == names[number], str(names[number])
 
@@ -130,10 +130,10 @@ def _grouped(
     size = {part: max(1, round(folds * s)) if s > 0 else 0 for part, s in shares.items()}
     if sum(size.values()) >= folds:
         raise InputError(
-            f"{len(codes)} labelled samples in {n_groups} groups are too few for train, validation "
-            "and test; name another --group, split without groups by "
-            "--config.split.protocol=study, or leave one batch out after the other by "
-            "--config.split.protocol=leave_batch_out"
+            f"{len(codes)} labelled samples in {n_groups} groups are too few for train, "
+            "validation and test",
+            "name another `group`, split without groups by `split.protocol=study`, or leave one "
+            "batch out after the other by `split.protocol=leave_batch_out`",
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     parts = np.full(len(codes), _TRAIN)
@@ -183,8 +183,8 @@ def _stratified(
         if size < n_classes or len(rest) - size < n_classes or smallest < 2:
             raise InputError(
                 f"{len(codes)} labelled samples of {n_classes} classes (the smallest {smallest}) "
-                f"are too few for a part of {size}; raise --config.split.test_share and "
-                "validation_share, or --min_class_size"
+                f"are too few for a part of {size}",
+                "raise `split.test_share` and validation_share, or `min_class_size`",
             )
         rest, taken = train_test_split(
             rest, test_size=size, stratify=codes[rest], random_state=seed

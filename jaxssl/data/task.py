@@ -114,7 +114,8 @@ def columns_of(task: Task, normalizer: Normalizer) -> Int[np.ndarray, " kept"] |
     if absent:
         raise InputError(
             f"{len(absent)} of the encoder's {len(normalizer.genes)} genes are missing (first: "
-            f"{absent[0]}); use the data of its pretraining, or launch.finetune for other data"
+            f"{absent[0]})",
+            "use the data of its pretraining, or `finetune()` for other data",
         )
     columns = np.array([position[gene] for gene in normalizer.genes])
     return None if np.array_equal(columns, np.arange(len(task.genes))) else columns
@@ -141,7 +142,7 @@ def _check_names(adata: AnnData) -> None:
         if not names.is_unique:
             twice = names[names.duplicated()]
             raise InputError(
-                f"{len(twice)} {what} bear the name of another (first: {twice[0]}); rename them"
+                f"{len(twice)} {what} bear the name of another (first: {twice[0]})", "rename them"
             )
 
 
@@ -153,10 +154,10 @@ def _values(adata: AnnData, obs: pd.DataFrame, name: str, role: str) -> np.ndarr
 def _column(adata: AnnData, name: str, role: str) -> str:
     if not name:
         raise InputError(
-            f"no {role} column is known; name one with --{role}, or import a table of samples by "
-            "launch.prepare --labels"
+            f"no {role} column is known",
+            f"name one with `{role}`, or join a table of samples by `read(labels=TABLE)`",
         )
     if name not in adata.obs:
         known = ", ".join(map(str, adata.obs.columns))
-        raise InputError(f"there is no column {name!r} for --{role}; the columns are {known}")
+        raise InputError(f"there is no column {name!r} for `{role}`; the columns are {known}")
     return name

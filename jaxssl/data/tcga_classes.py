@@ -69,8 +69,8 @@ def _tcga_ids(obs: pd.DataFrame) -> np.ndarray:
         if len(filled) and barcodes.are_barcodes(filled) and len(str(filled[0])) >= 15:
             return ids
     raise InputError(
-        "--label_rule=tcga20 needs TCGA barcodes of samples, such as TCGA-A1-A0SB-01; neither the "
-        "samples nor a column of the table are called so"
+        "`label_rule=tcga20` needs TCGA barcodes of samples, such as TCGA-A1-A0SB-01; neither "
+        "the samples nor a column of the table are called so"
     )
 
 
@@ -85,7 +85,8 @@ def _cancer_types(obs: pd.DataFrame) -> np.ndarray:
             best, found = np.array(codes, dtype=object), n_known
     if not found:
         raise InputError(
-            "--label_rule=tcga20 needs a column of cancer types (cancer type abbreviation, "
-            "project_id or _primary_disease); pass the phenotype table as --labels"
+            "`label_rule=tcga20` needs a column of cancer types (cancer type abbreviation, "
+            "project_id or _primary_disease)",
+            "pass the phenotype table as `labels`",
         )
     return best

@@ -72,13 +72,14 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         if isinstance(error, InputError):
             raise InputError(f"{folder}: {error}") from error
         raise InputError(
-            f"{folder} is no bundle ({error}); pass an encoder such as RUN/encoder/seed_000, or "
-            "a classifier that launch.finetune wrote"
+            f"{folder} is no bundle ({error})",
+            "pass an encoder such as RUN/encoder/seed_000, or a classifier that `finetune()` wrote",
         ) from error
     if not known:
         raise InputError(
             f"{folder} has bundle format {description.get('format')}, this version reads format "
-            f"{FORMAT}; read it with the jaxssl that wrote it"
+            f"{FORMAT}",
+            "read it with the jaxssl that wrote it",
         )
     _verify_texts(folder, description, genes)
     tree = unflatten(load_leaves(folder / "arrays", leaves))
@@ -109,8 +110,8 @@ def usable(bundle: EncoderBundle) -> EncoderBundle:
     """
     if has_diverged(bundle):
         raise InputError(
-            f"the training of this encoder diverged ({bundle.provenance['cause']}); use another "
-            f"seed, or pretrain anew: {bundle.provenance['fix']}"
+            f"the training of this encoder diverged ({bundle.provenance['cause']})",
+            f"use another seed, or pretrain anew: {bundle.provenance['fix']}",
         )
     return bundle
 
@@ -137,7 +138,8 @@ def _verify_finite(folder: Path, bundle: EncoderBundle) -> None:
         if not np.isfinite(leaf).all():
             raise InputError(
                 f"{folder}: {name} holds values that are no numbers, in the bundle of a training "
-                "that did not diverge; take a copy of it, or make it anew"
+                "that did not diverge",
+                "take a copy of it, or make it anew",
             )
 
 
@@ -150,8 +152,8 @@ def _verify_texts(folder: Path, description: dict[str, Any], genes: tuple[str, .
     for name, (recorded, own) in found.items():
         if recorded != own:
             raise InputError(
-                f"{folder}: {name} is not as it was written; take a copy of the bundle from where "
-                "it was made"
+                f"{folder}: {name} is not as it was written",
+                "take a copy of the bundle from where it was made",
             )
 
 
@@ -159,7 +161,7 @@ def _refuse_links(folder: Path) -> None:
     """A bundle is its own files: what comes from elsewhere must not point at others of the disk."""
     for path in folder.rglob("*"):
         if path.is_symlink():
-            raise InputError(f"{path} is a link, and a bundle has none; copy the file itself")
+            raise InputError(f"{path} is a link, and a bundle has none", "copy the file itself")
 
 
 def _hash_of_description(description: dict[str, Any]) -> str:

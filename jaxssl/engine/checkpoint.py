@@ -101,6 +101,6 @@ def _read_progress(saved: Path) -> dict[str, Any]:
         return {"leaves": on_record(read["leaves"]), "progress": read["progress"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{file} is no record of a training ({error}); delete {saved.parent} to train these "
-            "seeds anew"
+            f"{file} is no record of a training ({error})",
+            f"delete {saved.parent} to train these seeds anew",
         ) from error

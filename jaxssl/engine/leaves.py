@@ -92,7 +92,7 @@ def load_leaves(path: Path, expected: Mapping[str, Leaf]) -> Leaves:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         words = words.partition(" [tensorstore_spec")[0]  # pages of JSON
         raise InputError(
-            f"{path} cannot be restored: {words}; take a copy of it, or make it anew"
+            f"{path} cannot be restored: {words}", "take a copy of it, or make it anew"
         ) from error
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
@@ -108,7 +108,7 @@ def load_leaves(path: Path, expected: Mapping[str, Leaf]) -> Leaves:
             )
         if recorded and recorded != _hash(leaf):
             raise InputError(
-                f"{path}: {name} is damaged: its bytes are not those that were written; take a "
-                "copy of it, or make it anew"
+                f"{path}: {name} is damaged: its bytes are not those that were written",
+                "take a copy of it, or make it anew",
             )
     return found

@@ -62,7 +62,7 @@ def predict(
         InputError: if the bundle is an encoder without a head.
     """
     if "head" not in bundle.params:
-        raise InputError("this is an encoder, not a classifier; make one with launch.finetune")
+        raise InputError("this is an encoder, not a classifier", "make one with `finetune()`")
     config, classes = bundle.config, tuple(bundle.provenance["classes"])
     encoder = make_encoder(config.encoder, config.run.precision)
     head = make_classifier(len(classes), config.run.precision)

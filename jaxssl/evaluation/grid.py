@@ -76,12 +76,12 @@ def parse_grid(texts: Iterable[str], config: Config) -> dict[str, list[Any]]:
         default = getattr(getattr(config, section, None), option, None)
         if section not in SECTIONS or default is None:
             raise InputError(
-                f"--grid={text}: write section.option:value,value with an option of "
+                f"`grid={text}`: write section.option:value,value with an option of "
                 f"{', '.join(SECTIONS)}, such as method.epsilon:0.03,0.05"
             )
         values = [_read(value, default, text) for value in listed.split(",")]
         if name in grid or len({as_text(value) for value in values}) < len(values):
-            raise InputError(f"--grid={text}: an option or a value stands there twice")
+            raise InputError(f"`grid={text}`: an option or a value stands there twice")
         grid[name] = values
     return grid
 
@@ -97,7 +97,7 @@ def _read(text: str, default: Any, whole: str) -> Any:
     except (ValueError, KeyError) as error:
         kinds = {bool: "true or false", tuple: "a list such as 512-256"}
         kind = kinds.get(type(default), "a number")
-        raise InputError(f"--grid={whole}: {text!r} is not {kind}") from error
+        raise InputError(f"`grid={whole}`: {text!r} is not {kind}") from error
 
 
 def as_text(value: Any) -> str:

@@ -178,7 +178,7 @@ def check_arms(arms: Sequence[str]) -> None:
     """Refuse an arm that does not exist."""
     for arm in arms:
         if arm not in ARMS:
-            raise InputError(f"unknown arm {arm!r} in --arms: choose among {', '.join(ARMS)}")
+            raise InputError(f"unknown arm {arm!r} in `arms`: choose among {', '.join(ARMS)}")
 
 
 def check_methods(config: Config) -> None:
@@ -188,8 +188,9 @@ def check_methods(config: Config) -> None:
         if method not in ("", config.method.name):
             raise InputError(
                 f"arm {arm} needs encoders of {method}, and the configuration pretrains "
-                f"{config.method.name}; pass --config=configs/{method}.py, or set several methods "
-                "side by side with launch.compare"
+                f"{config.method.name}",
+                f"pass `method={method}`, or set several methods side by side with "
+                "`compare_methods()`",
             )
 
 
@@ -202,8 +203,8 @@ def check_encoders(
         missing = [seed for seed in seeds if method and seed not in encoders.get(method, {})]
         if missing:
             raise InputError(
-                f"arm {arm} has no encoder for seeds {missing}; pretrain them "
-                "(launch.pretrain --seeds) and pass their folder with --encoder"
+                f"arm {arm} has no encoder for seeds {missing}",
+                "pretrain them by `pretrain()` and pass their folder with `encoder`",
             )
 
 

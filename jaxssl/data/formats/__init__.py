@@ -142,7 +142,7 @@ def _read(path: Path, reading: Reading) -> RawTable:
     kind = kind_of(path)
     if kind == "folder":
         if not gdc.is_folder(path):
-            raise InputError(f"{path} is a folder without gene counts of the GDC; name a file")
+            raise InputError(f"{path} is a folder without gene counts of the GDC", "name a file")
         return gdc.read_folder(path, reading)
     if kind == "parquet":
         return parquet.read(path, reading)
@@ -177,9 +177,10 @@ def _read_hdf5(path: Path, reading: Reading) -> RawTable:
     except (*_HDF5_ERRORS, IORegistryError) as error:
         raise InputError(
             f"{path} is a damaged HDF5 file, or of a version that cannot be read "
-            f"({' '.join(str(error).split())}); write it again"
+            f"({' '.join(str(error).split())})",
+            "write it again",
         ) from error
     raise InputError(
-        f"{path} is HDF5 with {found} inside; expected an AnnData file (.h5ad) with X, obs and "
-        "var, or one of ARCHS4"
+        f"{path} is HDF5 with {found} inside",
+        "expected an AnnData file (.h5ad) with X, obs and var, or one of ARCHS4",
     )

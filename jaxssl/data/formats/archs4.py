@@ -34,8 +34,8 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
     x, meta = file["data/expression"], file["meta"]
     if "samples" not in meta or "genes" not in meta:
         raise InputError(
-            f"{path} is ARCHS4 with {', '.join(meta)} under meta; expected genes and samples: take "
-            "the file of genes, human_gene_v2.*.h5"
+            f"{path} is ARCHS4 with {', '.join(meta)} under meta",
+            "expected genes and samples: take the file of genes, human_gene_v2.*.h5",
         )
     genes = text_ids(meta["genes"][_name(path, meta["genes"], _GENE_IDS)][:])
     samples = text_ids(meta["samples"]["geo_accession"][:])
@@ -68,5 +68,5 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
 def _name(path: Path, group: Any, known: tuple[str, ...]) -> str:
     found = next((name for name in known if name in group), "")
     if not found:
-        raise InputError(f"{path}: meta/genes has {', '.join(group)}; expected {known[0]}")
+        raise InputError(f"{path}: meta/genes has {', '.join(group)}", f"expected {known[0]}")
     return found

@@ -38,8 +38,9 @@ def read(head: Head, reading: Reading) -> RawTable:
         names += [n for n in no_expression(np.array(dialect.header[1:])) if n not in names]
         names = [n for n in dialect.header if n in names or n in reading.text_columns]
         raise InputError(
-            f"{head.path} holds text in column {dialect.header[found[0]]}; pass --text_columns="
-            f"{','.join(names)} if that is no expression, or name an expression file"
+            f"{head.path} holds text in column {dialect.header[found[0]]}",
+            f"pass `text_columns={','.join(names)}` if that is no expression, or name an "
+            "expression file",
         )
     ids, x, of_rows = gather(head.path, dialect, texts, reading)
     _check_ids(head, dialect, ids)
@@ -88,7 +89,8 @@ def _check_ids(head: Head, dialect: Dialect, ids: np.ndarray) -> None:
     ):
         raise InputError(
             f"{head.path}: the first column, {dialect.header[0]!r}, holds numbers such as "
-            f"{probe[0]}, where names of the rows are expected; write these with the table"
+            f"{probe[0]}, where names of the rows are expected",
+            "write these with the table",
         )
 
 

@@ -48,7 +48,7 @@ def read(head: Head, reading: Reading) -> RawTable:
         dropped = ~np.isin(of_rows[_DEFAULT].to_numpy(dtype=str), _YES)
         notes = [f"{dropped.sum():,} profiles that are not their model's default are left out"]
         if dropped.all():
-            raise InputError(f"{head.path}: no profile is marked in {_DEFAULT}; fetch it again")
+            raise InputError(f"{head.path}: no profile is marked in {_DEFAULT}", "fetch it again")
     return RawTable(
         f"DepMap csv{head.gz}", ids, columns, x, of_rows, no_text(columns), "samples_in_rows",
         notes=notes, dropped=dropped,

@@ -21,13 +21,14 @@ def read(head: Head, reading: Reading) -> RawTable:
     require_layer(head.path, reading.layer, ())
     version = head.lines[0].strip()
     if version != "#1.2":
-        raise InputError(f"{head.path} is GCT {version[1:]}; only 1.2 is read: write it as such")
+        raise InputError(f"{head.path} is GCT {version[1:]}", "only 1.2 is read: write it as such")
     dialect = sniff_table(head, skip=2)
     lower = [name.lower() for name in dialect.header[:3]]
     if lower[:2] != ["name", "description"] and lower != ["id", "name", "description"]:
         raise InputError(
             f"{head.path}: the columns of a GCT start with Name and Description, here with "
-            f"{', '.join(dialect.header[:2])}; expected them as GTEx and the Broad write them"
+            f"{', '.join(dialect.header[:2])}",
+            "expected them as GTEx and the Broad write them",
         )
     texts = list(range(1, lower.index("description") + 1))
     ids, x, of_rows = gather(head.path, dialect, texts, reading)
@@ -39,7 +40,7 @@ def read(head: Head, reading: Reading) -> RawTable:
     found = [str(len(ids)), str(len(columns))]
     if stated != found and not reading.cuts(head.path):
         raise InputError(
-            f"{head.path} states {' x '.join(stated)} values and holds {' x '.join(found)}; "
-            "fetch it again"
+            f"{head.path} states {' x '.join(stated)} values and holds {' x '.join(found)}",
+            "fetch it again",
         )
     return RawTable(f"gct{head.gz}", ids, columns, x, of_rows, no_text(columns), "genes_in_rows")

@@ -56,8 +56,8 @@ def read_files(files: list[Path], reading: Reading) -> RawTable:
             collector = Collector(len(genes), reading.scratch)
         elif not np.array_equal(ids, genes):
             raise InputError(
-                f"{file} and {files[0]} have different genes ({len(ids)} and {len(genes)}); "
-                "import files of one gene model at a time"
+                f"{file} and {files[0]} have different genes ({len(ids)} and {len(genes)})",
+                "import files of one gene model at a time",
             )
         collector.append(values[None, :])
     assert collector is not None

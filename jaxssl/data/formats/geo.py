@@ -44,8 +44,8 @@ def read(head: Head, reading: Reading) -> RawTable:
         ]
         where = f"its values are in {files[0]}" if files else "its values are elsewhere"
         raise InputError(
-            f"{head.path} has an empty table, as series of RNA-seq do: {where}; import that file, "
-            "with this one as --labels"
+            f"{head.path} has an empty table, as series of RNA-seq do: {where}",
+            "import that file, with this one as `labels`",
         ) from error
     samples = np.array(header[1:], dtype=object)
     of_samples = describe_samples(about, samples)
@@ -65,7 +65,7 @@ def sample_table(head: Head) -> pd.DataFrame:
     values = [value for name, value in about if name == "!Sample_geo_accession"]
     if not values:
         raise InputError(
-            f"{head.path} has no line !Sample_geo_accession to join by; pass another --labels"
+            f"{head.path} has no line !Sample_geo_accession to join by", "pass another `labels`"
         )
     ids = np.array(values, dtype=object)
     return describe_samples(about, ids).rename_axis("geo_accession").reset_index()
@@ -116,7 +116,7 @@ def _preamble(head: Head) -> tuple[list[tuple[str, str]], list[str], int]:
                 return _checked(head, about, header), header, number + 2
             if rest:
                 about += [(name, value) for value in split_line(head.path, rest, "\t")]
-    raise InputError(f"{head.path} ends early: the line {_BEGIN} is missing; fetch it again")
+    raise InputError(f"{head.path} ends early: the line {_BEGIN} is missing", "fetch it again")
 
 
 def _checked(head: Head, about: list[tuple[str, str]], header: list[str]) -> list[tuple[str, str]]:
@@ -125,12 +125,13 @@ def _checked(head: Head, about: list[tuple[str, str]], header: list[str]) -> lis
     if accessions and header[1:] != accessions:
         raise InputError(
             f"{head.path}: the table has {len(header) - 1} samples, the lines above it "
-            f"{len(accessions)}, or in another order; fetch it again"
+            f"{len(accessions)}, or in another order",
+            "fetch it again",
         )
     n_samples = len(header) - 1
     for name, count in Counter(name for name, _ in about if name.startswith("!Sample_")).items():
         if n_samples and count % n_samples:
             raise InputError(
-                f"{head.path}: {count} values of {name} for {n_samples} samples; fetch it again"
+                f"{head.path}: {count} values of {name} for {n_samples} samples", "fetch it again"
             )
     return about

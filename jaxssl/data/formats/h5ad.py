@@ -51,8 +51,8 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
     holder = file[_RAW] if reading.layer == _RAW else file
     name = "X" if reading.layer in ("", _RAW) else f"layers/{reading.layer}"
     if name not in holder:
-        others = f", or name a layer with --layer: {', '.join(layers)}" if layers else ""
-        raise InputError(f"{path} has no X; write the matrix to use into adata.X{others}")
+        others = f", or name a layer with `layer`: {', '.join(layers)}" if layers else ""
+        raise InputError(f"{path} has no X", f"write the matrix to use into adata.X{others}")
     obs, var = (_frame(path, holder, name) for holder, name in ((file, "obs"), (holder, "var")))
     x, notes = _matrix(path, holder[name], reading)
     prepared = {}
@@ -65,7 +65,8 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
     if x.shape != (len(samples), len(genes)):
         raise InputError(
             f"{path}: {name} is {x.shape[0]:,} x {x.shape[1]:,}, yet there are {len(samples):,} "
-            f"samples and {len(genes):,} genes; write it again"
+            f"samples and {len(genes):,} genes",
+            "write it again",
         )
     return RawTable(
         "h5ad", samples, genes, x, obs, var, "samples_in_rows", prepared=prepared, notes=notes
@@ -75,7 +76,7 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
 def _frame(path: Path, holder: Any, name: str) -> pd.DataFrame:
     frame = anndata.io.read_elem(holder[name])
     if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"{path}: {name} is no table; write the file by a newer anndata")
+        raise InputError(f"{path}: {name} is no table", "write the file by a newer anndata")
     return as_text(frame)
 
 
@@ -83,8 +84,8 @@ def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str
     if isinstance(stored, h5py.Dataset):
         if stored.ndim != 2 or stored.dtype.kind not in "fiub":
             raise InputError(
-                f"{path}: the matrix is {stored.dtype} of shape {stored.shape}; expected numbers "
-                "of samples x genes"
+                f"{path}: the matrix is {stored.dtype} of shape {stored.shape}",
+                "expected numbers of samples x genes",
             )
         return stored, []
     sparse: Any = anndata.io.sparse_dataset(stored)

@@ -99,22 +99,22 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
     filled = [i for i, line in enumerate(head.lines) if i >= skip and line.strip()]
     if len(filled) < 2:
         raise InputError(
-            f"{head.path} holds {len(filled)} lines of text; expected a header and rows"
+            f"{head.path} holds {len(filled)} lines of text", "expected a header and rows"
         )
     lines = [head.lines[i] for i in filled[:20]]
     if lines[0].startswith(("#", "!")):
         raise InputError(
-            f"{head.path} starts with the comment {lines[0][:40]!r}; expected a row of column "
-            "names: remove the lines above it"
+            f"{head.path} starts with the comment {lines[0][:40]!r}",
+            "expected a row of column names: remove the lines above it",
         )
     delimiter = _delimiter(head.path, lines)
     header, first = (split_line(head.path, line, delimiter) for line in lines[:2])
     if len(header) == len(first) - 1:
         if not (allow_no_corner and first[-1] != "" and _has_no_corner(header, lines, delimiter)):
             raise InputError(
-                f"{head.path} has {len(header)} names in its header and {len(first)} fields in the "
-                f"row below: a name is missing, perhaps the one above {first[0]!r}; add it (in R, "
-                "by col.names=NA)"
+                f"{head.path} has {len(header)} names in its header and {len(first)} fields in "
+                f"the row below: a name is missing, perhaps the one above {first[0]!r}",
+                "add it (in R, by col.names=NA)",
             )
         header = ["", *header]
     return Dialect(delimiter, head.encoding, head.is_gzip, header, filled[0] + 1)
@@ -145,8 +145,8 @@ def _refuse_decimal_commas(path: Path, texts: np.ndarray) -> None:
     numbers = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
     if 2 * len(numbers) > len(texts):
         raise InputError(
-            f"{path} writes numbers with a decimal comma, such as {numbers[0]}; save it with "
-            "decimal points"
+            f"{path} writes numbers with a decimal comma, such as {numbers[0]}",
+            "save it with decimal points",
         )
 
 
@@ -179,21 +179,21 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} ends early or is damaged ({error}); fetch it again") from error
+        raise InputError(f"{path} ends early or is damaged ({error})", "fetch it again") from error
 
 
 def _refuse_foreign(path: Path, head: bytes, *, is_gzip: bool) -> None:
     if not head.strip():
         raise InputError(f"{path} is empty")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(f"{path} is UTF-16 text; save it as UTF-8")
+        raise InputError(f"{path} is UTF-16 text", "save it as UTF-8")
     if b"\0" in head:
         inside = "holds binary data inside gzip" if is_gzip else "is a binary file of unknown kind"
-        raise InputError(f"{path} {inside}; expected csv, tsv, parquet, npz or h5ad")
+        raise InputError(f"{path} {inside}", "expected csv, tsv, parquet, npz or h5ad")
     if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
         raise InputError(f"{path} is a web page, not a table; was the download refused?")
     if b"\r" in head and b"\n" not in head:
-        raise InputError(f"{path} ends its lines by CR alone; save it with line feeds")
+        raise InputError(f"{path} ends its lines by CR alone", "save it with line feeds")
 
 
 def _encoding(text: bytes) -> str:
@@ -213,8 +213,8 @@ def _delimiter(path: Path, lines: list[str]) -> str:
     }
     if not present:
         raise InputError(
-            f"{path} has no columns: found neither tab nor comma in {lines[0][:40]!r}; expected "
-            "csv or tsv with ids in the first row and first column"
+            f"{path} has no columns: found neither tab nor comma in {lines[0][:40]!r}",
+            "expected csv or tsv with ids in the first row and first column",
         )
     # Quoted free text adds commas and spaces to some lines; the delimiter occurs evenly.
     return max(

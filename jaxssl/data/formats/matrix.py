@@ -180,4 +180,4 @@ def require_layer(path: Path, layer: str, known: Sequence[str]) -> None:
     """
     if layer and layer not in known:
         there = f"it has {', '.join(known)}" if known else "its format has none"
-        raise InputError(f"{path} has no layer {layer!r}: {there}; correct --layer")
+        raise InputError(f"{path} has no layer {layer!r}: {there}", "correct `layer`")

@@ -25,17 +25,18 @@ def read(path: Path, reading: Reading) -> RawTable:
             names = arrays.files
             found = {key: arrays[key] for key in ("X", "sample_ids", "feature_ids")}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        raise InputError(f"{path} is a damaged npz file ({error}); write it again") from error
+        raise InputError(f"{path} is a damaged npz file ({error})", "write it again") from error
     except KeyError as error:
         holds = f"a zip that holds {', '.join(names[:6])}"
-        raise InputError(f"{path} is {holds}, not an npz of expression; {_EXPECTED}") from error
+        raise InputError(f"{path} is {holds}, not an npz of expression", _EXPECTED) from error
     except ValueError as error:
-        raise InputError(f"{path}: {error}; {_EXPECTED}, without pickled objects") from error
+        raise InputError(f"{path}: {error}", f"{_EXPECTED}, without pickled objects") from error
     x, rows, columns = found["X"], found["sample_ids"], found["feature_ids"]
     if x.dtype.kind not in "fiu" or x.shape != (rows.size, columns.size) or rows.ndim != 1:
         raise InputError(
             f"{path}: X is {x.dtype} of shape {x.shape}, yet there are {rows.size} sample_ids and "
-            f"{columns.size} feature_ids; {_EXPECTED}"
+            f"{columns.size} feature_ids",
+            _EXPECTED,
         )
     samples, genes = text_ids(rows), text_ids(columns)
     return RawTable("npz", samples, genes, x, no_text(samples), no_text(genes), "samples_in_rows")

@@ -35,13 +35,13 @@ def read(path: Path, reading: Reading) -> RawTable:
     wrong = [name for name in strings if name not in reading.text_columns]
     if wrong:
         raise InputError(
-            f"{path} holds text: column {wrong[0]} is of type {schema.field(wrong[0]).type}; "
-            f"remove it, or pass --text_columns={wrong[0]}"
+            f"{path} holds text: column {wrong[0]} is of type {schema.field(wrong[0]).type}",
+            f"remove it, or pass `text_columns={wrong[0]}`",
         )
     texts = [name for name in schema.names if name in reading.text_columns and name != ids]
     numbers = [name for name in schema.names if name != ids and name not in texts]
     if not numbers or not file.metadata.num_rows:
-        raise InputError(f"{path} has no column of numbers, or no row; name an expression file")
+        raise InputError(f"{path} has no column of numbers, or no row", "name an expression file")
     try:
         rows = text_ids(file.read([ids], use_pandas_metadata=False)[ids].to_pylist())
         of_rows = (
@@ -86,7 +86,7 @@ def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[s
     schema = file.schema_arrow
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
-        raise InputError(f"{path} has two columns called {twice[0]!r}; rename or remove one")
+        raise InputError(f"{path} has two columns called {twice[0]!r}", "rename or remove one")
     index = [c for c in (schema.pandas_metadata or {}).get("index_columns", []) if type(c) is str]
     kinds = zip(schema.names, schema.types, strict=True)
     strings = [name for name, kind in kinds if not _is_number(kind)]
@@ -95,7 +95,7 @@ def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[s
              if pa.types.is_integer(kind) and is_name_for_ids(name)]  # fmt: skip
     candidates = index or named or whole
     if not candidates:
-        raise InputError(f"{path} has no column of ids; write the index of the table with it")
+        raise InputError(f"{path} has no column of ids", "write the index of the table with it")
     ids = candidates[0]
     return file, ids, [name for name in strings if name != ids]
 

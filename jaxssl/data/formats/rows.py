@@ -49,7 +49,7 @@ def gather(
     """
     texts = {0, *text_columns}
     if len(texts) >= len(dialect.header):
-        raise InputError(f"{path} has no column of numbers; name an expression file")
+        raise InputError(f"{path} has no column of numbers", "name an expression file")
     collector = Collector(len(dialect.header) - len(texts), reading.scratch)
     ids, columns, done = [], [], 0
 
@@ -134,7 +134,7 @@ def _line_blocks(
             if not chunk:
                 break
     if end:
-        raise InputError(f"{path} ends early: the line {dialect.end} is missing; fetch it again")
+        raise InputError(f"{path} ends early: the line {dialect.end} is missing", "fetch it again")
 
 
 def _split(
@@ -163,8 +163,8 @@ def _split(
             inside = [cell for cell in rest if not is_plain and delimiter in cell]
             if inside:
                 raise InputError(
-                    f"{path} holds {decoded(inside[0], 'latin-1')!r} in line {line_number}; write "
-                    "numbers without thousands separators, decimals with a point"
+                    f"{path} holds {decoded(inside[0], 'latin-1')!r} in line {line_number}",
+                    "write numbers without thousands separators, decimals with a point",
                 )
         fields.append([decoded(cell, dialect.encoding).strip(' "') for cell in found])
         numbers += rest
@@ -224,6 +224,6 @@ def _offending_cell(
     fix = (
         "write decimals with a point"
         if comma
-        else f"correct it, or pass --text_columns={names[column]} if the column is no expression"
+        else f"correct it, or pass `text_columns={names[column]}` if the column is no expression"
     )
     return f"{path} holds text: row {ids[row]}, column {names[column]} is {cells[first]!r}; {fix}"
