@@ -16,13 +16,17 @@ two different totals; this rule is ours. Then two commands, the second on a GPU:
       --data=microarray.h5ad --out=runs/study_microarray
 """
 
-from configs import study_tcga
+from pathlib import Path
+from runpy import run_path
+
 from jaxssl.config import Config
 from jaxssl.options import SwAVConfig
 
+TCGA = Path(__file__).with_name("study_tcga.py")
+
 
 def get_config() -> Config:
-    config = study_tcga.get_config()
+    config: Config = run_path(str(TCGA))["get_config"]()
     config.method = SwAVConfig(n_prototypes=(16,), hard_codes=True)
     config.pretrain.batch_size = 256
     return config

@@ -1,1 +1,1 @@
-"""One thin command-line module a verb."""
+"""The command line: one thin module a verb. Installed, this folder is `jaxssl.launch`."""

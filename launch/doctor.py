@@ -5,19 +5,18 @@ Example:
   python -m launch.doctor --seeds=50
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import psutil
 from absl import flags
 
-from configs import default, study_microarray, study_tcga
 from jaxssl.config import Config, resolve
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.footprint import FREE_SHARE, free_memory, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
 from launch import exit
+from launch.config_files import load
 from launch.identity import versions
 
 _SEEDS = flags.DEFINE_integer("seeds", 50, "Repetitions to plan for.", lower_bound=1)
@@ -28,16 +27,16 @@ class Size(NamedTuple):
     """A pretraining to plan for."""
 
     what: str
-    config: Callable[[], Config]
+    config: Config
     n_samples: int  # training samples
     n_features: int
 
 
 SIZES = (
-    Size("the default on 6,546 samples", default.get_config, 6_546, 100),
-    Size("2,000 genes, the study's recipe", study_tcga.get_config, 6_546, 2_000),
-    Size("the study's TCGA, 57,387 genes", study_tcga.get_config, 6_546, 57_387),
-    Size("the study's microarrays, 54,675 probe sets", study_microarray.get_config, 14_870, 54_675),
+    Size("the default on 6,546 samples", Config(), 6_546, 100),
+    Size("2,000 genes, the study's recipe", load("study_tcga"), 6_546, 2_000),
+    Size("the study's TCGA, 57,387 genes", load("study_tcga"), 6_546, 57_387),
+    Size("the study's microarrays, 54,675 probe sets", load("study_microarray"), 14_870, 54_675),
 )
 
 
@@ -63,7 +62,7 @@ def main(arguments: list[str]) -> None:
 
 def plans(size: Size, n_seeds: int) -> list[str]:
     """What fits here and on each card, a line each."""
-    config = resolve(size.config(), size.n_samples)
+    config = resolve(size.config, size.n_samples)
     here = plan_pretraining(config, size.n_samples, size.n_features, n_seeds).memory
     lines = [_line("here", n_seeds, here.chunk, here.total, here.n_devices * here.budget)]
     for gigabytes in CARDS_GB:

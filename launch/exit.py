@@ -12,7 +12,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
@@ -83,8 +82,8 @@ def _as_command(found: re.Match[str]) -> str:
 
 def command(verb: str, *options: str) -> str:
     """How to run a verb from where this process was: `jaxssl VERB` or `python -m launch.VERB`."""
-    by_name = Path(sys.argv[0]).stem == "jaxssl"
-    start = f"jaxssl {verb}" if by_name else f"python -m {__package__}.{verb}"
+    in_checkout = __package__ == "launch"  # elsewhere this folder is jaxssl.launch
+    start = f"python -m launch.{verb}" if in_checkout else f"jaxssl {verb}"
     return " ".join([start, *(f"--{option}" for option in options)])
 
 

@@ -2,27 +2,36 @@
 
 import dataclasses
 from collections.abc import Iterable
-from pathlib import Path
+from typing import Any
 
 from absl import flags
 from ml_collections import config_flags
+from ml_collections.config_flags.config_flags import ConfigFileFlagParser
 
 from jaxssl.config import LEAKS, Config, to_dict
 from jaxssl.evaluation.arms import SELFTRAIN, all_arms, method_of
 from jaxssl.types import InputError
 from launch import exit
+from launch.config_files import FOLDER, config_file
 from launch.folder import Output
 
-DEFAULT = Path(__file__).parents[1] / "configs" / "default.py"
+
+class _ConfigParser(ConfigFileFlagParser):
+    """Loads a config that jaxssl brings, by name, or the user's own, by path."""
+
+    def parse(self, path: str) -> Any:
+        return super().parse(str(config_file(path)))
 
 
 def _define_config():
     """`--config`; overrides on the command line are looked at here and now."""
-    text = "Options; override one with --config.SECTION.OPTION=VALUE."
+    text = "A config by name or path; override one option with --config.SECTION.OPTION=VALUE."
     try:
-        return config_flags.DEFINE_config_file("config", str(DEFAULT), text)
+        holder = config_flags.DEFINE_config_file("config", str(FOLDER / "default.py"), text)
     except KeyError as error:
         exit.fail(exit.unknown_option(error), 2)
+    flags.FLAGS["config"].parser = _ConfigParser("config")
+    return holder
 
 
 CONFIG = _define_config()

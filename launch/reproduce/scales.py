@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from configs import study_microarray, study_tcga
-from configs.study_protocol import PERCENT
 from jaxssl.config import Config, with_options
+from launch.config_files import load
 
-DATASETS = {"tcga": study_tcga.get_config, "microarray": study_microarray.get_config}
+DATASETS = {"tcga": "study_tcga", "microarray": "study_microarray"}
+"""Whose figures → the config of the study's own recipe."""
 FULL, CPU, SMOKE = "full", "cpu", "smoke"
 Values = Sequence[Any]
 
@@ -44,9 +44,11 @@ TINY = {
     **{"augment.autoencoder_steps": 5, "augment.latent_dim": 4},
 }
 
+PROTOCOL = load("study_protocol").sweep.shares
+
 SCALES: dict[tuple[str, str], Scale] = {
-    (FULL, "tcga"): Scale(50, 50, FEW, tuple(p / 100 for p in PERCENT), {}),
-    (FULL, "microarray"): Scale(50, 50, FEW, tuple(p / 100 for p in PERCENT), {}),
+    (FULL, "tcga"): Scale(50, 50, FEW, PROTOCOL, {}),
+    (FULL, "microarray"): Scale(50, 50, FEW, PROTOCOL, {}),
     (CPU, "tcga"): Scale(5, 10, FEW, CURVE, {"pretrain.n_steps": 1000}),
     (CPU, "microarray"): Scale(
         5, 10, MANY, CURVE[3:], {"pretrain.n_steps": 500, "normalize.max_genes": 1000}
@@ -131,4 +133,4 @@ class Setting(NamedTuple):
 
     def config(self) -> Config:
         """The study's configuration for the data set, at this scale."""
-        return with_options(DATASETS[self.dataset](), self.size.options)
+        return with_options(load(DATASETS[self.dataset]), self.size.options)
