@@ -201,7 +201,7 @@ def make_members(
     return Member(seed_keys(root_key, [variant.seed for variant in of_ids]), options)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=32)
 def over_all_seeds(trainer: Trainer) -> Trainer:
     """The trainer of a chunk of seeds, compiled; an epoch replaces the state that it is given.
 

@@ -1,19 +1,21 @@
 """One encoder and one set of labels: a classifier to keep, as the bundle that `predict` reads."""
 
 import dataclasses
+from collections.abc import Callable
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxssl.config import Config
+from jaxssl.config import Config, EncoderConfig
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
-from jaxssl.model import make_classifier, make_encoder
+from jaxssl.model import Network, make_classifier, make_encoder
 from jaxssl.types import InputError, Predictions
 
 
@@ -36,20 +38,33 @@ def fit_classifier(
     Returns:
         A bundle whose parameters are the encoder's and the head's, with the classes on record.
     """
-    seed = int(bundle.provenance["seed"])
-    encoder = make_encoder(config.encoder, config.run.precision)
-    head = make_classifier(len(task.classes), config.run.precision)
+    train, seed = task.split.train, int(bundle.provenance["seed"])
+    position = np.searchsorted(train, order)  # train is sorted
+    return fit_labelled(bundle, config, x[train], task.codes[train], task.classes, position, seed)
+
+
+def fit_labelled(
+    bundle: EncoderBundle,
+    config: Config,
+    x: Float[np.ndarray, "samples features"],
+    codes: Int[np.ndarray, " samples"],
+    classes: tuple[str, ...],
+    order: Int[np.ndarray, " labelled"],
+    seed: int,
+) -> EncoderBundle:
+    """As `fit_classifier`, on training rows alone: `order` counts in them.
+
+    `seed` is the id of the random streams.
+    """
+    encoder, fit, _ = _compiled(config, len(classes))
     keys = streams(seed_keys(config.run.root_key, [seed])[0])
-    train = task.split.train
-    position = np.searchsorted(train, order).astype(np.int32)  # train is sorted
-    rows, y, positions = jax.device_put((x[train], task.codes[train], position))
+    rows, y, positions = jax.device_put((x, codes, order.astype(np.int32)))
     fresh = encoder.init(keys.fresh, rows[:1])
     start = finetune.transfer(bundle.params["encoder"], fresh, config.finetune.transfer_layers)
     labelled = finetune.Labelled(rows, y, positions, jnp.int32(len(order)))
     recipe = finetune.pretrained_recipe(config.finetune, len(config.encoder.hidden))
-    fit = jax.jit(finetune.make_finetune(encoder, head, config.finetune.batch_size))
     params = jax.device_get(fit(keys.finetune, start, labelled, recipe))
-    provenance = bundle.provenance | {"classes": list(task.classes), "n_labelled": len(order)}
+    provenance = bundle.provenance | {"classes": list(classes), "n_labelled": len(order)}
     return dataclasses.replace(bundle, config=config, params=params, provenance=provenance)
 
 
@@ -63,8 +78,28 @@ def predict(
     """
     if "head" not in bundle.params:
         raise InputError("this is an encoder, not a classifier", "make one with `finetune()`")
-    config, classes = bundle.config, tuple(bundle.provenance["classes"])
-    encoder = make_encoder(config.encoder, config.run.precision)
-    head = make_classifier(len(classes), config.run.precision)
-    probabilities = jax.jit(finetune.make_predict(encoder, head))(bundle.params, x)
-    return Predictions(sample_ids, classes, np.asarray(probabilities))
+    classes = tuple(bundle.provenance["classes"])
+    _, _, apply = _compiled(bundle.config, len(classes))
+    return Predictions(sample_ids, classes, np.asarray(apply(bundle.params, x)))
+
+
+def _compiled(config: Config, n_classes: int) -> tuple[Network, Callable, Callable]:
+    """Encoder, fine-tuning and prediction, compiled once for all fits of one architecture."""
+    of, batch_size = config.encoder, config.finetune.batch_size
+    hidden = tuple(of.hidden)
+    return _programs(hidden, of.norm, of.activate_last, config.run.precision, n_classes, batch_size)
+
+
+@lru_cache(maxsize=32)
+def _programs(
+    hidden: tuple[int, ...],
+    norm: str,
+    activate_last: bool,
+    precision: str,
+    n_classes: int,
+    batch_size: int,
+) -> tuple[Network, Callable, Callable]:
+    encoder = make_encoder(EncoderConfig(hidden, norm, activate_last), precision)
+    head = make_classifier(n_classes, precision)
+    fit = jax.jit(finetune.make_finetune(encoder, head, batch_size))
+    return encoder, fit, jax.jit(finetune.make_predict(encoder, head))
