@@ -1,11 +1,13 @@
 """What a pretrained encoder says of samples: embeddings and prototype scores."""
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
+from jaxssl.config import EncoderConfig
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.methods import METHODS
 from jaxssl.methods.interface import Extent
@@ -18,8 +20,18 @@ def embed(
     bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
 ) -> Float[np.ndarray, "samples dim"]:
     """Encoder output for normalised input."""
-    encoder = _encoder(bundle)
-    return _by_blocks(jax.jit(lambda rows: encoder.apply(bundle.params["encoder"], rows)), x)
+    options = bundle.config.encoder
+    hidden, precision = tuple(options.hidden), bundle.config.run.precision
+    apply = _compiled_encoder(hidden, options.norm, options.activate_last, precision)
+    return _by_blocks(partial(apply, bundle.params["encoder"]), x)
+
+
+@lru_cache(maxsize=32)
+def _compiled_encoder(
+    hidden: tuple[int, ...], norm: str, activate_last: bool, precision: str
+) -> Callable:
+    """Compiled for all encoders of one architecture: their parameters are an argument."""
+    return jax.jit(make_encoder(EncoderConfig(hidden, norm, activate_last), precision).apply)
 
 
 def prototype_scores(
