@@ -13,14 +13,20 @@ from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from jaxssl.options import SwAVConfig
 from jaxssl.types import Member, Pool
-from launch.benchmark import conditioning, programs, references, roofline
-from launch.benchmark.machine import Limits
-from launch.benchmark.pretraining import N_SAMPLES, Case, measure, plan_case
+from launch.benchmark import section, work
+from launch.benchmark.memory import measure_conditioning
+from launch.benchmark.pretraining import N_SAMPLES, measure, plan_swav
 from launch.benchmark.section import Bench
-from launch.benchmark.timing import interleave
+from launch.benchmark.stages import measure_programs
+from launch.benchmark.timing import Limits, interleave
 from launch.benchmark.work import step_flops, work_of_step
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return Bench(Limits(), 1, {})
 
 
 def test_candidates_take_turns_after_a_first_call_each():
@@ -32,8 +38,7 @@ def test_candidates_take_turns_after_a_first_call_each():
 
 
 def test_flops_of_a_step_are_those_of_its_dot_products():
-    case = Case(n_features=50, batch_size=32, n_seeds=1)
-    plan, config = plan_case(case, noise=1.0)
+    plan, config = plan_swav(n_features=50, batch_size=32, n_seeds=1)
     pool = jnp.zeros((N_SAMPLES, 50))
     pool = Pool(pool, {})
     state = jax.eval_shape(plan.trainer.init, Member(jax.random.key(0), {}), pool)
@@ -63,41 +68,40 @@ def test_torch_reference_computes_the_same_codes():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's compiler, of PyTorch
-@pytest.mark.parametrize("name", references.PACKAGES)
-def test_a_reference_trains_as_jaxssl_does(name):
-    found, left_out = references.find()
+@pytest.mark.parametrize("name", section.NEEDS)
+def test_a_reference_trains_as_jaxssl_does(name, bench):
+    found, left_out = section.find_references()
     if name not in found:
         pytest.skip(f"in the bench extra or installed beside it: {left_out}")
-    row = measure(Case(20, 64, jax.device_count()), Bench(Limits(), 1, {name: found[name]}))
+    row = measure(bench._replace(references={name: found[name]}), 20, 64, jax.device_count())
     assert row[f"{name}_loss_difference"] < 1e-4
 
 
-def test_without_torch_a_row_holds_what_could_be_measured():
-    case = Case(n_features=20, batch_size=16, n_seeds=jax.device_count())
-    row = measure(case, Bench(Limits(), 1, {}))
+def test_without_torch_a_row_holds_what_could_be_measured(bench):
+    row = measure(bench, n_features=20, batch_size=16, n_seeds=jax.device_count())
     assert row["jaxssl_ms"] > 0
     assert not [name for name in row if "torch" in name]
 
 
-def test_a_whole_sweep_is_two_programs_over_seeds_whatever_its_shares_and_seeds():
-    few, many = (programs.measure(programs.Case(*case)) for case in [(2, 2), (5, 4)])
+def test_a_whole_sweep_is_two_programs_over_seeds_whatever_its_shares_and_seeds(bench):
+    few, many = (measure_programs(bench, *size) for size in [(2, 2), (5, 4)])
     for row in (few, many):
         assert row["cold_pretraining"] == 2, "initialisation, epoch"
         assert row["cold_sweep"] == 2, "fresh encoders, fit"
     assert few["cold_small"] == many["cold_small"]
 
 
-def test_conditioning_is_measured_against_the_matrix():
-    row = conditioning.measure(conditioning.Case(4_000, 5_000))
+def test_conditioning_is_measured_against_the_matrix(bench):
+    row = measure_conditioning(bench, 4_000, 5_000)
     assert row["matrix_gb"] == 4_000 * 5_000 * 4 / 1e9
     assert 1 < row["times_matrix"] < 5, "the matrix itself counts, and nothing is as large again"
 
 
-def test_a_roofline_is_the_longer_of_products_and_traffic():
-    fast = roofline.Card("all products", 80, 1e12, 1e18)
-    slow = roofline.Card("all traffic", 80, 1e18, 1e9)
+def test_a_roofline_is_the_longer_of_products_and_traffic(bench):
+    fast = work.Card("all products", 80, 1e12, 1e18)
+    slow = work.Card("all traffic", 80, 1e18, 1e9)
     for card, bound in ((fast, "products"), (slow, "memory")):
-        row = roofline.measure(roofline.Case(card, 500, 200, 50))
+        row = work.measure(bench, card, 500, 200, 50)
         assert row["bound_by"] == bound
         config = Config()
         config.normalize.input = "genes"

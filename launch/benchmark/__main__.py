@@ -5,8 +5,8 @@ Example:
   python -m launch.benchmark --suite=quick --out=runs/benchmark
 
 prints a table and writes benchmark.json. PyTorch and lightly's SwAV come with
-`pip install ".[bench]"`; what is not installed is left out, and the table says so. `--suite=faults`
-kills verbs at random moments instead and counts what is lost.
+`pip install ".[bench]"`; what is not installed is left out, and the table says so.
+`--suite=faults` kills verbs at random moments instead and counts what is lost.
 """
 
 import json
@@ -18,42 +18,11 @@ from absl import flags
 
 from jaxssl.engine.ensemble import MAX_CORES, use_cores
 from jaxssl.types import InputError
-from launch import exit
-from launch.benchmark import (
-    chunks,
-    conditioning,
-    draws,
-    finetuning,
-    imports,
-    kills,
-    machine,
-    memory,
-    pretraining,
-    programs,
-    protocol,
-    references,
-    roofline,
-    scaling,
-    stages,
-)
-from launch.benchmark.section import Bench, Section
 
-SECTIONS: dict[str, Section] = {
-    "draws": draws.SECTION,
-    "pretraining": pretraining.SECTION,
-    "finetuning": finetuning.SECTION,
-    "chunks": chunks.SECTION,
-    "scaling": scaling.SECTION,
-    "protocol": protocol.SECTION,
-    "memory": memory.SECTION,
-    "programs": programs.SECTION,
-    "stages": stages.SECTION,
-    "conditioning": conditioning.SECTION,
-    "imports": imports.SECTION,
-    "roofline": roofline.SECTION,
-}
-
-FAULTS: dict[str, Section] = {"kills": kills.SECTION}
+from .. import exit
+from .section import Bench, Section, find_references, table
+from .suites import FAULTS, SECTIONS
+from .timing import Limits, describe_machine
 
 _SUITE = flags.DEFINE_enum(
     "suite", "quick", ["quick", "full", "faults"], "Sizes to measure; or faults to survive."
@@ -69,20 +38,21 @@ def main(arguments: list[str]) -> None:
     use_cores(MAX_CORES)
     file = Path(_OUT.value) / "benchmark.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    found, left_out = references.find()
-    bench = Bench(machine.Limits(), _ROUNDS.value, found)
-    result: dict[str, Any] = {"suite": _SUITE.value, "machine": machine.describe()}
+    found, left_out = find_references()
+    bench = Bench(Limits(), _ROUNDS.value, found)
+    result: dict[str, Any] = {"suite": _SUITE.value, "machine": describe_machine()}
     result |= {"left_out": left_out, "sections": {}}
     for name, section in _chosen().items():
         rows = result["sections"][name] = []
-        on_gpu = jax.default_backend() == "gpu"
-        for case in section.cases(full=_SUITE.value != "quick", gpu=on_gpu):
-            print(f"{name}: {case}", flush=True)
-            rows.append(section.measure(case, bench))
-            result["limits"] = bench.limits.best.in_words()
-            file.write_text(
-                json.dumps(result, indent=2) + "\n"
-            )  # an interrupted suite leaves these
+        sizes = [*(section.quick if _SUITE.value == "quick" else section.full)]
+        if jax.default_backend() == "gpu":
+            sizes += section.on_gpu
+        for size in sizes:
+            print(f"{name}: {', '.join(map(str, size))}", flush=True)
+            rows.append(section.row(bench, size))
+            result["limits"] = bench.limits.best_by_unit()
+            # after every row: an interrupted suite leaves those that it has
+            file.write_text(json.dumps(result, indent=2) + "\n")
     _print(result)
     print(f"wrote {file}")
 
@@ -99,12 +69,11 @@ def _chosen() -> dict[str, Section]:
 def _print(result: dict[str, Any]) -> None:
     print(f"cores: {result['machine']['cores']}, all of them for every candidate")
     for name, value in result["limits"].items():
-        if value:  # no section asked otherwise
-            print(f"best {name}: {value:.1f}")
+        print(f"best {name}: {value:.1f}")
     for what in result["left_out"]:
         print(f"left out: {what}")
     for name, rows in result["sections"].items():
-        print(f"\n`{name}`\n\n{(SECTIONS | FAULTS)[name].table(rows)}")
+        print(f"\n`{name}`\n\n{table(rows)}")
         for error in {row[field] for row in rows for field in row if field.endswith("_error")}:
             print(f"not measured: {error}")
 

@@ -12,10 +12,7 @@ from jaxssl.engine.bundle import load_bundle
 from jaxssl.engine.leaves import flatten
 
 TIMES = ("fit_seconds", "seconds")
-TABLES = (
-    *("splits.parquet", "results.parquet", "results.csv", "metrics.jsonl", "statistics.csv"),
-    *("endpoint.csv", "saved.csv", "batch.csv", "prototype_usage.csv", "predictions/*.parquet"),
-)
+TABLES = ("*.parquet", "*.csv", "metrics.jsonl", "predictions/*.parquet")
 
 
 def differences(folder: Path, reference: Path) -> list[str]:
@@ -45,13 +42,8 @@ def _artefacts(folder: Path) -> Iterator[tuple[str, object]]:
     for path in folder.glob("*.h5ad"):
         adata = anndata.read_h5ad(path)
         x = np.asarray(adata.X if adata.X is not None else adata.obsm["X_jaxssl"])
-        yield (
-            path.name,
-            (
-                x.tobytes(),
-                *(cast(pd.DataFrame, table).to_csv() for table in (adata.obs, adata.var)),
-            ),
-        )
+        obs, var = cast(pd.DataFrame, adata.obs), cast(pd.DataFrame, adata.var)
+        yield path.name, (x.tobytes(), obs.to_csv(), var.to_csv())
 
 
 def _table(path: Path) -> pd.DataFrame:

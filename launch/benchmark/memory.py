@@ -1,59 +1,70 @@
-"""Peak memory of a pretraining with its checkpoint, against the plan printed before it starts."""
+"""Peak memory of a pretraining beside its plan, and of conditioning a wide matrix."""
 
 import tempfile
+import time
 from pathlib import Path
 
 import jax
+import numpy as np
 
+from jaxssl.config import NormalizeConfig
+from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.pretrain import merge, pretrain
-from launch.benchmark.child import answer, ask
-from launch.benchmark.pretraining import N_STEPS, Case, make_pool, plan_case
-from launch.benchmark.section import Column, Row, Section
-from launch.memory import peak_bytes, resident_bytes
 
-QUICK = (Case(2_000, 256, 50), Case(20_000, 64, 4))
-FULL = (*QUICK, Case(56_537, 256, 1), Case(56_537, 256, 2), Case(56_537, 64, 4))
+from ..memory import peak_bytes, resident_bytes
+from .pretraining import N_STEPS, make_pool, plan_swav
+from .processes import in_new_process
+from .section import Bench, Row
+
+BLOCK = 500  # rows drawn at once
+N_AXES = 50  # along which the simulated samples differ
 
 
-def measure(case: Case) -> Row:
-    """One row: gigabytes beyond the interpreter and the training matrix's original, and the plan's.
+def measure(bench: Bench, n_features: int, batch_size: int, n_seeds: int) -> Row:
+    """Gigabytes beyond the interpreter and the training matrix's original, and the plan's.
 
-    Measured in a second process, which finds the programs compiled.
+    A checkpoint is in both. Measured in a second process, which finds the programs compiled.
     """
+    del bench  # nothing is timed
+    size = (n_features, batch_size, n_seeds)
     with tempfile.TemporaryDirectory() as folder:
-        compiling, found = (ask(__name__, folder, *case) for _ in range(2))
-    return case._asdict() | found | {"with_compiling_gb": compiling["taken_gb"]}
+        compiling, found = (in_new_process(_pretrain, folder, *size) for _ in range(2))
+    return found | {"with_compiling_gb": compiling["taken_gb"]}
 
 
-def _main(folder: str, *case: int) -> dict[str, float]:
+def _pretrain(folder: str, n_features: int, batch_size: int, n_seeds: int) -> Row:
     jax.config.update("jax_compilation_cache_dir", f"{folder}/programs")
-    (n_features, _, n_seeds) = case
     use_cores(n_seeds)
-    plan, config = plan_case(Case(*case), noise=1.0, n_steps=2 * N_STEPS)
+    plan, config = plan_swav(n_features, batch_size, n_seeds, n_steps=2 * N_STEPS)
     pool = make_pool(n_features)
     before = resident_bytes()
     with tempfile.TemporaryDirectory(dir=folder) as checkpoints:
         merge(pretrain(plan, config, pool, range(n_seeds), checkpoints=Path(checkpoints)))
-    taken = peak_bytes() - before
+    taken, planned = peak_bytes() - before, plan.memory.total
+    return {"taken_gb": taken / 1e9, "planned_gb": planned / 1e9, "ratio": taken / planned}
+
+
+def measure_conditioning(bench: Bench, n_samples: int, n_genes: int) -> Row:
+    """Seconds of fitting and applying, and memory in multiples of the matrix, which counts once."""
+    del bench
+    return in_new_process(_condition, n_samples, n_genes)
+
+
+def _condition(n_samples: int, n_genes: int) -> Row:
+    rng = np.random.default_rng(0)
+    axes = rng.normal(size=(N_AXES, n_genes)).astype(np.float32)
+    start = resident_bytes()
+    x = np.empty((n_samples, n_genes), np.float32)
+    for first in range(0, n_samples, BLOCK):
+        n = min(BLOCK, n_samples - first)
+        scores = rng.standard_normal((n, N_AXES), np.float32)
+        x[first : first + n] = scores @ axes + rng.standard_normal((n, n_genes), np.float32)
+    genes = [f"gene_{i}" for i in range(n_genes)]
+    started = time.perf_counter()
+    normalize(fit_normalizer(x, genes, NormalizeConfig()), x)
     return {
-        "taken_gb": taken / 1e9,
-        "planned_gb": plan.memory.total / 1e9,
-        "ratio": taken / plan.memory.total,
+        "seconds": time.perf_counter() - started,
+        "matrix_gb": x.nbytes / 1e9,
+        "times_matrix": (peak_bytes() - start) / x.nbytes,
     }
-
-
-COLUMNS = (
-    Column("genes", "n_features", ","),
-    Column("batch", "batch_size"),
-    Column("seeds", "n_seeds"),
-    Column("GB taken", "taken_gb", ".2f"),
-    Column("planned", "planned_gb", ".2f"),
-    Column("ratio", "ratio", ".2f"),
-    Column("while compiling", "with_compiling_gb", ".2f"),
-)
-SECTION = Section(COLUMNS, QUICK, FULL, lambda case, bench: measure(case))
-
-
-if __name__ == "__main__":
-    answer(_main)

@@ -1,53 +1,50 @@
-"""How wall time grows with seeds, genes and epochs: exponents of a power law, 1 for linear."""
+"""How wall time grows with seeds, genes and epochs, and which chunk of seeds is the fastest."""
 
+import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+import jax
 import numpy as np
 
-from launch.benchmark import pretraining
-from launch.benchmark.section import Bench, Column, Row, Section
-from launch.benchmark.timing import interleave
-
-
-class Case(NamedTuple):
-    """What grows, and by how much; the others stay at those of `BASE`."""
-
-    grows: str
-    factors: tuple[int, ...]
-
+from .pretraining import N_STEPS, make_pool, plan_swav, train_epochs
+from .section import Bench, Row
+from .timing import interleave
 
 BASE = {"seeds": 4, "genes": 2_000, "epochs": 1}
 BATCH_SIZE = 64
-QUICK = tuple(Case(name, (1, 2, 4)) for name in BASE)
-FULL = tuple(Case(name, (1, 2, 4, 8)) for name in BASE)
 
 
-def measure(case: Case, bench: Bench) -> Row:
-    """One row: the exponent, and the sizes and seconds that it was fitted to."""
-    base = BASE[case.grows]
-    tasks = {str(by): _task(BASE | {case.grows: base * by}) for by in case.factors}
+def measure(bench: Bench, grows: str, factors: tuple[int, ...]) -> Row:
+    """The exponent of a power law (1 for linear), and the sizes and seconds it was fitted to.
+
+    What does not grow stays at its size in `BASE`.
+    """
+    base = BASE[grows]
+    tasks = {str(by): _train(**BASE | {grows: base * by}) for by in factors}
     seconds = [timing.median for timing in interleave(tasks, bench.n_rounds).values()]
-    exponent, _ = np.polyfit(np.log(case.factors), np.log(seconds), 1)
-    row: Row = {"grows": case.grows, "exponent": float(exponent)}
-    row |= {"from": base * case.factors[0], "to": base * case.factors[-1]}
+    exponent, _ = np.polyfit(np.log(factors), np.log(seconds), 1)
+    row: Row = {"exponent": float(exponent), "from": base * factors[0], "to": base * factors[-1]}
     return row | {"from_s": seconds[0], "to_s": seconds[-1], "seconds": seconds}
 
 
-def _task(sizes: dict[str, int]) -> Callable[[], Any]:
-    n_genes, n_seeds = sizes["genes"], sizes["seeds"]
-    case = pretraining.Case(n_genes, BATCH_SIZE, n_seeds)
-    plan, _ = pretraining.plan_case(case, noise=1.0, n_steps=pretraining.N_STEPS)
-    run = pretraining.train_epochs(plan, pretraining.make_pool(n_genes), n_seeds)
-    return lambda: [run() for _ in range(sizes["epochs"])]
+def _train(seeds: int, genes: int, epochs: int) -> Callable[[], Any]:
+    plan, _ = plan_swav(genes, BATCH_SIZE, seeds, n_steps=N_STEPS)
+    run = train_epochs(plan, make_pool(genes), seeds)
+    return lambda: [run() for _ in range(epochs)]
 
 
-COLUMNS = (
-    Column("grows", "grows"),
-    Column("from", "from", ","),
-    Column("to", "to", ","),
-    Column("s", "from_s", ".2f"),
-    Column("to s", "to_s", ".2f"),
-    Column("exponent", "exponent", ".2f"),
-)
-SECTION = Section(COLUMNS, QUICK, FULL, measure)
+def measure_chunks(bench: Bench, n_features: int, batch_size: int, n_seeds: int) -> Row:
+    """Milliseconds a step and seed of the automatic chunk and of every doubling."""
+    plan, _ = plan_swav(n_features, batch_size, n_seeds)
+    pool, automatic, n_devices = make_pool(n_features), plan.memory.chunk, jax.device_count()
+    doublings = (n_devices * 2**i for i in itertools.count())
+    sizes = {automatic, *itertools.takewhile(lambda size: size < 2 * n_seeds, doublings)}
+    tasks = {str(size): train_epochs(plan, pool, n_seeds, size) for size in sorted(sizes)}
+    per_step = 1e3 / (n_seeds * plan.schedule.steps_per_epoch)
+    timings = interleave(tasks, bench.n_rounds)
+    ms = {int(size): timing.median * per_step for size, timing in timings.items()}
+    best = min(ms, key=lambda size: ms[size])
+    row: Row = {"automatic": automatic, "automatic_ms": ms[automatic]}
+    row |= {"best": best, "best_ms": ms[best], "times_best": ms[automatic] / ms[best]}
+    return row | {"worst_ms": max(ms.values()), "ms_range": [list(pair) for pair in ms.items()]}

@@ -6,14 +6,18 @@ that loss curves and predictions can be compared number by number. Needs the `be
 
 from collections.abc import Callable, Iterable, Sequence
 
+import joblib
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
+from torch.nn.utils import parametrize  # pyright: ignore[reportMissingImports]
 
 from jaxssl.config import FinetuneConfig
 from jaxssl.model import LAYER_NORM_EPSILON
 from jaxssl.options import SwAVConfig
 from jaxssl.types import Params
+
+torch.set_num_threads(joblib.cpu_count())  # all cores, as jaxssl has
 
 Head = tuple[torch.nn.Module, Callable[[Sequence[torch.Tensor]], torch.Tensor]]
 
@@ -22,11 +26,10 @@ def make_encoder(params: Params) -> torch.nn.Sequential:
     """The encoder of these parameters: dense, LayerNorm, ReLU; the embedding has no ReLU."""
     modules: list[torch.nn.Module] = []
     for layer in params.values():
-        modules += [make_dense(layer["dense"])]
         norm = torch.nn.LayerNorm(len(layer["norm"]["scale"]), eps=LAYER_NORM_EPSILON)
         _fill(norm.weight, layer["norm"]["scale"])
         _fill(norm.bias, layer["norm"]["bias"])
-        modules += [norm, torch.nn.ReLU()]
+        modules += [make_dense(layer["dense"]), norm, torch.nn.ReLU()]
     return torch.nn.Sequential(*modules[:-1])
 
 
@@ -37,6 +40,11 @@ def make_dense(params: Params) -> torch.nn.Linear:
     _fill(dense.weight, np.asarray(params["kernel"]).T)
     _fill(dense.bias, params["bias"])
     return dense
+
+
+def _fill(parameter: torch.Tensor, values: np.ndarray) -> None:
+    with torch.no_grad():
+        parameter.copy_(torch.tensor(np.asarray(values)))
 
 
 class UnitPrototypes(torch.nn.Module):
@@ -60,6 +68,17 @@ def swapped_loss(scores: Sequence[torch.Tensor], options: SwAVConfig) -> torch.T
     return (first - (codes[1] * log_p[0]).sum(dim=1).mean()) / 2
 
 
+def sinkhorn(scores: torch.Tensor, epsilon: float, n_iterations: int) -> torch.Tensor:
+    """Codes of a batch as SwAV's authors compute them, on masses."""
+    mass = torch.exp(scores / epsilon)
+    mass /= mass.sum()
+    n_samples, n_prototypes = mass.shape
+    for _ in range(n_iterations):
+        mass /= mass.sum(dim=0, keepdim=True) * n_prototypes
+        mass /= mass.sum(dim=1, keepdim=True) * n_samples
+    return mass * n_samples
+
+
 class SwAVLoop:
     """A SwAV pretraining of one seed."""
 
@@ -67,16 +86,16 @@ class SwAVLoop:
         self, params: Params, options: SwAVConfig, noise: float, learning_rate: float
     ) -> None:
         self.encoder = make_encoder(params["encoder"])
-        self.prototypes, self.swapped_loss = self.make_head(params, options)
+        weight = np.asarray(params["prototypes"]["head_0"])
+        self.prototypes, self.swapped_loss = self.make_head(weight, options)
         self.noise = noise
         parameters = [*self.encoder.parameters(), *self.prototypes.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=learning_rate)
         self.loss = self._loss
 
-    def make_head(self, params: Params, options: SwAVConfig) -> Head:
+    def make_head(self, weight: np.ndarray, options: SwAVConfig) -> Head:
         """Prototypes and the loss of two views' scores."""
-        prototypes = UnitPrototypes(np.asarray(params["prototypes"]["head_0"]))
-        return prototypes, lambda scores: swapped_loss(scores, options)
+        return UnitPrototypes(weight), lambda scores: swapped_loss(scores, options)
 
     def compile(self) -> None:
         """Put `torch.compile` on the loss, forward and backward."""
@@ -87,11 +106,8 @@ class SwAVLoop:
         losses = []
         for index in batches:
             x = pool[index]
-            views = torch.cat([x + self.noise * torch.randn_like(x) for _ in range(2)])
-            loss = self.loss(views)
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
+            loss = self.loss(torch.cat([x + self.noise * torch.randn_like(x) for _ in range(2)]))
+            _step(self.optimizer, loss)
             losses.append(loss.item())
         return losses
 
@@ -100,15 +116,32 @@ class SwAVLoop:
         return self.swapped_loss(scores.chunk(2))
 
 
-def sinkhorn(scores: torch.Tensor, epsilon: float, n_iterations: int) -> torch.Tensor:
-    """Codes of a batch as SwAV's authors compute them, on masses."""
-    mass = torch.exp(scores / epsilon)
-    mass /= mass.sum()
-    n_samples, n_prototypes = mass.shape
-    for _ in range(n_iterations):
-        mass /= mass.sum(dim=0, keepdim=True) * n_prototypes
-        mass /= mass.sum(dim=1, keepdim=True) * n_samples
-    return mass * n_samples
+class LightlyLoop(SwAVLoop):
+    """The same with the parts that lightly has for SwAV: its prototypes and its loss."""
+
+    def make_head(self, weight: np.ndarray, options: SwAVConfig) -> Head:
+        """lightly's prototypes and loss, made to compute what jaxssl does.
+
+        lightly scales its prototypes to unit length before a step, outside of the gradient, and
+        gives them a bias; here they are of unit length in every forward pass and have none.
+        """
+        from lightly.loss import SwaVLoss  # pyright: ignore[reportMissingImports]
+        from lightly.models.modules import SwaVPrototypes  # pyright: ignore[reportMissingImports]
+
+        prototypes = SwaVPrototypes(weight.shape[1], weight.shape[0])
+        (layer,) = prototypes.heads
+        layer.weight, layer.bias = torch.nn.Parameter(torch.tensor(weight)), None
+        parametrize.register_parametrization(layer, "weight", _UnitRows())
+        loss = SwaVLoss(options.temperature, options.n_iterations, options.epsilon)
+        return prototypes, lambda scores: loss(list(scores), [])
+
+
+class _UnitRows(torch.nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return functional.normalize(weight)
+
+
+LOOPS = {"torch": SwAVLoop, "lightly": LightlyLoop}
 
 
 def fit_scratch(
@@ -124,14 +157,12 @@ def fit_scratch(
     model = torch.nn.Sequential(make_encoder(encoder_params), make_dense(head_params["output"]))
     optimizer = torch.optim.Adam(model.parameters(), lr=options.scratch_learning_rate)
     for rows in batches:
-        loss = functional.cross_entropy(model(x[rows]), y[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        _step(optimizer, functional.cross_entropy(model(x[rows]), y[rows]))
     with torch.no_grad():
         return torch.softmax(model(held_out), dim=1).numpy()
 
 
-def _fill(parameter: torch.Tensor, values: np.ndarray) -> None:
-    with torch.no_grad():
-        parameter.copy_(torch.tensor(np.asarray(values)))
+def _step(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()

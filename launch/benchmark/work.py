@@ -1,4 +1,4 @@
-"""What a step of a pretraining has to do at least: operations and bytes, counted from shapes."""
+"""What a step of a pretraining has to do at least, and how long that takes a GPU on paper."""
 
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -6,8 +6,31 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxssl.engine.pretrain import Plan
+from jaxssl.config import Config, resolve
+from jaxssl.engine.footprint import FREE_SHARE, plan_memory
+from jaxssl.engine.pretrain import Plan, plan_pretraining
 from jaxssl.types import Member, Pool
+
+from .section import Bench, Row
+
+
+class Work(NamedTuple):
+    """What one step of one seed has to do at least."""
+
+    flops: int
+    traffic: int  # bytes
+
+
+def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -> Work:
+    """Count the work of a step from the shapes of the parameters."""
+    x: Any = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
+    member = Member(jax.random.key(0), {})
+    params = jax.eval_shape(plan.trainer.init, member, Pool(x, {})).params
+    widths = (n_features, *(len(layer["dense"]["bias"]) for layer in params["encoder"].values()))
+    n_prototypes = len(params["prototypes"]["head_0"])
+    n_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
+    rows = 2 * batch_size
+    return Work(step_flops(widths, n_prototypes, rows), step_bytes(n_params, rows, n_features))
 
 
 def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
@@ -33,20 +56,42 @@ def step_bytes(n_params: int, rows: int, n_features: int) -> int:
     return 4 * (n_params * (7 + 3) + rows * n_features * 3)
 
 
-class Work(NamedTuple):
-    """What one step of one seed has to do at least."""
+class Card(NamedTuple):
+    """A GPU's limits, from its data sheet; no program reaches them."""
 
-    flops: int
-    traffic: int  # bytes
+    name: str
+    memory_gb: float
+    flops_per_s: float  # float32, no tensor cores: `precision="float32"` uses none
+    bytes_per_s: float
 
 
-def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -> Work:
-    """Work of a step, from the shapes of the parameters."""
-    x: Any = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
-    member = Member(jax.random.key(0), {})
-    params = jax.eval_shape(plan.trainer.init, member, Pool(x, {})).params
-    widths = (n_features, *(len(layer["dense"]["bias"]) for layer in params["encoder"].values()))
-    n_prototypes = len(params["prototypes"]["head_0"])
-    n_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
-    rows = 2 * batch_size
-    return Work(step_flops(widths, n_prototypes, rows), step_bytes(n_params, rows, n_features))
+CARDS = (
+    Card("NVIDIA A100, 80 GB", 80, 19.5e12, 2.04e12),
+    Card("NVIDIA GTX Titan X, 12 GB (the study's)", 12, 6.7e12, 0.336e12),
+)
+
+
+def measure(bench: Bench, card: Card, n_samples: int, n_features: int, n_seeds: int) -> Row:
+    """Seeds that fit, milliseconds a step of one seed, hours of the whole pretraining.
+
+    A step takes its matrix products at the card's float32 rate, or its least traffic at the card's
+    bandwidth, whichever is longer.
+    """
+    del bench  # nothing is timed
+    config = Config()
+    config.normalize.input = "genes"
+    config = resolve(config, n_samples)
+    plan = plan_pretraining(config, n_samples, n_features, n_seeds)
+    step = work_of_step(plan, config.pretrain.batch_size, n_samples, n_features)
+    usable_gb = FREE_SHARE * card.memory_gb  # as a run would take
+    memory = plan_memory(plan.memory.footprint, n_seeds, usable_gb, n_devices=1, vectorized=True)
+    compute, move = step.flops / card.flops_per_s, step.traffic / card.bytes_per_s
+    seconds = max(compute, move)
+    return {
+        "card": card.name,
+        "seeds_at_once": memory.chunk,
+        "bound_by": "products" if compute > move else "memory",
+        "ms_a_step": 1e3 * seconds,
+        "steps": plan.schedule.n_steps,
+        "hours_for_all_seeds": seconds * plan.schedule.n_steps * n_seeds / 3600,
+    }
