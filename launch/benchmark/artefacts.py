@@ -12,7 +12,7 @@ from jaxssl.engine.bundle import load_bundle
 from jaxssl.engine.leaves import flatten
 
 TIMES = ("fit_seconds", "seconds")
-TABLES = ("*.parquet", "*.csv", "metrics.jsonl", "predictions/*.parquet")
+TABLES = ("**/*.parquet", "*.csv", "metrics.jsonl")
 
 
 def differences(folder: Path, reference: Path) -> list[str]:

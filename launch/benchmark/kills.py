@@ -18,10 +18,9 @@ import pandas as pd
 from .artefacts import differences
 from .processes import command, run_verb
 from .section import Bench, Row
-from .stages import CONFIGS
 
 OPTIONS = [
-    f"--config={CONFIGS / 'demo_synthetic.py'}",
+    "--config=demo_synthetic",
     "--seeds=4",
     "--shares=0.1,1",
     "--config.run.chunk=2",

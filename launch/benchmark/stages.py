@@ -23,7 +23,6 @@ from .processes import in_new_process, run_verb
 from .section import Bench, Row
 from .timing import interleave
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 MAPPED = ("jit(init)", "jit(epoch)", "jit(fit_one)", "jit(fresh_encoder)")
 """Programs over seeds, of the pretraining and of the sweep; the others each do one operation."""
 
@@ -34,9 +33,8 @@ def measure(bench: Bench, config: str, n_seeds: int) -> Row:
     """Seconds of every stage, from the run's own `summary.json`."""
     del bench
     with tempfile.TemporaryDirectory() as folder:
-        out, file = Path(folder) / "run", CONFIGS / f"{config}.py"
-        run_verb("study", f"--config={file}", f"--seeds={n_seeds}", f"--out={out}")
-        return json.loads((out / "summary.json").read_text())["timings"]
+        run_verb("study", f"--config={config}", f"--seeds={n_seeds}", f"--out={folder}/run")
+        return json.loads(Path(folder, "run", "summary.json").read_text())["timings"]
 
 
 def measure_programs(bench: Bench, n_shares: int, n_seeds: int) -> Row:
