@@ -10,7 +10,7 @@ from traps import matrix, refusal, samples_in_rows, table, write
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.cancer_status import cancer_of, derive
 from jaxssl.data.expression import read_expression
-from jaxssl.data.inspect import examine
+from jaxssl.data.inspect import inspect
 from jaxssl.data.samples import read_samples
 
 
@@ -54,11 +54,11 @@ def test_a_rule_replaces_no_value_that_the_samples_have(tmp_path):
     labels = table(tmp_path, "\n".join(["id\tdisease\tcancer", *more]) + "\n", "by_hand.tsv")
     message = refusal(matrix(tmp_path), labels=labels, label_rule="cancer")
     assert "have one that differs in 1 (first: '', by the rule 'not_cancer')" in message
-    assert examine(matrix(tmp_path), labels=labels)["rules"] == {}
+    assert inspect(matrix(tmp_path), labels=labels).rules == {}
     plain = table(tmp_path, "\n".join(["id\tdisease", *rows]) + "\n", "plain.tsv")
     made = read_expression(matrix(tmp_path), labels=plain, label_rule="cancer")
     assert list(made.obs["cancer"]) == ["not_cancer", *by_hand[1:]]
-    assert examine(matrix(tmp_path), labels=plain)["rules"] == {
+    assert inspect(matrix(tmp_path), labels=plain).rules == {
         "cancer": {"not_cancer": 3, "cancer": 2}
     }
 

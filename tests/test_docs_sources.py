@@ -7,7 +7,8 @@ from pathlib import Path
 import miniatures
 import pytest
 
-from jaxssl.data.inspect import examine, report
+from jaxssl.data.inspect import inspect
+from launch.inspect import text_of
 
 PAGES = Path(__file__).parents[1] / "docs" / "sources"
 WRITERS = [
@@ -30,7 +31,7 @@ def test_page_shows_what_inspect_prints(tmp_path, monkeypatch, page):
     for command, printed in shown:
         *flags, file = shlex.split(command)[3:]
         labels = next((flag.split("=", 1)[1] for flag in flags if "--labels" in flag), None)
-        assert report(examine(file, labels)) + "\n" == printed
+        assert text_of(inspect(file, labels)) + "\n" == printed
 
 
 def test_every_format_of_the_table_has_a_page():

@@ -10,7 +10,7 @@ from miniatures import BARCODES, GENES, GSM, genes_in_rows, values
 from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
 from jaxssl.data.expression import read_expression
-from jaxssl.data.inspect import examine
+from jaxssl.data.inspect import inspect
 from jaxssl.types import InputError
 
 
@@ -35,7 +35,7 @@ def test_a_decimal_comma_is_named_and_taken_neither_for_text_nor_for_a_table_of_
     frame.to_csv(tmp_path / "european.csv", sep=";", decimal=",")
     assert "decimal comma" in refusal(tmp_path / "european.csv")
     with pytest.raises(InputError, match="decimal comma"):
-        examine(tmp_path / "european.csv")
+        inspect(tmp_path / "european.csv")
 
 
 def test_logarithms_called_counts_are_refused_and_called_linear_warned_of(tmp_path):
@@ -213,7 +213,7 @@ def test_cbioportal_and_feature_counts_are_read_at_the_second_try(tmp_path):
     path = write(tmp_path / "counts.txt", "\n".join(lines) + "\n")
     columns = "Chr,Start,End,Strand,Length"
     assert f"`text_columns={columns}`" in refusal(path)
-    assert f"--text_columns={columns}" in examine(path)["next"]
+    assert inspect(path).options["text_columns"] == columns.split(",")
     adata = read_expression(path, text_columns=columns.split(","))
     np.testing.assert_array_equal(adata.X, values("counts"))
 

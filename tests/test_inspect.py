@@ -11,7 +11,8 @@ from anndata import AnnData
 
 from jaxssl.data.columns import possible_groups
 from jaxssl.data.expression import read_expression
-from jaxssl.data.inspect import examine, report
+from jaxssl.data.inspect import FileReport, inspect
+from launch.inspect import next_command
 
 GENES = [f"ENSG{i:011d}.2" for i in range(30)]
 SAMPLES = [f"GSM{i}" for i in range(24)]
@@ -31,22 +32,22 @@ def write_pair(folder):
 
 
 def test_findings_count_what_was_planted(tmp_path):
-    facts = examine(*write_pair(tmp_path))
-    assert (facts["n_samples"], facts["n_genes"]) == (24, 30)
-    assert facts["orientation"] == "genes_in_rows"
-    assert facts["gene_id_type"] == "Ensembl gene"
-    assert facts["scale"] == "log2"
-    assert facts["n_constant_genes"] == 1
-    assert facts["missing_share"] == 1 / 720
-    assert facts["n_genes_with_missing"] == 1
-    assert facts["columns"]["tissue"]["classes"] == {"a": 8, "b": 8, "c": 8}
-    assert facts["columns"]["patient"] == {"role": "group", "n_labelled": 24, "n_groups": 12}
-    assert json.loads(json.dumps(facts)) == facts
-    assert "problem      0.14% of the values are missing" in report(facts)
+    facts = inspect(*write_pair(tmp_path))
+    assert (facts.n_samples, facts.n_genes) == (24, 30)
+    assert facts.orientation == "genes_in_rows"
+    assert facts.gene_id_type == "Ensembl gene"
+    assert facts.scale == "log2"
+    assert facts.n_constant_genes == 1
+    assert facts.missing_share == 1 / 720
+    assert facts.n_genes_with_missing == 1
+    assert facts.columns["tissue"]["classes"] == {"a": 8, "b": 8, "c": 8}
+    assert facts.columns["patient"] == {"role": "group", "n_labelled": 24, "n_groups": 12}
+    assert FileReport(**json.loads(json.dumps(facts.to_dict()))) == facts
+    assert "problem      0.14% of the values are missing" in str(facts)
 
 
 def test_proposed_command_reads_the_file(tmp_path):
-    words = shlex.split(examine(*write_pair(tmp_path))["next"])
+    words = shlex.split(next_command(inspect(*write_pair(tmp_path))))
     flags = dict(word[2:].split("=", 1) for word in words if word.startswith("--"))
     assert flags.pop("out") == "x.h5ad"
     adata = read_expression(words[-1], **flags)
@@ -65,14 +66,14 @@ def test_proposed_command_keeps_text_beside_a_rule_and_the_layer_that_was_looked
     frame = pd.DataFrame(x, index=SAMPLES, columns=GENES)
     told = {"disease": ["normal", "glioma"] * 12, "note": "as it came"}
     frame.assign(**told).to_csv(tmp_path / "x.csv")
-    path, flags = flags_of(examine(tmp_path / "x.csv")["next"])
+    path, flags = flags_of(next_command(inspect(tmp_path / "x.csv")))
     del flags["out"]
     assert flags == {"label_rule": "cancer", "text_columns": ["disease", "note"]}
     assert set(read_expression(path, **flags).obs["cancer"]) == {"not_cancer", "cancer"}
     counts = np.rint(2**x)
     adata = AnnData(frame, layers={"counts": counts})
     adata.write_h5ad(tmp_path / "x.h5ad")
-    path, flags = flags_of(examine(tmp_path / "x.h5ad", layer="counts")["next"])
+    path, flags = flags_of(next_command(inspect(tmp_path / "x.h5ad", layer="counts")))
     np.testing.assert_array_equal(read_expression(path, layer=flags["layer"]).X, counts)
 
 
@@ -83,58 +84,59 @@ def test_columns_that_may_hold_groups_are_those_of_patients(tmp_path):
 
 def test_table_of_samples_is_told_from_a_matrix(tmp_path):
     _, labels = write_pair(tmp_path)
-    facts = examine(labels)
-    assert facts["kind"] == "samples"
-    assert facts["n_rows"] == 24
-    assert "tissue: 3 classes, 24 labelled (a 8, b 8, c 8)" in report(facts)
+    facts = inspect(labels)
+    assert facts.kind == "samples"
+    assert facts.n_samples == 24
+    assert "tissue: 3 classes, 24 labelled (a 8, b 8, c 8)" in str(facts)
 
 
 def test_unclear_files_are_described_not_refused(tmp_path):
     frame = pd.DataFrame(np.eye(4) * 30.5, index=list("abcd"), columns=list("wxyw"))
     frame.to_csv(tmp_path / "x.csv")
-    facts = examine(tmp_path / "x.csv")
-    assert facts["orientation"] == ""
-    assert facts["scale"] == ""
-    assert {"--orientation=WHICH", "--scale=WHICH"} <= set(facts["flags"])
+    facts = inspect(tmp_path / "x.csv")
+    assert facts.orientation == ""
+    assert facts.scale == ""
+    assert {"orientation", "scale"} <= {k for k, v in facts.options.items() if v == "WHICH"}
 
 
 def test_real_set_is_described_as_its_readme_has_it(data_dir):
     folder = data_dir / "tcga_mirna_pancan"
-    facts = examine(folder / "expression.npz", folder / "labels.csv")
-    assert facts["gene_id_type"] == "miRNA"
-    assert facts["n_constant_genes"] == 16
-    assert len(facts["columns"]["label20"]["classes"]) == 20
-    assert facts["columns"]["label20"]["n_labelled"] == 9388
+    facts = inspect(folder / "expression.npz", folder / "labels.csv")
+    assert facts.gene_id_type == "miRNA"
+    assert facts.n_constant_genes == 16
+    assert len(facts.columns["label20"]["classes"]) == 20
+    assert facts.columns["label20"]["n_labelled"] == 9388
 
 
 def test_what_stops_an_import_stands_under_problems_with_its_flag(tmp_path):
-    facts = examine(miniatures.recount3(tmp_path))
-    assert (facts["scale"], facts["scale_reason"]) == ("coverage", "as the format has it")
-    assert "--read_length=star.average_mapped_length" in facts["flags"]
+    facts = inspect(miniatures.recount3(tmp_path))
+    assert (facts.scale, facts.scale_reason) == ("coverage", "as the format has it")
+    assert facts.options["read_length"] == "star.average_mapped_length"
     frame = pd.DataFrame(miniatures.values(), index=["s", "s", *"abcd"], columns=miniatures.GENES)
     frame.iloc[0, 0] = np.inf
     frame.to_csv(tmp_path / "x.csv")
     table = tmp_path / "labels.csv"
     table.write_text("id,site\nx,u\ny,v\n")
-    facts = examine(tmp_path / "x.csv", table)
-    assert facts["flags"] == ["--duplicate_samples=first"]
-    assert [problem.partition(":")[0] for problem in facts["problems"]] == [
+    facts = inspect(tmp_path / "x.csv", table)
+    assert facts.options["duplicate_samples"] == "first"
+    assert not {"orientation", "scale", "impute", "duplicates"} & set(facts.options)
+    assert [problem.partition(":")[0] for problem in facts.problems] == [
         "1 sample ids occur more than once",
         "1 values are infinite",
         "the labels do not match the samples",
     ]
-    assert "labels       only 0 of 6 samples" in report(facts)
+    assert "labels       only 0 of 6 samples" in str(facts)
 
 
 def test_samples_that_the_import_leaves_out_are_not_counted(tmp_path):
-    facts = examine(miniatures.archs4(tmp_path))
-    assert (facts["n_samples"], facts["n_genes"], facts["scale"]) == (5, 8, "counts")
+    facts = inspect(miniatures.archs4(tmp_path))
+    assert (facts.n_samples, facts.n_genes, facts.scale) == (5, 8, "counts")
 
 
 def test_rules_that_the_labels_allow_are_proposed_with_their_classes(tmp_path):
     path, labels = miniatures.xena_toil(tmp_path), miniatures.xena_survival(tmp_path)
-    assert "--label_rule=tcga20: 4 classes (BRCA 2, normal 1, SKCM 1, LAML 1)" in report(
-        examine(path, labels)
+    assert "`label_rule=tcga20`: 4 classes (BRCA 2, normal 1, SKCM 1, LAML 1)" in str(
+        inspect(path, labels)
     )
 
 
@@ -144,7 +146,7 @@ def test_a_rule_that_gives_one_class_is_no_question(tmp_path):
     labels.write_text("\n".join([rows[0], rows[1], rows[3]]) + "\n")  # both are BRCA tumours
     alone = pd.read_csv(path, sep="\t", index_col=0).iloc[:, [0, 2]]
     alone.to_csv(tmp_path / "x.tsv", sep="\t")
-    assert examine(tmp_path / "x.tsv", labels)["rules"] == {}
+    assert inspect(tmp_path / "x.tsv", labels).rules == {}
 
 
 def test_of_a_long_text_the_start_is_judged_unless_all_is_wanted(tmp_path, monkeypatch):
@@ -153,13 +155,13 @@ def test_of_a_long_text_the_start_is_judged_unless_all_is_wanted(tmp_path, monke
     path, _ = write_pair(tmp_path)
     text = tmp_path / "x.tsv"
     text.write_bytes(gzip.decompress(path.read_bytes()))
-    cut, whole = examine(text), examine(text, whole=True)
-    assert cut["n_genes"] < whole["n_genes"] == 30
-    assert f"the first {600 / text.stat().st_size:.0%} of" in report(cut)
-    assert "pass --whole" not in report(whole)
+    cut, whole = inspect(text), inspect(text, whole=True)
+    assert cut.n_genes < whole.n_genes == 30
+    assert f"the first {600 / text.stat().st_size:.0%} of" in str(cut)
+    assert "pass `whole`" not in str(whole)
 
 
 def test_parquet_of_samples_is_told_from_a_matrix(tmp_path):
     table = pd.DataFrame({"id": SAMPLES, "tissue": ["a", "b"] * 12})
     table.to_parquet(tmp_path / "labels.parquet")
-    assert examine(tmp_path / "labels.parquet")["kind"] == "samples"
+    assert inspect(tmp_path / "labels.parquet").kind == "samples"

@@ -3,7 +3,6 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -49,19 +48,6 @@ def choose(columns: dict[str, dict[str, Any]], role: str, names: str) -> str:
 def count_values(column: dict[str, Any]) -> int:
     """How many different values a described column has."""
     return len(column.get("classes", ())) or column.get("n_groups", 0)
-
-
-def column_lines(columns: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """A line a column: its classes with counts, or how many groups."""
-    for name, column in columns.items():
-        if column["role"] == "group":
-            yield f"  {name}: {column['n_groups']:,} groups"
-            continue
-        counts = column["classes"]
-        shown = [f"{value} {count}" for value, count in list(counts.items())[:4]]
-        rest = f", ... {list(counts)[-1]} {list(counts.values())[-1]}" if len(counts) > 4 else ""
-        total = f"{len(counts)} classes, {column['n_labelled']:,} labelled"
-        yield f"  {name}: {total} ({', '.join(shown)}{rest})"
 
 
 def _is_number(value: str) -> bool:
