@@ -11,19 +11,20 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from rows import results_of
 from run_folders import CLASSES, GAINS, write_pretraining, write_run
 
 from jaxssl.evaluation.arms import ARMS
 from jaxssl.evaluation.stats import summarize
-from jaxssl.report.confusion import confusion_counts, nearest_share
-from jaxssl.report.curves import MAX_TICKS, arm_marks, label_efficiency
-from jaxssl.report.embedding import coordinates
+from jaxssl.report.classes import confusion_counts, nearest_share
+from jaxssl.report.curves import MAX_TICKS, label_efficiency
+from jaxssl.report.drawing import arm_marks, marks, short
 from jaxssl.report.facts import controlled
 from jaxssl.report.figures import draw_run
+from jaxssl.report.maps import coordinates
 from jaxssl.report.render import build_report
 from jaxssl.report.run import expand, groups_of, merge_parts, read_predictions, read_run
-from jaxssl.report.style import marks, short
 from jaxssl.report.tables import endpoint_table, part_tables, score_tables
 from jaxssl.types import InputError
 
@@ -267,8 +268,8 @@ def test_results_that_are_kept_as_csv_alone_are_the_same(run_folder, tmp_path):
 def test_an_axis_of_many_shares_names_the_largest_and_none_twice_over():
     shares = np.geomspace(0.01, 1, 60)
     results = pd.concat([results_of({"swav": [0.5, 0.6]}, share=share) for share in shares])
-    figure, _ = label_efficiency(summarize(results), ["swav"])
-    places = figure.axes[0].get_xticks()
+    [ax, _] = label_efficiency(Figure(), summarize(results), ["swav"])
+    places = ax.get_xticks()
     assert places.max() == 1
     assert len(places) <= MAX_TICKS
     assert (np.diff(np.log(np.sort(places))) > np.log(100) / MAX_TICKS).all()

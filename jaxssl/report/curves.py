@@ -1,96 +1,91 @@
-"""Label efficiency: scores and paired differences against the share of labels."""
+"""What arms score with how many labels: curves, differences, the endpoint, labels saved."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.ticker
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxssl.evaluation.arms import ARMS, method_of
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.stats import FLOOR
-from jaxssl.report.style import INK, MUTED, OTHER, Mark, interval_bars, marks, new_figure, short
+from jaxssl.report.drawing import (
+    INK,
+    MUTED,
+    add_axes,
+    arm_marks,
+    interval_bars,
+    legend_above,
+    short,
+)
+from jaxssl.report.tables import arm_order
 
-METRICS = ("accuracy", "balanced_accuracy")
+METRICS = ["accuracy", "balanced_accuracy"]
 MAX_TICKS = 9  # whose names do not collide
 
 
-def arm_order(summary: pd.DataFrame, tested: Sequence[str]) -> list[str]:
-    """The arms under test first, then the others, the floor last."""
-    arms = summary["arm"].unique().tolist()
-    return sorted(arms, key=lambda arm: (arm == FLOOR, arm not in tested, arms.index(arm)))
+def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the metrics that curves show."""
+    return table[table["metric"].isin(METRICS)]
 
 
-def arm_marks(arms: Sequence[str]) -> dict[str, Mark]:
-    """One mark per arm, the same in every figure whatever other arms it shows."""
-    # methods first, what is made of them last: few arms have the marks easiest to tell apart
-    known = sorted(
-        set(ARMS) - {FLOOR}, key=lambda arm: ("+" in arm, not method_of(arm), ARMS.index(arm))
-    )
-    names = [*known, *(arm for arm in arms if arm not in ARMS)]
-    return marks(names) | {FLOOR: Mark(OTHER, "_")}
-
-
-def label_efficiency(summary: pd.DataFrame, tested: Sequence[str]) -> tuple[Figure, pd.DataFrame]:
+def label_efficiency(
+    figure: Figure, summary: pd.DataFrame, tested: Sequence[str], metrics: Sequence[str] = METRICS
+) -> Any:
     """Mean test score with 95 % interval of every arm; `summary` of one task, from `summarize`."""
-    data = summary[summary["metric"].isin(METRICS)]
-    arms = arm_order(data, tested)
-    figure, axes = new_figure(10.4, 4.6, ncols=len(METRICS), squeeze=False)
-    for ax, metric in zip(axes[0], METRICS, strict=True):
-        _draw_scores(ax, data[data["metric"] == metric], arms, tested)
-        ax.set_title(f"Test {metric.replace('_', ' ')}")
-        _share_axis(ax, data)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6))
-    return figure, data
+    axes = add_axes(figure, 5.2 * len(metrics), 4.6, ncols=len(metrics), squeeze=False)[0]
+    for ax, metric in zip(axes, metrics, strict=True):
+        draw_scores(ax, summary, metric, tested)
+    legend_above(figure, axes[0], most=3 * len(metrics))
+    return axes
 
 
-def _draw_scores(ax: Axes, rows: pd.DataFrame, arms: list[str], tested: Sequence[str]) -> None:
-    mark = arm_marks(arms)
+def draw_scores(ax: Axes, summary: pd.DataFrame, metric: str, tested: Sequence[str]) -> None:
+    """The label curve of every arm in one metric."""
+    arms = arm_order(summary, tested)
+    mark, rows = arm_marks(arms), summary[summary["metric"] == metric]
     above = rows[rows["arm"] != FLOOR]
     for i, arm in enumerate(arms):
         curve = rows[rows["arm"] == arm].sort_values("share")
         if arm == FLOOR and not above.empty:
             # drawn to scale, the floor would squeeze every other arm into a corner
-            best, name = curve["mean"].max(), short(arm)
-            ax.text(0.99, 0.02, f"{name}: {best:.3f} at best (not drawn)", color=MUTED, ha="right",
-                    va="bottom", fontsize=8.5, transform=ax.transAxes)  # fmt: skip
+            text = f"{short(arm)}: {curve['mean'].max():.3f} at best (not drawn)"
+            place = {"ha": "right", "va": "bottom", "transform": ax.transAxes}
+            ax.text(0.99, 0.02, text, color=MUTED, fontsize=8.5, **place)
             continue
         # arms stand side by side, or their intervals would hide one another
         x = curve["share"] * 1.045 ** (i - (len(arms) - 1) / 2)
         line, width, size, layer = ("-", 2.4, 6.5, 3) if arm in tested else ("--", 1.2, 4.5, 2)
-        ax.errorbar(x, curve["mean"], yerr=interval_bars(curve), color=mark[arm].colour,
-                    marker=mark[arm].marker, ls=line, lw=width, ms=size, zorder=layer,
-                    elinewidth=1.1, capsize=2, label=short(arm))  # fmt: skip
+        look = {"ls": line, "lw": width, "ms": size, "zorder": layer} | mark[arm].style
+        look |= {"elinewidth": 1.1, "capsize": 2, "label": short(arm)}
+        ax.errorbar(x, curve["mean"], yerr=interval_bars(curve), **look)
+    ax.set_title(f"Test {metric.replace('_', ' ')}")
+    _share_axis(ax, summary)
 
 
-def paired_differences(statistics: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+def paired_differences(figure: Figure, statistics: pd.DataFrame) -> None:
     """Arm minus reference, paired by repetition, with 95 % intervals; `statistics` of one task."""
-    data = statistics[statistics["metric"].isin(METRICS)]
-    arms, references = data["arm"].unique(), data["reference"].unique().tolist()
+    arms, references = statistics["arm"].unique(), statistics["reference"].unique().tolist()
     mark = arm_marks([*arms, *references])
-    figure, axes = new_figure(
-        10.4, 0.7 + 3.7 * len(arms), nrows=len(arms), ncols=len(METRICS), squeeze=False
-    )
+    grid = {"nrows": len(arms), "ncols": len(METRICS), "squeeze": False}
+    axes = add_axes(figure, 10.4, 0.7 + 3.7 * len(arms), **grid)
     for row, arm in zip(axes, arms, strict=True):
         for ax, metric in zip(row, METRICS, strict=True):
-            rows = data[(data["arm"] == arm) & (data["metric"] == metric)]
+            rows = statistics[(statistics["arm"] == arm) & (statistics["metric"] == metric)]
             ax.axhline(0, color=INK, lw=1.2)
             for i, reference in enumerate(references):
                 curve = rows[rows["reference"] == reference].sort_values("share")
                 x = curve["share"] * 1.06 ** (i - (len(references) - 1) / 2)
-                ax.errorbar(x, 100 * curve["difference"],
-                            yerr=100 * interval_bars(curve, "difference"),
-                            color=mark[reference].colour, marker=mark[reference].marker, ms=5.5,
-                            lw=0.9, ls=":", elinewidth=1.8, capsize=3,
-                            label=f"minus {short(reference)}")  # fmt: skip
+                look = {"ms": 5.5, "lw": 0.9, "ls": ":", "elinewidth": 1.8, "capsize": 3}
+                look |= {"label": f"minus {short(reference)}"} | mark[reference].style
+                error = 100 * interval_bars(curve, "difference")
+                ax.errorbar(x, 100 * curve["difference"], yerr=error, **look)
             ax.set_title(f"{short(arm)}: {metric.replace('_', ' ')}")
             ax.set_ylabel(f"points (above 0: {short(arm)} better)")
-            _share_axis(ax, data)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4))
-    return figure, data
+            _share_axis(ax, statistics)
+    legend_above(figure, axes[0][0])
 
 
 def _share_axis(ax: Axes, rows: pd.DataFrame) -> None:
@@ -102,12 +97,69 @@ def _share_axis(ax: Axes, rows: pd.DataFrame) -> None:
     for share in shares[-2::-1]:
         if ticks[-1] / share > apart:
             ticks.append(share)
-    counts = (
-        dict(zip(rows["share"], rows["n_labelled"], strict=True)) if "n_labelled" in rows else {}
-    )
-    names = [
-        percent(s).replace(" ", "\u2009") + (f"\n{counts[s]:,}" if counts else "") for s in ticks
-    ]
+    counts = dict(zip(rows["share"], rows["n_labelled"], strict=True))
+    names = [f"{percent(s)}\n{counts[s]:,}".replace(" ", "\u2009") for s in ticks]
     ax.set_xticks(ticks, names, fontsize=8.5)
     ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-    ax.set_xlabel("share of the training labels" + (" (below: how many)" if counts else ""))
+    ax.set_xlabel("share of the training labels (below: how many)")
+
+
+def endpoint_forest(figure: Figure, endpoint: pd.DataFrame) -> Any:
+    """Difference in the endpoint of every arm to every reference, a panel an arm."""
+    arms, n_references = endpoint["arm"].unique(), endpoint["reference"].nunique()
+    height = 0.9 + (0.6 + 0.36 * n_references) * len(arms)
+    axes = add_axes(figure, 8.6, height, nrows=len(arms), squeeze=False, sharex=True)[:, 0]
+    for ax, arm in zip(axes, arms, strict=True):
+        draw_endpoint(ax, endpoint[endpoint["arm"] == arm])
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+    return axes
+
+
+def draw_endpoint(ax: Axes, rows: pd.DataFrame) -> None:
+    """One arm against every reference: thick over seeds or splits, thin over test groups."""
+    mark = arm_marks([*rows["arm"].unique(), *rows["reference"]])
+    ax.axvline(0, color=INK, lw=1.2)
+    names = []
+    for i, row in enumerate(rows.to_dict("records")):
+        style = mark[row["reference"]].style
+        for kind, y, width in (("ci", i, 3.2), ("group", i + 0.24, 1.2)):
+            ends = [100 * row[f"{kind}_low"], 100 * row[f"{kind}_high"]]
+            ax.plot(ends, [y, y], color=style["color"], lw=width, solid_capstyle="round")
+        ax.plot(100 * row["difference"], i, ms=8, **style)
+        names.append(f"minus {short(row['reference'])}")
+        names[-1] += " (best on validation)" * bool(row["is_best"])
+    ax.set_yticks(range(len(rows)), names)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_title(short(rows["arm"].iloc[0]))
+    metric = rows["metric"].iloc[0].replace("_", " ")
+    ax.set_xlabel(f"points of {metric} (right of 0: the arm is better)")
+
+
+def labels_saved(figure: Figure, saved: pd.DataFrame) -> None:
+    """Labels that each reference needs for what an arm reaches with fewer; on the line, none."""
+    arms, references = saved["arm"].unique(), saved["reference"].unique().tolist()
+    mark = arm_marks([*arms, *references])
+    axes = add_axes(figure, 10.4, 4.4, ncols=len(arms), squeeze=False)[0]
+    most = saved["n_labelled"].max()
+    ends = [saved["n_labelled"].min(), most]
+    for ax, arm in zip(axes, arms, strict=True):
+        ax.plot(ends, ends, color=INK, lw=1, ls="--")
+        for i, reference in enumerate(references):
+            rows = saved[(saved["arm"] == arm) & (saved["reference"] == reference)]
+            rows = rows.sort_values("n_labelled")
+            x = rows["n_labelled"] * 1.04 ** (i - (len(references) - 1) / 2)
+            bounds = rows[["needed", "needed_low", "needed_high"]]
+            needed, low, high = np.minimum(bounds, 1.35 * most).to_numpy().T
+            error = np.nan_to_num(np.stack([needed - low, high - needed]))
+            look = {"ms": 5.5, "lw": 0.9, "ls": ":", "elinewidth": 1.1} | mark[reference].style
+            ax.errorbar(x, needed, yerr=np.maximum(error, 0), label=short(reference), **look)
+        ax.axhline(1.2 * most, color=MUTED, lw=0.8)
+        place = {"va": "top", "xycoords": ("axes fraction", "data"), "fontsize": 8.5}
+        ax.annotate("more than the largest budget", (0.02, 1.14 * most), color=MUTED, **place)
+        ax.set(title=short(arm), xscale="log", yscale="log", xlabel="labels of the arm")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
+            axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    axes[0].set_ylabel("labels that the reference needs")
+    legend_above(figure, axes[0])

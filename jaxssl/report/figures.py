@@ -1,85 +1,132 @@
 """Every figure of a run: what it shows, and its files."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from jaxssl.evaluation.headline import percent, percents
-from jaxssl.evaluation.stats import ESTIMANDS, summarize
-from jaxssl.report import (
-    calibration,
-    confusion,
-    curves,
-    embedding,
-    forest,
-    pretraining,
-    recall,
-)
-from jaxssl.report.drawing import Drawing
+from jaxssl.evaluation.stats import summarize
+from jaxssl.report import classes, curves, health, maps
+from jaxssl.report.drawing import Drawing, styled
+from jaxssl.report.facts import interval, tasks
 from jaxssl.report.run import Run, read_predictions, split_number
-from jaxssl.report.style import styled
 
 
-def draw_run(run: Run, prefix: str = "") -> Iterator[Drawing]:
-    """All figures for which the run holds data; `prefix` begins the name of each file."""
-    with styled():
-        parts = (_endpoint, _sweep, _classes, _confusions, _batches, _pretraining, _maps)
-        for drawing in (drawing for part in parts for drawing in part(run)):
-            yield Drawing(**{**vars(drawing), "name": prefix + drawing.name})
+class Text(NamedTuple):
+    """Where a figure stands on the page, and what is written with it."""
+
+    section: str
+    title: str
+    caption: str
 
 
+TEXTS = {
+    "endpoint": Text(
+        "endpoint",
+        "Primary endpoint",
+        "Difference in {metric}, averaged over {shares} of the labels (area under the label "
+        "curve). Thick: {interval}. {thin}",
+    ),
+    "labels_saved": Text(
+        "endpoint",
+        "Labels saved",
+        "Labels that a reference needs to be as accurate as the arm is with fewer, with 95 % "
+        "bootstrap intervals over repetitions. Above the dashed line the arm saves labels.",
+    ),
+    "label_efficiency": Text(
+        "labels",
+        "Label efficiency",
+        "Mean over {n} repetitions with 95 % t interval, on the test part. Solid: arms under test; "
+        "dashed: references.{overlap}",
+    ),
+    "paired_differences": Text(
+        "labels",
+        "Paired differences",
+        "Arm minus reference in percentage points, with {interval}. Above the line the arm is "
+        "better. An interval that spans the line decides nothing.",
+    ),
+    "recall": Text(
+        "classes",
+        "Recall of every class at {share} of the labels",
+        "Mean over seeds; the bar spans the seeds.",
+    ),
+    "calibration": Text(
+        "classes",
+        "Calibration at {share} of the labels",
+        "Test predictions of all seeds, by the probability of the class that is named. Below the "
+        "dashed line an arm is surer than it is right.",
+    ),
+    "confusion": Text(
+        "classes",
+        "Confusion of {arm} at {share} of the labels",
+        "Per cent of each true class, test samples pooled over seeds; the diagonal is recall. "
+        "Cells that round to 0 carry no number.",
+    ),
+    "batches": Text(
+        "batch",
+        "Accuracy in every batch at {share} of the labels",
+        "Mean over seeds; the bar spans the seeds. Batches differ in their classes, so that arms "
+        "compare within a batch, and batches do not compare.",
+    ),
+    "pretraining": Text(
+        "pretraining",
+        "Pretraining",
+        "One line per seed. Loss at ln K: codes or clusters say nothing. Code entropy near 1, few "
+        "prototypes in use or an effective rank near 1 are signs of collapse.",
+    ),
+    "prototype_usage": Text(
+        "pretraining",
+        "Prototype usage",
+        "Each training sample counts for the prototype with its highest score.",
+    ),
+    "embedding": Text(
+        "embedding",
+        "Embedding by {word}",
+        "{shown:,} of {n:,} samples, {split}first seed.{most} Distances between far groups of a "
+        "t-SNE map mean nothing.",
+    ),
+}
 BOOTSTRAP = "Thin, below: 95 % bootstrap interval over groups of test samples, for the same seeds."
 OVERLAP = (
     " Training parts of several splits overlap, which makes these intervals narrow; those of the "
     "differences are corrected."
 )
+MOST_USED = " The 40 most used are coloured, the 20 most used numbered."
 
 
-def interval(rows: pd.DataFrame) -> str:
-    """What the intervals of differences are."""
-    estimand = rows["estimand"].iloc[0]
-    corrected = ", corrected for overlapping training parts (Nadeau and Bengio)"
-    return f"95 % t interval {estimand}" + corrected * (estimand == ESTIMANDS[True])
+def draw_run(run: Run, prefix: str = "") -> Iterator[Drawing]:
+    """All figures for which the run holds data; `prefix` begins the name of each file."""
+    with styled():
+        for part in (_endpoint, _curves, _classes, _confusions, _batches, _health, _maps):
+            for drawing in part(run):
+                yield replace(drawing, name=prefix + drawing.name)
 
 
-def _range(counts: "pd.Series[int]") -> str:
-    low, high = counts.min(), counts.max()
-    return str(low) if low == high else f"{low} to {high}"
+def _drawing(
+    kind: str,
+    data: pd.DataFrame,
+    draw: Callable[..., Any],
+    *others: Any,
+    of: str = "",
+    task: str = "",
+    **words: Any,
+) -> Drawing:
+    """The figure that `draw` makes of the data and of `others`; `words` complete its `Text`."""
+    section, title, caption = TEXTS[kind]
+    figure = Figure(layout="constrained")
+    draw(figure, data, *others)
+    title = f"{title.format(**words)} {task}".strip()
+    return Drawing(section, kind + of, title, caption.format(**words), figure, data)
 
 
 def tested_arms(run: Run) -> list[str]:
     """Arms that the statistics compare with the references, as they come."""
     return [] if run.statistics is None else run.statistics["arm"].unique().tolist()
-
-
-def tasks(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The rows of each task of merged runs; the first item is "" where there is but one."""
-    groups = [
-        (f"{d}: {t}", rows) for (d, t), rows in table.groupby(["dataset", "task"], sort=False)
-    ]
-    return groups if len(groups) > 1 else [("", table)]
-
-
-def _endpoint(run: Run) -> Iterator[Drawing]:
-    if run.endpoint is not None:
-        for i, (task, rows) in enumerate(tasks(run.endpoint)):
-            yield Drawing(
-                "endpoint", f"endpoint{i or ''}", f"Primary endpoint {task}".strip(),
-                f"Difference in {rows['metric'].iloc[0].replace('_', ' ')}, averaged over "
-                f"{percents(rows['shares'].iloc[0])} of the labels (area under the label curve). "
-                f"Thick: {interval(rows)}. {BOOTSTRAP * bool(rows['group_low'].notna().any())}",
-                *forest.endpoint_forest(rows),
-            )  # fmt: skip
-    if run.saved is not None:
-        for i, (task, rows) in enumerate(tasks(run.saved)):
-            yield Drawing(
-                "endpoint", f"labels_saved{i or ''}", f"Labels saved {task}".strip(),
-                "Labels that a reference needs to be as accurate as the arm is with fewer, with "
-                "95 % bootstrap intervals over repetitions. Above the dashed line the arm saves "
-                "labels.",
-                *forest.labels_saved(rows),
-            )  # fmt: skip
 
 
 def shown_arms(run: Run) -> list[str]:
@@ -91,124 +138,103 @@ def shown_arms(run: Run) -> list[str]:
     return [*tested, *best]
 
 
-def _classes(run: Run) -> Iterator[Drawing]:
+def _numbered(table: pd.DataFrame | None) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """The rows of each task, with what tells its figure from those of other tasks."""
+    for i, (task, rows) in enumerate([] if table is None else tasks(table)):
+        yield {"of": str(i or ""), "task": task}, rows
+
+
+def _endpoint(run: Run) -> Iterator[Drawing]:
+    for own, rows in _numbered(run.endpoint):
+        own["metric"] = rows["metric"].iloc[0].replace("_", " ")
+        own |= {"shares": percents(rows["shares"].iloc[0]), "interval": interval(rows)}
+        own["thin"] = BOOTSTRAP if rows["group_low"].notna().any() else ""
+        yield _drawing("endpoint", rows, curves.endpoint_forest, **own)
+    for own, rows in _numbered(run.saved):
+        yield _drawing("labels_saved", rows, curves.labels_saved, **own)
+
+
+def _curves(run: Run) -> Iterator[Drawing]:
+    if run.results is None:
+        return
+    overlap = OVERLAP if split_number(run) else ""
+    for own, rows in _numbered(curves.shown_metrics(summarize(run.results))):
+        least, most = rows["n"].min(), rows["n"].max()
+        own |= {"n": str(most) if least == most else f"{least} to {most}", "overlap": overlap}
+        yield _drawing("label_efficiency", rows, curves.label_efficiency, tested_arms(run), **own)
+    if run.statistics is None:
+        return
+    key = ["dataset", "task", "share"]
+    counts = run.results[[*key, "n_labelled"]].drop_duplicates(key)
+    for own, rows in _numbered(curves.shown_metrics(run.statistics.merge(counts, on=key))):
+        own["interval"] = interval(rows)
+        yield _drawing("paired_differences", rows, curves.paired_differences, **own)
+
+
+def _predictions(run: Run) -> tuple[dict[str, pd.DataFrame], str]:
+    """Test probabilities of the shown arms where they were kept, and the share they are at."""
     if run.results is None or not tested_arms(run):
-        return
-    share = confusion.nearest_share(run.results["share"].unique().tolist())
-    predictions = _predictions(run, share)
-    if not predictions:
-        return
-    mark = curves.arm_marks(list(predictions))
-    yield Drawing(
-        "classes", "recall", f"Recall of every class at {percent(share)} of the labels",
-        "Mean over seeds; the bar spans the seeds.",
-        *recall.class_recall(predictions, mark),
-    )  # fmt: skip
-    yield Drawing(
-        "classes", "calibration", f"Calibration at {percent(share)} of the labels",
-        "Test predictions of all seeds, by the probability of the class that is named. Below the "
-        "dashed line an arm is surer than it is right.",
-        *calibration.calibration(predictions, mark),
-    )  # fmt: skip
+        return {}, ""
+    share = classes.nearest_share(run.results["share"].unique().tolist())
+    found = {arm: read_predictions(run, arm, share) for arm in shown_arms(run)}
+    return {arm: table for arm, table in found.items() if table is not None}, percent(share)
+
+
+def _classes(run: Run) -> Iterator[Drawing]:
+    predictions, share = _predictions(run)
+    if predictions:
+        table = classes.by_arm(classes.recalls, predictions)
+        what = "recall on the test part"
+        yield _drawing("recall", table, classes.part_scores, what, share=share)
+        bins = classes.by_arm(classes.reliability, predictions)
+        bins = bins[["arm", "bin", "confidence", "accuracy", "n"]]
+        yield _drawing("calibration", bins, classes.calibration, share=share)
 
 
 def _batches(run: Run) -> Iterator[Drawing]:
-    if run.results is None or run.samples is None or not tested_arms(run):
+    predictions, share = _predictions(run)
+    if not predictions or run.samples is None:
         return
     batches = run.samples.set_index("sample_id")["batch"]
-    share = confusion.nearest_share(run.results["share"].unique().tolist())
-    predictions = _predictions(run, share)
-    if predictions and batches[batches != ""].nunique() > 1:
-        yield Drawing(
-            "batch", "batches", f"Accuracy in every batch at {percent(share)} of the labels",
-            "Mean over seeds; the bar spans the seeds. Batches differ in their classes, so that "
-            "arms compare within a batch, and batches do not compare.",
-            *recall.batch_accuracy(predictions, batches, curves.arm_marks(list(predictions))),
-        )  # fmt: skip
-
-
-def _predictions(run: Run, share: float) -> dict[str, pd.DataFrame]:
-    """Test probabilities of the shown arms, where they were kept."""
-    found = {arm: read_predictions(run, arm, share) for arm in shown_arms(run)}
-    return {arm: table for arm, table in found.items() if table is not None}
-
-
-def _sweep(run: Run) -> Iterator[Drawing]:
-    if run.results is None:
-        return
-    for i, (task, rows) in enumerate(tasks(summarize(run.results))):
-        yield Drawing(
-            "labels", f"label_efficiency{i or ''}", f"Label efficiency {task}".strip(),
-            f"Mean over {_range(rows['n'])} repetitions with 95 % t interval, on the test part. "
-            "Solid: arms under test; dashed: references."
-            + OVERLAP * bool(split_number(run)),
-            *curves.label_efficiency(rows, tested_arms(run)),
-        )  # fmt: skip
-    if run.statistics is None:
-        return
-    counts = run.results[["dataset", "task", "share", "n_labelled"]].drop_duplicates(
-        ["dataset", "task", "share"]
-    )
-    statistics = run.statistics.merge(counts, on=["dataset", "task", "share"])
-    for i, (task, rows) in enumerate(tasks(statistics)):
-        yield Drawing(
-            "labels", f"paired_differences{i or ''}", f"Paired differences {task}".strip(),
-            f"Arm minus reference in percentage points, with {interval(rows)}. Above the line the "
-            "arm is better. An interval that spans the line decides nothing.",
-            *curves.paired_differences(rows),
-        )  # fmt: skip
+    if batches[batches != ""].nunique() > 1:
+        accuracy = partial(classes.batch_accuracy, batches=batches)
+        table = classes.by_arm(accuracy, predictions)
+        what = "accuracy on the test part"
+        yield _drawing("batches", table, classes.part_scores, what, share=share)
 
 
 def _confusions(run: Run) -> Iterator[Drawing]:
     if run.results is None:
         return
     for arm in tested_arms(run):
-        shares = run.results.loc[run.results["arm"] == arm, "share"].unique().tolist()
-        share = confusion.nearest_share(shares)
+        of_arm = run.results.loc[run.results["arm"] == arm, "share"]
+        share = classes.nearest_share(of_arm.unique().tolist())
         predictions = read_predictions(run, arm, share)
         if predictions is not None:
-            yield Drawing(
-                "classes", f"confusion_{_slug(arm)}",
-                f"Confusion of {arm} at {percent(share)} of the labels",
-                "Per cent of each true class, test samples pooled over seeds; the diagonal is "
-                "recall. Cells that round to 0 carry no number.",
-                *confusion.confusion_matrix(predictions),
-            )  # fmt: skip
+            counts, n_seeds = classes.confusion_counts(predictions), predictions["seed"].nunique()
+            own = {"of": "_" + re.sub(r"[^A-Za-z0-9_.-]+", "-", arm), "share": percent(share)}
+            draw = classes.confusion_matrix
+            yield _drawing("confusion", counts, draw, n_seeds, arm=arm, **own)
 
 
-def _pretraining(run: Run) -> Iterator[Drawing]:
+def _health(run: Run) -> Iterator[Drawing]:
     collapsed = run.pretraining.get("collapsed_seeds", [])
     if run.metrics is not None:
-        yield Drawing(
-            "pretraining", "pretraining", "Pretraining",
-            "One line per seed. Loss at ln K: codes or clusters say nothing. Code entropy near 1, "
-            "few prototypes in use or an effective rank near 1 are signs of collapse.",
-            *pretraining.pretraining_curves(run.metrics, collapsed),
-        )  # fmt: skip
+        yield _drawing("pretraining", run.metrics, health.pretraining_curves, collapsed)
     if run.usage is not None:
-        yield Drawing(
-            "pretraining", "prototype_usage", "Prototype usage",
-            "Each training sample counts for the prototype with its highest score.",
-            *pretraining.prototype_usage(run.usage, collapsed),
-        )  # fmt: skip
+        usage = health.ranked_usage(run.usage)
+        yield _drawing("prototype_usage", usage, health.prototype_usage, collapsed)
 
 
 def _maps(run: Run) -> Iterator[Drawing]:
     if run.embedding is None:
         return
-    table = embedding.coordinates(run.embedding)
-    first = f"split {split_number(run)}, " if split_number(run) else ""
-    for column, word in embedding.COLUMNS.items():
-        if column not in table or table[column].nunique() < 2:
-            continue
-        most = " The 40 most used are coloured, the 20 most used numbered." * (word == "prototype")
-        yield Drawing(
-            "embedding", f"embedding_{word}", f"Embedding by {word}",
-            f"{len(table):,} of {run.embedding.n_obs:,} samples, {first}first seed.{most} "
-            "Distances between far groups of a t-SNE map mean nothing.",
-            *embedding.embedding_map(table, column),
-        )  # fmt: skip
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
+    table = maps.coordinates(run.embedding)
+    places = [place for pair in maps.MAPS.values() for place in pair if place in table]
+    words: dict[str, Any] = {"shown": len(table), "n": run.embedding.n_obs}
+    words["split"] = f"split {split_number(run)}, " if split_number(run) else ""
+    for column, word in maps.COLUMNS.items():
+        if column in table and table[column].nunique() > 1:
+            own = {"of": f"_{word}", "word": word, "most": MOST_USED * (word == "prototype")}
+            data = table[["sample_id", column, *places]]
+            yield _drawing("embedding", data, maps.embedding_map, column, **words, **own)

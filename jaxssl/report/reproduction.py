@@ -10,8 +10,7 @@ from markupsafe import Markup
 
 from jaxssl.evaluation.claims import Verdict, together
 from jaxssl.files import write_text
-from jaxssl.report.drawing import Drawing, csv_text, data_uri, save
-from jaxssl.report.style import styled
+from jaxssl.report.drawing import Drawing, csv_text, data_uri, save, styled
 from jaxssl.report.templates import template
 
 OPEN = "open question"

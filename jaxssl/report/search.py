@@ -11,8 +11,16 @@ from matplotlib.figure import Figure
 from jaxssl.evaluation.grid import UNCHANGED
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.stats import ERRORS
-from jaxssl.report.drawing import Drawing
-from jaxssl.report.style import GRID, INK, MUTED, interval_bars, marks, new_figure, styled
+from jaxssl.report.drawing import (
+    GRID,
+    INK,
+    MUTED,
+    Drawing,
+    interval_bars,
+    marks,
+    new_figure,
+    styled,
+)
 
 MEASURES = {
     "code_entropy_ratio": "code entropy / ln K",

@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxssl.evaluation.headline import percent
-from jaxssl.report.curves import arm_marks
+from jaxssl.report.drawing import INK, Mark, arm_marks, interval_bars, marks, new_figure
 from jaxssl.report.search import MEASURES, draw_heat_map, draw_measures, positions, value_axis
-from jaxssl.report.style import INK, Mark, interval_bars, marks, new_figure
 
 STYLES = {"scratch": "--", "logreg": ":"}  # of the arms that are the same at every point
 WIDTH = 10.4  # inches

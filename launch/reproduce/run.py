@@ -22,7 +22,7 @@ from jaxssl.evaluation.grid import Point, as_text, in_words, name_of, points_at
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import paired_statistics
 from jaxssl.report import study
-from jaxssl.report.style import styled
+from jaxssl.report.drawing import styled
 from launch import flags
 from launch.points import read_measures, read_rows, run_points
 from launch.reproduce.experiment import REFERENCES, SWAV, Experiment, Finding, Values

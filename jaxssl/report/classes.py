@@ -1,0 +1,164 @@
+"""What predictions say of every class and every batch: confusion, recall, accuracy, calibration."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+
+from jaxssl.evaluation.batch import within_batches
+from jaxssl.evaluation.metrics import ECE_BINS
+from jaxssl.evaluation.predictions import unpack
+from jaxssl.report.drawing import (
+    COLOURS,
+    GRID,
+    INK,
+    MUTED,
+    add_axes,
+    arm_marks,
+    legend_above,
+    short,
+)
+from jaxssl.report.tables import PARTS
+
+SHARE = 0.1  # predictions are shown at the share of labels nearest to this one
+MAX_BATCHES = 40  # the largest ones are drawn; the CSV has all
+MIN_SAMPLES = 10  # of a bin of the calibration that is drawn; fewer say nothing
+# transparent at 0, so that an empty cell has the colour of light and of dark paper alike
+_SHADES = LinearSegmentedColormap.from_list(
+    "shades", [(*to_rgb(COLOURS[0]), a) for a in (0.0, 1.0)]
+)
+
+
+def nearest_share(shares: list[float]) -> float:
+    """The share nearest to 10 % on the log axis of the curves."""
+    return min(shares, key=lambda share: abs(np.log(share / SHARE)))
+
+
+def by_arm(
+    measure: Callable[[pd.DataFrame], pd.DataFrame], predictions: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """One table of what `measure` finds in the predictions of every arm."""
+    return pd.concat([measure(of_arm).assign(arm=arm) for arm, of_arm in predictions.items()])
+
+
+def confusion_counts(predictions: pd.DataFrame) -> pd.DataFrame:
+    """True class (rows) by predicted class (columns), test samples pooled over seeds."""
+    found = unpack(predictions)
+    classes = list(found.classes)
+    counts = np.zeros((len(classes), len(classes)), int)
+    np.add.at(counts, (found.codes, found.named), 1)
+    return pd.DataFrame(counts, classes, classes).rename_axis(index="true", columns="predicted")
+
+
+def confusion_matrix(figure: Figure, counts: pd.DataFrame, n_seeds: int) -> Axes:
+    """Row-normalised percentages of `confusion_counts`; the diagonal is recall."""
+    size = float(np.clip(0.31 * len(counts), 2.2, 9.6))
+    ax = add_axes(figure, size + 2.6, size + 1.5)
+    draw_confusion(ax, counts, n_seeds, size)
+    return ax
+
+
+def draw_confusion(ax: Axes, counts: pd.DataFrame, n_seeds: int, size: float) -> None:
+    """The confusion matrix, about `size` inches wide, with its scale beside it."""
+    n_samples, n_classes = counts.sum(axis=1).to_numpy(), len(counts)
+    percent = 100 * counts.to_numpy() / np.maximum(n_samples, 1)[:, None]
+    image = ax.imshow(percent, cmap=_SHADES, vmin=0, vmax=100, interpolation="nearest")
+    digits = 9.0 if n_classes <= 12 else 7.0 if n_classes <= 22 else 6.2
+    for i, j in zip(*np.nonzero(np.rint(percent)), strict=True):
+        colour = "#ffffff" if percent[i, j] > 60 else INK
+        text = f"{percent[i, j]:.0f}"
+        ax.text(j, i, text, ha="center", va="center", fontsize=digits, color=colour)
+    names = [short(str(name)) for name in counts.index]
+    tests = n_samples // n_seeds
+    rows = [f"{name} ({n:,})" for name, n in zip(names, tests, strict=True)]
+    few = n_classes < 5
+    turned = {"rotation": 45, "ha": "right"} if few else {"rotation": 90, "ha": "center"}
+    ax.set_xticks(range(n_classes), names, fontsize=8, **turned)
+    ax.set_yticks(range(n_classes), rows, fontsize=8)
+    ax.set(xlabel="predicted class", ylabel="true class (test samples)")
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    bar = ax.figure.colorbar(image, ax=ax, shrink=min(1.0, 3 / size), pad=0.02)
+    bar.set_label("% of the true class")
+    bar.outline.set_visible(False)
+
+
+def recalls(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Per class with test samples: recall over the seeds, and the number of samples (`PARTS`)."""
+    rows = []
+    for _, of_seed in predictions.groupby("seed"):
+        counts = confusion_counts(of_seed)
+        n = counts.sum(axis=1)
+        right = pd.Series(np.diag(counts), index=counts.index)
+        rows.append(pd.DataFrame({"value": right / n.where(n > 0), "n": n}).rename_axis("part"))
+    return _over_seeds(pd.concat([table.reset_index() for table in rows]))
+
+
+def batch_accuracy(predictions: pd.DataFrame, batches: "pd.Series[str]") -> pd.DataFrame:
+    """Per batch: accuracy over the seeds, and the number of samples (`PARTS`)."""
+    found = within_batches(predictions, batches, ["accuracy"])
+    return _over_seeds(found.rename(columns={"batch": "part", "n_samples": "n"}))
+
+
+def _over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    found = rows.groupby("part").agg(
+        mean=("value", "mean"), low=("value", "min"), high=("value", "max"), n=("n", "first")
+    )
+    return found[found["n"] > 0].reset_index()[PARTS]
+
+
+def part_scores(figure: Figure, data: pd.DataFrame, what: str) -> None:
+    """A row a class or batch, the largest above, with a mark an arm; bars span the seeds."""
+    tables = {str(arm): rows for arm, rows in data.groupby("arm", sort=False)}
+    mark = arm_marks(list(tables))
+    first = next(iter(tables.values())).sort_values("n").tail(MAX_BATCHES)
+    place = {name: i for i, name in enumerate(first["part"])}
+    ax = add_axes(figure, 8.6, 1.4 + 0.3 * len(place))
+    for i, (arm, table) in enumerate(tables.items()):
+        drawn = table[table["part"].isin(list(place))]
+        y = drawn["part"].map(place) + 0.28 * ((len(tables) - 1) / 2 - i)
+        error = np.stack([drawn["mean"] - drawn["low"], drawn["high"] - drawn["mean"]])
+        error = np.maximum(error, 0)  # a mean of equal numbers may miss them by a bit
+        line = {"ls": "", "ms": 5.5, "elinewidth": 1} | mark[arm].style
+        ax.errorbar(drawn["mean"], y, xerr=error, label=short(arm), **line)
+    names = [f"{short(str(c))} ({n:,})" for c, n in zip(first["part"], first["n"], strict=True)]
+    ax.set_yticks(list(place.values()), names, fontsize=8.5)
+    lowest = data["low"].min()
+    ax.set(xlabel=f"{what} (in brackets: samples)", xlim=(max(-0.02, lowest - 0.05), 1.02))
+    ax.set_ylim(-0.7, len(place) - 0.3)
+    ax.grid(axis="x", color=GRID)
+    legend_above(figure, ax)
+
+
+def reliability(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Bins of equal width: mean confidence, accuracy and number of predictions, seeds pooled."""
+    found = unpack(predictions)
+    confidence = found.probabilities.max(axis=1)
+    number = np.digitize(confidence, np.arange(1, ECE_BINS) / ECE_BINS, right=True)
+    table = pd.DataFrame({"bin": number, "confidence": confidence, "accuracy": found.right})
+    bins = table.groupby("bin")
+    return bins.mean().assign(n=bins.size()).reset_index()
+
+
+def calibration(figure: Figure, data: pd.DataFrame) -> None:
+    """Reliability of every arm: how often the named class is right, against how sure the arm is.
+
+    Below, how many predictions each bin has.
+    """
+    above, below = add_axes(figure, 6.4, 6.4, nrows=2, height_ratios=[3, 1], sharex=True)
+    above.plot([0, 1], [0, 1], color=INK, lw=1, ls="--")
+    turned = {"rotation": 45, "rotation_mode": "anchor"}
+    above.annotate("as sure as right", (0.03, 0.06), color=MUTED, fontsize=8.5, **turned)
+    mark = arm_marks(data["arm"].unique().tolist())
+    for arm, table in data.groupby("arm", sort=False):
+        drawn, style = table[table["n"] >= MIN_SAMPLES], mark[str(arm)].style
+        line = {"ms": 5.5, "lw": 1.4, "label": short(str(arm))} | style
+        above.plot(drawn["confidence"], drawn["accuracy"], **line)
+        share = 100 * table["n"] / table["n"].sum()
+        below.plot(table["confidence"], share, ms=4, lw=1, **style)
+    above.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+    below.set(xlabel="probability of the class that is named", ylabel="% of predictions")
+    legend_above(figure, above)

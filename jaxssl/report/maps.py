@@ -1,0 +1,154 @@
+"""Two-dimensional maps of the embedding, by class, batch and prototype.
+
+PCA and t-SNE; UMAP too where jaxssl[umap] is installed.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from jaxssl.report.drawing import INK, OTHER, PAPER, add_axes, marks, short
+
+if TYPE_CHECKING:
+    import anndata
+
+MAX_SAMPLES = 2000  # more neither fit the eye nor the minute that t-SNE may take
+MAX_NAMED = 40  # categories with a mark of their own
+PERPLEXITY = 30.0
+COLUMNS = {"label": "class", "batch": "batch", "prototype": "prototype"}
+MAPS = {"PCA": ("pc1", "pc2"), "t-SNE": ("tsne1", "tsne2"), "UMAP": ("umap1", "umap2")}
+
+
+def has_umap() -> bool:
+    """Whether jaxssl[umap] is installed."""
+    return importlib.util.find_spec("umap") is not None
+
+
+def coordinates(
+    embedding: "anndata.AnnData",
+    columns: Sequence[str] = (*COLUMNS, "part"),
+    maps: Sequence[str] = tuple(MAPS),
+    *,
+    max_samples: int = MAX_SAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """At most `max_samples` samples with those columns of `obs` and their place on each map.
+
+    The draw and the maps are fixed by `seed`. t-SNE (van der Maaten & Hinton 2008) sees the first
+    50 principal components, as its authors do.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    rows = np.arange(embedding.n_obs)
+    if len(rows) > max_samples:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, max_samples, replace=False))
+    x = np.asarray(embedding.obsm["X_jaxssl"], np.float32)[rows]
+    names = [name for name in columns if name in embedding.obs]
+    table = pd.DataFrame({name: embedding.obs[name].astype(str) for name in names}).iloc[rows]
+    table.insert(0, "sample_id", embedding.obs_names[rows])
+    components = PCA(min(50, *x.shape), random_state=seed).fit_transform(x)
+    for name in maps:
+        if name == "PCA":
+            places = np.pad(components, ((0, 0), (0, 2)))[:, :2]
+        elif name == "t-SNE":
+            options = {"perplexity": min(PERPLEXITY, (len(x) - 1) / 3), "random_state": seed}
+            start = "random" if x.shape[1] < 2 else "pca"
+            places = TSNE(init=start, **options).fit_transform(components)
+        elif has_umap():
+            umap = importlib.import_module("umap").UMAP(random_state=seed, n_jobs=1)
+            places = umap.fit_transform(components)
+        else:
+            continue
+        table[list(MAPS[name])] = places.round(3)
+    return table.reset_index(drop=True)
+
+
+def embedding_map(figure: Figure, table: pd.DataFrame, column: str) -> Any:
+    """All maps that `coordinates` made, marked by a column; names stand on the second one."""
+    maps = [name for name, places in MAPS.items() if places[0] in table]
+    names = _categories(table, column)
+    has_legend = len(names) <= MAX_NAMED and column != "prototype"
+    width = 1.2 * has_legend + 4.6 * len(maps)
+    axes = add_axes(figure, width, 4.7, ncols=len(maps), squeeze=False)[0]
+    named = maps[min(1, len(maps) - 1)]
+    for ax, name in zip(axes, maps, strict=True):
+        draw_map(ax, table, column, name, named=name == named)
+    if has_legend:
+        handles, labels = axes[0].get_legend_handles_labels()
+        on_map = _names_on_map(names, column)
+        numbered = [
+            short(name, 30)
+            if on_map.get(name, name) == name
+            else f"{on_map[name]}  {short(name, 30)}"
+            for name in labels
+        ]
+        look = {"fontsize": 8.5 if len(names) <= 22 else 7.3, "labelspacing": 0.3}
+        look |= {"handletextpad": 0.2, "markerscale": 1.5}
+        figure.legend(handles, numbered, loc="outside right upper", **look)
+    return axes
+
+
+def _values(table: pd.DataFrame, column: str) -> "pd.Series[str]":
+    return table[column].replace({"nan": "", "-1": ""})
+
+
+def _categories(table: pd.DataFrame, column: str) -> list[str]:
+    """The values of a column, most frequent first: they take the marks easiest to tell apart."""
+    values = _values(table, column)
+    return values[values != ""].value_counts().index.tolist()
+
+
+def draw_map(ax: Axes, table: pd.DataFrame, column: str, name: str, *, named: bool) -> None:
+    """One map, marked by a column; with `named`, its categories are written on it."""
+    values, names = _values(table, column), _categories(table, column)
+    places, mark = table[list(MAPS[name])], marks(names[:MAX_NAMED])
+    # the file would hold every point as a path: rasterized points keep it small
+    look = {"s": 11, "lw": 0, "alpha": 0.8, "rasterized": True}
+    rest = places[~values.isin(list(mark))]
+    if len(rest):
+        label = "no label" if len(mark) < MAX_NAMED else "others"
+        ax.scatter(*rest.to_numpy().T, c=OTHER, marker=".", label=label, **look)
+    for category, own in sorted(mark.items()):
+        points = places[values == category].to_numpy()
+        ax.scatter(*points.T, c=own.colour, marker=own.marker, label=category, **look)
+    ax.spines[:].set_visible(False)
+    ax.set(title=name, xticks=[], yticks=[])
+    ax.grid(visible=False)
+    if named:
+        _write_names(ax, places, values, _names_on_map(names, column))
+
+
+def _names_on_map(names: list[str], column: str) -> dict[str, str]:
+    """What is written on each group: classes by name, or by number in the legend if names are long.
+
+    The most used prototypes by id; batches not at all, for they seldom have a place of their own.
+    """
+    if column == "batch":
+        return {}
+    if column == "prototype":
+        return {name: name for name in names[:20]}
+    names = sorted(names[:MAX_NAMED])
+    if all(len(name) <= 10 for name in names):
+        return {name: name for name in names}
+    return {name: str(i + 1) for i, name in enumerate(names)}
+
+
+def _write_names(
+    ax: Axes, places: pd.DataFrame, values: "pd.Series[str]", on_map: dict[str, str]
+) -> None:
+    """Write what stands for each group at its sample nearest to the median."""
+    halo = [withStroke(linewidth=2.2, foreground=PAPER)]
+    for name, text in on_map.items():
+        points = places[values == name].to_numpy()
+        nearest = ((points - np.median(points, axis=0)) ** 2).sum(axis=1).argmin()
+        x, y = points[nearest]
+        look = {"ha": "center", "va": "center", "fontsize": 7.5, "path_effects": halo}
+        ax.text(x, y, text, color=INK, **look)
