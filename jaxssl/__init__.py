@@ -1,46 +1,81 @@
 """Self-supervised pretraining on gene expression, and an honest measure of what it is worth.
 
 Example:
-    import jaxssl
-
-    adata = jaxssl.read_expression("expression.tsv.gz", labels="labels.tsv", label="tissue")
-    rows = jaxssl.label_sweep(adata, arms=["scratch", "swav", "logreg"], shares=[0.05, 0.1])
+    >>> import jaxssl
+    >>> adata = jaxssl.read("expression.tsv.gz", labels="labels.tsv", label="tissue")
+    ... # doctest: +SKIP
+    >>> result = jaxssl.study(adata, arms=["scratch", "swav", "logreg"], shares=[0.05, 0.1])
+    ... # doctest: +SKIP
+    >>> result.headline, jaxssl.pl.label_curve(result)  # doctest: +SKIP
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jaxssl import pl
     from jaxssl.config import Config
-    from jaxssl.data.expression import read_expression
-    from jaxssl.engine.bundle import load_bundle
+    from jaxssl.data.expression import read
+    from jaxssl.data.inspect import FileReport, inspect
+    from jaxssl.engine.bundle import EncoderBundle, load_bundle
     from jaxssl.engine.embed import embed
-    from jaxssl.evaluation.sweep import label_sweep
+    from jaxssl.estimators import SSLClassifier, SSLEncoder
+    from jaxssl.runs.result import StudyResult, open_study
+    from jaxssl.studies.grid import tune
+    from jaxssl.studies.methods import compare_methods
+    from jaxssl.studies.study import study
     from jaxssl.types import InputError
 
-    __version__: str
-
-__all__ = ["Config", "InputError", "embed", "label_sweep", "load_bundle", "read_expression"]
-_MODULES = {
+_HOME = {
     "Config": "config",
+    "EncoderBundle": "engine.bundle",
+    "FileReport": "data.inspect",
     "InputError": "types",
+    "SSLClassifier": "estimators",
+    "SSLEncoder": "estimators",
+    "StudyResult": "runs.result",
+    "compare_methods": "studies.methods",
     "embed": "engine.embed",
-    "label_sweep": "evaluation.sweep",
+    "inspect": "data.inspect",
     "load_bundle": "engine.bundle",
-    "read_expression": "data.expression",
+    "open_study": "runs.result",
+    "read": "data.expression",
+    "study": "studies.study",
+    "tune": "studies.grid",
 }
-"""Public name → its module, imported when the name is first used: `import jaxssl` is quick."""
+"""Module of every public name: imported when it is first asked for, as JAX takes a second."""
+
+__all__ = [
+    "Config",
+    "EncoderBundle",
+    "FileReport",
+    "InputError",
+    "SSLClassifier",
+    "SSLEncoder",
+    "StudyResult",
+    "compare_methods",
+    "embed",
+    "inspect",
+    "load_bundle",
+    "open_study",
+    "pl",
+    "read",
+    "study",
+    "tune",
+]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "pl":
+        return importlib.import_module("jaxssl.pl")
+    if name in _HOME:
+        return getattr(importlib.import_module(f"jaxssl.{_HOME[name]}"), name)
     if name == "__version__":
         from importlib.metadata import version
 
         return version("jaxssl")
-    if name not in _MODULES:
-        raise AttributeError(f"module 'jaxssl' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"jaxssl.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'jaxssl' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    return sorted([*__all__, "__version__"])

@@ -236,3 +236,11 @@ def resolve(config: Config, n_train: int) -> Config:
         n_components = config.normalize.n_components or choose_n_components(n_train)
         config.normalize.n_components = n_components
     return config
+
+
+def with_method(config, name):
+    from jaxssl.options import METHOD_OPTIONS
+
+    config = from_dict(to_dict(config))
+    config.method = METHOD_OPTIONS[name]()
+    return config

@@ -6,12 +6,17 @@ rename. A process that is killed leaves a neighbour that ends in `.part` and not
 """
 
 import errno
+import json
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 PART, OLD = ".part", ".old.part"
 DISK = {
@@ -120,3 +125,30 @@ def flush(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write as JSON, whole or not at all."""
+    write_text(path, json.dumps(plain(value), indent=2, allow_nan=False))
+
+
+def write_table(path: Path, table: Any) -> None:
+    """Write a DataFrame as .parquet or .csv, whole or not at all."""
+    with replacing(path) as part:
+        if path.suffix == ".parquet":
+            table.to_parquet(part, index=False)
+        else:
+            table.to_csv(part, index=False)
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: NumPy scalars as numbers, NaN as null, paths as text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

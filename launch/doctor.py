@@ -3,24 +3,29 @@
 Example:
 
   python -m launch.doctor --seeds=50
+  python -m launch.doctor --data=mirna.h5ad --config=study_tcga
+
+Without --data the sizes of the README's studies are planned for, with it the data set's.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
 import psutil
-from absl import flags
 
-from jaxssl.config import Config, resolve
+from jaxssl.config import Config, choose_n_components, resolve
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.footprint import FREE_SHARE, free_memory, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
-from launch import exit
-from launch.config_files import load
-from launch.identity import versions
+from jaxssl.runs.identity import versions
 
-_SEEDS = flags.DEFINE_integer("seeds", 50, "Repetitions to plan for.", lower_bound=1)
+from . import exit
+from .config_files import load
+from .flags import CONFIG, DATA, SEEDS
+
 CARDS_GB = (12, 24, 80)
+N_SEEDS = 50  # where --seeds says nothing
 
 
 class Size(NamedTuple):
@@ -29,21 +34,14 @@ class Size(NamedTuple):
     what: str
     config: Config
     n_samples: int  # training samples
-    n_features: int
-
-
-SIZES = (
-    Size("the default on 6,546 samples", Config(), 6_546, 100),
-    Size("2,000 genes, the study's recipe", load("study_tcga"), 6_546, 2_000),
-    Size("the study's TCGA, 57,387 genes", load("study_tcga"), 6_546, 57_387),
-    Size("the study's microarrays, 54,675 probe sets", load("study_microarray"), 14_870, 54_675),
-)
+    n_features: int  # of the encoder input
 
 
 def main(arguments: list[str]) -> None:
     """Print what a bug report should hold, then the memory plans."""
     exit.no_arguments(arguments)
-    use_cores(_SEEDS.value)
+    n_seeds = SEEDS.value or N_SEEDS
+    use_cores(n_seeds)
     for package, version in versions().items():
         print(f"{package:18} {version}")
     for device in jax.devices():
@@ -54,24 +52,47 @@ def main(arguments: list[str]) -> None:
         f"a run may take {FREE_SHARE:.0%} of what is free: {FREE_SHARE * free_memory() / 1e9:.1f} "
         f"GB on each of {jax.device_count()} devices (cores of a CPU share its memory)"
     )
-    for size in SIZES:
-        print(f"\n{size.what}, {_SEEDS.value} seeds:")
-        for line in plans(size, _SEEDS.value):
+    for size in [size_of_data(DATA.value, CONFIG.value)] if DATA.value else known_sizes():
+        print(f"\n{size.what}, {n_seeds} seeds:")
+        for line in plans(size, n_seeds):
             print(f"  {line}")
 
 
-def plans(size: Size, n_seeds: int) -> list[str]:
+def known_sizes() -> list[Size]:
+    """The README's studies, and the paper's at full size."""
+    tcga, microarray = load("study_tcga"), load("study_microarray")
+    return [
+        Size("the default on 6,546 samples", Config(), 6_546, 100),
+        Size("2,000 genes, the study's recipe", tcga, 6_546, 2_000),
+        Size("the study's TCGA, 57,387 genes", tcga, 6_546, 57_387),
+        Size("the study's microarrays, 54,675 probe sets", microarray, 14_870, 54_675),
+    ]
+
+
+def size_of_data(path: str, config: Config) -> Size:
+    """The pretraining of a file: its samples less the held-out shares, its genes as configured."""
+    from jaxssl.data.inspect import inspect  # reads every format, which takes a second to import
+
+    facts = inspect(path)
+    held_out = config.split.validation_share + config.split.test_share
+    n_samples = round(facts.n_samples * (1 - held_out))
+    n_genes = min(facts.n_genes, config.normalize.max_genes or facts.n_genes)
+    n_components = config.normalize.n_components or choose_n_components(n_samples)
+    n_features = n_components if config.normalize.input == "spectral" else n_genes
+    what = f"{path}: about {n_samples:,} training samples, {n_features:,} features"
+    return Size(what, config, n_samples, n_features)
+
+
+def plans(size: Size, n_seeds: int) -> Iterator[str]:
     """What fits here and on each card, a line each."""
     config = resolve(size.config, size.n_samples)
     here = plan_pretraining(config, size.n_samples, size.n_features, n_seeds).memory
-    lines = [_line("here", n_seeds, here.chunk, here.total, here.n_devices * here.budget)]
+    yield _line("here", n_seeds, here.chunk, here.total, here.n_devices * here.budget)
     for gigabytes in CARDS_GB:
         usable = FREE_SHARE * gigabytes
         plan = plan_memory(here.footprint, n_seeds, usable, n_devices=1, vectorized=True)
-        lines.append(
-            _line(f"a card of {gigabytes} GB", n_seeds, plan.chunk, plan.total, plan.budget)
-        )
-    return lines
+        where = f"a card of {gigabytes} GB"
+        yield _line(where, n_seeds, plan.chunk, plan.total, plan.budget)
 
 
 def _line(where: str, n_seeds: int, chunk: int, total: int, budget: int) -> str:

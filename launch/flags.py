@@ -1,7 +1,7 @@
-"""Flags that several verbs share."""
+"""Flags that several verbs share; a verb defines those that it reads."""
 
-import dataclasses
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from absl import flags
@@ -9,11 +9,13 @@ from ml_collections import config_flags
 from ml_collections.config_flags.config_flags import ConfigFileFlagParser
 
 from jaxssl.config import LEAKS, Config, to_dict
-from jaxssl.evaluation.arms import SELFTRAIN, all_arms, method_of
+from jaxssl.runs.layout import shard_folder
+from jaxssl.runs.output import Output
+from jaxssl.studies.arguments import seeds_of, with_arguments
 from jaxssl.types import InputError
-from launch import exit
-from launch.config_files import FOLDER, config_file
-from launch.folder import Output
+
+from . import exit
+from .config_files import FOLDER, config_file
 
 
 class _ConfigParser(ConfigFileFlagParser):
@@ -35,58 +37,70 @@ def _define_config():
 
 
 CONFIG = _define_config()
-_DATA = flags.DEFINE_string("data", "", "Expression file (.h5ad of launch.prepare), or demo.")
-_LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")
-_GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")
-_SEEDS = flags.DEFINE_integer("seeds", 0, "Repetitions; default: the config's.", lower_bound=0)
-_SHARES = flags.DEFINE_list("shares", [], "Label shares, such as 0.01,0.05,1.")
-ARMS = flags.DEFINE_list("arms", [], "Arms, such as scratch,swav,logreg,selftrain; or all.")
-_SPLITS = flags.DEFINE_integer(
-    "splits", -1, "Outer splits, each with all seeds; 0: one a batch. Default: the config's."
-)
-_LEAKS = flags.DEFINE_list("allow_leaks", [], f"Let these pass, out of {', '.join(LEAKS)}.")
-SHARD = flags.DEFINE_string("shard", "", "i/n: run only the seeds i, i + n, … (i from 0).")
+METHOD = flags.DEFINE_string("method", "", "Pretraining method, such as simclr.")
+DATA = flags.DEFINE_string("data", "", "Expression file (.h5ad of prepare), or demo.")
+LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")
+GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")
+BATCH = flags.DEFINE_string("batch", "", "Batch column; default: what prepare recorded.")
+SEEDS = flags.DEFINE_integer("seeds", 0, "Repetitions; default: the config's.", lower_bound=0)
+LEAK = flags.DEFINE_list("allow_leaks", [], f"Let these pass, out of {', '.join(LEAKS)}.")
 OUT = flags.DEFINE_string("out", "", "Folder to write.")
 RESUME = flags.DEFINE_bool("resume", False, "Go on in --out; only what is missing is computed.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete what --out holds and start anew.")
 
 
-def config_of_run() -> Config:
-    """The configuration with the flags' overrides."""
+def define_shares() -> None:
+    """`--shares`, of a verb that compares."""
+    flags.DEFINE_list("shares", [], "Label shares, such as 0.01,0.05,1.")
+
+
+def define_arms() -> None:
+    """`--arms`, of a verb that compares arms."""
+    flags.DEFINE_list("arms", [], "Arms, such as scratch,swav,logreg,selftrain; or all.")
+
+
+def define_splits() -> None:
+    """`--splits`, of a verb that can repeat itself on other splits."""
+    flags.DEFINE_integer(
+        "splits", None, "Outer splits, each with all seeds; 0: one a batch. Default: the config's."
+    )
+
+
+def define_shard() -> None:
+    """`--shard`, of a verb whose seeds can be shared out."""
+    flags.DEFINE_string("shard", "", "i/n: run only the seeds i, i + n, ... (i from 0).")
+
+
+def config_of_run(arms: Sequence[str] | None = None) -> Config:
+    """The configuration with the flags' overrides.
+
+    Args:
+        arms: in place of `--arms`.
+    """
     try:
         config: Config = CONFIG.value
-        config.data.path = _DATA.value or config.data.path
     except OSError as error:  # told on first use
         raise InputError(f"--config cannot be read: {error}") from error
-    config.data.label = _LABEL.value or config.data.label
-    config.data.group = _GROUP.value or config.data.group
-    config.split.n_splits = config.split.n_splits if _SPLITS.value < 0 else _SPLITS.value
-    config.split.allow_leaks = tuple(_LEAKS.value) or config.split.allow_leaks
-    config.run.seeds = _SEEDS.value or config.run.seeds
-    config.sweep.arms = arms_of_run(config.method.name) or config.sweep.arms
+    listed = value_of("shares") or []
     try:
-        config.sweep.shares = tuple(map(float, _SHARES.value)) or config.sweep.shares
+        shares = tuple(map(float, listed))
     except ValueError as error:
-        raise InputError(f"--shares={','.join(_SHARES.value)}: not numbers ({error})") from error
-    return config
+        raise InputError(f"--shares={','.join(listed)}: not numbers ({error})") from error
+    return with_arguments(
+        config,
+        method=METHOD.value,
+        arms=(value_of("arms") or ()) if arms is None else arms,
+        shares=shares,
+        seeds=SEEDS.value,
+        splits=value_of("splits"),
+        **data_of_run(),
+        allow_leaks=LEAK.value,
+    )
 
 
-def arms_of_run(method: str) -> tuple[str, ...]:
-    """The arms of --arms: "all" are all with one method, "selftrain" has it as teacher."""
-    if ARMS.value == ["all"]:
-        return all_arms(method)
-    return tuple(method + SELFTRAIN if arm == "selftrain" else arm for arm in ARMS.value)
-
-
-def refuse(names: Iterable[str], reason: str) -> None:
-    """Refuse flags that a verb would leave unread.
-
-    Raises:
-        InputError: if one is given.
-    """
-    for name in names:
-        if flags.FLAGS[name].present:
-            raise InputError(f"--{name} is not for {reason}")
+def value_of(name: str):
+    """Value of a flag; None where the verb does not have it."""
+    return flags.FLAGS[name].value if name in flags.FLAGS else None
 
 
 def refuse_options(given: Config, sections: Iterable[str], reason: str) -> None:
@@ -99,49 +113,31 @@ def refuse_options(given: Config, sections: Iterable[str], reason: str) -> None:
     for section in sections:
         for option, value in options[section].items():
             if value != ours[section].get(option):
-                raise InputError(f"--config.{section}.{option} is not for {reason}")
+                raise InputError(f"`{section}.{option}` is not for {reason}")
 
 
 def seeds_of_run(config: Config) -> list[int]:
     """Seed ids of this process: all, or those of its shard."""
-    if not SHARD.value:
-        return list(range(config.run.seeds))
-    index, _, count = SHARD.value.partition("/")
-    if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
-        raise InputError(f"--shard={SHARD.value}: write i/n with 0 <= i < n, such as 0/4")
-    seeds = list(range(config.run.seeds))[int(index) :: int(count)]
-    if not seeds:
-        raise InputError(
-            f"--shard={SHARD.value} has none of the {config.run.seeds} seeds; see --seeds"
-        )
-    return seeds
+    return seeds_of(config, value_of("shard") or "")
 
 
 def output() -> Output:
-    """`--out`, or this shard's folder inside it; `launch.report OUT/shard_*` merges them."""
-    folder = OUT.value
-    if SHARD.value and folder:
-        folder = f"{folder}/shard_{SHARD.value.replace('/', '_of_')}"
+    """`--out`, or this shard's folder inside it."""
+    folder, shard = OUT.value, value_of("shard")
+    folder = shard_folder(folder, shard) if shard and folder else folder
     return Output(folder, RESUME.value, OVERWRITE.value)
 
 
-def with_pretraining_of(config: Config, pretrained: Config) -> Config:
-    """The options of a pretraining, with this run's comparison, fine-tuning and machine.
+def is_given(name: str) -> bool:
+    """Whether a flag, or an option below it, stands on the command line."""
+    return any(word.lstrip("-").split("=")[0].split(".")[0] == name for word in sys.argv[1:])
 
-    Data, label and group are the pretraining's unless a flag names others; so is the method among
-    the arms unless --arms does.
-    """
-    method = pretrained.method.name
-    arms = [method if method_of(arm) else arm for arm in config.sweep.arms]
-    arms = arms_of_run(method) or tuple(dict.fromkeys(arms))
-    given = {"path": _DATA.value, "label": _LABEL.value, "group": _GROUP.value}
-    given = {name: value for name, value in given.items() if value}
-    data = dataclasses.replace(pretrained.data, **given)
-    return dataclasses.replace(
-        pretrained,
-        data=data,
-        sweep=dataclasses.replace(config.sweep, arms=arms),
-        finetune=config.finetune,
-        selftrain=config.selftrain,
-        run=config.run,
-    )
+
+def data_of_run() -> dict[str, str]:
+    """The data set and the columns that flags name."""
+    return {
+        "path": DATA.value,
+        "label": LABEL.value,
+        "group": GROUP.value,
+        "batch": BATCH.value,
+    }

@@ -19,9 +19,9 @@ from jaxssl.data import missing, orientation, scale
 from jaxssl.data.expression import import_expression
 from jaxssl.data.import_options import DUPLICATE_POLICIES, OPTION_DEFAULTS, SAMPLE_POLICIES
 from jaxssl.data.rules import RULES
+from jaxssl.runs.output import new_file
 from jaxssl.types import InputError
 from launch import exit
-from launch.folder import new_file
 
 
 def _text(name: str, what: str) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from absl import flags
 
 from jaxssl.report.render import SUFFIXES, build_report
+from jaxssl.runs.layout import FIGURES, REPORT
 from jaxssl.types import InputError
-from launch import exit
+
+from . import exit
 
 OUT = flags.DEFINE_string(
     "out", "", "HTML or Markdown file; default: report.html in the run folder, if one."
@@ -27,12 +29,12 @@ def main(argv: list[str]) -> None:
         raise InputError("no run folder given; name one or more, as in: launch.report runs/tcga")
     if len(folders) > 1 and not OUT.value:
         raise InputError("several run folders share no place for a report; pass --out=report.html")
-    out = Path(OUT.value) if OUT.value else folders[0] / "report.html"
+    out = Path(OUT.value) if OUT.value else folders[0] / REPORT
     if out.suffix not in SUFFIXES or out.is_dir():
         raise InputError(f"--out={out} is no HTML or Markdown file; pass --out=report.html")
     if out.exists() and not OVERWRITE.value:
         raise InputError(f"{out} exists; pass --overwrite to replace it, or another --out")
-    figures = out.parent / "figures"
+    figures = out.parent / FIGURES
     if OUT.value and figures.exists() and not OVERWRITE.value:
         raise InputError(
             f"{figures} has the figures of another report, and this one's would go there; pass "

@@ -1,4 +1,4 @@
-"""Compare arms over label shares and seeds, on encoders that launch.pretrain left.
+"""Compare arms over label shares and seeds, on encoders that `pretrain` left.
 
 Example:
 
@@ -8,43 +8,27 @@ Example:
 Running it again with --resume computes only the missing rows.
 """
 
-from pathlib import Path
-
 from absl import flags as absl_flags
 
-from jaxssl.evaluation.arms import method_of
-from jaxssl.report.render import build_report
-from jaxssl.types import InputError
-from launch import exit, flags, stages
-from launch import folder as run_folder
+from jaxssl.studies.study import run_sweep
 
+from . import exit, flags
+from .screen import hooks
+
+flags.define_shares()
+flags.define_arms()
+flags.define_shard()
 _ENCODER = absl_flags.DEFINE_string(
-    "encoder", "", "Run folder of launch.pretrain; its split and normalisation are used."
+    "encoder", "", "Run folder or bundle; its split and normalisation are used."
 )
 
 
 def main(arguments: list[str]) -> None:
     """Read, pose, compare, tell."""
     exit.no_arguments(arguments)
-    config = flags.config_of_run()
+    config, arms = flags.config_of_run(arms=()), flags.value_of("arms") or ()
     seeds = flags.seeds_of_run(config)
-    bundles = run_folder.load_encoders(Path(_ENCODER.value)) if _ENCODER.value else {}
-    if _ENCODER.value and not bundles:
-        raise InputError(
-            f"--encoder={_ENCODER.value} holds no encoders; name the run folder of launch.pretrain "
-            "or launch.study, the one with encoder/ in it"
-        )
-    needs_encoders = [arm for arm in config.sweep.arms if method_of(arm)]
-    if needs_encoders and not bundles:
-        raise InputError(
-            f"arm {needs_encoders[0]} needs pretrained encoders; pass --encoder=RUN, a folder of "
-            "launch.pretrain, or leave the arm out of --arms"
-        )
-    if bundles:
-        config = flags.with_pretraining_of(config, next(iter(bundles.values())).config)
-    run = stages.begin(config, flags.output(), compares=True)
-    stages.compare(run, bundles.values(), seeds)
-    stages.tell(run, bundles, build_report)
+    run_sweep(config, flags.output(), seeds, hooks(), _ENCODER.value, arms=arms)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from jaxssl.config import AugmentConfig, Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.autoencoder import fit_autoencoder, shape_of_autoencoder
-from jaxssl.engine.pretrain import make_pool, merge, plan_pretraining, prepare, pretrain
+from jaxssl.engine.prepared import prepare
+from jaxssl.engine.pretrain import make_pool, merge, plan_pretraining, pretrain
 from jaxssl.methods.augment import encode, perturb_latent
 from jaxssl.model import make_autoencoder
 from jaxssl.types import Pool

@@ -26,8 +26,8 @@ from jaxssl.engine.embed import embed
 from jaxssl.engine.leaves import flatten, unflatten
 from jaxssl.evaluation.classifier import predict
 from jaxssl.model import make_encoder
+from jaxssl.studies.prepared import read_encoder
 from jaxssl.types import InputError
-from launch.inputs import read_encoder
 
 RNG = np.random.default_rng(0)
 

@@ -11,7 +11,8 @@ from oracles import lightly_loss, random, unit
 from jaxssl.config import Config, EncoderConfig
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
+from jaxssl.engine.prepared import prepare
+from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
 from jaxssl.methods import losses
 from jaxssl.methods.byol import byol, momentum
 from jaxssl.methods.interface import Extent

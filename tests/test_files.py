@@ -12,10 +12,9 @@ import pytest
 from verbs import TINY, at_most, launch
 
 from jaxssl.files import complete_folder, disk_trouble, replacing, sweep_parts, write_text
+from jaxssl.runs.output import Output, open_folder, release
 from jaxssl.types import InputError
 from launch.benchmark.artefacts import differences
-from launch.folder import Output, open_folder
-from launch.lock import release
 
 READ_ONLY = 'mount --bind {0} {0} && mount -o remount,bind,ro {0} && exec "$@"'
 
@@ -98,7 +97,7 @@ def test_overwriting_that_is_killed_leaves_what_tells_which_run_it_was(tmp_path,
 @pytest.mark.parametrize("flag", ["resume", "overwrite"])
 def test_a_folder_that_no_run_made_is_left_alone(flag, tmp_path):
     (tmp_path / "thesis.docx").write_text("")
-    with pytest.raises(InputError, match=f"no run folder, so --{flag} leaves it"):
+    with pytest.raises(InputError, match=f"no run folder, so `{flag}` leaves it"):
         open_folder(Output(str(tmp_path), **{flag: True}))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.docx"]
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from jaxssl.config import Config
+from jaxssl.runs.identity import write_identity
 from jaxssl.types import InputError
-from launch.identity import write_identity
 
 
 def edit_options(folder, change):

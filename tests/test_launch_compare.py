@@ -12,20 +12,20 @@ import pandas as pd
 import pytest
 from rows import results_of
 
-from jaxssl.config import Config
+from jaxssl.config import Config, with_method
 from jaxssl.evaluation.endpoint import endpoint
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, methods_table, student_table
+from jaxssl.studies.trials import STUDENT_TRIALS, settle_trials
 from jaxssl.types import InputError
 from jaxssl.validate import validate
-from launch.tuning import STUDENT_TRIALS, config_of_method, settle_trials
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_every_method_has_as_many_trials_as_self_training_and_all_are_allowed():
     for method in METHODS:
-        config, trials = config_of_method(method, Config())
+        config, trials = with_method(Config(), method), METHODS[method].trials
         assert len(trials) == len(STUDENT_TRIALS) == 6, method
         assert len({repr(sorted(trial.items())) for trial in trials}) == 6, method
         validate(config)

@@ -6,10 +6,11 @@ import pytest
 from verbs import TINY, launch
 
 from jaxssl.config import Config, resolve, with_options
+from jaxssl.runs.output import Output
+from jaxssl.studies.prepared import begin
+from jaxssl.studies.progress import SILENT
 from jaxssl.types import InputError
 from jaxssl.validate import validate
-from launch import stages
-from launch.folder import Output
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_unusable_options_leave_nothing_behind(section, option, value, finding, 
     if section == "finetune":
         config.finetune.transfer_layers = 2
     with pytest.raises(InputError, match=finding) as error:
-        stages.begin(config, Output(str(tmp_path / "run")), compares=True)
+        begin(config, Output(str(tmp_path / "run")), SILENT, compares=True)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
 

@@ -12,7 +12,8 @@ import pytest
 from jaxssl.config import AugmentConfig, Config, EncoderConfig
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.pretrain import merge, plan_pretraining, prepare, pretrain
+from jaxssl.engine.prepared import prepare
+from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
 from jaxssl.methods.interface import Extent

@@ -5,9 +5,8 @@ import warnings
 import jax
 import jax.numpy as jnp
 
-from launch import notes as notes_module
-from launch.compilations import Compilations
-from launch.notes import Notes
+from jaxssl.runs import notes as notes_module
+from jaxssl.runs.notes import Compilations, Notes
 
 
 class Clock:
@@ -25,13 +24,13 @@ class Clock:
 
 def test_every_second_is_booked_once(monkeypatch):
     clock = Clock(monkeypatch)
-    notes = Notes()
+    notes = Notes(print)
     with notes.stage("outer"):
         clock.work(1)
         with notes.stage("inner"):
             clock.work(2, compiling=4)
         clock.work(8, compiling=16)  # a stage that times itself
-        notes.book("elsewhere", 24)
+        notes.book("elsewhere", 24.0)
         clock.work(32)
     with notes.stage("inner"):
         clock.work(64)
@@ -41,7 +40,7 @@ def test_every_second_is_booked_once(monkeypatch):
 
 def test_seconds_too_short_to_show_add_up(monkeypatch):
     clock = Clock(monkeypatch)
-    notes = Notes()
+    notes = Notes(print)
     for _ in range(1000):
         with notes.stage("short"):
             clock.work(0.004)
@@ -49,7 +48,7 @@ def test_seconds_too_short_to_show_add_up(monkeypatch):
 
 
 def test_warnings_of_a_stage_are_kept_once(capsys):
-    notes = Notes()
+    notes = Notes(print)
     with notes.stage("any"):
         for _ in range(2):
             warnings.warn("beware", stacklevel=1)

@@ -13,6 +13,7 @@ from jaxssl.data.task import make_task
 from jaxssl.engine.checkpoint import load_progress
 from jaxssl.engine.ensemble import chunks, over_seeds
 from jaxssl.engine.footprint import Footprint, free_memory, plan_memory
+from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import (
     Variant,
     make_bundle,
@@ -20,7 +21,6 @@ from jaxssl.engine.pretrain import (
     merge,
     over_all_seeds,
     plan_pretraining,
-    prepare,
     pretrain,
 )
 from jaxssl.types import InputError, Pool, Stopped
@@ -154,7 +154,7 @@ def test_a_bundle_says_where_it_comes_from(task):
     prepared = prepare(task, small_config())
     plan = plan_pretraining(prepared.config, *prepared.pool.shape, 1)
     pretrained = merge(pretrain(plan, prepared.config, prepared.pool, [7]))
-    bundle = make_bundle(prepared, task, pretrained, 7, {"jax": jax.__version__})
+    bundle = make_bundle(prepared, pretrained, 7, {"jax": jax.__version__})
     assert bundle.provenance["seed"] == 7
     assert bundle.provenance["status"] == pretrained.diagnoses[7].status
     assert bundle.normalizer.genes == tuple(task.genes)

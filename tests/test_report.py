@@ -24,8 +24,9 @@ from jaxssl.report.facts import controlled
 from jaxssl.report.figures import draw_run
 from jaxssl.report.maps import coordinates
 from jaxssl.report.render import build_report
-from jaxssl.report.run import expand, groups_of, merge_parts, read_predictions, read_run
 from jaxssl.report.tables import endpoint_table, part_tables, score_tables
+from jaxssl.runs.merge import expand, merge_parts
+from jaxssl.runs.result import read_run
 from jaxssl.types import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -289,7 +290,7 @@ def test_shards_of_a_pretraining_join_without_a_sweep(tmp_path):
     assert merged.statistics is None
     assert merged.metrics["seed"].unique().tolist() == [0, 1]
     assert merged.usage.groupby("seed").size().tolist() == [6, 6]
-    assert groups_of(merged).empty
+    assert merged.groups().empty
 
 
 def test_an_arm_that_lacks_a_share_has_an_empty_cell(run_folder):
@@ -323,7 +324,7 @@ def test_shards_of_a_run_report_as_the_run(tmp_path, run_folder):
     assert merged.statistics is not None
     assert whole.statistics is not None
     pd.testing.assert_frame_equal(merged.statistics, whole.statistics, check_dtype=False)
-    predictions = read_predictions(merged, "swav", 0.1)
+    predictions = merged.predictions("swav", 0.1)
     assert predictions is not None
     assert set(predictions["seed"]) == {0, 1, 2}
 

@@ -14,9 +14,10 @@ from rows import results_of
 from jaxssl.data.task import Task
 from jaxssl.evaluation.stats import KEY, drop_repeated
 from jaxssl.evaluation.sweep import RESULT_COLUMNS, Fitted
-from jaxssl.report.run import merge_parts, read_predictions, read_run
+from jaxssl.runs import journal
+from jaxssl.runs.merge import merge_parts
+from jaxssl.runs.result import read_predictions, read_run
 from jaxssl.types import InputError, Split
-from launch import folder as run_folder
 
 ANY = settings(max_examples=10, deadline=None, derandomize=True)
 SEEDS, SHARES = range(5), (0.1, 1.0)
@@ -43,9 +44,7 @@ def fitted(arm, share, seeds):
 
 
 def predictions(arm, share, seeds):
-    tables = [
-        run_folder.predictions_frame(TASK, TEST, s, probabilities(arm, share, s)) for s in seeds
-    ]
+    tables = [journal.predictions_frame(TASK, TEST, s, probabilities(arm, share, s)) for s in seeds]
     return pd.concat(tables)
 
 
@@ -60,12 +59,12 @@ def test_fits_appended_in_any_order_and_again_are_each_there_once(order, repeate
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for arm, share, seed in [*order, *repeated]:
-            run_folder.append_results(folder, fitted(arm, share, [seed]), TASK)
-        found = drop_repeated(run_folder.read_results(folder))
+            journal.add_results(folder, fitted(arm, share, [seed]), TASK, [0, 1])
+        found = drop_repeated(journal.read_results(folder))
         expected = WHOLE[WHOLE["seed"].isin([0, 1]) & (WHOLE["share"] == 0.1)]
         assert_same_rows(found, expected, KEY)
         for arm, share, _ in FITS:
-            told = run_folder.read_predictions(folder, arm, share)
+            told = read_predictions([folder], arm, share)
             assert told is not None
             assert_same_rows(told, predictions(arm, share, [0, 1]), ["seed", "sample_id"])
 
@@ -85,7 +84,7 @@ def assert_is_whole(merged):
     assert merged.summary["seeds"] == list(SEEDS)
     assert_same_rows(merged.results, WHOLE, KEY)
     for arm in SCORES:
-        told = read_predictions(merged, arm, 0.1)
+        told = merged.predictions(arm, 0.1)
         assert_same_rows(told, predictions(arm, 0.1, SEEDS), ["seed", "sample_id"])
 
 

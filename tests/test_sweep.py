@@ -7,11 +7,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxssl import label_sweep
 from jaxssl.config import Config, resolve, to_dict
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.pretrain import prepare
+from jaxssl.engine.prepared import prepare
 from jaxssl.evaluation.arms import (
     ARMS,
     RANDOM_ENCODER,
@@ -20,7 +19,7 @@ from jaxssl.evaluation.arms import (
     make_inputs,
 )
 from jaxssl.evaluation.network import make_fit_network
-from jaxssl.evaluation.sweep import RESULT_COLUMNS, budgets, check_encoders, sweep
+from jaxssl.evaluation.sweep import budgets, check_encoders, sweep
 from jaxssl.model import make_encoder
 from jaxssl.types import InputError
 
@@ -65,8 +64,10 @@ def encoders(prepared):
 
 
 def run(prepared, encoders, seeds=SEEDS, config=None, done=()):
-    task, ready = prepared
-    return list(sweep(task, config or ready.config, ready.normalizer, encoders, seeds, done))
+    _, ready = prepared
+    if config:
+        ready = replace(ready, config=config)
+    return list(sweep(ready, encoders, seeds, done))
 
 
 def values(fits):
@@ -105,7 +106,7 @@ def test_what_is_done_is_left_out(prepared, encoders):
 
 def test_arms_of_a_seed_share_labels_and_budgets_are_nested(prepared):
     task, ready = prepared
-    inputs = make_inputs(task, ready.config, ready.normalizer, SEEDS)
+    inputs = make_inputs(ready, SEEDS)
     for order in inputs.orders.values():
         assert set(order) == set(task.labelled_train)
         assert len(np.unique(task.codes[order[:4]])) == 4
@@ -113,8 +114,8 @@ def test_arms_of_a_seed_share_labels_and_budgets_are_nested(prepared):
 
 
 def test_nothing_is_read_of_labels_beyond_the_budget(prepared, encoders):
-    task, ready = prepared
-    inputs = make_inputs(task, ready.config, ready.normalizer, SEEDS)
+    _, ready = prepared
+    inputs = make_inputs(ready, SEEDS)
     spoiled = inputs.codes.copy()
     spoiled[inputs.orders[0][20:]] = 0
     spoiled[inputs.held_out] = 0
@@ -140,8 +141,8 @@ def test_all_arms_run_on_the_same_labels(prepared, encoders):
 def test_what_an_arm_says_of_a_held_out_sample_does_not_depend_on_the_others(
     prepared, encoders, arm
 ):
-    task, ready = prepared
-    inputs = make_inputs(task, ready.config, ready.normalizer, [0])
+    _, ready = prepared
+    inputs = make_inputs(ready, [0])
     others = inputs.held_out[1:]
     spoiled = inputs.features.copy()
     spoiled[others] = 100.0
@@ -155,8 +156,8 @@ def test_what_an_arm_says_of_a_held_out_sample_does_not_depend_on_the_others(
 
 
 def test_a_random_encoder_never_moves(prepared):
-    task, ready = prepared
-    inputs = make_inputs(task, ready.config, ready.normalizer, [0])
+    _, ready = prepared
+    inputs = make_inputs(ready, [0])
     options = replace(ready.config.finetune, learning_rate=1e9, scratch_learning_rate=1e9)
     fits = (
         make_fit_network(replace(ready.config, finetune=o), inputs, 4)
@@ -167,8 +168,8 @@ def test_a_random_encoder_never_moves(prepared):
 
 
 def test_components_beside_the_embedding_weigh_as_much(prepared, encoders):
-    task, ready = prepared
-    inputs = make_inputs(task, ready.config, ready.normalizer, [0])
+    _, ready = prepared
+    inputs = make_inputs(ready, [0])
     found = fit_with_components(ready.config, encoders["swav"], inputs, 40, [0])[0][0]
     scaled = {0: jax.tree.map(lambda leaf: leaf * 1.0, encoders["swav"][0])}
     last = scaled[0]["layer_1"]["norm"]
@@ -191,30 +192,6 @@ def test_unknown_arms_and_missing_encoders_are_named(prepared, encoders):
         budgets(task, wrong)
     with pytest.raises(InputError, match=r"no encoder for seeds \[7\]"):
         check_encoders(["swav"], encoders, [0, 7])
-
-
-def test_label_sweep_leaves_the_callers_configuration_alone(adata):
-    config = small_config()
-    before = to_dict(config)
-    with pytest.warns(UserWarning, match="collapsed"):  # after 40 steps
-        rows = label_sweep(adata, arms=["majority", "swav"], shares=[0.5], n_seeds=2, config=config)
-    assert to_dict(config) == before
-    assert tuple(rows.columns) == RESULT_COLUMNS
-    assert set(rows["seed"]) == {0, 1}
-    accuracy = rows[(rows["metric"] == "accuracy") & (rows["part"] == "test")]
-    means = accuracy.groupby("arm")["value"].mean()
-    assert means["swav"] > means["majority"]
-
-
-def test_label_sweep_takes_a_data_set_without_import_record_and_nan_labels(adata):
-    bare = adata.copy()
-    del bare.uns["jaxssl"]
-    bare.obs["kind"] = bare.obs["class"].astype(object)
-    bare.obs.iloc[:20, bare.obs.columns.get_loc("kind")] = np.nan
-    rows = label_sweep(
-        bare, label="kind", arms=["majority"], shares=[1.0], n_seeds=1, config=small_config()
-    )
-    assert rows["n_labelled"].max() < 0.75 * 180
 
 
 def test_resolved_options_resolve_to_themselves():

@@ -8,7 +8,7 @@ from jaxssl.data import leakage
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.data.twins import find_twins, join_groups
-from jaxssl.engine.pretrain import prepare
+from jaxssl.engine.prepared import prepare
 from jaxssl.types import InputError
 
 RNG = np.random.default_rng(0)

@@ -10,7 +10,7 @@ import pytest
 from jaxssl.config import Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.pretrain import prepare
+from jaxssl.engine.prepared import prepare
 from jaxssl.evaluation.null import audit, null_scores, sides_table
 from jaxssl.evaluation.variance import FACTORS, RESIDUAL, crossed_scores, decompose
 from jaxssl.model import make_encoder
@@ -103,8 +103,8 @@ def small_task():
 
 @pytest.mark.usefixtures("standard_promotion")
 def test_an_arm_against_itself_is_called_different_five_times_of_a_hundred():
-    task, prepared = small_task()
-    scores = null_scores(task, prepared.config, prepared.normalizer, 0.2, 8, 200)
+    _, prepared = small_task()
+    scores = null_scores(prepared, 0.2, 8, 200)
     for first, second in scores.values():
         assert np.mean(first != second) > 0.5, "the sides differ by chance"
         for found in audit(first, second):
@@ -123,11 +123,11 @@ def test_both_sides_of_the_audit_are_kept_a_row_a_repetition():
 
 @pytest.mark.usefixtures("standard_promotion")
 def test_crossed_scores_hold_every_combination_and_what_is_pinned_does_not_vary():
-    task, prepared = small_task()
+    _, prepared = small_task()
     encoder = make_encoder(prepared.config.encoder, "float32")
     x = jax.numpy.asarray(prepared.pool[:1])
     same = jax.device_get(encoder.init(jax.random.key(0), x))
-    table = crossed_scores(task, prepared.config, prepared.normalizer, {4: same, 9: same}, 3, 2)
+    table = crossed_scores(prepared, {4: same, 9: same}, 3, 2)
     rows = table[table["metric"] == "accuracy"]
     assert not rows.duplicated([*FACTORS]).any()
     assert len(rows) == 3 * 2 * 2

@@ -35,6 +35,8 @@ class Task(NamedTuple):
     batches: np.ndarray  # technical batch, as named; "" where unknown
     twins: Pairs  # samples that are nearly the same
     split: Split
+    group: str = ""
+    batch: str = ""
 
     @property
     def labelled_train(self) -> Int[np.ndarray, " labelled"]:
@@ -76,6 +78,8 @@ def make_task(adata: AnnData, config: Config) -> Task:
         groups=groups,
         batches=batches,
         twins=twins,
+        group=config.data.group or recorded.get("group", ""),
+        batch=config.data.batch or recorded.get("batch", ""),
         split=_split(config, codes, join_groups(groups, twins), batches, classes),
     )
 

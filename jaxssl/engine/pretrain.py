@@ -1,6 +1,5 @@
 """The pretraining of many seeds: chunks, epochs, logs, checkpoints, diagnosis."""
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -12,9 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxssl.config import Config, resolve, with_options
-from jaxssl.data.normalize import fit_normalizer, normalize
-from jaxssl.data.task import Task, columns_of
+from jaxssl.config import Config, with_options
 from jaxssl.engine import checkpoint
 from jaxssl.engine.autoencoder import make_pool, shape_of_autoencoder
 from jaxssl.engine.bundle import EncoderBundle
@@ -23,12 +20,13 @@ from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
 from jaxssl.engine.history import LogFn, Row, divergences, rows_of_epoch, silent
 from jaxssl.engine.optimize import make_optimizer
+from jaxssl.engine.prepared import Prepared, fingerprint
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
 from jaxssl.methods.interface import Extent, keep_after_epoch
 from jaxssl.model import make_encoder
-from jaxssl.types import Member, Normalizer, Params, Pool, Stopped, TrainState
+from jaxssl.types import Member, Params, Pool, Stopped, TrainState
 
 StopFn = Callable[[], bool]
 """Asked after every epoch whether to save and end."""
@@ -47,29 +45,11 @@ class Pretrained(NamedTuple):
     history: list[Row]
 
 
-class Prepared(NamedTuple):
-    """A task ready for pretraining: what is left to the data is settled, nothing is trained."""
-
-    config: Config  # resolved
-    normalizer: Normalizer
-    pool: Float[np.ndarray, "samples features"]  # all training rows, labelled or not
-
-
-def prepare(task: Task, config: Config) -> Prepared:
-    """Fit the normalizer on the training rows and resolve the options that follow from them."""
-    rows = task.split.train
-    config = resolve(config, len(rows))
-    train = task.expression[rows]
-    normalizer = fit_normalizer(train, task.genes, config.normalize, task.scale)
-    pool = normalize(normalizer, train, columns_of(task, normalizer))
-    return Prepared(config, normalizer, pool)
-
-
 def make_bundle(
-    prepared: Prepared, task: Task, pretrained: Pretrained, seed: int, versions: dict[str, str]
+    prepared: Prepared, pretrained: Pretrained, seed: int, versions: dict[str, str]
 ) -> EncoderBundle:
     """What one seed hands to fine-tuning, with where it comes from."""
-    diagnosis = pretrained.diagnoses[seed]
+    task, diagnosis = prepared.task, pretrained.diagnoses[seed]
     provenance = {
         **{"seed": seed, "method": prepared.config.method.name, "dataset": task.dataset},
         **{"n_train": len(task.split.train), "training_samples": fingerprint(task)},
@@ -77,12 +57,6 @@ def make_bundle(
         "versions": versions,
     }
     return EncoderBundle(prepared.config, prepared.normalizer, pretrained.params[seed], provenance)
-
-
-def fingerprint(task: Task) -> str:
-    """Hash of the training samples' ids, to tell whether an encoder has seen a test row."""
-    ids = "\n".join(sorted(map(str, task.sample_ids[task.split.train])))
-    return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
 
 class Plan(NamedTuple):

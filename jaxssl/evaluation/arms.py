@@ -16,11 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from jaxssl.config import Config
 from jaxssl.data.labels import label_order
-from jaxssl.data.task import Task, encoder_features, standardized_genes
+from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS, Problem, logistic_regression
 from jaxssl.methods import METHODS
 from jaxssl.model import make_encoder
-from jaxssl.types import Normalizer, Params
+from jaxssl.types import Params
 
 SCRATCH, RANDOM_ENCODER = "scratch", "random_encoder"
 WITH_COMPONENTS, SELFTRAIN = "+components", "+selftrain"
@@ -60,17 +60,22 @@ class Inputs(NamedTuple):
         return np.concatenate(list(self.parts.values()))
 
 
-def make_inputs(task: Task, config: Config, normalizer: Normalizer, seeds: Sequence[int]) -> Inputs:
-    """Normalise once for all arms and draw every seed's label order."""
-    features = encoder_features(task, normalizer)
-    wanted = {BASELINES[arm].input for arm in config.sweep.arms if arm in BASELINES}
-    genes = None
-    if "genes" in wanted:
-        genes = features if normalizer.rotation is None else standardized_genes(task, normalizer)
+def make_inputs(prepared: Prepared, seeds: Sequence[int]) -> Inputs:
+    """The arrays that the configured arms want, and every seed's label order."""
+    task = prepared.task
+    wanted = {BASELINES[arm].input for arm in prepared.config.sweep.arms if arm in BASELINES}
+    genes = prepared.genes if "genes" in wanted else None
     labelled, n_classes = task.labelled_train, len(task.classes)
     orders = {seed: labelled[label_order(task.codes[labelled], n_classes, seed)] for seed in seeds}
     parts = {"test": task.split.test, "validation": task.split.validation}
-    return Inputs(features, genes, task.codes, orders, task.split.train, parts)
+    return Inputs(prepared.features, genes, task.codes, orders, task.split.train, parts)
+
+
+def named_arms(arms: Sequence[str], method: str) -> tuple[str, ...]:
+    """Arms by name: "all" are all with one method, "selftrain" is the student that it teaches."""
+    if list(arms) == ["all"]:
+        return all_arms(method)
+    return tuple(method + SELFTRAIN if arm == "selftrain" else arm for arm in arms)
 
 
 def all_arms(method: str) -> tuple[str, ...]:

@@ -13,14 +13,13 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import stats as distributions
 
-from jaxssl.config import Config
 from jaxssl.data.labels import label_budget
 from jaxssl.data.task import Task
+from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import SCRATCH, Fits, make_inputs
 from jaxssl.evaluation.metrics import score
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.stats import ALPHA, compare
-from jaxssl.types import Normalizer
 
 TESTS = ("p_t", "p_wilcoxon")
 METRICS = ("accuracy", "balanced_accuracy")
@@ -57,9 +56,7 @@ def silent(n_fits: int) -> None:
 
 
 def null_scores(
-    task: Task,
-    config: Config,
-    normalizer: Normalizer,
+    prepared: Prepared,
     share: float,
     n_repetitions: int,
     n: int,
@@ -71,9 +68,7 @@ def null_scores(
     keys.
 
     Args:
-        task: data, labels and split.
-        config: resolved options.
-        normalizer: of the training part.
+        prepared: data, options and normalizer.
         share: of the labels.
         n_repetitions: of a comparison.
         n: comparisons.
@@ -83,7 +78,7 @@ def null_scores(
         Of each of `METRICS`, two arrays (comparisons, repetitions).
     """
     seeds = range(n * n_repetitions)
-    inputs = make_inputs(task, config, normalizer, seeds)
+    task, config, inputs = prepared.task, prepared.config, make_inputs(prepared, seeds)
     n_labels = label_budget(share, len(task.labelled_train), len(task.classes))
     sides: list[dict[str, list[float]]] = []
     for side in (0, 1):

@@ -16,13 +16,8 @@ from jaxtyping import Float
 
 from jaxssl.config import Config
 from jaxssl.data.task import Task
-from jaxssl.engine.pretrain import (
-    Pretrained,
-    Variant,
-    plan_pretraining,
-    prepare,
-    pretrain,
-)
+from jaxssl.engine.prepared import Prepared, prepare
+from jaxssl.engine.pretrain import Pretrained, Variant, plan_pretraining, pretrain
 from jaxssl.evaluation.arms import Encoders, Inputs, make_inputs, method_of
 from jaxssl.evaluation.grid import Point, by_program, key_of, member_options
 from jaxssl.evaluation.network import make_fit_network
@@ -76,7 +71,7 @@ def search(
         if not missing:
             continue
         if ground is None or key_of(dataclasses.asdict(config.normalize)) != normalized:
-            ground = _lay_ground(task, config, seeds, parts)
+            ground = _lay_ground(prepare(task, config), seeds, parts)
             normalized = key_of(dataclasses.asdict(config.normalize))
         run = _Group(task, group, missing, ground)
         log(group[0].shown + (f" and {len(group) - 1} more" if len(group) > 1 else ""))
@@ -105,10 +100,10 @@ class _Group(NamedTuple):
         return sorted(lacking)
 
 
-def _lay_ground(task: Task, config: Config, seeds: Sequence[int], parts: Sequence[str]) -> _Ground:
-    _, normalizer, pool = prepare(task, config)
-    inputs = make_inputs(task, config, normalizer, seeds)
-    return _Ground(pool, inputs._replace(parts={part: inputs.parts[part] for part in parts}))
+def _lay_ground(prepared: Prepared, seeds: Sequence[int], parts: Sequence[str]) -> _Ground:
+    inputs = make_inputs(prepared, seeds)
+    inputs = inputs._replace(parts={part: inputs.parts[part] for part in parts})
+    return _Ground(prepared.pool, inputs)
 
 
 def _missing(

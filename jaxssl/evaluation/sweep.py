@@ -1,7 +1,6 @@
 """The label-efficiency comparison: arms x label shares x seeds, in tidy rows."""
 
 import time
-import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,14 +8,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 from jaxtyping import Float
 
-from jaxssl.config import Config, from_dict, to_dict
+from jaxssl.config import Config
 from jaxssl.data.labels import label_budget
-from jaxssl.data.task import Task, make_task
-from jaxssl.engine.diagnose import HEALTHY
-from jaxssl.engine.pretrain import Prepared, merge, plan_pretraining, prepare, pretrain
+from jaxssl.data.task import Task
+from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import (
     ARMS,
     WITH_COMPONENTS,
@@ -31,8 +28,7 @@ from jaxssl.evaluation.arms import (
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.metrics import score
 from jaxssl.evaluation.network import FitNetwork, make_fit_network
-from jaxssl.types import InputError, Normalizer, Params
-from jaxssl.validate import validate
+from jaxssl.types import InputError, Params
 
 RESULT_COLUMNS = (
     *("dataset", "task", "arm", "method", "share", "n_labelled", "seed", "split", "part"),
@@ -52,67 +48,8 @@ class Fitted(NamedTuple):
     seconds: float  # wall time of the fits, their scoring left out
 
 
-def label_sweep(
-    adata: AnnData,
-    *,
-    label: str = "",
-    arms: Sequence[str] = (),
-    shares: Sequence[float] = (),
-    n_seeds: int = 0,
-    config: Config | None = None,
-) -> pd.DataFrame:
-    """Pretrain, fit and score every arm, share and seed on one data set.
-
-    Args:
-        adata: samples x genes, such as `read_expression` returns.
-        label: column of obs; default: the one recorded on import.
-        arms: names out of `ARMS`; default: the config's.
-        shares: label shares in (0, 1]; default: the config's.
-        n_seeds: repetitions; default: the config's.
-        config: all other options.
-
-    Returns:
-        Rows with the columns `RESULT_COLUMNS`.
-
-    Raises:
-        InputError: where data, labels or options do not allow the comparison.
-
-    Example:
-        rows = jaxssl.label_sweep(adata, label="tissue", shares=[0.05, 0.1], n_seeds=10)
-    """
-    config = from_dict(to_dict(config or Config()))  # the caller's stays as it is
-    config.data.label = label or config.data.label
-    config.sweep.arms = tuple(arms) or config.sweep.arms
-    config.sweep.shares = tuple(shares) or config.sweep.shares
-    config.run.seeds = n_seeds or config.run.seeds
-    validate(config)
-    task = make_task(adata, config)
-    budgets(task, config)
-    prepared = prepare(task, config)
-    seeds = range(config.run.seeds)
-    check_methods(config)
-    encoders = {}
-    if config.method.name in map(method_of, config.sweep.arms):
-        encoders = {config.method.name: _pretrained(prepared, seeds)}
-    fits = sweep(task, prepared.config, prepared.normalizer, encoders, seeds)
-    return results_frame([row for fitted in fits for row in fitted.rows])
-
-
-def _pretrained(prepared: Prepared, seeds: Sequence[int]) -> dict[int, Params]:
-    """Encoder parameters of every seed; warns of those that are not healthy."""
-    n_samples, n_features = prepared.pool.shape
-    plan = plan_pretraining(prepared.config, n_samples, n_features, len(seeds))
-    trained = merge(pretrain(plan, prepared.config, prepared.pool, seeds))
-    for seed, diagnosis in trained.diagnoses.items():
-        if diagnosis != HEALTHY:
-            warnings.warn(diagnosis.sentence(seed), stacklevel=3)
-    return {seed: params["encoder"] for seed, params in trained.params.items()}
-
-
 def sweep(
-    task: Task,
-    config: Config,
-    normalizer: Normalizer,
+    prepared: Prepared,
     encoders: Mapping[str, Mapping[int, Params]],
     seeds: Sequence[int],
     done: Done = (),
@@ -120,9 +57,8 @@ def sweep(
     """Fit and score what is missing, one arm and share after the other.
 
     Args:
-        task: data, labels and split.
-        config: resolved options; arms and shares are those of `config.sweep`.
-        normalizer: the one that the encoders were trained with.
+        prepared: data, options (arms and shares are those of `config.sweep`) and the normalizer
+            that the encoders were trained with.
         encoders: encoder parameters by method and seed, for the self-supervised arms.
         seeds: seed ids.
         done: fits to leave out.
@@ -130,9 +66,10 @@ def sweep(
     Raises:
         InputError: on an unknown arm, a share with fewer labels than classes, or a missing encoder.
     """
+    task, config = prepared.task, prepared.config
     labels_at = budgets(task, config)
     check_encoders(config.sweep.arms, encoders, seeds)
-    inputs = make_inputs(task, config, normalizer, seeds)
+    inputs = make_inputs(prepared, seeds)
     fit_network = make_fit_network(config, inputs, len(task.classes))
     for arm in config.sweep.arms:
         for share, n in labels_at.items():

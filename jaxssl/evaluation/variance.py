@@ -15,13 +15,11 @@ import pandas as pd
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from jaxssl.config import Config
-from jaxssl.data.task import Task
+from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import Encoders, make_inputs
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.null import scores_on_test, silent
 from jaxssl.evaluation.sweep import budgets
-from jaxssl.types import Normalizer
 
 COMPONENTS_COLUMNS = ["factor", "levels", "variance", "sd", "proportion"]
 FACTORS = ("labels", "pretraining", "finetuning")
@@ -84,9 +82,7 @@ def _crossed(table: pd.DataFrame, factors: Sequence[str], value: str) -> dict[st
 
 
 def crossed_scores(
-    task: Task,
-    config: Config,
-    normalizer: Normalizer,
+    prepared: Prepared,
     encoders: Encoders,
     n_labels: int,
     n_finetuned: int,
@@ -95,9 +91,7 @@ def crossed_scores(
     """Test scores of every combination of label subset, pretraining and fine-tuning.
 
     Args:
-        task: data, labels and split.
-        config: resolved options; its shares are all run.
-        normalizer: the one that the encoders were trained with.
+        prepared: data, options (its shares are all run), and the encoders' normalizer.
         encoders: the pretrainings, by seed.
         n_labels: label subsets.
         n_finetuned: seeds of fine-tuning.
@@ -108,7 +102,7 @@ def crossed_scores(
     """
     levels = range(n_labels), encoders, range(n_finetuned)
     combinations = dict(enumerate(itertools.product(*levels)))
-    inputs = make_inputs(task, config, normalizer, range(n_labels))
+    task, config, inputs = prepared.task, prepared.config, make_inputs(prepared, range(n_labels))
     orders = {i: inputs.orders[labels] for i, (labels, _, _) in combinations.items()}
     of_each = {i: encoders[pretrained] for i, (_, pretrained, _) in combinations.items()}
     keys = {i: finetuned for i, (_, _, finetuned) in combinations.items()}

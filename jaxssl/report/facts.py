@@ -9,7 +9,8 @@ from jaxssl.evaluation import headline
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
 from jaxssl.evaluation.stats import ESTIMANDS
-from jaxssl.report.run import Run, split_number
+from jaxssl.runs.merge import split_number
+from jaxssl.runs.result import StudyResult
 
 PROTOCOLS = {
     "grouped": "stratified, samples of one {group} in one part",
@@ -33,7 +34,7 @@ def tasks(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return groups if len(groups) > 1 else [("", table)]
 
 
-def headlines(run: Run) -> list[str]:
+def headlines(run: StudyResult) -> list[str]:
     """A sentence per task and tested arm; the run's own where it has no statistics."""
     if run.statistics is None:
         return [run.summary["headline"]] if run.summary.get("headline") else []
@@ -51,7 +52,7 @@ def headlines(run: Run) -> list[str]:
     return sentences
 
 
-def facts(run: Run) -> Pairs:
+def facts(run: StudyResult) -> Pairs:
     """What was compared on what, and with which machine and code."""
     summary, environment = run.summary, run.environment
     counts = [f"{_count(summary[key])} {word}" for key, word in COUNTS.items() if key in summary]
@@ -82,7 +83,7 @@ def _count(value: int | list[int]) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value[0]:,} to {value[1]:,}"
 
 
-def _protocol(run: Run) -> str:
+def _protocol(run: StudyResult) -> str:
     """How samples came into their parts; "" where the run does not say."""
     group = run.config.get("data", {}).get("group", "")
     text = PROTOCOLS.get(run.config.get("split", {}).get("protocol", ""), "")
@@ -91,7 +92,7 @@ def _protocol(run: Run) -> str:
     return text.format(group=group)
 
 
-def controlled(run: Run) -> Pairs:
+def controlled(run: StudyResult) -> Pairs:
     """What the run guarded against, and what it did not; nothing where it does not say."""
     if run.results is None or not run.config:
         return []
@@ -116,7 +117,7 @@ def controlled(run: Run) -> Pairs:
     )
 
 
-def _uncontrolled(run: Run) -> str:
+def _uncontrolled(run: StudyResult) -> str:
     several = run.statistics is not None and "splits" in str(run.statistics["estimand"].iloc[0])
     batch, group = (run.config.get("data", {}).get(name) for name in ("batch", "group"))
     parts = [
@@ -143,7 +144,7 @@ def interval(rows: pd.DataFrame) -> str:
     return f"95 % t interval {estimand}" + corrected * (estimand == ESTIMANDS[True])
 
 
-def notes(run: Run) -> dict[str, str]:
+def notes(run: StudyResult) -> dict[str, str]:
     """By section, how its tables are to be read."""
     told = {}
     if run.endpoint is not None:

@@ -14,7 +14,8 @@ from jaxssl.evaluation.stats import summarize
 from jaxssl.report import classes, curves, health, maps
 from jaxssl.report.drawing import Drawing, styled
 from jaxssl.report.facts import interval, tasks
-from jaxssl.report.run import Run, read_predictions, split_number
+from jaxssl.runs.merge import split_number
+from jaxssl.runs.result import StudyResult
 
 
 class Text(NamedTuple):
@@ -99,7 +100,7 @@ OVERLAP = (
 MOST_USED = " The 40 most used are coloured, the 20 most used numbered."
 
 
-def draw_run(run: Run, prefix: str = "") -> Iterator[Drawing]:
+def draw_run(run: StudyResult, prefix: str = "") -> Iterator[Drawing]:
     """All figures for which the run holds data; `prefix` begins the name of each file."""
     with styled():
         for part in (_endpoint, _curves, _classes, _confusions, _batches, _health, _maps):
@@ -124,12 +125,12 @@ def _drawing(
     return Drawing(section, kind + of, title, caption.format(**words), figure, data)
 
 
-def tested_arms(run: Run) -> list[str]:
+def tested_arms(run: StudyResult) -> list[str]:
     """Arms that the statistics compare with the references, as they come."""
     return [] if run.statistics is None else run.statistics["arm"].unique().tolist()
 
 
-def shown_arms(run: Run) -> list[str]:
+def shown_arms(run: StudyResult) -> list[str]:
     """The arms under test and, beside them, the classical arms that were declared opponents."""
     tested = tested_arms(run)
     if run.endpoint is None:
@@ -144,7 +145,7 @@ def _numbered(table: pd.DataFrame | None) -> Iterator[tuple[dict[str, str], pd.D
         yield {"of": str(i or ""), "task": task}, rows
 
 
-def _endpoint(run: Run) -> Iterator[Drawing]:
+def _endpoint(run: StudyResult) -> Iterator[Drawing]:
     for own, rows in _numbered(run.endpoint):
         own["metric"] = rows["metric"].iloc[0].replace("_", " ")
         own |= {"shares": percents(rows["shares"].iloc[0]), "interval": interval(rows)}
@@ -154,7 +155,7 @@ def _endpoint(run: Run) -> Iterator[Drawing]:
         yield _drawing("labels_saved", rows, curves.labels_saved, **own)
 
 
-def _curves(run: Run) -> Iterator[Drawing]:
+def _curves(run: StudyResult) -> Iterator[Drawing]:
     if run.results is None:
         return
     overlap = OVERLAP if split_number(run) else ""
@@ -171,16 +172,16 @@ def _curves(run: Run) -> Iterator[Drawing]:
         yield _drawing("paired_differences", rows, curves.paired_differences, **own)
 
 
-def _predictions(run: Run) -> tuple[dict[str, pd.DataFrame], str]:
+def _predictions(run: StudyResult) -> tuple[dict[str, pd.DataFrame], str]:
     """Test probabilities of the shown arms where they were kept, and the share they are at."""
     if run.results is None or not tested_arms(run):
         return {}, ""
     share = classes.nearest_share(run.results["share"].unique().tolist())
-    found = {arm: read_predictions(run, arm, share) for arm in shown_arms(run)}
+    found = {arm: run.predictions(arm, share) for arm in shown_arms(run)}
     return {arm: table for arm, table in found.items() if table is not None}, percent(share)
 
 
-def _classes(run: Run) -> Iterator[Drawing]:
+def _classes(run: StudyResult) -> Iterator[Drawing]:
     predictions, share = _predictions(run)
     if predictions:
         table = classes.by_arm(classes.recalls, predictions)
@@ -191,7 +192,7 @@ def _classes(run: Run) -> Iterator[Drawing]:
         yield _drawing("calibration", bins, classes.calibration, share=share)
 
 
-def _batches(run: Run) -> Iterator[Drawing]:
+def _batches(run: StudyResult) -> Iterator[Drawing]:
     predictions, share = _predictions(run)
     if not predictions or run.samples is None:
         return
@@ -203,13 +204,13 @@ def _batches(run: Run) -> Iterator[Drawing]:
         yield _drawing("batches", table, classes.part_scores, what, share=share)
 
 
-def _confusions(run: Run) -> Iterator[Drawing]:
+def _confusions(run: StudyResult) -> Iterator[Drawing]:
     if run.results is None:
         return
     for arm in tested_arms(run):
         of_arm = run.results.loc[run.results["arm"] == arm, "share"]
         share = classes.nearest_share(of_arm.unique().tolist())
-        predictions = read_predictions(run, arm, share)
+        predictions = run.predictions(arm, share)
         if predictions is not None:
             counts, n_seeds = classes.confusion_counts(predictions), predictions["seed"].nunique()
             own = {"of": "_" + re.sub(r"[^A-Za-z0-9_.-]+", "-", arm), "share": percent(share)}
@@ -217,7 +218,7 @@ def _confusions(run: Run) -> Iterator[Drawing]:
             yield _drawing("confusion", counts, draw, n_seeds, arm=arm, **own)
 
 
-def _health(run: Run) -> Iterator[Drawing]:
+def _health(run: StudyResult) -> Iterator[Drawing]:
     collapsed = run.pretraining.get("collapsed_seeds", [])
     if run.metrics is not None:
         yield _drawing("pretraining", run.metrics, health.pretraining_curves, collapsed)
@@ -226,7 +227,7 @@ def _health(run: Run) -> Iterator[Drawing]:
         yield _drawing("prototype_usage", usage, health.prototype_usage, collapsed)
 
 
-def _maps(run: Run) -> Iterator[Drawing]:
+def _maps(run: StudyResult) -> Iterator[Drawing]:
     if run.embedding is None:
         return
     table = maps.coordinates(run.embedding)

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from markupsafe import Markup
 from jaxssl.evaluation.stats import summarize
 from jaxssl.report import facts, figures, tables
 from jaxssl.report.drawing import csv_text, data_uri, save
-from jaxssl.report.run import Run, expand, merge_parts, read_run
+from jaxssl.runs.result import StudyResult
 
 # section of the page -> what to say when a run has nothing for it
 SECTIONS = {
@@ -27,15 +28,11 @@ SECTIONS = {
 PARTS_OF = {"classes": "class", "batch": "batch"}  # what the rows of a section's tables are
 
 
-def make_pages(run_folders: list[Path], folder: Path) -> list[dict[str, Any]]:
+def make_pages(runs: Sequence[StudyResult], folder: Path) -> list[dict[str, Any]]:
     """What is shown of every run; figures are saved in `folder` as .png, .svg and .csv.
 
-    Shards and splits of one run are shown as that run. A part that a run lacks is named as missing.
-
-    Raises:
-        InputError: for a folder that holds no run.
+    A part that a run lacks is named as missing.
     """
-    runs = merge_parts([read_run(path) for path in expand(run_folders)])
     folder.mkdir(parents=True, exist_ok=True)
     several, pages = len(runs) > 1, []
     total, seen = Counter(run.name for run in runs), Counter()
@@ -48,7 +45,7 @@ def make_pages(run_folders: list[Path], folder: Path) -> list[dict[str, Any]]:
     return pages
 
 
-def _figures(run: Run, prefix: str, folder: Path) -> list[tuple[Any, ...]]:
+def _figures(run: StudyResult, prefix: str, folder: Path) -> list[tuple[Any, ...]]:
     """Every figure with its SVG, the link to its numbers and its tables."""
     return [
         (
@@ -61,7 +58,7 @@ def _figures(run: Run, prefix: str, folder: Path) -> list[tuple[Any, ...]]:
     ]
 
 
-def _texts(run: Run) -> dict[str, Any]:
+def _texts(run: StudyResult) -> dict[str, Any]:
     """Words and tables by their name in the templates; tables with the task that they are of."""
     summaries = [] if run.results is None else facts.tasks(summarize(run.results))
     endpoints = [] if run.endpoint is None else facts.tasks(run.endpoint)

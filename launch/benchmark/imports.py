@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.expression import import_expression
+from jaxssl.runs.notes import peak_bytes
 
-from ..memory import peak_bytes
 from .processes import in_new_process
 from .section import Bench, Row
 

@@ -11,8 +11,8 @@ from jaxssl.config import NormalizeConfig
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.pretrain import merge, pretrain
+from jaxssl.runs.notes import peak_bytes, resident_bytes
 
-from ..memory import peak_bytes, resident_bytes
 from .pretraining import N_STEPS, make_pool, plan_swav
 from .processes import in_new_process
 from .section import Bench, Row

@@ -13,10 +13,10 @@ from jaxssl.engine.ensemble import seed_keys, use_cores
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import SCRATCH
 from jaxssl.evaluation.network import make_fit_network
-from jaxssl.evaluation.sweep import label_sweep
 from jaxssl.model import make_encoder
+from jaxssl.runs.notes import Compilations
+from jaxssl.studies.study import study
 
-from ..compilations import Compilations
 from .finetuning import N_CLASSES, N_TRAIN, make_inputs
 from .pretraining import train_epochs
 from .processes import in_new_process, run_verb
@@ -59,7 +59,7 @@ def _compile(cache: str, n_shares: int, n_seeds: int) -> Row:
     # as many programs as a long training, at less of its time
     config.pretrain.n_steps = 40
     config.finetune.probe_steps = config.finetune.n_steps = config.finetune.scratch_steps = 1
-    label_sweep(make_synthetic(n_samples=2_000, n_genes=200), config=config)
+    study(make_synthetic(n_samples=2_000, n_genes=200), config=config, progress=False)
     return {
         "pretraining": sum(found.programs.count(name) for name in MAPPED[:2]),
         "sweep": sum(found.programs.count(name) for name in MAPPED[2:]),

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import joblib
 import numpy as np
 
-from ..identity import PACKAGES, versions
+from jaxssl.runs.identity import PACKAGES, versions
 
 GEMM_SIZE = 2048
 COPY_BYTES = 2**28

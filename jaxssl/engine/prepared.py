@@ -1,0 +1,65 @@
+"""A task ready to be trained on: its options settled, its normalizer fitted, its input computed."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxssl.config import Config, resolve
+from jaxssl.data.normalize import fit_normalizer, normalize
+from jaxssl.data.task import Task, columns_of, encoder_features, standardized_genes
+from jaxssl.types import Normalizer
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What pretraining and all arms of a comparison start from; nothing is trained."""
+
+    task: Task
+    config: Config  # resolved
+    normalizer: Normalizer
+
+    @property
+    def pool(self) -> Float[np.ndarray, "samples features"]:
+        """Encoder input of all training samples, labelled or not; computed at every call."""
+        train = self.task.expression[self.task.split.train]
+        return normalize(self.normalizer, train, columns_of(self.task, self.normalizer))
+
+    @cached_property
+    def features(self) -> Float[np.ndarray, "samples features"]:
+        """Encoder input of all samples."""
+        return encoder_features(self.task, self.normalizer)
+
+    @cached_property
+    def genes(self) -> Float[np.ndarray, "samples genes"]:
+        """Standardised genes of all samples: what the linear models on genes see."""
+        if self.normalizer.rotation is None:
+            return self.features
+        return standardized_genes(self.task, self.normalizer)
+
+    @property
+    def n_features(self) -> int:
+        """Width of the encoder input."""
+        rotation = self.normalizer.rotation
+        return len(self.normalizer.genes) if rotation is None else rotation.shape[1]
+
+
+def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) -> Prepared:
+    """Settle the options that follow from the training samples, and fit the normalizer on them.
+
+    With a `normalizer`, such as an encoder's, that one is used.
+    """
+    rows = task.split.train
+    config = resolve(config, len(rows))
+    if normalizer is None:
+        train = task.expression[rows]
+        normalizer = fit_normalizer(train, task.genes, config.normalize, task.scale)
+    return Prepared(task, config, normalizer)
+
+
+def fingerprint(task: Task) -> str:
+    """Hash of the training samples' ids, to tell whether an encoder has seen a test row."""
+    ids = "\n".join(sorted(map(str, task.sample_ids[task.split.train])))
+    return hashlib.sha256(ids.encode()).hexdigest()[:16]

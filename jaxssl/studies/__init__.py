@@ -1,0 +1,1 @@
+"""What is done, in order: read, pretrain, compare, conclude. It prints nothing."""

@@ -1,0 +1,96 @@
+"""What a caller says of a study, as the options and calls that it comes to."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+
+from jaxssl.config import Config, from_dict, to_dict, with_method
+from jaxssl.evaluation.arms import method_of, named_arms
+from jaxssl.studies.progress import Hooks, Screen
+from jaxssl.types import InputError
+
+
+def with_arguments(
+    config: Config,
+    *,
+    method: str = "",
+    arms: Sequence[str] = (),
+    shares: Sequence[float] = (),
+    seeds: int = 0,
+    splits: int | None = None,
+    label: str = "",
+    group: str = "",
+    batch: str = "",
+    path: str = "",
+    allow_leaks: Sequence[str] = (),
+) -> Config:
+    """A copy of the configuration with all that is said; what is left out stays as it is.
+
+    Raises:
+        InputError: on a method that does not exist.
+    """
+    config = with_method(config, method) if method else from_dict(to_dict(config))
+    said = {"label": label, "group": group, "batch": batch, "path": path}
+    config = with_data(config, said)
+    config.split.n_splits = config.split.n_splits if splits is None else splits
+    config.split.allow_leaks = tuple(allow_leaks) or config.split.allow_leaks
+    config.run.seeds = seeds or config.run.seeds
+    config.sweep.arms = named_arms(arms, config.method.name) or config.sweep.arms
+    config.sweep.shares = tuple(shares) or config.sweep.shares
+    return config
+
+
+def with_data(config: Config, said: Mapping[str, str]) -> Config:
+    """The configuration with the data options that are said; "" is not said."""
+    given = {name: value for name, value in said.items() if value}
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, **given))
+
+
+def with_pretraining_of(config: Config, pretrained: Config, arms: Sequence[str] = ()) -> Config:
+    """The options of a pretraining, with another run's comparison, fine-tuning and machine.
+
+    Args:
+        config: of the other run; data and columns that it names are used.
+        pretrained: of the encoders.
+        arms: that were asked for; by default the other run's, with this method for another.
+    """
+    method, data = pretrained.method.name, dataclasses.asdict(config.data)
+    columns = {name: data[name] for name in ("path", "label", "group", "batch")}
+    default = tuple(dict.fromkeys(_of_method(arm, method) for arm in config.sweep.arms))
+    return dataclasses.replace(
+        with_data(pretrained, columns),
+        sweep=dataclasses.replace(config.sweep, arms=named_arms(arms, method) or default),
+        finetune=config.finetune,
+        selftrain=config.selftrain,
+        run=config.run,
+    )
+
+
+def _of_method(arm: str, method: str) -> str:
+    """The arm, where it is of another method the same arm of this one."""
+    other = method_of(arm)
+    return arm.replace(other, method, 1) if other else arm
+
+
+def seeds_of(config: Config, shard: str = "") -> list[int]:
+    """Seed ids to run: all, or those of a shard "i/n".
+
+    Raises:
+        InputError: on a shard that is none, or that has no seeds.
+    """
+    seeds = list(range(config.run.seeds))
+    if not shard:
+        return seeds
+    index, _, count = shard.partition("/")
+    if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+        raise InputError(f"`shard={shard}`", "write i/n with 0 <= i < n, such as 0/4")
+    seeds = seeds[int(index) :: int(count)]
+    if not seeds:
+        raise InputError(f"`shard={shard}` has none of the {config.run.seeds} seeds", "see `seeds`")
+    return seeds
+
+
+def hooks_of(progress: bool | Callable, stop: Callable[[], bool] | None = None) -> Hooks:
+    """The calls that a Python user's arguments come to."""
+    hooks = Hooks(Screen()) if progress is True else Hooks(progress) if progress else Hooks()
+    return hooks._replace(patient=lambda: nullcontext(stop)) if stop else hooks

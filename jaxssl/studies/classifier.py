@@ -1,0 +1,156 @@
+"""One encoder and labels to a classifier, and what encoders and classifiers say of new samples."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from jaxssl.config import Config, DataConfig
+from jaxssl.data.align import encoder_input
+from jaxssl.data.labels import label_budget, label_order
+from jaxssl.data.task import Task
+from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
+from jaxssl.engine.embed import embed, prototype_scores
+from jaxssl.engine.prepared import fingerprint
+from jaxssl.evaluation.classifier import fit_classifier
+from jaxssl.evaluation.classifier import predict as predict_rows
+from jaxssl.evaluation.metrics import score
+from jaxssl.evaluation.predictions import pack
+from jaxssl.files import write_json, write_table, write_text
+from jaxssl.report.card import model_card
+from jaxssl.runs import layout
+from jaxssl.runs.journal import predictions_frame
+from jaxssl.runs.output import Output, open_folder
+from jaxssl.studies.prepared import Data, announce, pose, read_data, read_encoder
+from jaxssl.studies.progress import SILENT, Hooks
+from jaxssl.validate import validate
+
+MAX_MISSING = 0.3  # share of genes that may be imputed
+
+
+def run_finetuning(
+    config: Config,
+    bundle: EncoderBundle,
+    output: Output,
+    hooks: Hooks,
+    data: Data = None,
+    *,
+    share: float = 1.0,
+    max_missing: float = MAX_MISSING,
+) -> EncoderBundle:
+    """Split, fine-tune on a share of the training labels, score the held-out parts, write all.
+
+    Args:
+        config: the encoder's, with the data and the fine-tuning options to use.
+        bundle: the encoder.
+        output: where to write the classifier, its predictions and `summary.json`.
+        hooks: told what is found.
+        data: in place of `config.data.path`.
+        share: of the training labels.
+        max_missing: share of the encoder's genes that the data may lack.
+
+    Returns:
+        The classifier.
+
+    Raises:
+        InputError: where data, labels or options do not allow it.
+    """
+    validate(config)
+    adata, name = read_data(config.data, hooks, data)
+    x, _ = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
+    task = pose(adata, config, hooks, name)
+    announce(config, hooks)
+    knows_split = fingerprint(task) == bundle.provenance["training_samples"]
+    if not knows_split:
+        hooks.say(
+            "warning: this split is not that of the pretraining; if the data are the same, "
+            "held-out samples were seen there, without their labels"
+        )
+    labelled = task.labelled_train
+    n = label_budget(share, len(labelled), len(task.classes))
+    seed = int(bundle.provenance["seed"])
+    order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
+    folder = open_folder(output)
+    classifier = fit_classifier(bundle, config, x, task, order)
+    save_bundle(folder / layout.CLASSIFIER, classifier)
+    scores = _score_parts(classifier, task, x, folder, hooks)
+    summary = {"classes": list(task.classes), "n_labelled": n, "share": share} | scores
+    summary |= {"split_of_pretraining": knows_split, "pretraining": diagnosis_of(bundle)._asdict()}
+    write_json(folder / layout.SUMMARY, summary)
+    card = model_card(classifier, {"classifier": scores})
+    write_text(folder / layout.CLASSIFIER / layout.CARD, card)
+    return classifier
+
+
+def _score_parts(
+    classifier: EncoderBundle, task: Task, x: np.ndarray, folder: Path, hooks: Hooks
+) -> dict[str, Any]:
+    """Scores on the held-out parts, whose probabilities are written."""
+    seed, tables, scores = int(classifier.provenance["seed"]), [], {}
+    for part in ("validation", "test"):
+        rows = getattr(task.split, part)
+        predictions = predict_rows(classifier, x[rows], task.sample_ids[rows])
+        scores[part] = score(task.codes[rows], predictions.probabilities)
+        table = predictions_frame(task, rows, seed, predictions.probabilities)
+        tables.append(table.assign(part=part))
+        hooks.say(f"{part}: accuracy {scores[part]['accuracy']:.3f} on {len(rows):,} samples")
+    write_table(folder / layout.CLASSIFIED, pd.concat(tables))
+    return scores
+
+
+def predict(
+    classifier: str | Path, data: Data, hooks: Hooks = SILENT, *, max_missing: float = MAX_MISSING
+) -> pd.DataFrame:
+    """Class probabilities of new samples; genes are matched by name.
+
+    Args:
+        classifier: folder of `finetune`, or the classifier in it.
+        data: AnnData or file.
+        hooks: told what is found.
+        max_missing: share of the classifier's genes that the data may lack.
+
+    Returns:
+        A row a sample: sample_id, predicted and p_CLASS for every class.
+    """
+    bundle = read_encoder(classifier)
+    adata, x = _aligned(bundle, data, hooks, max_missing)
+    found = predict_rows(bundle, x, adata.obs_names.to_numpy())
+    named = np.asarray(found.classes)[found.probabilities.argmax(axis=1)]
+    head = {"sample_id": found.sample_ids, "predicted": named}
+    return pd.DataFrame(head | pack(found.classes, found.probabilities))
+
+
+def embed_samples(
+    encoder: str | Path, data: Data, hooks: Hooks = SILENT, *, max_missing: float = MAX_MISSING
+) -> AnnData:
+    """The data with an encoder's output in `obsm["X_jaxssl"]`; genes are matched by name.
+
+    Args:
+        encoder: bundle, or run folder.
+        data: AnnData, which is changed, or file.
+        hooks: told what is found.
+        max_missing: share of the encoder's genes that the data may lack.
+
+    Returns:
+        The data; with `obs["prototype"]`, the nearest one, where the method has prototypes.
+    """
+    bundle = read_encoder(encoder)
+    adata, x = _aligned(bundle, data, hooks, max_missing)
+    adata.obsm["X_jaxssl"] = embed(bundle, x)
+    scores = prototype_scores(bundle, x)
+    if scores is not None:
+        adata.obs["prototype"] = scores.argmax(axis=1).astype(str)
+    return adata
+
+
+def _aligned(
+    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float
+) -> tuple[AnnData, np.ndarray]:
+    """The data set, and what the encoder sees of it."""
+    adata, _ = read_data(DataConfig(), hooks, data)
+    x, found = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
+    n = found["n_genes"]
+    hooks.say(f"genes: {n - found['n_missing']} of {n} found by name")
+    return adata, x

@@ -1,0 +1,224 @@
+"""Grids of options: the points that are missing, what they come to, and the best of trials."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from jaxssl.config import Config
+from jaxssl.data.task import Task
+from jaxssl.evaluation.grid import (
+    UNCHANGED,
+    Point,
+    Refused,
+    as_text,
+    in_words,
+    make_points,
+    options_table,
+    parse_grid,
+)
+from jaxssl.evaluation.search import points_table, search
+from jaxssl.evaluation.stats import ERRORS
+from jaxssl.files import write_table
+from jaxssl.report.drawing import save
+from jaxssl.report.search import search_drawing
+from jaxssl.runs import journal, layout
+from jaxssl.runs.output import Output, release
+from jaxssl.studies.arguments import hooks_of, with_arguments
+from jaxssl.studies.prepared import Data, begin
+from jaxssl.studies.progress import Count, Hooks
+from jaxssl.types import InputError
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
+"""What can decide between points."""
+SHOWN = 10  # points that are told; the table has all
+
+
+class Tuned(NamedTuple):
+    """The point of a grid that did best on the validation part, and the scores of all."""
+
+    best: Point
+    score: float  # of the best one
+    table: pd.DataFrame  # a row a point (and arm and share): its options, and its score
+
+
+def tune(
+    data: Data = None,
+    *,
+    grid: Mapping[str, Sequence[Any]],
+    out: str | Path,
+    metric: str = "balanced_accuracy",
+    method: str = "",
+    arms: Sequence[str] = (),
+    shares: Sequence[float] = (),
+    seeds: int = 0,
+    label: str = "",
+    group: str = "",
+    config: Config | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool | Callable = True,
+) -> Tuned:
+    """Score every combination of options on the validation part alone.
+
+    What `jaxssl search` does, with the same numbers. Values that change no shape run together in
+    one compiled program.
+
+    Args:
+        data: as in `jaxssl.study`.
+        grid: dotted option to its values, such as {"method.epsilon": [0.03, 0.05]}; all
+            combinations are run.
+        out: folder for the tables and the figure.
+        metric: that decides: "accuracy", "balanced_accuracy", "macro_f1", "log_loss" or "ece".
+        method: as in `jaxssl.study`.
+        arms: whose scores count; by default the method's own arm.
+        shares: of the training labels, each in (0, 1].
+        seeds: repetitions.
+        label: column of classes; by default the one recorded on import.
+        group: column whose samples stay in one part of the split.
+        config: all other options.
+        resume: go on in `out`: only what is missing is computed.
+        overwrite: delete what `out` holds.
+        progress: as in `jaxssl.study`.
+
+    Returns:
+        The best point by its mean over arms, shares and seeds, its score, and all points.
+
+    Raises:
+        InputError: on an option that does not exist, or a grid whose points are all refused.
+
+    Example:
+        >>> found = jaxssl.tune(adata, grid={"augment.noise": [0.5, 1.0]}, out="runs/noise")
+        ... # doctest: +SKIP
+        >>> found.best.values  # doctest: +SKIP
+    """
+    config = with_arguments(
+        config or Config(),
+        method=method,
+        arms=arms or (method or (config or Config()).method.name,),
+        shares=shares,
+        seeds=seeds,
+        label=label,
+        group=group,
+    )
+    texts = [f"{name}:{','.join(map(as_text, values))}" for name, values in grid.items()]
+    try:
+        return run_grid(
+            config, Output(str(out), resume, overwrite), texts, metric, hooks_of(progress), data
+        )
+    finally:
+        release()
+
+
+def run_grid(
+    config: Config,
+    output: Output,
+    grid: Sequence[str],
+    metric: str,
+    hooks: Hooks,
+    data: Data = None,
+) -> Tuned:
+    """Run the points that the folder lacks; write their table and figure, and tell the best.
+
+    Args:
+        config: what the points differ from, not yet resolved.
+        output: where to write.
+        grid: of "section.option:value,value" each, as `parse_grid` reads them.
+        metric: that decides.
+        hooks: what to call on the way.
+        data: in place of `config.data.path`.
+    """
+    options = parse_grid(grid, config)
+    study = begin(config, output, hooks, compares=True, data=data)
+    # the options as given, for points resolve what is left to the data on their own
+    ready = dataclasses.replace(config, data=study.config.data)
+    points, refused = make_points(ready, options, len(study.task.split.train))
+    tell_refused(refused, hooks)
+    seeds = range(config.run.seeds)
+    run_points(study.folder, study.task, points, seeds, hooks)
+    table = _write_table(study.folder, points, seeds, metric)
+    mean = table.groupby("point")["mean"].mean()[[point.name for point in points]]
+    rank = mean.to_numpy() * (1 if metric in ERRORS else -1)
+    best = points[int(rank.argmin())]
+    ranked = table.sort_values("mean", ascending=metric in ERRORS).head(SHOWN)
+    shown = [*options, "arm", "share", "n", "mean", "ci_low", "ci_high"]
+    hooks.say(ranked[shown].to_string(index=False))
+    file = study.folder / layout.POINTS
+    hooks.say(f"validation {metric}, means over seeds; all {len(table)} rows: {file}")
+    hooks.say(f"figure: {study.folder / layout.FIGURES / 'search.png'}")
+    return Tuned(best, float(mean[best.name]), table)
+
+
+def _write_table(
+    folder: Path, points: Sequence[Point], seeds: Sequence[int], metric: str
+) -> pd.DataFrame:
+    """Write the table and the figure of a grid's points."""
+    values = options_table(points)
+    rows, measures = (
+        values.merge(table[table["seed"].isin(list(seeds))], on="point") if len(table) else table
+        for table in (read_rows(folder), journal.read_parts(folder / layout.MEASURES))
+    )
+    table = values.merge(points_table(rows, metric), on="point")
+    write_table(folder / layout.POINTS, table)
+    write_table(folder / layout.RESULTS_CSV, rows)
+    (folder / layout.FIGURES).mkdir(exist_ok=True)
+    save(search_drawing(table, measures, list(values.columns[1:]), metric), folder / layout.FIGURES)
+    return table
+
+
+def tell_refused(refused: Sequence[Refused], hooks: Hooks) -> None:
+    """Tell which points the options do not allow, and why."""
+    for values, reason in refused:
+        hooks.say(f"left out: {in_words(values)}: {reason}")
+
+
+def run_points(
+    folder: Path,
+    task: Task,
+    points: Sequence[Point],
+    seeds: Sequence[int],
+    hooks: Hooks,
+    parts: Sequence[str] = ("validation",),
+) -> None:
+    """Run what the folder lacks; rows are written as soon as a point has them.
+
+    Args:
+        folder: of the grid.
+        task: data, labels and split.
+        points: of one grid.
+        seeds: seed ids, of every point.
+        hooks: told what begins and how far it is.
+        parts: held-out parts that are scored.
+    """
+    rows = read_rows(folder)
+    done = set()
+    if len(rows):
+        done = set(zip(rows["point"], rows["arm"], rows["share"], rows["seed"], strict=True))
+    sweep = points[0].config.sweep
+    keys = [(p.name, a, s) for p in points for a in sweep.arms for s in sweep.shares]
+    missing = sum((*key, seed) not in done for key in keys for seed in seeds)
+    count = Count(hooks.tell, "fits", missing)
+    for found in search(task, points, seeds, parts, done, log=lambda p: hooks.say(f"points: {p}")):
+        # measures first, then the results that vouch for them
+        if found.pretraining:
+            journal.add_part(folder / layout.MEASURES, pd.DataFrame(found.pretraining))
+        journal.add_part(folder / layout.RESULTS, pd.DataFrame(found.rows))
+        fits = {(row["point"], row["arm"], row["share"], row["seed"]) for row in found.rows}
+        count.advance(found.rows[0]["point"] or UNCHANGED, len(fits))
+    for name in (layout.MEASURES, layout.RESULTS):
+        if len(journal.read_parts(folder / name)):
+            journal.join_parts(folder / name)
+
+
+def read_rows(folder: Path) -> pd.DataFrame:
+    """Result rows of a grid so far.
+
+    Raises:
+        InputError: if the folder holds the results of a study.
+    """
+    rows = journal.read_parts(folder / layout.RESULTS)
+    if len(rows) and "point" not in rows:
+        raise InputError(f"{folder} holds a study or a sweep, not a grid", "pass another `out`")
+    return rows

@@ -1,0 +1,225 @@
+"""All pretraining methods on equal terms: tuned alike, then set beside the classical arms.
+
+Each method takes its views, options and trials from its own file in `jaxssl/methods`, and all else
+from the common options. A trial is scored on the validation part at 1 to 10 % of the labels; the
+best one is pretrained with all seeds. The method that did best in its trials then teaches a student
+(arm METHOD+selftrain), tuned by as many trials. The test part is looked at once, at the end.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxssl.config import Config
+from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.pretrain import plan_pretraining
+from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, method_of
+from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.grid import in_words
+from jaxssl.methods import METHODS
+from jaxssl.report.methods import Pretraining, write_methods
+from jaxssl.runs import journal, layout
+from jaxssl.runs.identity import hash_of, write_identity
+from jaxssl.runs.output import Output
+from jaxssl.runs.result import StudyResult
+from jaxssl.studies.arguments import hooks_of, with_arguments
+from jaxssl.studies.comparison import compare
+from jaxssl.studies.grid import Tuned
+from jaxssl.studies.prepared import Data, Study, begin
+from jaxssl.studies.pretraining import pretrain, unhealthy
+from jaxssl.studies.progress import Hooks
+from jaxssl.studies.study import in_folder
+from jaxssl.studies.summary import conclude_study, write_cards
+from jaxssl.studies.trials import settle_trials, tune_method, tune_student
+from jaxssl.types import InputError
+
+BESIDE = (*BASELINES, SCRATCH, RANDOM_ENCODER)
+"""What methods can be set beside."""
+
+
+def compare_methods(
+    data: Data = None,
+    *,
+    out: str | Path | None = None,
+    methods: Sequence[str] = ("all",),
+    trial_seeds: int = 3,
+    arms: Sequence[str] = (),
+    shares: Sequence[float] = (),
+    seeds: int = 0,
+    label: str = "",
+    group: str = "",
+    batch: str = "",
+    config: Config | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool | Callable = True,
+) -> StudyResult:
+    """Tune every method by as many trials each, pretrain the best of each, and compare all.
+
+    What `jaxssl compare` does, with the same numbers; methods.md in `out` has the table.
+
+    Args:
+        data: as in `jaxssl.study`.
+        out: folder for all that is written; by default one that goes with the result.
+        methods: names, or ["all"].
+        trial_seeds: seeds of a trial.
+        arms: what the methods are set beside; by default all classical arms and training from
+            scratch.
+        shares: of the training labels; trials use those of 1 to 10 %.
+        seeds: repetitions of the comparison.
+        label: column of classes; by default the one recorded on import.
+        group: column whose samples stay in one part of the split.
+        batch: column of technical batches.
+        config: all other options; those of methods and views are the methods' own.
+        resume: go on in `out`.
+        overwrite: delete what `out` holds.
+        progress: as in `jaxssl.study`.
+
+    Returns:
+        What the comparison came to.
+
+    Raises:
+        InputError: on a method or an arm that does not exist, and as `jaxssl.study` does.
+
+    Example:
+        >>> jaxssl.compare_methods(  # doctest: +SKIP
+        ...     adata, methods=["swav", "simclr"], shares=[0.02, 0.1], out="runs/methods"
+        ... )
+    """
+    common = with_arguments(config or Config(), arms=arms or BESIDE, shares=shares, seeds=seeds,
+                            label=label, group=group, batch=batch)  # fmt: skip
+    hooks = hooks_of(progress)
+
+    def run(output: Output) -> dict[int, EncoderBundle]:
+        run_methods(common, output, methods, range(trial_seeds), hooks, data)
+        return {}
+
+    return in_folder(run, out, "", resume, overwrite)
+
+
+def run_methods(
+    common: Config,
+    output: Output,
+    methods: Sequence[str],
+    trial_seeds: Sequence[int],
+    hooks: Hooks,
+    data: Data = None,
+) -> None:
+    """Tune and pretrain every method, compare all, tell.
+
+    Args:
+        common: what all methods share; its arms are what they are set beside.
+        output: where to write.
+        methods: names, or ["all"].
+        trial_seeds: seed ids of a trial.
+        hooks: what to call on the way.
+        data: in place of `config.data.path`.
+    """
+    methods = _named(methods)
+    _check_beside(common.sweep.arms)
+    common.sweep.arms = (*common.sweep.arms, *methods)
+    study = begin(common, output, hooks, compares=True, data=data)
+    seeds = range(common.run.seeds)
+    settle_trials(study.folder, common, trial_seeds)
+    # the options as given, for trials resolve what is left to the data on their own
+    common = dataclasses.replace(common, data=study.config.data)
+    tuned = {method: tune_method(study, common, method, trial_seeds) for method in methods}
+    bundles = {method: _pretrain(study, tuned[method], seeds) for method in methods}
+    best = max(methods, key=lambda method: tuned[method].score)
+    student = best + SELFTRAIN
+    tuned[student] = tune_student(study, tuned[best], student, trial_seeds)
+    study = _with_student(study, tuned[student], student)
+    study = compare(study, [b for of_method in bundles.values() for b in of_method.values()], seeds)
+    messages = [f"{m}, {text}" for m, own in bundles.items() for text in unhealthy(own)]
+    summary = conclude_study(study, {}, messages=messages)
+    _tell(study, tuned, bundles, summary, trial_seeds)
+
+
+def _named(methods: Sequence[str]) -> list[str]:
+    """The methods that are named, each once.
+
+    Raises:
+        InputError: on one that does not exist.
+    """
+    chosen = list(METHODS) if list(methods) == ["all"] else methods
+    for method in chosen:
+        if method not in METHODS:
+            known = ", ".join(METHODS)
+            raise InputError(f"unknown method {method!r} in `methods`", f"choose among {known}")
+    return list(dict.fromkeys(chosen))
+
+
+def _check_beside(arms: Sequence[str]) -> None:
+    """Refuse arms that belong to a method."""
+    for arm in arms:
+        if method_of(arm) or arm not in BESIDE:
+            raise InputError(
+                f"`arms={arm}`",
+                "name methods with `methods`, and with `arms` what they are set beside, out of "
+                f"{', '.join(BESIDE)}",
+            )
+
+
+def _pretrain(study: Study, tuned: Tuned, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
+    """Pretrain all seeds by the best trial, in a run folder of its own."""
+    config = tuned.best.config
+    study.hooks.say(f"{config.method.name}, as chosen: {in_words(tuned.best.values)}")
+    own = study._replace(
+        folder=study.folder / config.method.name,
+        prepared=dataclasses.replace(study.prepared, config=config),
+    )
+    write_identity(own.folder, config, hash_of(study.task), study.hooks.command)
+    return pretrain(own, seeds)
+
+
+def _with_student(study: Study, student: Tuned, arm: str) -> Study:
+    """The study with one arm more, which follows the chosen options."""
+    config = study.config
+    sweep = dataclasses.replace(config.sweep, arms=(*config.sweep.arms, arm))
+    config = dataclasses.replace(config, sweep=sweep, selftrain=student.best.config.selftrain)
+    return study._replace(prepared=dataclasses.replace(study.prepared, config=config))
+
+
+def _tell(
+    study: Study,
+    tuned: Mapping[str, Tuned],
+    bundles: Mapping[str, Mapping[int, EncoderBundle]],
+    summary: Mapping[str, Any],
+    trial_seeds: Sequence[int],
+) -> None:
+    """Write methods.csv, methods.md and the cards of all encoders."""
+    folder = study.folder
+    for method, own in bundles.items():
+        write_cards(folder / method, own, summary)
+    costs = {method: _cost(folder / method, tuned[method], bundles[method]) for method in bundles}
+    chosen = {arm: in_words(found.best.values) for arm, found in tuned.items()}
+    results = journal.read_results(folder)
+    endpoint = pd.read_csv(folder / layout.ENDPOINT)
+    n_trials = " or ".join(map(str, sorted({len(found.table) for found in tuned.values()})))
+    length = study.config.pretrain
+    notes = (
+        f"{n_trials} trials of {len(trial_seeds)} seeds a method; {length.n_steps:,} steps of "
+        f"{length.batch_size} samples in every trial and pretraining. Methods differ in what a "
+        "step takes (views, target networks). The student has trials of its own, after its "
+        "teacher's."
+    )
+    write_methods(folder, results, endpoint, chosen, costs, study.hooks.command, notes)
+    study.hooks.say(f"methods: {folder / layout.METHODS}")
+
+
+def _cost(folder: Path, tuned: Tuned, bundles: Mapping[int, EncoderBundle]) -> Pretraining:
+    """Time and memory of a seed's pretraining: the median epoch's, and as planned."""
+    bundle = next(iter(bundles.values()))
+    n_features = bundle.params["encoder"]["layer_0"]["dense"]["kernel"].shape[0]
+    config = journal.with_chunk_of(folder, tuned.best.config, bundles)
+    plan = plan_pretraining(config, bundle.provenance["n_train"], n_features, len(bundles))
+    rows = pd.read_json(folder / layout.METRICS, lines=True)
+    seconds = rows.groupby("epoch")["seconds"].median().median()  # of a chunk's seeds together
+    ms = 1e3 * seconds / plan.schedule.steps_per_epoch / min(plan.memory.chunk, len(bundles))
+    footprint = plan.memory.footprint
+    megabytes = (footprint.per_seed + footprint.working) / 1e6
+    return Pretraining(float(np.round(ms, 3)), megabytes, len(unhealthy(bundles)))

@@ -1,0 +1,230 @@
+"""A study that has begun: its data read, its question posed, its folder open."""
+
+import dataclasses
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import jax
+import pandas as pd
+from anndata import AnnData
+
+from jaxssl.config import Config, DataConfig
+from jaxssl.data import leakage
+from jaxssl.data.columns import possible_groups
+from jaxssl.data.demo import load_demo
+from jaxssl.data.expression import read_expression as read
+from jaxssl.data.formats.matrix import as_text
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.task import Task, make_task
+from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usable
+from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.engine.ensemble import use_cores
+from jaxssl.engine.prepared import Prepared, prepare
+from jaxssl.evaluation.sweep import budgets, check_arms
+from jaxssl.runs import layout
+from jaxssl.runs.identity import hash_of, write_identity
+from jaxssl.runs.journal import load_encoders, write_splits
+from jaxssl.runs.notes import Notes
+from jaxssl.runs.output import Output, check_folder, open_folder
+from jaxssl.studies.progress import Hooks
+from jaxssl.types import InputError, Normalizer
+from jaxssl.validate import validate
+
+EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
+CACHE = Path.home() / ".cache" / "jaxssl" / "programs"
+
+Data = AnnData | str | Path | None
+"""A data set, its file, or None where the options name one."""
+
+
+class Study(NamedTuple):
+    """A study under way."""
+
+    folder: Path
+    adata: AnnData
+    prepared: Prepared
+    notes: Notes
+    hooks: Hooks
+
+    @property
+    def task(self) -> Task:
+        """Data, labels and split."""
+        return self.prepared.task
+
+    @property
+    def config(self) -> Config:
+        """The options, resolved."""
+        return self.prepared.config
+
+
+def begin(
+    config: Config,
+    output: Output,
+    hooks: Hooks,
+    *,
+    compares: bool,
+    data: Data = None,
+    normalizer: Normalizer | None = None,
+) -> Study:
+    """Read the data, pose the task, open the run folder and write what identifies the run.
+
+    The folder is opened once the input has proved usable, so that nothing half-written is left.
+
+    Args:
+        config: options.
+        output: where to write.
+        hooks: told what is found.
+        compares: whether label shares and arms will be used.
+        data: the data set; by default `config.data` names it.
+        normalizer: of encoders that are at hand; by default one is fitted.
+
+    Raises:
+        InputError: on options, data or an output that cannot be used, and on leaks.
+    """
+    validate(config)
+    check_folder(output)  # before the data are read: that may take long
+    check_arms(config.sweep.arms)
+    notes = Notes(hooks.say)
+    with notes.stage("read"):
+        task, adata = _read_and_pose(config, hooks, data)
+        leaks = leakage.leaks_of_split(task)
+        if compares:
+            budgets(task, config)
+            leaks += leakage.leaks_of_selection(len(task.split.validation))
+        notes.leaks(leaks, config.split.allow_leaks)
+    config = with_columns(config, task)
+    with notes.stage("normalize"):
+        prepared = prepare(task, config, normalizer)
+        leaks = leakage.leaks_of_normalizer(task, prepared.normalizer) if compares else []
+        notes.leaks(leaks, config.split.allow_leaks)
+    folder = open_folder(output)
+    announce(config, hooks)
+    with notes.stage("read"):
+        write_identity(folder, prepared.config, hash_of(task), hooks.command)
+        write_splits(folder, task)
+    return Study(folder, adata, prepared, notes, hooks)
+
+
+def prepare_task(config: Config, hooks: Hooks, data: Data = None) -> Prepared:
+    """The task that a configuration poses, ready for training; writes nothing."""
+    validate(config)
+    task, _ = _read_and_pose(config, hooks, data)
+    return prepare(task, with_columns(config, task))
+
+
+def _read_and_pose(config: Config, hooks: Hooks, data: Data) -> tuple[Task, AnnData]:
+    adata, name = read_data(config.data, hooks, data)
+    return pose(adata, config, hooks, name), adata
+
+
+def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> tuple[AnnData, str]:
+    """A data set and its name; says what was found in a file.
+
+    Args:
+        options: whose `path` is a file, or the embedded data set "demo" or "synthetic".
+        hooks: told what was found.
+        data: in place of that path.
+
+    Raises:
+        InputError: without data, and on a file that cannot be read.
+    """
+    if isinstance(data, AnnData):
+        return data, options.name or str(data.uns.get("jaxssl", {}).get("name", "data"))
+    path = str(data or options.path)
+    if not path:
+        raise InputError("no data are given", "pass `data=FILE.h5ad`, or `data=demo`")
+    columns = {role: getattr(options, role) for role in ("label", "group", "batch")}
+    adata = EMBEDDED[path]() if path in EMBEDDED else read(path, **columns)
+    hooks.say(adata.uns["jaxssl"]["notes"])
+    return adata, options.name or Path(path).stem
+
+
+def pose(adata: AnnData, config: Config, hooks: Hooks, name: str = "data") -> Task:
+    """The task, described in three lines."""
+    task = make_task(adata, config)._replace(dataset=name)
+    parts = {name: len(rows) for name, rows in task.split._asdict().items()}
+    hooks.say(f"data: {task.dataset}, {len(task.codes):,} samples x {len(task.genes):,} genes")
+    n_labels = (task.codes >= 0).sum()
+    hooks.say(f"task: {task.label}, {len(task.classes)} classes, {n_labels:,} labels")
+    together = f", by {task.group}" if task.group else ", no group column"
+    hooks.say(
+        f"split: {parts['train']:,} train ({len(task.labelled_train):,} labelled), "
+        f"{parts['validation']:,} validation, {parts['test']:,} test{together}"
+    )
+    if not task.group and config.split.protocol == "grouped":
+        _warn_of_groups(adata)
+    n_out = len(task.codes) - sum(parts.values())
+    if n_out:
+        why = " whose group is held out" if config.data.use_unlabelled else ""
+        hooks.say(f"left out: {n_out:,} samples without a label{why}")
+    return task
+
+
+def with_columns(config: Config, task: Task) -> Config:
+    """The configuration with the columns that the task took its roles from, for the record."""
+    columns = {role: getattr(task, role) for role in ("label", "group", "batch")}
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, **columns))
+
+
+def announce(config: Config, hooks: Hooks) -> None:
+    """Say on what and how precisely this run computes; compiled programs are kept between runs."""
+    cache = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+    jax.config.update("jax_compilation_cache_dir", cache)
+    use_cores(min(config.run.seeds, config.run.chunk or config.run.seeds))
+    devices = ", ".join(sorted({device.device_kind for device in jax.devices()}))
+    hooks.say(f"device: {jax.device_count()} x {devices}, precision: {config.run.precision}")
+
+
+def read_encoder(folder: str | Path) -> EncoderBundle:
+    """An encoder or a classifier, to be used; warns of one whose pretraining was not healthy.
+
+    Args:
+        folder: a bundle, or a run folder: its classifier, or its first seed's encoder.
+
+    Raises:
+        InputError: if it is none, is damaged, or its training diverged.
+    """
+    given = Path(folder)
+    inside = [given / layout.CLASSIFIER, *layout.encoder_folders(given).values()]
+    bundle = usable(load_bundle(next((path for path in inside if path.is_dir()), given)))
+    verdict = diagnosis_of(bundle)
+    if verdict != HEALTHY:
+        warnings.warn(
+            f"this encoder's pretraining is not healthy, so what comes of it is no measure of "
+            f"pretraining: {verdict.sentence(bundle.provenance['seed'])}",
+            stacklevel=2,
+        )
+    return bundle
+
+
+def read_encoders(folder: str | Path, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
+    """The encoders of a run folder, or the one of a bundle, by seed.
+
+    Raises:
+        InputError: if there are none.
+    """
+    given = Path(folder)
+    if (given / "bundle.json").is_file():
+        bundle = load_bundle(given)
+        return {int(bundle.provenance["seed"]): bundle}
+    bundles = load_encoders(given, seeds)
+    if not bundles:
+        raise InputError(
+            f"`encoder={folder}` holds no encoders",
+            "name the run folder of `pretrain()` or `study()`, the one with encoder/ in it",
+        )
+    return bundles
+
+
+def _warn_of_groups(adata: AnnData) -> None:
+    """Say which columns could tell what belongs together, where none is used."""
+    columns = possible_groups(as_text(cast(pd.DataFrame, adata.obs)))
+    if columns:
+        warnings.warn(
+            f"no group column is used, so samples of one {columns[0]} may stand in several parts "
+            f"of the split; pass `group={columns[0]}`",
+            stacklevel=3,
+        )

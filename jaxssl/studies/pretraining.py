@@ -1,0 +1,120 @@
+"""The pretraining of a study: the seeds that have no encoder yet, logged, saved, diagnosed."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxssl.data.task import Task
+from jaxssl.engine import pretrain as engine
+from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save_bundle
+from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.engine.history import divergences
+from jaxssl.engine.prepared import fingerprint
+from jaxssl.runs import journal, layout
+from jaxssl.runs.identity import versions
+from jaxssl.studies.embeddings import write_embedding
+from jaxssl.studies.prepared import Study
+from jaxssl.studies.progress import Count
+from jaxssl.types import InputError
+
+MEASURES = ("loss", "loss_ratio", "code_entropy_ratio", "usage_perplexity", "effective_rank")
+"""What is told of an epoch."""
+
+
+def pretrain(study: Study, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
+    """Pretrain the seeds that have no bundle yet; write bundles, metrics, embedding and usage.
+
+    Args:
+        study: under way.
+        seeds: seed ids.
+
+    Returns:
+        The bundles of all seeds.
+
+    Raises:
+        InputError: on bundles of other training samples, and on damaged ones.
+        Stopped: if the run was asked to stop; what it had is saved.
+    """
+    bundles = journal.load_encoders(study.folder, seeds)
+    check_split(study.task, bundles)
+    missing = [seed for seed in seeds if seed not in bundles]
+    if missing:
+        with study.notes.stage("pretrain"):
+            bundles |= _pretrain_missing(study, missing)
+    bundles = {seed: bundles[seed] for seed in seeds}
+    sound = {seed: bundle for seed, bundle in bundles.items() if not has_diverged(bundle)}
+    if sound:
+        with study.notes.stage("maps"):
+            write_embedding(study, sound)
+    for message in unhealthy(bundles):
+        study.hooks.say(f"warning: {message}")
+    return bundles
+
+
+def check_split(task: Task, bundles: Mapping[int, EncoderBundle]) -> None:
+    """Refuse encoders that were trained on other training samples than this split's."""
+    for seed, bundle in bundles.items():
+        if bundle.provenance["training_samples"] != fingerprint(task):
+            raise InputError(
+                f"the encoder of seed {seed} was trained on other samples than this split's "
+                "training part, so test samples may have been seen",
+                "use the data, label, group and split options of its pretraining",
+            )
+
+
+def unhealthy(bundles: Mapping[int, EncoderBundle]) -> list[str]:
+    """One sentence for every seed whose pretraining is not healthy."""
+    verdicts = {seed: diagnosis_of(bundle) for seed, bundle in bundles.items()}
+    return [verdict.sentence(s) for s, verdict in verdicts.items() if verdict != HEALTHY]
+
+
+def _pretrain_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBundle]:
+    prepared, folder = study.prepared, study.folder
+    pool = prepared.pool
+    # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
+    config = journal.with_chunk_of(folder, study.config, missing)
+    plan = engine.plan_pretraining(config, len(pool), prepared.n_features, len(missing))
+    parts = journal.cut(folder, missing, plan.memory.chunk)
+    options = ", ".join(f"{n} {v}" for n, v in dataclasses.asdict(config.method).items())
+    study.hooks.say(f"encoder input: {prepared.n_features} features; method: {options}")
+    study.hooks.say(plan.memory.sentence(len(missing)))
+    journal.drop_metrics(folder, {seed for ids in parts for seed in ids})
+    log = _Log(study, Count(study.hooks.tell, "epoch", plan.schedule.n_epochs * len(parts)))
+    made: dict[int, EncoderBundle] = {}
+    with study.hooks.patient() as stop:
+        for ids in parts:
+            checkpoints = folder / layout.CHECKPOINTS
+            for chunk in engine.pretrain(plan, config, pool, ids, log, checkpoints, stop=stop):
+                journal.flush_metrics(folder)
+                for seed in chunk.params:
+                    made[seed] = engine.make_bundle(prepared, chunk, seed, versions())
+                    save_bundle(layout.encoder_folder(folder, seed), made[seed])
+    return made
+
+
+class _Log:
+    """Notes every epoch in the folder, counts it, and warns of seeds that diverge."""
+
+    def __init__(self, study: Study, count: Count):
+        self._study, self._count = study, count
+        self._lost: set[int] = set()
+
+    def __call__(self, rows: list[dict[str, Any]], restored: bool) -> None:
+        journal.append_metrics(self._study.folder, rows)
+        n_epochs = len({row["epoch"] for row in rows})
+        self._count.advance(_in_a_line(rows), n_epochs, restored=restored)
+        for seed, when in divergences(rows).items():
+            if seed not in self._lost:
+                self._study.notes.warn(
+                    f"seed {seed} diverged: {when}; it counts as one that knows nothing"
+                )
+            self._lost.add(seed)
+
+
+def _in_a_line(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The last epoch among `rows`, as means over its seeds."""
+    rows = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
+    seeds = [row["seed"] for row in rows]
+    means = {name: sum(r[name] for r in rows) / len(rows) for name in MEASURES if name in rows[0]}
+    values = ", ".join(f"{name} {value:.3g}" for name, value in means.items())
+    return f"seeds {min(seeds)}-{max(seeds)}, step {rows[0]['step']}: {values}"

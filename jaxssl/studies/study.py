@@ -1,0 +1,224 @@
+"""The main job, end to end: data, pretraining of all seeds, comparison, conclusions."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jaxssl.config import Config
+from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.evaluation.arms import method_of, named_arms
+from jaxssl.evaluation.sweep import check_methods
+from jaxssl.runs import layout
+from jaxssl.runs.output import Output, release
+from jaxssl.runs.result import StudyResult, open_study
+from jaxssl.studies.arguments import hooks_of, seeds_of, with_arguments, with_pretraining_of
+from jaxssl.studies.comparison import compare
+from jaxssl.studies.prepared import Data, begin, read_encoders
+from jaxssl.studies.pretraining import pretrain
+from jaxssl.studies.progress import Hooks
+from jaxssl.studies.splits import study_splits
+from jaxssl.studies.summary import conclude_study, finish, summarize
+from jaxssl.types import InputError
+from jaxssl.validate import validate
+
+
+def study(
+    data: Data = None,
+    *,
+    out: str | Path | None = None,
+    method: str = "",
+    arms: Sequence[str] = (),
+    shares: Sequence[float] = (),
+    seeds: int = 0,
+    splits: int | None = None,
+    shard: str = "",
+    encoder: str | Path = "",
+    label: str = "",
+    group: str = "",
+    batch: str = "",
+    allow_leaks: Sequence[str] = (),
+    config: Config | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool | Callable = True,
+    stop: Callable[[], bool] | None = None,
+) -> StudyResult:
+    """Pretrain on all training profiles, compare with training from scratch and classical arms.
+
+    What `jaxssl study` does, with the same numbers; with `encoder`, what `jaxssl sweep` does.
+
+    Args:
+        data: AnnData (samples x genes, such as `jaxssl.read` returns), a file, "demo" or
+            "synthetic"; by default `config.data.path`.
+        out: folder for everything that the study writes; by default one that goes with the result.
+        method: pretraining method, such as "swav" or "simclr", with its own default options and
+            views; by default the one of `config`.
+        arms: what is compared, such as ["scratch", "swav", "logreg"]; ["all"] is all there is.
+        shares: of the training labels, each in (0, 1].
+        seeds: repetitions; 10 by default.
+        splits: outer splits, each with all seeds; 0 leaves out one batch after the other.
+        shard: "i/n" runs only the seeds i, i + n, ..., in a folder of its own inside `out`.
+        encoder: run folder or bundle whose encoders are compared; nothing is pretrained then.
+        label: column of classes; by default the one recorded on import.
+        group: column whose samples stay in one part of the split, such as the patient.
+        batch: column of technical batches, for figures and for `splits=0`.
+        allow_leaks: kinds of leaks that do not end the study; see `data.leakage`.
+        config: all other options; it stays as it is.
+        resume: go on in `out`: only what is missing is computed.
+        overwrite: delete what `out` holds.
+        progress: show it (True), do not (False), or a function of a `progress.Event`.
+        stop: asked after every epoch whether to save and end.
+
+    Returns:
+        What it came to.
+
+    Raises:
+        InputError: where data, labels, options or `out` do not allow the study, and on leaks.
+        Stopped: if `stop` said so; with `out`, `resume=True` goes on.
+
+    Example:
+        >>> result = jaxssl.study(  # doctest: +SKIP
+        ...     adata, arms=["scratch", "swav", "logreg"], shares=[0.01, 0.05, 0.1], seeds=10
+        ... )
+        >>> result.headline  # doctest: +SKIP
+    """
+    config = with_arguments(
+        config or Config(),
+        method=method,
+        arms=() if encoder else arms,
+        shares=shares,
+        seeds=seeds,
+        splits=splits,
+        label=label,
+        group=group,
+        batch=batch,
+        allow_leaks=allow_leaks,
+    )
+    own_seeds = seeds_of(config, shard)
+    hooks = hooks_of(progress, stop)
+
+    def run(output: Output) -> dict[int, EncoderBundle]:
+        if encoder:
+            return run_sweep(config, output, own_seeds, hooks, encoder, data, arms)
+        return run_study(config, output, own_seeds, hooks, data)
+
+    return in_folder(run, out, shard, resume, overwrite)
+
+
+def in_folder(
+    run: Callable[[Output], dict[int, EncoderBundle]],
+    out: str | Path | None,
+    shard: str = "",
+    resume: bool = False,
+    overwrite: bool = False,
+) -> StudyResult:
+    """Run in a folder, by default a temporary one; warns of what the summary warns of."""
+    temporary = None if out else TemporaryDirectory(prefix="jaxssl_")
+    folder = f"{temporary.name}/study" if temporary else str(out)
+    folder = layout.shard_folder(folder, shard) if shard else folder
+    try:
+        bundles = run(Output(folder, resume, overwrite))
+    finally:
+        release()
+    result = open_study(folder)
+    for text in (*result.summary.get("warnings", []), *result.pretraining.get("messages", [])):
+        warnings.warn(text, stacklevel=3)
+    return replace(result, fresh=bundles or None, temporary=temporary)
+
+
+def run_study(
+    config: Config, output: Output, seeds: Sequence[int], hooks: Hooks, data: Data = None
+) -> dict[int, EncoderBundle]:
+    """Run every stage that the folder lacks, of one split or of several.
+
+    Args:
+        config: all options, not yet resolved.
+        output: where to write.
+        seeds: seed ids.
+        hooks: what to call on the way.
+        data: in place of `config.data.path`.
+
+    Returns:
+        The encoders, by seed; of several splits, none.
+    """
+    validate(config)  # first: a method that is only named has not its options
+    check_methods(config)
+    if config.split.n_splits != 1:
+        study_splits(config, output, hooks, run_one_split, seeds, data)
+        return {}
+    return run_one_split(config, output, seeds, hooks, data)
+
+
+def run_one_split(
+    config: Config,
+    output: Output,
+    seeds: Sequence[int],
+    hooks: Hooks,
+    data: Data = None,
+    *,
+    report: bool = True,
+) -> dict[int, EncoderBundle]:
+    """Every stage on one split."""
+    study = begin(config, output, hooks, compares=True, data=data)
+    bundles: dict[int, EncoderBundle] = {}
+    if any(map(method_of, config.sweep.arms)):
+        bundles = pretrain(study, seeds)
+    study = compare(study, bundles.values(), seeds)
+    conclude_study(study, bundles, report=report)
+    return bundles
+
+
+def run_pretraining(
+    config: Config, output: Output, seeds: Sequence[int], hooks: Hooks, data: Data = None
+) -> dict[int, EncoderBundle]:
+    """Pretrain all seeds on the training part of a split; as `run_study`."""
+    study = begin(config, output, hooks, compares=False, data=data)
+    bundles = pretrain(study, seeds)
+    finish(study, bundles, summarize(study, bundles))
+    hooks.say(f"encoders: {study.folder / layout.ENCODERS}")
+    return bundles
+
+
+def run_sweep(
+    config: Config,
+    output: Output,
+    seeds: Sequence[int],
+    hooks: Hooks,
+    encoder: str | Path = "",
+    data: Data = None,
+    arms: Sequence[str] = (),
+) -> dict[int, EncoderBundle]:
+    """Compare arms on encoders that are at hand; as `run_study`.
+
+    Args:
+        config: comparison, fine-tuning and machine; all else is the encoders'.
+        output: where to write.
+        seeds: seed ids.
+        hooks: what to call on the way.
+        encoder: run folder or bundle; "" where no arm needs an encoder.
+        data: in place of `config.data.path`, or of the encoders' data.
+        arms: that were asked for; by default the configured ones.
+
+    Raises:
+        InputError: if an arm needs an encoder and none is given.
+    """
+    bundles = read_encoders(encoder, seeds) if encoder else {}
+    if not bundles:
+        asked = named_arms(arms, config.method.name) or config.sweep.arms
+        config = replace(config, sweep=replace(config.sweep, arms=asked))
+    needy = [arm for arm in config.sweep.arms if method_of(arm)]
+    if needy and not bundles:
+        raise InputError(
+            f"arm {needy[0]} needs pretrained encoders",
+            "pass `encoder=RUN`, a folder of `pretrain()`, or leave the arm out of `arms`",
+        )
+    normalizer = None
+    if bundles:
+        first = next(iter(bundles.values()))
+        config, normalizer = with_pretraining_of(config, first.config, arms), first.normalizer
+    study = begin(config, output, hooks, compares=True, data=data, normalizer=normalizer)
+    study = compare(study, bundles.values(), seeds)
+    conclude_study(study, bundles)
+    return bundles
