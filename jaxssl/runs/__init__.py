@@ -1,0 +1,1 @@
+"""The run folder: what lies where, who writes it, what it comes to."""

@@ -1,0 +1,206 @@
+"""What a run writes as it goes, and what a resumed run finds there.
+
+The pretraining notes how its seeds are cut, and a row an epoch and seed: `metrics.jsonl` follows
+the checkpoints, and what a killed run logged beyond them is logged anew. Scores come in parts, one
+an arm and share, each written once; `join_parts` makes one table of them.
+"""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaxssl.config import Config
+from jaxssl.data.task import Task
+from jaxssl.engine.bundle import EncoderBundle, load_bundle
+from jaxssl.engine.ensemble import chunks
+from jaxssl.evaluation.predictions import pack
+from jaxssl.evaluation.sweep import Fitted, results_frame
+from jaxssl.files import flush, plain, write_json, write_table, write_text
+from jaxssl.runs.layout import (
+    CHECKPOINTS,
+    CUT,
+    METRICS,
+    RESULTS,
+    SPLITS,
+    encoder_folders,
+    parts_folder,
+    predictions_file,
+)
+from jaxssl.types import InputError
+
+
+class Cut(NamedTuple):
+    """How seeds were cut: seeds of a compiled call, and the chunks that were begun."""
+
+    chunk: int
+    begun: list[list[int]]
+
+    def unfinished(self, missing: Collection[int]) -> list[list[int]]:
+        """The chunks with a seed that has no encoder yet."""
+        return [ids for ids in self.begun if set(ids) & set(missing)]
+
+
+def with_chunk_of(folder: Path, config: Config, missing: Collection[int]) -> Config:
+    """The configuration with the seed chunk of an interrupted run, if there was one."""
+    before = _read_cut(folder)
+    if config.run.chunk or not before.chunk:
+        return config
+    is_begun = before.unfinished(missing)
+    chunk = before.chunk if is_begun else min(before.chunk, len(missing))
+    return dataclasses.replace(config, run=dataclasses.replace(config.run, chunk=chunk))
+
+
+def cut(folder: Path, missing: Sequence[int], chunk: int) -> list[list[int]]:
+    """The chunks to run, noted beside their checkpoints, which fit no other cut.
+
+    First those that an earlier run began and did not finish, as they were; then the other seeds.
+    """
+    before = _read_cut(folder)
+    begun = before.begun if before.chunk == chunk else []
+    unfinished = Cut(chunk, begun).unfinished(missing)
+    covered = {seed for ids in unfinished for seed in ids}
+    rest = [seed for seed in missing if seed not in covered]
+    new = [list(dict.fromkeys(ids)) for ids in chunks(rest, chunk)] if rest else []
+    (folder / CHECKPOINTS).mkdir(exist_ok=True)
+    write_json(folder / CUT, Cut(chunk, [*begun, *new])._asdict())
+    return [*unfinished, *new]
+
+
+def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Append to `metrics.jsonl`."""
+    with (folder / METRICS).open("a", encoding="utf-8") as file:
+        file.write(_lines(rows))
+
+
+def flush_metrics(folder: Path) -> None:
+    """Have the disk hold what was appended, before the encoders that it is about."""
+    flush(folder / METRICS)
+
+
+def drop_metrics(folder: Path, seeds: Collection[int]) -> None:
+    """Drop the rows of some seeds, and the half line that a killed run left."""
+    file = folder / METRICS
+    if file.exists():
+        rows = [_read(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        write_text(file, _lines(row for row in rows if row and row["seed"] not in seeds))
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(plain(row), allow_nan=False) + "\n" for row in rows)
+
+
+def _read(line: str) -> dict[str, Any]:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return {}
+
+
+def _read_cut(folder: Path) -> Cut:
+    file = folder / CUT
+    noted = json.loads(file.read_text()) if file.exists() else {}
+    return Cut(noted.get("chunk", 0), noted.get("begun", []))
+
+
+def write_splits(folder: Path, task: Task) -> None:
+    """Write part, label, group and batch of every sample."""
+    labels = [task.classes[code] if code >= 0 else "" for code in task.codes]
+    columns = {"sample_id": task.sample_ids, "part": part_of(task), "label": labels}
+    columns |= {"group": task.groups.astype(str), "batch": task.batches.astype(str)}
+    write_table(folder / SPLITS, pd.DataFrame(columns))
+
+
+def part_of(task: Task) -> np.ndarray:
+    """Name of every sample's part; "" for none."""
+    part = np.full(len(task.codes), "", dtype=object)
+    for name, rows in task.split._asdict().items():
+        part[rows] = name
+    return part
+
+
+def load_encoders(folder: Path, seeds: Collection[int] | None = None) -> dict[int, EncoderBundle]:
+    """The bundles of a run folder, by seed: all, or those of `seeds` that there are."""
+    found = encoder_folders(folder).items()
+    return {seed: load_bundle(path) for seed, path in found if seeds is None or seed in seeds}
+
+
+def add_part(file: Path, rows: pd.DataFrame) -> None:
+    """Write rows as the next part of the table that `join_parts` will write to `file`."""
+    folder = parts_folder(file)
+    folder.mkdir(exist_ok=True)
+    number = len(list(folder.glob("*.parquet")))
+    write_table(folder / f"{number:06d}.parquet", rows)
+
+
+def read_parts(file: Path) -> pd.DataFrame:
+    """The rows so far, joined or not, in the order of writing; no columns where there are none.
+
+    Raises:
+        InputError: if a part is damaged.
+    """
+    paths = [
+        path for path in (file, *sorted(parts_folder(file).glob("*.parquet"))) if path.is_file()
+    ]
+    try:
+        tables = [pd.read_parquet(path) for path in paths]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file.parent} holds a damaged table ({error})", "run it anew") from error
+    rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    keys = [name for name in rows if rows[name].dtype.kind != "f" or name == "share"]
+    # a process that was killed while it joined parts left some rows in both places
+    return rows.drop_duplicates(keys, ignore_index=True) if keys else rows
+
+
+def join_parts(file: Path) -> pd.DataFrame:
+    """Write all rows to `file` in place of their parts; returns them."""
+    rows = read_parts(file)
+    write_table(file, rows)
+    shutil.rmtree(parts_folder(file), ignore_errors=True)
+    return rows
+
+
+def read_results(folder: Path) -> pd.DataFrame:
+    """Result rows so far.
+
+    Raises:
+        InputError: if the folder holds the points of a grid.
+    """
+    rows = read_parts(folder / RESULTS)
+    if "point" in rows:
+        raise InputError(f"{folder} holds the grid of a search", "pass another `out`")
+    return rows if len(rows) else results_frame([])
+
+
+def add_results(folder: Path, fitted: Fitted, task: Task, seeds: Sequence[int]) -> None:
+    """Add one arm and share: its test probabilities first, then the rows that vouch for them.
+
+    Args:
+        folder: of the run.
+        fitted: scores and probabilities of the seeds that were missing.
+        task: whose test part they are of.
+        seeds: all that this process runs.
+    """
+    first = min(fitted.probabilities)
+    added = None if first == seeds[0] else first
+    test = task.split.test
+    tables = [predictions_frame(task, test, seed, p) for seed, p in fitted.probabilities.items()]
+    write_table(predictions_file(folder, fitted.arm, fitted.share, added), pd.concat(tables))
+    add_part(folder / RESULTS, results_frame(fitted.rows))
+
+
+def predictions_frame(
+    task: Task, rows: np.ndarray, seed: int, probabilities: np.ndarray
+) -> pd.DataFrame:
+    """Probabilities of one seed on rows of the data set, a column a class."""
+    head = {
+        "sample_id": task.sample_ids[rows],
+        "seed": seed,
+        "label": np.asarray(task.classes)[task.codes[rows]],
+    }
+    return pd.DataFrame(head | pack(task.classes, probabilities))

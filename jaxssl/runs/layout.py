@@ -1,0 +1,87 @@
+"""Where everything lies in a run folder: every name, once.
+
+| name                                 | holds                                                       |
+|--------------------------------------|-------------------------------------------------------------|
+| `config.json`, `environment.json`    | which run it is: options, data, machine                     |
+| `splits.parquet`                     | part, label, group and batch of every sample                |
+| `metrics.jsonl`, `checkpoints/`      | the pretraining: a row an epoch and seed, states to go on   |
+| `encoder/seed_000/`                  | the bundle of a seed, with its `MODEL_CARD.md`              |
+| `embedding.h5ad`                     | the first seed's embedding of all samples                   |
+| `prototype_usage.csv`, `batch.csv`   | prototypes in use; how well a batch is told                 |
+| `results.parquet`, `results.csv`     | a row a score                                               |
+| `predictions/ARM_SHARE.parquet`      | test probabilities, a row a seed and sample                 |
+| `statistics.csv`, `endpoint.csv`, `saved.csv` | what is concluded                                  |
+| `summary.json`, `report.html`, `figures/`     | what people read                                   |
+
+`results/` holds the scores of an arm and share each, until the run joins them in `results.parquet`.
+"""
+
+from pathlib import Path
+
+LOCK = ".lock"
+CONFIG, ENVIRONMENT, SUMMARY = "config.json", "environment.json", "summary.json"
+SPLITS = "splits.parquet"
+METRICS, CHECKPOINTS, CUT = "metrics.jsonl", "checkpoints", "checkpoints/chunk.json"
+ENCODERS, CARD = "encoder", "MODEL_CARD.md"
+EMBEDDING, USAGE, BATCH = "embedding.h5ad", "prototype_usage.csv", "batch.csv"
+RESULTS, RESULTS_CSV, PREDICTIONS = "results.parquet", "results.csv", "predictions"
+STATISTICS, ENDPOINT, SAVED = "statistics.csv", "endpoint.csv", "saved.csv"
+REPORT, FIGURES = "report.html", "figures"
+
+MEASURES, POINTS = "pretraining.parquet", "points.csv"
+"""Of a grid: what its pretrainings measured, and the scores of its points."""
+TRIALS, CHOICE, METHODS = "trials", "trials.json", "methods.md"
+"""Of a comparison of methods: grids of trials, what a choice rests on, and the table."""
+CLASSIFIER, CLASSIFIED = "classifier", "predictions.parquet"
+"""Of a fine-tuning: the bundle, and its probabilities on the held-out parts."""
+
+IDENTITY = (ENVIRONMENT, CONFIG)
+"""What tells which run it is: written first, deleted last."""
+MARKS = (ENVIRONMENT, SUMMARY, CLASSIFIER)
+"""What shows that a run made a folder."""
+READABLE = (SUMMARY, RESULTS, RESULTS_CSV, METRICS)
+"""What shows that a run folder has something to tell."""
+TABLES = (SPLITS, RESULTS, RESULTS_CSV, METRICS, STATISTICS, ENDPOINT, SAVED, BATCH, USAGE)
+"""Tables of a study whose rows a repeated run gives again, bit for bit but for seconds."""
+
+
+def encoder_folder(folder: Path, seed: int) -> Path:
+    """Where one seed's bundle lies."""
+    return folder / ENCODERS / f"seed_{seed:03d}"
+
+
+def encoder_folders(folder: Path) -> dict[int, Path]:
+    """The bundles of a run folder, by seed."""
+    found = sorted((folder / ENCODERS).glob("seed_*[0-9]"))
+    return {int(path.name.removeprefix("seed_")): path for path in found}
+
+
+def shard_folder(folder: str, shard: str) -> str:
+    """Where shard "i/n" of a run lies inside its folder."""
+    return f"{folder}/shard_{shard.replace('/', '_of_')}"
+
+
+def split_folder(folder: Path, number: int) -> Path:
+    """Where one of several splits lies inside the folder of them all."""
+    return folder / f"split_{number}"
+
+
+def predictions_file(folder: Path, arm: str, share: float, first_seed: int | None = None) -> Path:
+    """Test probabilities of an arm at a share; of seeds that a resumed run added, by the first."""
+    added = "" if first_seed is None else f"_{first_seed:03d}"
+    return folder / PREDICTIONS / f"{arm}_{share:.4f}{added}.parquet"
+
+
+def predictions_files(folder: Path, arm: str, share: float) -> list[Path]:
+    """All files with test probabilities of an arm at a share."""
+    file = predictions_file(folder, arm, share)
+    return [
+        path
+        for path in (file, *sorted(file.parent.glob(f"{file.stem}_*.parquet")))
+        if path.is_file()
+    ]
+
+
+def parts_folder(file: Path) -> Path:
+    """Where the parts of a growing table lie until they are joined in `file`."""
+    return file.with_suffix("")

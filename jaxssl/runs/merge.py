@@ -1,0 +1,150 @@
+"""Shards and splits of one run, joined to what they come to together."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxssl.evaluation.conclusions import conclude
+from jaxssl.runs.layout import SUMMARY
+from jaxssl.runs.result import StudyResult, read_json
+from jaxssl.types import InputError
+
+OF_SPLIT = {
+    ("split", "seed"),
+    ("normalize", "n_components"),
+    ("method", "n_prototypes"),
+    ("pretrain", "n_steps"),
+    ("pretrain", "batch_size"),
+}
+"""Options in which the splits of one study may differ."""
+
+
+def expand(folders: Sequence[Path]) -> list[Path]:
+    """The folders, a study of several splits or shards as those of its parts."""
+    expanded: list[Path] = []
+    for folder in folders:
+        splits = [folder / name for name in read_json(folder / SUMMARY).get("splits", [])]
+        shards = sorted(folder.glob("shard_*_of_*")) if not (folder / SUMMARY).is_file() else []
+        parts = splits if splits and all(path.is_dir() for path in splits) else shards
+        expanded += parts or [folder]
+    return expanded
+
+
+def merge_parts(runs: Sequence[StudyResult]) -> list[StudyResult]:
+    """Join the runs whose folders are shard_I_of_N or split_N of one parent; others stay apart.
+
+    A folder that is named twice counts once. Conclusions are those of the joined results.
+    InputError where parts differ in their options or hold the same seed.
+    """
+    merged: dict[Path, list[StudyResult]] = {}
+    for path, run in {run.folders[0].resolve(): run for run in runs}.items():
+        is_part = re.fullmatch(r"shard_\d+_of_\d+|split_\d+", path.name)
+        merged.setdefault(path.parent if is_part else path, []).append(run)
+    return [
+        shards[0] if len(shards) == 1 else _join(shards, path) for path, shards in merged.items()
+    ]
+
+
+def _join(shards: list[StudyResult], parent: Path) -> StudyResult:
+    if any(_but_its_split(shard.config) != _but_its_split(shards[0].config) for shard in shards):
+        raise InputError(
+            f"the parts in {parent} were run with different options", "report them apart"
+        )
+    holder: dict[tuple[str, int], str] = {}
+    for shard in shards:
+        name = shard.folders[0].resolve().name
+        for seed in shard.summary.get("seeds", []):
+            other = holder.setdefault((split_number(shard), seed), name)
+            if other != name:
+                raise InputError(
+                    f"{other} and {name} in {parent} both hold seed {seed}",
+                    "report the shards of one division",
+                )
+    results = _concatenated([shard.results for shard in shards])
+    statistics = _concatenated([shard.statistics for shard in shards])
+    joined = replace(
+        shards[0],
+        name=parent.name,
+        folders=tuple(shard.folders[0] for shard in shards),
+        summary=_joined_summary(shards),
+        metrics=_concatenated([_with_split(shard, shard.metrics) for shard in shards]),
+        results=results,
+        batch=_concatenated([_with_split(shard, shard.batch) for shard in shards]),
+        usage=_concatenated([_with_split(shard, shard.usage) for shard in shards]),
+    )
+    if results is None or statistics is None:
+        return joined
+    references = statistics["reference"].unique().tolist()
+    sizes = [(s.summary["n_test"], s.summary["n_train"]) for s in shards if "n_test" in s.summary]
+    concluded = conclude(
+        results,
+        references,
+        joined.predictions,
+        joined.groups(),
+        test_train_ratio=float(np.mean([test / train for test, train in sizes])),
+    )
+    found = {name: None if t.empty else t for name, t in concluded._asdict().items()}
+    return replace(joined, **found)
+
+
+def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:
+    """The options without the split's number and the counts that follow from its size."""
+    return {
+        section: {name: value for name, value in options.items() if (section, name) not in OF_SPLIT}
+        for section, options in config.items()
+    }
+
+
+def _with_split(run: StudyResult, table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The table with the split that its seeds belong to, if the run is one of several splits."""
+    number = split_number(run)
+    return table if table is None or not number else table.assign(split=int(number))
+
+
+def split_number(run: StudyResult) -> str:
+    """Which of several splits the run is; "" for a run on its own and for a shard."""
+    name = run.folders[0].resolve().name
+    return name.removeprefix("split_") if name.startswith("split_") else ""
+
+
+def _joined_summary(shards: list[StudyResult]) -> dict[str, Any]:
+    """What the parts' summaries say together; counts that differ as lowest and highest."""
+    summaries = [shard.summary for shard in shards]
+    healths = [summary.get("pretraining", {}) for summary in summaries]
+    ill = [health for health in healths if health.get("messages")]
+    counts = {}
+    for name in ("n_train", "n_labelled", "n_validation", "n_test"):
+        found = [summary[name] for summary in summaries if name in summary]
+        if found:
+            counts[name] = found[0] if len(set(found)) == 1 else [min(found), max(found)]
+    collapsed = [
+        f"{split_number(shard)}/{seed}" if split_number(shard) else seed
+        for shard, health in zip(shards, healths, strict=True)
+        for seed in health.get("collapsed_seeds", [])
+    ]
+    leaks = dict.fromkeys(leak for s in summaries for leak in s.get("allowed_leaks", []))
+    return (
+        summaries[0]
+        | counts
+        | {
+            "allowed_leaks": list(leaks),
+            "seeds": sorted({seed for summary in summaries for seed in summary.get("seeds", [])}),
+            "warnings": list(dict.fromkeys(w for s in summaries for w in s.get("warnings", []))),
+            "timings": {},  # of one shard, they would say nothing of the run
+            "pretraining": {
+                "status": (ill or healths)[0].get("status", ""),
+                "messages": [message for health in ill for message in health["messages"]],
+                "collapsed_seeds": collapsed,
+            },
+        }
+    )
+
+
+def _concatenated(tables: Sequence[pd.DataFrame | None]) -> pd.DataFrame | None:
+    present = [table for table in tables if table is not None]
+    return pd.concat(present, ignore_index=True) if present else None

@@ -1,0 +1,133 @@
+"""What a run remembers of itself: seconds a stage, memory, and the warnings on the way."""
+
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import psutil
+
+from jaxssl.data import leakage
+from jaxssl.data.leakage import Finding
+
+FEW_SEEDS = 6  # from here on the signed-rank test can give a p below 0.05
+KINDS = (UserWarning, RuntimeWarning)  # of warnings that concern the user
+LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"
+COMPILED = "/jax/core/compile/backend_compile_duration"  # or read from the persistent cache
+
+
+class Compilations:
+    """The programs that JAX compiles in this process from now on, and the seconds that takes.
+
+    Seconds are of lowering and compiling; tracing is the caller's.
+    """
+
+    def __init__(self) -> None:
+        self.programs: list[str] = []  # names of the functions
+        self.seconds = 0.0
+        jax.monitoring.register_event_duration_secs_listener(self._note)
+
+    def _note(self, event: str, duration_secs: float, **details: Any) -> None:
+        if event in (LOWERED, COMPILED):
+            self.seconds += duration_secs
+        if event == COMPILED:
+            self.programs.append(str(details.get("fun_name", "")))
+
+
+class Notes:
+    """Seconds of every stage, without those of stages inside it, and the warnings on the way.
+
+    Compiling is a stage of its own wherever it happens. Both end in `summary.json`.
+
+    Args:
+        tell: shown every warning when it comes, as one line.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.seconds: dict[str, float] = {}
+        self.warnings: list[str] = []
+        self.allowed_leaks: list[str] = []
+        self._tell = tell
+        self._inside = 0.0  # seconds of the running stage that are another's
+        self._compilations, self._compiled = Compilations(), 0.0
+        self._started = time.monotonic()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage and keep its warnings, each once."""
+        self._note_compilations()
+        started, outer, self._inside = time.monotonic(), self._inside, 0.0
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            yield
+        for text in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, KINDS)):
+            self.warn(text)
+        self._note_compilations()
+        total = time.monotonic() - started
+        self._add(name, total - self._inside)
+        self._inside = outer + total
+
+    def warn(self, text: str) -> None:
+        """Show a warning and keep it."""
+        self._tell(f"warning: {text}")
+        self.warnings.append(text)
+
+    def book(self, name: str, seconds: float) -> None:
+        """Seconds of the running stage that are another's, which timed itself."""
+        self._add(name, seconds - self._note_compilations())
+
+    def count_seeds(self, n_seeds: int) -> None:
+        """Warn of a comparison that has too few repetitions."""
+        if n_seeds < FEW_SEEDS:
+            self.warn(
+                f"{n_seeds} seeds are few: intervals are wide, and no test on ranks can reject; "
+                f"use at least {FEW_SEEDS}, set before the first look"
+            )
+
+    def leaks(self, findings: Sequence[Finding], allowed: Sequence[str]) -> None:
+        """Refuse leaks that are not allowed, and keep the others.
+
+        Raises:
+            InputError: for the first finding of a kind that is not in `allowed`.
+        """
+        leakage.refuse(findings, allowed)
+        for finding in findings:
+            text = f"leak ({finding.kind}), allowed: {finding.message}"
+            self._tell(f"warning: {text}")
+            self.allowed_leaks.append(text)
+
+    def timings(self) -> dict[str, float]:
+        """Seconds of every stage, and of the whole so far."""
+        seconds = self.seconds | {"total": time.monotonic() - self._started}
+        return {name: round(value, 2) for name, value in seconds.items()}
+
+    def _add(self, name: str, seconds: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self._inside += seconds
+
+    def _note_compilations(self) -> float:
+        """Book what was compiled since the last call; returns its seconds."""
+        compiled = self._compilations.seconds
+        fresh, self._compiled = compiled - self._compiled, compiled
+        self._add("compile", fresh)
+        return fresh
+
+
+def resident_bytes() -> int:
+    """Memory of this process now."""
+    return psutil.Process().memory_info().rss
+
+
+def peak_bytes() -> int:
+    """Largest memory of this process so far."""
+    status = Path("/proc/self/status")
+    if status.exists():  # there getrusage would count the parent's memory at the start
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

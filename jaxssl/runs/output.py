@@ -1,0 +1,184 @@
+"""Where a run may write: an existing output is refused, resumed or replaced; one process at a time.
+
+The lock is the system's, on a file: it goes with its process, however that ends.
+"""
+
+import atexit
+import os
+import shutil
+import socket
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
+from jaxssl.files import is_part, sweep_parts
+from jaxssl.runs.layout import IDENTITY, LOCK, MARKS
+from jaxssl.types import InputError
+
+_held: dict[Path, BaseFileLock] = {}
+
+
+class Output(NamedTuple):
+    """Where a run writes, and what to do with what is there."""
+
+    folder: str
+    resume: bool = False
+    overwrite: bool = False
+    can_resume: bool = True  # whether the caller can go on with what is there
+
+
+def open_folder(output: Output) -> Path:
+    """Create the folder and lock it; one that holds something is refused unless told what to do.
+
+    What a killed run left half-written there is removed.
+
+    Raises:
+        InputError: without a folder, on an existing one, on one that no run made and that
+            `overwrite` would delete, and on one that another process writes.
+    """
+    folder = check_folder(output)
+    _make_and_lock(folder, folder / LOCK)
+    check_folder(output)  # again: another run may have ended meanwhile
+    sweep_parts(folder, but=LOCK)  # runs inside sweep their own
+    if output.overwrite:
+        # what a killed process leaves of this must not pass for a run of other options
+        for path in sorted(_content(folder), key=lambda path: path.name in IDENTITY):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return folder
+
+
+def check_folder(output: Output) -> Path:
+    """The folder, if a run may write there; touches nothing.
+
+    Raises:
+        InputError: as `open_folder`.
+    """
+    if not output.folder:
+        raise InputError("no output folder is given", "pass `out=runs/NAME`")
+    folder = Path(output.folder)
+    _require_writable(folder)
+    check_lock(folder / LOCK)
+    if not folder.is_dir() or not _content(folder):
+        return folder
+    if not (output.overwrite or output.resume):
+        resume = "`resume`, " if output.can_resume else ""
+        raise InputError(f"{folder} exists", f"pass {resume}`overwrite` or another `out`")
+    if not any((folder / mark).exists() for mark in MARKS):
+        option = "overwrite" if output.overwrite else "resume"
+        raise InputError(
+            f"{folder} is no run folder, so `{option}` leaves it", "pass another `out`"
+        )
+    return folder
+
+
+def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
+    """Path of a file to write, locked; refused if it exists or is of another kind.
+
+    What a killed run left half-written of it is removed.
+
+    Raises:
+        InputError: naming what stands in the way.
+    """
+    path = Path(name)
+    if path.suffix not in suffixes:
+        raise InputError(
+            f"`out={name}` must end in {' or '.join(suffixes)}", f"pass `out=NAME{suffixes[0]}`"
+        )
+    _require_writable(path.parent)
+    lock = path.with_name(f".{path.name}{LOCK}")
+    check_lock(lock)
+    _refuse_existing(path, overwrite)
+    _make_and_lock(path, lock)
+    _refuse_existing(path, overwrite)  # again: another may have written meanwhile
+    for part in filter(is_part, path.parent.glob(f".{path.name}.*")):
+        part.unlink()
+    return path
+
+
+def hold(path: Path) -> None:
+    """Lock by the file `path` until this process ends or calls `release`.
+
+    Raises:
+        InputError: if another process has it.
+    """
+    path = path.resolve()
+    while path not in _held:
+        lock = _acquire(path)
+        if path.exists():  # else its last holder has just removed it
+            _held[path] = lock
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    _owner_file(path).write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}\n")
+
+
+@atexit.register
+def release() -> None:
+    """Give all locks back; happens by itself when the process ends."""
+    while _held:
+        path, lock = _held.popitem()
+        _owner_file(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+def check_lock(path: Path) -> None:
+    """Raise InputError if another process has the lock."""
+    path = path.resolve()
+    if path not in _held and path.exists():
+        _acquire(path).release()
+
+
+def _acquire(path: Path) -> BaseFileLock:
+    """The lock, if no other process has it."""
+    try:
+        try:
+            lock: BaseFileLock = FileLock(path, blocking=False)
+            lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            if isinstance(error, PermissionError) or not path.parent.is_dir():
+                raise
+            lock = SoftFileLock(path, blocking=False)  # a file system without locks
+            lock.acquire()
+    except Timeout as error:
+        owner_file = _owner_file(path)
+        owner = owner_file.read_text().strip() if owner_file.exists() else "another process"
+        raise InputError(
+            f"{owner} is writing {path.parent}",
+            f"wait for its end, or pass another `out` (if it is long dead, delete {path})",
+        ) from error
+    return lock
+
+
+def _owner_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.owner")
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse a place where nothing can be made, before anything is read."""
+    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "is no folder" if not there.is_dir() else "cannot be written"
+        raise InputError(f"{there} {what}", "pass another `out`")
+
+
+def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists", "pass `overwrite`, or another `out`")
+
+
+def _make_and_lock(out: Path, lock: Path) -> None:
+    """Take the lock of an output, in a folder that is made if need be."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        hold(lock)
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be made ({error.strerror})", "pass another `out`"
+        ) from error
+
+
+def _content(folder: Path) -> list[Path]:
+    """What a folder holds beside its lock and what was left half-written."""
+    return [p for p in folder.iterdir() if not p.name.startswith(LOCK) and not is_part(p)]

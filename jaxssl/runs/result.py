@@ -1,0 +1,235 @@
+"""What a study came to, fresh or read back from its folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.runs import layout
+from jaxssl.runs.journal import load_encoders, read_parts
+from jaxssl.types import InputError
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What one study came to; None or empty where it did not go so far.
+
+    `jaxssl.study` returns one and `jaxssl.open_study` reads one; shards and splits that
+    `runs.merge` joined are one, too.
+
+    Attributes:
+        name: of the folder.
+        folders: where it lies; several where shards or splits were merged.
+        config: all options, as `config.json` has them.
+        environment: command, versions, device, data hash.
+        summary: headline, means, health of the pretraining, warnings, seconds: `summary.json`.
+        metrics: a row an epoch and seed of the pretraining.
+        results: a row a score: arm, share, seed, part, metric, value and where they come from.
+        statistics: a row a comparison of an arm with a reference, share and metric.
+        endpoint: the primary endpoint of every arm against every reference.
+        saved: how many labels each reference needs for what an arm reaches with fewer.
+        batch: how well the batch is told from input and embedding.
+        samples: part, label, group and batch of every sample.
+        usage: share of the training samples of every prototype and seed.
+        embedding: AnnData with the first seed's embedding in `obsm["X_jaxssl"]`.
+
+    Example:
+        >>> result = jaxssl.open_study("runs/mirna")  # doctest: +SKIP
+        >>> result.headline, result.endpoint  # doctest: +SKIP
+        >>> result.predictions("swav", 0.01)  # doctest: +SKIP
+    """
+
+    name: str
+    folders: tuple[Path, ...]
+    config: dict[str, Any] = field(repr=False)
+    environment: dict[str, Any] = field(repr=False)
+    summary: dict[str, Any] = field(repr=False)
+    metrics: pd.DataFrame | None = field(repr=False)
+    results: pd.DataFrame | None = field(repr=False)
+    statistics: pd.DataFrame | None = field(repr=False)
+    endpoint: pd.DataFrame | None = field(repr=False)
+    saved: pd.DataFrame | None = field(repr=False)
+    batch: pd.DataFrame | None = field(repr=False)
+    samples: pd.DataFrame | None = field(repr=False)
+    usage: pd.DataFrame | None = field(repr=False)
+    embedding: Any = field(repr=False)  # AnnData; Any, so that reading a result needs no anndata
+    fresh: Mapping[int, EncoderBundle] | None = field(default=None, repr=False)  # just trained
+    temporary: TemporaryDirectory | None = field(default=None, repr=False)  # goes with the result
+
+    @property
+    def headline(self) -> str:
+        """What may be said of the study in a sentence or two; "" where no arm was compared."""
+        return self.summary.get("headline", "")
+
+    @property
+    def seeds(self) -> list[int]:
+        """Ids of the repetitions."""
+        return self.summary.get("seeds", [])
+
+    @property
+    def pretraining(self) -> dict[str, Any]:
+        """Health of the pretraining: status, collapsed_seeds, messages."""
+        return self.summary.get("pretraining", {})
+
+    @cached_property
+    def encoders(self) -> Mapping[int, EncoderBundle]:
+        """The pretrained encoders, by seed; of several splits, those of the last."""
+        if self.fresh is not None:
+            return self.fresh
+        found: dict[int, EncoderBundle] = {}
+        for folder in self.folders:
+            found |= load_encoders(folder)
+        return found
+
+    def predictions(self, arm: str, share: float) -> pd.DataFrame | None:
+        """Test probabilities of an arm at a share; None where none were kept.
+
+        Args:
+            arm: such as "swav".
+            share: of the labels.
+
+        Returns:
+            A row a seed and test sample: sample_id, seed, label and p_CLASS for every class.
+        """
+        return read_predictions(self.folders, arm, share)
+
+    def groups(self) -> "pd.Series[str]":
+        """Group of every sample, by sample id; empty where the study did not write them."""
+        if self.samples is None or "group" not in self.samples:
+            return pd.Series(dtype=str)
+        return self.samples.set_index("sample_id")["group"]
+
+    def report(self, path: str | Path = "") -> Path:
+        """Write the report, one HTML or Markdown file, and its figures beside it.
+
+        Args:
+            path: of the file, .html or .md; by default report.html in the study's folder.
+
+        Returns:
+            The path.
+        """
+        from jaxssl.report.render import write_report  # draws, which few callers want
+
+        out = Path(path) if path else self.folders[0] / layout.REPORT
+        write_report([self], out)
+        return out
+
+
+def open_study(folder: str | Path) -> StudyResult:
+    """Read what a study, sweep or pretraining left in its folder; shards and splits are merged.
+
+    Args:
+        folder: that was given as `out`.
+
+    Returns:
+        What it came to, whether or not it ran to its end.
+
+    Raises:
+        InputError: where it is no run folder, or a file of it cannot be read.
+
+    Example:
+        >>> jaxssl.open_study("runs/mirna").endpoint  # doctest: +SKIP
+    """
+    from jaxssl.runs.merge import expand, merge_parts
+
+    parts = expand([Path(folder)])
+    if not parts:
+        raise InputError(f"{folder} holds no run", "name a folder that was given as `out`")
+    [result] = merge_parts([read_run(part) for part in parts])
+    return result
+
+
+def read_run(folder: Path) -> StudyResult:
+    """Read one folder.
+
+    Raises:
+        InputError: where it is no run folder, or a file of it cannot be read.
+    """
+    if not any((folder / name).is_file() for name in layout.READABLE) and not (
+        layout.parts_folder(folder / layout.RESULTS).is_dir()
+    ):
+        found = "is not a run folder" if folder.is_dir() else "does not exist"
+        raise InputError(f"{folder} {found}", f"one holds any of {', '.join(layout.READABLE)}")
+    try:
+        return StudyResult(
+            name=folder.resolve().name,
+            folders=(folder,),
+            config=read_json(folder / layout.CONFIG),
+            environment=read_json(folder / layout.ENVIRONMENT),
+            summary=read_json(folder / layout.SUMMARY),
+            metrics=_metrics(folder / layout.METRICS),
+            results=_results(folder),
+            statistics=_table(folder / layout.STATISTICS),
+            endpoint=_table(folder / layout.ENDPOINT),
+            saved=_table(folder / layout.SAVED),
+            batch=_table(folder / layout.BATCH),
+            samples=_table(folder / layout.SPLITS),
+            usage=_table(folder / layout.USAGE),
+            embedding=_h5ad(folder / layout.EMBEDDING),
+        )
+    except (ValueError, OSError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{folder} holds a damaged file ({error})", "run the verb again"
+        ) from error
+
+
+def read_predictions(folders: Sequence[Path], arm: str, share: float) -> pd.DataFrame | None:
+    """Test probabilities of an arm at a share, from one folder or from the parts of a run."""
+    files = [file for folder in folders for file in layout.predictions_files(folder, arm, share)]
+    if not files:
+        return None
+    together = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+    if len(folders) > 1:
+        return together  # of several splits: a sample may be in the test part of each
+    return together.drop_duplicates(["seed", "sample_id"], keep="last")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; {} where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _results(folder: Path) -> pd.DataFrame | None:
+    rows = read_parts(folder / layout.RESULTS)
+    return _table(folder / layout.RESULTS_CSV) if rows.empty else rows
+
+
+def _metrics(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    # a killed run may have left half a line; its epoch was repeated
+    rows = pd.DataFrame([json.loads(line) for line in lines if line.endswith("}")])
+    if rows.empty:
+        return None
+    rows = rows[rows["phase"] == "pretrain"]
+    # a resumed run repeats the epochs after its checkpoint
+    return rows.drop_duplicates(["seed", "epoch"], keep="last").sort_values(["seed", "epoch"])
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+    else:
+        # shares are keys: the fast parser may miss them by one bit
+        # and a list of one share is no number
+        table = pd.read_csv(path, float_precision="round_trip", dtype={"shares": str})
+    return None if table.empty else table
+
+
+def _h5ad(path: Path) -> Any:
+    if not path.is_file():
+        return None
+    import anndata  # takes a second, and most results have none
+
+    return anndata.read_h5ad(path)

@@ -1,0 +1,162 @@
+"""The study from Python: one way through, in memory, on disk and from the command line alike."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from verbs import TINY, launch
+
+import jaxssl
+from jaxssl.config import Config, to_dict
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.evaluation.sweep import RESULT_COLUMNS
+from jaxssl.studies.arguments import with_arguments, with_pretraining_of
+from jaxssl.studies.progress import Event
+from jaxssl.types import InputError, Stopped
+
+pytestmark = [
+    pytest.mark.usefixtures("standard_promotion"),
+    pytest.mark.filterwarnings("ignore:.*(collapsed|are few)"),
+]
+ARMS = ("majority", "scratch", "pca_logreg", "swav")
+
+
+def tiny_config() -> Config:
+    """What `verbs.TINY` says on the command line."""
+    config = Config()
+    config.pretrain.n_steps = 80
+    config.encoder.hidden = (32, 16)
+    config.finetune.transfer_layers = 2
+    config.finetune.scratch_steps = 20
+    config.finetune.n_steps = 10
+    config.finetune.probe_steps = 20
+    return config
+
+
+def study(out=None, seeds=2, **options):
+    options = {"arms": ARMS, "shares": (0.1, 1.0), "progress": False} | options
+    return jaxssl.study("synthetic", out=out, seeds=seeds, config=tiny_config(), **options)
+
+
+@pytest.fixture(scope="module")
+def result():
+    import jax
+
+    with jax.numpy_dtype_promotion("standard"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return study()
+
+
+def rows(found):
+    return found.results.drop(columns=["fit_seconds"])
+
+
+def test_in_memory_in_a_folder_and_as_a_verb_a_study_gives_the_same_rows(result, tmp_path):
+    in_folder = study(tmp_path / "run")
+    launch("study", *TINY, f"--out={tmp_path / 'verb'}")
+    verb = jaxssl.open_study(tmp_path / "verb")
+    for other in (in_folder, verb):
+        pd.testing.assert_frame_equal(rows(other), rows(result), check_exact=True)
+        pd.testing.assert_frame_equal(other.endpoint, result.endpoint, check_exact=True)
+        assert other.headline == result.headline
+    for seed, bundle in in_folder.encoders.items():
+        for fresh, read in zip(
+            np.ravel(bundle.params["encoder"]["layer_0"]["dense"]["kernel"]),
+            np.ravel(verb.encoders[seed].params["encoder"]["layer_0"]["dense"]["kernel"]),
+            strict=True,
+        ):
+            assert fresh == read
+
+
+def test_a_result_tells_all_that_a_folder_holds(result, tmp_path):
+    assert tuple(result.results.columns) == RESULT_COLUMNS
+    assert set(result.statistics["arm"]) == {"swav"}
+    assert result.seeds == [0, 1] == sorted(result.encoders)
+    table = result.predictions("swav", 0.1)
+    assert set(table["seed"]) == {0, 1}
+    assert result.predictions("swav", 0.5) is None
+    out = result.report(tmp_path / "report.html")
+    assert out.stat().st_size > 10_000
+    assert result.headline in out.read_text().replace("&#39;", "'")
+
+
+def test_a_study_goes_on_where_it_was_stopped(result, tmp_path):
+    events: list[Event] = []
+    with pytest.raises(Stopped):
+        study(tmp_path / "run", progress=events.append, stop=lambda: True)
+    assert [event.done for event in events if event.unit == "epoch"] == [1]
+    resumed = study(tmp_path / "run", resume=True)
+    pd.testing.assert_frame_equal(rows(resumed), rows(result), check_exact=True)
+
+
+def test_more_seeds_and_arms_join_those_that_are_there(result, tmp_path):
+    study(tmp_path / "run", seeds=1, arms=["majority", "swav"])
+    more = study(tmp_path / "run", resume=True)
+    keys = ["arm", "share", "seed", "part", "metric"]
+    a, b = (found.results.set_index(keys)["value"].sort_index() for found in (more, result))
+    pd.testing.assert_series_equal(a, b, atol=1e-5)
+    assert len(more.predictions("swav", 0.1)) == len(result.predictions("swav", 0.1))
+
+
+def test_encoders_at_hand_are_compared_without_pretraining(tmp_path):
+    pretrained = study(tmp_path / "run", arms=["scratch", "swav"])
+    for encoder in (tmp_path / "run", tmp_path / "run" / "encoder" / "seed_000"):
+        seeds = 2 if encoder.name == "run" else 1
+        swept = study(encoder=encoder, seeds=seeds, arms=["swav"])
+        expected = rows(pretrained).query("arm == 'swav' and seed < @seeds")
+        pd.testing.assert_frame_equal(
+            rows(swept), expected.reset_index(drop=True), check_exact=seeds == 2
+        )
+
+
+def test_leaks_are_refused_from_python_too(tmp_path):
+    config = tiny_config()
+    config.split.protocol = "stratified"
+    arguments = {"config": config, "seeds": 1, "arms": ["majority"], "shares": [1.0]}
+    with pytest.raises(InputError, match=r"leak \(groups\).*`allow_leaks=groups`"):
+        jaxssl.study("synthetic", out=tmp_path / "run", progress=False, **arguments)
+    assert not (tmp_path / "run").exists()
+    allowed = jaxssl.study("synthetic", allow_leaks=["groups"], progress=False, **arguments)
+    assert "leak (groups)" in allowed.summary["allowed_leaks"][0]
+
+
+def test_a_study_leaves_the_callers_configuration_and_data_alone():
+    config, adata = tiny_config(), make_synthetic(n_samples=200, n_genes=60, n_classes=4)
+    before, facts = to_dict(config), dict(adata.uns["jaxssl"])
+    found = jaxssl.study(
+        adata, arms=["majority"], shares=[0.5], seeds=2, config=config, progress=False
+    )
+    assert to_dict(config) == before
+    assert dict(adata.uns["jaxssl"]) == facts
+    assert set(found.results["seed"]) == {0, 1}
+
+
+def test_a_study_takes_a_data_set_without_import_record_and_nan_labels():
+    bare = make_synthetic(n_samples=200, n_genes=60, n_classes=4)
+    del bare.uns["jaxssl"]
+    bare.obs["kind"] = bare.obs["class"].astype(object)
+    bare.obs.iloc[:20, bare.obs.columns.get_loc("kind")] = np.nan
+    found = jaxssl.study(
+        bare, label="kind", arms=["majority"], shares=[1.0], seeds=1, config=tiny_config(),
+        progress=False,
+    )  # fmt: skip
+    assert found.results["n_labelled"].max() < 0.75 * 180
+
+
+def test_arms_of_an_encoder_follow_its_method():
+    pretrained = with_arguments(Config(), method="simclr")
+    own = with_pretraining_of(with_arguments(Config()), pretrained)
+    assert own.sweep.arms == ("majority", "scratch", "logreg", "pca_logreg", "simclr")
+    asked = with_pretraining_of(Config(), pretrained, ["selftrain", "swav"])
+    assert asked.sweep.arms == ("simclr+selftrain", "swav"), "what is asked for stays"
+
+
+def test_every_public_name_is_there_and_explains_itself():
+    for name in jaxssl.__all__:
+        found = getattr(jaxssl, name)
+        assert found.__doc__, name
+        if callable(found) and not isinstance(found, type):
+            assert "Args:" in found.__doc__, name
+            assert "Returns:" in found.__doc__, name
+            assert "Example" in found.__doc__, name
