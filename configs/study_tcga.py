@@ -4,7 +4,7 @@ Column masking with N(0, 1) fill (Figs 24-25), about three prototypes a class (F
 batches (Fig. 22), three layers transferred and none frozen (Figs 15-16), Adam 4e-4 (Fig. 11).
 Where the study is silent (epochs, mask share, pretraining rate) the choice is ours: 1,500 steps,
 half of the genes. The split stays grouped, so that results compare with configs/default.py; the
-study's own split is --config.split.protocol=study. Expected: README, "The study's recipe".
+study's own split is --config.split.protocol=stratified. Expected: README, "The study's recipe".
 
   python -m launch.study --config=configs/study_tcga.py --data=mirna.h5ad --out=runs/mirna_study
 

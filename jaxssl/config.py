@@ -39,7 +39,7 @@ class SplitConfig:
     test_share: float = 0.15
     seed: int = 0  # also the id of the split in results; which batch, if one is left out
     n_splits: int = 1  # splits seed .. seed + n_splits - 1; 0: as many as there are batches
-    protocol: str = "grouped"  # or "study": stratified only; "leave_batch_out": a batch is the test
+    protocol: str = "grouped"  # "stratified": by class alone; "leave_batch_out": a batch
     allow_leaks: tuple[str, ...] = ()  # kinds of `data.leakage` that do not end the run
 
 
@@ -169,6 +169,14 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
 
 
+def renamed(stored: dict[str, Any]) -> dict[str, Any]:
+    """A stored configuration in today's words: before 1.0, the stratified split was "study"."""
+    split = stored.get("split", {})
+    if split.get("protocol") != "study":
+        return stored
+    return stored | {"split": split | {"protocol": "stratified"}}
+
+
 def to_dict(config: Config) -> dict[str, Any]:
     """Nested plain dict, as `config.json` holds it."""
     return dataclasses.asdict(config)
@@ -185,7 +193,7 @@ def from_dict(values: dict[str, Any]) -> Config:
     if method not in METHOD_OPTIONS:
         raise InputError(f"unknown method {method!r}: choose one of {', '.join(METHOD_OPTIONS)}")
     config.method = METHOD_OPTIONS[method]()
-    for section, options in values.items():
+    for section, options in renamed(values).items():
         for option, value in options.items():
             if not hasattr(getattr(config, section, None), option):
                 raise InputError(f"unknown option {section}.{option} in a stored configuration")

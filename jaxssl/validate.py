@@ -6,7 +6,7 @@ from jaxssl.config import LEAKS, Config
 from jaxssl.types import InputError
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "split.protocol": ("grouped", "study", "leave_batch_out"),
+    "split.protocol": ("grouped", "stratified", "leave_batch_out"),
     "normalize.input": ("spectral", "genes"),
     "encoder.norm": ("layer", "none"),
     "augment.mask_per": ("batch", "sample"),

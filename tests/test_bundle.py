@@ -138,6 +138,12 @@ def test_an_unknown_method_is_refused():
         from_dict({"method": {"name": "swan"}})
 
 
+def test_the_split_that_was_called_study_is_read_as_stratified():
+    stored = to_dict(Config())
+    stored["split"]["protocol"] = "study"
+    assert from_dict(stored).split.protocol == "stratified"
+
+
 def test_an_encoder_is_no_classifier(bundle):
     with pytest.raises(InputError, match=r"not a classifier; make one with `finetune\(\)`"):
         predict(bundle, np.zeros((1, 3), np.float32), np.array(["s"]))

@@ -29,7 +29,7 @@ CODES = np.repeat(np.arange(len(CLASSES)), list(CLASSES.values()))
 @pytest.fixture(scope="module")
 def training():
     split = make_split(
-        CODES, None, validation_share=0.15, test_share=0.15, seed=0, protocol="study"
+        CODES, None, validation_share=0.15, test_share=0.15, seed=0, protocol="stratified"
     )
     assert [len(part) for part in split] == [6546, 1403, 1403]
     return CODES[split.train]

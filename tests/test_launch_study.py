@@ -90,7 +90,12 @@ def test_splits_that_cannot_be_run_are_refused_before_anything_is_written(tmp_pa
 
 
 def test_a_leak_ends_the_study_and_the_flag_lets_it_pass(tmp_path, data):
-    flags = [*TINY, f"--data={data}", "--arms=scratch,pca_logreg", "--config.split.protocol=study"]
+    flags = [
+        *TINY,
+        f"--data={data}",
+        "--arms=scratch,pca_logreg",
+        "--config.split.protocol=stratified",
+    ]
     message = launch("study", *flags, f"--out={tmp_path / 'a'}", code=2)
     assert "leak (groups)" in message
     output = launch("study", *flags, f"--out={tmp_path / 'a'}", "--allow_leaks=groups")

@@ -72,7 +72,7 @@ def test_unlabelled_samples_train_unless_their_group_is_held_out():
 def test_study_protocol_gives_the_sizes_of_the_study(n, n_classes, sizes):
     codes = (np.arange(n) % n_classes).astype(np.int32)
     groups = np.array(["one"] * n, dtype=object)  # the study did not group
-    split = make_split(codes, groups, **SHARES, seed=0, protocol="study")
+    split = make_split(codes, groups, **SHARES, seed=0, protocol="stratified")
     assert tuple(len(part) for part in split) == sizes
     np.testing.assert_array_equal(np.sort(np.concatenate(split)), np.arange(n))
 
@@ -136,13 +136,15 @@ def test_parts_of_few_large_groups_are_reported():
 def test_a_class_of_two_is_enough_to_stratify():
     codes = np.repeat(np.arange(2), [18, 2])
     with pytest.warns(UserWarning, match="1 of 2 classes have no sample"):
-        split = make_split(codes, None, **SHARES, seed=0, protocol="study")
+        split = make_split(codes, None, **SHARES, seed=0, protocol="stratified")
     assert [len(part) for part in split] == [14, 3, 3]
 
 
 def test_a_share_of_nothing_is_no_part():
     codes = np.repeat(np.arange(3, dtype=np.int32), 40)
-    split = make_split(codes, None, validation_share=0.0, test_share=0.25, seed=0, protocol="study")
+    split = make_split(
+        codes, None, validation_share=0.0, test_share=0.25, seed=0, protocol="stratified"
+    )
     assert tuple(map(len, split)) == (90, 0, 30)
 
 
@@ -296,7 +298,7 @@ def test_any_grouped_split_places_all_labelled_samples_group_by_group(question, 
 @given(questions(), st.integers(0, 9))
 def test_any_stratified_split_places_every_sample_and_is_off_no_size(question, seed):
     codes, _, _, shares = question
-    split = split_if_possible(codes, None, shares, seed=seed, protocol="study")
+    split = split_if_possible(codes, None, shares, seed=seed, protocol="stratified")
     np.testing.assert_array_equal(np.sort(np.concatenate(split)), np.arange(len(codes)))
     n_labelled = np.sum(codes >= 0)
     assert len(split.test) == np.ceil(round(shares["test_share"] * n_labelled, 9))

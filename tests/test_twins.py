@@ -70,12 +70,15 @@ def kinds(task):
 def test_the_grouped_split_keeps_twins_together_and_the_studys_is_found_out():
     assert kinds(make_task(data_with_twins(), options("grouped"))) == []
     assert kinds(make_task(data_with_twins(), options("grouped", "patient"))) == []
-    assert kinds(make_task(data_with_twins(), options("study"))) == ["twins"]
-    assert kinds(make_task(data_with_twins(), options("study", "patient"))) == ["groups", "twins"]
+    assert kinds(make_task(data_with_twins(), options("stratified"))) == ["twins"]
+    assert kinds(make_task(data_with_twins(), options("stratified", "patient"))) == [
+        "groups",
+        "twins",
+    ]
 
 
 def test_a_leak_ends_the_run_unless_it_is_allowed():
-    task = make_task(data_with_twins(), options("study", "patient"))
+    task = make_task(data_with_twins(), options("stratified", "patient"))
     found = leakage.leaks_of_split(task)
     with pytest.raises(InputError, match=r"leak \(groups\): .* `allow_leaks=groups`"):
         leakage.refuse(found, ())

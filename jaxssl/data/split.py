@@ -28,16 +28,29 @@ def make_split(
     batches: np.ndarray | None = None,
     classes: Sequence[str] = (),
 ) -> Split:
-    """Divide samples into train, validation and test; codes of -1 are unlabelled.
+    """Divide samples into train, validation and test, stratified by class.
 
-    Grouped: scikit-learn's StratifiedGroupKFold over the labelled samples, test = the first folds,
-    validation = the next; a group of "" is a sample on its own; a class that would be left out of
-    train gets its largest held-out group back. Without groups, and under protocol "study", STUDY's
-    stratified split: test off all, then validation off the rest, sizes ceil(share * n). Unlabelled
-    samples join train, unless their group is in another part. Under "leave_batch_out" the test part
-    is the labelled samples of batch number `seed` in order of name, what shares a batch or a group
-    with it is in no other part, and validation is grouped. `classes` are names for messages.
-    Raises InputError where the data are too few; warns of parts that lack a class or are off size.
+    "grouped": scikit-learn's StratifiedGroupKFold over the labelled samples; test is the first
+    folds, validation the next. A class that train would lack gets its largest held-out group back.
+    "stratified", or no groups: as STUDY, test off all, then validation off the rest, each of size
+    ceil(share * n). "leave_batch_out": test is the labelled samples of one batch; what shares a
+    batch or a group with it is in no other part, and validation is grouped.
+
+    Unlabelled samples join train, unless their group is in another part.
+
+    Args:
+        codes: class of every sample; -1 is unlabelled.
+        groups: name of every sample's group; "" is a sample on its own.
+        validation_share: of the labelled samples.
+        test_share: of the labelled samples.
+        seed: of the shuffling; under "leave_batch_out" the number of the batch, in order of name.
+        protocol: "grouped", "stratified" or "leave_batch_out".
+        batches: name of every sample's batch; "" is unknown.
+        classes: names for messages.
+
+    Raises:
+        InputError: where the data are too few. Parts that lack a class or are off size are warned
+            of.
     """
     labelled = np.flatnonzero(codes >= 0)
     known = codes[labelled]
@@ -46,7 +59,7 @@ def make_split(
     unlabelled = codes < 0
     if protocol == LEAVE_BATCH_OUT:
         return _leave_batch_out(codes, groups, batches, validation_share, seed, names)
-    if groups is None or protocol == "study":
+    if groups is None or protocol == "stratified":
         parts = _stratified(known, shares, seed)
     else:
         named = name_each(groups)
@@ -132,8 +145,8 @@ def _grouped(
         raise InputError(
             f"{len(codes)} labelled samples in {n_groups} groups are too few for train, "
             "validation and test",
-            "name another `group`, split without groups by `split.protocol=study`, or leave one "
-            "batch out after the other by `split.protocol=leave_batch_out`",
+            "name another `group`, split without groups by `split.protocol=stratified`, or leave "
+            "one batch out after the other by `split.protocol=leave_batch_out`",
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     parts = np.full(len(codes), _TRAIN)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.config import LEAKS
+from jaxssl.config import LEAKS, renamed
 from jaxssl.evaluation import headline
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
@@ -14,7 +14,7 @@ from jaxssl.runs.result import StudyResult
 
 PROTOCOLS = {
     "grouped": "stratified, samples of one {group} in one part",
-    "study": "stratified, groups not kept together (the study's protocol)",
+    "stratified": "stratified, groups not kept together (the study's protocol)",
     "leave_batch_out": "one batch is the test part; samples of one {group} in one part",
 }
 COUNTS = {
@@ -86,7 +86,7 @@ def _count(value: int | list[int]) -> str:
 def _protocol(run: StudyResult) -> str:
     """How samples came into their parts; "" where the run does not say."""
     group = run.config.get("data", {}).get("group", "")
-    text = PROTOCOLS.get(run.config.get("split", {}).get("protocol", ""), "")
+    text = PROTOCOLS.get(renamed(run.config).get("split", {}).get("protocol", ""), "")
     if not group:
         text = text.replace("samples of one {group} in one part", "no group column")
     return text.format(group=group)
