@@ -45,8 +45,7 @@ def prototype_scores(
     method = METHODS[options.name](options, _encoder(bundle), trained)
     if method.scores is None:
         return None
-    scores = method.scores
-    return _by_blocks(jax.jit(lambda rows: scores(bundle.params, rows)), x)
+    return _by_blocks(partial(jax.jit(method.scores), bundle.params), x)
 
 
 def _encoder(bundle: EncoderBundle):
