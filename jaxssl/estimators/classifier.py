@@ -1,0 +1,231 @@
+"""A classifier on a pretrained encoder, in scikit-learn's form."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from jaxtyping import Float32, Shaped
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from jaxssl.config import Config
+from jaxssl.data.labels import label_order
+from jaxssl.engine.bundle import EncoderBundle, usable
+from jaxssl.estimators import stored
+from jaxssl.estimators.encoder import SSLEncoder
+from jaxssl.estimators.inputs import encode, features_of, is_labelled, labels_of
+from jaxssl.estimators.options import seed_of, set_options
+from jaxssl.evaluation.classifier import fit_labelled, predict
+from jaxssl.studies.prepared import read_encoder
+from jaxssl.types import InputError
+from jaxssl.validate import validate
+
+
+class SSLClassifier(ClassifierMixin, BaseEstimator):
+    """Fine-tuning of a pretrained encoder on few labels, by LP-FT.
+
+    A linear head is fitted on the frozen embedding, then all layers are trained together. Samples
+    without a label (None, NaN, "" or -1 in `y`) take part in the pretraining. -1 is a class where
+    it is one of only two labels.
+
+    Args:
+        encoder: what to fine-tune. None: an `SSLEncoder` is pretrained on the samples of `fit`
+            first; an unfitted one, likewise; a fitted one, an `EncoderBundle` or the path of one:
+            only fine-tuned. As any estimator inside another, a fitted encoder is unfitted by
+            `clone`, so that cross-validation pretrains it anew on the training part of each fold;
+            a bundle and a path stay.
+        config: what differs from the defaults, such as `{"finetune.n_steps": 400}`, or a whole
+            `jaxssl.Config`; of an encoder that is given, only options of `finetune` are used.
+        label: column of an AnnData's `obs` with the labels; "": the one on record.
+        scale: of the values, as in `SSLEncoder`.
+        max_missing: share of the encoder's genes that data may lack.
+        random_state: seed id, as in `SSLEncoder`, of pretraining and fine-tuning.
+
+    Attributes:
+        classes_: sorted labels (classes,).
+        encoder_: the fitted `SSLEncoder` before fine-tuning; absent after `load`.
+        bundle_: `EncoderBundle` with encoder and head.
+        n_features_in_: genes that the encoder was fitted on.
+        feature_names_in_: their names, if there are some.
+
+    Example:
+        >>> import jaxssl
+        >>> from jaxssl.data.synthetic import make_synthetic
+        >>> adata = make_synthetic(n_samples=60, n_genes=30, n_classes=3)
+        >>> options = {"encoder.hidden": (16, 8, 8), "pretrain.n_steps": 20}
+        >>> classifier = jaxssl.SSLClassifier(config=options, label="class").fit(adata)
+        >>> classifier.predict_proba(adata).shape
+        (60, 3)
+
+    Source: Kumar et al. 2022, arXiv 2202.10054.
+    """
+
+    def __init__(
+        self, encoder=None, config=None, label="", scale="auto", max_missing=0.3, random_state=0
+    ):
+        self.encoder = encoder
+        self.config = config
+        self.label = label
+        self.scale = scale
+        self.max_missing = max_missing
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> "SSLClassifier":
+        """Pretrain an encoder where none is given, and fine-tune it on the labelled samples.
+
+        Args:
+            X: expression (samples x genes): array, DataFrame with a column a gene, or AnnData.
+            y: labels (samples,), some of them missing; None: the AnnData's `label` column.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            InputError: on options, values or labels that cannot be used.
+        """
+        y, seed = labels_of(X, y, self.label), seed_of(self.random_state)
+        classes, codes = encode(y)
+        encoder = self._encoder(X)
+        bundle = usable(encoder.bundle_)
+        config = self._options(bundle.config)
+        vars(self).pop("feature_names_in_", None)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(encoder, name):
+                setattr(self, name, getattr(encoder, name))
+        labelled = np.flatnonzero(codes >= 0)
+        order = labelled[label_order(codes[labelled], len(classes), seed)]
+        names = tuple(str(name) for name in classes)
+        x = features_of(self, X, bundle)
+        self.bundle_ = fit_labelled(bundle, config, x, codes, names, order, seed)
+        self.classes_, self.encoder_ = classes, encoder
+        return self
+
+    def predict_proba(self, X: Any) -> Float32[np.ndarray, "samples classes"]:
+        """Class probabilities.
+
+        Args:
+            X: expression (samples x genes); genes are matched by name where both sides have names.
+
+        Returns:
+            Probabilities (samples x classes) in the order of `classes_`, float32.
+
+        Raises:
+            InputError: if too many genes are missing, or the scale is another.
+            NotFittedError: before `fit`.
+        """
+        check_is_fitted(self)
+        x = features_of(self, X, self.bundle_)
+        return predict(self.bundle_, x, np.arange(len(x))).probabilities
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, " samples"]:
+        """The most probable class of every sample.
+
+        Args:
+            X: expression (samples x genes).
+
+        Returns:
+            Labels (samples,).
+
+        Raises:
+            InputError: as `predict_proba` does.
+            NotFittedError: before `fit`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Accuracy on the samples that have a label.
+
+        Args:
+            X: expression (samples x genes).
+            y: labels (samples,); None: the AnnData's `label` column.
+            sample_weight: weights (samples,); None: all alike.
+
+        Returns:
+            Share of the labelled samples whose class is predicted.
+
+        Raises:
+            InputError: as `predict_proba` does, and where there are no labels.
+            NotFittedError: before `fit`.
+        """
+        predicted = self.predict(X)
+        y = labels_of(X, y, self.label)
+        rows = is_labelled(y, self.classes_)
+        weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        return float(np.average(y[rows] == predicted[rows], weights=weights))
+
+    def save(self, folder: str | Path) -> None:
+        """Write the classifier as a bundle, which the `predict` verb reads too.
+
+        Args:
+            folder: a new folder, or a bundle to replace.
+
+        Raises:
+            InputError: if the folder holds something else.
+            NotFittedError: before `fit`.
+        """
+        check_is_fitted(self)
+        stored.save(self, Path(folder), labels=self.classes_.tolist())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "SSLClassifier":
+        """Read a classifier that `save` or the `finetune` verb wrote.
+
+        Args:
+            folder: a bundle, or the folder of `finetune` that holds one.
+
+        Returns:
+            A fitted estimator; fitting it again fine-tunes a new encoder.
+
+        Raises:
+            InputError: if the folder is no classifier, or damaged.
+        """
+        bundle = read_encoder(folder)
+        origin = bundle.provenance
+        if "classes" not in origin:
+            raise InputError(f"{folder} is an encoder, not a classifier", "use `SSLEncoder.load()`")
+        classifier = cls(config=bundle.config, random_state=origin["seed"])
+        stored.restore(classifier, bundle)
+        classifier.classes_ = np.array(origin.get("labels", origin["classes"]))
+        return classifier
+
+    def _encoder(self, X: Any) -> SSLEncoder:
+        """The encoder to fine-tune, fitted."""
+        given: Any = self.encoder
+        if hasattr(given, "bundle_"):
+            return given
+        if isinstance(given, SSLEncoder):
+            return cast(SSLEncoder, clone(given)).fit(X)
+        if isinstance(given, EncoderBundle):
+            return SSLEncoder.from_bundle(given)
+        if isinstance(given, str | Path):
+            return SSLEncoder.load(given)
+        if given is not None:
+            raise InputError(
+                f"`encoder` is of type {type(given).__name__}", "pass an SSLEncoder, or a bundle"
+            )
+        method = self.config.method.name if isinstance(self.config, Config) else "swav"
+        encoder = SSLEncoder(
+            method,
+            config=self.config,
+            scale=self.scale,
+            max_missing=self.max_missing,
+            random_state=self.random_state,
+        )
+        return encoder.fit(X)
+
+    def _options(self, pretrained: Config) -> Config:
+        """The encoder's configuration with the fine-tuning options that are asked for."""
+        values: Any = self.config or {}
+        if isinstance(values, Config):
+            config = dataclasses.replace(pretrained, finetune=values.finetune)
+        else:
+            other = [name for name in values if not name.startswith("finetune.")]
+            if other and self.encoder is not None:
+                fix = "give it to the `SSLEncoder`"
+                raise InputError(f"`{other[0]}` is an option of the encoder", fix)
+            tuned = {name: values[name] for name in values if name not in other}
+            config = set_options(pretrained, tuned)
+        validate(config)
+        return config

@@ -1,0 +1,233 @@
+"""A pretrained encoder as a scikit-learn transformer."""
+
+import json
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from jaxtyping import Float32
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from jaxssl.config import from_dict, to_dict
+from jaxssl.data.normalize import log2_expression
+from jaxssl.data.task import Task
+from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, usable
+from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.engine.embed import embed, prototype_scores
+from jaxssl.engine.prepared import prepare
+from jaxssl.engine.pretrain import Plan, make_bundle, merge, plan_pretraining, pretrain
+from jaxssl.estimators import stored
+from jaxssl.estimators.inputs import features_of, read
+from jaxssl.estimators.options import make_config, seed_of
+from jaxssl.runs.identity import versions
+from jaxssl.studies.prepared import read_encoder
+from jaxssl.types import Split
+
+HISTORY = "history.csv"  # beside the files of the bundle
+
+
+class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Self-supervised pretraining of an encoder of expression profiles.
+
+    Labels are never read. Normalisation (log2, standardisation, spectral conditioning) is part of
+    the encoder and fitted with it. With the same rows, options and seed, the encoder is that of
+    `jaxssl.study` and of the `pretrain` verb.
+
+    Args:
+        method: name of the pretraining method, such as "swav", "simclr" or "byol".
+        n_prototypes: prototypes or clusters of a head: a count, or one count a head; None: the
+            configuration's, by default chosen from the number of samples.
+        config: what differs from the method's defaults, such as `{"pretrain.n_steps": 2000}`, or a
+            whole `jaxssl.Config` of that method.
+        scale: "counts", "linear" or "log2". "auto": as an AnnData has on record, or as the values
+            of named genes look; an array without gene names is taken as it is, like "log2".
+        max_missing: share of the encoder's genes that new data may lack; they get the training
+            mean.
+        random_state: seed id of weights, batches and views, below 2**31.
+
+    Attributes:
+        bundle_: `EncoderBundle`: normalizer, parameters, configuration, provenance.
+        history_: DataFrame with a row an epoch: step, loss and measures of collapse.
+        diagnosis_: status ("healthy", "collapsed", …), cause and fix.
+        n_features_in_: genes seen in `fit`.
+        feature_names_in_: their names, if the data had some.
+
+    Example:
+        >>> import jaxssl
+        >>> from jaxssl.data.synthetic import make_synthetic
+        >>> adata = make_synthetic(n_samples=60, n_genes=30)
+        >>> options = {"encoder.hidden": (16, 8, 8), "pretrain.n_steps": 20}
+        >>> encoder = jaxssl.SSLEncoder(n_prototypes=8, config=options, random_state=1).fit(adata)
+        >>> encoder.transform(adata).shape
+        (60, 8)
+        >>> encoder.embed(adata).obsm["X_jaxssl"].shape
+        (60, 8)
+
+    Sources: SwAV: Caron et al. 2020, arXiv 2006.09882; the others stand at their options.
+    """
+
+    def __init__(
+        self,
+        method="swav",
+        n_prototypes=None,
+        config=None,
+        scale="auto",
+        max_missing=0.3,
+        random_state=0,
+    ):
+        self.method = method
+        self.n_prototypes = n_prototypes
+        self.config = config
+        self.scale = scale
+        self.max_missing = max_missing
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> "SSLEncoder":
+        """Fit the normalizer and pretrain the encoder; warns if the training was not healthy.
+
+        Args:
+            X: expression (samples x genes): array, DataFrame with a column a gene, or AnnData.
+            y: ignored.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            InputError: on options or values that cannot be used.
+        """
+        config = make_config(self.method, self.n_prototypes, self.config)
+        seed = seed_of(self.random_state)
+        prepared = prepare(_training_task(read(self, X)), config)
+        pool = prepared.pool
+        plan = _plan(json.dumps(to_dict(prepared.config)), *pool.shape)
+        pretrained = merge(pretrain(plan, prepared.config, pool, [seed]))
+        self.bundle_ = make_bundle(prepared, pretrained, seed, versions())
+        self.history_ = pd.DataFrame(pretrained.history)
+        self.diagnosis_ = pretrained.diagnoses[seed]
+        if self.diagnosis_ != HEALTHY:
+            found = self.diagnosis_.sentence(seed)
+            warnings.warn(f"the pretraining is not healthy: {found}", stacklevel=2)
+        return self
+
+    def transform(self, X: Any) -> Float32[np.ndarray, "samples dim"]:
+        """Embed samples.
+
+        Args:
+            X: expression (samples x genes); genes are matched by name where both sides have names.
+
+        Returns:
+            Embedding (samples x dim), float32.
+
+        Raises:
+            InputError: if too many genes are missing, or the scale is another.
+            NotFittedError: before `fit`.
+        """
+        check_is_fitted(self)
+        return embed(usable(self.bundle_), features_of(self, X, self.bundle_))
+
+    def embed(self, adata: AnnData) -> AnnData:
+        """Write the embedding of all samples into an AnnData.
+
+        Args:
+            adata: samples x genes; changed in place.
+
+        Returns:
+            `adata` with `obsm["X_jaxssl"]` (samples x dim) and, if the method has prototypes, the
+            number of each sample's nearest one, as text, in `obs["prototype"]`.
+
+        Raises:
+            InputError: as `transform` does.
+            NotFittedError: before `fit`.
+        """
+        check_is_fitted(self)
+        x = features_of(self, adata, self.bundle_)
+        adata.obsm["X_jaxssl"] = embed(usable(self.bundle_), x)
+        scores = prototype_scores(self.bundle_, x)
+        if scores is not None:
+            adata.obs["prototype"] = scores.argmax(axis=1).astype(str)
+        return adata
+
+    def save(self, folder: str | Path) -> None:
+        """Write the encoder as a bundle, which the `embed` and `finetune` verbs read too.
+
+        Args:
+            folder: a new folder, or a bundle to replace.
+
+        Raises:
+            InputError: if the folder holds something else.
+            NotFittedError: before `fit`.
+        """
+        stored.save(self, Path(folder))
+        self.history_.to_csv(Path(folder) / HISTORY, index=False)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "SSLEncoder":
+        """Read an encoder that `save`, a study or the `pretrain` verb wrote.
+
+        Args:
+            folder: a bundle, such as RUN/encoder/seed_000, or a run folder: its first seed's.
+
+        Returns:
+            A fitted estimator; `history_` is empty if the bundle has none.
+
+        Raises:
+            InputError: if the folder holds no encoder, or a damaged one.
+        """
+        encoder = cls.from_bundle(read_encoder(folder))
+        history = Path(folder) / HISTORY
+        if history.exists():
+            encoder.history_ = pd.read_csv(history)
+        return encoder
+
+    @classmethod
+    def from_bundle(cls, bundle: EncoderBundle) -> "SSLEncoder":
+        """A fitted estimator of a bundle, such as `jaxssl.load_bundle` returns.
+
+        Args:
+            bundle: encoder with normalizer, configuration and provenance.
+        """
+        method, seed = bundle.config.method.name, bundle.provenance["seed"]
+        encoder = cls(method, config=bundle.config, random_state=seed)
+        stored.restore(encoder, bundle)
+        encoder.history_, encoder.diagnosis_ = pd.DataFrame(), diagnosis_of(bundle)
+        return encoder
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.bundle_.config.encoder.hidden[-1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+@lru_cache(maxsize=32)
+def _plan(config: str, n_samples: int, n_features: int) -> Plan:
+    """The pretraining of one seed; kept, so that folds of one size are compiled once."""
+    return plan_pretraining(from_dict(json.loads(config)), n_samples, n_features, 1)
+
+
+def _training_task(adata: AnnData) -> Task:
+    """All samples as training samples, without label and without a held-out part."""
+    n, facts = adata.n_obs, adata.uns["jaxssl"]
+    none = np.full(n, "", object)
+    return Task(
+        dataset=facts["name"],
+        label="",
+        sample_ids=adata.obs_names.to_numpy(),
+        genes=adata.var_names.to_numpy(),
+        expression=log2_expression(np.asarray(adata.X), facts["scale"]),
+        scale=facts["scale"],
+        codes=np.full(n, -1, np.int32),
+        classes=(),
+        groups=none,
+        batches=none,
+        twins=np.empty((0, 2), np.int64),
+        split=Split(np.arange(n), np.arange(0), np.arange(0)),
+    )

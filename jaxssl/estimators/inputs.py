@@ -1,0 +1,182 @@
+"""What an estimator is given: an array, a DataFrame or an AnnData, and labels that may be partial.
+
+A fitted estimator has `n_features_in_` and, if its data named the genes, `feature_names_in_`.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from jaxtyping import Bool, Float32, Int32, Shaped
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, validate_data
+
+from jaxssl.data.align import encoder_input
+from jaxssl.data.formats.matrix import as_text, dense
+from jaxssl.data.genes import duplicates
+from jaxssl.data.missing import require_finite
+from jaxssl.data.sample_major import SampleMajor
+from jaxssl.data.scale import SCALES, guess_scale, resolve_scale
+from jaxssl.data.survey import survey
+from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.types import InputError
+
+UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
+
+
+def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
+    """Samples x genes in float32, with names and scale.
+
+    Args:
+        estimator: the estimator, whose attributes on the features are set or compared.
+        X: array, DataFrame or AnnData.
+        expected_scale: scale of the data that the estimator was fitted on; "" while fitting.
+
+    Raises:
+        InputError: on genes of one name, and where the scale cannot be told.
+        ValueError: from scikit-learn, on values and shapes that cannot be used.
+    """
+    is_fit = not expected_scale
+    table, recorded = _table(X)
+    is_named = isinstance(table, pd.DataFrame) and all(isinstance(c, str) for c in table.columns)
+    by_name = is_named and (is_fit or hasattr(estimator, "feature_names_in_"))
+    twice: Any = duplicates(np.asarray(table.columns, object)) if by_name and is_fit else ()
+    if len(twice):
+        raise InputError(f"{len(twice)} genes occur twice (first: {twice[0]})", "rename them")
+    wanted: Any = {"dtype": np.float32, "order": "C"}
+    if by_name and not is_fit:  # genes in any order, more or fewer: aligned later
+        x: Any = check_array(table, estimator=estimator, **wanted)
+    else:
+        wanted |= {"reset": is_fit, "ensure_min_samples": 2 if is_fit else 1}
+        x = validate_data(estimator, cast(Any, table), **wanted)
+    genes = np.asarray(table.columns, object) if by_name else feature_names(estimator)
+    ids = table.index if isinstance(table, pd.DataFrame) else range(len(x))
+    adata = AnnData(
+        x,
+        obs=pd.DataFrame(index=pd.Index([str(i) for i in ids], dtype=object)),
+        var=pd.DataFrame(index=pd.Index(genes, dtype=object)),
+    )
+    adata.uns["jaxssl"] = {
+        "scale": _scale(x, estimator.scale, recorded, expected_scale, by_name),
+        "name": str(recorded.get("name", "data")),
+    }
+    return adata
+
+
+def features_of(
+    estimator: Any, X: Any, bundle: EncoderBundle
+) -> Float32[np.ndarray, "samples features"]:
+    """Input of a bundle's encoder for data that a fitted estimator is given."""
+    adata = read(estimator, X, bundle.normalizer.expression_scale)
+    return encoder_input(adata, bundle.normalizer, max_missing=estimator.max_missing)[0]
+
+
+def feature_names(estimator: Any) -> np.ndarray:
+    """The genes of a fitted estimator; x0, x1, … as in scikit-learn where its data named none."""
+    numbered = [f"x{i}" for i in range(estimator.n_features_in_)]
+    return np.asarray(getattr(estimator, "feature_names_in_", numbered), object)
+
+
+def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
+    """Labels of all samples: `y`, or the column of an AnnData that `label` or its record names.
+
+    Raises:
+        InputError: where there are none, or no such column.
+    """
+    if y is not None:
+        check_consistent_length(X, y)
+        return column_or_1d(y, warn=True)
+    if isinstance(X, AnnData):
+        name = label or str(X.uns.get("jaxssl", {}).get("label", ""))
+        if name in X.obs:
+            return as_text(cast(pd.DataFrame, X.obs[[name]]))[name].to_numpy()
+        if name:
+            known = ", ".join(map(str, X.obs.columns))
+            raise InputError(f"there is no column {name!r} for `label`", f"the columns are {known}")
+    raise InputError(
+        "this estimator requires y to be passed, but the target y is None",
+        "pass `y`, or an AnnData and `label=COLUMN`",
+    )
+
+
+def is_labelled(
+    y: Shaped[np.ndarray, " samples"], classes: Shaped[np.ndarray, " classes"] | None = None
+) -> Bool[np.ndarray, " samples"]:
+    """Which samples have a label; None, NaN, "" and the number -1 stand for none.
+
+    -1 is a class like any other where it is one of `classes`; where these are not known, if without
+    it fewer than two are left, as of -1 and 1.
+    """
+    values = pd.Series(y)
+    missing = values.isna() | values.isin([""])
+    is_minus = values.isin([UNLABELLED])
+    if classes is None:
+        is_class = values[~missing & ~is_minus].nunique() < 2
+    else:
+        is_class = bool(pd.Series(classes).isin([UNLABELLED]).any())
+    return np.asarray(~missing if is_class else ~missing & ~is_minus, bool)
+
+
+def encode(
+    y: Shaped[np.ndarray, " samples"],
+) -> tuple[Shaped[np.ndarray, " classes"], Int32[np.ndarray, " samples"]]:
+    """Sorted classes, and every sample's code, -1 where it has no label.
+
+    Raises:
+        InputError: on fewer than two classes.
+        ValueError: from scikit-learn, if the labels are no classes.
+    """
+    labelled = is_labelled(y)
+    known = y[labelled]
+    if known.dtype == object:
+        known = np.array(known.tolist())
+    if len(known):
+        check_classification_targets(known)
+    classes, codes = np.unique(known, return_inverse=True)
+    if len(classes) < 2:
+        found = f"1 class ({classes[0]!r})" if len(classes) else "no class at all"
+        raise InputError(f"the labels hold {found}", "a classifier needs two")
+    of_all = np.full(len(y), -1, np.int32)
+    of_all[labelled] = codes
+    return classes, of_all
+
+
+def _table(X: Any) -> tuple[Any, Mapping[str, Any]]:
+    """An AnnData as a DataFrame, with its record; anything else as it is."""
+    if not isinstance(X, AnnData):
+        return X, {}
+    values = X.X if isinstance(X.X, np.ndarray) else dense(X.X)
+    require_finite(values)
+    genes = pd.Index(X.var_names.astype(str), dtype=object)
+    return pd.DataFrame(values, index=X.obs_names, columns=genes), X.uns.get("jaxssl", {})
+
+
+def _scale(
+    x: Float32[np.ndarray, "samples genes"],
+    wanted: str,
+    recorded: Mapping[str, Any],
+    expected: str,
+    by_name: bool,
+) -> str:
+    """Scale of the values: as told, as recorded, or as they look; an array is taken as it is."""
+    if wanted not in ("auto", *SCALES):
+        raise InputError(f"`scale={wanted}`", f"choose one of auto, {', '.join(SCALES)}")
+    wanted = wanted if wanted != "auto" else str(recorded.get("scale", "auto"))
+    if wanted == "auto" and not by_name:
+        if expected:
+            return expected
+        found, reason = guess_scale(survey(SampleMajor(x)))
+        if found in ("counts", "linear"):
+            warnings.warn(
+                f"the array looks like {found} ({reason}) and is taken as it is; if it is "
+                f"expression, pass `scale={found}`",
+                stacklevel=4,
+            )
+        return "log2"
+    if not expected:
+        return resolve_scale(wanted, survey(SampleMajor(x)))[0]
+    return wanted if wanted != "auto" else guess_scale(survey(SampleMajor(x)))[0] or expected
