@@ -6,34 +6,21 @@ from typing import Any
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.report.templates import template
 
-SHOWN = ("accuracy", "balanced_accuracy")
-
 
 def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
     """Markdown on one bundle; `summary` is the run's, for its results."""
-    normalizer, config, origin = bundle.normalizer, bundle.config, bundle.provenance
+    normalizer, method = bundle.normalizer, bundle.config.method.name
+    rotation = normalizer.rotation
     return template("model_card.md").render(
-        config=config,
-        origin=origin,
+        config=bundle.config,
+        origin=bundle.provenance,
         genes=normalizer.genes,
         scale=normalizer.expression_scale,
-        n_features=len(normalizer.genes)
-        if normalizer.rotation is None
-        else normalizer.rotation.shape[1],
-        widths="-".join(map(str, config.encoder.hidden)),
-        classes=origin.get("classes", []),
+        n_features=len(normalizer.genes) if rotation is None else rotation.shape[1],
+        widths="-".join(map(str, bundle.config.encoder.hidden)),
+        classes=bundle.provenance.get("classes", []),
         headline=summary.get("headline", ""),
-        scores=_scores(summary.get("arms", {}), config.method.name),
+        scores=summary.get("arms", {}).get(method, {}),  # of the method's own arm, by share
         of_classifier=summary.get("classifier", {}),
         leaks=summary.get("allowed_leaks", []),
     )
-
-
-def _scores(arms: Mapping[str, Any], method: str) -> list[dict[str, str]]:
-    """A row a share: what all seeds of the method's own arm reach on the test part."""
-    rows = []
-    for share, metrics in arms.get(method, {}).items():
-        values = {name: metrics[name] for name in SHOWN if name in metrics}
-        texts = {name: f"{v['mean']:.3f}" for name, v in values.items()}
-        rows.append({"share": f"{100 * float(share):g} %"} | texts)
-    return rows

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,85 +13,11 @@ from jaxssl.evaluation.headline import percent, percents
 from jaxssl.evaluation.stats import summarize
 from jaxssl.report import classes, curves, health, maps
 from jaxssl.report.drawing import Drawing, styled
-from jaxssl.report.facts import interval, tasks
+from jaxssl.report.facts import interval, tasks, tested_arms
+from jaxssl.report.templates import TEXTS
 from jaxssl.runs.merge import split_number
 from jaxssl.runs.result import StudyResult
 
-
-class Text(NamedTuple):
-    """Where a figure stands on the page, and what is written with it."""
-
-    section: str
-    title: str
-    caption: str
-
-
-TEXTS = {
-    "endpoint": Text(
-        "endpoint",
-        "Primary endpoint",
-        "Difference in {metric}, averaged over {shares} of the labels (area under the label "
-        "curve). Thick: {interval}. {thin}",
-    ),
-    "labels_saved": Text(
-        "endpoint",
-        "Labels saved",
-        "Labels that a reference needs to be as accurate as the arm is with fewer, with 95 % "
-        "bootstrap intervals over repetitions. Above the dashed line the arm saves labels.",
-    ),
-    "label_efficiency": Text(
-        "labels",
-        "Label efficiency",
-        "Mean over {n} repetitions with 95 % t interval, on the test part. Solid: arms under test; "
-        "dashed: references.{overlap}",
-    ),
-    "paired_differences": Text(
-        "labels",
-        "Paired differences",
-        "Arm minus reference in percentage points, with {interval}. Above the line the arm is "
-        "better. An interval that spans the line decides nothing.",
-    ),
-    "recall": Text(
-        "classes",
-        "Recall of every class at {share} of the labels",
-        "Mean over seeds; the bar spans the seeds.",
-    ),
-    "calibration": Text(
-        "classes",
-        "Calibration at {share} of the labels",
-        "Test predictions of all seeds, by the probability of the class that is named. Below the "
-        "dashed line an arm is surer than it is right.",
-    ),
-    "confusion": Text(
-        "classes",
-        "Confusion of {arm} at {share} of the labels",
-        "Per cent of each true class, test samples pooled over seeds; the diagonal is recall. "
-        "Cells that round to 0 carry no number.",
-    ),
-    "batches": Text(
-        "batch",
-        "Accuracy in every batch at {share} of the labels",
-        "Mean over seeds; the bar spans the seeds. Batches differ in their classes, so that arms "
-        "compare within a batch, and batches do not compare.",
-    ),
-    "pretraining": Text(
-        "pretraining",
-        "Pretraining",
-        "One line per seed. Loss at ln K: codes or clusters say nothing. Code entropy near 1, few "
-        "prototypes in use or an effective rank near 1 are signs of collapse.",
-    ),
-    "prototype_usage": Text(
-        "pretraining",
-        "Prototype usage",
-        "Each training sample counts for the prototype with its highest score.",
-    ),
-    "embedding": Text(
-        "embedding",
-        "Embedding by {word}",
-        "{shown:,} of {n:,} samples, {split}first seed.{most} Distances between far groups of a "
-        "t-SNE map mean nothing.",
-    ),
-}
 BOOTSTRAP = "Thin, below: 95 % bootstrap interval over groups of test samples, for the same seeds."
 OVERLAP = (
     " Training parts of several splits overlap, which makes these intervals narrow; those of the "
@@ -117,17 +43,12 @@ def _drawing(
     task: str = "",
     **words: Any,
 ) -> Drawing:
-    """The figure that `draw` makes of the data and of `others`; `words` complete its `Text`."""
-    section, title, caption = TEXTS[kind]
-    figure = Figure(layout="constrained")
+    """The figure that `draw` makes of the data and of `others`; `words` complete its texts."""
+    figure, texts = Figure(layout="constrained"), TEXTS["figures"][kind]
     draw(figure, data, *others)
-    title = f"{title.format(**words)} {task}".strip()
-    return Drawing(section, kind + of, title, caption.format(**words), figure, data)
-
-
-def tested_arms(run: StudyResult) -> list[str]:
-    """Arms that the statistics compare with the references, as they come."""
-    return [] if run.statistics is None else run.statistics["arm"].unique().tolist()
+    title = f"{texts['title'].format(**words)} {task}".strip()
+    caption = texts["caption"].format(**words)
+    return Drawing(texts["section"], kind + of, title, caption, figure, data)
 
 
 def shown_arms(run: StudyResult) -> list[str]:
@@ -141,7 +62,7 @@ def shown_arms(run: StudyResult) -> list[str]:
 
 def _numbered(table: pd.DataFrame | None) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
     """The rows of each task, with what tells its figure from those of other tasks."""
-    for i, (task, rows) in enumerate([] if table is None else tasks(table)):
+    for i, (task, rows) in enumerate(tasks(table)):
         yield {"of": str(i or ""), "task": task}, rows
 
 

@@ -2,23 +2,30 @@
 
 import base64
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
+from jaxssl.evaluation.stats import summarize
 from jaxssl.files import write_text
-from jaxssl.report.page import SECTIONS, make_pages
-from jaxssl.report.templates import TEMPLATES, template
+from jaxssl.report import facts, tables
+from jaxssl.report.templates import TEMPLATES, TEXTS, template
 from jaxssl.runs.layout import FIGURES
 from jaxssl.runs.merge import expand, merge_parts
 from jaxssl.runs.result import StudyResult, read_run
 
 SUFFIXES = (".html", ".md")
+PARTS_OF = {"classes": "class", "batch": "batch"}  # what the rows of a section's tables are
 
 
 def build_report(run_folders: Sequence[Path], out: Path) -> None:
-    """Write the report of run folders; shards and splits of one run are shown as that run.
+    """Write `out`, in the format of its suffix, and beside it figures/*.png, .svg and .csv.
+
+    Shards and splits of one run are shown as that run.
 
     Raises:
         InputError: for a folder that holds no run.
@@ -27,14 +34,56 @@ def build_report(run_folders: Sequence[Path], out: Path) -> None:
 
 
 def write_report(runs: Sequence[StudyResult], out: Path) -> None:
-    """Write `out`, in the format of its suffix, and beside it figures/*.png, .svg and .csv."""
-    pages = make_pages(runs, out.parent / FIGURES)
+    """Write the report of runs that were read; a part that one lacks is named as missing."""
+    folder = out.parent / FIGURES
+    folder.mkdir(parents=True, exist_ok=True)
+    pages, total, seen = [], Counter(run.name for run in runs), Counter()
+    for run in runs:
+        seen[run.name] += 1
+        name = f"{run.name} ({seen[run.name]})" if total[run.name] > 1 else run.name
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "run"
+        figures = _figures(run, f"{slug}_" if len(runs) > 1 else "", folder)
+        pages.append({"name": name, "anchor": slug, "figures": figures} | _texts(run))
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = hashlib.sha256(script.encode()).digest()  # the page's policy lets no other script run
     text = template(f"report{out.suffix}").render(
         runs=pages,
-        sections=SECTIONS,
+        sections=TEXTS["sections"],
         script=Markup(script),
         script_hash=base64.b64encode(digest).decode(),
     )
     write_text(out, text)
+
+
+def _figures(run: StudyResult, prefix: str, folder: Path) -> list[tuple[Any, ...]]:
+    """Every figure with its SVG, the link to its numbers and its tables."""
+    from jaxssl.report.drawing import csv_text, data_uri, save
+    from jaxssl.report.figures import draw_run
+
+    shown = []
+    for drawing in draw_run(run, prefix):
+        svg = Markup(save(drawing, folder))  # matplotlib escapes the names in it
+        parts = tables.part_tables(drawing.data, PARTS_OF.get(drawing.section, ""))
+        shown.append((drawing, svg, data_uri(csv_text(drawing)), parts))
+    return shown
+
+
+def _texts(run: StudyResult) -> dict[str, Any]:
+    """Words and tables by their name in the templates; tables with the task that they are of."""
+    summary = None if run.results is None else summarize(run.results)
+    tested = facts.tested_arms(run)
+    return {
+        "headlines": facts.headlines(run),
+        "status": run.pretraining.get("status", "warning"),
+        "alarms": run.pretraining.get("messages", []),
+        "warnings": run.summary.get("warnings", []),
+        "endpoint": [(task, [tables.endpoint_table(t)]) for task, t in facts.tasks(run.endpoint)],
+        "scores": [(task, tables.score_tables(t, tested)) for task, t in facts.tasks(summary)],
+        "differences": [(k, tables.difference_tables(t)) for k, t in facts.tasks(run.statistics)],
+        "batch_told": tables.batch_told(run.batch),
+        "controlled": facts.controlled(run),
+        "facts": facts.facts(run),
+        "command": run.environment.get("command", ""),
+        "options": facts.options(run.config),
+        "notes": facts.notes(run),
+    }

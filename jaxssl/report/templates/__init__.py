@@ -1,12 +1,15 @@
 """Templates of pages and cards, with what comes from the data made harmless in each format."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent
+TEXTS = tomllib.loads((TEMPLATES / "texts.toml").read_text(encoding="utf-8"))
+"""Words of the report's sections (title, absent, note) and figures (section, title, caption)."""
 
 
 def template(name: str) -> jinja2.Template:
