@@ -18,7 +18,8 @@ from absl import app, flags, logging
 
 from jaxssl.files import disk_trouble
 from jaxssl.types import InputError, Stopped
-from launch import signals
+
+from . import signals
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 _OPTION = re.compile(r"`([a-z_]+\.)?([a-z_]\w*)(?:=([^`]*))?`")

@@ -1,10 +1,24 @@
 """Strict numerics and enforced shapes for the whole suite."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import offline.sitecustomize  # noqa: F401 (the network is cut from here on)
 from jaxtyping import install_import_hook
+
+ROOT = Path(__file__).parents[1]
+# Processes that tests start have no network either, and compile as we do: small programs, of which
+# compiling is the cost, each once for all processes of a run of the suite.
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit what their starter sets
+    _cache = tempfile.TemporaryDirectory(prefix="jaxssl-programs-")
+    os.environ |= {
+        "PYTHONPATH": str(ROOT / "tests" / "offline"),
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "JAX_COMPILATION_CACHE_DIR": _cache.name,
+        "JAX_COMPILATION_CACHE_MAX_SIZE": "2000000000",  # a bound makes JAX lock what it writes
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
 
 # Annotated shapes are checked on every call; the hook must precede the first import of jaxssl.
 _hook = install_import_hook("jaxssl", "beartype.beartype")
@@ -17,11 +31,6 @@ from jaxssl.report.render import build_report  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-jax.config.update("jax_disable_most_optimizations", True)  # small programs: compiling is the cost
-
-ROOT = Path(__file__).parents[1]
-# processes that tests start have no network either
-os.environ["PYTHONPATH"] = str(ROOT / "tests" / "offline")
 
 
 @pytest.fixture(scope="session")

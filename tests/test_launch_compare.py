@@ -1,16 +1,12 @@
 """All methods on equal terms, end to end, and the tables that it comes to."""
 
 import json
-import os
-import subprocess
-import sys
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from rows import results_of
+from verbs import launch
 
 from jaxssl.config import Config, with_method
 from jaxssl.evaluation.endpoint import endpoint
@@ -19,8 +15,6 @@ from jaxssl.report.methods import Pretraining, methods_table, student_table
 from jaxssl.studies.trials import STUDENT_TRIALS, settle_trials
 from jaxssl.types import InputError
 from jaxssl.validate import validate
-
-ROOT = Path(__file__).parents[1]
 
 
 def test_every_method_has_as_many_trials_as_self_training_and_all_are_allowed():
@@ -97,12 +91,7 @@ def test_methods_are_tuned_on_validation_pretrained_and_told_and_a_resume_comput
     tmp_path,
 ):
     folder = tmp_path / "methods"
-    command = [sys.executable, "-m", "launch.compare", *TINY, f"--out={folder}"]
-    # small programs: compiling is the cost
-    environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    run = partial(subprocess.run, cwd=ROOT, env=environment, capture_output=True, text=True)
-    done = run(command, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    launch("compare", *TINY, f"--out={folder}")
     for name in ("simclr", "simclr+selftrain"):
         trials = pd.read_csv(folder / name / "trials" / "trials.csv")
         rows = pd.read_parquet(folder / name / "trials" / "results.parquet")
@@ -126,10 +115,9 @@ def test_methods_are_tuned_on_validation_pretrained_and_told_and_a_resume_comput
         "healthy",
         "unhealthy",
     )
-    again = run([*command, "--resume"], check=False)
-    assert again.returncode == 0, again.stderr
-    assert "points:" not in again.stdout, "no trial was missing"
-    assert "epoch" not in again.stdout, "no pretraining either"
+    again = launch("compare", *TINY, f"--out={folder}", "--resume")
+    assert "points:" not in again, "no trial was missing"
+    assert "epoch" not in again, "no pretraining either"
 
 
 def test_trials_chosen_by_other_seeds_or_shares_are_not_gone_on_with(tmp_path):
@@ -144,12 +132,8 @@ def test_trials_chosen_by_other_seeds_or_shares_are_not_gone_on_with(tmp_path):
 
 
 def test_a_method_that_does_not_exist_is_refused():
-    command = [sys.executable, "-m", "launch.compare", "--data=synthetic", "--out=unused"]
-    done = subprocess.run(
-        [*command, "--methods=simclear"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "unknown method 'simclear'" in done.stderr
+    words = ["--data=synthetic", "--out=unused", "--methods=simclear"]
+    assert "unknown method 'simclear'" in launch("compare", *words, code=2)
 
 
 @pytest.mark.filterwarnings("ignore:the load_module")

@@ -11,19 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from verbs import ROOT, run
 
 from jaxssl.data.store import read_h5ad
 
-ROOT = Path(__file__).parents[1]
 SAMPLES = [f"TCGA-A1-{i:04d}-01" for i in range(30)]
-
-
-def run(folder: Path, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"launch.{verb}", *words]
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'offline'}"}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture
@@ -38,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_prepare_writes_matrix_and_record_once(folder):
     words = ["--labels=labels.csv", "--label=tissue", "--out=made/x.h5ad", "x.csv"]
-    done = run(folder, "prepare", *words)
+    done = run("prepare", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "orientation genes_in_rows" in done.stdout
     assert "scale counts" in done.stdout
@@ -49,7 +41,7 @@ def test_prepare_writes_matrix_and_record_once(folder):
     record = json.loads((folder / "made" / "x.prepare.json").read_text())
     assert record["classes"] == {"a": 15, "b": 15}
     assert record["scale"] == "counts"
-    again = run(folder, "prepare", *words)
+    again = run("prepare", *words, cwd=folder)
     assert again.returncode == 2
     assert again.stderr == "error: made/x.h5ad exists; pass --overwrite, or another --out\n"
 
@@ -64,7 +56,7 @@ def test_prepare_writes_matrix_and_record_once(folder):
 )
 def test_bad_input_exits_2_with_one_line_and_writes_nothing(folder, words, finding):
     before = {path.name for path in folder.iterdir()}
-    done = run(folder, "prepare", *words)
+    done = run("prepare", *words, cwd=folder)
     assert done.returncode == 2
     assert finding in done.stderr
     assert done.stderr.startswith("error: ")
@@ -73,19 +65,19 @@ def test_bad_input_exits_2_with_one_line_and_writes_nothing(folder, words, findi
 
 
 def test_debug_shows_where_an_error_arose(folder):
-    done = run(folder, "inspect", "--debug", "nothing.csv")
+    done = run("inspect", "--debug", "nothing.csv", cwd=folder)
     assert done.returncode == 2
     assert "Traceback" in done.stderr
 
 
 def test_inspect_prints_json_on_request(folder):
-    done = run(folder, "inspect", "--labels=labels.csv", "--json", "x.csv")
+    done = run("inspect", "--labels=labels.csv", "--json", "x.csv", cwd=folder)
     assert json.loads(done.stdout)["n_genes"] == 8
     assert {path.name for path in folder.iterdir()} == {"x.csv", "labels.csv"}
 
 
 def test_help_shows_a_worked_example():
-    done = run(ROOT, "prepare", "--helpshort")
+    done = run("prepare", "--helpshort")
     assert done.returncode == 0
     assert "python -m launch.prepare --labels=labels.csv" in done.stdout
 
@@ -97,7 +89,7 @@ def test_several_files_and_a_rule_are_imported_as_typed(folder):
     table = pd.DataFrame({"sample": SAMPLES, "project_id": ["TCGA-BRCA", "TCGA-COAD"] * 15})
     table.to_csv(folder / "project.csv", index=False)
     words = ["--labels=project.csv,labels.csv", "--label_rule=tcga20", "--out=x.h5ad"]
-    done = run(folder, "prepare", *words, "a.csv", "b.csv")
+    done = run("prepare", *words, "a.csv", "b.csv", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "--label_rule=tcga20: column tcga20 is normal for sample type 11" in done.stdout
     adata = read_h5ad(folder / "x.h5ad")

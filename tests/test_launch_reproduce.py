@@ -1,14 +1,9 @@
 """Every figure of the study at the smallest scale, and the claims that decide a verdict."""
 
-import os
-import subprocess
-import sys
-from functools import partial
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from verbs import launch
 
 from jaxssl.evaluation.claims import (
     AGREE,
@@ -25,8 +20,6 @@ from jaxssl.evaluation.grid import name_of, points_at
 from jaxssl.types import InputError
 from launch.reproduce.figures import EXPERIMENTS, experiments_of
 from launch.reproduce.scales import DATASETS, SCALES, Setting
-
-ROOT = Path(__file__).parents[1]
 
 
 def scores(**values):
@@ -134,12 +127,7 @@ def test_a_figure_that_the_study_does_not_have_is_refused_with_those_it_has():
 def test_all_figures_run_at_the_smallest_scale_and_make_one_report(dataset, tmp_path):
     folder = tmp_path / "study"
     flags = [f"--dataset={dataset}", "--scale=smoke", "--data=synthetic", f"--out={folder}"]
-    command = [sys.executable, "-m", "launch.reproduce", "--figure=all", *flags]
-    # small programs: compiling is the cost
-    environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    run = partial(subprocess.run, cwd=ROOT, env=environment, capture_output=True, text=True)
-    done = run(command, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    launch("reproduce", "--figure=all", *flags)
     experiments = experiments_of("all", dataset)
     page, text = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
     assert page.count("<svg") == text.count("![") == len(experiments)
@@ -151,6 +139,5 @@ def test_all_figures_run_at_the_smallest_scale_and_make_one_report(dataset, tmp_
     tuning = pd.read_parquet(folder / "validation" / "results.parquet")
     assert set(tuning["part"]) == {"validation"}
     assert not tuning.duplicated(["point", "arm", "share", "seed", "metric"]).any()
-    again = run([*command, "--resume"], check=False)
-    assert again.returncode == 0, again.stderr
-    assert "points:" not in again.stdout, "nothing was missing"
+    again = launch("reproduce", "--figure=all", *flags, "--resume")
+    assert "points:" not in again, "nothing was missing"

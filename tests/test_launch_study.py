@@ -1,4 +1,4 @@
-"""Every verb end to end on simulated expression, in a process of its own as a user runs it."""
+"""Every verb end to end on simulated expression, as a user runs it."""
 
 import importlib
 import json
@@ -11,7 +11,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from verbs import TINY, at_most, launch
+from verbs import TINY, at_most, launch, launch_alone
 
 from jaxssl.data.store import read_h5ad, write_h5ad
 from jaxssl.data.synthetic import make_synthetic
@@ -257,7 +257,7 @@ def test_shards_run_side_by_side_are_disjoint_and_merge_into_one_report(tmp_path
     options = [o for o in TINY if not o.startswith("--arms")] + ["--arms=majority,pca_logreg"]
     with ThreadPoolExecutor() as pool:
         shards = [(*options, f"--out={tmp_path}", f"--shard={i}/2") for i in (0, 1)]
-        list(pool.map(lambda words: launch("study", *words), shards))
+        list(pool.map(lambda words: launch_alone("study", *words), shards))
     folders = [tmp_path / f"shard_{i}_of_2" for i in (0, 1)]
     seeds = [set(pd.read_parquet(f / "results.parquet")["seed"]) for f in folders]
     assert seeds == [{0}, {1}]

@@ -4,7 +4,7 @@ import socket
 import urllib.request
 
 import pytest
-from verbs import launch
+from verbs import launch_alone
 
 
 def test_a_request_of_any_kind_is_an_error_here():
@@ -19,5 +19,5 @@ def test_a_request_of_any_kind_is_an_error_here():
 def test_a_verb_in_a_process_of_its_own_has_no_network_either(tmp_path):
     config = tmp_path / "fetching.py"
     config.write_text("import urllib.request\nurllib.request.urlopen('http://example.org')\n")
-    error = launch("pretrain", f"--config={config}", f"--out={tmp_path / 'run'}", code=2)
+    error = launch_alone("pretrain", f"--config={config}", f"--out={tmp_path / 'run'}", code=2)
     assert "the network was asked for example.org" in error

@@ -1,11 +1,8 @@
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import groupby
-from pathlib import Path
 
 import anndata
 import numpy as np
@@ -14,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from rows import results_of
 from run_folders import CLASSES, GAINS, write_pretraining, write_run
+from verbs import run
 
 from jaxssl.evaluation.arms import ARMS
 from jaxssl.evaluation.stats import summarize
@@ -28,8 +26,6 @@ from jaxssl.report.tables import endpoint_table, part_tables, score_tables
 from jaxssl.runs.merge import expand, merge_parts
 from jaxssl.runs.result import read_run
 from jaxssl.types import InputError
-
-ROOT = Path(__file__).parents[1]
 
 
 class Page(HTMLParser):
@@ -374,14 +370,9 @@ def test_forty_classes_have_distinct_marks_and_long_names_keep_both_ends():
     assert name.endswith("rapubic)")
 
 
-def launch(*arguments):
-    command = [sys.executable, "-m", "launch.report", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def test_wrong_input_is_one_line_and_exit_2(tmp_path):
     (tmp_path / "empty").mkdir()
-    result = launch(tmp_path / "empty", f"--out={tmp_path / 'report.html'}")
+    result = run("report", tmp_path / "empty", f"--out={tmp_path / 'report.html'}")
     assert result.returncode == 2
     assert "is not a run folder" in result.stderr
     assert len(result.stderr.splitlines()) == 1
@@ -391,9 +382,9 @@ def test_wrong_input_is_one_line_and_exit_2(tmp_path):
 def test_verb_writes_the_report_and_refuses_to_overwrite_it(tmp_path):
     write_pretraining(tmp_path / "pre", seeds=(0,), with_embedding=False)
     out = f"--out={tmp_path / 'page.html'}"
-    first = launch(tmp_path / "pre", out)
+    first = run("report", tmp_path / "pre", out)
     assert first.returncode == 0, first.stderr
     assert (tmp_path / "page.html").is_file()
-    again = launch(tmp_path / "pre", out)
+    again = run("report", tmp_path / "pre", out)
     assert again.returncode == 2
     assert "--overwrite" in again.stderr
