@@ -121,10 +121,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as copy:
-        shutil.copytree(
-            Path(__file__).parents[1], copy, dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns(".*", "__pycache__", "runs", "build"),
-        )  # fmt: skip
+        root = Path(__file__).parents[1]
+        for folder in ("jaxssl", "launch", "configs", "tests"):
+            shutil.copytree(root / folder, Path(copy) / folder)
+        shutil.copy(root / "pyproject.toml", copy)
         os.chdir(copy)
         sys.path.insert(0, copy)
         for name in HEAVY:

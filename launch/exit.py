@@ -55,6 +55,8 @@ def run(main: Callable[[list[str]], Any]) -> None:
             hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
             fail(f"{type(error).__name__}: {error}{hint}", 1)
 
+    program = sys.modules["__main__"]
+    program.__doc__ = (program.__doc__ or "").replace("python -m launch.", command(""))
     signals.install()
     app.run(guarded, flags_parser=_parse)
 

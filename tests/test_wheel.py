@@ -39,8 +39,10 @@ def distributions(tmp_path_factory):
     if int(version("setuptools").partition(".")[0]) < 77:
         pytest.skip("setuptools is older than pyproject.toml asks for")
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
-    hidden = shutil.ignore_patterns(".*", "__pycache__", "runs", "build", "docs", "*.egg-info")
-    shutil.copytree(ROOT, source, ignore=hidden, dirs_exist_ok=True)
+    for folder in ("jaxssl", "launch", "configs", "tests"):
+        shutil.copytree(ROOT / folder, source / folder)
+    for file in filter(Path.is_file, ROOT.glob("[!.]*")):
+        shutil.copy(file, source)
     call(sys.executable, "-m", "build", "--no-isolation", f"--outdir={out}", source, cwd=out)
     return out
 
@@ -56,8 +58,8 @@ def installed(distributions, tmp_path_factory):
     call(*pip, "install", "--no-index", "--no-deps", wheel, cwd=folder)
     names = {"base": folder, "platbase": folder}
     own = Path(sysconfig.get_path("purelib", "venv", names))
-    borrowed = sysconfig.get_path("purelib")
-    (own / "borrowed.pth").write_text(f"{borrowed}\n")  # after our own on the path
+    borrowed = [path for path in sys.path if path.endswith("-packages")]
+    (own / "borrowed.pth").write_text("\n".join(borrowed))  # after our own on the path
     return python.parent
 
 
