@@ -9,7 +9,7 @@ from traps import matrix, refusal, samples_in_rows, table, write
 
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.cancer_status import cancer_of, derive
-from jaxssl.data.expression import read_expression
+from jaxssl.data.expression import read
 from jaxssl.data.inspect import inspect
 from jaxssl.data.samples import read_samples
 
@@ -18,7 +18,7 @@ def test_a_quote_that_is_not_closed_spoils_no_other_row(tmp_path):
     notes = ['"5 prime', "a", '3" end', "b", "c", "d"]
     rows = [f"{g}\t{n}\t{v}" for g, n, v in zip(GSM, notes, "uvwxyz", strict=True)]
     labels = table(tmp_path, "\n".join(["id\tnote\tlabel", *rows]) + "\n")
-    adata = read_expression(matrix(tmp_path), labels=labels, label="label")
+    adata = read(matrix(tmp_path), labels=labels, label="label")
     assert list(adata.obs["label"]) == list("uvwxyz")
     assert list(adata.obs["note"])[:3] == ['"5 prime', "a", '3" end']
 
@@ -29,7 +29,7 @@ def test_two_columns_that_could_be_the_ids_are_asked_about(tmp_path):
     labels = table(tmp_path, "row,id,label\n1,4,D\n2,3,C\n3,2,B\n4,1,A\n", "labels.csv")
     options = {"labels": labels, "label": "label"}
     assert "columns row and id" in refusal(tmp_path / "x.csv", **options)
-    adata = read_expression(tmp_path / "x.csv", sample_column="id", **options)
+    adata = read(tmp_path / "x.csv", sample_column="id", **options)
     assert list(adata.obs["label"]) == list("ABCD")
     misspelt = table(tmp_path, "row,id,label\n1,4,D\n2,3,C\n3,2,B\n4,l,A\n", "misspelt.csv")
     message = refusal(tmp_path / "x.csv", labels=misspelt, label="label")
@@ -40,7 +40,7 @@ def test_donors_of_mixed_projects_are_told_apart(tmp_path):
     names = ["GTEX-S4Q7-0003-SM-3NM8M", "GTEX-S4Q7-1126-SM-4AD5A", *BARCODES[:2],
              "TARGET-20-PANLIZ-09", "K-562-SM-2D7VW"]  # fmt: skip
     path = write(tmp_path / "x.tsv", genes_in_rows("sample", names, GENES, values()))
-    adata = read_expression(path)
+    adata = read(path)
     assert list(adata.obs["donor_by_name"]) == [
         *["GTEX-S4Q7"] * 2, *["TCGA-A1-A0SB"] * 2, "TARGET-20-PANLIZ", "K-562",
     ]  # fmt: skip
@@ -56,7 +56,7 @@ def test_a_rule_replaces_no_value_that_the_samples_have(tmp_path):
     assert "have one that differs in 1 (first: '', by the rule 'not_cancer')" in message
     assert inspect(matrix(tmp_path), labels=labels).rules == {}
     plain = table(tmp_path, "\n".join(["id\tdisease", *rows]) + "\n", "plain.tsv")
-    made = read_expression(matrix(tmp_path), labels=plain, label_rule="cancer")
+    made = read(matrix(tmp_path), labels=plain, label_rule="cancer")
     assert list(made.obs["cancer"]) == ["not_cancer", *by_hand[1:]]
     assert inspect(matrix(tmp_path), labels=plain).rules == {
         "cancer": {"not_cancer": 3, "cancer": 2}
@@ -114,7 +114,7 @@ def test_cancer_is_what_the_disease_says(disease, status):
 def test_a_later_table_that_is_silent_erases_nothing(tmp_path):
     first = table(tmp_path, "id\tlabel\n" + "".join(f"{g}\ta\n" for g in GSM))
     second = table(tmp_path, "id\tlabel\n" + "".join(f"{g}\tb\n" for g in GSM[:3]), "second.tsv")
-    adata = read_expression(matrix(tmp_path), labels=[first, second], label="label")
+    adata = read(matrix(tmp_path), labels=[first, second], label="label")
     assert list(adata.obs["label"]) == ["b"] * 3 + ["a"] * 3
     assert f"only in the data: {GSM[3]}" in adata.uns["jaxssl"]["notes"]
 
@@ -127,11 +127,24 @@ def test_values_missing_from_genes_that_the_map_drops_are_no_matter(tmp_path):
     path.write_text("\n".join(lines))
     kept = table(tmp_path, "id\tsymbol\n" + "".join(f"{g}\tX{i}\n" for i, g in
                                                   enumerate(GENES[:5])))  # fmt: skip
-    adata = read_expression(path, gene_map=kept)
+    adata = read(path, gene_map=kept)
     np.testing.assert_array_equal(adata.X, values()[:, :5])
     lines[5] = lines[5].replace("\t", "\tNA\t", 1).rsplit("\t", 1)[0]
     path.write_text("\n".join(lines))
     assert "gene X4" in refusal(path, gene_map=kept)
+
+
+def test_tables_of_two_cohorts_are_stacked(tmp_path):
+    rows = [f"{g}\t{'ab'[i % 2]}\t{70 + i}\n" for i, g in enumerate(GSM)]
+    cohorts = [
+        table(tmp_path, "id\tlabel\tlength\n" + "".join(rows[half::2]), f"{half}.tsv")
+        for half in (0, 1)
+    ]
+    adata = read(matrix(tmp_path), labels=cohorts, label="label", min_match=0.9)
+    assert list(adata.obs["label"]) == ["a", "b"] * 3
+    assert (
+        inspect(matrix(tmp_path), cohorts).join == "6 of 6 samples found in column id of the labels"
+    )
 
 
 def test_two_files_and_a_map_with_a_symbol_twice(tmp_path):
@@ -141,7 +154,7 @@ def test_two_files_and_a_map_with_a_symbol_twice(tmp_path):
     symbols = ["A", "A", "B", "C", "D", "", "E /// F", "G"]
     gpl = table(tmp_path, "id\tsymbol\n" + "".join(f"{g}\t{s}\n" for g, s in
                                                  zip(GENES, symbols, strict=True)))  # fmt: skip
-    adata = read_expression([first, second], gene_map=gpl, duplicates="max")
+    adata = read([first, second], gene_map=gpl, duplicates="max")
     x = values()
     expected = np.column_stack([np.maximum(x[:, 0], x[:, 1]), x[:, 2:5], x[:, 7]])
     np.testing.assert_array_equal(adata.X, np.tile(expected, (2, 1)))
@@ -158,7 +171,7 @@ def test_ids_without_a_heading_are_kept(tmp_path, name):
         frame.to_parquet(path)
     else:
         frame.to_csv(path)
-    adata = read_expression(matrix(tmp_path), labels=path, label="label")
+    adata = read(matrix(tmp_path), labels=path, label="label")
     assert list(adata.obs["label"]) == list("aabbcc")
 
 
@@ -189,7 +202,7 @@ def test_label_column_of_the_file_is_found_beside_a_table(tmp_path):
     frame.insert(0, "tissue", list("aabbcc"))
     frame.to_csv(tmp_path / "x.csv")
     groups = table(tmp_path, "id\tpatient\n" + "".join(f"{g}\tp\n" for g in GSM))
-    adata = read_expression(tmp_path / "x.csv", labels=groups, label="tissue", group="patient")
+    adata = read(tmp_path / "x.csv", labels=groups, label="tissue", group="patient")
     assert list(adata.obs["tissue"]) == list("aabbcc")
 
 
@@ -205,7 +218,7 @@ def test_messages_name_flags_that_exist(tmp_path):
 
 def test_a_mistyped_column_is_found_before_the_matrix_is_read(tmp_path, monkeypatch):
     path, labels = matrix(tmp_path), miniatures.gpl(tmp_path)
-    monkeypatch.setattr("jaxssl.data.expression.read_part", None)
+    monkeypatch.setattr("jaxssl.data.plan.read_part", None)
     for options in (
         {"labels": labels, "label": "tisue"},
         {"labels": labels, "sample_column": "sampel"},
@@ -220,7 +233,7 @@ def test_labels_inside_the_file_are_no_gene_even_where_a_table_has_them_too(tmp_
     labels = table(tmp_path, "sample\tlabel\n" + "".join(f"{g}\t{i % 2}\n" for i, g in
                                                       enumerate(GSM)))  # fmt: skip
     for options in ({"label": "label"}, {"label": "label", "labels": labels}):
-        adata = read_expression(tmp_path / "x.csv", **options)
+        adata = read(tmp_path / "x.csv", **options)
         assert list(adata.var_names) == GENES
         assert list(adata.obs["label"]) == ["0", "1"] * 3
     assert "pass `text_columns=label`" in refusal(tmp_path / "x.csv")
@@ -229,7 +242,7 @@ def test_labels_inside_the_file_are_no_gene_even_where_a_table_has_them_too(tmp_
 
 def test_a_label_that_is_na_is_none_and_one_that_is_none_is_one(tmp_path):
     samples_in_rows(label=["a", "b", "NA"] * 2, drug=["None", "x"] * 3).to_csv(tmp_path / "x.csv")
-    adata = read_expression(tmp_path / "x.csv", label="label", text_columns=["drug"])
+    adata = read(tmp_path / "x.csv", label="label", text_columns=["drug"])
     assert list(adata.obs["label"]) == ["a", "b", ""] * 2
     assert list(adata.obs["drug"]) == ["None", "x"] * 3
 
@@ -262,5 +275,5 @@ def test_numbers_in_a_table_of_samples_are_not_taken_for_genes(tmp_path):
     path = write(tmp_path / "x.tsv", genes_in_rows("entrez", GSM, numbered, values()))
     labels = table(tmp_path, "sample\tstage\tgrade\n" + "".join(
         f"{g}\t{1 + i % 3}\t{1 + i % 2}\n" for i, g in enumerate(GSM)))  # fmt: skip
-    adata = read_expression(path, labels=labels, label="stage")
+    adata = read(path, labels=labels, label="stage")
     assert list(adata.obs["stage"]) == ["1", "2", "3"] * 2

@@ -1,6 +1,7 @@
 """Every format holds the same matrix, and what cannot be used is refused by name."""
 
 import gzip
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import scipy.sparse
 from anndata import AnnData
 
-from jaxssl.data.expression import read_expression
+from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import Collector, Scratch
+from jaxssl.data.import_options import OPTION_DEFAULTS
 from jaxssl.data.store import read_h5ad, write_h5ad
 from jaxssl.types import InputError
 
@@ -53,7 +55,7 @@ def write(frame: pd.DataFrame, path: Path) -> Path:
 
 def refusal(path: Path, **options) -> str:
     with pytest.raises(InputError) as caught:
-        read_expression(path, **options)
+        read(path, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -63,7 +65,7 @@ def refusal(path: Path, **options) -> str:
     ["x.csv", "x.csv.gz", "x.tsv", "x.tsv.gz", "x.parquet", "x.npz", "x.h5ad", "sparse.h5ad"],
 )
 def test_every_format_reads_the_same_matrix(frame, tmp_path, name):
-    adata = read_expression(write(frame, tmp_path / name))
+    adata = read(write(frame, tmp_path / name))
     assert adata.X.dtype == np.float32
     np.testing.assert_array_equal(adata.X, frame.to_numpy())
     assert list(adata.obs_names) == SAMPLES
@@ -72,7 +74,7 @@ def test_every_format_reads_the_same_matrix(frame, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["x.csv", "x.tsv.gz", "x.parquet"])
 def test_genes_in_rows_read_as_the_transpose(frame, tmp_path, name):
-    adata = read_expression(write(frame.T, tmp_path / name))
+    adata = read(write(frame.T, tmp_path / name))
     np.testing.assert_array_equal(adata.X, frame.to_numpy())
     assert adata.uns["jaxssl"]["orientation"] == "genes_in_rows"
 
@@ -85,7 +87,7 @@ def test_blocks_of_rows_join_to_one_matrix(frame, tmp_path, monkeypatch):
         monkeypatch.setattr("jaxssl.data.formats.matrix.IN_MEMORY", in_memory)
         for table in (frame, frame.T):
             for name in ("x.csv", "x.parquet"):
-                adata = read_expression(write(table, tmp_path / name))
+                adata = read(write(table, tmp_path / name))
                 np.testing.assert_array_equal(adata.X, frame.to_numpy())
                 assert list(adata.obs_names) == SAMPLES
 
@@ -106,7 +108,7 @@ def test_rows_of_several_tables_wait_their_turn_on_disk(frame, monkeypatch):
 
 def test_format_is_told_by_content_not_by_name(frame, tmp_path):
     path = write(frame, tmp_path / "x.parquet").rename(tmp_path / "x.csv")
-    adata = read_expression(path)
+    adata = read(path)
     np.testing.assert_array_equal(adata.X, frame.to_numpy())
     assert "named x.csv but holds parquet" in adata.uns["jaxssl"]["notes"]
 
@@ -114,12 +116,12 @@ def test_format_is_told_by_content_not_by_name(frame, tmp_path):
 def test_header_of_r_without_corner_is_understood(frame, tmp_path):
     text = frame.to_csv(sep="\t").lstrip("\t")
     (tmp_path / "x.txt").write_text(text)
-    np.testing.assert_array_equal(read_expression(tmp_path / "x.txt").X, frame.to_numpy())
+    np.testing.assert_array_equal(read(tmp_path / "x.txt").X, frame.to_numpy())
 
 
 def test_labels_join_by_id_whatever_their_order(frame, labels, tmp_path):
     path = write(frame, tmp_path / "x.csv")
-    adata = read_expression(path, labels=labels, label="tissue", group="patient")
+    adata = read(path, labels=labels, label="tissue", group="patient")
     assert list(adata.obs["tissue"]) == ["", "lung", "liver"] * 4
     assert list(adata.obs["patient"]) == [i[:12] for i in SAMPLES]
     facts = adata.uns["jaxssl"]
@@ -130,16 +132,16 @@ def test_labels_join_by_id_whatever_their_order(frame, labels, tmp_path):
 def test_label_columns_inside_the_matrix_file_are_taken_out(frame, tmp_path):
     frame.insert(2, "tissue", ["a", "b"] * 6)
     for name in ("x.csv", "x.parquet"):
-        adata = read_expression(write(frame, tmp_path / name), label="tissue")
+        adata = read(write(frame, tmp_path / name), label="tissue")
         assert list(adata.var_names) == GENES
         assert list(adata.obs["tissue"]) == ["a", "b"] * 6
 
 
 def test_prepared_file_keeps_its_columns_and_scale(frame, labels, tmp_path):
     path = write(frame, tmp_path / "x.csv")
-    adata = read_expression(path, labels=labels, label="tissue", scale="log2")
+    adata = read(path, labels=labels, label="tissue", scale="log2")
     write_h5ad(adata, tmp_path / "x.h5ad")
-    again = read_expression(tmp_path / "x.h5ad")
+    again = read(tmp_path / "x.h5ad")
     assert (again.uns["jaxssl"]["label"], again.uns["jaxssl"]["scale"]) == ("tissue", "log2")
     stored = read_h5ad(tmp_path / "x.h5ad")
     pd.testing.assert_frame_equal(stored.obs, adata.obs)
@@ -156,7 +158,7 @@ def test_sparse_values_come_into_memory_dense(frame, tmp_path):
 
 
 def test_interrupted_write_leaves_nothing(frame, tmp_path):
-    adata = read_expression(write(frame, tmp_path / "x.npz"))
+    adata = read(write(frame, tmp_path / "x.npz"))
     adata.uns["unwritable"] = object()
     with pytest.raises(Exception, match=r"unwritable|method"):
         write_h5ad(adata, tmp_path / "out.h5ad")
@@ -165,7 +167,7 @@ def test_interrupted_write_leaves_nothing(frame, tmp_path):
 
 def test_small_classes_become_unlabelled_on_request(frame, tmp_path):
     frame.insert(0, "tissue", ["a"] * 6 + ["b"] * 4 + ["c"] * 2)
-    adata = read_expression(write(frame, tmp_path / "x.csv"), label="tissue", min_class_size=3)
+    adata = read(write(frame, tmp_path / "x.csv"), label="tissue", min_class_size=3)
     assert list(adata.obs["tissue"]) == ["a"] * 6 + ["b"] * 4 + [""] * 2
     assert "c 2" in adata.uns["jaxssl"]["notes"]
 
@@ -177,7 +179,7 @@ def test_small_classes_become_unlabelled_on_request(frame, tmp_path):
 def test_duplicate_genes_follow_the_policy(frame, tmp_path, policy, expected):
     first, last = frame["GAPDH"].to_numpy(), frame["KRAS"].to_numpy()
     frame.columns = [*GENES[:4], "GAPDH"]
-    adata = read_expression(write(frame, tmp_path / "x.csv"), duplicates=policy)
+    adata = read(write(frame, tmp_path / "x.csv"), duplicates=policy)
     assert list(adata.var_names) == GENES[:4]
     np.testing.assert_allclose(adata.X[:, 0], expected(first, last), rtol=1e-6)
     np.testing.assert_array_equal(adata.X[:, 1:], frame.to_numpy()[:, 1:4])
@@ -186,10 +188,10 @@ def test_duplicate_genes_follow_the_policy(frame, tmp_path, policy, expected):
 def test_missing_values_follow_the_policy(frame, tmp_path):
     frame.iloc[3, 1] = np.nan
     path = write(frame, tmp_path / "x.csv")
-    mean = read_expression(path, impute="mean").X[3, 1]
+    mean = read(path, impute="mean").X[3, 1]
     np.testing.assert_allclose(mean, frame["TP53"].mean(), rtol=1e-6)
-    assert read_expression(path, impute="zero").X[3, 1] == 0
-    assert "TP53" not in read_expression(path, impute="drop_genes").var_names
+    assert read(path, impute="zero").X[3, 1] == 0
+    assert "TP53" not in read(path, impute="drop_genes").var_names
     message = refusal(path)
     assert "1.67% of the values are missing" in message
     assert "TP53" in message
@@ -218,7 +220,7 @@ def test_ambiguous_orientation_and_scale_are_asked_for(frame, tmp_path):
     plain = frame.set_axis([f"row{i}" for i in range(12)]).set_axis(list("abcde"), axis=1)
     path = write(plain, tmp_path / "x.csv")
     assert "`orientation=genes_in_rows` or" in refusal(path)
-    assert read_expression(path, orientation="genes_in_rows").shape == (5, 12)
+    assert read(path, orientation="genes_in_rows").shape == (5, 12)
     path = write(frame * 3, tmp_path / "scale.csv")
     assert "pass `scale=counts`, linear or log2" in refusal(path)
     path = write(frame - 7.5, tmp_path / "scale.csv")
@@ -229,7 +231,7 @@ def test_wells_of_a_plate_are_not_taken_for_gene_symbols(frame, tmp_path):
     wells = frame.set_axis([f"{row}{i}" for row in "ABC" for i in range(4)])
     path = write(wells.set_axis(list("12345"), axis=1), tmp_path / "x.csv")
     assert "`orientation=" in refusal(path)
-    adata = read_expression(write(wells.set_axis(GENES, axis=1), tmp_path / "y.csv"))
+    adata = read(write(wells.set_axis(GENES, axis=1), tmp_path / "y.csv"))
     assert list(adata.var_names) == GENES
 
 
@@ -245,7 +247,7 @@ def test_labels_that_match_nothing_show_both_sides(frame, labels, tmp_path):
     assert SAMPLES[11] in message
     dotted = frame.set_axis([i.replace("-", ".") for i in SAMPLES])
     path = write(dotted, tmp_path / "x.csv")
-    joined = read_expression(path, labels=labels, label="tissue")
+    joined = read(path, labels=labels, label="tissue")
     assert list(joined.obs["tissue"]) == ["", "lung", "liver"] * 4
 
 
@@ -289,6 +291,11 @@ def test_npz_with_other_arrays_is_refused(tmp_path):
 )
 def test_real_sets_read_with_the_scale_their_readme_states(data_dir, name, shape, scale):
     folder = data_dir / name
-    adata = read_expression(folder / "expression.npz", labels=folder / "labels.csv")
+    adata = read(folder / "expression.npz", labels=folder / "labels.csv")
     assert adata.shape == shape
     assert adata.uns["jaxssl"]["scale"] == scale
+
+
+def test_the_options_of_read_are_those_of_the_import():
+    given = signature(read).parameters
+    assert {n: p.default for n, p in given.items() if n != "path"} == OPTION_DEFAULTS

@@ -16,7 +16,7 @@ import miniatures
 import numpy as np
 import pytest
 
-from jaxssl.data.expression import read_expression
+from jaxssl.data.expression import read
 from jaxssl.types import InputError
 
 N_MUTATIONS = int(os.environ.get("JAXSSL_FUZZ", "1000"))
@@ -147,7 +147,7 @@ def test_a_mutated_file_is_refused_or_read_right(tmp_path, name):
     path = source.write(tmp_path)
     labels = source.labels(tmp_path) if source.labels else None
     options = source.options | ({"labels": labels} if labels else {})
-    truth = read_expression(path, **options)
+    truth = read(path, **options)
     label = truth.uns["jaxssl"]["label"]
     outcomes = {"refused": 0, "read": 0}
     for _ in range(N_MUTATIONS // len(SOURCES)):
@@ -179,7 +179,7 @@ def test_a_mutated_file_is_refused_or_read_right(tmp_path, name):
 def attempt(path: Path, options: dict):
     """What was read, or why it was refused."""
     try:
-        return read_expression(path, **options), ""
+        return read(path, **options), ""
     except InputError as error:
         return None, str(error)
 
@@ -254,4 +254,4 @@ def test_binary_files_cut_anywhere_are_refused(tmp_path, name):
     for size in np.linspace(1, len(data) - 1, 60).astype(int):
         path.write_bytes(data[:size])
         with pytest.raises(InputError):
-            read_expression(path)
+            read(path)

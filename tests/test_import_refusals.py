@@ -13,7 +13,7 @@ from anndata import AnnData
 from miniatures import GENES, GSM, genes_in_rows, values
 from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
-from jaxssl.data.expression import read_expression
+from jaxssl.data.expression import read
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.samples import read_samples
@@ -100,7 +100,7 @@ def test_tables_of_samples_that_are_none_are_refused(tmp_path):
 
 def test_empty_lines_and_a_numbered_index_are_passed_over(tmp_path):
     spaced = write(tmp_path / "x.tsv", matrix(tmp_path).read_text().replace("\n", "\n\n"))
-    np.testing.assert_array_equal(read_expression(spaced).X, values())
+    np.testing.assert_array_equal(read(spaced).X, values())
     frame = pd.DataFrame({"id": GSM, "label": list("aabbcc")})
     frame.to_parquet(tmp_path / "labels.parquet")
     labels = table(tmp_path, frame.to_csv(sep="\t", index=False).replace("\n", "\n\n"))
@@ -140,7 +140,7 @@ def test_depmap_keeps_all_profiles_unless_some_are_marked_and_refuses_if_none_is
     frame = pd.read_csv(path, index_col=0)
     frame = frame.drop(columns=["ModelID", "IsDefaultEntryForModel"]).set_index("ModelConditionID")
     frame.to_csv(path)
-    adata = read_expression(path)
+    adata = read(path)
     assert list(adata.obs_names) == [f"MC-{i}" for i in range(6)]
     np.testing.assert_array_equal(adata.X, values())
 
@@ -149,7 +149,7 @@ def test_archs4_whose_parts_do_not_fit_is_refused(tmp_path):
     path = miniatures.archs4(tmp_path)
     with h5py.File(path, "r+") as file:
         del file["meta/samples/singlecellprobability"]
-    assert read_expression(path, duplicates="first").n_obs == 6, "no sample is left out"
+    assert read(path, duplicates="first").n_obs == 6, "no sample is left out"
     with h5py.File(path, "r+") as file:
         names = file["meta/genes/symbol"][:5]
         del file["meta/genes/symbol"]
@@ -213,7 +213,7 @@ def test_returns_that_end_no_line_are_refused(tmp_path, content, finding):
 
 def test_a_header_behind_a_hash_is_read_as_the_header(tmp_path):
     path = write(tmp_path / "x.tsv", "#" + matrix(tmp_path).read_text())
-    adata = read_expression(path)
+    adata = read(path)
     assert list(adata.obs_names) == GSM
     np.testing.assert_array_equal(adata.X, values())
 
@@ -221,7 +221,7 @@ def test_a_header_behind_a_hash_is_read_as_the_header(tmp_path):
 def test_array_express_without_a_second_heading_is_read_whole(tmp_path):
     arrays = [f"array {i}.CEL" for i in range(6)]
     path = write(tmp_path / "x.txt", genes_in_rows("Scan REF", arrays, GENES, values()))
-    np.testing.assert_array_equal(read_expression(path).X, values())
+    np.testing.assert_array_equal(read(path).X, values())
 
 
 def test_latin_1_far_below_the_head_is_read_as_such(tmp_path):
@@ -236,7 +236,7 @@ def test_gene_maps_need_symbols_and_pass_over_rows_without_an_id(tmp_path):
     assert "has no column of symbols" in refusal(path, gene_map=nameless)
     gaps = table(tmp_path, "id\tsymbol\n" + "".join(f"{g}\tS{i}\n\tlost\n" for i, g in
                                                   enumerate(GENES)))  # fmt: skip
-    assert list(read_expression(path, gene_map=gaps).var_names) == [f"S{i}" for i in range(8)]
+    assert list(read(path, gene_map=gaps).var_names) == [f"S{i}" for i in range(8)]
 
 
 def test_read_lengths_need_a_table_that_knows_every_sample(tmp_path):

@@ -9,7 +9,7 @@ import scipy.sparse
 from miniatures import BARCODES, GENES, GSM, genes_in_rows, values
 from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
-from jaxssl.data.expression import read_expression
+from jaxssl.data.expression import read
 from jaxssl.data.inspect import inspect
 from jaxssl.types import InputError
 
@@ -23,7 +23,7 @@ def test_a_header_that_lacks_a_name_is_refused_unless_it_is_rs(tmp_path, corner)
     message = refusal(write(tmp_path / "short.tsv", short))
     assert "names in its header" in message
     of_r = text.removeprefix(f"{corner}\t")
-    adata = read_expression(write(tmp_path / "r.tsv", of_r))
+    adata = read(write(tmp_path / "r.tsv", of_r))
     assert list(adata.obs_names) == GSM
     np.testing.assert_array_equal(adata.X, values())
     trailing = text.replace("\n", "\t\n").replace("\t\n", "\n", 1)
@@ -42,7 +42,7 @@ def test_logarithms_called_counts_are_refused_and_called_linear_warned_of(tmp_pa
     path = write(tmp_path / "x.tsv", genes_in_rows("gene", GSM, GENES, values()))
     assert "not integers: as logarithms are" in refusal(path, scale="counts")
     with pytest.warns(UserWarning, match="look like logarithms"):
-        read_expression(path, scale="linear")
+        read(path, scale="linear")
 
 
 def test_a_path_that_leads_nowhere_names_its_neighbours(tmp_path):
@@ -59,7 +59,7 @@ def test_numbers_beside_expression_are_asked_about(tmp_path):
     )
     path = write(tmp_path / "featureCounts.tsv", text + "\n")
     assert "pass `text_columns=Length`" in refusal(path)
-    adata = read_expression(path, text_columns=["Length"])
+    adata = read(path, text_columns=["Length"])
     np.testing.assert_array_equal(adata.X, values("counts"))
     assert list(adata.var["Length"]) == cells[1:]
 
@@ -68,7 +68,7 @@ def test_a_missing_last_cell_is_a_missing_value(tmp_path):
     text = genes_in_rows("gene_id", GSM, GENES, values())
     cut = text[: text.rstrip("\n").rindex("\t") + 1]
     for end in ("\n", ""):
-        adata = read_expression(write(tmp_path / "x.tsv", cut + end), impute="zero")
+        adata = read(write(tmp_path / "x.tsv", cut + end), impute="zero")
         expected = values()
         expected[-1, -1] = 0
         np.testing.assert_array_equal(adata.X, expected)
@@ -81,7 +81,7 @@ def test_quotes_around_every_field_and_commas_inside_change_nothing(tmp_path):
     )
     for encoding in ("utf-8", "utf-8-sig", "latin-1"):
         path = write(tmp_path / "x.csv", quoted + "\n", encoding)
-        adata = read_expression(path, orientation="genes_in_rows")
+        adata = read(path, orientation="genes_in_rows")
         np.testing.assert_array_equal(adata.X, values())
         assert adata.var_names[0] == "A,1"
 
@@ -106,7 +106,7 @@ def test_hdf5_that_is_damaged_inside_or_of_another_kind_is_refused(tmp_path):
     scalar = h5ad(tmp_path / "uns.h5ad")
     with h5py.File(scalar, "r+") as file:
         file["uns"]["jaxssl"] = 3
-    assert read_expression(scalar).shape == (6, 8)
+    assert read(scalar).shape == (6, 8)
 
 
 def test_archs4_of_other_kinds_is_named_or_read(tmp_path):
@@ -115,7 +115,7 @@ def test_archs4_of_other_kinds_is_named_or_read(tmp_path):
         x = file["data/expression"][:] + 0.25
         del file["data/expression"]
         file["data/expression"] = x
-    adata = read_expression(path, duplicates="first")
+    adata = read(path, duplicates="first")
     assert adata.uns["jaxssl"]["scale"] == "linear"
     with h5py.File(path, "r+") as file:
         file["meta/samples/singlecellprobability"][...] = 1
@@ -130,7 +130,7 @@ def test_sparse_matrices_go_by_way_of_disk(tmp_path, monkeypatch, form):
     monkeypatch.setattr("jaxssl.data.formats.matrix.IN_MEMORY", 10)
     monkeypatch.setattr("jaxssl.data.formats.h5ad.BLOCK", 12)
     sparse = getattr(scipy.sparse, f"{form}_matrix")(values("counts"))
-    adata = read_expression(h5ad(tmp_path / "x.h5ad", sparse))
+    adata = read(h5ad(tmp_path / "x.h5ad", sparse))
     np.testing.assert_array_equal(adata.X, values("counts"))
 
 
@@ -153,7 +153,7 @@ def test_gct_of_one_tissue_numbers_its_rows(tmp_path):
     lines = gzip.decompress(path.read_bytes()).decode().split("\n")
     lines[2:] = [f"{'id' if i == 0 else i}\t{line}" if line else line for i, line in
                  enumerate(lines[2:])]  # fmt: skip
-    adata = read_expression(write(tmp_path / "gene_tpm_lung.gct", "\n".join(lines)))
+    adata = read(write(tmp_path / "gene_tpm_lung.gct", "\n".join(lines)))
     assert list(adata.var_names) == GENES
     np.testing.assert_array_equal(adata.X, values("linear"))
 
@@ -169,7 +169,7 @@ def test_genes_by_samples_on_disk_are_turned_whatever_is_stored_together(
         del file["data/expression"]
         file.create_dataset("data/expression", data=values("counts").T, chunks=chunks)
         file["meta/genes/symbol"][7] = "LAST"
-    adata = read_expression(path)
+    adata = read(path)
     np.testing.assert_array_equal(adata.X, np.delete(values("counts"), 3, axis=0))
 
 
@@ -183,7 +183,7 @@ def test_a_file_without_ids_is_refused(tmp_path):
     frame.reset_index(names="sample").iloc[:, [1, 0, *range(2, 10)]].to_parquet(
         tmp_path / "x.parquet", index=False
     )
-    adata = read_expression(tmp_path / "x.parquet", label="diagnosis")
+    adata = read(tmp_path / "x.parquet", label="diagnosis")
     assert list(adata.obs_names) == GSM
     assert list(adata.obs["diagnosis"]) == list("aabbcc")
 
@@ -201,7 +201,7 @@ def test_cbioportal_and_feature_counts_are_read_at_the_second_try(tmp_path):
     lines[1] = lines[1].replace(GENES[0], "", 1)
     path = write(tmp_path / "data_mrna.txt", "\n".join(lines) + "\n")
     assert "`text_columns=Entrez_Gene_Id`" in refusal(path)
-    adata = read_expression(path, text_columns=["Entrez_Gene_Id"])
+    adata = read(path, text_columns=["Entrez_Gene_Id"])
     np.testing.assert_array_equal(adata.X, values()[:, 1:])
     assert "1 genes without a name left out" in adata.uns["jaxssl"]["notes"]
     text = genes_in_rows("Geneid", GSM, GENES, values("counts"))
@@ -214,7 +214,7 @@ def test_cbioportal_and_feature_counts_are_read_at_the_second_try(tmp_path):
     columns = "Chr,Start,End,Strand,Length"
     assert f"`text_columns={columns}`" in refusal(path)
     assert inspect(path).options["text_columns"] == columns.split(",")
-    adata = read_expression(path, text_columns=columns.split(","))
+    adata = read(path, text_columns=columns.split(","))
     np.testing.assert_array_equal(adata.X, values("counts"))
 
 

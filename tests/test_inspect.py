@@ -10,7 +10,7 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.data.columns import possible_groups
-from jaxssl.data.expression import read_expression
+from jaxssl.data.expression import read
 from jaxssl.data.inspect import FileReport, inspect
 from launch.inspect import next_command
 
@@ -50,7 +50,7 @@ def test_proposed_command_reads_the_file(tmp_path):
     words = shlex.split(next_command(inspect(*write_pair(tmp_path))))
     flags = dict(word[2:].split("=", 1) for word in words if word.startswith("--"))
     assert flags.pop("out") == "x.h5ad"
-    adata = read_expression(words[-1], **flags)
+    adata = read(words[-1], **flags)
     assert adata.uns["jaxssl"]["label"] == "tissue"
     assert adata.uns["jaxssl"]["group"] == "patient"
 
@@ -69,12 +69,12 @@ def test_proposed_command_keeps_text_beside_a_rule_and_the_layer_that_was_looked
     path, flags = flags_of(next_command(inspect(tmp_path / "x.csv")))
     del flags["out"]
     assert flags == {"label_rule": "cancer", "text_columns": ["disease", "note"]}
-    assert set(read_expression(path, **flags).obs["cancer"]) == {"not_cancer", "cancer"}
+    assert set(read(path, **flags).obs["cancer"]) == {"not_cancer", "cancer"}
     counts = np.rint(2**x)
     adata = AnnData(frame, layers={"counts": counts})
     adata.write_h5ad(tmp_path / "x.h5ad")
     path, flags = flags_of(next_command(inspect(tmp_path / "x.h5ad", layer="counts")))
-    np.testing.assert_array_equal(read_expression(path, layer=flags["layer"]).X, counts)
+    np.testing.assert_array_equal(read(path, layer=flags["layer"]).X, counts)
 
 
 def test_columns_that_may_hold_groups_are_those_of_patients(tmp_path):

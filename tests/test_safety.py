@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from verbs import ROOT
 
-from jaxssl.data.expression import read_expression
+from jaxssl.data.expression import read
 from jaxssl.engine.bundle import load_bundle
 from jaxssl.report.card import model_card
 from jaxssl.types import InputError
@@ -62,7 +62,7 @@ def test_a_pickle_inside_an_npz_is_refused_and_not_run(tmp_path):
     trap, ids = np.array([Trap()], dtype=object), np.array(list("abc"))
     np.savez(tmp_path / "x.npz", X=np.ones((3, 1)), feature_ids=trap, sample_ids=ids)
     with pytest.raises(InputError, match="without pickled objects"):
-        read_expression(tmp_path / "x.npz")
+        read(tmp_path / "x.npz")
     assert not (tmp_path / "run").exists()
 
 

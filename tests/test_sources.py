@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from miniatures import BARCODES, CANCERS, CLASSES, GENES, GSM, SYMBOLS, values
 
-from jaxssl.data.expression import read_expression
+from jaxssl.data.expression import read
 from jaxssl.types import InputError
 
 
 def refusal(path, **options) -> str:
     with pytest.raises(InputError) as caught:
-        read_expression(path, **options)
+        read(path, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -24,7 +24,7 @@ def facts(adata) -> dict:
 
 def test_toil_of_xena_is_log2_of_tpm_and_a_thousandth(tmp_path):
     labels = miniatures.xena_toil_phenotype(tmp_path)
-    adata = read_expression(miniatures.xena_toil(tmp_path), labels=labels, label_rule="tcga20")
+    adata = read(miniatures.xena_toil(tmp_path), labels=labels, label_rule="tcga20")
     expected = np.log2(values("linear") + 0.001).round(4)
     np.testing.assert_allclose(adata.X, expected, rtol=1e-6)
     assert adata.X.min() == pytest.approx(-9.9658, abs=1e-4)
@@ -41,7 +41,7 @@ def test_pan_cancer_of_xena_has_symbols_twice_and_missing_values(tmp_path):
     path, labels = miniatures.xena_pancan(tmp_path), miniatures.xena_survival(tmp_path)
     assert "`impute=" in refusal(path)
     assert "CFH" in refusal(path, impute="mean")
-    adata = read_expression(path, impute="mean", duplicates="max", labels=labels,
+    adata = read(path, impute="mean", duplicates="max", labels=labels,
                             label="cancer type abbreviation")  # fmt: skip
     x = values()
     x[1, 2] = np.delete(x[:, 2], 1).mean()
@@ -53,7 +53,7 @@ def test_pan_cancer_of_xena_has_symbols_twice_and_missing_values(tmp_path):
 
 def test_gdc_hub_of_xena_has_vials_and_its_probemap_names_genes(tmp_path):
     path, labels = miniatures.xena_gdc(tmp_path), miniatures.xena_gdc_phenotype(tmp_path)
-    adata = read_expression(path, labels=labels, label_rule="tcga20",
+    adata = read(path, labels=labels, label_rule="tcga20",
                             gene_map=miniatures.probemap(tmp_path))  # fmt: skip
     np.testing.assert_array_equal(adata.X, values()[:, :7])
     assert list(adata.var_names) == SYMBOLS[:7]
@@ -63,14 +63,14 @@ def test_gdc_hub_of_xena_has_vials_and_its_probemap_names_genes(tmp_path):
 
 def test_survival_table_meets_vials_by_the_sample(tmp_path):
     path, labels = miniatures.xena_gdc(tmp_path), miniatures.xena_survival(tmp_path)
-    adata = read_expression(path, labels=labels, label="cancer type abbreviation")
+    adata = read(path, labels=labels, label="cancer type abbreviation")
     assert list(adata.obs["cancer type abbreviation"]) == CANCERS
     assert "by the sample of their TCGA barcodes" in facts(adata)["notes"]
 
 
 def test_vials_of_one_sample_take_the_first_row(tmp_path):
     path, labels = miniatures.xena_toil(tmp_path), miniatures.xena_gdc_phenotype(tmp_path)
-    adata = read_expression(path, labels=labels, label="project_id")
+    adata = read(path, labels=labels, label="project_id")
     assert list(adata.obs["project_id"]) == [f"TCGA-{c}" for c in CANCERS]
     assert "(1 have several rows; the first counts)" in facts(adata)["notes"]
 
@@ -79,7 +79,7 @@ def test_vials_of_one_sample_take_the_first_row(tmp_path):
     ("layer", "kind"), [("", "counts"), ("unstranded", "counts"), ("tpm_unstranded", "linear")]
 )
 def test_folder_of_the_gdc_is_one_matrix_named_by_the_sample_sheet(tmp_path, layer, kind):
-    adata = read_expression(miniatures.gdc_folder(tmp_path), layer=layer, label_rule="tcga20",
+    adata = read(miniatures.gdc_folder(tmp_path), layer=layer, label_rule="tcga20",
                             labels=miniatures.gdc_sample_sheet(tmp_path))  # fmt: skip
     np.testing.assert_array_equal(adata.X, values(kind))
     assert facts(adata)["scale"] == kind
@@ -91,7 +91,7 @@ def test_folder_of_the_gdc_is_one_matrix_named_by_the_sample_sheet(tmp_path, lay
 
 def test_one_file_of_the_gdc_is_one_sample(tmp_path):
     file = min(miniatures.gdc_folder(tmp_path).rglob("*counts.tsv"), key=lambda file: file.name)
-    adata = read_expression(file)
+    adata = read(file)
     np.testing.assert_array_equal(adata.X, values("counts")[:1])
     assert "tpm_unstranded" in refusal(file, layer="tpm")
 
@@ -106,9 +106,7 @@ def test_folder_of_the_gdc_refuses_another_gene_model(tmp_path):
 def test_the_studys_classes_are_those_of_the_real_set(data_dir):
     """`label20` was made for the set by its own rule (its README); the rule here makes the same."""
     folder = data_dir / "tcga_mirna_pancan"
-    adata = read_expression(
-        folder / "expression.npz", labels=folder / "labels.csv", label_rule="tcga20"
-    )
+    adata = read(folder / "expression.npz", labels=folder / "labels.csv", label_rule="tcga20")
     assert (adata.obs["tcga20"] == adata.obs["label20"]).all()
     assert (adata.obs["donor_by_name"] == adata.obs["patient_id"]).all()
     assert facts(adata)["n_labelled"] == 9388
@@ -121,7 +119,7 @@ def test_two_files_of_one_sample_are_named(tmp_path):
     message = refusal(folder, labels=sheet)
     assert f"first: {BARCODES[0]}A" in message
     assert "`duplicate_samples=first`" in message
-    adata = read_expression(folder, labels=sheet, duplicate_samples="first")
+    adata = read(folder, labels=sheet, duplicate_samples="first")
     np.testing.assert_array_equal(adata.X, np.delete(values("counts"), 2, axis=0))
     sheet.write_text(sheet.read_text().replace(f"{BARCODES[1]}A", f"{BARCODES[1]}A, X"))
     assert "is of 2 samples" in refusal(folder, labels=sheet)
@@ -132,7 +130,7 @@ def test_coverage_of_recount3_becomes_counts_by_read_length_only(tmp_path):
     message = refusal(path)
     assert "base-pair coverage, not counts" in message
     assert "`read_length=star.average_mapped_length`" in message
-    adata = read_expression(path, labels=labels, read_length="star.average_mapped_length")
+    adata = read(path, labels=labels, read_length="star.average_mapped_length")
     np.testing.assert_allclose(adata.X, values("counts"), rtol=1e-6)
     assert facts(adata)["scale"] == "counts"
     assert "48 to 100 bases" in facts(adata)["notes"]
@@ -142,10 +140,10 @@ def test_coverage_of_recount3_becomes_counts_by_read_length_only(tmp_path):
     for i, barcode in enumerate(BARCODES):
         both = both.replace(f"{barcode}\t", f"u{i}\t")
     barcodes.write_text(both)
-    joined = read_expression(path, labels=[labels, barcodes], label_rule="tcga20",
+    joined = read(path, labels=[labels, barcodes], label_rule="tcga20",
                              read_length="star.average_mapped_length")  # fmt: skip
     assert list(joined.obs["tcga20"]) == CLASSES
-    by_hand = read_expression(path, read_length="50")
+    by_hand = read(path, read_length="50")
     np.testing.assert_allclose(by_hand.X[2], values("counts")[2] * 2, rtol=1e-6)
     assert "did you mean" in refusal(path, labels=labels, read_length="star.average_maped_length")
     assert "is no such" in refusal(miniatures.xena_toil(tmp_path), read_length="50")
@@ -153,7 +151,7 @@ def test_coverage_of_recount3_becomes_counts_by_read_length_only(tmp_path):
 
 def test_archs4_is_read_by_samples_without_single_cells(tmp_path):
     path = miniatures.archs4(tmp_path)
-    adata = read_expression(path, duplicates="mean", group="series_id")
+    adata = read(path, duplicates="mean", group="series_id")
     kept = [0, 1, 2, 4, 5]
     x = values("counts")[kept]
     np.testing.assert_array_equal(adata.X[:, :6], x[:, :6])
@@ -167,7 +165,7 @@ def test_archs4_is_read_by_samples_without_single_cells(tmp_path):
 def test_series_matrix_keeps_characteristics_by_their_keys(tmp_path):
     path = miniatures.series_matrix(tmp_path)
     assert "missing (first: sample GSM105" in refusal(path)
-    adata = read_expression(path, impute="drop_genes", label="tissue")
+    adata = read(path, impute="drop_genes", label="tissue")
     np.testing.assert_array_equal(adata.X, np.delete(values(), 4, axis=1))
     assert list(adata.obs["tissue"]) == ["liver"] * 3 + ["lung"] * 3
     assert list(adata.obs["age"]) == ["50", "50", "", "61", "61", "61"]
@@ -184,13 +182,13 @@ def test_empty_series_matrix_says_where_the_counts_are(tmp_path):
     frame = values("counts")
     text = miniatures.genes_in_rows("gene", GSM, GENES, frame)
     counts = miniatures.write(tmp_path / "GSE1_counts.txt.gz", text)
-    adata = read_expression(counts, labels=path, label="tissue")
+    adata = read(counts, labels=path, label="tissue")
     assert list(adata.obs["tissue"]) == ["liver"] * 3 + ["lung"] * 3
 
 
 def test_platform_table_renames_probe_sets_and_leaves_out_those_of_two_genes(tmp_path):
     path, table = miniatures.series_matrix(tmp_path), miniatures.gpl(tmp_path)
-    adata = read_expression(path, impute="mean", gene_map=table)
+    adata = read(path, impute="mean", gene_map=table)
     assert list(adata.var_names) == [*SYMBOLS[:5], "FGR"]
     np.testing.assert_array_equal(adata.X[:, 5], values()[:, 7])
     assert "left out 0 unknown to it and 2 with none or several" in facts(adata)["notes"]
@@ -199,7 +197,7 @@ def test_platform_table_renames_probe_sets_and_leaves_out_those_of_two_genes(tmp
 
 def test_array_express_joins_the_sdrf_by_name_and_derives_cancer(tmp_path):
     path, labels = miniatures.array_express(tmp_path), miniatures.sdrf(tmp_path)
-    adata = read_expression(path, labels=labels, label_rule="cancer")
+    adata = read(path, labels=labels, label_rule="cancer")
     np.testing.assert_array_equal(adata.X, values())
     assert list(adata.obs_names) == [f"array {i}.CEL" for i in range(6)]
     assert list(adata.obs["cancer"]) == ["cancer", "not_cancer", "", "not_cancer", "", "cancer"]
@@ -212,7 +210,7 @@ def test_array_express_joins_the_sdrf_by_name_and_derives_cancer(tmp_path):
 
 def test_gct_of_gtex_is_held_to_its_dimensions(tmp_path):
     path, labels = miniatures.gtex(tmp_path), miniatures.gtex_attributes(tmp_path)
-    adata = read_expression(path, labels=labels, label="SMTS", group="donor_by_name")
+    adata = read(path, labels=labels, label="SMTS", group="donor_by_name")
     np.testing.assert_array_equal(adata.X, values("linear"))
     assert list(adata.var["gene_name"]) == SYMBOLS
     assert list(adata.obs["SMTS"]) == ["Blood", "Brain"] * 3
@@ -227,7 +225,7 @@ def test_gct_of_gtex_is_held_to_its_dimensions(tmp_path):
 
 def test_depmap_keeps_the_default_profile_of_each_model(tmp_path):
     path, labels = miniatures.depmap(tmp_path), miniatures.depmap_models(tmp_path)
-    adata = read_expression(path, labels=labels, label="OncotreeLineage")
+    adata = read(path, labels=labels, label="OncotreeLineage")
     kept = [0, 1, 2, 4, 5]
     np.testing.assert_array_equal(adata.X, values()[kept])
     assert list(adata.obs_names) == [f"ACH-00000{i + 1}" for i in kept]
@@ -240,7 +238,7 @@ def test_files_of_one_scale_are_joined_by_their_common_genes(tmp_path):
     first = miniatures.xena_gdc(tmp_path)
     text = miniatures.genes_in_rows("Ensembl_ID", GSM, GENES[:0:-1], values()[:, :0:-1])
     second = miniatures.write(tmp_path / "other.tsv", text)
-    adata = read_expression([first, second])
+    adata = read([first, second])
     np.testing.assert_array_equal(adata.X, np.tile(values()[:, 1:], (2, 1)))
     assert list(adata.var_names) == GENES[1:]
     assert list(adata.obs["file"]) == ["TCGA-BRCA.star_tpm.tsv.gz"] * 6 + ["other.tsv"] * 6
@@ -260,7 +258,7 @@ def test_line_ends_byte_order_marks_and_quotes_change_nothing(tmp_path, end):
     quoted = text.replace("GSM103", '"GSM103"').replace(GENES[2], f'"{GENES[2]}"')
     for encoding in ("utf-8", "utf-8-sig"):
         path = miniatures.write(tmp_path / "x.tsv", quoted, encoding)
-        adata = read_expression(path)
+        adata = read(path)
         np.testing.assert_array_equal(adata.X, values())
         assert (list(adata.obs_names), list(adata.var_names)) == (GSM, GENES)
 
@@ -277,11 +275,11 @@ def test_layer_and_raw_of_an_h5ad_are_chosen_by_name(tmp_path):
     adata = adata[:, :5].copy()
     path = tmp_path / "x.h5ad"
     adata.write_h5ad(path)
-    np.testing.assert_array_equal(read_expression(path).X, values("linear")[:, :5])
-    np.testing.assert_array_equal(read_expression(path, layer="raw").X, values("linear"))
-    found = read_expression(path, layer="counts")
+    np.testing.assert_array_equal(read(path).X, values("linear")[:, :5])
+    np.testing.assert_array_equal(read(path, layer="raw").X, values("linear"))
+    found = read(path, layer="counts")
     np.testing.assert_array_equal(found.X, values("counts")[:, :5])
-    np.testing.assert_array_equal(read_expression(path, layer="columns").X, values()[:, :5])
+    np.testing.assert_array_equal(read(path, layer="columns").X, values()[:, :5])
     assert "it has columns, counts, raw" in refusal(path, layer="count")
     assert "its format has none" in refusal(miniatures.gtex(tmp_path), layer="raw")
 
@@ -289,6 +287,6 @@ def test_layer_and_raw_of_an_h5ad_are_chosen_by_name(tmp_path):
 def test_text_that_ends_within_its_last_line_is_pointed_out(tmp_path):
     text = miniatures.genes_in_rows("", GSM, GENES, values())
     whole = miniatures.write(tmp_path / "x.tsv", text)
-    assert "does not end" not in facts(read_expression(whole))["notes"]
+    assert "does not end" not in facts(read(whole))["notes"]
     cut = miniatures.write(Path(tmp_path / "y.tsv"), text[:-3])
-    assert "the last line does not end" in facts(read_expression(cut))["notes"]
+    assert "the last line does not end" in facts(read(cut))["notes"]

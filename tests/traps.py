@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from miniatures import GENES, GSM, genes_in_rows, values
 
-from jaxssl.data.expression import read_expression
+from jaxssl.data.expression import read
 from jaxssl.types import InputError
 
 
@@ -18,7 +18,7 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 def refusal(path, **options) -> str:
     with pytest.raises(InputError) as caught:
-        read_expression(path, **options)
+        read(path, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

@@ -1,68 +1,90 @@
 """Any expression file to samples x genes in float32; nothing is changed that was not asked for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from anndata import AnnData
-from jaxtyping import Bool, Float32
 
-from jaxssl.data import rules, store
-from jaxssl.data.annotation import read_annotation
-from jaxssl.data.formats import may_tell
+from jaxssl.data import store
 from jaxssl.data.formats.matrix import Reading, Scratch
-from jaxssl.data.gene_map import column_of_names
-from jaxssl.data.genes import duplicates, id_type
-from jaxssl.data.import_options import ImportOptions, check_options, paths_of
-from jaxssl.data.labels import drop_small_classes
-from jaxssl.data.parts import Cleaning, Part, clean, common_scale, read_part
-from jaxssl.data.samples import (
-    add_columns,
-    join_samples,
-    names_by_sheet,
-    read_samples,
-    require_column,
-)
-from jaxssl.types import InputError
+from jaxssl.data.import_options import ImportOptions, paths_of
+from jaxssl.data.plan import plan_import
 
-ROLES = ("label", "group", "batch")
+Paths = str | Path | Sequence[str | Path]
 
 
-class Import(NamedTuple):
-    """What is to be written, and how to come by it."""
+def read(
+    path: Paths,
+    *,
+    labels: Paths | None = None,
+    label: str = "",
+    group: str = "",
+    batch: str = "",
+    scale: str = "auto",
+    orientation: str = "auto",
+    layer: str = "",
+    sample_column: str = "",
+    text_columns: Sequence[str] = (),
+    label_rule: str = "",
+    min_class_size: int = 0,
+    min_match: float = 0.5,
+    read_length: str = "",
+    gene_map: str | Path | None = None,
+    gene_column: str = "",
+    duplicates: str = "error",
+    duplicate_samples: str = "error",
+    impute: str = "error",
+) -> AnnData:
+    """Read expression, and what is known of the samples, into memory.
 
-    obs: pd.DataFrame
-    var: pd.DataFrame
-    facts: dict[str, Any]
-    plans: list[Cleaning]
-    kept: Bool[np.ndarray, " read"]  # which of the samples read are written
+    csv, tsv, GCT, GEO series matrices, GDC gene counts (a file or a folder), recount3,
+    ArrayExpress, DepMap, ARCHS4, h5ad, parquet and npz are told by their content; text may be
+    gzipped. What cannot be told is asked about by an error, never guessed; no value is changed
+    unless an option says so. Peak memory is the result and about 400 MB.
 
-    def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
-        """Successive samples, cleaned."""
-        start = 0
-        for plan in self.plans:
-            for block in plan.blocks():
-                kept = self.kept[start : start + len(block)]
-                start += len(block)
-                yield block if kept.all() else block[kept]
+    Args:
+        path: an expression file, or several of the same genes.
+        labels: tables of samples. Those of the same columns are stacked; the others are joined
+            to the samples one after the other, by the column that holds their ids.
+        label: column of the class labels, in `labels` or in the file itself.
+        group: column of what must stay in one part of a split, such as the patient.
+        batch: column of technical batches.
+        scale: "counts", "linear" or "log2"; "auto" tells it by the values, or asks.
+        orientation: "genes_in_rows" or "samples_in_rows"; "auto" tells it by the ids, or asks.
+        layer: which matrix of a file that holds several: a layer or "raw" of an h5ad, a column of
+            the GDC.
+        sample_column: column of `labels` with the ids of the samples; "" finds it.
+        text_columns: columns of the file beside expression, kept as text about its rows.
+        label_rule: derives labels: "tcga20" of TCGA, "cancer" of an SDRF of ArrayExpress.
+        min_class_size: samples; the labels of smaller classes are blanked.
+        min_match: share of the samples that `labels` must know.
+        read_length: bases, or a column of `labels`: turns the coverage of recount3 into counts.
+        gene_map: table that renames genes: a probemap, HGNC, GPL or ADF.
+        gene_column: column of `gene_map` with the new names; "" is that of symbols.
+        duplicates: of genes called alike: "error", "mean", "max" or "first".
+        duplicate_samples: of samples called alike: "error" or "first".
+        impute: fills missing values: "error", "mean" (of the gene), "zero" or "drop_genes".
 
-
-def read_expression(path: str | Path | Sequence[str | Path], **options: Any) -> AnnData:
-    """Read an expression file, or several of the same genes, into memory as float32.
-
-    Known are csv, tsv, GCT, GEO series matrix, GDC gene counts (a file or a folder), recount3,
-    ArrayExpress, DepMap, ARCHS4, h5ad, parquet and npz, text also in gzip; told by content. The
-    `options` are the fields of `ImportOptions`. Of a file that `prepare` wrote, the recorded
-    columns and scale are the default. What was found and done stands in `uns["jaxssl"]`, as
-    sentences under "notes". Peak memory: the result and about 400 MB; npz is read whole besides.
+    Returns:
+        Samples x genes in float32. `obs` is text, "" where nothing is known. `uns["jaxssl"]` holds
+        the columns that are label, group and batch, the scale, and "notes", sentences of what was
+        found and done. A file that `read` or `prepare` wrote brings its own as the default.
 
     Raises:
         InputError: on what cannot be used, and on what cannot be told without asking.
+
+    Example:
+        >>> adata = jaxssl.read(  # doctest: +SKIP
+        ...     "expression.tsv.gz", labels="labels.tsv", label="tissue", group="donor"
+        ... )
+        >>> print(adata.uns["jaxssl"]["notes"])  # doctest: +SKIP
     """
+    # every keyword is a field: a test compares names and defaults
+    options = ImportOptions(**{name: value for name, value in locals().items() if name != "path"})
     with Scratch() as scratch:
-        plan = plan_import(paths_of(path), ImportOptions(**options), Reading(scratch))
+        plan = plan_import(paths_of(path), options, Reading(scratch))
         x = np.empty((len(plan.obs), len(plan.var)), np.float32)
         start = 0
         for block in plan.blocks():
@@ -72,19 +94,27 @@ def read_expression(path: str | Path | Sequence[str | Path], **options: Any) -> 
 
 
 def import_expression(
-    path: str | Path | Sequence[str | Path],
+    path: Paths,
     out: str | Path,
     advance: Callable[[Path, int], None] = lambda _path, _bytes: None,
     **options: Any,
 ) -> dict[str, Any]:
-    """As `read_expression`, but onto disk: a sample-major `.h5ad` of any size, in bounded memory.
+    """As `read`, but onto disk: a sample-major `.h5ad` of any size, in bounded memory.
 
-    What does not fit in memory goes to a scratch file beside `out`, as large as the matrix.
-    `advance(path, bytes)` is told how far reading has come. Writes and returns the record: the
-    facts with the counts of classes and a hash of X. `out` appears whole or not at all.
+    What does not fit in memory goes to a scratch file beside `out`, as large as the matrix. `out`
+    appears whole or not at all.
+
+    Args:
+        path: an expression file, or several of the same genes.
+        out: the `.h5ad` to write.
+        advance: told how far reading has come, by `advance(path, bytes)`.
+        options: as for `read`.
+
+    Returns:
+        The record that stands beside `out`: the facts with the counts of classes and a hash of X.
 
     Raises:
-        InputError: as `read_expression` does.
+        InputError: as `read` does.
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -92,132 +122,3 @@ def import_expression(
         reading = Reading(scratch, advance=advance)
         plan = plan_import(paths_of(path), ImportOptions(**options), reading)
         return store.write_import(plan.obs, plan.var, plan.facts, plan.blocks(), out)
-
-
-def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading) -> Import:
-    """Read the files and settle everything that the result depends on.
-
-    Raises:
-        InputError: as `read_expression` does.
-    """
-    check_options(options)
-    if not paths:
-        raise InputError("no expression file is given")
-    tables = [read_samples(path) for path in paths_of(options.labels)]
-    gene_map = read_annotation(options.gene_map) if options.gene_map else None
-    _check_early(paths, tables, gene_map, options)
-    parts = [read_part(path, options, tables, reading) for path in paths]
-    plans, var, gene_notes = clean(parts, options, gene_map)
-    obs, kept, obs_notes = _describe(parts, tables, options)
-    notes = [*parts[0].notes]
-    for part in parts[1:]:
-        notes += [f"{part.path.name}: {note}" for note in part.notes]
-    notes += [*gene_notes, *obs_notes]
-    facts = {
-        "orientation": parts[0].orientation,
-        "gene_id_type": id_type(var.index.to_numpy(dtype=object))[0] or "unknown",
-        "scale": common_scale(parts),
-        "impute": options.impute,
-        "duplicates": options.duplicates,
-        "n_missing_values": sum(plan.n_missing for plan in plans),
-        "n_genes_dropped": sum(plan.n_dropped for plan in plans),
-        "n_genes_merged": sum(len(plan.columns) - len(plan.merge.genes) for plan in plans),
-        "source": ", ".join(part.path.name for part in parts[:5]),
-        "format": parts[0].raw.format,
-    }
-    columns = _columns(options, parts[0].raw.prepared)
-    facts |= _settle_columns(obs, columns, options.min_class_size, notes)
-    return Import(obs, var, facts | {"notes": "\n".join(notes)}, plans, kept)
-
-
-def _check_early(
-    paths: Sequence[Path],
-    tables: Sequence[pd.DataFrame],
-    gene_map: pd.DataFrame | None,
-    options: ImportOptions,
-) -> None:
-    """Find a mistyped column before hours of reading."""
-    if gene_map is not None:
-        column_of_names(gene_map, options)
-    known = [str(name) for table in tables for name in table.columns]
-    if tables and options.sample_column:
-        require_column(known, options.sample_column, "sample_column")
-    known += [*rules.made_by(options.label_rule), *(["file"] if len(paths) > 1 else [])]
-    for role in ROLES:
-        name = getattr(options, role)
-        if name and name not in known and not any(may_tell(path, name) for path in paths):
-            require_column(known if tables else [], name, role)
-
-
-def _describe(
-    parts: Sequence[Part], tables: Sequence[pd.DataFrame], options: ImportOptions
-) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
-    """Text about the samples that stay: of the files, of the tables, and as rules derive it."""
-    sample_ids = np.concatenate([part.sample_ids for part in parts])
-    obs = pd.concat([part.obs for part in parts]).fillna("").set_axis(sample_ids, axis=0)
-    if len(parts) > 1:
-        names = np.repeat([p.path.name for p in parts], [len(p.sample_ids) for p in parts])
-        obs = obs.assign(file=names)
-    notes = []
-    for table in tables:
-        is_named = options.sample_column in table or len(tables) == 1
-        column = options.sample_column if is_named else ""
-        joined = join_samples(table, sample_ids, column, options.min_match)
-        obs = add_columns(obs, joined.obs)
-        notes.append(joined.note)
-    obs = obs.set_axis(pd.Index(names_by_sheet(obs), dtype=object), axis=0)
-    kept, note = _distinct(obs.index.to_numpy(dtype=object), options.duplicate_samples)
-    obs = obs[kept]
-    derived, rule_notes = rules.derive(obs, options.label_rule)
-    obs = pd.concat([obs[obs.columns.difference(derived.columns, sort=False)], derived], axis=1)
-    return obs.astype(object), kept, [*notes, *note, *rule_notes]
-
-
-def _distinct(names: np.ndarray, policy: str) -> tuple[np.ndarray, list[str]]:
-    """Which samples stay when each name may stand once."""
-    twice = duplicates(names)
-    if not len(twice):
-        return np.ones(len(names), bool), []
-    if policy == "error":
-        raise InputError(
-            f"{len(twice)} sample ids occur more than once (first: {twice[0]})",
-            "remove or rename the copies, or pass `duplicate_samples=first`: a copy in two parts "
-            "of a split would leak",
-        )
-    kept = ~pd.Series(names, dtype=object).duplicated().to_numpy()
-    return kept, [f"`duplicate_samples={policy}`: {(~kept).sum():,} further copies left out"]
-
-
-def _columns(options: ImportOptions, prepared: Mapping[str, Any]) -> dict[str, str]:
-    """Role → column: as told, as the rule makes it, or as `prepare` recorded it."""
-    made = rules.columns_of(options.label_rule)
-    told = {role: getattr(options, role) for role in ROLES}
-    return {
-        role: name or made.get(role, "") or str(prepared.get(role, ""))
-        for role, name in told.items()
-    }
-
-
-def _settle_columns(
-    obs: pd.DataFrame, columns: dict[str, str], min_class_size: int, notes: list[str]
-) -> dict[str, Any]:
-    """Check the named columns and blank small classes in `obs`; returns what to record."""
-    for role, name in columns.items():
-        if name:
-            require_column(obs.columns, name, role)
-    label = columns["label"]
-    facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}
-    if not label:
-        return facts
-    values, dropped = drop_small_classes(obs[label].to_numpy(dtype=object), min_class_size)
-    obs[label] = values
-    if not (values != "").any():
-        if dropped:
-            raise InputError(
-                f"every class of {label} is below `min_class_size={min_class_size}`", "lower it"
-            )
-        raise InputError(f"`label={label}` is empty for every sample", "name another column")
-    if dropped:
-        listed = ", ".join(f"{name} {count}" for name, count in dropped.items())
-        notes.append(f"classes below `min_class_size={min_class_size}`, now unlabelled: {listed}")
-    return facts | {"n_labelled": int((values != "").sum()), "n_classes_dropped": len(dropped)}

@@ -25,7 +25,7 @@ from jaxssl.data.import_options import paths_of
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import oriented
 from jaxssl.data.sample_major import SampleMajor
-from jaxssl.data.samples import add_columns, join_samples, known_ids, read_samples
+from jaxssl.data.samples import add_columns, join_samples, known_ids, read_samples, read_tables
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
@@ -68,7 +68,7 @@ def inspect(
         table = read_samples(path)
         return FileReport(str(path), "samples", len(table), describe_columns(table))
     names = [str(table) for table in paths_of(labels)]
-    tables = [read_samples(table) for table in names]
+    tables = read_tables(names)
     with Scratch() as scratch:
         reading = Reading(scratch, texts, layer, limit=0 if whole else _LIMIT)
         raw = read_table(path, reading)

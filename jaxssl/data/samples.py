@@ -59,6 +59,21 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     return read_annotation(path)
 
 
+def read_tables(paths: Sequence[str | Path]) -> list[pd.DataFrame]:
+    """Tables of samples; those of other samples with the same columns, as of cohorts, are one."""
+    tables: list[pd.DataFrame] = []
+    for path in paths:
+        table = read_samples(path)
+        for i, known in enumerate(tables):
+            is_alike = list(known.columns) == list(table.columns)
+            if is_alike and not known.iloc[:, 0].isin(table.iloc[:, 0]).any():
+                tables[i] = pd.concat([known, table], ignore_index=True)
+                break
+        else:
+            tables.append(table)
+    return tables
+
+
 def match_samples(table: pd.DataFrame, sample_ids: np.ndarray, column: str = "") -> Match:
     """The column of ids, unless named, and how its ids and the samples' are brought together.
 

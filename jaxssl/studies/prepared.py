@@ -15,7 +15,7 @@ from jaxssl.config import Config, DataConfig
 from jaxssl.data import leakage
 from jaxssl.data.columns import possible_groups
 from jaxssl.data.demo import load_demo
-from jaxssl.data.expression import read_expression as read
+from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, make_task

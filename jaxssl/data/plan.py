@@ -1,0 +1,177 @@
+"""All that the import of expression files comes to, settled before a value is written."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float32
+
+from jaxssl.data import rules
+from jaxssl.data.annotation import read_annotation
+from jaxssl.data.formats import may_tell
+from jaxssl.data.formats.matrix import Reading
+from jaxssl.data.gene_map import column_of_names
+from jaxssl.data.genes import duplicates, id_type
+from jaxssl.data.import_options import ImportOptions, check_options, paths_of
+from jaxssl.data.labels import drop_small_classes
+from jaxssl.data.parts import Cleaning, Part, clean, common_scale, read_part
+from jaxssl.data.samples import (
+    add_columns,
+    join_samples,
+    names_by_sheet,
+    read_tables,
+    require_column,
+)
+from jaxssl.types import InputError
+
+ROLES = ("label", "group", "batch")
+
+
+class Import(NamedTuple):
+    """What is to be written, and how to come by it."""
+
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    facts: dict[str, Any]
+    plans: list[Cleaning]
+    kept: Bool[np.ndarray, " read"]  # which of the samples read are written
+
+    def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
+        """Successive samples, cleaned."""
+        start = 0
+        for plan in self.plans:
+            for block in plan.blocks():
+                kept = self.kept[start : start + len(block)]
+                start += len(block)
+                yield block if kept.all() else block[kept]
+
+
+def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading) -> Import:
+    """Read the files and settle everything that the result depends on.
+
+    Raises:
+        InputError: as `expression.read` does.
+    """
+    check_options(options)
+    if not paths:
+        raise InputError("no expression file is given")
+    tables = read_tables(paths_of(options.labels))
+    gene_map = read_annotation(options.gene_map) if options.gene_map else None
+    _check_early(paths, tables, gene_map, options)
+    parts = [read_part(path, options, tables, reading) for path in paths]
+    plans, var, gene_notes = clean(parts, options, gene_map)
+    obs, kept, obs_notes = _describe(parts, tables, options)
+    notes = [*parts[0].notes]
+    for part in parts[1:]:
+        notes += [f"{part.path.name}: {note}" for note in part.notes]
+    notes += [*gene_notes, *obs_notes]
+    facts = {
+        "orientation": parts[0].orientation,
+        "gene_id_type": id_type(var.index.to_numpy(dtype=object))[0] or "unknown",
+        "scale": common_scale(parts),
+        "impute": options.impute,
+        "duplicates": options.duplicates,
+        "n_missing_values": sum(plan.n_missing for plan in plans),
+        "n_genes_dropped": sum(plan.n_dropped for plan in plans),
+        "n_genes_merged": sum(len(plan.columns) - len(plan.merge.genes) for plan in plans),
+        "source": ", ".join(part.path.name for part in parts[:5]),
+        "format": parts[0].raw.format,
+    }
+    columns = _columns(options, parts[0].raw.prepared)
+    facts |= _settle_columns(obs, columns, options.min_class_size, notes)
+    return Import(obs, var, facts | {"notes": "\n".join(notes)}, plans, kept)
+
+
+def _check_early(
+    paths: Sequence[Path],
+    tables: Sequence[pd.DataFrame],
+    gene_map: pd.DataFrame | None,
+    options: ImportOptions,
+) -> None:
+    """Find a mistyped column before hours of reading."""
+    if gene_map is not None:
+        column_of_names(gene_map, options)
+    known = [str(name) for table in tables for name in table.columns]
+    if tables and options.sample_column:
+        require_column(known, options.sample_column, "sample_column")
+    known += [*rules.made_by(options.label_rule), *(["file"] if len(paths) > 1 else [])]
+    for role in ROLES:
+        name = getattr(options, role)
+        if name and name not in known and not any(may_tell(path, name) for path in paths):
+            require_column(known if tables else [], name, role)
+
+
+def _describe(
+    parts: Sequence[Part], tables: Sequence[pd.DataFrame], options: ImportOptions
+) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
+    """Text about the samples that stay: of the files, of the tables, and as rules derive it."""
+    sample_ids = np.concatenate([part.sample_ids for part in parts])
+    obs = pd.concat([part.obs for part in parts]).fillna("").set_axis(sample_ids, axis=0)
+    if len(parts) > 1:
+        names = np.repeat([p.path.name for p in parts], [len(p.sample_ids) for p in parts])
+        obs = obs.assign(file=names)
+    notes = []
+    for table in tables:
+        is_named = options.sample_column in table or len(tables) == 1
+        column = options.sample_column if is_named else ""
+        joined = join_samples(table, sample_ids, column, options.min_match)
+        obs = add_columns(obs, joined.obs)
+        notes.append(joined.note)
+    obs = obs.set_axis(pd.Index(names_by_sheet(obs), dtype=object), axis=0)
+    kept, note = _distinct(obs.index.to_numpy(dtype=object), options.duplicate_samples)
+    obs = obs[kept]
+    derived, rule_notes = rules.derive(obs, options.label_rule)
+    obs = pd.concat([obs[obs.columns.difference(derived.columns, sort=False)], derived], axis=1)
+    return obs.astype(object), kept, [*notes, *note, *rule_notes]
+
+
+def _distinct(names: np.ndarray, policy: str) -> tuple[np.ndarray, list[str]]:
+    """Which samples stay when each name may stand once."""
+    twice = duplicates(names)
+    if not len(twice):
+        return np.ones(len(names), bool), []
+    if policy == "error":
+        raise InputError(
+            f"{len(twice)} sample ids occur more than once (first: {twice[0]})",
+            "remove or rename the copies, or pass `duplicate_samples=first`: a copy in two parts "
+            "of a split would leak",
+        )
+    kept = ~pd.Series(names, dtype=object).duplicated().to_numpy()
+    return kept, [f"`duplicate_samples={policy}`: {(~kept).sum():,} further copies left out"]
+
+
+def _columns(options: ImportOptions, prepared: Mapping[str, Any]) -> dict[str, str]:
+    """Role → column: as told, as the rule makes it, or as `prepare` recorded it."""
+    made = rules.columns_of(options.label_rule)
+    told = {role: getattr(options, role) for role in ROLES}
+    return {
+        role: name or made.get(role, "") or str(prepared.get(role, ""))
+        for role, name in told.items()
+    }
+
+
+def _settle_columns(
+    obs: pd.DataFrame, columns: dict[str, str], min_class_size: int, notes: list[str]
+) -> dict[str, Any]:
+    """Check the named columns and blank small classes in `obs`; returns what to record."""
+    for role, name in columns.items():
+        if name:
+            require_column(obs.columns, name, role)
+    label = columns["label"]
+    facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}
+    if not label:
+        return facts
+    values, dropped = drop_small_classes(obs[label].to_numpy(dtype=object), min_class_size)
+    obs[label] = values
+    if not (values != "").any():
+        if dropped:
+            raise InputError(
+                f"every class of {label} is below `min_class_size={min_class_size}`", "lower it"
+            )
+        raise InputError(f"`label={label}` is empty for every sample", "name another column")
+    if dropped:
+        listed = ", ".join(f"{name} {count}" for name, count in dropped.items())
+        notes.append(f"classes below `min_class_size={min_class_size}`, now unlabelled: {listed}")
+    return facts | {"n_labelled": int((values != "").sum()), "n_classes_dropped": len(dropped)}
