@@ -26,7 +26,7 @@ WHOLE = pd.concat([results_of(SCORES, share=share) for share in SHARES])
 FITS = [(arm, 0.1, seed) for arm in SCORES for seed in (0, 1)]
 TEST = np.arange(3)
 TASK = Task(
-    *("d", "t", np.array(["s0", "s1", "s2"]), np.array(["g"]), np.zeros((3, 1)), "log2"),
+    *("d", "t", "", "", np.array(["s0", "s1", "s2"]), np.array(["g"]), np.zeros((3, 1)), "log2"),
     *(np.array([0, 1, 0]), ("a", "b"), np.full(3, ""), np.full(3, ""), np.empty((0, 2), int)),
     split=Split(TEST[:0], TEST[:0], TEST),
 )

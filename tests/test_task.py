@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from anndata import AnnData
+from scipy.sparse import csr_matrix
 
 from jaxssl.config import Config, NormalizeConfig
 from jaxssl.data.normalize import fit_normalizer, normalize, standardize
@@ -69,3 +71,28 @@ def test_an_encoder_of_fewer_genes_in_another_order_sees_those(adata):
     foreign = dataclasses.replace(normalizer, genes=("gene_00020", "TP53", "gene_00011"))
     with pytest.raises(InputError, match=r"1 of the encoder's 3 genes are missing \(first: TP53\)"):
         encoder_features(task, foreign)
+
+
+def test_data_made_by_hand_need_no_record(adata):
+    by_hand = AnnData(csr_matrix(adata.X), obs=adata.obs.astype("category"), var=adata.var)
+    config = Config()
+    config.data.label, config.data.group = "class", "donor"
+    task, read = make_task(by_hand, config), make_task(adata, Config())
+    assert (task.label, task.group, task.batch) == ("class", "donor", "")
+    assert (read.label, read.group, read.batch) == ("class", "donor", "batch")
+    np.testing.assert_array_equal(task.expression, read.expression)
+    np.testing.assert_array_equal(task.split.test, read.split.test)
+
+
+@pytest.mark.parametrize(
+    ("scale", "factor", "finding"),
+    [
+        ("log2", 100, "`scale=log2` contradicts the data"),
+        ("counts", -1, "`scale=counts` contradicts the data"),
+        ("counts", 1, "not integers"),
+    ],
+)
+def test_a_recorded_scale_that_the_values_exclude_is_refused(adata, scale, factor, finding):
+    adata.X = np.abs(adata.X) * factor
+    adata.uns["jaxssl"]["scale"] = scale
+    assert finding in refusal(adata)

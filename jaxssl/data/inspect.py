@@ -123,7 +123,7 @@ def _examine_matrix(raw: RawTable, tables: Sequence[pd.DataFrame]) -> dict[str, 
 
 
 def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
-    scale, reason = guess_scale(seen)
+    scale, reason = guess_scale(seen.range)
     if declared in (*SCALES, COVERAGE):
         scale, reason = declared, "as the format has it"
     n_values = max(1, seen.n_samples * len(seen.n_missing))

@@ -94,7 +94,7 @@ def read_part(
     seen = survey(x)
     recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""
     declared = "counts" if raw.scale == COVERAGE else raw.scale
-    scale, why = resolve_scale(recorded or options.scale, seen, declared)
+    scale, why = resolve_scale(recorded or options.scale, seen.range, declared)
     why = "as the file records it" if recorded else why
     notes = [f"format {raw.format}", *raw.notes, f"orientation {found}: {reason}"]
     notes += [*length_notes, f"scale {scale}: {why}"]

@@ -4,43 +4,43 @@ import warnings
 
 import numpy as np
 
-from jaxssl.data.survey import Survey
+from jaxssl.data.survey import Range
 from jaxssl.types import InputError
 
 SCALES = ("counts", "linear", "log2")
 COVERAGE = "coverage"  # recount3's sums of base-pair coverage, which are none of these
 
 
-def guess_scale(seen: Survey) -> tuple[str, str]:
+def guess_scale(values: Range) -> tuple[str, str]:
     """Guess the scale and give the reason; a scale of "" means that the values do not tell.
 
     A logarithm to base 2 of a count or an intensity stays below 25 (3e7), a linear value of a
     whole profile passes 50; a base other than 2 is not told apart and needs not be.
     """
-    low, high = seen.lowest, seen.highest
+    low, high = values.lowest, values.highest
     if np.isnan(low):
         return "", "no value at all"
     span = f"values from {low:.4g} to {high:.4g}"
     if low >= 0 and high > 50:
-        if seen.is_integer:
+        if values.is_integer:
             return "counts", f"{span}, all integers"
         return "linear", f"{span}: too large for a logarithm"
     if low < 0 and high > 50:
         return "", f"{span}: too large for a logarithm, negative for a count"
-    if seen.is_toil:
+    if values.is_toil:
         return "log2", f"{span}: the minimum is log2(0 + 0.001)"
     if low < -0.5 * high:
         return "", f"{span}: log ratios, or standardised values"
     if high <= 1:
         return "", f"{span}: shares, or scaled values"
-    if seen.is_integer:
+    if values.is_integer:
         return "", f"{span}, all integers: small counts or rounded logarithms"
     if high <= 25:
         return "log2", span
     return "", f"{span}: large for a logarithm, small for a linear scale"
 
 
-def resolve_scale(wanted: str, seen: Survey, declared: str = "") -> tuple[str, str]:
+def resolve_scale(wanted: str, values: Range, declared: str = "") -> tuple[str, str]:
     """Settle on a scale, with the reason; `wanted` is "auto" or one of SCALES.
 
     `declared` is what the format says of itself.
@@ -49,13 +49,13 @@ def resolve_scale(wanted: str, seen: Survey, declared: str = "") -> tuple[str, s
         InputError: where "auto" cannot tell, and where values or format exclude what was asked
             for.
     """
-    found, reason = guess_scale(seen)
+    found, reason = guess_scale(values)
     if declared in SCALES:
         if wanted not in ("auto", declared):
             raise InputError(
                 f"`scale={wanted}` contradicts the format, which holds {declared}", "leave it out"
             )
-        if declared == "counts" and seen.lowest < 0:
+        if declared == "counts" and values.lowest < 0:
             raise InputError(f"the format holds counts, yet {reason}", "fetch the file again")
         return declared, "as the format has it"
     if wanted == "auto":
@@ -64,16 +64,16 @@ def resolve_scale(wanted: str, seen: Survey, declared: str = "") -> tuple[str, s
                 f"cannot tell the scale ({reason})", "pass `scale=counts`, linear or log2"
             )
         return found, reason
-    _require_consistent(wanted, found, reason, seen)
+    _require_consistent(wanted, found, reason, values)
     return wanted, "as told by `scale`"
 
 
-def _require_consistent(wanted: str, found: str, reason: str, seen: Survey) -> None:
+def _require_consistent(wanted: str, found: str, reason: str, values: Range) -> None:
     """Refuse a scale that the values exclude; warn of one that they hardly are of."""
-    if wanted == "log2" and seen.highest > 50:
+    if wanted == "log2" and values.highest > 50:
         fix = f"pass `scale={found}`" if found else "correct the values"
         raise InputError(f"`scale=log2` contradicts the data ({reason})", fix)
-    if wanted in ("counts", "linear") and seen.lowest < 0:
+    if wanted in ("counts", "linear") and values.lowest < 0:
         raise InputError(f"`scale={wanted}` contradicts the data ({reason})", "pass `scale=log2`")
     if wanted == "counts" and found == "log2":
         raise InputError(

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
-from jaxssl.data.twins import name_each
+from jaxssl.data.groups import name_each
 from jaxssl.types import InputError, Split
 
 LEAVE_BATCH_OUT = "leave_batch_out"

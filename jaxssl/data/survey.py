@@ -3,12 +3,26 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int, Shaped
 
 from jaxssl.data.sample_major import SampleMajor
 
 TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
 TOLERANCE = 0.01  # of that value, as files round it
+_ROWS = 1024  # at a time: bounds the temporaries of a wide matrix
+
+
+class Range(NamedTuple):
+    """What tells the scale of expression values."""
+
+    lowest: float  # NaN if there is no value
+    highest: float
+    is_integer: bool  # all of them
+
+    @property
+    def is_toil(self) -> bool:
+        """Whether the lowest value is log2(0 + 0.001)."""
+        return _is_toil_zero(self.lowest)
 
 
 class Survey(NamedTuple):
@@ -31,19 +45,12 @@ class Survey(NamedTuple):
         return (self.total / np.maximum(self.n_samples - self.n_missing, 1)).astype(np.float32)
 
     @property
-    def lowest(self) -> float:
-        """The smallest value of all; NaN if there is none."""
-        return float(np.fmin.reduce(self.low)) if len(self.low) else float("nan")
-
-    @property
-    def is_toil(self) -> bool:
-        """Whether the lowest value is log2(0 + 0.001)."""
-        return _is_toil_zero(self.lowest)
-
-    @property
-    def highest(self) -> float:
-        """The largest value of all; NaN if there is none."""
-        return float(np.fmax.reduce(self.high)) if len(self.high) else float("nan")
+    def range(self) -> Range:
+        """Of all values that are there and finite."""
+        if not len(self.low):
+            return Range(np.nan, np.nan, self.is_integer)
+        lowest, highest = np.fmin.reduce(self.low), np.fmax.reduce(self.high)
+        return Range(float(lowest), float(highest), self.is_integer)
 
 
 def survey(x: SampleMajor) -> Survey:
@@ -82,7 +89,14 @@ def survey(x: SampleMajor) -> Survey:
         n_samples, n_missing, first_missing, n_infinite, first_infinite, low, high, total, n_zeros,
         is_integer,
     )  # fmt: skip
-    return seen._replace(n_zeros=n_toil_zeros) if seen.is_toil else seen
+    return seen._replace(n_zeros=n_toil_zeros) if seen.range.is_toil else seen
+
+
+def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:
+    """Of a matrix in memory, all of whose values are finite."""
+    blocks = (x[start : start + _ROWS] for start in range(0, len(x), _ROWS))
+    is_integer = all(bool((block == np.rint(block)).all()) for block in blocks)
+    return Range(float(x.min()), float(x.max()), is_integer)
 
 
 def _is_toil_zero(x: Any) -> Any:

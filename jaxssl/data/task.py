@@ -9,14 +9,13 @@ from jaxtyping import Float, Int
 
 from jaxssl.config import Config
 from jaxssl.data.formats.matrix import as_text, dense
+from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
 from jaxssl.data.missing import require_finite
 from jaxssl.data.normalize import log2_expression, normalize, standardize
-from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.scale import resolve_scale
 from jaxssl.data.split import make_split
-from jaxssl.data.survey import survey
-from jaxssl.data.twins import Pairs, find_twins, join_groups
+from jaxssl.data.survey import range_of
 from jaxssl.types import InputError, Normalizer, Split
 
 
@@ -24,7 +23,9 @@ class Task(NamedTuple):
     """What the engine and the evaluation need of a data set, on the host."""
 
     dataset: str
-    label: str  # the column that the classes come from
+    label: str  # column that the classes come from
+    group: str  # column that the groups come from; "": none
+    batch: str  # column that the batches come from; "": none
     sample_ids: np.ndarray
     genes: np.ndarray
     expression: Float[np.ndarray, "samples genes"]  # log2
@@ -35,8 +36,6 @@ class Task(NamedTuple):
     batches: np.ndarray  # technical batch, as named; "" where unknown
     twins: Pairs  # samples that are nearly the same
     split: Split
-    group: str = ""
-    batch: str = ""
 
     @property
     def labelled_train(self) -> Int[np.ndarray, " labelled"]:
@@ -47,28 +46,42 @@ class Task(NamedTuple):
 def make_task(adata: AnnData, config: Config) -> Task:
     """Pose the question that `config` asks of a data set.
 
-    Columns default to those that `prepare` recorded in `.uns["jaxssl"]`.
+    Here alone is decided which columns are label, group and batch: those of `config.data`, else
+    those that reading recorded in `uns["jaxssl"]`. An AnnData made by hand needs no record.
+
+    Args:
+        adata: samples x genes, dense or sparse, on the scale recorded or told by the values.
+        config: its sections `data` and `split`.
+
+    Returns:
+        The task, with the expression on the log2 scale, in memory.
 
     Raises:
-        InputError: on a missing column, values that are not finite, or labels without a question.
+        InputError: on a missing column, values that are not finite or on no scale, and labels
+            without a question.
     """
     recorded = adata.uns.get("jaxssl", {})
+    options = config.data
     obs = as_text(cast(pd.DataFrame, adata.obs))
     _check_names(adata)
-    label = _column(adata, config.data.label or recorded.get("label", ""), "label")
-    x = _finite(adata)
-    codes, classes = encode(
-        obs[label].to_numpy(),
-        min_class_size=config.data.min_class_size or int(recorded.get("min_class_size", 0)),
+    label, group, batch = (
+        _column(obs, getattr(options, role) or str(recorded.get(role, "")), role)
+        for role in ("label", "group", "batch")
     )
-    groups = _values(adata, obs, config.data.group or recorded.get("group", ""), "group")
-    batches = _values(adata, obs, config.data.batch or recorded.get("batch", ""), "batch")
-    scale, _ = resolve_scale(str(recorded.get("scale", "auto")), survey(SampleMajor(x)))
+    x = _finite(adata)
+    min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))
+    codes, classes = encode(obs[label].to_numpy(), min_class_size=min_class_size)
+    nowhere = np.full(len(obs), "", object)
+    groups = obs[group].to_numpy() if group else nowhere
+    batches = obs[batch].to_numpy() if batch else nowhere
+    scale, _ = resolve_scale(str(recorded.get("scale", "auto")), range_of(x))
     expression = log2_expression(x, scale)
     twins = find_twins(expression)
     return Task(
-        dataset=config.data.name or str(recorded.get("name", "data")),
+        dataset=options.name or str(recorded.get("name", "data")),
         label=label,
+        group=group,
+        batch=batch,
         sample_ids=adata.obs_names.to_numpy(),
         genes=adata.var_names.to_numpy(),
         expression=expression,
@@ -78,8 +91,6 @@ def make_task(adata: AnnData, config: Config) -> Task:
         groups=groups,
         batches=batches,
         twins=twins,
-        group=config.data.group or recorded.get("group", ""),
-        batch=config.data.batch or recorded.get("batch", ""),
         split=_split(config, codes, join_groups(groups, twins), batches, classes),
     )
 
@@ -150,18 +161,14 @@ def _check_names(adata: AnnData) -> None:
             )
 
 
-def _values(adata: AnnData, obs: pd.DataFrame, name: str, role: str) -> np.ndarray:
-    """Of every sample, as text; "" throughout where no column is named."""
-    return obs[_column(adata, name, role)].to_numpy() if name else np.full(len(obs), "", object)
-
-
-def _column(adata: AnnData, name: str, role: str) -> str:
-    if not name:
+def _column(obs: pd.DataFrame, name: str, role: str) -> str:
+    """The column of a role; "" where there is none, but for the label."""
+    if not name and role == "label":
         raise InputError(
-            f"no {role} column is known",
-            f"name one with `{role}`, or join a table of samples by `read(labels=TABLE)`",
+            "no label column is known",
+            "name one with `label`, or join a table of samples by `read(labels=TABLE)`",
         )
-    if name not in adata.obs:
-        known = ", ".join(map(str, adata.obs.columns))
+    if name and name not in obs:
+        known = ", ".join(obs.columns)
         raise InputError(f"there is no column {name!r} for `{role}`; the columns are {known}")
     return name

@@ -1,6 +1,7 @@
-"""Samples that are the same or nearly so under two names: repeats, cell lines, re-uploads.
+"""Samples that must stay in one part of a split: of one group, or nearly the same.
 
-In two parts of a split, one of a pair gives the other's answer away.
+Repeats, cell lines and re-uploads stand in a data set under two names; in two parts of a split, one
+of such a pair gives the other's answer away.
 """
 
 import numpy as np

@@ -5,9 +5,9 @@ import pytest
 
 from jaxssl.config import Config
 from jaxssl.data import leakage
+from jaxssl.data.groups import find_twins, join_groups
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.data.twins import find_twins, join_groups
 from jaxssl.engine.prepared import prepare
 from jaxssl.types import InputError
 
@@ -32,8 +32,8 @@ def test_few_genes_tell_nobody_apart():
     assert not len(find_twins(x))
 
 
-def test_twins_are_found_across_blocks(monkeypatch):
-    monkeypatch.setattr("jaxssl.data.twins.BLOCK", 16)
+def test_groups_are_found_across_blocks(monkeypatch):
+    monkeypatch.setattr("jaxssl.data.groups.BLOCK", 16)
     x = X.copy()
     x[59] = x[0]
     assert find_twins(x).tolist() == [[0, 59]]
