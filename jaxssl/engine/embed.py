@@ -5,6 +5,7 @@ from functools import lru_cache, partial
 
 import jax
 import numpy as np
+from anndata import AnnData
 from jaxtyping import Float
 
 from jaxssl.config import EncoderConfig
@@ -46,6 +47,17 @@ def prototype_scores(
     if method.scores is None:
         return None
     return _by_blocks(partial(jax.jit(method.scores), bundle.params), x)
+
+
+def annotate(
+    adata: AnnData, bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
+) -> AnnData:
+    """Write the embedding into `obsm["X_jaxssl"]`, nearest prototypes into `obs["prototype"]`."""
+    adata.obsm["X_jaxssl"] = embed(bundle, x)
+    scores = prototype_scores(bundle, x)
+    if scores is not None:
+        adata.obs["prototype"] = scores.argmax(axis=1).astype(str)
+    return adata
 
 
 def _encoder(bundle: EncoderBundle):

@@ -18,7 +18,7 @@ from jaxssl.data.normalize import log2_expression
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, usable
 from jaxssl.engine.diagnose import HEALTHY
-from jaxssl.engine.embed import embed, prototype_scores
+from jaxssl.engine.embed import annotate, embed
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import Plan, make_bundle, merge, plan_pretraining, pretrain
 from jaxssl.estimators import stored
@@ -145,12 +145,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             NotFittedError: before `fit`.
         """
         check_is_fitted(self)
-        x = features_of(self, adata, self.bundle_)
-        adata.obsm["X_jaxssl"] = embed(usable(self.bundle_), x)
-        scores = prototype_scores(self.bundle_, x)
-        if scores is not None:
-            adata.obs["prototype"] = scores.argmax(axis=1).astype(str)
-        return adata
+        return annotate(adata, usable(self.bundle_), features_of(self, adata, self.bundle_))
 
     def save(self, folder: str | Path) -> None:
         """Write the encoder as a bundle, which the `embed` and `finetune` verbs read too.
@@ -190,6 +185,9 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
         Args:
             bundle: encoder with normalizer, configuration and provenance.
+
+        Returns:
+            The estimator; its `history_` is empty.
         """
         method, seed = bundle.config.method.name, bundle.provenance["seed"]
         encoder = cls(method, config=bundle.config, random_state=seed)

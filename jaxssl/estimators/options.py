@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from jaxssl.config import Config, from_dict, to_dict, with_options
-from jaxssl.options import METHOD_OPTIONS
+from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
+from jaxssl.methods import METHODS
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
 
@@ -21,8 +21,8 @@ def make_config(
     Raises:
         InputError: on an unknown method or option, or a `config` of another method.
     """
-    if method not in METHOD_OPTIONS:
-        raise InputError(f"unknown method {method!r}", f"choose one of {', '.join(METHOD_OPTIONS)}")
+    if method not in METHODS:
+        raise InputError(f"unknown method {method!r}", f"choose one of {', '.join(METHODS)}")
     if isinstance(config, Config):
         if config.method.name != method:
             raise InputError(
@@ -31,7 +31,7 @@ def make_config(
             )
         settled = from_dict(to_dict(config))
     else:
-        settled = set_options(Config(method=METHOD_OPTIONS[method]()), config or {})
+        settled = set_options(with_method(Config(), method), config or {})
     if n_prototypes is not None:
         n_heads = len(getattr(settled.method, "n_prototypes", ()))
         if not n_heads:

@@ -12,7 +12,7 @@ from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
-from jaxssl.engine.embed import embed, prototype_scores
+from jaxssl.engine.embed import annotate
 from jaxssl.engine.prepared import fingerprint
 from jaxssl.evaluation.classifier import fit_classifier
 from jaxssl.evaluation.classifier import predict as predict_rows
@@ -138,11 +138,7 @@ def embed_samples(
     """
     bundle = read_encoder(encoder)
     adata, x = _aligned(bundle, data, hooks, max_missing)
-    adata.obsm["X_jaxssl"] = embed(bundle, x)
-    scores = prototype_scores(bundle, x)
-    if scores is not None:
-        adata.obs["prototype"] = scores.argmax(axis=1).astype(str)
-    return adata
+    return annotate(adata, bundle, x)
 
 
 def _aligned(
