@@ -33,8 +33,8 @@ def test_options_in_backquotes_become_flags(text, rendered):
     assert exit.as_flags(text) == rendered
 
 
-def test_verbs_are_named_as_the_process_was_started(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["/usr/local/bin/jaxssl", "sweep"])
+def test_verbs_are_named_as_they_are_called_where_launch_is_installed(monkeypatch):
+    monkeypatch.setattr(exit, "__package__", "jaxssl.launch")
     assert exit.as_flags("see `sweep(encoder=RUN)`") == "see jaxssl sweep --encoder=RUN"
 
 
