@@ -20,7 +20,7 @@ from pathlib import Path
 from runpy import run_path
 
 from jaxssl.config import Config
-from jaxssl.options import SwAVConfig
+from jaxssl.methods.swav import SwAVConfig
 
 TCGA = Path(__file__).with_name("study_tcga.py")
 

@@ -21,7 +21,7 @@ fit at a time):
 """
 
 from jaxssl.config import Config
-from jaxssl.options import SwAVConfig
+from jaxssl.methods.swav import SwAVConfig
 
 
 def get_config() -> Config:

@@ -7,7 +7,7 @@ fine-tuning can transfer or freeze the first n layers by name.
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxssl.config import EncoderConfig
+from jaxssl.bounds import Positive, optionclass
 from jaxssl.types import Params
 
 MATMUL_PRECISION = {
@@ -28,8 +28,19 @@ MATMUL_PRECISION = {
 
 AUTOENCODER_HIDDEN = 256
 LAYER_NORM_EPSILON = 1e-6
+Norm = Literal["layer", "none"]  # LayerNorm after a dense layer, or nothing
+Head = Literal["none", "linear", "mlp"]  # of these, "mlp" has one hidden layer
 CACHE_LINE = 16  # float32 numbers
 CONFLICTING_WIDTH = 256  # float32 numbers
+
+
+@optionclass
+class EncoderConfig:
+    """MLP encoder. STUDY Fig. 11: 512-256-128."""
+
+    hidden: tuple[Positive, ...] = (512, 256, 128)
+    norm: Norm = "layer"
+    activate_last: bool = False  # a ReLU on the embedding too (STUDY)
 
 
 class Network(NamedTuple):

@@ -93,11 +93,11 @@ def command(verb: str, *options: str) -> str:
 def _sections() -> dict[str, list[str]]:
     """The options of every section of a configuration; of the method, those of all methods."""
     from jaxssl.config import Config  # here, since --help needs none of it
-    from jaxssl.options import METHOD_OPTIONS
+    from jaxssl.methods import METHODS
 
     options = {name: [*vars(section)] for name, section in vars(Config()).items()}
-    for method in METHOD_OPTIONS.values():
-        options["method"] += [field.name for field in dataclasses.fields(method)]
+    for method in METHODS.values():
+        options["method"] += [field.name for field in dataclasses.fields(method.options)]
     return options
 
 

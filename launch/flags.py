@@ -2,42 +2,46 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from absl import flags
 from ml_collections import config_flags
-from ml_collections.config_flags.config_flags import ConfigFileFlagParser
 
-from jaxssl.config import LEAKS, Config, to_dict
+from jaxssl.config import LEAKS, Config, to_dict, with_method
 from jaxssl.runs.layout import shard_folder
 from jaxssl.runs.output import Output
 from jaxssl.studies.arguments import seeds_of, with_arguments
 from jaxssl.types import InputError
 
 from . import exit
-from .config_files import FOLDER, config_file
+from .config_files import load
 
 
-class _ConfigParser(ConfigFileFlagParser):
-    """Loads a config that jaxssl brings, by name, or the user's own, by path."""
+def _load(config: str) -> Config:
+    """A config by name or path, with the method of --method, whose options --config.method has.
 
-    def parse(self, path: str) -> Any:
-        return super().parse(str(config_file(path)))
+    The command line is read here because overrides are parsed as soon as --config is.
+    """
+    given = [word.partition("=") for word in sys.argv]
+    methods = [value for name, _, value in given if name.lstrip("-") == "method" and value]
+    loaded = load(config)
+    return with_method(loaded, methods[-1]) if methods else loaded
 
 
 def _define_config():
     """`--config`; overrides on the command line are looked at here and now."""
     text = "A config by name or path; override one option with --config.SECTION.OPTION=VALUE."
     try:
-        holder = config_flags.DEFINE_config_file("config", str(FOLDER / "default.py"), text)
+        return config_flags.DEFINE_config_dataclass(
+            "config", _load("default"), text, parse_fn=_load
+        )
     except KeyError as error:
         exit.fail(exit.unknown_option(error), 2)
-    flags.FLAGS["config"].parser = _ConfigParser("config")
-    return holder
+    except InputError as error:
+        exit.fail(exit.as_flags(str(error)), 2)
 
 
 CONFIG = _define_config()
-METHOD = flags.DEFINE_string("method", "", "Pretraining method, such as simclr.")
+flags.DEFINE_string("method", "", "Pretraining method, such as simclr; default: the config's.")
 DATA = flags.DEFINE_string("data", "", "Expression file (.h5ad of prepare), or demo.")
 LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")
 GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")
@@ -88,7 +92,6 @@ def config_of_run(arms: Sequence[str] | None = None) -> Config:
         raise InputError(f"--shares={','.join(listed)}: not numbers ({error})") from error
     return with_arguments(
         config,
-        method=METHOD.value,
         arms=(value_of("arms") or ()) if arms is None else arms,
         shares=shares,
         seeds=SEEDS.value,

@@ -11,7 +11,7 @@ from jaxssl.config import Config, resolve
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
-from jaxssl.options import SwAVConfig
+from jaxssl.methods.swav import SwAVConfig
 from jaxssl.types import Member, Pool
 from launch.benchmark import section, work
 from launch.benchmark.memory import measure_conditioning

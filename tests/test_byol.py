@@ -14,10 +14,9 @@ from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
 from jaxssl.methods import losses
-from jaxssl.methods.byol import byol, momentum
-from jaxssl.methods.interface import Extent
+from jaxssl.methods.byol import BYOLConfig, byol, momentum
+from jaxssl.methods.interface import Batch, Training
 from jaxssl.model import make_encoder
-from jaxssl.options import BYOLConfig
 from jaxssl.types import Views
 
 KEY = jax.random.key(0)
@@ -32,7 +31,7 @@ def views_of(seed, n_views=2):
 
 
 def made(**changes):
-    method = byol(dataclasses.replace(OPTIONS, **changes), ENCODER, Extent(20, 100))
+    method = byol(dataclasses.replace(OPTIONS, **changes), Training(ENCODER, 20, 100))
     return method._replace(init=jax.jit(method.init), loss=jax.jit(method.loss))
 
 
@@ -58,7 +57,7 @@ def test_loss_is_the_cosine_form_between_prediction_and_target_both_ways(n_views
     method, views = made(), views_of(1, n_views)
     params, memory = method.init(KEY, views.x[0])
     target = jax.tree.map(lambda leaf: leaf + 0.05, memory["target"])
-    value, _ = method.loss(params, {"target": target}, 0, KEY, views)
+    value, _ = method.loss(params, Batch(views, {"target": target}, 0))
     predicted = [unit(forward(params, x)[1]) for x in views.x]
     targets = [unit(forward(target, x)[0]) for x in views.x]
     pairs = [(i, j) for i in range(n_views) for j in range(n_views) if i != j]
@@ -76,11 +75,11 @@ def test_cosine_distance_equals_lightlys_negative_cosine():
 def test_no_gradient_reaches_the_target_unless_it_is_asked_for():
     method, views = made(), views_of(1)
     params, memory = method.init(KEY, views.x[0])
-    gradient = jax.grad(lambda m: method.loss(params, m, 0, KEY, views)[0])(memory)
+    gradient = jax.grad(lambda m: method.loss(params, Batch(views, m, 0))[0])(memory)
     assert all(bool((leaf == 0).all()) for leaf in jax.tree.leaves(gradient))
-    stopped = jax.grad(lambda p: method.loss(p, {"target": memory["target"]}, 0, KEY, views)[0])
+    stopped = jax.grad(lambda p: method.loss(p, Batch(views, {"target": memory["target"]}, 0))[0])
     through = made(stop_gradient=False)
-    flowing = jax.grad(lambda p: through.loss(p, memory, 0, KEY, views)[0])
+    flowing = jax.grad(lambda p: through.loss(p, Batch(views, memory, 0))[0])
     leaves = zip(*map(jax.tree.leaves, (stopped(params), flowing(params))), strict=True)
     assert any(bool((jnp.abs(a - b) > 1e-6).any()) for a, b in leaves)
 
@@ -95,7 +94,7 @@ def test_the_target_follows_encoder_and_projection_by_that_momentum():
     method, views = made(), views_of(1)
     params, memory = method.init(KEY, views.x[0])
     moved = jax.tree.map(lambda leaf: leaf + 1.0, params)
-    after = method.remember(moved, memory, 50, views)["target"]
+    after = method.remember(moved, Batch(views, memory, 50))["target"]
     assert set(after) == {"encoder", "projection"}
     jax.tree.map(
         lambda new, old: np.testing.assert_allclose(new - old, 0.005, rtol=1e-3),

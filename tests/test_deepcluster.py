@@ -9,9 +9,10 @@ from oracles import random, unit
 from jaxssl.config import EncoderConfig, OptimizerConfig
 from jaxssl.engine.optimize import make_optimizer, restart
 from jaxssl.methods import METHODS, kmeans
-from jaxssl.methods.interface import Extent
+from jaxssl.methods.deepcluster import DeepClusterConfig
+from jaxssl.methods.deepcluster_v2 import DeepClusterV2Config
+from jaxssl.methods.interface import Batch, Training
 from jaxssl.model import make_encoder
-from jaxssl.options import DeepClusterConfig, DeepClusterV2Config
 from jaxssl.types import Views
 
 run_kmeans = jax.jit(kmeans.kmeans, static_argnums=(2, 3, 4))
@@ -90,7 +91,7 @@ def test_an_empty_spherical_cluster_keeps_its_centroid_too():
 
 
 def made(options):
-    method = METHODS[options.name](options, ENCODER, Extent(N, 100))
+    method = METHODS[options.name].make(options, Training(ENCODER, N, 100))
     return method._replace(
         init=jax.jit(method.init), loss=jax.jit(method.loss), refresh=jax.jit(method.refresh)
     )
@@ -104,8 +105,8 @@ VIEWS = Views(jnp.asarray(random(6, 2, BATCH, 3)), INDEX, DATA[INDEX])
 def test_deepcluster_weighs_the_cross_entropy_by_the_size_of_the_cluster():
     method = made(DeepClusterConfig(n_prototypes=(4,)))
     params, memory = method.init(KEY, DATA[:BATCH])
-    params, memory = method.refresh(params, memory, KEY, DATA)
-    value, metrics = method.loss(params, memory, 0, KEY, VIEWS)
+    params, memory = method.refresh(params, KEY, DATA)
+    value, metrics = method.loss(params, Batch(VIEWS, memory, 0))
     embedded = np.asarray(jax.jit(ENCODER.apply)(params["encoder"], DATA))
     again = run_kmeans(jax.random.split(KEY)[0], jnp.asarray(unit(embedded), jnp.float32), 4, 20)
     np.testing.assert_array_equal(memory["assignments"], again.assignments)
@@ -126,8 +127,8 @@ def test_deepcluster_weighs_the_cross_entropy_by_the_size_of_the_cluster():
 
 def test_a_refresh_draws_a_new_head_and_its_optimizer_state_begins_anew():
     method = made(DeepClusterConfig(n_prototypes=(4,)))
-    params, memory = method.init(KEY, DATA[:BATCH])
-    new, _ = method.refresh(params, memory, jax.random.key(1), DATA)
+    params, _ = method.init(KEY, DATA[:BATCH])
+    new, _ = method.refresh(params, jax.random.key(1), DATA)
     assert bool((new["head"]["output"]["kernel"] != params["head"]["output"]["kernel"]).any())
     np.testing.assert_array_equal(new["encoder"]["layer_0"]["dense"]["kernel"],
                                   params["encoder"]["layer_0"]["dense"]["kernel"])  # fmt: skip
@@ -151,8 +152,8 @@ def test_deepcluster_v2_predicts_every_heads_clusters_by_its_centroids():
     options = DeepClusterV2Config(n_prototypes=(4, 3), projection="none", temperature=0.2)
     method = made(options)
     params, memory = method.init(KEY, DATA[:BATCH])
-    params, memory = method.refresh(params, memory, KEY, DATA)
-    value, metrics = method.loss(params, memory, 0, KEY, VIEWS)
+    params, memory = method.refresh(params, KEY, DATA)
+    value, metrics = method.loss(params, Batch(VIEWS, memory, 0))
     z = unit(jax.jit(ENCODER.apply)(params["encoder"], DATA))
     total = []
     for i in range(2):
@@ -173,8 +174,8 @@ def test_deepcluster_v2_predicts_every_heads_clusters_by_its_centroids():
 def test_no_gradient_moves_the_centroids():
     method = made(DeepClusterV2Config(n_prototypes=(4, 3), projection="none"))
     params, memory = method.init(KEY, DATA[:BATCH])
-    params, memory = method.refresh(params, memory, KEY, DATA)
-    gradient = jax.grad(lambda p: method.loss(p, memory, 0, KEY, VIEWS)[0])(params)
+    params, memory = method.refresh(params, KEY, DATA)
+    gradient = jax.grad(lambda p: method.loss(p, Batch(VIEWS, memory, 0))[0])(params)
     assert all(bool((leaf == 0).all()) for leaf in jax.tree.leaves(gradient["prototypes"]))
     assert method.freeze == {"prototypes": 100}, "nor does a decay of the weights"
 
@@ -183,12 +184,12 @@ def test_empty_clusters_are_counted_over_all_heads():
     method = made(DeepClusterV2Config(n_prototypes=(4, 3), projection="none"))
     params, memory = method.init(KEY, DATA[:BATCH])
     same = jnp.broadcast_to(DATA[:1], DATA.shape)  # one place: all but one cluster are empty
-    params, memory = method.refresh(params, memory, KEY, same)
-    _, metrics = method.loss(params, memory, 0, KEY, VIEWS)
+    params, memory = method.refresh(params, KEY, same)
+    _, metrics = method.loss(params, Batch(VIEWS, memory, 0))
     assert float(metrics["empty_clusters"]) == 3 + 2
     one_head = made(DeepClusterConfig(n_prototypes=(4,)))
     params, memory = one_head.init(KEY, DATA[:BATCH])
-    params, memory = one_head.refresh(params, memory, KEY, same)
-    value, metrics = one_head.loss(params, memory, 0, KEY, VIEWS)
+    params, memory = one_head.refresh(params, KEY, same)
+    value, metrics = one_head.loss(params, Batch(VIEWS, memory, 0))
     assert float(metrics["empty_clusters"]) == 3
     assert np.isfinite(value)

@@ -7,7 +7,7 @@ import pytest
 
 from jaxssl.config import Config, with_options
 from jaxssl.engine.diagnose import HEALTHY, diagnose, effective_rank, measure, perplexity
-from jaxssl.options import METHOD_OPTIONS
+from jaxssl.methods import METHODS
 from jaxssl.validate import get_option
 
 ALIVE = {
@@ -85,11 +85,11 @@ def test_measures_a_method_lacks_are_not_judged():
     assert diagnose({"loss": 1.0, "effective_rank": 9.0}, MASKED) == HEALTHY
 
 
-@pytest.mark.parametrize("method", METHOD_OPTIONS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("strong", ["augment.noise", "augment.mask_rate", "augment.latent_radius"])
 def test_every_option_that_is_advised_is_one_that_the_method_has_and_that_is_on(method, strong):
     config = Config()
-    config.method = METHOD_OPTIONS[method]()
+    config.method = METHODS[method].options()
     config = with_options(config, {"augment.noise": 0.0, strong: 1.0})
     for change in (
         {"loss_ratio": 0.99},

@@ -15,7 +15,7 @@ def test_an_encoder_of_another_method_is_pretrained_embedded_compared_and_fine_t
     write_h5ad(make_synthetic(), data)
     options = [flag for flag in TINY if not flag.startswith(("--config=", "--arms", "--shares"))]
     small = [*options, f"--data={data}"]
-    launch("pretrain", "--config=configs/vime.py", *small, f"--out={run}")
+    launch("pretrain", "--method=vime", *small, f"--out={run}")
     encoder = run / "encoder" / "seed_000"
     launch("embed", f"--encoder={encoder}", f"--data={data}", f"--out={tmp_path / 'e.h5ad'}")
     embedded = anndata.read_h5ad(tmp_path / "e.h5ad")

@@ -1,11 +1,9 @@
 """What a run refuses, in one line, leaving nothing behind."""
 
-import importlib
-
 import pytest
 from verbs import TINY, launch
 
-from jaxssl.config import Config, resolve, with_options
+from jaxssl.config import Config, resolve, with_method, with_options
 from jaxssl.runs.output import Output
 from jaxssl.studies.prepared import begin
 from jaxssl.studies.progress import SILENT
@@ -23,7 +21,8 @@ from jaxssl.validate import validate
         (["stray"], "unexpected argument 'stray'"),
         (["--data=absent.csv"], "absent.csv"),
         (["--arms=scratch,simclr"], "pass --method=simclr"),
-        (["--config.method.name=byol"], "pass --config=configs/byol.py"),
+        (["--config.method.name=byol"], "there is no option --config.method.name"),
+        (["--method=byo"], "unknown method 'byo'; choose one of swav"),
     ],
 )
 def test_unusable_flags_are_one_line_that_names_the_finding(options, finding, tmp_path):
@@ -46,8 +45,8 @@ def test_unusable_flags_are_one_line_that_names_the_finding(options, finding, tm
         ("method", "n_prototypes", (1,), "n_prototypes"),
         ("encoder", "hidden", (), "hidden"),
         ("finetune", "freeze_layers", 3, "freeze_layers"),
-        ("split", "allow_leaks", ("fitted", "x"), "--allow_leaks=x: choose among"),
-        ("sweep", "shares", (0.1, 0.1), "one or more, none of them twice"),
+        ("split", "allow_leaks", ("fitted", "x"), "`allow_leaks=x` is unknown; choose among"),
+        ("sweep", "shares", (0.1, 0.1), "holds one twice"),
         ("split", "test_share", 0.5, "leave nothing to train on"),
     ],
 )
@@ -69,7 +68,7 @@ def test_unusable_options_leave_nothing_behind(section, option, value, finding, 
 @pytest.mark.parametrize(
     ("method", "change", "finding"),
     [
-        ("moco", {"method.queue_length": 0}, "moco needs a queue"),
+        ("moco", {"method.queue_length": 0}, "queue_length=0` is out of its range"),
         ("vime", {"augment.noise": 0.5}, "which values were replaced"),
         ("scarf", {"augment.mask_rate": 0.0}, "the profiles themselves"),
         ("denoising", {"augment.noise": 0.0}, "the profiles themselves"),
@@ -80,7 +79,7 @@ def test_unusable_options_leave_nothing_behind(section, option, value, finding, 
     ],
 )
 def test_options_from_which_a_method_learns_nothing_are_refused(method, change, finding):
-    config = with_options(importlib.import_module(f"configs.{method}").get_config(), change)
+    config = with_options(with_method(Config(), method), change)
 
     def check():
         validate(config)
@@ -92,7 +91,7 @@ def test_options_from_which_a_method_learns_nothing_are_refused(method, change, 
 
 def test_clusters_that_are_left_to_the_data_are_no_more_than_the_samples():
     for method, heads in (("deepcluster", 1), ("deepcluster_v2", 3)):
-        config = importlib.import_module(f"configs.{method}").get_config()
+        config = with_method(Config(), method)
         config.method.n_prototypes = (0,) * heads
         assert resolve(config, 300).method.n_prototypes == (50,) * heads
         assert resolve(config, 30).method.n_prototypes == (30,) * heads

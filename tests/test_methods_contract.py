@@ -1,6 +1,5 @@
 """What the engine may assume of every entry of METHODS."""
 
-import importlib
 import logging
 from functools import partial
 
@@ -9,16 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import AugmentConfig, Config, EncoderConfig
+from jaxssl.config import AugmentConfig, Config, EncoderConfig, with_method
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
-from jaxssl.methods.interface import Extent
+from jaxssl.methods.denoising import DenoisingConfig
+from jaxssl.methods.interface import Batch, Training
+from jaxssl.methods.simclr import SimCLRConfig
+from jaxssl.methods.swav import SwAVConfig
 from jaxssl.model import make_encoder
-from jaxssl.options import METHOD_OPTIONS, DenoisingConfig, SimCLRConfig, SwAVConfig
 from jaxssl.types import Pool, Views
 from jaxssl.validate import validate
 
@@ -39,8 +40,8 @@ KEYS = jax.random.split(jax.random.key(1), 3)
 
 
 def config_of(name):
-    """The config of a method, as `--config=configs/NAME.py` reads it."""
-    return importlib.import_module(f"configs.{name}").get_config()
+    """The config of a method at its defaults."""
+    return with_method(Config(), name)
 
 
 def shrink(options):
@@ -56,7 +57,11 @@ CASES = [*(shrink(config_of(name).method) for name in METHODS), *VARIANTS]
 
 def build(options, precision="float32"):
     encoder = make_encoder(EncoderConfig((16, 8), "layer"), precision)
-    return METHODS[options.name](options, encoder, Extent(len(POOL), len(STEPS)))
+    return METHODS[options.name].make(options, Training(encoder, len(POOL), len(STEPS)))
+
+
+def remembered(method, params, batch):
+    return method.remember(params, batch) if method.remember else batch.memory
 
 
 def train(method, augment):
@@ -65,15 +70,17 @@ def train(method, augment):
 
     def run(key, steps):
         params, memory = method.init(key, POOL[INDEX])
-        params, memory = method.refresh(params, memory, key, POOL)
+        if method.refresh:
+            params, memory = method.refresh(params, key, POOL)
 
         def body(carry, step):
             params, memory = carry
             views = make(jax.random.fold_in(key, step), POOL[INDEX], INDEX, Pool(POOL, {}))
+            batch = Batch(views, memory, step)
             gradient = jax.value_and_grad(method.loss, has_aux=True)
-            (_, metrics), grads = gradient(params, memory, step, key, views)
+            (_, metrics), grads = gradient(params, batch)
             params = jax.tree.map(lambda p, g: p - 0.1 * g, params, grads)
-            return (params, method.remember(params, memory, step, views)), (metrics, grads)
+            return (params, remembered(method, params, batch)), (metrics, grads)
 
         (params, memory), (metrics, grads) = jax.lax.scan(body, (params, memory), steps)
         return params, memory, metrics, grads
@@ -81,9 +88,9 @@ def train(method, augment):
     return run
 
 
-def test_every_method_has_options_and_a_config_of_its_name_and_no_other():
-    assert set(METHODS) == set(METHOD_OPTIONS)
-    for name in METHODS:
+def test_every_method_has_options_and_a_config_of_its_name():
+    for name, recipe in METHODS.items():
+        assert recipe.options.name == name
         config = config_of(name)
         validate(config)
         assert config.method.name == name
@@ -140,13 +147,13 @@ def test_the_order_of_a_batch_changes_nothing(case):
     views = Views(x, INDEX, POOL[INDEX])
     order = jnp.asarray(np.random.default_rng(0).permutation(len(INDEX)))
     turned = Views(x[:, order], INDEX[order], views.original[order])
-    loss, remember = jax.jit(method.loss), jax.jit(method.remember)
-    value, metrics = loss(params, memory, 3, KEYS[2], views)
-    again, of_turned = loss(params, memory, 3, KEYS[2], turned)
+    loss, remember = jax.jit(method.loss), jax.jit(partial(remembered, method))
+    value, metrics = loss(params, Batch(views, memory, 3))
+    again, of_turned = loss(params, Batch(turned, memory, 3))
     np.testing.assert_allclose(again, value, rtol=1e-4, atol=1e-6)
     for name, expected in metrics.items():
         np.testing.assert_allclose(of_turned[name], expected, rtol=1e-3, atol=1e-5)
-    kept, kept_turned = (remember(params, memory, 3, v) for v in (views, turned))
+    kept, kept_turned = (remember(params, Batch(v, memory, 3)) for v in (views, turned))
     for a, b in zip(*map(jax.tree.leaves, (kept, kept_turned)), strict=True):
         # the same, if need be in the order of the batch
         np.testing.assert_allclose(np.sort(a, axis=None), np.sort(b, axis=None), atol=1e-5)

@@ -8,11 +8,10 @@ from oracles import lightly_loss, random, unit
 
 from jaxssl.config import EncoderConfig
 from jaxssl.methods import losses
-from jaxssl.methods.interface import Extent
+from jaxssl.methods.interface import Batch, Training
 from jaxssl.methods.memory import moving_average
-from jaxssl.methods.moco import moco
+from jaxssl.methods.moco import MoCoConfig, moco
 from jaxssl.model import make_encoder
-from jaxssl.options import MoCoConfig
 from jaxssl.types import Views
 
 info_nce = jax.jit(losses.info_nce)
@@ -60,7 +59,7 @@ def views_of(seed, index):
 
 @pytest.fixture(scope="module")
 def method():
-    made = moco(OPTIONS, ENCODER, Extent(20, 10))
+    made = moco(OPTIONS, Training(ENCODER, 20, 10))
     return made._replace(
         init=jax.jit(made.init), loss=jax.jit(made.loss), remember=jax.jit(made.remember)
     )
@@ -75,7 +74,7 @@ def test_queue_holds_the_keys_of_the_slow_copy_with_their_samples_newest_first(m
         views = views_of(step, index)
         target = memory["target"]["encoder"]
         expected = [*unit(jax.jit(ENCODER.apply)(target, views.x[1])), *expected][:LENGTH]
-        memory = method.remember(moved, memory, step, views)
+        memory = method.remember(moved, Batch(views, memory, step))
     np.testing.assert_allclose(memory["queue"], np.array(expected), atol=1e-5)
     assert memory["index"].tolist() == [9, 10, 11, 12, 5, 6, 7, 8, 1, 2]
 
@@ -83,18 +82,18 @@ def test_queue_holds_the_keys_of_the_slow_copy_with_their_samples_newest_first(m
 def test_an_anchor_never_meets_an_old_key_of_its_own_nor_an_empty_place(method):
     views = views_of(0, [3, 4, 5, 6])
     params, memory = method.init(KEY, views.x[0])
-    value, _ = method.loss(params, memory, 0, KEY, views)
+    value, _ = method.loss(params, Batch(views, memory, 0))
     np.testing.assert_allclose(value, 0, atol=1e-6)  # an empty queue has no negatives
     index = jnp.array([3, 4, 0, 1, 3, 9, -1, -1, -1, -1])
     memory = memory | {"queue": rows(4, LENGTH), "index": index}
-    value, _ = method.loss(params, memory, 0, KEY, views)
+    value, _ = method.loss(params, Batch(views, memory, 0))
     z = unit(jax.jit(ENCODER.apply)(params["encoder"], views.x[0]))
     keys = unit(jax.jit(ENCODER.apply)(params["encoder"], views.x[1]))  # the copy has not moved yet
     allowed = [[i >= 0 and i != own for i in index.tolist()] for own in (3, 4, 5, 6)]
     expected = looped(z, keys, memory["queue"], allowed, OPTIONS.temperature)
     np.testing.assert_allclose(value, expected, rtol=1e-4)
     forgotten = memory | {"queue": memory["queue"].at[6:].set(9.0)}
-    np.testing.assert_array_equal(value, method.loss(params, forgotten, 0, KEY, views)[0])
+    np.testing.assert_array_equal(value, method.loss(params, Batch(views, forgotten, 0))[0])
 
 
 def test_no_gradient_reaches_the_keys(method):
@@ -103,14 +102,14 @@ def test_no_gradient_reaches_the_keys(method):
     memory = memory | {"queue": rows(4, LENGTH), "index": jnp.arange(10, 20)}
 
     def through_memory(floats):
-        return method.loss(params, memory | floats, 0, KEY, views)[0]
+        return method.loss(params, Batch(views, memory | floats, 0))[0]
 
     target = jax.grad(through_memory)({"target": memory["target"]})
     assert all(bool((leaf == 0).all()) for leaf in jax.tree.leaves(target))
 
     def through_views(second):
         x = jnp.stack([views.x[0], second])
-        return method.loss(params, memory, 0, KEY, views._replace(x=x))[0]
+        return method.loss(params, Batch(views._replace(x=x), memory, 0))[0]
 
     assert bool((jax.grad(through_views)(views.x[1]) == 0).all())
 
@@ -120,7 +119,7 @@ def test_the_slow_copy_follows_the_closed_form_of_a_moving_average(method):
     params, memory = method.init(KEY, views.x[0])
     goal = jax.tree.map(lambda leaf: leaf + 1.0, params)
     for step in range(7):
-        memory = method.remember(goal, memory, step, views)
+        memory = method.remember(goal, Batch(views, memory, step))
     jax.tree.map(
         lambda slow, first: np.testing.assert_allclose(slow, first + 1 - 0.9**7, rtol=1e-5),
         memory["target"],

@@ -8,9 +8,10 @@ from oracles import random
 
 from jaxssl.config import EncoderConfig
 from jaxssl.methods import METHODS
-from jaxssl.methods.interface import Extent
+from jaxssl.methods.denoising import DenoisingConfig
+from jaxssl.methods.interface import Batch, Training
+from jaxssl.methods.vime import VimeConfig
 from jaxssl.model import make_encoder
-from jaxssl.options import DenoisingConfig, VimeConfig
 from jaxssl.types import Views
 
 KEY = jax.random.key(0)
@@ -19,7 +20,7 @@ ENCODER = make_encoder(EncoderConfig((6, 4), "layer"), "float32")
 
 
 def made(options):
-    method = METHODS[options.name](options, ENCODER, Extent(B, 10))
+    method = METHODS[options.name].make(options, Training(ENCODER, B, 10))
     return method._replace(init=jax.jit(method.init), loss=jax.jit(method.loss))
 
 
@@ -39,7 +40,7 @@ def linear(params, x):
 def test_vime_is_the_cross_entropy_of_the_mask_and_the_weighed_error_of_the_values(views):
     method = made(VimeConfig(alpha=3.0))
     params, memory = method.init(KEY, views.original)
-    value, metrics = method.loss(params, memory, 0, KEY, views)
+    value, metrics = method.loss(params, Batch(views, memory, 0))
     mask_loss, values_loss = [], []
     for view in views.x:
         e = jax.jit(ENCODER.apply)(params["encoder"], view)
@@ -60,7 +61,7 @@ def test_knowing_nothing_of_mask_and_values_is_a_loss_ratio_of_one(views):
     share = float((views.x != views.original[None]).mean())
     params["mask"]["output"]["bias"] = jnp.full(FEATURES, np.log(share / (1 - share)), jnp.float32)
     params["values"]["output"]["bias"] = views.original.mean(axis=0)
-    _, metrics = method.loss(params, memory, 0, KEY, views)
+    _, metrics = method.loss(params, Batch(views, memory, 0))
     np.testing.assert_allclose(metrics["loss_ratio"], 1, rtol=1e-5)
 
 
@@ -68,7 +69,7 @@ def test_knowing_nothing_of_mask_and_values_is_a_loss_ratio_of_one(views):
 def test_denoising_is_the_squared_error_of_what_is_asked_for(views, target):
     method = made(DenoisingConfig(target=target, decoder_hidden=0))
     params, memory = method.init(KEY, views.original)
-    value, metrics = method.loss(params, memory, 0, KEY, views)
+    value, metrics = method.loss(params, Batch(views, memory, 0))
     errors, of_means = [], []
     for view in views.x:
         decoded = linear(params["decoder"], jax.jit(ENCODER.apply)(params["encoder"], view))
@@ -86,7 +87,7 @@ def test_a_view_without_a_change_asks_a_masked_autoencoder_for_nothing(views):
     method = made(DenoisingConfig(target="changed"))
     params, memory = method.init(KEY, views.original)
     same = views._replace(x=jnp.stack([views.original, views.original]))
-    value, metrics = method.loss(params, memory, 0, KEY, same)
+    value, metrics = method.loss(params, Batch(same, memory, 0))
     assert float(value) == 0
     assert np.isfinite(metrics["loss_ratio"])
 

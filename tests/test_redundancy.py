@@ -7,11 +7,10 @@ from oracles import lightly_loss, random
 
 from jaxssl.config import EncoderConfig
 from jaxssl.methods import METHODS
-from jaxssl.methods.barlow_twins import cross_correlation
-from jaxssl.methods.interface import Extent
-from jaxssl.methods.vicreg import covariance_term, variance_term
+from jaxssl.methods.barlow_twins import BarlowTwinsConfig, cross_correlation
+from jaxssl.methods.interface import Batch, Training
+from jaxssl.methods.vicreg import VICRegConfig, covariance_term, variance_term
 from jaxssl.model import make_encoder
-from jaxssl.options import BarlowTwinsConfig, VICRegConfig
 from jaxssl.types import Views
 
 KEY = jax.random.key(0)
@@ -23,9 +22,9 @@ def loss_of(options, z):
     encoder = make_encoder(EncoderConfig((5,), "none"), "float32")
     identity = encoder._replace(apply=lambda params, x: x)
     options.projection = "none"
-    method = METHODS[options.name](options, identity, Extent(B, 10))
+    method = METHODS[options.name].make(options, Training(identity, B, 10))
     views = Views(jnp.asarray(z), jnp.arange(B), jnp.asarray(z[0]))
-    return jax.jit(method.loss)({"encoder": {}}, {}, 0, KEY, views)
+    return jax.jit(method.loss)({"encoder": {}}, Batch(views, {}, 0))
 
 
 def vicreg_by_hand(a, b, invariance=25.0, variance=25.0, covariance=1.0):

@@ -8,9 +8,10 @@ from oracles import lightly_loss, random, unit
 
 from jaxssl.config import EncoderConfig
 from jaxssl.methods import METHODS, losses
-from jaxssl.methods.interface import Extent
+from jaxssl.methods.interface import Batch, Training
+from jaxssl.methods.scarf import ScarfConfig
+from jaxssl.methods.simclr import SimCLRConfig
 from jaxssl.model import make_encoder
-from jaxssl.options import ScarfConfig, SimCLRConfig
 from jaxssl.types import Views
 
 nt_xent = jax.jit(losses.nt_xent, static_argnums=3)
@@ -88,7 +89,7 @@ def test_spread_is_none_where_all_point_one_way_and_one_where_directions_cancel(
 
 def method_of(options):
     encoder = make_encoder(EncoderConfig((6, 5), "layer"), "float32")
-    return METHODS[options.name](options, encoder, Extent(B, 10)), encoder
+    return METHODS[options.name].make(options, Training(encoder, B, 10)), encoder
 
 
 def test_simclr_averages_over_all_pairs_of_views():
@@ -96,7 +97,7 @@ def test_simclr_averages_over_all_pairs_of_views():
     method, encoder = method_of(options)
     x = jnp.asarray(random(2, 3, B, 4))
     params, memory = jax.jit(method.init)(KEY, x[0])
-    value, metrics = jax.jit(method.loss)(params, memory, 0, KEY, Views(x, jnp.arange(B), x[0]))
+    value, metrics = jax.jit(method.loss)(params, Batch(Views(x, jnp.arange(B), x[0]), memory, 0))
     z = [unit(jax.jit(encoder.apply)(params["encoder"], view)) for view in x]
     expected = np.mean([looped(z[i], z[j], 0.2, False) for i, j in ((0, 1), (0, 2), (1, 2))])
     np.testing.assert_allclose(value, expected, rtol=1e-4)
@@ -109,6 +110,6 @@ def test_scarf_compares_the_profile_with_its_corrupted_view():
     x = jnp.asarray(random(2, 2, B, 4))
     params, memory = jax.jit(method.init)(KEY, x[0])
     views = Views(x[1:], jnp.arange(B), x[0])
-    value, _ = jax.jit(method.loss)(params, memory, 0, KEY, views)
+    value, _ = jax.jit(method.loss)(params, Batch(views, memory, 0))
     clean, corrupted = (unit(jax.jit(encoder.apply)(params["encoder"], view)) for view in x)
     np.testing.assert_allclose(value, looped(clean, corrupted, 0.7, False), rtol=1e-4)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from jaxssl.config import EncoderConfig
-from jaxssl.methods.interface import Extent
+from jaxssl.methods.interface import Batch, Training
 from jaxssl.methods.memory import is_ready, push
+from jaxssl.methods.swav import SwAVConfig
 from jaxssl.model import make_encoder
-from jaxssl.options import SwAVConfig
 from jaxssl.types import Views
 
 swav = import_module("jaxssl.methods.swav")  # the package's attribute of that name is the function
@@ -32,9 +32,10 @@ def method_of(**options):
     defaults = {"n_prototypes": (6,), "projection": "mlp"}
     defaults |= {"projection_hidden": 5, "projection_dim": 3}
     options = SwAVConfig(**(defaults | options))
-    method = swav.swav(options, ENCODER, Extent(BATCH, 100))
+    method = swav.swav(options, Training(ENCODER, BATCH, 100))
     init, loss = jax.jit(method.init), jax.jit(method.loss)
-    return options, method._replace(init=init, loss=loss, remember=jax.jit(method.remember))
+    remember = method.remember and jax.jit(method.remember)
+    return options, method._replace(init=init, loss=loss, remember=remember)
 
 
 @cache
@@ -86,7 +87,7 @@ def test_loss_is_the_published_formula_averaged_over_heads(hard_codes, n_views, 
     expected = [
         naive_loss(z, params["prototypes"][f"head_{i}"], options) for i in range(len(n_prototypes))
     ]
-    value, metrics = method.loss(params, memory, 0, KEY, views)
+    value, metrics = method.loss(params, Batch(views, memory, 0))
     np.testing.assert_allclose(value, np.mean(expected), rtol=1e-4)
     ratio = np.mean(np.array(expected) / np.log(n_prototypes))
     np.testing.assert_allclose(metrics["loss_ratio"], ratio, rtol=1e-4)
@@ -107,7 +108,7 @@ def test_embeddings_are_unit_vectors_and_stacked_views_equal_separate_ones(proje
 def test_all_views_pass_the_encoder_in_one_product_per_layer():
     _, method = method_of(projection="none")
     params, memory = method.init(KEY, views_of(0).x[0])
-    program = str(jax.make_jaxpr(method.loss)(params, memory, 0, KEY, views_of(1, 4)))
+    program = str(jax.make_jaxpr(method.loss)(params, Batch(views_of(1, 4), memory, 0)))
     # two encoder layers and one product with the prototypes, twice: codes, predictions
     assert program.count("dot_general[") == 4
 
@@ -116,7 +117,7 @@ def test_length_of_a_prototype_does_not_matter():
     _, method = method_of()
     params, memory = method.init(KEY, views_of(0).x[0])
     longer = params | {"prototypes": {"head_0": 7.0 * params["prototypes"]["head_0"]}}
-    one, other = (method.loss(p, memory, 0, KEY, views_of(1))[0] for p in (params, longer))
+    one, other = (method.loss(p, Batch(views_of(1), memory, 0))[0] for p in (params, longer))
     np.testing.assert_allclose(one, other, rtol=1e-5)
     np.testing.assert_allclose(
         unit(params["prototypes"]["head_0"]), params["prototypes"]["head_0"], atol=1e-6
@@ -138,7 +139,7 @@ def test_no_gradient_flows_through_the_codes():
 
     def codes(p):
         z = swav.embed(method.scores.args[0], p, views.x)
-        return swav.soft_codes(options, z, p["prototypes"]["head_0"], memory, 0)
+        return swav.soft_codes(options, z, p["prototypes"]["head_0"], Batch(views, memory, 0))
 
     def loss_for_given_codes(p):
         z = swav.embed(method.scores.args[0], p, views.x)
@@ -149,7 +150,7 @@ def test_no_gradient_flows_through_the_codes():
     assert all(bool((g == 0).all()) for g in jax.tree.leaves(through_codes))
     given = jax.jit(codes)(params)
     expected = jax.jit(jax.grad(loss_for_given_codes))(params)
-    gradient = jax.jit(jax.grad(lambda p: method.loss(p, memory, 0, KEY, views)[0]))(params)
+    gradient = jax.jit(jax.grad(lambda p: method.loss(p, Batch(views, memory, 0))[0]))(params)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), gradient, expected)
 
 
@@ -176,9 +177,9 @@ def test_codes_with_queue_equal_codes_of_the_concatenated_batch():
     past = []
     for step in range(5):
         views = views_of(10 + step, 3)
-        value, _ = method.loss(params, memory, step, KEY, views)
+        value, _ = method.loss(params, Batch(views, memory, step))
         if step < 3:  # full after two batches of 8, but not started
-            expected = plain.loss(params, {}, step, KEY, views)[0]
+            expected = plain.loss(params, Batch(views, {}, step))[0]
         else:
             z = np.asarray(embed(method, params, views.x))
             prototypes = params["prototypes"]["head_0"]
@@ -190,9 +191,9 @@ def test_codes_with_queue_equal_codes_of_the_concatenated_batch():
             scores = jnp.asarray(z @ unit(prototypes).T, jnp.float32)
             codes = jnp.asarray(np.stack(codes), jnp.float32)
             expected = swav.swapped_prediction(codes, scores, options.temperature)
-            assert abs(plain.loss(params, {}, step, KEY, views)[0] - value) > 1e-3
+            assert abs(plain.loss(params, Batch(views, {}, step))[0] - value) > 1e-3
         np.testing.assert_allclose(value, expected, rtol=1e-4)
-        memory = method.remember(params, memory, step, views)
+        memory = method.remember(params, Batch(views, memory, step))
         past.append(np.asarray(embed(method, params, views.x[:2])))
         turned = jax.random.normal(jax.random.key(step), prototypes_shape(params))
         params = params | {"prototypes": {"head_0": turned}}
@@ -206,7 +207,8 @@ def test_no_gradient_flows_into_the_queue_and_no_queue_means_no_memory():
     _, method = method_of(queue_length=12)
     params, memory = method.init(KEY, views_of(0).x[0])
     assert jax.tree.map(jnp.shape, memory) == {"queue": (2, 12, 3)}
-    gradient = jax.grad(lambda p: method.remember(p, memory, 0, views_of(1))["queue"].sum())(params)
+    batch = Batch(views_of(1), memory, 0)
+    gradient = jax.grad(lambda p: method.remember(p, batch)["queue"].sum())(params)
     assert all(bool((g == 0).all()) for g in jax.tree.leaves(gradient))
     assert method_of()[1].init(KEY, views_of(0).x[0])[1] == {}
 
@@ -216,8 +218,8 @@ def test_queue_stays_a_branch_under_vmap_over_seeds():
     keys = jax.random.split(KEY, 2)
     params, memory = jax.vmap(method.init, in_axes=(0, None))(keys, views_of(0).x[0])
     gradient = jax.value_and_grad(method.loss, has_aux=True)
-    over_seeds = jax.vmap(gradient, in_axes=(0, 0, None, 0, None))
-    program = str(jax.make_jaxpr(over_seeds)(params, memory, 3, keys, views_of(1)))
+    over_seeds = jax.vmap(gradient, in_axes=(0, Batch(None, 0, None)))
+    program = str(jax.make_jaxpr(over_seeds)(params, Batch(views_of(1), memory, 3)))
     # the choice of a backend's product is a branch too, taken on lowering
     assert program.count("cond[") - program.count("platform_index") == 1
 
@@ -246,7 +248,7 @@ def test_a_collapsed_embedding_shows_in_every_measure():
     params, memory = method.init(KEY, views_of(0).x[0])
     views = views_of(1)
     same = views._replace(x=jnp.broadcast_to(views.x[:1, :1], views.x.shape))
-    _, metrics = method.loss(params, memory, 0, KEY, same)
+    _, metrics = method.loss(params, Batch(same, memory, 0))
     np.testing.assert_allclose(metrics["code_entropy"], np.log(6), rtol=1e-4)
     np.testing.assert_allclose(metrics["code_entropy_ratio"], 1.0, rtol=1e-4)
     assert float(metrics["loss_ratio"]) > 1 - 1e-4
@@ -257,7 +259,7 @@ def test_usage_is_the_share_of_samples_nearest_to_each_prototype():
     _, method = method_of()
     params, memory = method.init(KEY, views_of(0).x[0])
     views = views_of(1, 3)
-    _, metrics = method.loss(params, memory, 0, KEY, views)
+    _, metrics = method.loss(params, Batch(views, memory, 0))
     nearest = [np.asarray(method.scores(params, x)).argmax(axis=1) for x in views.x]
     expected = np.bincount(np.concatenate(nearest), minlength=6) / (3 * BATCH)
     np.testing.assert_allclose(metrics["usage"], expected, atol=1e-6)

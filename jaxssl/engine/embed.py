@@ -11,8 +11,8 @@ from jaxtyping import Float
 from jaxssl.config import EncoderConfig
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.methods import METHODS
-from jaxssl.methods.interface import Extent
-from jaxssl.model import make_encoder
+from jaxssl.methods.interface import Training
+from jaxssl.model import Norm, make_encoder
 
 BLOCK = 4096  # samples per compiled call
 
@@ -29,7 +29,7 @@ def embed(
 
 @lru_cache(maxsize=32)
 def _compiled_encoder(
-    hidden: tuple[int, ...], norm: str, activate_last: bool, precision: str
+    hidden: tuple[int, ...], norm: Norm, activate_last: bool, precision: str
 ) -> Callable:
     """Compiled for all encoders of one architecture: their parameters are an argument."""
     return jax.jit(make_encoder(EncoderConfig(hidden, norm, activate_last), precision).apply)
@@ -42,8 +42,8 @@ def prototype_scores(
 
     None for a method without prototypes.
     """
-    options, trained = bundle.config.method, Extent(bundle.provenance.get("n_train", 0), 0)
-    method = METHODS[options.name](options, _encoder(bundle), trained)
+    options, n_train = bundle.config.method, bundle.provenance.get("n_train", 0)
+    method = METHODS[options.name].make(options, Training(_encoder(bundle), n_train, 0))
     if method.scores is None:
         return None
     return _by_blocks(partial(jax.jit(method.scores), bundle.params), x)

@@ -24,7 +24,7 @@ from jaxssl.engine.prepared import Prepared, fingerprint
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
-from jaxssl.methods.interface import Extent, keep_after_epoch
+from jaxssl.methods.interface import Training
 from jaxssl.model import make_encoder
 from jaxssl.types import Member, Params, Pool, Stopped, TrainState
 
@@ -87,13 +87,13 @@ def plan_pretraining(
         varied: options out of `evaluation.grid.traced_options` in which the members differ.
     """
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
-    extent = Extent(n_samples, schedule.n_steps)
 
     def make_parts(options: Mapping[str, Array]) -> Parts:
         own = with_options(config, options)
         encoder = make_encoder(own.encoder, own.run.precision)
-        method = METHODS[own.method.name](own.method, encoder, extent)
-        optimizer = make_optimizer(own.optimizer, extent.n_steps, method.freeze, method.restart)
+        training = Training(encoder, n_samples, schedule.n_steps)
+        method = METHODS[own.method.name].make(own.method, training)
+        optimizer = make_optimizer(own.optimizer, schedule.n_steps, method.freeze, method.restart)
         return Parts(method, encoder.apply, make_views(own.augment), optimizer)
 
     trainer = make_trainer(make_parts, schedule)
@@ -106,7 +106,7 @@ def plan_pretraining(
     # the views, and what every layer makes of them, kept for the backward pass
     widths = n_features + 2 * sum(matrix.shape[1] for matrix in matrices)
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
-    refreshes = make_parts({}).method.refresh is not keep_after_epoch
+    refreshes = make_parts({}).method.refresh is not None
     all_at_once = 4 * n_samples * sum(config.encoder.hidden) if refreshes else 0
     working = 2 * bytes_of(state.params) + max(activations, all_at_once)  # 2: gradients, updates
     per_seed = bytes_of(state)

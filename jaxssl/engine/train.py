@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxssl.engine.optimize import restart
-from jaxssl.methods.interface import Method
+from jaxssl.methods.interface import Batch, Method
 from jaxssl.methods.losses import spread
 from jaxssl.types import Member, Metrics, Params, Pool, TrainState, Views
 
@@ -35,7 +35,7 @@ class Streams(NamedTuple):
 
     init: PRNGKeyArray
     order: PRNGKeyArray  # of the batches, by epoch
-    step: PRNGKeyArray  # views and the method's own randomness, by step
+    step: PRNGKeyArray  # views, by step
     refresh: PRNGKeyArray  # by epoch
     fresh: PRNGKeyArray  # of fine-tuning: layers that are not transferred
     finetune: PRNGKeyArray  # head and batches
@@ -106,9 +106,9 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
         def step(state: TrainState, at: tuple[Array, Array]) -> tuple[TrainState, Metrics]:
             number, index = at
             # by step number, not by splitting a carried key: a resume needs only the step
-            key_views, key_loss = jax.random.split(jax.random.fold_in(keys.step, number))
+            key_views, _ = jax.random.split(jax.random.fold_in(keys.step, number))
             views = make_views(key_views, x[index], index, pool)
-            return train_step(method, optimizer, state, number, key_loss, views)
+            return train_step(method, optimizer, state, number, views)
 
         state, metrics = jax.lax.scan(step, state, (steps, batches))
         # a fixed stride: neighbours in a file often share class and batch
@@ -133,9 +133,12 @@ def refresh(
     x: Float[Array, "samples features"],
 ) -> TrainState:
     """What a method does before an epoch, if it is due."""
+    if method.refresh is None:
+        return state
+    of_method = method.refresh
 
     def refreshed(state: TrainState) -> TrainState:
-        params, memory = method.refresh(state.params, state.memory, key, x)
+        params, memory = of_method(state.params, key, x)
         opt_state = restart(optimizer, params, state.opt_state, method.restart)
         return TrainState(params, memory, opt_state, state.member)
 
@@ -149,15 +152,15 @@ def train_step(
     optimizer: optax.GradientTransformation,
     state: TrainState,
     step: Int[Array, ""],
-    key: PRNGKeyArray,
     views: Views,
 ) -> tuple[TrainState, Metrics]:
     """One update of parameters, optimizer and memory."""
+    batch = Batch(views, state.memory, step)
     gradient = jax.value_and_grad(method.loss, has_aux=True)
-    (_, metrics), grads = gradient(state.params, state.memory, step, key, views)
+    (_, metrics), grads = gradient(state.params, batch)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
-    memory = method.remember(params, state.memory, step, views)
+    memory = method.remember(params, batch) if method.remember else state.memory
     return TrainState(params, memory, opt_state, state.member), metrics
 
 

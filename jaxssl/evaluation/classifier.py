@@ -15,7 +15,7 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
-from jaxssl.model import Network, make_classifier, make_encoder
+from jaxssl.model import Network, Norm, make_classifier, make_encoder
 from jaxssl.types import InputError, Predictions
 
 
@@ -93,7 +93,7 @@ def _compiled(config: Config, n_classes: int) -> tuple[Network, Callable, Callab
 @lru_cache(maxsize=32)
 def _programs(
     hidden: tuple[int, ...],
-    norm: str,
+    norm: Norm,
     activate_last: bool,
     precision: str,
     n_classes: int,

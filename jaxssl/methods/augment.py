@@ -6,15 +6,35 @@ leaves a step out of the compiled program; a traced strength never does.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
-from jaxssl.config import AugmentConfig
+from jaxssl.bounds import Positive, Range, Share, optionclass
 from jaxssl.methods.noise import standard_normal
 from jaxssl.model import make_autoencoder
 from jaxssl.types import Pool, Views
+
+
+@optionclass
+class AugmentConfig:
+    """How two views of a profile are made; strengths of 0 leave a step out."""
+
+    mask_rate: Share = 0.0  # of the features that are replaced
+    mask_per: Literal["batch", "sample"] = "batch"  # one column subset per mini-batch (STUDY)
+    mask_fill: Literal["normal", "zero", "mean", "marginal"] = "normal"  # N(0, 1) (STUDY)
+    # c of x + c N(0, 1); spectral input has an overall sd of 1
+    noise: Annotated[float, Range(0, 1e3)] = 1.0
+    # decoded from a point this far from the profile's code, in root mean square distances of the
+    # training codes from their mean; 0: no autoencoder
+    latent_radius: Annotated[float, Range(0, 1e3)] = 0.0
+    latent_dim: Positive = 64  # of the autoencoder's code
+    autoencoder_steps: Positive = 1000  # of its training, on training samples
+    n_views: Annotated[int, Range(1, 16)] = 2  # those past the second only predict
+    extra_mask_rate: Share = 0.8  # mask rate of the views past the second
+
 
 Batch = Float[Array, "batch features"]
 Strength = float | Float[Array, ""]

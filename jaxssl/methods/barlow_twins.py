@@ -3,33 +3,29 @@
 Parameters: `encoder` and `projection`.
 """
 
-from functools import partial
 from itertools import combinations
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float
 
-from jaxssl.methods.interface import Extent, Method, Step
+from jaxssl.bounds import Positive, Weight, optionclass
+from jaxssl.methods.interface import NOISES, Batch, Recipe
 from jaxssl.methods.losses import spread
-from jaxssl.methods.stack import Stack, init_alone, make_stack, project
-from jaxssl.model import Network
-from jaxssl.options import BarlowTwinsConfig
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.methods.stack import ProjectedConfig, Stack, on_stack, project
+from jaxssl.types import Metrics, Params
 
 SD_EPSILON = 1e-5  # added to variances: a dead dimension correlates with nothing
 
 
-def barlow_twins(options: BarlowTwinsConfig, encoder: Network, extent: Extent) -> Method:
-    """Barlow Twins as a `Method`.
+@optionclass
+class BarlowTwinsConfig(ProjectedConfig):
+    """Options of Barlow Twins."""
 
-    Metrics of `loss`: loss, self_correlation (mean over the dimensions, between views; 0: nothing
-    in common), off_diagonal (mean squared correlation of different dimensions) and
-    projection_spread (0: collapsed).
-    """
-    del extent
-    stack = make_stack(options, encoder)
-    return Method(init=partial(init_alone, stack), loss=partial(loss, options, stack))
+    name: ClassVar[str] = "barlow_twins"
+    projection_dim: Positive = 256
+    redundancy: Weight = 5e-3  # weight of the correlations off the diagonal
 
 
 def cross_correlation(
@@ -46,17 +42,15 @@ def _standardize(z: Float[Array, "batch dim"]) -> Float[Array, "batch dim"]:
 
 
 def loss(
-    options: BarlowTwinsConfig,
-    stack: Stack,
-    params: Params,
-    memory: PyTree,
-    step: Step,
-    key: PRNGKeyArray,
-    views: Views,
+    options: BarlowTwinsConfig, stack: Stack, params: Params, batch: Batch
 ) -> tuple[Float[Array, ""], Metrics]:
-    """Squared distance of the cross-correlation from the identity, off the diagonal weighed."""
-    del memory, step, key
-    z = project(stack, params, views.x)
+    """Squared distance of the cross-correlation from the identity, off the diagonal weighed.
+
+    Metrics: loss, self_correlation (mean over the dimensions, between views; 0: nothing in common),
+    off_diagonal (mean squared correlation of different dimensions) and projection_spread (0:
+    collapsed).
+    """
+    z = project(stack, params, batch.views.x)
     dim = z.shape[2]
     matrices = jnp.stack([cross_correlation(a, b) for a, b in combinations(z, 2)])
     diagonal = jnp.diagonal(matrices, axis1=1, axis2=2)
@@ -69,3 +63,8 @@ def loss(
         "off_diagonal": off_diagonal.mean() / (dim * (dim - 1)),
         "projection_spread": spread(z),
     }
+
+
+RECIPE = Recipe(
+    BarlowTwinsConfig, on_stack(loss), {"augment.noise": NOISES, "method.redundancy": (5e-3, 5e-2)}
+)

@@ -1,36 +1,45 @@
 """BYOL: predict what a slow copy makes of the other view (Grill et al. 2020, arXiv 2006.07733).
 
-Parameters: `encoder`, `projection` and `predictor`. Memory: `target`, the slow copy of the first
-two.
+Heads have LayerNorm in place of BatchNorm. Parameters: `encoder`, `projection` and `predictor`.
+Memory: `target`, the slow copy of the first two.
 """
 
 from functools import partial
 from itertools import permutations
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from jaxssl.methods.interface import Extent, Method, Step
+from jaxssl.bounds import Positive, Share, optionclass
+from jaxssl.methods.interface import NOISES, Batch, Method, Recipe, Step, Training
 from jaxssl.methods.losses import cosine_distance, spread
 from jaxssl.methods.memory import moving_average
-from jaxssl.methods.stack import Stack, init_stack, make_stack, project
-from jaxssl.model import Network, make_projection
-from jaxssl.options import BYOLConfig
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.methods.stack import ProjectedConfig, Stack, init_stack, make_stack, project
+from jaxssl.model import Head, Network, make_projection
+from jaxssl.types import Metrics, Params
 
 
-def byol(options: BYOLConfig, encoder: Network, extent: Extent) -> Method:
-    """BYOL as a `Method`.
+@optionclass
+class BYOLConfig(ProjectedConfig):
+    """Options of BYOL."""
 
-    Metrics of `loss`: loss and projection_spread (of `losses.spread`; 0: collapsed; the loss falls
-    where it collapses, and does not tell).
-    """
-    stack = make_stack(options, encoder)
+    name: ClassVar[str] = "byol"
+    projection_dim: Positive = 256
+    momentum: Share = 0.99  # of the target at first, rising to 1 by a cosine; 0.996 in the paper
+    predictor: Head = "mlp"  # without one ("none") it collapses
+    predictor_hidden: Positive = 256
+    stop_gradient: bool = True  # False: the target is the online network, which collapses
+
+
+def byol(options: BYOLConfig, training: Training) -> Method:
+    """BYOL as a `Method`."""
+    stack = make_stack(options, training.encoder)
     return Method(
         init=partial(init, options, stack),
         loss=partial(loss, options, stack),
-        remember=partial(remember, options, extent.n_steps),
+        remember=partial(remember, options, training.n_steps),
     )
 
 
@@ -54,19 +63,17 @@ def init(
 
 
 def loss(
-    options: BYOLConfig,
-    stack: Stack,
-    params: Params,
-    memory: PyTree,
-    step: Step,
-    key: PRNGKeyArray,
-    views: Views,
+    options: BYOLConfig, stack: Stack, params: Params, batch: Batch
 ) -> tuple[Float[Array, ""], Metrics]:
-    """2 - 2 cos between the prediction from one view and the target's projection of another."""
-    del step, key
-    z = project(stack, params, views.x)
+    """2 - 2 cos between the prediction from one view and the target's projection of another.
+
+    Metrics: loss and projection_spread (of `losses.spread`; 0: collapsed; the loss falls where it
+    collapses, and does not tell).
+    """
+    x = batch.views.x
+    z = project(stack, params, x)
     if options.stop_gradient:
-        targets = jax.lax.stop_gradient(project(stack, memory["target"], views.x))
+        targets = jax.lax.stop_gradient(project(stack, batch.memory["target"], x))
     else:
         targets = z
     predict = _predictor(options, stack, z.shape[2]).apply
@@ -77,16 +84,17 @@ def loss(
     return value, {"loss": value, "projection_spread": spread(z)}
 
 
-def remember(
-    options: BYOLConfig, n_steps: int, params: Params, memory: PyTree, step: Step, views: Views
-) -> PyTree:
+def remember(options: BYOLConfig, n_steps: int, params: Params, batch: Batch) -> PyTree:
     """Let the target follow, ever more slowly."""
-    del views
-    online = {name: params[name] for name in memory["target"]}
-    return {"target": moving_average(memory["target"], online, momentum(options, n_steps, step))}
+    target = batch.memory["target"]
+    online = {name: params[name] for name in target}
+    return {"target": moving_average(target, online, momentum(options, n_steps, batch.step))}
 
 
 def momentum(options: BYOLConfig, n_steps: int, step: Step) -> Float[Array, ""]:
     """1 - (1 - momentum) (cos(pi step / n_steps) + 1) / 2: from `momentum` to 1."""
     share = jnp.asarray(step, jnp.float32) / n_steps
     return 1 - (1 - options.momentum) * 0.5 * (jnp.cos(jnp.pi * share) + 1)
+
+
+RECIPE = Recipe(BYOLConfig, byol, {"augment.noise": NOISES, "method.momentum": (0.97, 0.99)})

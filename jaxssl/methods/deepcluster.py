@@ -6,29 +6,49 @@ Memory: `assignments` (samples) and `sizes` (clusters).
 """
 
 from functools import partial
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from jaxssl.methods.interface import Extent, Method, Step
-from jaxssl.methods.kmeans import kmeans
+from jaxssl.bounds import Positive, Range, optionclass
+from jaxssl.methods.interface import NOISES, Batch, Method, MethodConfig, Recipe, Training
+from jaxssl.methods.kmeans import kmeans, settle_clusters
 from jaxssl.methods.losses import l2_normalize
 from jaxssl.model import Network, make_classifier
-from jaxssl.options import DeepClusterConfig
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.types import InputError, Metrics, Params
 
 
-def deepcluster(options: DeepClusterConfig, encoder: Network, extent: Extent) -> Method:
-    """DeepCluster as a `Method`.
+@optionclass
+class DeepClusterConfig(MethodConfig):
+    """Options of DeepCluster."""
 
-    Metrics of `loss`: loss, loss_ratio (/ ln K), usage (K: shares of the samples by cluster) and
-    empty_clusters.
-    """
+    MIN_VIEWS: ClassVar[int] = 1
+    name: ClassVar[str] = "deepcluster"
+    n_prototypes: tuple[int, ...] = (0,)  # clusters, of one head; 0: 50, or from the data
+    n_iterations: Annotated[int, Range(1, 100)] = 20  # of k-means
+    # epochs, which are some 50 steps: a classifier must have time to learn
+    cluster_every: Positive = 5
+
+    def settle(self, batch_size: int, n_train: int) -> None:
+        """As `MethodConfig`; one head, and no more clusters than samples."""
+        if len(self.n_prototypes) != 1:
+            raise InputError(
+                f"`method.n_prototypes={self.n_prototypes}`: deepcluster has one number of "
+                "clusters",
+                "pass one, or take deepcluster_v2, which has several",
+            )
+        self.n_prototypes = settle_clusters(self.n_prototypes, n_train)
+
+
+def deepcluster(options: DeepClusterConfig, training: Training) -> Method:
+    """DeepCluster as a `Method`."""
+    encoder = training.encoder
     head = make_classifier(options.n_prototypes[0], encoder.precision)
     return Method(
-        init=partial(init, options, encoder, head, extent.n_samples),
+        init=partial(init, options, training, head),
         loss=partial(loss, encoder, head),
         refresh=partial(refresh, options, encoder, head),
         refresh_every=options.cluster_every,
@@ -38,18 +58,18 @@ def deepcluster(options: DeepClusterConfig, encoder: Network, extent: Extent) ->
 
 def init(
     options: DeepClusterConfig,
-    encoder: Network,
+    training: Training,
     head: Network,
-    n_samples: int,
     key: PRNGKeyArray,
     x: Float[Array, "batch features"],
 ) -> tuple[Params, PyTree]:
     """Random parameters; `refresh` finds the clusters before the first step."""
     key_encoder, key_head = jax.random.split(key)
-    params = {"encoder": encoder.init(key_encoder, x)}
-    params["head"] = head.init(key_head, encoder.apply(params["encoder"], x))
+    params = {"encoder": training.encoder.init(key_encoder, x)}
+    params["head"] = head.init(key_head, training.encoder.apply(params["encoder"], x))
     (k,) = options.n_prototypes
-    return params, {"assignments": jnp.zeros(n_samples, jnp.int32), "sizes": jnp.zeros(k)}
+    assignments = jnp.zeros(training.n_samples, jnp.int32)
+    return params, {"assignments": assignments, "sizes": jnp.zeros(k)}
 
 
 def refresh(
@@ -57,7 +77,6 @@ def refresh(
     encoder: Network,
     head: Network,
     params: Params,
-    memory: PyTree,
     key: PRNGKeyArray,
     data: Float[Array, "samples features"],
 ) -> tuple[Params, PyTree]:
@@ -65,7 +84,6 @@ def refresh(
 
     Of the profiles as they are, and without the paper's PCA: the input is conditioned already.
     """
-    del memory
     key_clusters, key_head = jax.random.split(key)
     embeddings = encoder.apply(params["encoder"], data)
     (k,) = options.n_prototypes
@@ -76,20 +94,15 @@ def refresh(
 
 
 def loss(
-    encoder: Network,
-    head: Network,
-    params: Params,
-    memory: PyTree,
-    step: Step,
-    key: PRNGKeyArray,
-    views: Views,
+    encoder: Network, head: Network, params: Params, batch: Batch
 ) -> tuple[Float[Array, ""], Metrics]:
     """Cross-entropy of every view against its sample's cluster.
 
     Clusters weigh alike whatever their size, as if drawn evenly: else one that holds most samples
-    would be a solution.
+    would be a solution. Metrics: loss, loss_ratio (/ ln K), usage (K: shares of the samples by
+    cluster) and empty_clusters.
     """
-    del step, key
+    views, memory = batch.views, batch.memory
     n_views, batch_size, n_features = views.x.shape
     embeddings = encoder.apply(params["encoder"], views.x.reshape(-1, n_features))
     logits = head.apply(params["head"], embeddings).reshape(n_views, batch_size, -1)
@@ -105,3 +118,10 @@ def loss(
         "usage": sizes / jnp.maximum(sizes.sum(), 1.0),
         "empty_clusters": len(sizes) - n_filled,
     }
+
+
+RECIPE = Recipe(
+    DeepClusterConfig,
+    deepcluster,
+    {"augment.noise": NOISES, "method.n_prototypes": ((20,), (50,))},
+)

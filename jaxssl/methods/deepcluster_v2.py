@@ -8,35 +8,47 @@ of products a sixth of a pass of training on two views. Parameters: `encoder`, `
 """
 
 from functools import partial
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from jaxssl.methods.interface import Extent, Method, Step
-from jaxssl.methods.kmeans import kmeans
+from jaxssl.bounds import Positive, Range, Temperature, optionclass
+from jaxssl.methods.interface import NOISES, Batch, Method, Recipe, Training
+from jaxssl.methods.kmeans import kmeans, settle_clusters
 from jaxssl.methods.losses import l2_normalize, spread
 from jaxssl.methods.prototypes import first_scores, init_prototypes, score
-from jaxssl.methods.stack import Stack, init_stack, make_stack, project
-from jaxssl.model import Network
-from jaxssl.options import DeepClusterV2Config
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.methods.stack import ProjectedConfig, Stack, init_stack, make_stack, project
+from jaxssl.types import Metrics, Params
 
 
-def deepcluster_v2(options: DeepClusterV2Config, encoder: Network, extent: Extent) -> Method:
-    """DeepCluster-v2 as a `Method`.
+@optionclass
+class DeepClusterV2Config(ProjectedConfig):
+    """Options of DeepCluster-v2."""
 
-    Metrics of `loss`: loss, loss_ratio (/ ln K) and projection_spread, means over the heads; usage
-    (K: shares of the samples by cluster) of the first head; empty_clusters of all heads.
-    """
-    stack = make_stack(options, encoder)
+    MIN_VIEWS: ClassVar[int] = 1
+    name: ClassVar[str] = "deepcluster_v2"
+    n_prototypes: tuple[int, ...] = (0, 0, 0)  # clusters of every head; 0: 50, or from the data
+    n_iterations: Annotated[int, Range(1, 100)] = 10  # of spherical k-means
+    cluster_every: Positive = 1  # epochs
+    temperature: Temperature = 0.1
+
+    def settle(self, batch_size: int, n_train: int) -> None:
+        """As `MethodConfig`; no more clusters than samples."""
+        self.n_prototypes = settle_clusters(self.n_prototypes, n_train)
+
+
+def deepcluster_v2(options: DeepClusterV2Config, training: Training) -> Method:
+    """DeepCluster-v2 as a `Method`."""
+    stack = make_stack(options, training.encoder)
     return Method(
-        init=partial(init, options, stack, extent.n_samples),
+        init=partial(init, options, stack, training.n_samples),
         loss=partial(loss, options, stack),
         refresh=partial(refresh, options, stack),
         refresh_every=options.cluster_every,
-        freeze={"prototypes": extent.n_steps},
+        freeze={"prototypes": training.n_steps},
         scores=partial(first_scores, stack),
     )
 
@@ -63,12 +75,10 @@ def refresh(
     options: DeepClusterV2Config,
     stack: Stack,
     params: Params,
-    memory: PyTree,
     key: PRNGKeyArray,
     data: Float[Array, "samples features"],
 ) -> tuple[Params, PyTree]:
     """Cluster the projections anew for every head; centroids become prototypes."""
-    del memory
     z = l2_normalize(project(stack, params, data[None])[0])
     found = {
         f"head_{i}": kmeans(jax.random.fold_in(key, i), z, k, options.n_iterations, spherical=True)
@@ -82,16 +92,14 @@ def refresh(
 
 
 def loss(
-    options: DeepClusterV2Config,
-    stack: Stack,
-    params: Params,
-    memory: PyTree,
-    step: Step,
-    key: PRNGKeyArray,
-    views: Views,
+    options: DeepClusterV2Config, stack: Stack, params: Params, batch: Batch
 ) -> tuple[Float[Array, ""], Metrics]:
-    """Cross-entropy of every view against its sample's cluster, averaged over the heads."""
-    del step, key
+    """Cross-entropy of every view against its sample's cluster, averaged over the heads.
+
+    Metrics: loss, loss_ratio (/ ln K) and projection_spread, means over the heads; usage (K: shares
+    of the samples by cluster) of the first head; empty_clusters of all heads.
+    """
+    views, memory = batch.views, batch.memory
     z = l2_normalize(project(stack, params, views.x))
     prototypes = jax.lax.stop_gradient(params["prototypes"])
     clusters = memory["assignments"][:, views.index]
@@ -111,3 +119,10 @@ def loss(
         "usage": sizes / jnp.maximum(sizes.sum(), 1.0),
         "empty_clusters": jnp.stack(empty).sum(),
     }
+
+
+RECIPE = Recipe(
+    DeepClusterV2Config,
+    deepcluster_v2,
+    {"augment.noise": NOISES, "method.temperature": (0.1, 0.2)},
+)

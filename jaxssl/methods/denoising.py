@@ -1,28 +1,38 @@
-"""Denoising and masked autoencoder: the profile back from its views (Vincent et al. 2008).
+"""Denoising and masked autoencoder: the profile back from its views.
 
-The noise is the augmentation. Parameters: `encoder` and `decoder`.
+Vincent et al. 2008, doi 10.1145/1390156.1390294. The noise is the augmentation. Parameters:
+`encoder` and `decoder`.
 """
 
 from functools import partial
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from jaxssl.methods.interface import Extent, Method, Step
+from jaxssl.bounds import Count, optionclass
+from jaxssl.methods.interface import NOISES, Batch, Method, MethodConfig, Recipe, Training
 from jaxssl.methods.losses import squared_error
 from jaxssl.model import Network, make_projection
-from jaxssl.options import DenoisingConfig
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.types import Metrics, Params
 
 
-def denoising(options: DenoisingConfig, encoder: Network, extent: Extent) -> Method:
-    """The denoising autoencoder as a `Method`.
+@optionclass
+class DenoisingConfig(MethodConfig):
+    """Options of the denoising autoencoder."""
 
-    Metrics of `loss`: loss and loss_ratio (of the error of who knows but the batch's means; 1:
-    nothing is learnt).
-    """
-    del extent
+    MIN_VIEWS: ClassVar[int] = 1
+    NEEDS_CHANGE: ClassVar[bool] = True
+    name: ClassVar[str] = "denoising"
+    decoder_hidden: Count = 256  # 0: a linear decoder
+    # "changed": only what the augmentation changed, as a masked autoencoder
+    target: Literal["all", "changed"] = "all"
+
+
+def denoising(options: DenoisingConfig, training: Training) -> Method:
+    """The denoising autoencoder as a `Method`."""
+    encoder = training.encoder
     return Method(init=partial(init, options, encoder), loss=partial(loss, options, encoder))
 
 
@@ -46,16 +56,14 @@ def init(
 
 
 def loss(
-    options: DenoisingConfig,
-    encoder: Network,
-    params: Params,
-    memory: PyTree,
-    step: Step,
-    key: PRNGKeyArray,
-    views: Views,
+    options: DenoisingConfig, encoder: Network, params: Params, batch: Batch
 ) -> tuple[Float[Array, ""], Metrics]:
-    """Squared error over all entries, or over those that the augmentation changed."""
-    del memory, step, key
+    """Squared error over all entries, or over those that the augmentation changed.
+
+    Metrics: loss and loss_ratio (of the error of who knows but the batch's means; 1: nothing is
+    learnt).
+    """
+    views = batch.views
     n_features = views.x.shape[2]
     noisy = views.x.reshape(-1, n_features)
     original = jnp.broadcast_to(views.original[None], views.x.shape).reshape(-1, n_features)
@@ -66,3 +74,11 @@ def loss(
     means = views.original.mean(axis=0, keepdims=True)
     chance = squared_error(jnp.broadcast_to(means, original.shape), original, counted)
     return value, {"loss": value, "loss_ratio": value / jnp.maximum(chance, 1e-12)}
+
+
+RECIPE = Recipe(
+    DenoisingConfig,
+    denoising,
+    {"augment.noise": NOISES, "method.decoder_hidden": (0, 256)},
+    views={"n_views": 1},
+)

@@ -1,53 +1,86 @@
 """What the engine asks of a pretraining method: a struct of pure functions for one seed."""
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.bounds import optionclass
+from jaxssl.model import Network
+from jaxssl.types import InputError, Metrics, Params, Views
 
 Step = int | Int[Array, ""]
 """Optimisation steps done; unbatched under vmap, so that `lax.cond` on it stays a branch."""
 
 
-class Extent(NamedTuple):
-    """How much a method is trained on, and for how long."""
+@optionclass
+class MethodConfig:
+    """What the options of all methods have in common.
 
+    Zero for a count marked "from the data" is chosen by `settle`. A number with a fraction changes
+    values alone, never a shape: members of one compiled program may differ in it.
+    """
+
+    MIN_VIEWS: ClassVar[int] = 2
+    NEEDS_CHANGE: ClassVar[bool] = False  # whether views that are the profiles teach nothing
+    name: ClassVar[str] = ""
+
+    def settle(self, batch_size: int, n_train: int) -> None:
+        """Choose what is left to the data.
+
+        Raises:
+            InputError: if the options do not fit the batch or the training samples.
+        """
+
+    def check_views(self, changes: Collection[str]) -> None:
+        """Refuse augmentations (`changes`: which are on) from which the method learns nothing.
+
+        Raises:
+            InputError: naming the option to change.
+        """
+        if self.NEEDS_CHANGE and not changes:
+            raise InputError(
+                f"{self.name} has views that are the profiles themselves",
+                "pass `augment.mask_rate` or `augment.noise`",
+            )
+
+
+class Training(NamedTuple):
+    """What a method is built for: the encoder that it trains, on how much and for how long."""
+
+    encoder: Network
     n_samples: int
     n_steps: int
 
 
-def keep_after_step(params: Params, memory: PyTree, step: Step, views: Views) -> PyTree:
-    """`remember` of a method whose memory doesn't change from step to step."""
-    del params, step, views
-    return memory
+class Batch(NamedTuple):
+    """What a method sees at a step."""
 
-
-def keep_after_epoch(
-    params: Params, memory: PyTree, key: PRNGKeyArray, data: Float[Array, "samples features"]
-) -> tuple[Params, PyTree]:
-    """`refresh` of a method that changes nothing from epoch to epoch."""
-    del key, data
-    return params, memory
+    views: Views
+    memory: PyTree
+    step: Step
 
 
 class Method(NamedTuple):
-    """A pretraining method; it closes over its options, its encoder and its extent.
+    """A pretraining method; it closes over its options and its training.
 
     `loss` is differentiated in `params`; its metrics are float32 arrays. The engine calls `loss`,
-    then `remember` with the new parameters on the same views once per step, and `refresh` before
+    then `remember` with the new parameters on the same batch once per step, and `refresh` before
     the first epoch and every `refresh_every` epochs. Memory holds what no gradient trains: a queue,
     a target network, clusters.
     """
 
     init: Callable[[PRNGKeyArray, Float[Array, "batch features"]], tuple[Params, PyTree]]
-    loss: Callable[[Params, PyTree, Step, PRNGKeyArray, Views], tuple[Float[Array, ""], Metrics]]
-    remember: Callable[[Params, PyTree, Step, Views], PyTree] = keep_after_step
-    refresh: Callable[
-        [Params, PyTree, PRNGKeyArray, Float[Array, "samples features"]], tuple[Params, PyTree]
-    ] = keep_after_epoch
+    loss: Callable[[Params, Batch], tuple[Float[Array, ""], Metrics]]
+    # the memory after a step; None: it stays as it is
+    remember: Callable[[Params, Batch], PyTree] | None = None
+    # parameters and memory from all training samples; None: they stay as they are
+    refresh: (
+        Callable[[Params, PRNGKeyArray, Float[Array, "samples features"]], tuple[Params, PyTree]]
+        | None
+    ) = None
     refresh_every: int = 1  # epochs; the last round is as long as any, or longer
     # top-level keys of params that `refresh` draws anew; their optimizer state starts anew too
     restart: tuple[str, ...] = ()
@@ -57,3 +90,28 @@ class Method(NamedTuple):
     scores: (
         Callable[[Params, Float[Array, "batch features"]], Float[Array, "batch prototypes"]] | None
     ) = None
+
+
+class Recipe(NamedTuple):
+    """A method by name: its options, how it is made from them, and what goes with it."""
+
+    options: type[MethodConfig]
+    make: Callable[[Any, Training], Method]
+    grid: Mapping[str, Sequence[Any]]  # dotted option → values that a comparison tries
+    views: Mapping[str, Any] = MappingProxyType({})  # of `AugmentConfig`, where they differ
+
+    @property
+    def trials(self) -> list[dict[str, Any]]:
+        """Every combination of the grid; as many for one method as for another."""
+        return [
+            dict(zip(self.grid, values, strict=True))
+            for values in itertools.product(*self.grid.values())
+        ]
+
+
+NOISES = (0.5, 1.0, 1.5)
+"""Of `augment.noise`, that are tried for a method whose views have noise."""
+REDRAWN = MappingProxyType(
+    {"n_views": 1, "noise": 0.0, "mask_per": "sample", "mask_fill": "marginal"}
+)
+"""Views of a method that sets one corrupted copy beside the profile as it is."""

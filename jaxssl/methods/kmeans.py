@@ -7,6 +7,24 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxssl.methods.losses import l2_normalize
+from jaxssl.types import InputError
+
+N_CLUSTERS = 50  # where their number is left to the data
+
+
+def settle_clusters(counts: tuple[int, ...], n_train: int) -> tuple[int, ...]:
+    """Clusters of every head; 0: from the data.
+
+    Raises:
+        InputError: with more clusters than training samples.
+    """
+    settled = tuple(k or min(N_CLUSTERS, n_train) for k in counts)
+    if max(settled) > n_train:
+        raise InputError(
+            f"{max(settled)} clusters are more than the {n_train} training samples",
+            "lower `method.n_prototypes`",
+        )
+    return settled
 
 
 class Clusters(NamedTuple):

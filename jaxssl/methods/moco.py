@@ -1,32 +1,38 @@
-"""MoCo v2: tell a sample's other view from a queue of earlier ones (He et al. 2020, 1911.05722).
+"""MoCo v2: tell a sample's other view from a queue of earlier ones.
 
-Parameters: `encoder` and `projection`. Memory: `target`, the slowly moving copy of both that makes
-the keys; `queue`, keys; `index`, the sample of each key, -1 where there is none yet.
+He et al. 2020, arXiv 1911.05722; Chen et al. 2020, arXiv 2003.04297. Parameters: `encoder` and
+`projection`. Memory: `target`, the slowly moving copy of both that makes the keys; `queue`, keys;
+`index`, the sample of each key, -1 where there is none yet.
 """
 
 from functools import partial
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from jaxssl.methods.interface import Extent, Method, Step
+from jaxssl.bounds import Positive, Share, Temperature, optionclass
+from jaxssl.methods.interface import NOISES, Batch, Method, Recipe, Training
 from jaxssl.methods.losses import info_nce, l2_normalize, spread
 from jaxssl.methods.memory import moving_average, push
-from jaxssl.methods.stack import Stack, init_stack, make_stack, project
-from jaxssl.model import Network
-from jaxssl.options import MoCoConfig
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.methods.stack import ProjectedConfig, Stack, init_stack, make_stack, project
+from jaxssl.types import Metrics, Params
 
 
-def moco(options: MoCoConfig, encoder: Network, extent: Extent) -> Method:
-    """MoCo v2 as a `Method`: the first view asks, the second is its key.
+@optionclass
+class MoCoConfig(ProjectedConfig):
+    """Options of MoCo v2."""
 
-    Metrics of `loss`: loss, loss_ratio (of the loss where all views are alike; 1: collapsed) and
-    projection_spread (of `losses.spread`; 0: collapsed).
-    """
-    del extent
-    stack = make_stack(options, encoder)
+    name: ClassVar[str] = "moco"
+    queue_length: Positive = 1024  # keys, the negatives
+    momentum: Share = 0.99  # of the key encoder; 0.999 in the paper, which has more steps
+    temperature: Temperature = 0.2
+
+
+def moco(options: MoCoConfig, training: Training) -> Method:
+    """MoCo v2 as a `Method`: the first view asks, the second is its key."""
+    stack = make_stack(options, training.encoder)
     return Method(
         init=partial(init, options, stack),
         loss=partial(loss, options, stack),
@@ -44,40 +50,39 @@ def init(
     return params, {"target": jax.tree.map(jnp.copy, params), "queue": queue, "index": index}
 
 
-def make_keys(stack: Stack, memory: PyTree, views: Views) -> Float[Array, "batch dim"]:
+def make_keys(stack: Stack, batch: Batch) -> Float[Array, "batch dim"]:
     """Keys of the batch: its second view under the slow copy."""
-    return jax.lax.stop_gradient(l2_normalize(project(stack, memory["target"], views.x[1:2])[0]))
+    z = project(stack, batch.memory["target"], batch.views.x[1:2])[0]
+    return jax.lax.stop_gradient(l2_normalize(z))
 
 
 def loss(
-    options: MoCoConfig,
-    stack: Stack,
-    params: Params,
-    memory: PyTree,
-    step: Step,
-    key: PRNGKeyArray,
-    views: Views,
+    options: MoCoConfig, stack: Stack, params: Params, batch: Batch
 ) -> tuple[Float[Array, ""], Metrics]:
-    """InfoNCE of the batch against the queue, older keys of the same sample left out."""
-    del step, key
+    """InfoNCE of the batch against the queue, older keys of the same sample left out.
+
+    Metrics: loss, loss_ratio (of the loss where all views are alike; 1: collapsed) and
+    projection_spread (of `losses.spread`; 0: collapsed).
+    """
+    views, memory = batch.views, batch.memory
     z = l2_normalize(project(stack, params, views.x[:1])[0])
-    held = memory["index"][None, :]
+    keys, held = make_keys(stack, batch), memory["index"][None, :]
     allowed = (held >= 0) & (held != views.index[:, None])
-    value = info_nce(z, make_keys(stack, memory, views), memory["queue"], allowed,
-                     options.temperature)  # fmt: skip
+    value = info_nce(z, keys, memory["queue"], allowed, options.temperature)
     chance = jnp.log1p(jnp.maximum(allowed.sum(axis=1).astype(jnp.float32), 1)).mean()
     return value, {"loss": value, "loss_ratio": value / chance, "projection_spread": spread(z)}
 
 
-def remember(
-    options: MoCoConfig, stack: Stack, params: Params, memory: PyTree, step: Step, views: Views
-) -> PyTree:
+def remember(options: MoCoConfig, stack: Stack, params: Params, batch: Batch) -> PyTree:
     """Push the keys that the loss has seen, then let the slow copy follow."""
-    del step
+    memory = batch.memory
     # the same keys as in the loss, under the same parameters: a compiler computes them once
-    keys = make_keys(stack, memory, views)
+    keys = make_keys(stack, batch)
     return {
         "target": moving_average(memory["target"], params, options.momentum),
         "queue": push(memory["queue"], keys),
-        "index": push(memory["index"], views.index.astype(jnp.int32)),
+        "index": push(memory["index"], batch.views.index.astype(jnp.int32)),
     }
+
+
+RECIPE = Recipe(MoCoConfig, moco, {"augment.noise": NOISES, "method.temperature": (0.1, 0.2)})

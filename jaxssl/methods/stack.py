@@ -1,13 +1,26 @@
 """Encoder and projection head, one on the other: where most losses are taken."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import Array, Float, Key, PRNGKeyArray, PyTree
 
-from jaxssl.model import Network, make_projection
-from jaxssl.options import ProjectedConfig
+from jaxssl.bounds import Positive, optionclass
+from jaxssl.methods.interface import Method, MethodConfig, Training
+from jaxssl.model import Head, Network, Norm, make_projection
 from jaxssl.types import Params
+
+
+@optionclass
+class ProjectedConfig(MethodConfig):
+    """A method whose loss is on the output of a projection head."""
+
+    projection: Head = "mlp"
+    projection_hidden: Positive = 256
+    projection_dim: Positive = 128
+    projection_norm: Norm = "layer"  # of the hidden layer
 
 
 class Stack(NamedTuple):
@@ -42,10 +55,23 @@ def init_stack(
     return params, stack.projection.apply(projection, embeddings)
 
 
-def init_alone(
+def on_stack(loss: Callable) -> Callable[[Any, Training], Method]:
+    """`make` of a method that has nothing but the stack, and remembers nothing.
+
+    Args:
+        loss: of options, stack, parameters and batch.
+    """
+
+    def make(options: Any, training: Training) -> Method:
+        stack = make_stack(options, training.encoder)
+        return Method(init=partial(_init, stack), loss=partial(loss, options, stack))
+
+    return make
+
+
+def _init(
     stack: Stack, key: PRNGKeyArray, x: Float[Array, "batch features"]
 ) -> tuple[Params, PyTree]:
-    """`init` of a method that has nothing but the stack, and remembers nothing."""
     params, _ = init_stack(stack, jax.random.split(key), x)
     return params, {}
 

@@ -5,43 +5,68 @@ serves them all.
 """
 
 from functools import partial
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from jaxssl.methods.interface import Extent, Method, Step
+from jaxssl.bounds import Count, Positive, Range, Temperature, optionclass
+from jaxssl.methods.interface import NOISES, Batch, Method, Recipe, Training
 from jaxssl.methods.losses import entropy, l2_normalize, swapped_prediction
 from jaxssl.methods.memory import is_ready, push
 from jaxssl.methods.prototypes import first_scores, init_prototypes, nearest, score
 from jaxssl.methods.sinkhorn import sinkhorn
-from jaxssl.methods.stack import Stack, init_stack, make_stack, project
-from jaxssl.model import Network
-from jaxssl.options import SwAVConfig
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.methods.stack import ProjectedConfig, Stack, init_stack, make_stack, project
+from jaxssl.model import Head, Norm
+from jaxssl.types import InputError, Metrics, Params
 
+MAX_PROTOTYPES = 100  # chosen where the count is left to the data
 N_CODE_VIEWS = 2
 """Views that make codes, the first ones; all views predict."""
 
 
-def swav(options: SwAVConfig, encoder: Network, extent: Extent) -> Method:
-    """SwAV as a `Method`.
+@optionclass
+class SwAVConfig(ProjectedConfig):
+    """Options of SwAV."""
 
-    Metrics of `loss`: loss and loss_ratio (loss / ln K; 1: collapsed), means over the heads; of the
-    first head code_entropy (soft codes, mean over samples, nats), code_entropy_ratio (/ ln K) and
-    usage (K: share of embeddings nearest to each prototype; mean codes would be even by
-    construction, collapsed or not).
-    """
-    del extent
-    stack = make_stack(options, encoder)
-    has_queue = options.queue_length > 0
-    method = Method(
+    name: ClassVar[str] = "swav"
+    n_prototypes: tuple[int, ...] = (0,)  # one count per prototype head; 0: from the data
+    epsilon: Temperature = 0.05  # softness of the codes
+    n_iterations: Annotated[int, Range(1, 100)] = 3  # of Sinkhorn-Knopp
+    temperature: Temperature = 0.1
+    hard_codes: bool = False
+    queue_length: Count = 0  # embeddings per view; 0: no queue
+    queue_start: Count = 0  # step from which the (full) queue takes part in the codes
+    freeze_steps: Count = 0  # first steps in which the prototypes do not move
+    projection: Head = "none"
+    projection_hidden: Positive = 128
+    projection_dim: Positive = 64
+    projection_norm: Norm = "none"
+
+    def settle(self, batch_size: int, n_train: int) -> None:
+        """As `MethodConfig`; a batch, with the queue, must have a sample for every prototype."""
+        in_codes = batch_size + self.queue_length
+        self.n_prototypes = tuple(k or min(MAX_PROTOTYPES, batch_size) for k in self.n_prototypes)
+        if max(self.n_prototypes) > in_codes:
+            raise InputError(
+                f"{max(self.n_prototypes)} prototypes cannot share {in_codes} samples evenly "
+                "(batch and queue)",
+                "lower `method.n_prototypes`, or raise `pretrain.batch_size` or "
+                "`method.queue_length`",
+            )
+
+
+def swav(options: SwAVConfig, training: Training) -> Method:
+    """SwAV as a `Method`."""
+    stack = make_stack(options, training.encoder)
+    return Method(
         init=partial(init, options, stack),
         loss=partial(loss, options, stack),
+        remember=partial(remember, stack) if options.queue_length else None,
         freeze={"prototypes": options.freeze_steps},
         scores=partial(first_scores, stack),
     )
-    return method._replace(remember=partial(remember, stack)) if has_queue else method
 
 
 def init(
@@ -67,8 +92,7 @@ def soft_codes(
     options: SwAVConfig,
     z: Float[Array, "code_views batch dim"],
     prototypes: Float[Array, "prototypes dim"],
-    memory: PyTree,
-    step: Step,
+    batch: Batch,
 ) -> Float[Array, "code_views batch prototypes"]:
     """Codes of the batch, balanced together with the queue once that is full; no gradient."""
     z, prototypes = jax.lax.stop_gradient((z, prototypes))
@@ -82,30 +106,29 @@ def soft_codes(
 
     def with_queue() -> Float[Array, "code_views batch prototypes"]:
         # embeddings are stored, not scores: the prototypes have moved since
-        everything = jnp.concatenate([z, memory["queue"]], axis=1)
+        everything = jnp.concatenate([z, batch.memory["queue"]], axis=1)
         return to_codes(score(everything, prototypes))[:, :batch_size]
 
     if options.queue_length == 0:
         return without_queue()
-    ready = is_ready(step, batch_size, options.queue_length, options.queue_start)
+    ready = is_ready(batch.step, batch_size, options.queue_length, options.queue_start)
     return jax.lax.cond(ready, with_queue, without_queue)
 
 
 def loss(
-    options: SwAVConfig,
-    stack: Stack,
-    params: Params,
-    memory: PyTree,
-    step: Step,
-    key: PRNGKeyArray,
-    views: Views,
+    options: SwAVConfig, stack: Stack, params: Params, batch: Batch
 ) -> tuple[Float[Array, ""], Metrics]:
-    """Swapped prediction, averaged over the prototype heads."""
-    del key  # the views hold all of SwAV's randomness
-    z = embed(stack, params, views.x)
+    """Swapped prediction, averaged over the prototype heads.
+
+    Metrics: loss and loss_ratio (loss / ln K; 1: collapsed), means over the heads; of the first
+    head code_entropy (soft codes, mean over samples, nats), code_entropy_ratio (/ ln K) and usage
+    (K: share of embeddings nearest to each prototype; mean codes would be even by construction,
+    collapsed or not).
+    """
+    z = embed(stack, params, batch.views.x)
     heads = [params["prototypes"][f"head_{i}"] for i in range(len(options.n_prototypes))]
     head_scores = [score(z, prototypes) for prototypes in heads]
-    head_codes = [soft_codes(options, z[:N_CODE_VIEWS], c, memory, step) for c in heads]
+    head_codes = [soft_codes(options, z[:N_CODE_VIEWS], c, batch) for c in heads]
     targets = [harden(codes) for codes in head_codes] if options.hard_codes else head_codes
     losses = jnp.stack(
         [
@@ -129,8 +152,10 @@ def harden(x: Float[Array, "*rows prototypes"]) -> Float[Array, "*rows prototype
     return jax.nn.one_hot(x.argmax(axis=-1), x.shape[-1], dtype=x.dtype)
 
 
-def remember(stack: Stack, params: Params, memory: PyTree, step: Step, views: Views) -> PyTree:
+def remember(stack: Stack, params: Params, batch: Batch) -> PyTree:
     """Push the embeddings of the code views."""
-    del step
-    z = embed(stack, params, views.x[:N_CODE_VIEWS])
-    return {"queue": jax.vmap(push)(memory["queue"], jax.lax.stop_gradient(z))}
+    z = embed(stack, params, batch.views.x[:N_CODE_VIEWS])
+    return {"queue": jax.vmap(push)(batch.memory["queue"], jax.lax.stop_gradient(z))}
+
+
+RECIPE = Recipe(SwAVConfig, swav, {"augment.noise": NOISES, "method.epsilon": (0.05, 0.1)})

@@ -1,35 +1,34 @@
 """VICReg: views alike, dimensions alive and uncorrelated (Bardes et al. 2022, arXiv 2105.04906).
 
-Parameters: `encoder` and `projection`.
+Means and sums are those of the authors' code. Parameters: `encoder` and `projection`.
 """
 
-from functools import partial
 from itertools import combinations
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float
 
-from jaxssl.methods.interface import Extent, Method, Step
+from jaxssl.bounds import Positive, Weight, optionclass
+from jaxssl.methods.interface import NOISES, Batch, Recipe
 from jaxssl.methods.losses import spread, squared_error
-from jaxssl.methods.stack import Stack, init_alone, make_stack, project
-from jaxssl.model import Network
-from jaxssl.options import VICRegConfig
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.methods.stack import ProjectedConfig, Stack, on_stack, project
+from jaxssl.types import Metrics, Params
 
 LEAST_SD = 1.0  # that the variance term asks of every dimension
 VARIANCE_EPSILON = 1e-4
 
 
-def vicreg(options: VICRegConfig, encoder: Network, extent: Extent) -> Method:
-    """VICReg as a `Method`.
+@optionclass
+class VICRegConfig(ProjectedConfig):
+    """Options of VICReg: the weights of its three terms."""
 
-    Metrics of `loss`: loss, its terms invariance, variance (1: every dimension is dead) and
-    covariance before they are weighed, and projection_spread (0: collapsed).
-    """
-    del extent
-    stack = make_stack(options, encoder)
-    return Method(init=partial(init_alone, stack), loss=partial(loss, options, stack))
+    name: ClassVar[str] = "vicreg"
+    projection_dim: Positive = 256
+    invariance: Weight = 25.0
+    variance: Weight = 25.0
+    covariance: Weight = 1.0
 
 
 def variance_term(z: Float[Array, "batch dim"]) -> Float[Array, ""]:
@@ -47,17 +46,14 @@ def covariance_term(z: Float[Array, "batch dim"]) -> Float[Array, ""]:
 
 
 def loss(
-    options: VICRegConfig,
-    stack: Stack,
-    params: Params,
-    memory: PyTree,
-    step: Step,
-    key: PRNGKeyArray,
-    views: Views,
+    options: VICRegConfig, stack: Stack, params: Params, batch: Batch
 ) -> tuple[Float[Array, ""], Metrics]:
-    """The three terms, weighed; the variance term averaged over views, the covariances summed."""
-    del memory, step, key
-    z = project(stack, params, views.x)
+    """The three terms, weighed; the variance term averaged over views, the covariances summed.
+
+    Metrics: loss, its terms invariance, variance (1: every dimension is dead) and covariance before
+    they are weighed, and projection_spread (0: collapsed).
+    """
+    z = project(stack, params, batch.views.x)
     pairs = combinations(range(len(z)), 2)
     invariance = jnp.stack([squared_error(z[i], z[j]) for i, j in pairs]).mean()
     variance = jnp.stack([variance_term(view) for view in z]).mean()
@@ -68,6 +64,14 @@ def loss(
         + options.covariance * covariance
     )
     return value, {
-        **{"loss": value, "invariance": invariance, "variance": variance},
-        **{"covariance": covariance, "projection_spread": spread(z)},
+        "loss": value,
+        "invariance": invariance,
+        "variance": variance,
+        "covariance": covariance,
+        "projection_spread": spread(z),
     }
+
+
+RECIPE = Recipe(
+    VICRegConfig, on_stack(loss), {"augment.noise": NOISES, "method.covariance": (1.0, 10.0)}
+)

@@ -5,27 +5,44 @@ marginals, sample by sample and anew at every step. Parameters: `encoder`, and t
 `values` estimators.
 """
 
+from collections.abc import Collection
 from functools import partial
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from jaxssl.methods.interface import Extent, Method, Step
+from jaxssl.bounds import Weight, optionclass
+from jaxssl.methods.interface import REDRAWN, Batch, Method, MethodConfig, Recipe, Training
 from jaxssl.methods.losses import squared_error
 from jaxssl.model import Network, make_projection
-from jaxssl.options import VimeConfig
-from jaxssl.types import Metrics, Params, Views
+from jaxssl.types import InputError, Metrics, Params
 
 
-def vime(options: VimeConfig, encoder: Network, extent: Extent) -> Method:
-    """VIME as a `Method`.
+@optionclass
+class VimeConfig(MethodConfig):
+    """Options of VIME."""
 
-    Metrics of `loss`: loss, mask_loss (nats an entry), values_loss and loss_ratio (of the loss of
-    who knows but the share of corrupted entries and the batch's means; 1: nothing is learnt).
-    """
-    del extent
+    MIN_VIEWS: ClassVar[int] = 1
+    NEEDS_CHANGE: ClassVar[bool] = True
+    name: ClassVar[str] = "vime"
+    alpha: Weight = 2.0  # weight of the values beside the mask
+
+    def check_views(self, changes: Collection[str]) -> None:
+        """As `MethodConfig`; what changes every value leaves no mask to find."""
+        super().check_views(changes)
+        if set(changes) != {"mask_rate"}:
+            raise InputError(
+                "vime finds which values were replaced, and other augmentations change all",
+                "pass `augment.noise=0` and `augment.latent_radius=0`",
+            )
+
+
+def vime(options: VimeConfig, training: Training) -> Method:
+    """VIME as a `Method`."""
+    encoder = training.encoder
     return Method(init=partial(init, encoder), loss=partial(loss, options, encoder))
 
 
@@ -47,19 +64,15 @@ def init(
 
 
 def loss(
-    options: VimeConfig,
-    encoder: Network,
-    params: Params,
-    memory: PyTree,
-    step: Step,
-    key: PRNGKeyArray,
-    views: Views,
+    options: VimeConfig, encoder: Network, params: Params, batch: Batch
 ) -> tuple[Float[Array, ""], Metrics]:
     """Cross-entropy of the mask plus alpha times the squared error of the values, over all views.
 
-    An entry counts as corrupted if its value changed, as in the paper's code.
+    An entry counts as corrupted if its value changed, as in the paper's code. Metrics: loss,
+    mask_loss (nats an entry), values_loss and loss_ratio (of the loss of who knows but the share of
+    corrupted entries and the batch's means; 1: nothing is learnt).
     """
-    del memory, step, key
+    views = batch.views
     n_features = views.x.shape[2]
     corrupted = views.x.reshape(-1, n_features)
     original = jnp.broadcast_to(views.original[None], views.x.shape).reshape(-1, n_features)
@@ -81,3 +94,11 @@ def loss(
 
 def _binary_entropy(p: Float[Array, ""]) -> Float[Array, ""]:
     return jax.scipy.special.entr(p) + jax.scipy.special.entr(1 - p)
+
+
+RECIPE = Recipe(
+    VimeConfig,
+    vime,
+    {"augment.mask_rate": (0.15, 0.3, 0.5), "method.alpha": (2.0, 10.0)},
+    views=REDRAWN | {"mask_rate": 0.3},  # the paper's
+)

@@ -13,8 +13,8 @@ from torch.nn import functional  # pyright: ignore[reportMissingImports]
 from torch.nn.utils import parametrize  # pyright: ignore[reportMissingImports]
 
 from jaxssl.config import FinetuneConfig
+from jaxssl.methods.swav import SwAVConfig
 from jaxssl.model import LAYER_NORM_EPSILON
-from jaxssl.options import SwAVConfig
 from jaxssl.types import Params
 
 torch.set_num_threads(joblib.cpu_count())  # all cores, as jaxssl has

@@ -1,0 +1,125 @@
+"""Options: their bounds, their flags, and what a choice of method takes along."""
+
+import dataclasses
+import importlib
+from typing import get_type_hints
+
+import pytest
+from absl import flags
+from ml_collections import config_flags
+
+from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
+from jaxssl.methods import METHODS
+from jaxssl.types import InputError
+from jaxssl.validate import get_option, validate
+
+CASES = [
+    f"{section}.{field.name}"
+    for section, options in vars(Config()).items()
+    for field in dataclasses.fields(options)
+]
+METHOD_CASES = [
+    (name, f"method.{field.name}")
+    for name, recipe in METHODS.items()
+    for field in dataclasses.fields(recipe.options)
+]
+
+
+def overridden(config, name, text):
+    """The value of an option after `--config.NAME=TEXT`."""
+    values, argv = flags.FlagValues(), ["verb", f"--config.{name}={text}"]
+    config_flags.DEFINE_config_dataclass("config", config, flag_values=values, sys_argv=argv)
+    values(argv)
+    return get_option(values.config, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("augment.noise", "0.8", 0.8),
+        ("encoder.hidden", "(32,16)", (32, 16)),
+        ("encoder.norm", "none", "none"),
+        ("method.n_prototypes", "(5,)", (5,)),
+        ("method.hard_codes", "true", True),
+        ("sweep.arms", "('scratch','swav')", ("scratch", "swav")),
+        ("sweep.shares", "(0.1,1.0)", (0.1, 1.0)),
+        ("run.seeds", "7", 7),
+    ],
+)
+def test_a_flag_overrides_an_option_of_every_type(name, text, value):
+    assert overridden(Config(), name, text) == value
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_option_can_be_set_to_its_default_by_a_flag(name):
+    default = get_option(Config(), name)
+    assert overridden(Config(), name, str(default)) == default
+
+
+@pytest.mark.parametrize(("method", "name"), METHOD_CASES)
+def test_so_can_those_of_every_method(method, name):
+    config = with_method(Config(), method)
+    assert overridden(config, name, str(get_option(config, name))) == get_option(config, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "finding"),
+    [
+        ("augment.mask_rate", 1.5, r"`augment\.mask_rate=1\.5` is out of its range; .* 0 \.\. 1"),
+        ("method.epsilon", 1e-4, r"0\.001 \.\. 1,000"),
+        ("optimizer.name", "sgd", "choose one of adam, adamw, lars"),
+        ("encoder.hidden", (32, 0), r"`encoder\.hidden=\(32, 0\)` is out of its range"),
+        ("encoder.hidden", (32, 1.5), "of another type; pass int"),
+        ("run.seeds", "3", "of another type; pass int"),
+        ("run.seeds", True, "of another type; pass int"),
+        ("method.hard_codes", 1, "of another type; pass bool"),
+        ("augment.noise", "loud", "of another type; pass float"),
+        ("sweep.arms", (), r"`sweep\.arms` is empty"),
+    ],
+)
+def test_a_value_outside_its_declaration_is_refused_with_what_is_allowed(name, value, finding):
+    with pytest.raises(InputError, match=finding):
+        validate(with_options(Config(), {name: value}))
+
+
+def test_defaults_and_whole_numbers_for_fractions_are_allowed():
+    validate(with_options(Config(), {"augment.noise": 1, "run.memory_gb": 2}))
+    for name in METHODS:
+        validate(with_method(Config(), name))
+
+
+def test_every_declaration_of_an_option_is_one_that_flags_can_parse():
+    plain = (bool, int, float, str)
+    for section in vars(Config()).values():
+        declared = get_type_hints(type(section))
+        for field in dataclasses.fields(section):
+            kind = declared[field.name]
+            assert field.type in plain or field.type.__origin__ is tuple, (section, kind)
+
+
+def test_a_stored_method_comes_first_by_name_and_is_read_back():
+    for name in METHODS:
+        config = with_method(Config(), name)
+        stored = to_dict(config)
+        assert next(iter(stored["method"].items())) == ("name", name)
+        assert from_dict(stored) == config
+
+
+def test_a_chosen_method_brings_its_options_views_and_arms_and_leaves_the_rest():
+    config = with_options(
+        Config(),
+        {"sweep.arms": ("scratch", "swav", "swav+selftrain"), "augment.noise": 0.5, "run.seeds": 3},
+    )
+    chosen = with_method(config, "vime")
+    assert chosen.method == METHODS["vime"].options()
+    assert chosen.sweep.arms == ("scratch", "vime", "vime+selftrain")
+    assert (chosen.augment.noise, chosen.augment.n_views, chosen.augment.mask_rate) == (0, 1, 0.3)
+    assert chosen.run.seeds == 3
+    assert config.method.name == "swav"
+    with pytest.raises(InputError, match="unknown method 'swan'; choose one of swav, simclr"):
+        with_method(config, "swan")
+
+
+def test_configs_are_valid():
+    for name in ("default", "demo", "demo_synthetic", "study_tcga", "study_microarray"):
+        validate(importlib.import_module(f"configs.{name}").get_config())
