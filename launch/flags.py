@@ -9,7 +9,6 @@ from ml_collections import config_flags
 from jaxssl.config import LEAKS, Config, to_dict, with_method
 from jaxssl.runs.layout import shard_folder
 from jaxssl.runs.output import Output
-from jaxssl.studies.arguments import seeds_of, with_arguments
 from jaxssl.types import InputError
 
 from . import exit
@@ -85,6 +84,8 @@ def config_of_run(arms: Sequence[str] | None = None) -> Config:
         config: Config = CONFIG.value
     except OSError as error:  # told on first use
         raise InputError(f"--config cannot be read: {error}") from error
+    from jaxssl.studies.arguments import with_arguments  # scikit-learn comes with it: not for help
+
     listed = value_of("shares") or []
     try:
         shares = tuple(map(float, listed))
@@ -121,6 +122,8 @@ def refuse_options(given: Config, sections: Iterable[str], reason: str) -> None:
 
 def seeds_of_run(config: Config) -> list[int]:
     """Seed ids of this process: all, or those of its shard."""
+    from jaxssl.studies.arguments import seeds_of
+
     return seeds_of(config, value_of("shard") or "")
 
 

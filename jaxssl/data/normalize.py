@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 from scipy import linalg
-from sklearn.utils.extmath import randomized_svd
 
 from jaxssl.config import NormalizeConfig, choose_n_components
 from jaxssl.types import InputError, Normalizer
@@ -131,6 +130,8 @@ def principal_axes(
     side = min(n_samples, n_genes)
     n_components = min(n_components, side)
     if side > EXACT_SIDE:
+        from sklearn.utils.extmath import randomized_svd  # here: it takes half a second to import
+
         _, singular, axes = randomized_svd(z, n_components, n_oversamples=20, random_state=0)
         return axes.T.astype(np.float32), (singular / np.sqrt(n_samples)).astype(np.float32)
     top = [side - n_components, side - 1]

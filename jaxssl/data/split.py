@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from jaxssl.data.groups import name_each
 from jaxssl.types import InputError, Split
@@ -148,6 +147,8 @@ def _grouped(
             "name another `group`, split without groups by `split.protocol=stratified`, or leave "
             "one batch out after the other by `split.protocol=leave_batch_out`",
         )
+    from sklearn.model_selection import StratifiedGroupKFold  # here: it is slow to import
+
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     parts = np.full(len(codes), _TRAIN)
     with warnings.catch_warnings():
@@ -199,6 +200,8 @@ def _stratified(
                 f"are too few for a part of {size}",
                 "raise `split.test_share` and validation_share, or `min_class_size`",
             )
+        from sklearn.model_selection import train_test_split
+
         rest, taken = train_test_split(
             rest, test_size=size, stratify=codes[rest], random_state=seed
         )
