@@ -22,7 +22,7 @@ from jaxssl.data.formats import (
     recount3,
 )
 from jaxssl.data.formats.head import Head, read_head
-from jaxssl.data.formats.matrix import RawTable, Reading
+from jaxssl.data.formats.matrix import RawTable, Reading, require_layer
 from jaxssl.types import InputError
 
 _HDF5, _PARQUET, _ZIP, _GZIP = b"\x89HDF\r\n\x1a\n", b"PAR1", b"PK\x03\x04", b"\x1f\x8b"
@@ -144,14 +144,16 @@ def _read(path: Path, reading: Reading) -> RawTable:
         if not gdc.is_folder(path):
             raise InputError(f"{path} is a folder without gene counts of the GDC", "name a file")
         return gdc.read_folder(path, reading)
-    if kind == "parquet":
-        return parquet.read(path, reading)
-    if kind == "zip":
-        return npz.read(path, reading)
     if kind == "hdf5":
         return _read_hdf5(path, reading)
+    if kind in ("parquet", "zip"):
+        require_layer(path, reading.layer, ())
+        return (parquet if kind == "parquet" else npz).read(path, reading)
     head = read_head(path, is_gzip=kind == "gzip")
-    table = TEXT_FORMATS[text_format(head)].read(head, reading)._replace(is_text=True)
+    form = text_format(head)
+    if form != "gdc":
+        require_layer(path, reading.layer, ())
+    table = TEXT_FORMATS[form].read(head, reading)._replace(is_text=True)
     if kind == "text" and not _ends_a_line(path):
         note = f"the last line does not end: {path.name} may be cut, its last value with it"
         table = table._replace(notes=[*table.notes, note])

@@ -5,8 +5,8 @@ import re
 import numpy as np
 
 from jaxssl.data.formats.head import Dialect, Head, find_text, sniff_table
-from jaxssl.data.formats.matrix import RawTable, Reading, no_text, require_layer
-from jaxssl.data.formats.rows import gather
+from jaxssl.data.formats.matrix import RawTable, Reading
+from jaxssl.data.formats.rows import read_matrix
 from jaxssl.types import InputError
 
 _BESIDE = """
@@ -29,7 +29,6 @@ def read(head: Head, reading: Reading) -> RawTable:
     Raises:
         InputError: on text elsewhere, ragged rows, files without ids and files that end early.
     """
-    require_layer(head.path, reading.layer, ())
     dialect = dialect_of(head)
     texts = [i for i, name in enumerate(dialect.header) if i and name in reading.text_columns]
     found = [i for i in find_text(head, dialect, _TEXT_SHARE) if i not in texts]
@@ -42,10 +41,9 @@ def read(head: Head, reading: Reading) -> RawTable:
             f"pass `text_columns={','.join(names)}` if that is no expression, or name an "
             "expression file",
         )
-    ids, x, of_rows = gather(head.path, dialect, texts, reading)
-    _check_ids(head, dialect, ids)
-    columns = number_names(dialect, texts)
-    return RawTable(dialect.format, ids, columns, x, of_rows, no_text(columns))
+    table = read_matrix(dialect.format, head, dialect, texts, reading)
+    _check_ids(head, dialect, table.row_ids)
+    return table
 
 
 def dialect_of(head: Head) -> Dialect:
@@ -59,12 +57,6 @@ def dialect_of(head: Head) -> Dialect:
     if is_header:
         head = head._replace(lines=[above.lstrip("# "), *head.lines[1:]])
     return sniff_table(head, 0 if is_header else skip, allow_no_corner=True)
-
-
-def number_names(dialect: Dialect, texts: list[int]) -> np.ndarray:
-    """Names of the columns that hold numbers."""
-    names = [name for i, name in enumerate(dialect.header) if i and i not in texts]
-    return np.array(names, dtype=object)
 
 
 def text_columns(head: Head) -> tuple[list[str], int]:

@@ -4,10 +4,9 @@ import re
 
 import numpy as np
 
-from jaxssl.data.formats.delimited import number_names
 from jaxssl.data.formats.head import Head, sniff_table, split_line
-from jaxssl.data.formats.matrix import RawTable, Reading, no_text, require_layer
-from jaxssl.data.formats.rows import gather
+from jaxssl.data.formats.matrix import RawTable, Reading
+from jaxssl.data.formats.rows import read_matrix
 from jaxssl.types import InputError
 
 _GENE = re.compile(r"\S+ \(\d+\)")
@@ -35,21 +34,16 @@ def read(head: Head, reading: Reading) -> RawTable:
     Raises:
         InputError: if models cannot be told apart by a column of ids.
     """
-    require_layer(head.path, reading.layer, ())
     dialect = sniff_table(head)
     texts = [i for i, name in enumerate(dialect.header) if i and name in _KEYS]
-    ids, x, of_rows = gather(head.path, dialect, texts, reading)
-    columns = number_names(dialect, texts)
-    dropped, notes = None, []
-    if "ModelID" in of_rows:
-        ids = of_rows["ModelID"].to_numpy(dtype=object)
-        of_rows = of_rows.set_axis(ids, axis=0)
-    if _DEFAULT in of_rows:
-        dropped = ~np.isin(of_rows[_DEFAULT].to_numpy(dtype=str), _YES)
-        notes = [f"{dropped.sum():,} profiles that are not their model's default are left out"]
-        if dropped.all():
-            raise InputError(f"{head.path}: no profile is marked in {_DEFAULT}", "fetch it again")
-    return RawTable(
-        f"DepMap csv{head.gz}", ids, columns, x, of_rows, no_text(columns), "samples_in_rows",
-        notes=notes, dropped=dropped,
-    )  # fmt: skip
+    table = read_matrix("DepMap csv", head, dialect, texts, reading, orientation="samples_in_rows")
+    if "ModelID" in table.of_rows:
+        ids = table.of_rows["ModelID"].to_numpy(dtype=object)
+        table = table._replace(row_ids=ids, of_rows=table.of_rows.set_axis(ids, axis=0))
+    if _DEFAULT not in table.of_rows:
+        return table
+    dropped = ~np.isin(table.of_rows[_DEFAULT].to_numpy(dtype=str), _YES)
+    if dropped.all():
+        raise InputError(f"{head.path}: no profile is marked in {_DEFAULT}", "fetch it again")
+    notes = [f"{dropped.sum():,} profiles that are not their model's default are left out"]
+    return table._replace(dropped=dropped, notes=notes)

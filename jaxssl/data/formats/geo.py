@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.formats.head import Dialect, Head, decoded, open_bytes, readable, split_line
-from jaxssl.data.formats.matrix import RawTable, Reading, require_layer
-from jaxssl.data.formats.rows import EmptyTable, gather
+from jaxssl.data.formats.matrix import RawTable, Reading
+from jaxssl.data.formats.rows import EmptyTable, read_matrix
 from jaxssl.types import InputError
 
 _BEGIN, _END = "!series_matrix_table_begin", "!series_matrix_table_end"
@@ -33,11 +33,12 @@ def read(head: Head, reading: Reading) -> RawTable:
     Raises:
         InputError: on an empty table, as series of RNA-seq have it, with where the counts are.
     """
-    require_layer(head.path, reading.layer, ())
     about, header, skip = _preamble(head)
     dialect = Dialect("\t", head.encoding, head.is_gzip, header, skip, end=_END)
     try:
-        ids, x, _ = gather(head.path, dialect, [], reading)
+        table = read_matrix(
+            "GEO series matrix", head, dialect, (), reading, orientation="genes_in_rows"
+        )
     except EmptyTable as error:
         files = [
             value for name, value in about if name in _FILE_NAMES and value not in ("", "NONE")
@@ -47,12 +48,7 @@ def read(head: Head, reading: Reading) -> RawTable:
             f"{head.path} has an empty table, as series of RNA-seq do: {where}",
             "import that file, with this one as `labels`",
         ) from error
-    samples = np.array(header[1:], dtype=object)
-    of_samples = describe_samples(about, samples)
-    no_names = pd.DataFrame(index=pd.Index(ids, dtype=object))
-    return RawTable(
-        f"GEO series matrix{head.gz}", ids, samples, x, no_names, of_samples, "genes_in_rows"
-    )
+    return table._replace(of_columns=describe_samples(about, table.column_ids))
 
 
 def sample_table(head: Head) -> pd.DataFrame:

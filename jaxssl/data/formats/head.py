@@ -68,8 +68,8 @@ class Dialect(NamedTuple):
 
     @property
     def format(self) -> str:
-        """Name to print: "csv" or "tsv", with "(gzip)" where compressed."""
-        return _DELIMITERS[self.delimiter] + (" (gzip)" if self.is_gzip else "")
+        """Name to print: "csv" or "tsv"."""
+        return _DELIMITERS[self.delimiter]
 
 
 def read_head(path: Path, *, is_gzip: bool) -> Head:

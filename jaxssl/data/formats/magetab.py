@@ -1,9 +1,8 @@
 """ArrayExpress processed matrices (MAGE-TAB): probe sets in rows, perhaps a second header row."""
 
-from jaxssl.data.formats.delimited import number_names
 from jaxssl.data.formats.head import Head, sniff_table, split_line
-from jaxssl.data.formats.matrix import RawTable, Reading, no_text, require_layer
-from jaxssl.data.formats.rows import gather
+from jaxssl.data.formats.matrix import RawTable, Reading
+from jaxssl.data.formats.rows import read_matrix
 
 _CORNERS = (
     "compositesequence identifier",
@@ -28,21 +27,16 @@ def read(head: Head, reading: Reading) -> RawTable:
     """Read the table; a second row of headings (what was measured) is passed over.
 
     Raises:
-        InputError: as `gather` does.
+        InputError: as `read_matrix` does.
     """
-    require_layer(head.path, reading.layer, ())
     dialect = sniff_table(head)
     notes = []
     if len(head.lines) > 1 and _corner(head.lines[1]) in _CORNERS:
         dialect = dialect._replace(skip=dialect.skip + 1)
         second = split_line(head.path, head.lines[1], dialect.delimiter)
         notes = [f"second row of headings passed over: {', '.join(dict.fromkeys(second[1:4]))}"]
-    ids, x, _ = gather(head.path, dialect, [], reading)
-    columns = number_names(dialect, [])
-    return RawTable(
-        f"ArrayExpress matrix{head.gz}", ids, columns, x, no_text(ids), no_text(columns),
-        "genes_in_rows", notes=notes,
-    )  # fmt: skip
+    told = {"orientation": "genes_in_rows", "notes": notes}
+    return read_matrix("ArrayExpress matrix", head, dialect, (), reading, **told)
 
 
 def _corner(line: str) -> str:

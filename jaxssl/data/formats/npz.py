@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxssl.data.formats.matrix import RawTable, Reading, no_text, require_layer, text_ids
+from jaxssl.data.formats.matrix import RawTable, Reading, no_text, text_ids
 from jaxssl.types import InputError
 
 _EXPECTED = "expected X (samples x genes), sample_ids and feature_ids"
@@ -18,7 +18,6 @@ def read(path: Path, reading: Reading) -> RawTable:
     Raises:
         InputError: on other arrays, other shapes, pickled objects, and a damaged file.
     """
-    require_layer(path, reading.layer, ())
     names: list[str] = []
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:

@@ -17,7 +17,6 @@ from jaxssl.data.formats.matrix import (
     Reading,
     as_text,
     no_text,
-    require_layer,
     text_ids,
 )
 from jaxssl.types import InputError
@@ -29,7 +28,6 @@ def read(path: Path, reading: Reading) -> RawTable:
     Raises:
         InputError: on text elsewhere, and on a table without ids or without numbers.
     """
-    require_layer(path, reading.layer, ())
     file, ids, strings = _open(path, reading.text_columns)
     schema = file.schema_arrow
     wrong = [name for name in strings if name not in reading.text_columns]

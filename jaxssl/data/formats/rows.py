@@ -5,7 +5,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,12 @@ from jaxssl.data.formats.head import (
     MISSING,
     MISSING_TEXT,
     Dialect,
+    Head,
     decoded,
     readable,
     split_line,
 )
-from jaxssl.data.formats.matrix import Collector, Matrix, Reading, no_text
+from jaxssl.data.formats.matrix import Collector, Matrix, RawTable, Reading, no_text
 from jaxssl.types import InputError
 
 _CHUNK = 1 << 24  # bytes of text parsed together
@@ -72,6 +73,28 @@ def gather(
     text = pd.concat(columns, ignore_index=True).set_axis(row_ids, axis=0)
     text = text.mask(text.isin(MISSING_TEXT), "")
     return row_ids, collector.finish(), text
+
+
+def read_matrix(
+    form: str, head: Head, dialect: Dialect, texts: Sequence[int], reading: Reading, **told: Any
+) -> RawTable:
+    """A text as a matrix of its numbers, with the columns at `texts` beside.
+
+    Args:
+        form: name of the format.
+        head: start of the file.
+        dialect: how the table in it is written.
+        texts: positions of columns of text, besides the first, which has the names.
+        reading: what the reader is told.
+        told: what the format says itself; fields of `RawTable`.
+
+    Raises:
+        InputError: as `gather` does.
+    """
+    ids, x, of_rows = gather(head.path, dialect, texts, reading)
+    names = [name for i, name in enumerate(dialect.header) if i and i not in texts]
+    columns = np.array(names, dtype=object)
+    return RawTable(f"{form}{head.gz}", ids, columns, x, of_rows, no_text(columns), **told)
 
 
 def read_rows(
