@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import read_h5ad
 from verbs import ROOT, run
-
-from jaxssl.data.store import read_h5ad
 
 SAMPLES = [f"TCGA-A1-{i:04d}-01" for i in range(30)]
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from verbs import TINY, at_most, launch, launch_alone
 
-from jaxssl.data.store import read_h5ad, write_h5ad
+from jaxssl.data.store import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.validate import validate
 from launch.benchmark.artefacts import differences
@@ -183,7 +183,7 @@ def test_a_resumed_run_refuses_other_options(study):
 
 def test_a_resumed_run_refuses_other_labels_and_tells_of_another_machine(study, data, tmp_path):
     folder = shutil.copytree(study[0], tmp_path / "copy")
-    permuted = read_h5ad(data)
+    permuted = anndata.read_h5ad(data)
     permuted.obs["class"] = permuted.obs["class"].to_numpy()[::-1]
     write_h5ad(permuted, tmp_path / "permuted.h5ad")
     options = [*TINY, f"--out={folder}", "--resume"]

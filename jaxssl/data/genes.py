@@ -97,9 +97,5 @@ def plan_merge(genes: np.ndarray, policy: str) -> Merge:
     order = np.argsort(position, kind="stable")
     columns = np.split(order, np.flatnonzero(np.diff(position[order])) + 1)
     repeated = [(i, members) for i, members in enumerate(columns) if len(members) > 1]
-    return Merge(np.asarray(kept, dtype=object), first_positions(position), repeated, policy)
-
-
-def first_positions(codes: Int[np.ndarray, " items"]) -> Int[np.ndarray, " distinct"]:
-    """Position of the first item of each code, by code."""
-    return np.unique(codes, return_index=True)[1]
+    first = np.unique(position, return_index=True)[1]
+    return Merge(np.asarray(kept, dtype=object), first, repeated, policy)

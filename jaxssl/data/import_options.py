@@ -12,8 +12,15 @@ from jaxssl.data.orientation import ORIENTATIONS
 from jaxssl.data.scale import SCALES
 from jaxssl.types import InputError
 
-DUPLICATE_POLICIES = ("error", "mean", "max", "first")
-SAMPLE_POLICIES = ("error", "first")
+CHOICES = {
+    "orientation": ("auto", *ORIENTATIONS),
+    "scale": ("auto", *SCALES),
+    "duplicates": ("error", "mean", "max", "first"),
+    "duplicate_samples": ("error", "first"),
+    "impute": IMPUTE_POLICIES,
+    "label_rule": ("", *rules.RULES),
+}
+"""What an option may be, where it is one of a few."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +53,7 @@ def check_options(options: ImportOptions) -> None:
     Raises:
         InputError: naming the choices.
     """
-    allowed = {
-        "orientation": ("auto", *ORIENTATIONS),
-        "scale": ("auto", *SCALES),
-        "duplicates": DUPLICATE_POLICIES,
-        "duplicate_samples": SAMPLE_POLICIES,
-        "impute": IMPUTE_POLICIES,
-        "label_rule": ("", *rules.RULES),
-    }
-    for name, choices in allowed.items():
+    for name, choices in CHOICES.items():
         value = getattr(options, name)
         if value not in choices:
             raise InputError(

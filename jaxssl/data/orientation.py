@@ -9,6 +9,7 @@ from jaxssl.types import InputError
 
 ORIENTATIONS = ("genes_in_rows", "samples_in_rows")
 _TRANSCRIPTOME = (12_000, 70_000)  # genes, probe sets or transcripts of a whole-genome assay
+_SIDES = ("row", "column")
 
 
 def detect_orientation(
@@ -19,14 +20,20 @@ def detect_orientation(
     In order of weight: ids of the label table (`sample_ids`), identifier patterns of genes and of
     samples, ids that look like gene symbols, and a shape that only one reading explains.
     """
+    found, reason = _by_ids(row_ids, column_ids, sample_ids)
+    if found:
+        return found, reason
+    ids = (row_ids, column_ids)
+    are_symbols = [_are_symbols(side) for side in ids]
+    if sum(are_symbols) == 1:
+        side = are_symbols.index(True)
+        reason = f"{_SIDES[side]} ids look like gene symbols, such as {ids[side][0]}"
+        return ORIENTATIONS[side], reason
+    low, high = _TRANSCRIPTOME
     shape = len(row_ids), len(column_ids)
-    for found, reason in (
-        _by_ids(row_ids, column_ids, sample_ids),
-        _by_symbols(row_ids, column_ids),
-        _by_shape(*shape),
-    ):
-        if found:
-            return found, reason
+    for side in (0, 1):
+        if low <= shape[side] <= high and shape[side] >= 5 * shape[1 - side]:
+            return ORIENTATIONS[side], f"the shape, {shape[0]} rows by {shape[1]} columns"
     return "", (
         f"rows are called {row_ids[0]}, columns {column_ids[0]}: neither is a known kind of id"
     )
@@ -77,61 +84,28 @@ def _by_ids(
     row_ids: np.ndarray, column_ids: np.ndarray, sample_ids: np.ndarray | None
 ) -> tuple[str, str]:
     """Evidence strong enough to contradict the user."""
-    by_labels = _by_labels(row_ids, column_ids, sample_ids)
-    return by_labels if by_labels[0] else _by_pattern(row_ids, column_ids)
-
-
-def _by_labels(
-    row_ids: np.ndarray, column_ids: np.ndarray, sample_ids: np.ndarray | None
-) -> tuple[str, str]:
-    if sample_ids is None:
-        return "", ""
-    known = set(sample_ids)
-    rows = sum(i in known for i in row_ids)
-    columns = sum(i in known for i in column_ids)
-    if rows > 10 * columns:
-        return "samples_in_rows", f"{rows} of {len(row_ids)} row ids are in the label table"
-    if columns > 10 * rows:
-        reason = f"{columns} of {len(column_ids)} column ids are in the label table"
-        return "genes_in_rows", reason
-    return "", ""
-
-
-def _by_pattern(row_ids: np.ndarray, column_ids: np.ndarray) -> tuple[str, str]:
-    strong = {k: v for k, v in ID_PATTERNS.items() if k not in WEAK_PATTERNS}
-    for patterns, of_rows, of_columns in (
-        (strong, "genes_in_rows", "samples_in_rows"),
-        (SAMPLE_PATTERNS, "samples_in_rows", "genes_in_rows"),
+    ids = (row_ids, column_ids)
+    known = set() if sample_ids is None else set(sample_ids)
+    hits = [sum(i in known for i in side) for side in ids]
+    for side in (0, 1):
+        if hits[side] > 10 * hits[1 - side]:
+            reason = f"{hits[side]} of {len(ids[side])} {_SIDES[side]} ids are in the label table"
+            return ORIENTATIONS[1 - side], reason
+    of_genes = {k: v for k, v in ID_PATTERNS.items() if k not in WEAK_PATTERNS}
+    for patterns, orientations in (
+        (of_genes, ORIENTATIONS),
+        (SAMPLE_PATTERNS, ORIENTATIONS[::-1]),
     ):
-        rows, columns = id_type(row_ids, patterns)[0], id_type(column_ids, patterns)[0]
-        if rows and not columns:
-            return of_rows, f"row ids are of the kind {rows}, such as {row_ids[0]}"
-        if columns and not rows:
-            return of_columns, f"column ids are of the kind {columns}, such as {column_ids[0]}"
-    return "", ""
-
-
-def _by_symbols(row_ids: np.ndarray, column_ids: np.ndarray) -> tuple[str, str]:
-    rows, columns = _are_symbols(row_ids), _are_symbols(column_ids)
-    if rows and not columns:
-        return "genes_in_rows", f"row ids look like gene symbols, such as {row_ids[0]}"
-    if columns and not rows:
-        return "samples_in_rows", f"column ids look like gene symbols, such as {column_ids[0]}"
+        kinds = [id_type(side, patterns)[0] for side in ids]
+        if bool(kinds[0]) != bool(kinds[1]):
+            side = int(not kinds[0])
+            reason = f"{_SIDES[side]} ids are of the kind {kinds[side]}, such as {ids[side][0]}"
+            return orientations[side], reason
     return "", ""
 
 
 def _are_symbols(ids: np.ndarray) -> bool:
-    # Samples are called A1 to H12; genes hardly ever share the letters they start with.
+    # samples are called A1 to H12; genes hardly ever share the letters they start with
     starts = {re.split(r"[^A-Z]", str(i), maxsplit=1)[0] for i in ids[:1000]}
     pattern = {"gene symbol": ID_PATTERNS["gene symbol"]}
     return bool(id_type(ids, pattern)[0]) and len(starts) > 0.3 * min(len(ids), 1000)
-
-
-def _by_shape(n_rows: int, n_columns: int) -> tuple[str, str]:
-    low, high = _TRANSCRIPTOME
-    reason = f"the shape, {n_rows} rows by {n_columns} columns"
-    if low <= n_rows <= high and n_rows >= 5 * n_columns:
-        return "genes_in_rows", reason
-    if low <= n_columns <= high and n_columns >= 5 * n_rows:
-        return "samples_in_rows", reason
-    return "", ""

@@ -54,6 +54,11 @@ class Cleaning(NamedTuple):
     n_missing: int
     n_dropped: int
 
+    @property
+    def n_merged(self) -> int:
+        """Columns that another one of their name stands for."""
+        return len(self.columns) - len(self.merge.genes)
+
     def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
         """Successive samples, cleaned."""
         is_same = np.array_equal(self.order, np.arange(len(self.merge.genes)))
@@ -131,14 +136,13 @@ def clean(
         columns = chosen[keep]
         merge = plan_merge(names[columns], options.duplicates)
         n_missing = int(part.seen.n_missing[chosen].sum())
-        n_dropped = int((~keep).sum())
         order = np.arange(len(merge.genes))
+        n_dropped = int((~keep).sum())
         plans.append(Cleaning(part.x, columns, fill[keep], merge, order, n_missing, n_dropped))
         texts.append(part.gene_text.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
         n_nameless = int((part.genes == "").sum())
-        notes += [note] if note else []
-        notes += [f"{n_nameless:,} genes without a name left out"] if n_nameless else []
-    notes += _counted(plans, options)
+        nameless = f"{n_nameless:,} genes without a name left out" if n_nameless else ""
+        notes += filter(None, (note, nameless))
     if len(plans) == 1:
         return plans, texts[0], notes
     shared = _shared_genes([plan.merge.genes for plan in plans])
@@ -146,25 +150,7 @@ def clean(
         plan._replace(order=pd.Index(plan.merge.genes).get_indexer(pd.Index(shared)))
         for plan in plans
     ]
-    notes.append(f"{len(shared):,} genes shared by {len(parts)} files")
     return plans, texts[0].loc[shared], notes
-
-
-def common_scale(parts: Sequence[Part]) -> str:
-    """The scale that all files are on.
-
-    Raises:
-        InputError: if two differ.
-    """
-    first = parts[0]
-    for part in parts[1:]:
-        if part.scale != first.scale:
-            raise InputError(
-                f"{first.path.name} is on the {first.scale} scale, {part.path.name} on "
-                f"{part.scale}",
-                "bring them to one scale first",
-            )
-    return first.scale
 
 
 def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarray) -> None:
@@ -178,27 +164,15 @@ def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarr
     others = no_expression(samples) or no_expression(genes)
     if not others:
         return
-    in_columns = set(others) <= set(raw.column_ids) and raw.format.split()[0] in _WITH_TEXT
-    names = ",".join([*raw.of_rows.columns, *others])
+    fix = "remove or rename it"
+    if set(others) <= set(raw.column_ids) and raw.format.split()[0] in _WITH_TEXT:
+        names = ",".join([*raw.of_rows.columns, *others])
+        fix = f"pass `text_columns={names}` to keep it beside"
     raise InputError(
         f"{path} would have {', '.join(others[:4])} among its samples or genes, which seems to be "
-        "no expression; "
-        + (
-            f"pass `text_columns={names}` to keep it beside"
-            if in_columns
-            else "remove or rename it"
-        )
+        "no expression",
+        fix,
     )
-
-
-def _counted(plans: Sequence[Cleaning], options: ImportOptions) -> list[str]:
-    n_missing = sum(plan.n_missing for plan in plans)
-    n_dropped = sum(plan.n_dropped for plan in plans)
-    n_merged = sum(len(plan.columns) - len(plan.merge.genes) for plan in plans)
-    notes = [f"`impute={options.impute}`: {n_missing} missing values"] if n_missing else []
-    notes += [f"{n_dropped} genes with missing values dropped"] if n_dropped else []
-    notes += [f"`duplicates={options.duplicates}`: {n_merged} columns merged away"] * bool(n_merged)
-    return notes
 
 
 def _shared_genes(of_files: Sequence[np.ndarray]) -> np.ndarray:

@@ -16,7 +16,7 @@ from jaxssl.data.gene_map import column_of_names
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, check_options, paths_of
 from jaxssl.data.labels import drop_small_classes
-from jaxssl.data.parts import Cleaning, Part, clean, common_scale, read_part
+from jaxssl.data.parts import Cleaning, Part, clean, read_part
 from jaxssl.data.samples import (
     add_columns,
     join_samples,
@@ -61,27 +61,48 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     gene_map = read_annotation(options.gene_map) if options.gene_map else None
     _check_early(paths, tables, gene_map, options)
     parts = [read_part(path, options, tables, reading) for path in paths]
+    first = parts[0]
+    for part in parts[1:]:
+        if part.scale != first.scale:
+            raise InputError(
+                f"{first.path.name} is on the {first.scale} scale, {part.path.name} on "
+                f"{part.scale}",
+                "bring them to one scale first",
+            )
     plans, var, gene_notes = clean(parts, options, gene_map)
     obs, kept, obs_notes = _describe(parts, tables, options)
-    notes = [*parts[0].notes]
-    for part in parts[1:]:
-        notes += [f"{part.path.name}: {note}" for note in part.notes]
-    notes += [*gene_notes, *obs_notes]
-    facts = {
-        "orientation": parts[0].orientation,
+    facts: dict[str, Any] = {
+        "orientation": first.orientation,
         "gene_id_type": id_type(var.index.to_numpy(dtype=object))[0] or "unknown",
-        "scale": common_scale(parts),
+        "scale": first.scale,
         "impute": options.impute,
         "duplicates": options.duplicates,
         "n_missing_values": sum(plan.n_missing for plan in plans),
         "n_genes_dropped": sum(plan.n_dropped for plan in plans),
-        "n_genes_merged": sum(len(plan.columns) - len(plan.merge.genes) for plan in plans),
+        "n_genes_merged": sum(plan.n_merged for plan in plans),
         "source": ", ".join(part.path.name for part in parts[:5]),
-        "format": parts[0].raw.format,
+        "format": first.raw.format,
     }
-    columns = _columns(options, parts[0].raw.prepared)
-    facts |= _settle_columns(obs, columns, options.min_class_size, notes)
+    notes = [
+        *first.notes,
+        *(f"{part.path.name}: {note}" for part in parts[1:] for note in part.notes),
+        *gene_notes,
+        *_notes_of_genes(facts),
+        *([f"{len(var):,} genes shared by {len(parts)} files"] if len(parts) > 1 else []),
+        *obs_notes,
+    ]
+    facts |= _settle_columns(obs, _columns(options, first.raw.prepared), options, notes)
     return Import(obs, var, facts | {"notes": "\n".join(notes)}, plans, kept)
+
+
+def _notes_of_genes(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What was filled, dropped and merged."""
+    if facts["n_missing_values"]:
+        yield f"`impute={facts['impute']}`: {facts['n_missing_values']} missing values"
+    if facts["n_genes_dropped"]:
+        yield f"{facts['n_genes_dropped']} genes with missing values dropped"
+    if facts["n_genes_merged"]:
+        yield f"`duplicates={facts['duplicates']}`: {facts['n_genes_merged']} columns merged away"
 
 
 def _check_early(
@@ -153,13 +174,13 @@ def _columns(options: ImportOptions, prepared: Mapping[str, Any]) -> dict[str, s
 
 
 def _settle_columns(
-    obs: pd.DataFrame, columns: dict[str, str], min_class_size: int, notes: list[str]
+    obs: pd.DataFrame, columns: dict[str, str], options: ImportOptions, notes: list[str]
 ) -> dict[str, Any]:
     """Check the named columns and blank small classes in `obs`; returns what to record."""
     for role, name in columns.items():
         if name:
             require_column(obs.columns, name, role)
-    label = columns["label"]
+    label, min_class_size = columns["label"], options.min_class_size
     facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}
     if not label:
         return facts

@@ -5,18 +5,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import anndata
 import h5py
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float32
 
-from jaxssl.data.formats.matrix import as_text, dense
 from jaxssl.files import replacing, write_text
-from jaxssl.types import InputError
 
 
 def write_h5ad(adata: AnnData, path: str | Path) -> None:
@@ -35,7 +32,7 @@ def write_import(
     """Write successive samples as X of an `.h5ad`, and its record as JSON beside it.
 
     Each is there whole or not at all, and no file stands beside the record of another. Returns the
-    record.
+    record: the facts, the counts of classes, a hash of X.
     """
     path = Path(path)
     beside = path.with_suffix(".prepare.json")
@@ -54,35 +51,12 @@ def write_import(
                 digest.update(np.ascontiguousarray(block).data)
                 start += len(block)
         beside.unlink(missing_ok=True)
-    record = _record_of(obs, len(var), facts, digest.hexdigest())
+    labels = Counter(obs[facts["label"]] if facts["label"] else [])
+    record = facts | {
+        "n_samples": len(obs),
+        "n_genes": len(var),
+        "classes": {name: count for name, count in labels.most_common() if name},
+        "sha256": digest.hexdigest(),
+    }
     write_text(beside, json.dumps(record, indent=2) + "\n")
     return record
-
-
-def _record_of(
-    obs: pd.DataFrame, n_genes: int, facts: dict[str, Any], digest: str
-) -> dict[str, Any]:
-    """What `prepare` tells of the file it wrote: the facts, counts of classes, a hash of X."""
-    labels = Counter(obs[facts["label"]] if facts["label"] else [])
-    return facts | {
-        "n_samples": len(obs),
-        "n_genes": n_genes,
-        "classes": {name: count for name, count in labels.most_common() if name},
-        "sha256": digest,
-    }
-
-
-def read_h5ad(path: str | Path) -> AnnData:
-    """Read into memory: X dense float32 (where there is one), obs as text with "" for no value.
-
-    Raises InputError for a file that is not AnnData's.
-    """
-    try:
-        adata = anndata.read_h5ad(path)
-    except (OSError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as .h5ad: {error}") from error
-    if adata.X is not None:
-        is_array = isinstance(adata.X, np.ndarray)
-        adata.X = np.asarray(adata.X, dtype=np.float32) if is_array else dense(adata.X)
-    adata.obs = as_text(cast(pd.DataFrame, adata.obs))
-    return adata
