@@ -1,17 +1,17 @@
 """Where everything lies in a run folder: every name, once.
 
-| name                                 | holds                                                       |
-|--------------------------------------|-------------------------------------------------------------|
-| `config.json`, `environment.json`    | which run it is: options, data, machine                     |
-| `splits.parquet`                     | part, label, group and batch of every sample                |
-| `metrics.jsonl`, `checkpoints/`      | the pretraining: a row an epoch and seed, states to go on   |
-| `encoder/seed_000/`                  | the bundle of a seed, with its `MODEL_CARD.md`              |
-| `embedding.h5ad`                     | the first seed's embedding of all samples                   |
-| `prototype_usage.csv`, `batch.csv`   | prototypes in use; how well a batch is told                 |
-| `results.parquet`, `results.csv`     | a row a score                                               |
-| `predictions/ARM_SHARE.parquet`      | test probabilities, a row a seed and sample                 |
-| `statistics.csv`, `endpoint.csv`, `saved.csv` | what is concluded                                  |
-| `summary.json`, `report.html`, `figures/`     | what people read                                   |
+| name                                 | holds                                                    |
+|--------------------------------------|----------------------------------------------------------|
+| `config.json`, `environment.json`    | which run it is: options, data, machine                  |
+| `splits.parquet`                     | part, label, group and batch of every sample             |
+| `metrics.jsonl`, `checkpoints/`      | the pretraining: a row an epoch and seed; states         |
+| `encoder/seed_000/`                  | the bundle of a seed, with its `MODEL_CARD.md`           |
+| `embedding.h5ad`                     | the first seed's embedding of all samples                |
+| `prototype_usage.csv`, `batch.csv`   | prototypes in use; how well a batch is told              |
+| `results.parquet`, `results.csv`     | a row a score                                            |
+| `predictions/ARM_SHARE.parquet`      | test probabilities, a row a seed and sample              |
+| `statistics.csv`, `endpoint.csv`, `saved.csv` | what is concluded                               |
+| `summary.json`, `report.html`, `figures/`     | what people read                                |
 
 `results/` holds the scores of an arm and share each, until the run joins them in `results.parquet`.
 """

@@ -29,7 +29,8 @@ def with_arguments(
     Raises:
         InputError: on a method that does not exist.
     """
-    config = with_method(config, method) if method else from_dict(to_dict(config))
+    config = from_dict(to_dict(config))  # the caller's stays as it is
+    config = with_method(config, method) if method else config
     said = {"label": label, "group": group, "batch": batch, "path": path}
     config = with_data(config, said)
     config.split.n_splits = config.split.n_splits if splits is None else splits
