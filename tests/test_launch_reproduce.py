@@ -1,4 +1,4 @@
-"""Every figure of the study at the smallest scale, and the claims that decide a verdict."""
+"""Every figure of the paper at the smallest scale, and the claims that decide a verdict."""
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,8 @@ from jaxssl.evaluation.claims import (
 )
 from jaxssl.evaluation.grid import name_of, points_at
 from jaxssl.types import InputError
-from launch.reproduce.figures import EXPERIMENTS, experiments_of
-from launch.reproduce.scales import DATASETS, SCALES, Setting
+from launch.reproduce.figures import ALL, FIGURES, experiments_of
+from launch.reproduce.scales import DATASETS, SETTINGS, SMOKE, setting_of
 
 
 def scores(**values):
@@ -65,8 +65,8 @@ def test_a_claim_is_decided_by_differences_within_seeds(difference, expect, verd
 
 def test_a_contrast_of_several_cells_is_of_their_means_and_needs_all_of_them():
     rows = scores(a=[0.6, 0.7], b=[0.4, 0.2], c=[0.1, 0.2])
-    both = Claim("", [Cell("a", "swav", 0.1), Cell("b", "swav", 0.1)],
-                 [Cell("c", "swav", 0.1)], "positive")  # fmt: skip
+    a, b, c = (Cell(point, "swav", 0.1) for point in "abc")
+    both = Claim("", [a, b], [c], "positive")
     assert judge(both, rows, "accuracy").difference == pytest.approx((0.4 + 0.25) / 2)
     lacking = rows[(rows["point"] != "b") | (rows["seed"] != 1)]
     assert judge(both, lacking, "accuracy").n == 1
@@ -91,44 +91,42 @@ def test_a_finding_differs_if_a_claim_does_and_agrees_if_all_do():
     assert together([agree, unsure, differ]) == DIFFER
 
 
-@pytest.mark.parametrize("scale", sorted({scale for scale, _ in SCALES}))
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_every_claim_is_about_points_that_its_experiment_runs(dataset, scale):
-    setting = Setting(dataset, scale)
-    for experiment in experiments_of("all", dataset):
-        values = experiment.points(setting)
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: f"{s.dataset}-{s.scale}")
+def test_every_claim_is_about_points_that_its_experiment_runs(setting):
+    for numbers, experiment in experiments_of(ALL, setting).items():
+        values = experiment.points
         config = setting.config()
         names = {name_of(v, config) for v in values} | ({""} if experiment.is_curve else set())
-        assert len(names) == len(values), experiment.name
-        n_train = 6000 if scale != "smoke" else 500
+        assert len(names) == len(values), numbers
+        n_train = 6000 if setting.scale != SMOKE else 500
         _points, refused = points_at(setting.config(), values, n_train)
-        assert not refused, (experiment.name, refused)
-        for made in experiment.finding(setting).claims:
+        assert not refused, (numbers, refused)
+        for made in experiment.claims:
             if isinstance(made, MeasureClaim):
-                assert made.point in names, (experiment.name, made.text)
+                assert made.point in names, (numbers, made.text)
             else:
-                assert made.plus, (experiment.name, made.text)
-                assert made.minus, (experiment.name, made.text)
-                assert set(made.plus).isdisjoint(made.minus), (experiment.name, made.text)
-                of_scratch = {""} if experiment.name == "reason" else set()
+                assert made.plus, (numbers, made.text)
+                assert made.minus, (numbers, made.text)
+                assert set(made.plus).isdisjoint(made.minus), (numbers, made.text)
+                of_scratch = {""} if numbers == ("reason",) else set()
                 assert {c.point for c in (*made.plus, *made.minus)} <= names | of_scratch
-                shares = setting.size.curve_shares if experiment.is_curve else setting.size.shares
+                shares = setting.curve_shares if experiment.is_curve else setting.shares
                 assert {c.share for c in (*made.plus, *made.minus)} <= set(shares)
 
 
-def test_a_figure_that_the_study_does_not_have_is_refused_with_those_it_has():
+def test_a_figure_that_the_paper_does_not_have_is_refused_with_those_it_has():
     with pytest.raises(InputError, match=r"on microarray choose all, or one of 13, 18, .*table1"):
-        experiments_of("17", "microarray")
-    assert [e.name for e in experiments_of("30", "tcga")] == ["comparison"]
-    assert {name for e in EXPERIMENTS for name in e.numbers} == set(DATASETS)
+        experiments_of("17", setting_of("microarray", SMOKE))
+    assert list(experiments_of("30", setting_of("tcga", SMOKE))) == [("29", "30")]
+    assert set(FIGURES) == set(DATASETS)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_all_figures_run_at_the_smallest_scale_and_make_one_report(dataset, tmp_path):
-    folder = tmp_path / "study"
+    folder = tmp_path / "paper"
     flags = [f"--dataset={dataset}", "--scale=smoke", "--data=synthetic", f"--out={folder}"]
-    launch("reproduce", "--figure=all", *flags)
-    experiments = experiments_of("all", dataset)
+    first = launch("reproduce", "--figure=all", *flags)
+    experiments = experiments_of(ALL, setting_of(dataset, SMOKE))
     page, text = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
     assert page.count("<svg") == text.count("![") == len(experiments)
     verdicts = pd.read_csv(folder / "verdicts.csv")
@@ -139,5 +137,14 @@ def test_all_figures_run_at_the_smallest_scale_and_make_one_report(dataset, tmp_
     tuning = pd.read_parquet(folder / "validation" / "results.parquet")
     assert set(tuning["part"]) == {"validation"}
     assert not tuning.duplicated(["point", "arm", "share", "seed", "metric"]).any()
+    assert "points:" in first
     again = launch("reproduce", "--figure=all", *flags, "--resume")
     assert "points:" not in again, "nothing was missing"
+
+
+def test_the_verb_takes_data_from_flags_and_the_rest_from_the_paper(tmp_path):
+    flags = ["--figure=table3", "--scale=smoke", "--data=synthetic", f"--out={tmp_path / 'paper'}"]
+    launch("reproduce", *flags)
+    assert "sizes of the parts" in (tmp_path / "paper" / "report_table3.md").read_text()
+    error = launch("reproduce", *flags, "--config.pretrain.n_steps=3", code=2)
+    assert "--config.pretrain.n_steps is not for a reproduction" in error

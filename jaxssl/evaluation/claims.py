@@ -4,6 +4,7 @@ A claim is about a contrast: the mean of some cells minus the mean of others, wi
 what a seed's labels and weights do to all cells alike cancels.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,10 +49,10 @@ class Verdict(NamedTuple):
 
     text: str
     verdict: str  # "agree", "differ" or "undecided"
-    difference: float
-    low: float
-    high: float
-    n: int  # seeds
+    difference: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    n: int = 0  # seeds
 
 
 def judge(claim: Claim, results: pd.DataFrame, metric: str) -> Verdict:
@@ -66,15 +67,17 @@ def judge(claim: Claim, results: pd.DataFrame, metric: str) -> Verdict:
         KeyError: if a cell was not run.
     """
     d = contrast(claim, results, metric)
+    if len(d) == 0:
+        return Verdict(claim.text, UNDECIDED)
     low, high = t_interval(d)
     near = equivalence(d, MARGIN) <= ALPHA
-    if len(d) < 2 or (np.ptp(d) == 0 and d[0] != 0):  # nothing to measure chance by
-        return Verdict(claim.text, UNDECIDED, float(d.mean()) if len(d) else low, low, high, len(d))
     agree, differ = {
         "positive": (low > 0, high < 0 or near),
         "not positive": (high < MARGIN, low > 0),
         "zero": (near, low > 0 or high < 0),
     }[claim.expect]
+    if len(d) < 2 or (np.ptp(d) == 0 and d[0] != 0):  # nothing to measure chance by
+        agree = differ = False
     verdict = AGREE if agree else DIFFER if differ else UNDECIDED
     return Verdict(claim.text, verdict, float(d.mean()), low, high, len(d))
 
@@ -83,9 +86,7 @@ def judge_measure(claim: MeasureClaim, measures: pd.DataFrame) -> Verdict:
     """Agree if every seed is above, differ if none is."""
     values = measures.loc[measures["point"] == claim.point, claim.measure].to_numpy(float)
     above = float(np.mean(~(values <= claim.above)))  # what diverged is above anything
-    verdict = {1.0: AGREE, 0.0: DIFFER}.get(above, UNDECIDED)
-    nan = float("nan")
-    return Verdict(claim.text, verdict, nan, nan, nan, len(values))
+    return Verdict(claim.text, {1.0: AGREE, 0.0: DIFFER}.get(above, UNDECIDED), n=len(values))
 
 
 def contrast(claim: Claim, results: pd.DataFrame, metric: str) -> Float[np.ndarray, " seeds"]:

@@ -62,33 +62,38 @@ def draw_scores(ax: Axes, summary: pd.DataFrame, metric: str, tested: Sequence[s
         look |= {"elinewidth": 1.1, "capsize": 2, "label": short(arm)}
         ax.errorbar(x, curve["mean"], yerr=interval_bars(curve), **look)
     ax.set_title(f"Test {metric.replace('_', ' ')}")
-    _share_axis(ax, summary)
+    share_axis(ax, summary)
 
 
 def paired_differences(figure: Figure, statistics: pd.DataFrame) -> None:
     """Arm minus reference, paired by repetition, with 95 % intervals; `statistics` of one task."""
     arms, references = statistics["arm"].unique(), statistics["reference"].unique().tolist()
-    mark = arm_marks([*arms, *references])
     grid = {"nrows": len(arms), "ncols": len(METRICS), "squeeze": False}
     axes = add_axes(figure, 10.4, 0.7 + 3.7 * len(arms), **grid)
     for row, arm in zip(axes, arms, strict=True):
         for ax, metric in zip(row, METRICS, strict=True):
             rows = statistics[(statistics["arm"] == arm) & (statistics["metric"] == metric)]
-            ax.axhline(0, color=INK, lw=1.2)
-            for i, reference in enumerate(references):
-                curve = rows[rows["reference"] == reference].sort_values("share")
-                x = curve["share"] * 1.06 ** (i - (len(references) - 1) / 2)
-                look = {"ms": 5.5, "lw": 0.9, "ls": ":", "elinewidth": 1.8, "capsize": 3}
-                look |= {"label": f"minus {short(reference)}"} | mark[reference].style
-                error = 100 * interval_bars(curve, "difference")
-                ax.errorbar(x, 100 * curve["difference"], yerr=error, **look)
+            draw_differences(ax, rows, references)
             ax.set_title(f"{short(arm)}: {metric.replace('_', ' ')}")
             ax.set_ylabel(f"points (above 0: {short(arm)} better)")
-            _share_axis(ax, statistics)
+            share_axis(ax, statistics)
     legend_above(figure, axes[0][0])
 
 
-def _share_axis(ax: Axes, rows: pd.DataFrame) -> None:
+def draw_differences(ax: Axes, rows: pd.DataFrame, references: Sequence[str]) -> None:
+    """One arm minus every reference, in points of one metric."""
+    mark = arm_marks(references)
+    ax.axhline(0, color=INK, lw=1.2)
+    for i, reference in enumerate(references):
+        curve = rows[rows["reference"] == reference].sort_values("share")
+        x = curve["share"] * 1.06 ** (i - (len(references) - 1) / 2)
+        look = {"ms": 5.5, "lw": 0.9, "ls": ":", "elinewidth": 1.8, "capsize": 3}
+        look |= {"label": f"minus {short(reference)}"} | mark[reference].style
+        error = 100 * interval_bars(curve, "difference")
+        ax.errorbar(x, 100 * curve["difference"], yerr=error, **look)
+
+
+def share_axis(ax: Axes, rows: pd.DataFrame) -> None:
     """Log axis with a tick per share, thinned where names would collide."""
     ax.set_xscale("log")
     shares = rows.sort_values("share")["share"].unique()

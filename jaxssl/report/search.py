@@ -46,7 +46,7 @@ def search_drawing(
         if len(options) == 1:
             figure = _curve(table, measures, options[0], metric)
         elif len(options) == 2:
-            figure = _heat_maps(table, options, metric)
+            figure = heat_maps(table, options, metric)
         else:
             figure = _ranking(table, metric)
     caption = "Validation part; means over seeds with 95 % t intervals."
@@ -127,7 +127,8 @@ def draw_measures(ax: Axes, measures: pd.DataFrame, option: str) -> None:
     ax.legend(fontsize=8.5)
 
 
-def _heat_maps(table: pd.DataFrame, options: Sequence[str], metric: str) -> Figure:
+def heat_maps(table: pd.DataFrame, options: Sequence[str], metric: str) -> Figure:
+    """Means against two options (down, across), a map an arm and share."""
     maps, (down, across) = series(table), options
     figure, axes = new_figure(1.2 + 4.6 * len(maps), 4.4, ncols=len(maps), squeeze=False)
     for ax, (name, rows) in zip(axes[0], maps, strict=True):

@@ -10,9 +10,9 @@ import pandas as pd
 
 from jaxssl.engine.bundle import load_bundle
 from jaxssl.engine.leaves import flatten
+from jaxssl.runs import layout
 
 TIMES = ("fit_seconds", "seconds")
-TABLES = ("**/*.parquet", "*.csv", "metrics.jsonl")
 
 
 def differences(folder: Path, reference: Path) -> list[str]:
@@ -30,10 +30,10 @@ def differences(folder: Path, reference: Path) -> list[str]:
 
 def _artefacts(folder: Path) -> Iterator[tuple[str, object]]:
     """A name and a comparable value of everything that a result rests on."""
-    for pattern in TABLES:
+    for pattern in (*layout.TABLES, f"{layout.PREDICTIONS}/*.parquet"):
         for path in folder.glob(pattern):
             yield str(path.relative_to(folder)), _table(path)
-    for path in folder.glob("encoder/seed_*[0-9]"):
+    for path in layout.encoder_folders(folder).values():
         bundle = load_bundle(path)
         arrays = {"params": bundle.params, "normalizer": bundle.normalizer}
         for name, leaf in flatten(arrays).items():

@@ -1,8 +1,6 @@
 """A study end to end: seconds of its stages, programs it compiles, the paper's whole protocol."""
 
-import json
 import tempfile
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +13,7 @@ from jaxssl.evaluation.arms import SCRATCH
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.model import make_encoder
 from jaxssl.runs.notes import Compilations
+from jaxssl.runs.result import open_study
 from jaxssl.studies.study import study
 
 from .finetuning import N_CLASSES, N_TRAIN, make_inputs
@@ -34,7 +33,7 @@ def measure(bench: Bench, config: str, n_seeds: int) -> Row:
     del bench
     with tempfile.TemporaryDirectory() as folder:
         run_verb("study", f"--config={config}", f"--seeds={n_seeds}", f"--out={folder}/run")
-        return json.loads(Path(folder, "run", "summary.json").read_text())["timings"]
+        return open_study(f"{folder}/run").summary["timings"]
 
 
 def measure_programs(bench: Bench, n_shares: int, n_seeds: int) -> Row:

@@ -1,1 +1,1 @@
-"""The study's figures and tables, one command each."""
+"""The paper's figures and tables, one command each."""

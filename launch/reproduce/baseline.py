@@ -1,84 +1,111 @@
-"""The supervised baseline: Figures 11 to 13."""
+"""The supervised baseline, and SwAV against it over all label shares."""
 
+from collections.abc import Sequence
 from itertools import product
 
 from jaxssl.evaluation.claims import Cell, Claim
 from jaxssl.evaluation.grid import as_text
-from launch.reproduce.experiment import SCRATCH, Finding, Values, claim
-from launch.reproduce.scales import SMOKE, Setting
+
+from .experiment import LOGREG, SCRATCH, SWAV, Experiment
+from .scales import SMOKE, Setting
 
 
-def hidden_points(setting: Setting) -> list[Values]:
-    """Depths and widths of the baseline."""
-    return [{"encoder.hidden": h, **NO_TRANSFER} for h in setting.values("hidden")]
-
-
-NO_TRANSFER = {"finetune.transfer_layers": 0}
-
-
-def hidden_finding(setting: Setting) -> Finding:
-    """Figure 11."""
-    three, *others = sorted(
-        hidden_points(setting), key=lambda p: p["encoder.hidden"] != setting.config().encoder.hidden
-    )
-    # of one width: the study's network with layers left out at its end, or added
-    widths = three["encoder.hidden"]
-    rivals = [p for p in others if _one_begins(p["encoder.hidden"], widths)]
+def hidden(setting: Setting) -> Experiment:
+    """Figure 11: depths and widths."""
+    points = {
+        widths: {"encoder.hidden": widths, "finetune.transfer_layers": 0}
+        for widths in setting.grids["hidden"]
+    }
+    three = setting.config().encoder.hidden
     claims = [
-        claim(setting, f"{as_text(p['encoder.hidden'])} is no better than {as_text(widths)}",
-              [p], [three], "not positive", SCRATCH)
-        for p in rivals
-    ]  # fmt: skip
-    return Finding("three hidden layers are enough", claims)
-
-
-def _one_begins(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """Whether one of two networks is the other's beginning."""
-    n = min(len(a), len(b))
-    return a[:n] == b[:n]
-
-
-def rate_points(setting: Setting) -> list[Values]:
-    """Learning rates and batch sizes of the baseline."""
-    batches = setting.values("batch")
-    return [
-        {"finetune.scratch_learning_rate": r, "finetune.batch_size": b}
-        for r, b in product(setting.values("rate"), batches)
+        setting.claim(
+            f"{as_text(widths)} is no better than {as_text(three)}",
+            [points[widths]],
+            [points[three]],
+            "not positive",
+            SCRATCH,
+        )
+        for widths in points
+        # of one width: the paper's network with layers left out at its end, or added
+        if widths != three and all(a == b for a, b in zip(widths, three, strict=False))
     ]
+    return Experiment(
+        "Hidden layers of the baseline",
+        list(points.values()),
+        "three hidden layers are enough",
+        claims,
+        "bars",
+        line=lambda values: as_text(values["encoder.hidden"]),
+        arms=(SCRATCH,),
+    )
 
 
-def rate_finding(setting: Setting) -> Finding:
-    """The text beside Figure 11."""
-    points = rate_points(setting)
-    batches = setting.values("batch")
-    batch = 256 if 256 in batches else batches[-1]
-
-    def at(rate: float, size: int) -> list[Values]:
-        wanted = {"finetune.scratch_learning_rate": rate, "finetune.batch_size": size}
-        return [p for p in points if p == wanted]
-
+def rate(setting: Setting) -> Experiment:
+    """The text beside Figure 11: learning rates and batch sizes."""
+    rates, sizes = setting.grids["rate"], setting.grids["batch"]
+    points = {
+        (rate, size): {"finetune.scratch_learning_rate": rate, "finetune.batch_size": size}
+        for rate, size in product(rates, sizes)
+    }
+    best, size = 4e-4, 256 if 256 in sizes else sizes[-1]
+    rivals = {f"{r:g} is no better than 4e-4": points[r, size] for r in rates if r != best}
+    rivals |= {f"batch {b} is no better than {size}": points[best, b] for b in sizes if b != size}
     claims = [
-        claim(setting, f"{rate:g} is no better than 4e-4", at(rate, batch), at(4e-4, batch),
-              "not positive", SCRATCH)
-        for rate in setting.values("rate") if rate != 4e-4
-    ] + [
-        claim(setting, f"batch {size} is no better than {batch}", at(4e-4, size), at(4e-4, batch),
-              "not positive", SCRATCH)
-        for size in batches if size != batch
-    ]  # fmt: skip
-    return Finding("learning rate 4e-4 and batch 256", claims)
+        setting.claim(text, [rival], [points[best, size]], "not positive", SCRATCH)
+        for text, rival in rivals.items()
+    ]
+    return Experiment(
+        "Learning rate and batch size of the baseline",
+        list(points.values()),
+        "learning rate 4e-4 and batch 256",
+        claims,
+        "grid",
+        x=("finetune.scratch_learning_rate", "finetune.batch_size"),
+        arms=(SCRATCH,),
+    )
 
 
-def curve_finding(setting: Setting) -> Finding:
-    """Figures 12 and 13."""
-    shares = setting.size.curve_shares
+def curve(setting: Setting) -> Experiment:
+    """Figures 12 and 13: the share of the labels."""
+    shares = setting.curve_shares
     low, high = shares[0], shares[-1]
-    knee = min(shares, key=lambda share: abs(share - 0.1) if low < share < high else 2.0)
+    knee = min(shares[1:-1], key=lambda share: abs(share - 0.1))
     if setting.scale != SMOKE and setting.dataset == "microarray":
         knee = 0.3  # the least shares of the compendium are a handful of labels
-    plus = [Cell("", SCRATCH, knee)]
-    minus = [Cell("", SCRATCH, low), Cell("", SCRATCH, high)]
     text = (
         f"from {low:.0%} to {knee:.0%} of the labels accuracy rises by more than from there to all"
     )
-    return Finding("the curve bends early", [Claim(text, plus, minus, "positive")])
+    plus = [Cell("", SCRATCH, knee)]
+    minus = [Cell("", SCRATCH, low), Cell("", SCRATCH, high)]
+    return Experiment(
+        "Share of the labels, baseline",
+        [{}],
+        "the curve bends early",
+        [Claim(text, plus, minus, "positive")],
+        "curve",
+        arms=(SCRATCH, LOGREG),
+    )
+
+
+def comparison(setting: Setting) -> Experiment:
+    """Figures 27 to 30: SwAV against the baseline."""
+    shares = setting.curve_shares
+    few = [share for share in shares if share <= 0.1] or shares[:1]
+    many = [share for share in shares if share not in few]
+
+    def gain(text: str, chosen: Sequence[float], expect: str) -> Claim:
+        plus, minus = ([Cell("", arm, share) for share in chosen] for arm in (SWAV, SCRATCH))
+        return Claim(text, plus, minus, expect)
+
+    if setting.dataset == "microarray":
+        finding = "no gain"
+        claims = [
+            gain("no gain at few labels (up to 10 %)", few, "not positive"),
+            gain("no gain at more", many, "not positive"),
+        ]
+    else:
+        finding = "a gain at every share, up to 2.5 points, still positive at 100 %"
+        claims = [gain("a gain at few labels (up to 10 %)", few, "positive")]
+        claims += [gain(f"a gain at {share:.0%}", [share], "positive") for share in shares]
+    arms = (SCRATCH, LOGREG, SWAV)
+    return Experiment("SwAV against the baseline", [{}], finding, claims, "curve", arms=arms)

@@ -1,15 +1,14 @@
-"""Run one experiment: its points, its figure, its verdict."""
+"""Run experiments: their points, figures and verdicts, and one page of all."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from jaxssl.config import Config, to_dict, with_options
-from jaxssl.data.task import Task
+from jaxssl.config import Config, with_options
 from jaxssl.evaluation.claims import (
     UNDECIDED,
     Claim,
@@ -17,83 +16,130 @@ from jaxssl.evaluation.claims import (
     Verdict,
     judge,
     judge_measure,
+    together,
 )
-from jaxssl.evaluation.grid import Point, as_text, in_words, name_of, points_at
+from jaxssl.evaluation.grid import Point, as_text, name_of, points_at
 from jaxssl.evaluation.search import points_table
-from jaxssl.evaluation.stats import paired_statistics
-from jaxssl.report import study
-from jaxssl.report.drawing import styled
-from launch import flags
-from launch.points import read_measures, read_rows, run_points
-from launch.reproduce.experiment import REFERENCES, SWAV, Experiment, Finding, Values
-from launch.reproduce.scales import Setting
+from jaxssl.evaluation.stats import paired_statistics, summarize
+from jaxssl.files import write_table
+from jaxssl.report import paper
+from jaxssl.report.drawing import Drawing, save, styled
+from jaxssl.report.reproduction import Shown, write_page
+from jaxssl.report.search import heat_maps
+from jaxssl.runs import journal, layout
+from jaxssl.runs.output import Output
+from jaxssl.studies.grid import read_rows, run_points, tell_refused
+from jaxssl.studies.prepared import Study, begin
+from jaxssl.studies.progress import Hooks
 
-METRIC = "accuracy"  # the study's
-PARTS = {False: "validation", True: "test"}
+from .experiment import REFERENCES, SWAV, Experiment
+from .figures import ALL, experiments_of
+from .scales import Setting, Values
+from .tables import TABLES, make_table
 
-
-DrawFn = Callable[[tuple[str, ...], pd.DataFrame, pd.DataFrame, pd.DataFrame], Figure]
-FIGURES: dict[str, DrawFn] = {
-    "bars": lambda x, table, references, measures: study.bars_figure(table, references),
-    "grid": lambda x, table, references, measures: study.grid_figure(table, *x),
-    "map": lambda x, table, references, measures: study.map_figure(
-        table, measures, x[0], x[1], x[2:]
-    ),
-    "option": lambda x, table, references, measures: study.option_figure(
-        table, references, measures, x
-    ),
-}
-"""Kind of experiment → (options on the axes, scores, references, measures) → figure."""
+METRIC = "accuracy"  # the paper's
+MEASURED = ["loss_ratio", "code_entropy_ratio", "usage_share", "effective_rank"]
+PAIRED = ["arm", "share", "reference", "difference", "ci_low", "ci_high", "p_t", "p_holm"]
+OPEN = "open question"
+"""In place of a verdict, where the paper found nothing that could be agreed with."""
 
 
-class Reproduced(NamedTuple):
-    """What an experiment came to."""
+def run_figures(
+    figure: str, setting: Setting, config: Config, output: Output, hooks: Hooks
+) -> Path:
+    """Run what the folder lacks of a figure or of all, and write the page and the verdicts.
 
-    experiment: Experiment
-    finding: Finding
-    verdicts: list[Verdict]
-    figure: Figure
-    table: pd.DataFrame
+    Args:
+        figure: number, name of a table, or "all".
+        setting: data set and scale.
+        config: of the paper, on the user's data.
+        output: where to write.
+        hooks: told what begins and what was found.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: as `experiments_of` and `begin`.
+    """
+    experiments = experiments_of(figure, setting)
+    config.run.seeds = max(setting.seeds, setting.curve_seeds)
+    config.sweep.shares = tuple(setting.shares)
+    study = begin(config, output, hooks, compares=True)
+    # unresolved, for points resolve what is left to the data on their own
+    config = dataclasses.replace(config, data=study.config.data)
+    (study.folder / layout.FIGURES).mkdir(exist_ok=True)
+    names = [name for name in TABLES[setting.dataset] if figure in (ALL, name)]
+    tables = [make_table(name, study.task, study.adata) for name in names]
+    shown: list[Shown] = []
+    for i, (numbers, experiment) in enumerate(experiments.items(), start=1):
+        name = f"figure {' and '.join(numbers)}"
+        hooks.say(f"{name} ({i} of {len(experiments)}): {experiment.title}")
+        shown.append(reproduce(numbers, experiment, setting, config, study))
+        hooks.say(f"{name}: {experiment.finding}: {shown[-1].verdict}")
+    title = f"The paper's figures on {study.task.dataset}, as {setting.dataset}"
+    # a figure on its own leaves the report on all of them as it is
+    suffix = "" if figure == ALL else f"_{figure}"
+    page = study.folder / f"report{suffix}.html"
+    for out in (page, page.with_suffix(".md")):
+        write_page(out, title, setting.sentence(), hooks.command, shown, tables)
+    rows = [(f.number, f.finding, f.verdict, *claim) for f in shown for claim in f.claims]
+    columns = ["figure", "finding", "verdict", "claim", "ours", "claim_verdict"]
+    write_table(study.folder / f"verdicts{suffix}.csv", pd.DataFrame(rows, columns=columns))
+    hooks.say(f"report: {page}")
+    return page
 
 
 def reproduce(
-    experiment: Experiment, setting: Setting, config: Config, task: Task, folder: Path
-) -> Reproduced:
+    numbers: Sequence[str],
+    experiment: Experiment,
+    setting: Setting,
+    config: Config,
+    study: Study,
+) -> Shown:
     """Run what the folder lacks of an experiment, draw it and hold its claims against it.
 
-    Options are varied on the validation part, in `folder`/validation; label curves are scored on
-    the test part, in `folder`/test. Points of the same name run once.
-    """
-    part = PARTS[experiment.is_curve]
-    store = folder / part
-    store.mkdir(exist_ok=True)
-    values = experiment.points(setting)
-    seeds = range(setting.size.curve_seeds if experiment.is_curve else setting.size.seeds)
-    shares = setting.size.curve_shares if experiment.is_curve else setting.size.shares
-    n_train = len(task.split.train)
+    Options are varied on the validation part and label curves are scored on the test part, in a
+    folder of that name. Points of the same name run once.
 
+    Args:
+        numbers: of the figures.
+        experiment: what is run, and claimed.
+        setting: how much is run.
+        config: what the points differ from, not yet resolved.
+        study: the folder and the data.
+    """
+    part = "test" if experiment.is_curve else "validation"
+    store = study.folder / part
+    seeds = range(setting.curve_seeds if experiment.is_curve else setting.seeds)
+    shares = setting.curve_shares if experiment.is_curve else setting.shares
+    store.mkdir(exist_ok=True)
     left_out: set[str] = set()
 
     def run(values: Sequence[Values], arms: Sequence[str]) -> list[Point]:
         compared = {"sweep.arms": tuple(arms), "sweep.shares": tuple(shares)}
-        points, refused = points_at(with_options(config, compared), values, n_train)
-        for point in refused:
-            print(f"left out: {in_words(point.values)}: {point.reason}")
-            left_out.add(name_of(point.values, config))
-        run_points(store, task, points, seeds, (part,))
+        chosen = with_options(config, compared)
+        points, refused = points_at(chosen, values, len(study.task.split.train))
+        tell_refused(refused, study.hooks)
+        left_out.update(name_of(point.values, config) for point in refused)
+        run_points(store, study.task, points, seeds, study.hooks, (part,))
         return points
 
-    points = run(values, experiment.arms)
+    points = run(experiment.points, experiment.arms)
     if not experiment.is_curve:
         run([{}], REFERENCES)
-    rows, measures = read_rows(store), read_measures(store)
-    rows = rows[rows["seed"].isin(list(seeds)) & rows["share"].isin(list(shares))]
-    measures = measures[measures["seed"].isin(list(seeds))] if len(measures) else measures
-    finding = experiment.finding(setting)
-    verdicts = [_judge(claim, rows, measures, left_out) for claim in finding.claims]
+    rows, measures = read_rows(store), journal.read_parts(store / layout.MEASURES)
+    rows = rows[rows["seed"].isin(seeds) & rows["share"].isin(shares)]
+    measures = measures[measures["seed"].isin(seeds)] if len(measures) else measures
+    verdicts = [_judge(claim, rows, measures, left_out) for claim in experiment.claims]
+    caption = (
+        f"{part.capitalize()} {METRIC}, means over {len(seeds)} seeds with 95 % t intervals over "
+        "seeds."
+    )
     with styled():
         figure, table = draw(experiment, points, rows, measures)
-    return Reproduced(experiment, finding, verdicts, figure, table)
+    folder = study.folder / layout.FIGURES
+    return lay_out(numbers, experiment, verdicts, caption, figure, table, folder)
 
 
 def _judge(
@@ -103,81 +149,79 @@ def _judge(
     is_measure = isinstance(claim, MeasureClaim)
     about = [claim.point] if is_measure else [cell.point for cell in (*claim.plus, *claim.minus)]
     if left_out.intersection(about):
-        nan = float("nan")
-        return Verdict(f"{claim.text} (not run)", UNDECIDED, nan, nan, nan, 0)
+        return Verdict(f"{claim.text} (not run)", UNDECIDED)
     return judge_measure(claim, measures) if is_measure else judge(claim, rows, METRIC)
+
+
+def lay_out(
+    numbers: Sequence[str],
+    experiment: Experiment,
+    verdicts: Sequence[Verdict],
+    caption: str,
+    figure: Figure,
+    table: pd.DataFrame,
+    folder: Path,
+) -> Shown:
+    """Save the figure's files; returns what the page shows of it."""
+    name, number, title = numbers[0], experiment.title, "in the paper's text, without a figure"
+    if name[0].isdigit():
+        name, number = f"figure_{'_'.join(numbers)}", f"Figure {' and '.join(numbers)}"
+        title = experiment.title
+    if experiment.is_open:
+        title = "a question of our own"
+    drawing = Drawing("paper", name, experiment.title, caption, figure, table)
+    verdict = OPEN if experiment.is_open else together(verdicts)
+    svg = Markup(save(drawing, folder))
+    return Shown(number, title, drawing, svg, experiment.finding, verdict, verdicts)
 
 
 def draw(
     experiment: Experiment, points: Sequence[Point], rows: pd.DataFrame, measures: pd.DataFrame
 ) -> tuple[Figure, pd.DataFrame]:
     """The figure of an experiment and its numbers."""
-    named = {point.name: point.values for point in points}
-    of_points = rows[rows["point"].isin(named.keys()) & rows["arm"].isin(experiment.arms)]
+    columns = pd.DataFrame([_columns(experiment, point) for point in points])
+    of_points = rows[rows["point"].isin(columns["point"]) & rows["arm"].isin(experiment.arms)]
     if experiment.is_curve:
         return draw_curve(of_points)
-    columns = _columns(experiment, named)
-    table = points_table(of_points, METRIC).merge(columns, on="point")
-    table = table.set_index("point").loc[[name for name in named if name in set(table["point"])]]
-    table = table.reset_index()
+    x, table = experiment.x, columns.merge(points_table(of_points, METRIC), on="point")
     if len(measures):
         measures = measures.merge(columns, on="point")
-    references = points_table(rows[rows["arm"].isin(REFERENCES)], METRIC)
-    references = references[references["point"] == ""] if len(references) else references
-    figure = FIGURES[experiment.kind](experiment.x, table, references, measures)
+    references = rows[rows["arm"].isin(REFERENCES) & (rows["point"] == "")]
+    references = points_table(references, METRIC)
+    if experiment.kind == "bars":
+        figure = paper.bars_figure(table, references)
+    elif experiment.kind == "grid":
+        figure = heat_maps(table, x, METRIC)
+    elif experiment.kind == "map":
+        figure = paper.map_figure(table, measures, x)
+    else:
+        figure = paper.option_figure(table, references, measures, x)
     table = pd.concat([table, references.assign(line="reference")], ignore_index=True)
-    return figure, with_measures(table, measures)
+    measured = [name for name in MEASURED if name in measures]
+    if measured:
+        means = measures.groupby("point")[measured].mean().reset_index()
+        table = table.merge(means, on="point", how="left")
+    return figure, table
 
 
 def draw_curve(rows: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """Label curves, and the differences of SwAV where it ran."""
-    table = points_table(rows, METRIC)
-    tested = [arm for arm in REFERENCES if arm in set(rows["arm"])]
-    has_swav = SWAV in set(rows["arm"])
-    statistics = paired_statistics(rows, tested if has_swav else [], [METRIC])
-    figure = study.curve_figure(table, statistics)
-    differences = ["arm", "share", "reference", "difference", "ci_low", "ci_high", "p_t", "p_holm"]
-    if has_swav:
-        paired = statistics[differences].rename(columns={"ci_low": "low", "ci_high": "high"})
+    table, arms = summarize(rows[rows["metric"] == METRIC]), set(rows["arm"])
+    tested = [arm for arm in REFERENCES if arm in arms and SWAV in arms]
+    statistics = paired_statistics(rows, tested, [METRIC])
+    figure = paper.curve_figure(table, statistics, METRIC)
+    if tested:
+        paired = statistics[PAIRED].rename(columns={"ci_low": "low", "ci_high": "high"})
         table = table.merge(paired, on=["arm", "share"], how="left")
     return figure, table
 
 
-def _columns(experiment: Experiment, named: dict[str, Values]) -> pd.DataFrame:
-    """Of every point, the values of the figure's options as text, and its line."""
-    rows = []
-    for name, values in named.items():
-        row = {"point": name, "line": experiment.line(values)}
-        for option in experiment.x:
-            value = values.get(option, "")
-            # of two options that are varied in turn, the one that is off has no place on its axis
-            is_off = experiment.kind == "option" and len(experiment.x) > 1 and value == 0
-            row[option] = "" if is_off else as_text(value)
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def with_measures(table: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """The table with the means of what the pretrainings measured."""
-    names = ["loss_ratio", "code_entropy_ratio", "usage_share", "effective_rank"]
-    names = [name for name in names if name in measures]
-    if not names:
-        return table
-    means = measures.groupby("point")[names].mean().reset_index()
-    return table.merge(means, on="point", how="left")
-
-
-def config_of(setting: Setting, given: Config) -> Config:
-    """The study's configuration at a scale, on the data, split and machine that flags name.
-
-    Raises:
-        InputError: if another option is given than those.
-    """
-    unread = to_dict(given).keys() - {"data", "split", "run"}
-    flags.refuse_options(
-        given,
-        sorted(unread),
-        "a reproduction, whose figures and --scale say what differs from the study; launch.search "
-        "varies any option",
-    )
-    return dataclasses.replace(setting.config(), data=given.data, split=given.split, run=given.run)
+def _columns(experiment: Experiment, point: Point) -> dict[str, str]:
+    """Of a point, the values of the figure's options as text, and its line."""
+    row = {"point": point.name, "line": experiment.line(point.values)}
+    for option in experiment.x:
+        value = point.values.get(option, "")
+        # of two options that are varied in turn, the one that is off has no place on its axis
+        is_off = experiment.kind == "option" and len(experiment.x) > 1 and value == 0
+        row[option] = "" if is_off else as_text(value)
+    return row

@@ -1,48 +1,48 @@
-"""The study's tables, from the user's own data."""
+"""The paper's tables, from the user's own data."""
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 
 from jaxssl.data.task import Task
-from jaxssl.report.reproduction import ShownTable, as_table
-from launch.stages import Run
+from jaxssl.report.reproduction import ShownTable
 
 TISSUE = "tissue"  # column of the microarray data that Table 1 is by
+TABLES = {"tcga": ["table2", "table3"], "microarray": ["table1", "table3"]}
+"""Data set → its tables."""
 
 
-def make_table(name: str, run: Run) -> ShownTable:
-    """One of the study's tables."""
+def make_table(name: str, task: Task, adata: AnnData) -> ShownTable:
+    """Make one of the paper's tables."""
     if name == "table1":
-        return as_table("Table 1", "samples by tissue", by_tissue(run))
+        return ShownTable("Table 1", "samples by tissue", by_tissue(task, adata))
     if name == "table2":
-        return as_table("Table 2", "samples by class", by_class(run.task))
-    return as_table("Table 3", "sizes of the parts", by_part(run.task))
+        return ShownTable("Table 2", "samples by class", by_class(task))
+    return ShownTable("Table 3", "sizes of the parts", by_part(task))
 
 
-def by_tissue(run: Run) -> pd.DataFrame:
+def by_tissue(task: Task, adata: AnnData) -> pd.DataFrame:
     """Samples of every tissue (where the data have that column) and class."""
-    task = run.task
-    label = np.where(task.codes >= 0, np.asarray(task.classes)[task.codes], "no label")
-    if TISSUE not in run.adata.obs:
+    if TISSUE not in adata.obs:
         return by_class(task)
-    counts = pd.crosstab(run.adata.obs[TISSUE].astype(str).to_numpy(), label, margins=True,
-                         margins_name="total")  # fmt: skip
+    tissue = adata.obs[TISSUE].astype(str).to_numpy()
+    label = np.where(task.codes >= 0, np.asarray(task.classes)[task.codes], "no label")
+    counts = pd.crosstab(tissue, label, margins=True, margins_name="total")
     return counts.rename_axis(index=TISSUE, columns=None).reset_index()
 
 
 def by_class(task: Task) -> pd.DataFrame:
     """Labelled samples of every class."""
-    counts = np.bincount(task.codes[task.codes >= 0], minlength=len(task.classes))
-    table = pd.DataFrame({"class": task.classes, "samples": counts})
-    table = table.sort_values("samples", ascending=False)
-    total = pd.DataFrame({"class": ["total"], "samples": [counts.sum()]})
-    return pd.concat([table, total])
+    counts = pd.Series(np.asarray(task.classes)[task.codes[task.codes >= 0]]).value_counts()
+    counts = counts.reindex(task.classes, fill_value=0).sort_values(ascending=False)
+    counts["total"] = counts.sum()
+    return counts.rename_axis("class").reset_index(name="samples")
 
 
 def by_part(task: Task) -> pd.DataFrame:
     """Samples of the three parts, labelled or not."""
     rows = [
-        {"part": name, "samples": len(members), "labelled": int((task.codes[members] >= 0).sum())}
+        (name, len(members), int((task.codes[members] >= 0).sum()))
         for name, members in task.split._asdict().items()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["part", "samples", "labelled"])
