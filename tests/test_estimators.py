@@ -132,6 +132,8 @@ def test_genes_are_matched_by_name(data, fitted):
     np.testing.assert_array_equal(fitted.transform(data[:, order]), expected)
     frame = data.to_df().iloc[:, order].assign(another=1.0)
     np.testing.assert_array_equal(fitted.transform(frame), expected)
+    again = data[[0, 0, 1]].to_df()  # samples drawn with replacement
+    np.testing.assert_allclose(fitted.transform(again), expected[[0, 0, 1]], atol=1e-5)
     with pytest.warns(UserWarning, match="4 of the encoder's 40 genes are missing"):
         assert np.isfinite(fitted.transform(data[:, 4:])).all()
     with pytest.raises(InputError, match="20 of the encoder's 40 genes are missing"):

@@ -62,7 +62,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         >>> from jaxssl.data.synthetic import make_synthetic
         >>> adata = make_synthetic(n_samples=60, n_genes=30)
         >>> options = {"encoder.hidden": (16, 8, 8), "pretrain.n_steps": 20}
-        >>> encoder = jaxssl.SSLEncoder(n_prototypes=8, config=options, random_state=1).fit(adata)
+        >>> encoder = jaxssl.SSLEncoder("swav", config=options, random_state=1).fit(adata)
         >>> encoder.transform(adata).shape
         (60, 8)
         >>> encoder.embed(adata).obsm["X_jaxssl"].shape
@@ -218,7 +218,9 @@ def _training_task(adata: AnnData) -> Task:
     return Task(
         dataset=facts["name"],
         label="",
-        sample_ids=adata.obs_names.to_numpy(),
+        group="",
+        batch="",
+        sample_ids=adata.obs["id"].to_numpy(),
         genes=adata.var_names.to_numpy(),
         expression=log2_expression(np.asarray(adata.X), facts["scale"]),
         scale=facts["scale"],

@@ -19,9 +19,8 @@ from jaxssl.data.align import encoder_input
 from jaxssl.data.formats.matrix import as_text, dense
 from jaxssl.data.genes import duplicates
 from jaxssl.data.missing import require_finite
-from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.scale import SCALES, guess_scale, resolve_scale
-from jaxssl.data.survey import survey
+from jaxssl.data.survey import range_of
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.types import InputError
 
@@ -29,7 +28,7 @@ UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
 
 
 def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
-    """Samples x genes in float32, with names and scale.
+    """Samples x genes in float32, with the names of genes, ids of samples in `obs`, and the scale.
 
     Args:
         estimator: the estimator, whose attributes on the features are set or compared.
@@ -49,17 +48,15 @@ def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
         raise InputError(f"{len(twice)} genes occur twice (first: {twice[0]})", "rename them")
     wanted: Any = {"dtype": np.float32, "order": "C"}
     if by_name and not is_fit:  # genes in any order, more or fewer: aligned later
-        x: Any = check_array(table, estimator=estimator, **wanted)
+        x: Any = check_array(table.to_numpy(), estimator=estimator, **wanted)
     else:
         wanted |= {"reset": is_fit, "ensure_min_samples": 2 if is_fit else 1}
         x = validate_data(estimator, cast(Any, table), **wanted)
     genes = np.asarray(table.columns, object) if by_name else feature_names(estimator)
     ids = table.index if isinstance(table, pd.DataFrame) else range(len(x))
-    adata = AnnData(
-        x,
-        obs=pd.DataFrame(index=pd.Index([str(i) for i in ids], dtype=object)),
-        var=pd.DataFrame(index=pd.Index(genes, dtype=object)),
-    )
+    # ids as a column: those of drawn samples may repeat
+    obs = pd.DataFrame({"id": [str(i) for i in ids]}, index=[str(i) for i in range(len(x))])
+    adata = AnnData(x, obs=obs, var=pd.DataFrame(index=pd.Index(genes, dtype=object)))
     adata.uns["jaxssl"] = {
         "scale": _scale(x, estimator.scale, recorded, expected_scale, by_name),
         "name": str(recorded.get("name", "data")),
@@ -166,17 +163,17 @@ def _scale(
     if wanted not in ("auto", *SCALES):
         raise InputError(f"`scale={wanted}`", f"choose one of auto, {', '.join(SCALES)}")
     wanted = wanted if wanted != "auto" else str(recorded.get("scale", "auto"))
-    if wanted == "auto" and not by_name:
-        if expected:
-            return expected
-        found, reason = guess_scale(survey(SampleMajor(x)))
-        if found in ("counts", "linear"):
-            warnings.warn(
-                f"the array looks like {found} ({reason}) and is taken as it is; if it is "
-                f"expression, pass `scale={found}`",
-                stacklevel=4,
-            )
-        return "log2"
-    if not expected:
-        return resolve_scale(wanted, survey(SampleMajor(x)))[0]
-    return wanted if wanted != "auto" else guess_scale(survey(SampleMajor(x)))[0] or expected
+    if wanted != "auto" or (by_name and not expected):
+        return wanted if expected else resolve_scale(wanted, range_of(x))[0]
+    if expected and not by_name:
+        return expected
+    found, reason = guess_scale(range_of(x))
+    if expected:
+        return found or expected
+    if found in ("counts", "linear"):
+        warnings.warn(
+            f"the array looks like {found} ({reason}) and is taken as it is; if it is expression, "
+            f"pass `scale={found}`",
+            stacklevel=4,
+        )
+    return "log2"
