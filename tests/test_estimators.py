@@ -29,6 +29,8 @@ from jaxssl.estimators import SSLClassifier, SSLEncoder, classifier, encoder
 from jaxssl.estimators.inputs import encode, is_labelled
 from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.evaluation.classifier import fit_classifier, predict
+from jaxssl.methods import METHODS
+from jaxssl.methods.augment import AugmentConfig
 from jaxssl.runs.output import Output
 from jaxssl.studies.progress import SILENT
 from jaxssl.studies.study import run_pretraining
@@ -344,3 +346,11 @@ def test_examples_of_the_docstrings_run(module):
     result = doctest.testmod(module)
     assert result.attempted > 3
     assert result.failed == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_comes_with_its_own_views(method):
+    config = make_config(method, None, {"pretrain.n_steps": 7})
+    assert (config.method.name, config.pretrain.n_steps) == (method, 7)
+    views = dataclasses.asdict(config.augment)
+    assert views == dataclasses.asdict(AugmentConfig()) | dict(METHODS[method].views)

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
-from jaxssl.methods import METHODS
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
 
@@ -21,8 +20,6 @@ def make_config(
     Raises:
         InputError: on an unknown method or option, or a `config` of another method.
     """
-    if method not in METHODS:
-        raise InputError(f"unknown method {method!r}", f"choose one of {', '.join(METHODS)}")
     if isinstance(config, Config):
         if config.method.name != method:
             raise InputError(
