@@ -2,7 +2,6 @@
 
 import itertools
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -28,21 +27,12 @@ _ENDS = ("!platform_table_end", "!series_matrix_table_end", "!dataset_table_end"
 _NAMELESS = "index"  # what a first column without a name is called
 
 
-class _Start(NamedTuple):
-    """Where the table in a text begins."""
-
-    head: Head  # whose lines begin with the header
-    skip: int  # lines above the header
-
-
 def read_annotation(path: str | Path) -> pd.DataFrame:
     """Read a table as text, "" where there is no value; comments above the header are passed over.
 
-    csv, tsv (also gzip) or parquet, by content. Columns called alike (as in an SDRF) get numbers;
-    a first column without a name, as pandas and R write ids, is called "index".
-
-    Raises:
-        InputError: for anything else, and for rows that are longer than the header.
+    csv, tsv (also gzip) or parquet, by content. Columns called alike (as in an SDRF) get numbers; a
+    first column without a name, as pandas and R write ids, is called "index". Raises InputError for
+    anything else, and for rows that are longer than the header.
     """
     path = Path(path)
     kind = kind_of(path)
@@ -52,9 +42,9 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
         raise InputError(
             f"{path} holds {kind}", "expected a csv or tsv table with one row a sample"
         )
-    start = _start_of_table(read_head(path, is_gzip=kind == "gzip"))
-    dialect = sniff_table(start.head, allow_no_corner=True)
-    dialect = dialect._replace(skip=dialect.skip + start.skip)
+    head, n_above = _start_of_table(read_head(path, is_gzip=kind == "gzip"))
+    dialect = sniff_table(head, allow_no_corner=True)
+    dialect = dialect._replace(skip=dialect.skip + n_above)
     return _tidy(_read_text(path, dialect), path)
 
 
@@ -69,8 +59,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return as_text(frame)
 
 
-def _start_of_table(head: Head) -> _Start:
-    """Pass over comments, of which a platform of GEO has thousands of lines."""
+def _start_of_table(head: Head) -> tuple[Head, int]:
+    """Lines from the header on, and how many stand above it: a platform of GEO has thousands."""
     with readable(head.path), open_bytes(head.path, is_gzip=head.is_gzip) as file:
         lines = (decoded(line, head.encoding).rstrip("\r\n") for line in file)
         above, n_above, first = "", 0, ""
@@ -85,17 +75,15 @@ def _start_of_table(head: Head) -> _Start:
         rest = list(itertools.islice(lines, 30))
     body = [first, *rest]
     if n_above == 1 and above.startswith("#") and above.count("\t") == first.count("\t") > 0:
-        return _Start(head._replace(lines=[above.lstrip("# "), *body]), 0)  # of a probemap
-    return _Start(head._replace(lines=body), n_above)
+        return head._replace(lines=[above.lstrip("# "), *body]), 0  # of a probemap
+    return head._replace(lines=body), n_above
 
 
 def _read_text(path: Path, dialect: Dialect) -> pd.DataFrame:
     """All rows, each by itself, so that a quote that is not closed spoils no other row.
 
-    Nothing is taken for a missing value but the empty cell; short rows are filled up.
-
-    Raises:
-        InputError: on a row that is longer than the header, and where all are shorter.
+    Nothing is taken for a missing value but the empty cell; short rows are filled up. Raises
+    InputError on a row that is longer than the header, and where all are shorter.
     """
     n_columns = len(dialect.header)
     rows, longest = [], 0

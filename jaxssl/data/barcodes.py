@@ -9,6 +9,8 @@ import re
 import numpy as np
 import pandas as pd
 
+from jaxssl.data.genes import id_type
+
 _GTEX = re.compile(r"(GTEX[-.][^-.]+|K[-.]562)[-.]\S+")  # K-562: its cell line for reference
 _TARGET = re.compile(r"TARGET[-.]\d{2}[-.][^-.]+([-.]\S+)?")
 DONOR, SAMPLE_TYPE = "donor_by_name", "tcga_sample_type"
@@ -45,7 +47,7 @@ def are_barcodes(ids: np.ndarray) -> bool:
     >>> are_barcodes(np.array(["TCGA.A1.A0SB.01", "TCGA-A1-A0SB-11A"]))
     True
     """
-    return _are(_TCGA, ids)
+    return bool(id_type(ids, {"TCGA": _TCGA.pattern})[0])
 
 
 def dashed(barcode: str) -> str:
@@ -100,9 +102,3 @@ def describe(ids: np.ndarray) -> pd.DataFrame:
     if any(types) and are_barcodes(ids):
         told[SAMPLE_TYPE] = [SAMPLE_TYPES.get(code, code) for code in types]
     return pd.DataFrame(told, index=pd.Index(ids, dtype=object), dtype=object)
-
-
-def _are(pattern: re.Pattern[str], ids: np.ndarray) -> bool:
-    """Whether most ids match; judged on at most 1,000."""
-    probe = ids[:: max(1, len(ids) // 1000)]
-    return sum(pattern.fullmatch(str(i)) is not None for i in probe) > 0.5 * len(probe)

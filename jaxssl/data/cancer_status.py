@@ -53,10 +53,10 @@ TEXT = (
 def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Columns cancer, tissue, material and group of an SDRF; and the values behind each class.
 
-    Raises:
-        InputError: without a column of diseases.
+    Raises InputError without a column of diseases.
     """
-    diseases = _diseases(obs)
+    names = ("disease", "disease state", "diseasestate", "clinical information")
+    diseases = _characteristic(obs, names)
     tissues = _characteristic(obs, ("organism part", "organismpart", "tissue"), required=False)
     lines = _characteristic(obs, ("cell line", "cellline"), required=False)
     individuals = _characteristic(obs, ("individual", "patient"), required=False)
@@ -72,11 +72,6 @@ def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     }
     made = pd.DataFrame(columns, index=obs.index, dtype=object)
     return made, _values_by_class(diseases, made["cancer"].to_numpy(dtype=object))
-
-
-def _diseases(obs: pd.DataFrame) -> np.ndarray:
-    names = ("disease", "disease state", "diseasestate", "clinical information")
-    return _characteristic(obs, names)
 
 
 def cancer_of(disease: str) -> str:

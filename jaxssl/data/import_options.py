@@ -48,11 +48,7 @@ class ImportOptions:
 
 
 def check_options(options: ImportOptions) -> None:
-    """Refuse values that are none of the choices.
-
-    Raises:
-        InputError: naming the choices.
-    """
+    """Refuse values that are none of the choices. Raises InputError naming the choices."""
     for name, choices in CHOICES.items():
         value = getattr(options, name)
         if value not in choices:

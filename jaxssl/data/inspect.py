@@ -94,13 +94,13 @@ def _examine_matrix(raw: RawTable, tables: Sequence[pd.DataFrame]) -> dict[str, 
     joins, is_joined = [], bool(tables)
     for table in tables:
         try:
-            joined = join_samples(table, samples, "", 0.5)
-            obs = add_columns(obs, joined.obs)
-            joins.append(joined.note)
+            told, note = join_samples(table, samples, "", 0.5)
+            obs = add_columns(obs, told)
+            joins.append(note)
         except InputError as error:
             joins.append(str(error))
             is_joined = False
-    told, _ = rules.derive(obs, "")
+    derived, _ = rules.derive(obs, "")
     return {
         "n_samples": len(samples),
         "n_genes": len(genes),
@@ -116,7 +116,7 @@ def _examine_matrix(raw: RawTable, tables: Sequence[pd.DataFrame]) -> dict[str, 
         "n_duplicate_genes": len(duplicates(genes)),
         "is_joined": is_joined,
         "join": "; ".join(joins),
-        "columns": describe_columns(obs) | describe_columns(told),
+        "columns": describe_columns(obs) | describe_columns(derived),
         "rules": rules.possible(obs),
         **_examine_values(survey(SampleMajor(raw.x, found == "genes_in_rows", kept)), raw.scale),
     }

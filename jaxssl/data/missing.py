@@ -11,11 +11,7 @@ POLICIES = ("error", "mean", "zero", "drop_genes")
 
 
 def require_finite(x: Shaped[np.ndarray, "samples genes"]) -> None:
-    """Refuse values that are no numbers.
-
-    Raises:
-        InputError: with their share, and what to do.
-    """
+    """Refuse values that are no numbers. Raises InputError with their share, and what to do."""
     n_ill = sum(np.count_nonzero(~np.isfinite(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS))
     if n_ill:
         raise InputError(
@@ -34,11 +30,8 @@ def plan_missing(
     """Of the chosen genes, which stay and what fills the gaps of each.
 
     `genes` names the chosen ones. The policy is "error", "mean" (of the gene), "zero" or
-    "drop_genes". Genes without any value go under "mean".
-
-    Raises:
-        InputError: on missing values under "error", on infinite ones always, and where no gene
-            is left.
+    "drop_genes". Genes without any value go under "mean". Raises InputError on missing values under
+    "error", on infinite ones always, and where no gene is left.
     """
     n_infinite, n_missing = seen.n_infinite[chosen], seen.n_missing[chosen]
     if n_infinite.any():

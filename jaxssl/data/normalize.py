@@ -22,11 +22,9 @@ def log2_expression(
 ) -> Float[np.ndarray, "samples genes"]:
     """Bring expression to a log2 scale, as float32.
 
-    "counts" become log2(CPM + 1), with the library size over all genes given; "linear" values
-    (TPM, FPKM, intensities) become log2(x + 1); "log2" values stay.
-
-    Raises:
-        InputError: on negative counts or linear values, or a sample without a single count.
+    "counts" become log2(CPM + 1), with the library size over all genes given; "linear" values (TPM,
+    FPKM, intensities) become log2(x + 1); "log2" values stay. Raises InputError on negative counts
+    or linear values, or a sample without a single count.
     """
     if scale == "log2":
         return np.asarray(x, np.float32)
@@ -54,10 +52,8 @@ def fit_normalizer(
 ) -> Normalizer:
     """Fit the map on training rows `x` (log2 scale); constant genes are left out.
 
-    With `options.max_genes`, so are all but that many of the most variable.
-
-    Raises:
-        InputError: if every gene is constant.
+    With `options.max_genes`, so are all but that many of the most variable. Raises InputError if
+    every gene is constant.
     """
     mean, scale = moments(x)
     kept = scale > 1e-6

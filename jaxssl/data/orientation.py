@@ -49,11 +49,8 @@ def resolve_orientation(
 ) -> tuple[str, str]:
     """Settle on an orientation, with the reason; `wanted` is "auto" or one of ORIENTATIONS.
 
-    `declared` is what the format called `form` says itself.
-
-    Raises:
-        InputError: where "auto" cannot tell, and where ids contradict the format or what was
-            asked for.
+    `declared` is what the format called `form` says itself. Raises InputError where "auto" cannot
+    tell, and where ids contradict the format or what was asked for.
     """
     by_ids, evidence = _by_ids(row_ids, column_ids, sample_ids)
     if wanted != "auto":

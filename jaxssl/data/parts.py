@@ -76,8 +76,7 @@ def read_part(
 ) -> Part:
     """Read a file, turn it, look at every value once, and settle its scale.
 
-    Raises:
-        InputError: where orientation or scale cannot be told, and on samples or genes without id.
+    Raises InputError where orientation or scale cannot be told, and on samples or genes without id.
     """
     named = (options.label, options.group, options.batch)
     inside = [*options.text_columns, *filter(None, named)]
@@ -120,11 +119,9 @@ def clean(
 ) -> tuple[list[Cleaning], pd.DataFrame, list[str]]:
     """Plans for all files, the text of the genes that stay, and notes.
 
-    Names follow the gene map; genes that it does not know, and names that stand for several
-    genes, go. Then gaps are filled, each file's by its own means, and genes called alike merged.
-
-    Raises:
-        InputError: as the policies say, and where the files share too few genes.
+    Names follow the gene map; genes that it does not know, and names that stand for several genes,
+    go. Then gaps are filled, each file's by its own means, and genes called alike merged. Raises
+    InputError as the policies say, and where the files share too few genes.
     """
     plans, texts, notes = [], [], []
     for part in parts:

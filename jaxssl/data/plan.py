@@ -49,11 +49,7 @@ class Import(NamedTuple):
 
 
 def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading) -> Import:
-    """Read the files and settle everything that the result depends on.
-
-    Raises:
-        InputError: as `expression.read` does.
-    """
+    """Read the files and settle everything that the result depends on."""
     check_options(options)
     if not paths:
         raise InputError("no expression file is given")
@@ -137,9 +133,9 @@ def _describe(
     for table in tables:
         is_named = options.sample_column in table or len(tables) == 1
         column = options.sample_column if is_named else ""
-        joined = join_samples(table, sample_ids, column, options.min_match)
-        obs = add_columns(obs, joined.obs)
-        notes.append(joined.note)
+        told, note = join_samples(table, sample_ids, column, options.min_match)
+        obs = add_columns(obs, told)
+        notes.append(note)
     obs = obs.set_axis(pd.Index(names_by_sheet(obs), dtype=object), axis=0)
     kept, note = _distinct(obs.index.to_numpy(dtype=object), options.duplicate_samples)
     obs = obs[kept]

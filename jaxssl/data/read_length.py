@@ -25,8 +25,7 @@ def divisors(
 ) -> tuple[Float32[np.ndarray, " samples"] | None, list[str]]:
     """What every sample is divided by, None for data that are no coverage; and what was done.
 
-    Raises:
-        InputError: where coverage comes without a read length, and the other way round.
+    Raises InputError where coverage comes without a read length, and the other way round.
     """
     wanted = options.read_length
     if raw.scale != COVERAGE:
@@ -65,7 +64,7 @@ def _lengths(
     table = next((t for t in tables if column in t), tables[0])
     require_column(table.columns, column, "read_length")
     named = options.sample_column if options.sample_column in table else ""
-    joined = join_samples(table, sample_ids, named, options.min_match).obs
+    joined = join_samples(table, sample_ids, named, options.min_match)[0]
     lengths = pd.to_numeric(joined[column], errors="coerce").to_numpy(dtype=float)
     absent = np.flatnonzero(np.isnan(lengths))
     if len(absent):

@@ -31,10 +31,7 @@ class SampleMajor(NamedTuple):
         """Successive samples, about `BLOCK` numbers at a time; each block is the caller's own.
 
         What a file stores together is read together, up to `_LARGEST` numbers: up to there nothing
-        is decompressed twice.
-
-        Raises:
-            InputError: if a file on disk turns out to be damaged.
+        is decompressed twice. Raises InputError if a file on disk turns out to be damaged.
         """
         n_all = self.x.shape[1] if self.transposed else self.x.shape[0]
         step = max(1, BLOCK // max(1, self.shape[1]))

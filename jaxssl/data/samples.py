@@ -35,20 +35,11 @@ class Match(NamedTuple):
         return pd.Index(self.names).isin(self.keys)
 
 
-class Joined(NamedTuple):
-    """What a table tells of the samples, in their order; "" where it has none."""
-
-    obs: pd.DataFrame
-    note: str
-
-
 def read_samples(path: str | Path) -> pd.DataFrame:
     """Read a table of samples as text, "" where there is no value.
 
     csv, tsv (also gzip), parquet, or the lines about samples of a GEO series matrix; by content.
-
-    Raises:
-        InputError: on anything else.
+    Raises InputError on anything else.
     """
     path = Path(path)
     kind = kind_of(path)
@@ -108,15 +99,12 @@ def known_ids(table: pd.DataFrame, raw: RawTable, column: str) -> np.ndarray | N
 
 def join_samples(
     table: pd.DataFrame, sample_ids: np.ndarray, column: str, min_match: float
-) -> Joined:
-    """Rows of `table` in the order of `sample_ids`.
+) -> tuple[pd.DataFrame, str]:
+    """What a table tells of the samples, in their order, "" where it has none; and a note.
 
-    `column` "" finds the column of ids itself. By TCGA barcodes that were cut, the first of
-    several rows counts.
-
-    Raises:
-        InputError: when less than `min_match` of the samples match, when two columns hold their
-            ids in different rows, and when two rows of a sample differ.
+    `column` "" finds the column of ids itself. By TCGA barcodes that were cut, the first of several
+    rows counts. Raises InputError when less than `min_match` of the samples match, when two columns
+    hold their ids in different rows, and when two rows of a sample differ.
     """
     if column:
         require_column(table.columns, column, "sample_column")
@@ -138,7 +126,7 @@ def join_samples(
     note += f" ({n_several} have several rows; the first counts)" if n_several else ""
     note += "" if known.all() else f"; the others stay unlabelled; {_unmatched(match)}"
     joined = rows.reindex(pd.Index(match.names, dtype=object), fill_value="")
-    return Joined(joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0), note)
+    return joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0), note
 
 
 def add_columns(obs: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
@@ -151,8 +139,7 @@ def add_columns(obs: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
 def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
     """Names of the samples: those of the GDC's sample sheet in place of files, where it is joined.
 
-    Raises:
-        InputError: if a file is of several samples.
+    Raises InputError if a file is of several samples.
     """
     names = obs.index.to_numpy(dtype=object)
     if _SHEET_SAMPLE not in obs or not all(str(name).endswith((".tsv", ".gz")) for name in names):
@@ -172,8 +159,7 @@ def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
 def require_column(columns: Sequence[str] | pd.Index, name: str, option: str) -> None:
     """Refuse a column that is not there; proposes the nearest names.
 
-    Raises:
-        InputError: naming the option that asked for it.
+    Raises InputError naming the option that asked for it.
     """
     names = list(dict.fromkeys(str(c) for c in columns))
     if name in names:

@@ -43,11 +43,8 @@ def guess_scale(values: Range) -> tuple[str, str]:
 def resolve_scale(wanted: str, values: Range, declared: str = "") -> tuple[str, str]:
     """Settle on a scale, with the reason; `wanted` is "auto" or one of SCALES.
 
-    `declared` is what the format says of itself.
-
-    Raises:
-        InputError: where "auto" cannot tell, and where values or format exclude what was asked
-            for.
+    `declared` is what the format says of itself. Raises InputError where "auto" cannot tell, and
+    where values or format exclude what was asked for.
     """
     found, reason = guess_scale(values)
     if declared in SCALES:

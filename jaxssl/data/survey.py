@@ -56,8 +56,7 @@ class Survey(NamedTuple):
 def survey(x: SampleMajor) -> Survey:
     """Look at every value once, in blocks.
 
-    Raises:
-        InputError: if a file on disk turns out to be damaged.
+    Raises InputError if a file on disk turns out to be damaged.
     """
     n_samples, n_genes = x.shape
     n_missing, n_infinite = (np.zeros(n_genes, np.int64) for _ in range(2))

@@ -42,8 +42,7 @@ TEXT = (
 def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Columns tcga20 and donor_by_name, by cancer type and barcode.
 
-    Raises:
-        InputError: without barcodes that tell the sample type, or without cancer types.
+    Raises InputError without barcodes that tell the sample type, or without cancer types.
     """
     ids = _tcga_ids(obs)
     cancers = _cancer_types(obs)

@@ -2,9 +2,9 @@
 
 import difflib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from types import ModuleType
 
 from anndata._io.specs.registry import IORegistryError
 
@@ -40,23 +40,16 @@ _SUFFIXES = {
 """What a file's name lets one expect; other names say nothing."""
 
 
-class TextFormat(NamedTuple):
-    """How a kind of text is told, and read."""
-
-    recognises: Callable[[Head], bool]
-    read: Callable[[Head, Reading], RawTable]
-
-
-TEXT_FORMATS = {
-    "gct": TextFormat(gct.recognises, gct.read),
-    "geo": TextFormat(geo.recognises, geo.read),
-    "gdc": TextFormat(gdc.recognises, gdc.read),
-    "recount3": TextFormat(recount3.recognises, recount3.read),
-    "magetab": TextFormat(magetab.recognises, magetab.read),
-    "depmap": TextFormat(depmap.recognises, depmap.read),
-    "delimited": TextFormat(delimited.recognises, delimited.read),
+TEXT_FORMATS: dict[str, ModuleType] = {
+    "gct": gct,
+    "geo": geo,
+    "gdc": gdc,
+    "recount3": recount3,
+    "magetab": magetab,
+    "depmap": depmap,
+    "delimited": delimited,
 }
-"""Tried in this order; the last one takes what is left."""
+"""Modules that have `recognises` and `read`, tried in this order; the last takes what is left."""
 
 
 def _nearest(path: Path) -> str:
@@ -71,8 +64,7 @@ def _nearest(path: Path) -> str:
 def kind_of(path: Path) -> str:
     """The container, by the first bytes: "text", "gzip", "parquet", "zip", "hdf5" or "folder".
 
-    Raises:
-        InputError: if there is no such file.
+    Raises InputError if there is no such file.
     """
     if path.is_dir():
         return "folder"
@@ -97,8 +89,7 @@ def text_format(head: Head) -> str:
 def read_table(path: str | Path, reading: Reading) -> RawTable:
     """Read any supported file, or folder of gene counts.
 
-    Raises:
-        InputError: where it cannot be read as a matrix.
+    Raises InputError where it cannot be read as a matrix.
     """
     path = Path(path)
     table = _read(path, reading)

@@ -27,8 +27,7 @@ def recognises(file: Any) -> bool:
 def read(path: Path, file: Any, reading: Reading) -> RawTable:
     """Open the matrix, which stays on disk; samples that seem to be single cells are left out.
 
-    Raises:
-        InputError: where names and matrix do not fit together.
+    Raises InputError where names and matrix do not fit together.
     """
     require_layer(path, reading.layer, ())
     x, meta = file["data/expression"], file["meta"]

@@ -26,8 +26,7 @@ def recognises(head: Head) -> bool:
 def read(head: Head, reading: Reading) -> RawTable:
     """Read a table of numbers, and of text in the columns that `reading` names.
 
-    Raises:
-        InputError: on text elsewhere, ragged rows, files without ids and files that end early.
+    Raises InputError on text elsewhere, ragged rows, files without ids and files that end early.
     """
     dialect = dialect_of(head)
     texts = [i for i, name in enumerate(dialect.header) if i and name in reading.text_columns]

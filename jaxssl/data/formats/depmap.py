@@ -31,8 +31,7 @@ def recognises(head: Head) -> bool:
 def read(head: Head, reading: Reading) -> RawTable:
     """Read the table; a model is named by its id, and only its default profile is used.
 
-    Raises:
-        InputError: if models cannot be told apart by a column of ids.
+    Raises InputError if models cannot be told apart by a column of ids.
     """
     dialect = sniff_table(head)
     texts = [i for i, name in enumerate(dialect.header) if i and name in _KEYS]

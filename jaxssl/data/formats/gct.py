@@ -14,8 +14,7 @@ def recognises(head: Head) -> bool:
 def read(head: Head, reading: Reading) -> RawTable:
     """Read the table, and hold it to the dimensions that the second line states.
 
-    Raises:
-        InputError: on another version, and where rows or columns are missing or too many.
+    Raises InputError on another version, and where rows or columns are missing or too many.
     """
     version = head.lines[0].strip()
     if version != "#1.2":

@@ -43,8 +43,7 @@ def read_folder(path: Path, reading: Reading) -> RawTable:
 def read_files(files: list[Path], reading: Reading) -> RawTable:
     """One row a file, named after it; `reading.layer` chooses the column.
 
-    Raises:
-        InputError: if two files do not have the same genes in the same order.
+    Raises InputError if two files do not have the same genes in the same order.
     """
     layer = reading.layer or _DEFAULT
     genes, names, collector = np.empty(0, object), pd.DataFrame(), None

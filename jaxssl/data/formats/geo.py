@@ -30,8 +30,7 @@ def recognises(head: Head) -> bool:
 def read(head: Head, reading: Reading) -> RawTable:
     """Read the table, and the characteristics of its samples as columns.
 
-    Raises:
-        InputError: on an empty table, as series of RNA-seq have it, with where the counts are.
+    Raises InputError on an empty table, as series of RNA-seq have it, with where the counts are.
     """
     about, header, skip = _preamble(head)
     dialect = Dialect("\t", head.encoding, head.is_gzip, header, skip, end=_END)
@@ -54,8 +53,7 @@ def read(head: Head, reading: Reading) -> RawTable:
 def sample_table(head: Head) -> pd.DataFrame:
     """What the file says of its samples; the first column holds their accessions.
 
-    Raises:
-        InputError: without accessions.
+    Raises InputError without accessions.
     """
     about, _, _ = _preamble(head)
     values = [value for name, value in about if name == "!Sample_geo_accession"]
@@ -97,8 +95,7 @@ def describe_samples(about: list[tuple[str, str]], samples: np.ndarray) -> pd.Da
 def _preamble(head: Head) -> tuple[list[tuple[str, str]], list[str], int]:
     """(line name, value) of each cell above the table, the table's header, and lines to skip.
 
-    Raises:
-        InputError: without a table.
+    Raises InputError without a table.
     """
     about: list[tuple[str, str]] = []
     with readable(head.path), open_bytes(head.path, is_gzip=head.is_gzip) as file:

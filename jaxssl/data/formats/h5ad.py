@@ -41,10 +41,8 @@ def recognises(file: Any) -> bool:
 def read(path: Path, file: Any, reading: Reading) -> RawTable:
     """Open a matrix with its names and the table of samples; the matrix stays on disk.
 
-    `reading.layer` is a name in `layers`, or "raw"; X without it.
-
-    Raises:
-        InputError: if there is no such matrix.
+    `reading.layer` is a name in `layers`, or "raw"; X without it. Raises InputError if there is no
+    such matrix.
     """
     layers = [*file.get("layers", {}), *([_RAW] if _RAW in file else [])]
     require_layer(path, reading.layer, layers)

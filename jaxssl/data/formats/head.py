@@ -75,8 +75,7 @@ class Dialect(NamedTuple):
 def read_head(path: Path, *, is_gzip: bool) -> Head:
     """The first lines of a text file.
 
-    Raises:
-        InputError: on an empty or binary file, a web page, UTF-16, a damaged gzip.
+    Raises InputError on an empty or binary file, a web page, UTF-16, a damaged gzip.
     """
     with readable(path), open_bytes(path, is_gzip=is_gzip) as file:
         start = file.read(_START)
@@ -91,10 +90,8 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
     """Find delimiter and header of the table that starts below `skip` lines.
 
     R's write.table leaves out the name above the ids: accepted under `allow_no_corner`, where rows
-    are numbered, names quoted, or the first name is not one for ids.
-
-    Raises:
-        InputError: on text without columns, and a header that lacks a name.
+    are numbered, names quoted, or the first name is not one for ids. Raises InputError on text
+    without columns, and a header that lacks a name.
     """
     filled = [i for i, line in enumerate(head.lines) if i >= skip and line.strip()]
     if len(filled) < 2:
@@ -123,8 +120,7 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
 def find_text(head: Head, dialect: Dialect, share: float = 0.0) -> list[int]:
     """Positions of the columns, the first apart, of whose first 100 values more are text.
 
-    Raises:
-        InputError: where most columns hold numbers with a comma for the point.
+    Raises InputError where most columns hold numbers with a comma for the point.
     """
     lines = [line for line in head.lines[dialect.skip : dialect.skip + 100] if line.strip()]
     rows = [split_line(head.path, line, dialect.delimiter) for line in lines]
@@ -151,11 +147,7 @@ def _refuse_decimal_commas(path: Path, texts: np.ndarray) -> None:
 
 
 def split_line(path: Path, line: str, delimiter: str) -> list[str]:
-    """Fields of one line, quotes taken off.
-
-    Raises:
-        InputError: on a line with a return inside.
-    """
+    """Fields of one line, quotes taken off. Raises InputError on a line with a return inside."""
     csv.field_size_limit(1 << 30)
     try:
         fields = next(csv.reader([line], delimiter=delimiter), [])
@@ -171,11 +163,7 @@ def open_bytes(path: Path, *, is_gzip: bool) -> io.BufferedIOBase:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn the errors of a damaged file into InputError.
-
-    Raises:
-        InputError: in their place.
-    """
+    """Turn the errors of a damaged file into InputError."""
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -24,11 +24,7 @@ def recognises(head: Head) -> bool:
 
 
 def read(head: Head, reading: Reading) -> RawTable:
-    """Read the table; a second row of headings (what was measured) is passed over.
-
-    Raises:
-        InputError: as `read_matrix` does.
-    """
+    """Read the table; a second row of headings (what was measured) is passed over."""
     dialect = sniff_table(head)
     notes = []
     if len(head.lines) > 1 and _corner(head.lines[1]) in _CORNERS:

@@ -173,11 +173,7 @@ def text_ids(values: Any) -> np.ndarray:
 
 
 def require_layer(path: Path, layer: str, known: Sequence[str]) -> None:
-    """Refuse a layer that the file does not have.
-
-    Raises:
-        InputError: naming those that it has.
-    """
+    """Refuse a layer that the file does not have. Raises InputError naming those that it has."""
     if layer and layer not in known:
         there = f"it has {', '.join(known)}" if known else "its format has none"
         raise InputError(f"{path} has no layer {layer!r}: {there}", "correct `layer`")

@@ -15,8 +15,7 @@ _EXPECTED = "expected X (samples x genes), sample_ids and feature_ids"
 def read(path: Path, reading: Reading) -> RawTable:
     """Read the three arrays.
 
-    Raises:
-        InputError: on other arrays, other shapes, pickled objects, and a damaged file.
+    Raises InputError on other arrays, other shapes, pickled objects, and a damaged file.
     """
     names: list[str] = []
     try:

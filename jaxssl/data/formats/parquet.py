@@ -25,8 +25,7 @@ from jaxssl.types import InputError
 def read(path: Path, reading: Reading) -> RawTable:
     """Read a table of numbers, and of text in the columns that `reading` names.
 
-    Raises:
-        InputError: on text elsewhere, and on a table without ids or without numbers.
+    Raises InputError on text elsewhere, and on a table without ids or without numbers.
     """
     file, ids, strings = _open(path, reading.text_columns)
     schema = file.schema_arrow

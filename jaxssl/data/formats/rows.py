@@ -43,11 +43,7 @@ class Rows(NamedTuple):
 def gather(
     path: Path, dialect: Dialect, text_columns: Sequence[int], reading: Reading
 ) -> tuple[np.ndarray, Matrix, pd.DataFrame]:
-    """Ids, numbers and text columns of all rows.
-
-    Raises:
-        InputError: as `read_rows` does, and on a table without rows.
-    """
+    """Ids, numbers and text columns of all rows. Raises InputError if there are none."""
     texts = {0, *text_columns}
     if len(texts) >= len(dialect.header):
         raise InputError(f"{path} has no column of numbers", "name an expression file")
@@ -80,16 +76,7 @@ def read_matrix(
 ) -> RawTable:
     """A text as a matrix of its numbers, with the columns at `texts` beside.
 
-    Args:
-        form: name of the format.
-        head: start of the file.
-        dialect: how the table in it is written.
-        texts: positions of columns of text, besides the first, which has the names.
-        reading: what the reader is told.
-        told: what the format says itself; fields of `RawTable`.
-
-    Raises:
-        InputError: as `gather` does.
+    `form` is the name of the format, and `told` what it says itself, as fields of `RawTable`.
     """
     ids, x, of_rows = gather(head.path, dialect, texts, reading)
     names = [name for i, name in enumerate(dialect.header) if i and i not in texts]
@@ -105,11 +92,8 @@ def read_rows(
 ) -> Iterator[Rows]:
     """Yield successive blocks of rows.
 
-    All columns but the first and those at `text_columns` are numbers.
-
-    Raises:
-        InputError: naming the first cell that is not a number, on a row of another length, and on
-            a file that ends early.
+    All columns but the first and those at `text_columns` are numbers. Raises InputError naming the
+    first cell that is not a number, on a row of another length, and on a file that ends early.
     """
     texts = sorted({0, *text_columns})
     number = dialect.skip
