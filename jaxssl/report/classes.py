@@ -61,12 +61,15 @@ def confusion_matrix(figure: Figure, counts: pd.DataFrame, n_seeds: int) -> Axes
     return ax
 
 
-def draw_confusion(ax: Axes, counts: pd.DataFrame, n_seeds: int, size: float) -> None:
-    """The confusion matrix, about `size` inches wide, with its scale beside it."""
+def draw_confusion(ax: Axes, counts: pd.DataFrame, n_seeds: int, size: float = 0) -> None:
+    """The confusion matrix, `size` inches wide (as wide as `ax` by default), and its scale."""
+    size = size or ax.get_window_extent().width / ax.figure.dpi
     n_samples, n_classes = counts.sum(axis=1).to_numpy(), len(counts)
     percent = 100 * counts.to_numpy() / np.maximum(n_samples, 1)[:, None]
     image = ax.imshow(percent, cmap=_SHADES, vmin=0, vmax=100, interpolation="nearest")
     digits = 9.0 if n_classes <= 12 else 7.0 if n_classes <= 22 else 6.2
+    digits = min(digits, 36 * size / n_classes)  # half a cell: three of them fit its width
+    letters = min(8.0, 2 * digits)
     for i, j in zip(*np.nonzero(np.rint(percent)), strict=True):
         colour = "#ffffff" if percent[i, j] > 60 else INK
         text = f"{percent[i, j]:.0f}"
@@ -76,8 +79,9 @@ def draw_confusion(ax: Axes, counts: pd.DataFrame, n_seeds: int, size: float) ->
     rows = [f"{name} ({n:,})" for name, n in zip(names, tests, strict=True)]
     few = n_classes < 5
     turned = {"rotation": 45, "ha": "right"} if few else {"rotation": 90, "ha": "center"}
-    ax.set_xticks(range(n_classes), names, fontsize=8, **turned)
-    ax.set_yticks(range(n_classes), rows, fontsize=8)
+    look = {"fontsize": letters, "parse_math": False}
+    ax.set_xticks(range(n_classes), names, **look, **turned)
+    ax.set_yticks(range(n_classes), rows, **look)
     ax.set(xlabel="predicted class", ylabel="true class (test samples)")
     ax.grid(visible=False)
     ax.tick_params(length=0)

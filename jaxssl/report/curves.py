@@ -31,14 +31,12 @@ def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["metric"].isin(METRICS)]
 
 
-def label_efficiency(
-    figure: Figure, summary: pd.DataFrame, tested: Sequence[str], metrics: Sequence[str] = METRICS
-) -> Any:
+def label_efficiency(figure: Figure, summary: pd.DataFrame, tested: Sequence[str]) -> Any:
     """Mean test score with 95 % interval of every arm; `summary` of one task, from `summarize`."""
-    axes = add_axes(figure, 5.2 * len(metrics), 4.6, ncols=len(metrics), squeeze=False)[0]
-    for ax, metric in zip(axes, metrics, strict=True):
+    axes = add_axes(figure, 10.4, 4.6, ncols=len(METRICS))
+    for ax, metric in zip(axes, METRICS, strict=True):
         draw_scores(ax, summary, metric, tested)
-    legend_above(figure, axes[0], most=3 * len(metrics))
+    legend_above(figure, axes[0], most=6)
     return axes
 
 

@@ -26,23 +26,23 @@ COLUMNS = {"label": "class", "batch": "batch", "prototype": "prototype"}
 MAPS = {"PCA": ("pc1", "pc2"), "t-SNE": ("tsne1", "tsne2"), "UMAP": ("umap1", "umap2")}
 
 
-def has_umap() -> bool:
-    """Whether jaxssl[umap] is installed."""
-    return importlib.util.find_spec("umap") is not None
+def available() -> list[str]:
+    """The maps that can be made; UMAP where jaxssl[umap] is installed."""
+    return [name for name in MAPS if name != "UMAP" or importlib.util.find_spec("umap")]
 
 
 def coordinates(
     embedding: "anndata.AnnData",
     columns: Sequence[str] = (*COLUMNS, "part"),
-    maps: Sequence[str] = tuple(MAPS),
+    maps: Sequence[str] | None = None,
     *,
     max_samples: int = MAX_SAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
     """At most `max_samples` samples with those columns of `obs` and their place on each map.
 
-    The draw and the maps are fixed by `seed`. t-SNE (van der Maaten & Hinton 2008) sees the first
-    50 principal components, as its authors do.
+    The draw and the maps, by default all that are available, are fixed by `seed`. t-SNE (van der
+    Maaten & Hinton 2008) sees the first 50 principal components, as its authors do.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
@@ -55,45 +55,56 @@ def coordinates(
     table = pd.DataFrame({name: embedding.obs[name].astype(str) for name in names}).iloc[rows]
     table.insert(0, "sample_id", embedding.obs_names[rows])
     components = PCA(min(50, *x.shape), random_state=seed).fit_transform(x)
-    for name in maps:
+    for name in maps or available():
         if name == "PCA":
             places = np.pad(components, ((0, 0), (0, 2)))[:, :2]
         elif name == "t-SNE":
             options = {"perplexity": min(PERPLEXITY, (len(x) - 1) / 3), "random_state": seed}
             start = "random" if x.shape[1] < 2 else "pca"
             places = TSNE(init=start, **options).fit_transform(components)
-        elif has_umap():
+        else:
             umap = importlib.import_module("umap").UMAP(random_state=seed, n_jobs=1)
             places = umap.fit_transform(components)
-        else:
-            continue
         table[list(MAPS[name])] = places.round(3)
     return table.reset_index(drop=True)
 
 
 def embedding_map(figure: Figure, table: pd.DataFrame, column: str) -> Any:
-    """All maps that `coordinates` made, marked by a column; names stand on the second one."""
+    """All maps of `coordinates`, marked by a column; names stand on the second one."""
     maps = [name for name, places in MAPS.items() if places[0] in table]
-    names = _categories(table, column)
-    has_legend = len(names) <= MAX_NAMED and column != "prototype"
-    width = 1.2 * has_legend + 4.6 * len(maps)
-    axes = add_axes(figure, width, 4.7, ncols=len(maps), squeeze=False)[0]
-    named = maps[min(1, len(maps) - 1)]
+    width = 1.2 * _has_legend(table, column) + 4.6 * len(maps)
+    axes = add_axes(figure, width, 4.7, ncols=len(maps))
     for ax, name in zip(axes, maps, strict=True):
-        draw_map(ax, table, column, name, named=name == named)
-    if has_legend:
-        handles, labels = axes[0].get_legend_handles_labels()
-        on_map = _names_on_map(names, column)
-        numbered = [
-            short(name, 30)
-            if on_map.get(name, name) == name
-            else f"{on_map[name]}  {short(name, 30)}"
-            for name in labels
-        ]
-        look = {"fontsize": 8.5 if len(names) <= 22 else 7.3, "labelspacing": 0.3}
-        look |= {"handletextpad": 0.2, "markerscale": 1.5}
-        figure.legend(handles, numbered, loc="outside right upper", **look)
+        draw_map(ax, table, column, name, named=name == maps[1])
+    _add_legend(figure, axes[0], table, column, loc="outside right upper")
     return axes
+
+
+def draw_named_map(ax: Axes, table: pd.DataFrame, column: str, name: str) -> None:
+    """One map that stands alone, with its names and its legend."""
+    draw_map(ax, table, column, name, named=True)
+    _add_legend(ax, ax, table, column, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _has_legend(table: pd.DataFrame, column: str) -> bool:
+    return len(_categories(table, column)) <= MAX_NAMED and column != "prototype"
+
+
+def _add_legend(
+    owner: Figure | Axes, ax: Axes, table: pd.DataFrame, column: str, **place: Any
+) -> None:
+    """What the marks of `ax` mean, with the numbers that stand on the map for long names."""
+    if not _has_legend(table, column):
+        return
+    names = _categories(table, column)
+    on_map, labels = _names_on_map(names, column), []
+    handles, categories = ax.get_legend_handles_labels()
+    for name in categories:
+        number = "" if on_map.get(name, name) == name else f"{on_map[name]}  "
+        labels.append(number + short(name, 30))
+    look = {"fontsize": 8.5 if len(names) <= 22 else 7.3, "labelspacing": 0.3}
+    look |= {"handletextpad": 0.2, "markerscale": 1.5}
+    owner.legend(handles, labels, **look, **place)
 
 
 def _values(table: pd.DataFrame, column: str) -> "pd.Series[str]":
