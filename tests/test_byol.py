@@ -133,4 +133,4 @@ def test_without_predictor_or_stop_gradient_it_collapses_and_the_alarm_names_it(
     if status == "collapsed":
         assert "projection points the same way" in diagnosis.cause
         (option,) = changes
-        assert f"--config.method.{option}=" in diagnosis.fix
+        assert f"`method.{option}=" in diagnosis.fix

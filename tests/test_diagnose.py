@@ -98,7 +98,7 @@ def test_every_option_that_is_advised_is_one_that_the_method_has_and_that_is_on(
         {"projection_spread": 0.05},
     ):
         fix = diagnose(ALIVE | change, config).fix
-        options = re.findall(r"--config\.(\w+\.\w+)", fix)
+        options = re.findall(r"`(\w+\.\w+)[`=]", fix)
         assert options
         assert all(get_option(config, option) is not None for option in options), fix
         assert {o for o in options if o.startswith("augment")} <= {strong}, fix

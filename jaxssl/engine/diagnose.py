@@ -19,6 +19,17 @@ COLLAPSED_USAGE = 2.0  # effectively used prototypes
 COLLAPSED_SPREAD = 0.1  # of `losses.spread`: a mean cosine between samples of 0.99
 
 
+class Fix(NamedTuple):
+    """What to do about a failure: an option to "raise", "lower" or "set" to a value."""
+
+    verb: str
+    option: str  # dotted
+    value: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verb} `{self.option}{'=' if self.value else ''}{self.value}`"
+
+
 class Diagnosis(NamedTuple):
     """Verdict on one seed's pretraining: a name, its likely cause and the option to change."""
 
@@ -33,11 +44,12 @@ class Diagnosis(NamedTuple):
 
 HEALTHY = Diagnosis("healthy", "", "")
 DIVERGED = "diverged"
+SLOWER = Fix("lower", "optimizer.learning_rate")
 KEEPS_APART = (
-    "set --config.method.predictor=mlp",
-    "set --config.method.stop_gradient=true",
-    "raise --config.method.momentum",
-    "raise --config.method.variance",
+    Fix("set", "method.predictor", "mlp"),
+    Fix("set", "method.stop_gradient", "True"),
+    Fix("raise", "method.momentum"),
+    Fix("raise", "method.variance"),
 )
 """What keeps embeddings from all becoming one, by method."""
 
@@ -86,60 +98,52 @@ def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:
     """
     advise = partial(_advise, config)
     weaker = _weaker_views(config)
-    slower = "lower --config.optimizer.learning_rate"
     if not all(value == value and abs(value) != float("inf") for value in last.values()):
         return diverged("a measure of it is no number", config)
     if last.get("code_entropy_ratio", 0.0) > UNIFORM_CODES:
         return Diagnosis(
             "uniform codes",
             f"code entropy is {last['code_entropy_ratio']:.2f} of ln K: epsilon is too large",
-            advise("lower --config.method.epsilon", "set --config.method.hard_codes"),
+            advise(Fix("lower", "method.epsilon"), Fix("set", "method.hard_codes", "True")),
         )
     if last.get("loss_ratio", 0.0) > COLLAPSED_LOSS:
         chance = "ln K" if "usage_perplexity" in last else "what knowing nothing costs"
         return Diagnosis(
             "collapsed",
             f"loss is {last['loss_ratio']:.2f} of {chance}: nothing is learnt from the views",
-            advise(*weaker, slower),
+            advise(*weaker, SLOWER),
         )
     for name in ("projection", "embedding"):
         found = last.get(f"{name}_spread", 1.0)
         if found < COLLAPSED_SPREAD:
             cause = f"every {name} points the same way (spread {found:.3f})"
-            return Diagnosis("collapsed", cause, advise(*KEEPS_APART, *weaker, slower))
+            return Diagnosis("collapsed", cause, advise(*KEEPS_APART, *weaker, SLOWER))
     if last["effective_rank"] < COLLAPSED_RANK:
         return Diagnosis(
             "collapsed",
             f"the embedding has {last['effective_rank']:.1f} effective dimensions",
-            advise(*weaker, slower),
+            advise(*weaker, SLOWER),
         )
     if last.get("usage_perplexity", COLLAPSED_USAGE) < COLLAPSED_USAGE:
         return Diagnosis(
             "collapsed",
             f"{last['usage_perplexity']:.1f} prototypes are effectively used",
-            advise("raise --config.method.n_iterations", "raise --config.method.epsilon"),
+            advise(Fix("raise", "method.n_iterations"), Fix("raise", "method.epsilon")),
         )
     return HEALTHY
 
 
 def diverged(cause: str, config: Config) -> Diagnosis:
     """The verdict on a seed whose numbers left the range of floats."""
-    fixes = ("lower --config.optimizer.learning_rate", "raise --config.method.epsilon")
-    return Diagnosis(DIVERGED, cause, _advise(config, *fixes))
+    return Diagnosis(DIVERGED, cause, _advise(config, SLOWER, Fix("raise", "method.epsilon")))
 
 
-def _weaker_views(config: Config) -> list[str]:
+def _weaker_views(config: Config) -> list[Fix]:
     """Fixes by every augmentation that is on."""
     names = ("mask_rate", "noise", "latent_radius")
-    return [f"lower --config.augment.{name}" for name in names if getattr(config.augment, name)]
+    return [Fix("lower", f"augment.{name}") for name in names if getattr(config.augment, name)]
 
 
-def _advise(config: Config, *fixes: str) -> str:
+def _advise(config: Config, *fixes: Fix) -> str:
     """Those of the fixes whose option the configuration has."""
-    known = [fix for fix in fixes if get_option(config, _option_of(fix)) is not None]
-    return " or ".join(known)
-
-
-def _option_of(fix: str) -> str:
-    """The dotted option in "lower --config.SECTION.OPTION"."""
-    return fix.partition("--config.")[2].partition("=")[0]
+    return " or ".join(str(fix) for fix in fixes if get_option(config, fix.option) is not None)

@@ -51,9 +51,12 @@ def make_bundle(
     """What one seed hands to fine-tuning, with where it comes from."""
     task, diagnosis = prepared.task, pretrained.diagnoses[seed]
     provenance = {
-        **{"seed": seed, "method": prepared.config.method.name, "dataset": task.dataset},
-        **{"n_train": len(task.split.train), "training_samples": fingerprint(task)},
-        **{"status": diagnosis.status, "cause": diagnosis.cause, "fix": diagnosis.fix},
+        "seed": seed,
+        "method": prepared.config.method.name,
+        "dataset": task.dataset,
+        "n_train": len(task.split.train),
+        "training_samples": fingerprint(task),
+        **diagnosis._asdict(),
         "versions": versions,
     }
     return EncoderBundle(prepared.config, prepared.normalizer, pretrained.params[seed], provenance)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
+from optax.losses import softmax_cross_entropy
 
 from jaxssl.config import SelftrainConfig
 from jaxssl.evaluation.finetune import (
@@ -21,7 +22,6 @@ from jaxssl.evaluation.finetune import (
     cross_entropy,
     make_batch,
 )
-from jaxssl.methods.losses import soft_cross_entropy
 from jaxssl.model import Network
 from jaxssl.types import Params
 
@@ -52,7 +52,7 @@ def distillation(
     T² keeps the gradient's size as T grows (Hinton et al. 2015, arXiv 1503.02531).
     """
     targets = jax.nn.softmax(teacher / temperature)
-    return temperature**2 * soft_cross_entropy(targets, student / temperature).mean()
+    return temperature**2 * softmax_cross_entropy(student / temperature, targets).mean()
 
 
 def make_student(

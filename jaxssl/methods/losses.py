@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
+from optax.losses import softmax_cross_entropy
 
 
 def l2_normalize(x: Float[Array, "*rows dim"]) -> Float[Array, "*rows dim"]:
@@ -12,14 +13,6 @@ def l2_normalize(x: Float[Array, "*rows dim"]) -> Float[Array, "*rows dim"]:
     x = x.astype(jnp.float32)
     squared_norm = jnp.sum(x**2, axis=-1, keepdims=True)
     return x * jax.lax.rsqrt(jnp.maximum(squared_norm, 1e-12))
-
-
-def soft_cross_entropy(
-    targets: Float[Array, "*rows classes"], logits: Float[Array, "*rows classes"]
-) -> Float[Array, "*rows"]:
-    """Cross-entropy of softmax(logits) against target distributions, per row, in nats."""
-    log_probs = jax.nn.log_softmax(logits.astype(jnp.float32))
-    return -jnp.sum(targets.astype(jnp.float32) * log_probs, axis=-1)
 
 
 def entropy(probs: Float[Array, "*rows classes"]) -> Float[Array, "*rows"]:
@@ -37,8 +30,9 @@ def swapped_prediction(
     The code views are the first of the views; all views predict (Caron et al. 2020, equations 1
     and 2, with multi-crop).
     """
+    codes, scores = codes.astype(jnp.float32), scores.astype(jnp.float32)
     pairs = [(i, j) for i in range(len(codes)) for j in range(len(scores)) if i != j]
-    losses = [soft_cross_entropy(codes[i], scores[j] / temperature).mean() for i, j in pairs]
+    losses = [softmax_cross_entropy(scores[j] / temperature, codes[i]).mean() for i, j in pairs]
     return jnp.stack(losses).mean()
 
 
