@@ -90,20 +90,18 @@ def _unambiguous(names: Sequence[str] | np.ndarray) -> dict[str, int]:
 def _judge(
     absent: Sequence[str], genes: Sequence[str], names: np.ndarray, max_missing: float
 ) -> None:
+    """Warn of missing genes, and refuse too many."""
     share = len(absent) / len(genes)
     if share <= min(_WARN_ABOVE, max_missing):
         return
     message = f"{len(absent)} of the encoder's {len(genes)} genes are missing (first: {absent[0]})"
-    if share > max_missing:
-        ours, theirs = id_type(np.array(genes, dtype=object))[0], id_type(names)[0]
-        kinds = [kind or "unknown" for kind in (ours, theirs)]
-        kinds = (
-            f"; its ids are of the kind {kinds[0]}, the data's {kinds[1]}" if ours != theirs else ""
-        )
-        fix = (
-            f"pass `max_missing={min(1, share + 0.005):.2f}` to impute them with the training mean"
-        )
-        if len(absent) == len(genes):
-            fix = "name the genes as the encoder's data do, or use another encoder"
-        raise InputError(f"{message}{kinds}, such as {names[0]}", fix)
-    warnings.warn(f"{message}; they are imputed with the training mean", stacklevel=3)
+    if share <= max_missing:
+        warnings.warn(f"{message}; they are imputed with the training mean", stacklevel=3)
+        return
+    kinds = [id_type(np.asarray(ids, object))[0] or "unknown" for ids in (genes, names)]
+    if kinds[0] != kinds[1]:
+        message += f"; its ids are of the kind {kinds[0]}, the data's {kinds[1]}"
+    fix = f"pass `max_missing={min(1, share + 0.005):.2f}` to impute them with the training mean"
+    if len(absent) == len(genes):
+        fix = "name the genes as the encoder's data do, or use another encoder"
+    raise InputError(f"{message}, such as {names[0]}", fix)

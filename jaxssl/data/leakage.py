@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from jaxssl.data.task import Task, columns_of
 from jaxssl.types import InputError, Normalizer
@@ -25,27 +26,24 @@ def leaks_of_split(task: Task) -> list[Finding]:
         part[rows] = number
     findings = []
     used = (part >= 0) & (task.groups != "")
-    spread = _in_several(task.groups[used], part[used])
-    if spread:
-        findings.append(
-            Finding(
-                "groups",
-                f"{len(spread):,} groups have samples in more than one part of the split (first: "
-                f"{spread[0]}); split by `split.protocol=grouped`",
-            )
+    n_parts = pd.Series(part[used]).groupby(task.groups[used].astype(str)).nunique()
+    spread = n_parts.index[n_parts > 1]
+    if len(spread):
+        text = (
+            f"{len(spread):,} groups have samples in more than one part of the split (first: "
+            f"{spread[0]}); split by `split.protocol=grouped`"
         )
+        findings.append(Finding("groups", text))
     first, second = task.twins.T
     apart = (part[first] != part[second]) & (part[first] >= 0) & (part[second] >= 0)
     if apart.any():
         i, j = task.twins[apart][0]
-        findings.append(
-            Finding(
-                "twins",
-                f"{int(apart.sum()):,} pairs of samples are nearly the same and in different "
-                f"parts (first: {task.sample_ids[i]} and {task.sample_ids[j]}); remove one of "
-                "each, or split by `split.protocol=grouped`, which keeps them together",
-            )
+        text = (
+            f"{int(apart.sum()):,} pairs of samples are nearly the same and in different parts "
+            f"(first: {task.sample_ids[i]} and {task.sample_ids[j]}); remove one of each, or "
+            "split by `split.protocol=grouped`, which keeps them together"
         )
+        findings.append(Finding("twins", text))
     return findings
 
 
@@ -83,9 +81,3 @@ def refuse(findings: Sequence[Finding], allowed: Sequence[str]) -> None:
                 f"leak ({finding.kind}): {finding.message}",
                 f"or pass `allow_leaks={finding.kind}`, which the report will say",
             )
-
-
-def _in_several(groups: np.ndarray, part: np.ndarray) -> list[str]:
-    pairs = np.unique(np.stack([groups.astype(str), part.astype(str)]), axis=1)
-    names, counts = np.unique(pairs[0], return_counts=True)
-    return [str(name) for name in names[counts > 1]]

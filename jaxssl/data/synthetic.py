@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from jaxtyping import Float32, Int
 
 
 def make_synthetic(
@@ -48,16 +47,6 @@ def make_synthetic(
     measured = noise * rng.standard_normal((n_samples, n_genes))
     x = (baseline + activities @ programmes + shift + measured).astype(np.float32)
     truth = {"class": classes, "superclass": superclasses, "batch": batches, "donor": donors}
-    return _annotate(x, truth, programmes, activities, seed)
-
-
-def _annotate(
-    x: Float32[np.ndarray, "samples genes"],
-    truth: dict[str, Int[np.ndarray, " samples"]],
-    programmes: np.ndarray,
-    activities: np.ndarray,
-    seed: int,
-) -> AnnData:
     samples = pd.Index([f"sample_{i:05d}" for i in range(len(x))], dtype=object)
     genes = pd.Index([f"gene_{i:05d}" for i in range(x.shape[1])], dtype=object)
     obs = pd.DataFrame(

@@ -132,8 +132,6 @@ def may_tell(path: Path, column: str) -> bool:
 def _read(path: Path, reading: Reading) -> RawTable:
     kind = kind_of(path)
     if kind == "folder":
-        if not gdc.is_folder(path):
-            raise InputError(f"{path} is a folder without gene counts of the GDC", "name a file")
         return gdc.read_folder(path, reading)
     if kind == "hdf5":
         return _read_hdf5(path, reading)

@@ -1,6 +1,5 @@
 """GDC portal: STAR gene counts, one file a sample, one or a folder of them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,32 +26,29 @@ def recognises(head: Head) -> bool:
 
 def read(head: Head, reading: Reading) -> RawTable:
     """Read the counts of one sample."""
-    return read_files([head.path], reading)
-
-
-def is_folder(path: Path) -> bool:
-    """Whether a folder, or one below it, holds gene counts."""
-    return any(True for _ in _files(path))
+    return _read_files([head.path], reading)
 
 
 def read_folder(path: Path, reading: Reading) -> RawTable:
     """Read the counts of all samples below a folder, as the download tool lays them out."""
-    return read_files(sorted(_files(path), key=lambda file: file.name), reading)
+    files = [file for end in ("tsv", "tsv.gz") for file in path.rglob(f"*star_gene_counts.{end}")]
+    if not files:
+        raise InputError(f"{path} is a folder without gene counts of the GDC", "name a file")
+    return _read_files(sorted(files, key=lambda file: file.name), reading)
 
 
-def read_files(files: list[Path], reading: Reading) -> RawTable:
+def _read_files(files: list[Path], reading: Reading) -> RawTable:
     """One row a file, named after it; `reading.layer` chooses the column.
 
     Raises InputError if two files do not have the same genes in the same order.
     """
     layer = reading.layer or _DEFAULT
-    genes, names, collector = np.empty(0, object), pd.DataFrame(), None
-    gzipped = False
+    genes, names, gz = np.empty(0, object), pd.DataFrame(), ""
+    collector: Collector | None = None
     for file in files:
-        ids, texts, values, gzipped = _one(file, layer, reading)
+        ids, texts, values, gz = _one(file, layer, reading)
         if collector is None:
-            genes, names = ids, texts
-            collector = Collector(len(genes), reading.scratch)
+            genes, names, collector = ids, texts, Collector(len(ids), reading.scratch)
         elif not np.array_equal(ids, genes):
             raise InputError(
                 f"{file} and {files[0]} have different genes ({len(ids)} and {len(genes)})",
@@ -61,19 +57,23 @@ def read_files(files: list[Path], reading: Reading) -> RawTable:
         collector.append(values[None, :])
     assert collector is not None
     samples = np.array([file.name for file in files], dtype=object)
-    notes = [f"column {layer} of {len(files):,} files; lines {_NOT_GENES}* are no genes"]
-    form = "GDC gene counts" + (" (gzip)" if gzipped else "")
-    scale = _SCALES.get(layer, "linear")
     return RawTable(
-        form, samples, genes, collector.finish(), no_text(samples), names, "samples_in_rows",
-        scale, notes=notes,
-    )  # fmt: skip
+        f"GDC gene counts{gz}",
+        samples,
+        genes,
+        collector.finish(),
+        no_text(samples),
+        names,
+        "samples_in_rows",
+        _SCALES.get(layer, "linear"),
+        notes=[f"column {layer} of {len(files):,} files; lines {_NOT_GENES}* are no genes"],
+    )
 
 
 def _one(
     file: Path, layer: str, reading: Reading
-) -> tuple[np.ndarray, pd.DataFrame, np.ndarray, bool]:
-    """Genes, their names, and the values of one file."""
+) -> tuple[np.ndarray, pd.DataFrame, np.ndarray, str]:
+    """Genes, their names, the values of one file, and whether it is compressed."""
     with file.open("rb") as raw:
         is_gzip = raw.read(2) == b"\x1f\x8b"
     head = read_head(file, is_gzip=is_gzip)
@@ -86,10 +86,4 @@ def _one(
     values = np.concatenate([block.values[:, columns.index(layer)] for block in blocks])
     is_gene = np.array([not str(i).startswith(_NOT_GENES) for i in ids])
     names = pd.concat([block.texts for block in blocks], ignore_index=True).set_axis(ids, axis=0)
-    return ids[is_gene], names[is_gene], values[is_gene], is_gzip
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Gene counts below a folder."""
-    for pattern in ("*star_gene_counts.tsv", "*star_gene_counts.tsv.gz"):
-        yield from folder.rglob(pattern)
+    return ids[is_gene], names[is_gene], values[is_gene], head.gz
