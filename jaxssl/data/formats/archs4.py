@@ -36,7 +36,11 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
             f"{path} is ARCHS4 with {', '.join(meta)} under meta",
             "expected genes and samples: take the file of genes, human_gene_v2.*.h5",
         )
-    genes = text_ids(meta["genes"][_name(path, meta["genes"], _GENE_IDS)][:])
+    known = [name for name in _GENE_IDS if name in meta["genes"]]
+    if not known:
+        there = ", ".join(meta["genes"])
+        raise InputError(f"{path}: meta/genes has {there}", f"expected {_GENE_IDS[0]}")
+    genes = text_ids(meta["genes"][known[0]][:])
     samples = text_ids(meta["samples"]["geo_accession"][:])
     if x.shape != (len(genes), len(samples)):
         raise InputError(
@@ -62,10 +66,3 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
         "counts" if x.dtype.kind in "iu" else "",
         notes=notes, dropped=dropped,
     )  # fmt: skip
-
-
-def _name(path: Path, group: Any, known: tuple[str, ...]) -> str:
-    found = next((name for name in known if name in group), "")
-    if not found:
-        raise InputError(f"{path}: meta/genes has {', '.join(group)}", f"expected {known[0]}")
-    return found

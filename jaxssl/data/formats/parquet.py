@@ -85,15 +85,13 @@ def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[s
     if twice:
         raise InputError(f"{path} has two columns called {twice[0]!r}", "rename or remove one")
     index = [c for c in (schema.pandas_metadata or {}).get("index_columns", []) if type(c) is str]
-    kinds = zip(schema.names, schema.types, strict=True)
-    strings = [name for name, kind in kinds if not _is_number(kind)]
+    kinds = dict(zip(schema.names, schema.types, strict=True))
+    strings = [name for name, kind in kinds.items() if not _is_number(kind)]
     named = [name for name in strings if name not in texts]
-    whole = [name for name, kind in zip(schema.names, schema.types, strict=True)
-             if pa.types.is_integer(kind) and is_name_for_ids(name)]  # fmt: skip
-    candidates = index or named or whole
-    if not candidates:
+    whole = [n for n, k in kinds.items() if pa.types.is_integer(k) and is_name_for_ids(n)]
+    ids = next(iter([*index, *named, *whole]), "")
+    if not ids:
         raise InputError(f"{path} has no column of ids", "write the index of the table with it")
-    ids = candidates[0]
     return file, ids, [name for name in strings if name != ids]
 
 
@@ -102,6 +100,6 @@ def _damaged(path: Path, error: Exception) -> InputError:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    is_kind = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal,
-               pa.types.is_null)  # fmt: skip
-    return any(test(kind) for test in is_kind)
+    types = pa.types
+    is_real = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    return is_real or types.is_boolean(kind) or types.is_null(kind)

@@ -208,11 +208,17 @@ def _numbers(flat: bytes) -> np.ndarray | None:
         )
         values = table["value"].to_numpy()
     except pa.ArrowInvalid:
-        cells = pd.Series(flat.decode("latin-1").split("\n")[:-1], dtype=object).str.strip()
-        cells = cells.mask(cells.isin(MISSING))
-        parsed = pd.to_numeric(cells, errors="coerce")
-        return None if (parsed.isna() & cells.notna()).any() else parsed.to_numpy(np.float32)
+        _, parsed, is_wrong = _parsed(flat, "latin-1")
+        return None if is_wrong.any() else parsed
     return values if len(values) == flat.count(b"\n") else None
+
+
+def _parsed(flat: bytes, encoding: str) -> tuple[pd.Series, np.ndarray, np.ndarray]:
+    """Cells that stand a line each, their numbers, and which are neither one nor missing."""
+    cells = pd.Series(decoded(flat, encoding).split("\n")[:-1], dtype=object).str.strip()
+    is_missing = cells.isin(MISSING)
+    numbers = pd.to_numeric(cells.mask(is_missing), errors="coerce")
+    return cells, numbers.to_numpy(np.float32), (numbers.isna() & ~is_missing).to_numpy()
 
 
 def _offending_cell(
@@ -220,12 +226,10 @@ def _offending_cell(
 ) -> str:
     """Which cell is no number, and what to do about it."""
     names = [name for i, name in enumerate(dialect.header) if i not in texts]
-    cells = pd.Series(decoded(flat, dialect.encoding).split("\n")[:-1], dtype=object).str.strip()
-    parsed = pd.to_numeric(cells.mask(cells.isin(MISSING)), errors="coerce")
-    wrong = np.flatnonzero(parsed.isna() & ~cells.isin(MISSING))
-    if not len(wrong):
+    cells, _, is_wrong = _parsed(flat, dialect.encoding)
+    if not is_wrong.any():
         return f"{path} holds characters that are no part of a table, near row {ids[0]}"
-    first = int(wrong[0])
+    first = int(is_wrong.argmax())
     row, column = divmod(first, len(names))
     comma = re.fullmatch(r"-?\d+,\d+", cells[first])
     fix = (
