@@ -83,8 +83,12 @@ def judge(claim: Claim, results: pd.DataFrame, metric: str) -> Verdict:
 
 
 def judge_measure(claim: MeasureClaim, measures: pd.DataFrame) -> Verdict:
-    """Agree if every seed is above, differ if none is."""
-    values = measures.loc[measures["point"] == claim.point, claim.measure].to_numpy(float)
+    """Agree if every seed is above, differ if none is.
+
+    Raises:
+        KeyError: if the point was not run.
+    """
+    values = measures.set_index("point").loc[[claim.point], claim.measure].to_numpy(float)
     above = float(np.mean(~(values <= claim.above)))  # what diverged is above anything
     return Verdict(claim.text, {1.0: AGREE, 0.0: DIFFER}.get(above, UNDECIDED), n=len(values))
 

@@ -64,10 +64,13 @@ class Card(NamedTuple):
     flops_per_s: float  # float32, no tensor cores: `precision="float32"` uses none
     bytes_per_s: float
 
+    def __str__(self) -> str:
+        return self.name
+
 
 CARDS = (
     Card("NVIDIA A100, 80 GB", 80, 19.5e12, 2.04e12),
-    Card("NVIDIA GTX Titan X, 12 GB (the study's)", 12, 6.7e12, 0.336e12),
+    Card("NVIDIA GTX Titan X, 12 GB (the paper's)", 12, 6.7e12, 0.336e12),
 )
 
 

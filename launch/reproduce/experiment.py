@@ -29,5 +29,10 @@ class Experiment(NamedTuple):
 
     @property
     def is_curve(self) -> bool:
-        """All shares on the test part, instead of few on the validation part."""
+        """Whether it has all shares on the test part, instead of few on the validation part."""
         return self.kind == "curve"
+
+    @property
+    def part(self) -> str:
+        """The part that is scored."""
+        return "test" if self.is_curve else "validation"

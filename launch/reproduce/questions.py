@@ -14,19 +14,8 @@ def count_map(setting: Setting) -> Experiment:
     Prototypes x batch x queue x epsilon, at equal numbers of samples seen. The claims are about the
     smallest epsilon, where codes are not uniform.
     """
-    config, (counts, batches, queues, epsilons) = setting.config(), setting.grids["map"]
-    seen = config.pretrain.n_steps * config.pretrain.batch_size
-    points: list[Values] = [
-        {
-            "method.n_prototypes": (k,),
-            "pretrain.batch_size": b,
-            "pretrain.n_steps": round(seen / b),
-            "method.queue_length": q,
-            "method.epsilon": e,
-        }
-        for k, b, q, e in product(counts, batches, queues, epsilons)
-        if k <= b + q
-    ]
+    points = _map_points(setting)
+    counts, batches, _, epsilons = setting.grids["map"]
     most = {"method.n_prototypes": (counts[-1],), "method.epsilon": epsilons[0]}
     many = [p for p in points if most.items() <= p.items()]
     few = [{**p, "method.n_prototypes": (counts[-2],)} for p in many]
@@ -51,6 +40,22 @@ def count_map(setting: Setting) -> Experiment:
         x=("method.n_prototypes", "method.epsilon", "pretrain.batch_size", "method.queue_length"),
         is_open=True,
     )
+
+
+def _map_points(setting: Setting) -> list[Values]:
+    config = setting.config()
+    seen = config.pretrain.n_steps * config.pretrain.batch_size
+    return [
+        {
+            "method.n_prototypes": (k,),
+            "pretrain.batch_size": b,
+            "pretrain.n_steps": round(seen / b),
+            "method.queue_length": q,
+            "method.epsilon": e,
+        }
+        for k, b, q, e in product(*setting.grids["map"])
+        if k <= b + q
+    ]
 
 
 CHANGES: dict[str, Values] = {

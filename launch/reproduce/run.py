@@ -2,29 +2,20 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from jaxssl.config import Config, with_options
-from jaxssl.evaluation.claims import (
-    UNDECIDED,
-    Claim,
-    MeasureClaim,
-    Verdict,
-    judge,
-    judge_measure,
-    together,
-)
-from jaxssl.evaluation.grid import Point, as_text, name_of, points_at
+from jaxssl.evaluation import claims
+from jaxssl.evaluation.grid import Point, as_text, points_at
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import paired_statistics, summarize
 from jaxssl.files import write_table
 from jaxssl.report import paper
 from jaxssl.report.drawing import Drawing, save, styled
-from jaxssl.report.reproduction import Shown, write_page
+from jaxssl.report.reproduction import Shown, ShownTable, write_page
 from jaxssl.report.search import heat_maps
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output
@@ -46,7 +37,7 @@ OPEN = "open question"
 
 def run_figures(
     figure: str, setting: Setting, config: Config, output: Output, hooks: Hooks
-) -> Path:
+) -> None:
     """Run what the folder lacks of a figure or of all, and write the page and the verdicts.
 
     Args:
@@ -55,9 +46,6 @@ def run_figures(
         config: of the paper, on the user's data.
         output: where to write.
         hooks: told what begins and what was found.
-
-    Returns:
-        The page.
 
     Raises:
         InputError: as `experiments_of` and `begin`.
@@ -68,7 +56,6 @@ def run_figures(
     study = begin(config, output, hooks, compares=True)
     # unresolved, for points resolve what is left to the data on their own
     config = dataclasses.replace(config, data=study.config.data)
-    (study.folder / layout.FIGURES).mkdir(exist_ok=True)
     names = [name for name in TABLES[setting.dataset] if figure in (ALL, name)]
     tables = [make_table(name, study.task, study.adata) for name in names]
     shown: list[Shown] = []
@@ -77,17 +64,21 @@ def run_figures(
         hooks.say(f"{name} ({i} of {len(experiments)}): {experiment.title}")
         shown.append(reproduce(numbers, experiment, setting, config, study))
         hooks.say(f"{name}: {experiment.finding}: {shown[-1].verdict}")
-    title = f"The paper's figures on {study.task.dataset}, as {setting.dataset}"
     # a figure on its own leaves the report on all of them as it is
-    suffix = "" if figure == ALL else f"_{figure}"
+    _write_report(study, setting, shown, tables, "" if figure == ALL else f"_{figure}")
+
+
+def _write_report(
+    study: Study, setting: Setting, shown: list[Shown], tables: list[ShownTable], suffix: str
+) -> None:
+    title = f"The paper's figures on {study.task.dataset}, as {setting.dataset}"
     page = study.folder / f"report{suffix}.html"
     for out in (page, page.with_suffix(".md")):
-        write_page(out, title, setting.sentence(), hooks.command, shown, tables)
+        write_page(out, title, setting.sentence(), study.hooks.command, shown, tables)
     rows = [(f.number, f.finding, f.verdict, *claim) for f in shown for claim in f.claims]
     columns = ["figure", "finding", "verdict", "claim", "ours", "claim_verdict"]
     write_table(study.folder / f"verdicts{suffix}.csv", pd.DataFrame(rows, columns=columns))
-    hooks.say(f"report: {page}")
-    return page
+    study.hooks.say(f"report: {page}")
 
 
 def reproduce(
@@ -97,32 +88,43 @@ def reproduce(
     config: Config,
     study: Study,
 ) -> Shown:
-    """Run what the folder lacks of an experiment, draw it and hold its claims against it.
+    """Run what the folder lacks of an experiment, hold its claims against it and draw it."""
+    points, rows, measures = _run(experiment, setting, config, study)
+    verdicts = [_judge(claim, rows, measures) for claim in experiment.claims]
+    with styled():
+        figure, table = draw(experiment, points, rows, measures)
+    name, number, title = numbers[0], experiment.title, "in the paper's text, without a figure"
+    if name[0].isdigit():
+        name, number = f"figure_{'_'.join(numbers)}", f"Figure {' and '.join(numbers)}"
+        title = experiment.title
+    title = "a question of our own" if experiment.is_open else title
+    n_seeds = setting.curve_seeds if experiment.is_curve else setting.seeds
+    scores = f"{experiment.part.capitalize()} {METRIC}, means over {n_seeds} seeds"
+    caption = f"{scores} with 95 % t intervals over seeds."
+    drawing = Drawing("paper", name, experiment.title, caption, figure, table)
+    svg = Markup(save(drawing, study.folder / layout.FIGURES))
+    verdict = OPEN if experiment.is_open else claims.together(verdicts)
+    return Shown(number, title, drawing, svg, experiment.finding, verdict, verdicts)
 
-    Options are varied on the validation part and label curves are scored on the test part, in a
-    folder of that name. Points of the same name run once.
 
-    Args:
-        numbers: of the figures.
-        experiment: what is run, and claimed.
-        setting: how much is run.
-        config: what the points differ from, not yet resolved.
-        study: the folder and the data.
+def _run(
+    experiment: Experiment, setting: Setting, config: Config, study: Study
+) -> tuple[list[Point], pd.DataFrame, pd.DataFrame]:
+    """The points that the options allow, their scores, and what their pretrainings measured.
+
+    They lie in a folder named by the part; points of the same name run once.
     """
-    part = "test" if experiment.is_curve else "validation"
-    store = study.folder / part
+    store = study.folder / experiment.part
     seeds = range(setting.curve_seeds if experiment.is_curve else setting.seeds)
     shares = setting.curve_shares if experiment.is_curve else setting.shares
     store.mkdir(exist_ok=True)
-    left_out: set[str] = set()
 
     def run(values: Sequence[Values], arms: Sequence[str]) -> list[Point]:
         compared = {"sweep.arms": tuple(arms), "sweep.shares": tuple(shares)}
-        chosen = with_options(config, compared)
-        points, refused = points_at(chosen, values, len(study.task.split.train))
+        n_train = len(study.task.split.train)
+        points, refused = points_at(with_options(config, compared), values, n_train)
         tell_refused(refused, study.hooks)
-        left_out.update(name_of(point.values, config) for point in refused)
-        run_points(store, study.task, points, seeds, study.hooks, (part,))
+        run_points(store, study.task, points, seeds, study.hooks, (experiment.part,))
         return points
 
     points = run(experiment.points, experiment.arms)
@@ -130,49 +132,18 @@ def reproduce(
         run([{}], REFERENCES)
     rows, measures = read_rows(store), journal.read_parts(store / layout.MEASURES)
     rows = rows[rows["seed"].isin(seeds) & rows["share"].isin(shares)]
-    measures = measures[measures["seed"].isin(seeds)] if len(measures) else measures
-    verdicts = [_judge(claim, rows, measures, left_out) for claim in experiment.claims]
-    caption = (
-        f"{part.capitalize()} {METRIC}, means over {len(seeds)} seeds with 95 % t intervals over "
-        "seeds."
-    )
-    with styled():
-        figure, table = draw(experiment, points, rows, measures)
-    folder = study.folder / layout.FIGURES
-    return lay_out(numbers, experiment, verdicts, caption, figure, table, folder)
+    return points, rows, measures[measures["seed"].isin(seeds)] if len(measures) else measures
 
 
 def _judge(
-    claim: Claim | MeasureClaim, rows: pd.DataFrame, measures: pd.DataFrame, left_out: set[str]
-) -> Verdict:
-    """The verdict on a claim; undecided where it is about a point that the options refused."""
-    is_measure = isinstance(claim, MeasureClaim)
-    about = [claim.point] if is_measure else [cell.point for cell in (*claim.plus, *claim.minus)]
-    if left_out.intersection(about):
-        return Verdict(f"{claim.text} (not run)", UNDECIDED)
-    return judge_measure(claim, measures) if is_measure else judge(claim, rows, METRIC)
-
-
-def lay_out(
-    numbers: Sequence[str],
-    experiment: Experiment,
-    verdicts: Sequence[Verdict],
-    caption: str,
-    figure: Figure,
-    table: pd.DataFrame,
-    folder: Path,
-) -> Shown:
-    """Save the figure's files; returns what the page shows of it."""
-    name, number, title = numbers[0], experiment.title, "in the paper's text, without a figure"
-    if name[0].isdigit():
-        name, number = f"figure_{'_'.join(numbers)}", f"Figure {' and '.join(numbers)}"
-        title = experiment.title
-    if experiment.is_open:
-        title = "a question of our own"
-    drawing = Drawing("paper", name, experiment.title, caption, figure, table)
-    verdict = OPEN if experiment.is_open else together(verdicts)
-    svg = Markup(save(drawing, folder))
-    return Shown(number, title, drawing, svg, experiment.finding, verdict, verdicts)
+    claim: claims.Claim | claims.MeasureClaim, rows: pd.DataFrame, measures: pd.DataFrame
+) -> claims.Verdict:
+    try:
+        if isinstance(claim, claims.MeasureClaim):
+            return claims.judge_measure(claim, measures)
+        return claims.judge(claim, rows, METRIC)
+    except KeyError:  # it is about a point that the options refused
+        return claims.Verdict(f"{claim.text} (not run)", claims.UNDECIDED)
 
 
 def draw(
