@@ -1,7 +1,6 @@
 """Is the representation alive? Measures of collapse, and what to do about one."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +44,8 @@ class Diagnosis(NamedTuple):
 HEALTHY = Diagnosis("healthy", "", "")
 DIVERGED = "diverged"
 SLOWER = Fix("lower", "optimizer.learning_rate")
+SHARPER_CODES = (Fix("lower", "method.epsilon"), Fix("set", "method.hard_codes", "True"))
+MORE_PROTOTYPES = (Fix("raise", "method.n_iterations"), Fix("raise", "method.epsilon"))
 KEEPS_APART = (
     Fix("set", "method.predictor", "mlp"),
     Fix("set", "method.stop_gradient", "True"),
@@ -96,40 +97,29 @@ def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:
     Measures that a method does not report (no prototypes, say) are not judged; options that it does
     not have, or augmentations that are off, are not advised.
     """
-    advise = partial(_advise, config)
-    weaker = _weaker_views(config)
     if not all(value == value and abs(value) != float("inf") for value in last.values()):
         return diverged("a measure of it is no number", config)
-    if last.get("code_entropy_ratio", 0.0) > UNIFORM_CODES:
-        return Diagnosis(
-            "uniform codes",
-            f"code entropy is {last['code_entropy_ratio']:.2f} of ln K: epsilon is too large",
-            advise(Fix("lower", "method.epsilon"), Fix("set", "method.hard_codes", "True")),
-        )
-    if last.get("loss_ratio", 0.0) > COLLAPSED_LOSS:
+    weaker = (*_weaker_views(config), SLOWER)
+    code_entropy, loss = last.get("code_entropy_ratio", 0.0), last.get("loss_ratio", 0.0)
+    rank, n_used = last["effective_rank"], last.get("usage_perplexity", COLLAPSED_USAGE)
+    if code_entropy > UNIFORM_CODES:
+        cause = f"code entropy is {code_entropy:.2f} of ln K: epsilon is too large"
+        return Diagnosis("uniform codes", cause, _advise(config, *SHARPER_CODES))
+    if loss > COLLAPSED_LOSS:
         chance = "ln K" if "usage_perplexity" in last else "what knowing nothing costs"
-        return Diagnosis(
-            "collapsed",
-            f"loss is {last['loss_ratio']:.2f} of {chance}: nothing is learnt from the views",
-            advise(*weaker, SLOWER),
-        )
+        cause = f"loss is {loss:.2f} of {chance}: nothing is learnt from the views"
+        return Diagnosis("collapsed", cause, _advise(config, *weaker))
     for name in ("projection", "embedding"):
         found = last.get(f"{name}_spread", 1.0)
         if found < COLLAPSED_SPREAD:
             cause = f"every {name} points the same way (spread {found:.3f})"
-            return Diagnosis("collapsed", cause, advise(*KEEPS_APART, *weaker, SLOWER))
-    if last["effective_rank"] < COLLAPSED_RANK:
-        return Diagnosis(
-            "collapsed",
-            f"the embedding has {last['effective_rank']:.1f} effective dimensions",
-            advise(*weaker, SLOWER),
-        )
-    if last.get("usage_perplexity", COLLAPSED_USAGE) < COLLAPSED_USAGE:
-        return Diagnosis(
-            "collapsed",
-            f"{last['usage_perplexity']:.1f} prototypes are effectively used",
-            advise(Fix("raise", "method.n_iterations"), Fix("raise", "method.epsilon")),
-        )
+            return Diagnosis("collapsed", cause, _advise(config, *KEEPS_APART, *weaker))
+    if rank < COLLAPSED_RANK:
+        cause = f"the embedding has {rank:.1f} effective dimensions"
+        return Diagnosis("collapsed", cause, _advise(config, *weaker))
+    if n_used < COLLAPSED_USAGE:
+        cause = f"{n_used:.1f} prototypes are effectively used"
+        return Diagnosis("collapsed", cause, _advise(config, *MORE_PROTOTYPES))
     return HEALTHY
 
 

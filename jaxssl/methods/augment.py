@@ -39,26 +39,6 @@ class AugmentConfig:
 Batch = Float[Array, "batch features"]
 Strength = float | Float[Array, ""]
 Augment = Callable[[PRNGKeyArray, Batch, Pool], Batch]
-Fill = Augment
-"""Replacement values in the shape of the batch; may ignore the batch's own."""
-
-
-def fill_normal(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
-    """N(0, 1): the study's, for standardised features."""
-    del pool
-    return standard_normal(key, x.shape)
-
-
-def fill_zero(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
-    """Zeros."""
-    del key, pool
-    return jnp.zeros_like(x)
-
-
-def fill_mean(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
-    """The feature's training mean."""
-    del key
-    return jnp.broadcast_to(pool.x.mean(axis=0)[None, :], x.shape)
 
 
 def fill_marginal(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
@@ -67,12 +47,13 @@ def fill_marginal(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
     return jnp.take_along_axis(pool.x, rows, axis=0)
 
 
-FILLS: dict[str, Fill] = {
-    "normal": fill_normal,
-    "zero": fill_zero,
-    "mean": fill_mean,
+FILLS: dict[str, Augment] = {
+    "normal": lambda key, x, _: standard_normal(key, x.shape),  # STUDY
+    "zero": lambda _, x, __: jnp.zeros_like(x),
+    "mean": lambda _, x, pool: jnp.broadcast_to(pool.x.mean(axis=0)[None, :], x.shape),
     "marginal": fill_marginal,
 }
+"""Replacement values in the shape of the batch: N(0, 1), zeros, training means or marginals."""
 
 
 def columns_mask(key: PRNGKeyArray, x: Batch, rate: Strength) -> Bool[Array, "batch features"]:

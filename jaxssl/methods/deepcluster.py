@@ -17,6 +17,7 @@ from jaxssl.bounds import Positive, Range, optionclass
 from jaxssl.methods.interface import NOISES, Batch, Method, MethodConfig, Recipe, Training
 from jaxssl.methods.kmeans import kmeans, settle_clusters
 from jaxssl.methods.losses import l2_normalize
+from jaxssl.methods.stack import init_heads
 from jaxssl.model import Network, make_classifier
 from jaxssl.types import InputError, Metrics, Params
 
@@ -64,11 +65,9 @@ def init(
     x: Float[Array, "batch features"],
 ) -> tuple[Params, PyTree]:
     """Random parameters; `refresh` finds the clusters before the first step."""
-    key_encoder, key_head = jax.random.split(key)
-    params = {"encoder": training.encoder.init(key_encoder, x)}
-    params["head"] = head.init(key_head, training.encoder.apply(params["encoder"], x))
     (k,) = options.n_prototypes
     assignments = jnp.zeros(training.n_samples, jnp.int32)
+    params = init_heads(training.encoder, {"head": head}, key, x)
     return params, {"assignments": assignments, "sizes": jnp.zeros(k)}
 
 

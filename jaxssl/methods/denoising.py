@@ -7,13 +7,13 @@ Vincent et al. 2008, doi 10.1145/1390156.1390294. The noise is the augmentation.
 from functools import partial
 from typing import ClassVar, Literal
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import Count, optionclass
 from jaxssl.methods.interface import NOISES, Batch, Method, MethodConfig, Recipe, Training
 from jaxssl.methods.losses import squared_error
+from jaxssl.methods.stack import init_heads
 from jaxssl.model import Network, make_projection
 from jaxssl.types import Metrics, Params
 
@@ -31,28 +31,19 @@ class DenoisingConfig(MethodConfig):
 
 
 def denoising(options: DenoisingConfig, training: Training) -> Method:
-    """The denoising autoencoder as a `Method`."""
+    """The denoising autoencoder as a `Method`; it remembers nothing."""
     encoder = training.encoder
-    return Method(init=partial(init, options, encoder), loss=partial(loss, options, encoder))
+
+    def init(key: PRNGKeyArray, x: Float[Array, "batch features"]) -> tuple[Params, PyTree]:
+        decoder = _decoder(options, encoder, x.shape[1])
+        return init_heads(encoder, {"decoder": decoder}, key, x), {}
+
+    return Method(init, partial(loss, options, encoder))
 
 
 def _decoder(options: DenoisingConfig, encoder: Network, n_features: int) -> Network:
     kind = "mlp" if options.decoder_hidden else "linear"
     return make_projection(kind, options.decoder_hidden, n_features, encoder.precision, "layer")
-
-
-def init(
-    options: DenoisingConfig,
-    encoder: Network,
-    key: PRNGKeyArray,
-    x: Float[Array, "batch features"],
-) -> tuple[Params, PyTree]:
-    """Random parameters; nothing is remembered."""
-    key_encoder, key_decoder = jax.random.split(key)
-    params = {"encoder": encoder.init(key_encoder, x)}
-    embeddings = encoder.apply(params["encoder"], x)
-    params["decoder"] = _decoder(options, encoder, x.shape[1]).init(key_decoder, embeddings)
-    return params, {}
 
 
 def loss(

@@ -1,6 +1,6 @@
-"""Encoder and projection head, one on the other: where most losses are taken."""
+"""An encoder with what stands on it: the projection head of most losses, or heads of a method."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -74,6 +74,21 @@ def _init(
 ) -> tuple[Params, PyTree]:
     params, _ = init_stack(stack, jax.random.split(key), x)
     return params, {}
+
+
+def init_heads(
+    encoder: Network,
+    heads: Mapping[str, Network],
+    key: PRNGKeyArray,
+    x: Float[Array, "batch features"],
+) -> Params:
+    """Random parameters of an encoder and of heads on its embedding, side by side."""
+    key_encoder, *keys = jax.random.split(key, 1 + len(heads))
+    params = {"encoder": encoder.init(key_encoder, x)}
+    embeddings = encoder.apply(params["encoder"], x)
+    for key_head, (name, head) in zip(keys, heads.items(), strict=True):
+        params[name] = head.init(key_head, embeddings)
+    return params
 
 
 def project(

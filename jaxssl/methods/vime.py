@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from jaxssl.bounds import Weight, optionclass
 from jaxssl.methods.interface import REDRAWN, Batch, Method, MethodConfig, Recipe, Training
 from jaxssl.methods.losses import squared_error
+from jaxssl.methods.stack import init_heads
 from jaxssl.model import Network, make_projection
 from jaxssl.types import InputError, Metrics, Params
 
@@ -41,26 +42,18 @@ class VimeConfig(MethodConfig):
 
 
 def vime(options: VimeConfig, training: Training) -> Method:
-    """VIME as a `Method`."""
+    """VIME as a `Method`; it remembers nothing."""
     encoder = training.encoder
-    return Method(init=partial(init, encoder), loss=partial(loss, options, encoder))
+
+    def init(key: PRNGKeyArray, x: Float[Array, "batch features"]) -> tuple[Params, PyTree]:
+        estimator = _estimator(encoder, x.shape[1])
+        return init_heads(encoder, {"mask": estimator, "values": estimator}, key, x), {}
+
+    return Method(init, partial(loss, options, encoder))
 
 
 def _estimator(encoder: Network, n_features: int) -> Network:
     return make_projection("linear", 0, n_features, encoder.precision)
-
-
-def init(
-    encoder: Network, key: PRNGKeyArray, x: Float[Array, "batch features"]
-) -> tuple[Params, PyTree]:
-    """Random parameters; nothing is remembered."""
-    key_encoder, key_mask, key_values = jax.random.split(key, 3)
-    params = {"encoder": encoder.init(key_encoder, x)}
-    embeddings = encoder.apply(params["encoder"], x)
-    estimator = _estimator(encoder, x.shape[1])
-    params["mask"] = estimator.init(key_mask, embeddings)
-    params["values"] = estimator.init(key_values, embeddings)
-    return params, {}
 
 
 def loss(
