@@ -16,7 +16,8 @@ from absl import flags
 
 from jaxssl.data.inspect import FileReport, inspect
 from jaxssl.types import InputError
-from launch import exit
+
+from . import exit
 
 _LABELS = flags.DEFINE_list("labels", [], "Tables of samples (csv or tsv), joined by sample id.")
 _LAYER = flags.DEFINE_string("layer", "", "Which matrix of a file with several, as in prepare.")

@@ -1,11 +1,13 @@
 """The command `jaxssl`, what it lists, and what is installed with it."""
 
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from verbs import launch as launch_verb
 
 import launch.__main__ as command
 from jaxssl.config import Config
@@ -14,7 +16,7 @@ from launch.config_files import FOLDER, NAMES, config_file, load
 
 ROOT = Path(__file__).parents[1]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-HEAVY = {"jax", "matplotlib", "sklearn", "anndata", "pandas", "absl"}
+HEAVY = {"matplotlib", "sklearn", "statsmodels", "scipy.stats"}
 
 
 def run(monkeypatch, *arguments):
@@ -41,11 +43,24 @@ def test_help_lists_every_verb_with_the_first_line_of_its_docstring(monkeypatch,
     assert all(summary.endswith((".", "?")) for summary in summaries.values())
 
 
-def test_help_imports_nothing_heavy():
-    code = "import launch.__main__ as m, sys; m.overview(); print(*sys.modules)"
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import launch.__main__ as command; command.overview()", {*HEAVY, "absl", "jax"}),
+        ("import jaxssl", {*HEAVY, "jax"}),
+        ("import launch.doctor", HEAVY),
+    ],
+)
+def test_what_must_be_quick_imports_nothing_slow(statement, absent):
+    code = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert not HEAVY & set(done.stdout.split())
+    assert not absent & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("verb", command.VERBS)
+def test_every_verb_shows_how_it_is_called(verb):
+    assert f"python -m launch.{verb} " in launch_verb(verb, "--helpshort")
 
 
 def test_an_unknown_verb_is_told_which_one_was_meant(monkeypatch, capsys):
@@ -80,3 +95,11 @@ def test_every_package_is_installed_and_only_below_jaxssl():
     }
     assert packages == set(SETUPTOOLS["packages"])
     assert {package.partition(".")[0] for package in packages} == {"jaxssl"}
+
+
+def test_launch_names_itself_and_the_configs_nowhere_as_top_level_packages():
+    absolute = re.compile(r"^\s*(from|import) (launch|configs)\b", re.MULTILINE)
+    files = [
+        file for name in ("launch", "configs", "jaxssl") for file in (ROOT / name).rglob("*.py")
+    ]
+    assert [file for file in files if absolute.search(file.read_text())] == []
