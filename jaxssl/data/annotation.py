@@ -130,6 +130,7 @@ def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if not len(frame):
         raise InputError(f"{path} has a header and no rows")
     names: list[str] = []
+    is_filled = []
     for i, given in enumerate(map(str, frame.columns)):
         plain = given or (_NAMELESS if i == 0 else f"unnamed {i + 1}")
         plain = plain.lstrip("_") if plain == "_index" else plain  # AnnData keeps that name
@@ -138,7 +139,6 @@ def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             count += 1
             name = f"{plain} ({count})"
         names.append(name)
-    is_filled = [bool(given) or bool((frame.iloc[:, i] != "").any())
-                 for i, given in enumerate(map(str, frame.columns))]  # fmt: skip
+        is_filled.append(bool(given) or bool((frame.iloc[:, i] != "").any()))
     frame = frame.set_axis(names, axis=1).loc[:, is_filled]
     return frame.mask(frame.isin(MISSING_TEXT), "")

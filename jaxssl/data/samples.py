@@ -81,8 +81,9 @@ def match_samples(table: pd.DataFrame, sample_ids: np.ndarray, column: str = "")
     candidates = [best]
     for level in barcodes.LEVELS:
         cut = barcodes.at_level(sample_ids, level)
-        candidates += [Match(m.column, barcodes.at_level(m.keys, level), cut, level)
-                       for m in barcoded]  # fmt: skip
+        for match in barcoded:
+            keys = barcodes.at_level(match.keys, level)
+            candidates.append(Match(match.column, keys, cut, level))
     counts = [int(match.known.sum()) for match in candidates]
     return next(
         m for m, count in zip(candidates, counts, strict=True) if count >= 0.9 * max(counts)

@@ -36,8 +36,8 @@ class Survey(NamedTuple):
     low: Float32[np.ndarray, " genes"]  # NaN where there is no value
     high: Float32[np.ndarray, " genes"]
     total: Float[np.ndarray, " genes"]
-    n_zeros: int  # of values that stand for 0: in a matrix of Toil's, log2(0.001)
-    is_integer: bool
+    n_zeros: int = 0  # of values that stand for 0: in a matrix of Toil's, log2(0.001)
+    is_integer: bool = True
 
     @property
     def mean(self) -> Float32[np.ndarray, " genes"]:
@@ -84,10 +84,8 @@ def survey(x: SampleMajor) -> Survey:
             n_toil_zeros += int(np.count_nonzero(_is_toil_zero(block)))
         is_integer = is_integer and bool(np.all((block == np.rint(block)) | missing))
         start += len(block)
-    seen = Survey(
-        n_samples, n_missing, first_missing, n_infinite, first_infinite, low, high, total, n_zeros,
-        is_integer,
-    )  # fmt: skip
+    seen = Survey(n_samples, n_missing, first_missing, n_infinite, first_infinite, low, high, total)
+    seen = seen._replace(n_zeros=n_zeros, is_integer=is_integer)
     return seen._replace(n_zeros=n_toil_zeros) if seen.range.is_toil else seen
 
 

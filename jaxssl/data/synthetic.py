@@ -4,6 +4,17 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+RECORD = {
+    "label": "class",
+    "group": "donor",
+    "batch": "batch",
+    "scale": "log2",
+    "source": "synthetic",
+    "min_class_size": 0,
+    "notes": "simulated; the truth is in obs, varm and obsm",
+}
+"""What reading would record of the data set."""
+
 
 def make_synthetic(
     *,
@@ -47,26 +58,16 @@ def make_synthetic(
     measured = noise * rng.standard_normal((n_samples, n_genes))
     x = (baseline + activities @ programmes + shift + measured).astype(np.float32)
     truth = {"class": classes, "superclass": superclasses, "batch": batches, "donor": donors}
-    samples = pd.Index([f"sample_{i:05d}" for i in range(len(x))], dtype=object)
-    genes = pd.Index([f"gene_{i:05d}" for i in range(x.shape[1])], dtype=object)
-    obs = pd.DataFrame(
-        {
-            name: np.array([f"{name}_{code:0{len(str(codes.max()))}d}" for code in codes], object)
-            for name, codes in truth.items()
-        },
-        index=samples,
-    )
-    adata = AnnData(x, obs=obs, var=pd.DataFrame(index=genes))
+    columns = {name: _numbered(name, codes) for name, codes in truth.items()}
+    obs = pd.DataFrame(columns, index=_numbered("sample", np.arange(len(x)), 5))
+    adata = AnnData(x, obs, pd.DataFrame(index=_numbered("gene", np.arange(n_genes), 5)))
     adata.varm["programmes"] = programmes.T.astype(np.float32)
     adata.obsm["activities"] = activities.astype(np.float32)
-    adata.uns["jaxssl"] = {
-        "label": "class",
-        "group": "donor",
-        "batch": "batch",
-        "scale": "log2",
-        "source": "synthetic",
-        "min_class_size": 0,
-        "seed": seed,
-        "notes": "simulated; the truth is in obs, varm and obsm",
-    }
+    adata.uns["jaxssl"] = RECORD | {"seed": seed}
     return adata
+
+
+def _numbered(what: str, numbers: np.ndarray, width: int = 0) -> np.ndarray:
+    """Names such as "class_07", as wide as the largest number, or wider."""
+    width = width or len(str(numbers.max()))
+    return np.array([f"{what}_{number:0{width}d}" for number in numbers], object)

@@ -6,33 +6,30 @@ import pandas as pd
 from jaxssl.data import barcodes
 from jaxssl.types import InputError
 
-TUMOURS = (
-    "BRCA", "UCEC", "KIRC", "LGG", "LUAD", "THCA", "HNSC", "LUSC", "PRAD", "SKCM", "COAD", "BLCA",
-    "OV", "STAD", "LIHC", "CESC", "KIRP", "SARC", "LAML",
-)  # fmt: skip
-"""The 19 cancers of the study."""
 _DISEASES = {
-    "acute myeloid leukemia": "LAML",
-    "bladder urothelial carcinoma": "BLCA",
-    "brain lower grade glioma": "LGG",
     "breast invasive carcinoma": "BRCA",
-    "cervical & endocervical cancer": "CESC",
-    "colon adenocarcinoma": "COAD",
-    "head & neck squamous cell carcinoma": "HNSC",
-    "kidney clear cell carcinoma": "KIRC",
-    "kidney papillary cell carcinoma": "KIRP",
-    "liver hepatocellular carcinoma": "LIHC",
-    "lung adenocarcinoma": "LUAD",
-    "lung squamous cell carcinoma": "LUSC",
-    "ovarian serous cystadenocarcinoma": "OV",
-    "prostate adenocarcinoma": "PRAD",
-    "sarcoma": "SARC",
-    "skin cutaneous melanoma": "SKCM",
-    "stomach adenocarcinoma": "STAD",
-    "thyroid carcinoma": "THCA",
     "uterine corpus endometrioid carcinoma": "UCEC",
+    "kidney clear cell carcinoma": "KIRC",
+    "brain lower grade glioma": "LGG",
+    "lung adenocarcinoma": "LUAD",
+    "thyroid carcinoma": "THCA",
+    "head & neck squamous cell carcinoma": "HNSC",
+    "lung squamous cell carcinoma": "LUSC",
+    "prostate adenocarcinoma": "PRAD",
+    "skin cutaneous melanoma": "SKCM",
+    "colon adenocarcinoma": "COAD",
+    "bladder urothelial carcinoma": "BLCA",
+    "ovarian serous cystadenocarcinoma": "OV",
+    "stomach adenocarcinoma": "STAD",
+    "liver hepatocellular carcinoma": "LIHC",
+    "cervical & endocervical cancer": "CESC",
+    "kidney papillary cell carcinoma": "KIRP",
+    "sarcoma": "SARC",
+    "acute myeloid leukemia": "LAML",
 }
-"""`_primary_disease` of UCSC Xena → TCGA's abbreviation, of the study's cancers."""
+"""`_primary_disease` of UCSC Xena → TCGA's abbreviation, of the 19 cancers of the study."""
+TUMOURS = tuple(_DISEASES.values())
+_PRIMARY = {"LAML": ("01", "03"), "SKCM": ("01", "06")}  # sample types; of other cancers 01 alone
 TEXT = (
     "column tcga20 is normal for sample type 11, else the cancer for sample type 01 (03 too for "
     f"LAML, 06 too for SKCM) of {', '.join(TUMOURS)}; other samples have no class"
@@ -47,16 +44,16 @@ def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     ids = _tcga_ids(obs)
     cancers = _cancer_types(obs)
     types = np.array([barcodes.sample_type(barcodes.dashed(str(i))) for i in ids])
-    allowed = {"LAML": ("01", "03"), "SKCM": ("01", "06")}
-    classes = [
-        "normal" if kind == "11"
-        else cancer if cancer in TUMOURS and kind in allowed.get(cancer, ("01",))
-        else ""
-        for cancer, kind in zip(cancers, types, strict=True)
-    ]  # fmt: skip
+    classes = [_class_of(str(cancer), kind) for cancer, kind in zip(cancers, types, strict=True)]
     donors = [barcodes.donor(str(i)) for i in ids]
     columns = {"tcga20": classes, barcodes.DONOR: donors}
     return pd.DataFrame(columns, index=obs.index, dtype=object), []
+
+
+def _class_of(cancer: str, sample_type: str) -> str:
+    if sample_type == "11":
+        return "normal"
+    return cancer if cancer and sample_type in _PRIMARY.get(cancer, ("01",)) else ""
 
 
 def _tcga_ids(obs: pd.DataFrame) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxssl.config import Config, from_dict, to_dict
+from jaxssl.config import Config, from_dict, renamed, to_dict
 from jaxssl.data.task import Task
 from jaxssl.files import write_json
 from jaxssl.runs.layout import CONFIG, ENVIRONMENT
@@ -49,7 +49,7 @@ def write_identity(folder: Path, config: Config, data_hash: str, command: str = 
     """
     new = json.loads(json.dumps(to_dict(config)))
     if (folder / CONFIG).exists():
-        _check_options(folder, json.loads((folder / CONFIG).read_text()), new)
+        _check_options(folder, renamed(json.loads((folder / CONFIG).read_text())), new)
     old: dict[str, Any] = {}
     if (folder / ENVIRONMENT).exists():
         old = json.loads((folder / ENVIRONMENT).read_text())

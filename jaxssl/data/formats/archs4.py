@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.data.formats.matrix import RawTable, Reading, require_layer, text_ids
+from jaxssl.data.formats.matrix import RawTable, Reading, no_text, require_layer, text_ids
 from jaxssl.types import InputError
 
 _GENE_IDS = ("symbol", "genes", "gene_symbol")
@@ -47,8 +47,8 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
             f"{path}: data/expression is {x.shape[0]:,} x {x.shape[1]:,}, yet there are "
             f"{len(genes):,} genes and {len(samples):,} samples"
         )
-    columns = {name: text_ids(meta["samples"][name][:]) for name in _SAMPLE_TEXT
-               if name in meta["samples"]}  # fmt: skip
+    there = [name for name in _SAMPLE_TEXT if name in meta["samples"]]
+    columns = {name: text_ids(meta["samples"][name][:]) for name in there}
     of_samples = pd.DataFrame(columns, index=pd.Index(samples, dtype=object), dtype=object)
     dropped, notes = None, []
     if "singlecellprobability" in of_samples:
@@ -60,9 +60,6 @@ def read(path: Path, file: Any, reading: Reading) -> RawTable:
             f"{dropped.sum():,} of {len(samples):,} samples left out: single cells by "
             f"singlecellprobability > {_SINGLE_CELL}"
         ]
-    of_genes = pd.DataFrame(index=pd.Index(genes, dtype=object))
-    return RawTable(
-        "ARCHS4 HDF5", genes, samples, x, of_genes, of_samples, "genes_in_rows",
-        "counts" if x.dtype.kind in "iu" else "",
-        notes=notes, dropped=dropped,
-    )  # fmt: skip
+    scale = "counts" if x.dtype.kind in "iu" else ""
+    table = RawTable("ARCHS4 HDF5", genes, samples, x, no_text(genes), of_samples, "genes_in_rows")
+    return table._replace(scale=scale, notes=notes, dropped=dropped)
