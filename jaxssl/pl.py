@@ -134,7 +134,7 @@ def embedding(
     _check("basis", basis, bases := maps.available())
     one = basis or "t-SNE"
     table = maps.coordinates(adata, [column], bases if ax is None and not basis else [one])
-    whole, panel = (maps.embedding_map, table, column), (maps.draw_named_map, table, column, one)
+    whole, panel = (maps.embedding_map, table, column), (maps.draw_map, table, column, one)
     return _draw(ax, basis, whole, panel)
 
 

@@ -23,45 +23,23 @@ from matplotlib.figure import Figure
 from jaxssl.evaluation.arms import ARMS, method_of
 from jaxssl.evaluation.stats import FLOOR
 from jaxssl.files import replacing, write_text
+from jaxssl.report.templates import TEMPLATES
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h", "d", "*")
 OTHER = "#8c9196"  # what is no category: the floor, unlabelled samples
 ALARM = "#d55e00"
-INK, MUTED, GRID, PAPER = "#22272d", "#6b7178", "#d9dde2", "#fefefe"
+STYLE = TEMPLATES / "report.mplstyle"
+_LOOK = matplotlib.rc_params_from_file(STYLE, use_default_template=False)
+INK, MUTED, GRID, PAPER = (
+    _LOOK[name] for name in ("text.color", "axes.edgecolor", "grid.color", "figure.facecolor")
+)
 # on the page these four are variables, so that figures follow light and dark
 PAGE_COLOURS = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     GRID: "var(--grid)",
     PAPER: "var(--paper)",
-}
-
-RC: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.size": 9.5,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.facecolor": PAPER,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.7,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.color": INK,
-    "text.parse_math": False,  # a "$" in a class name is no formula
-    "figure.facecolor": PAPER,
-    "figure.dpi": 100,
-    "savefig.dpi": 160,
-    "legend.frameon": False,
-    "lines.linewidth": 1.6,
-    "svg.fonttype": "none",  # text stays text: small, searchable, selectable
 }
 
 
@@ -80,7 +58,7 @@ class Mark(NamedTuple):
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw in the style of the report."""
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context(fname=STYLE):
         yield
 
 

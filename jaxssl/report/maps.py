@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_SAMPLES = 2000  # more neither fit the eye nor the minute that t-SNE may take
 MAX_NAMED = 40  # categories with a mark of their own
 PERPLEXITY = 30.0
+NOTHING = ("", "nan", "-1")  # in place of a label, batch or prototype
 COLUMNS = {"label": "class", "batch": "batch", "prototype": "prototype"}
 MAPS = {"PCA": ("pc1", "pc2"), "t-SNE": ("tsne1", "tsne2"), "UMAP": ("umap1", "umap2")}
 
@@ -75,15 +76,20 @@ def embedding_map(figure: Figure, table: pd.DataFrame, column: str) -> Any:
     width = 1.2 * _has_legend(table, column) + 4.6 * len(maps)
     axes = add_axes(figure, width, 4.7, ncols=len(maps))
     for ax, name in zip(axes, maps, strict=True):
-        draw_map(ax, table, column, name, named=name == maps[1])
+        _draw_map(ax, table, column, name, named=name == maps[1])
     _add_legend(figure, axes[0], table, column, loc="outside right upper")
     return axes
 
 
-def draw_named_map(ax: Axes, table: pd.DataFrame, column: str, name: str) -> None:
+def draw_map(ax: Axes, table: pd.DataFrame, column: str, name: str) -> None:
     """One map that stands alone, with its names and its legend."""
-    draw_map(ax, table, column, name, named=True)
+    _draw_map(ax, table, column, name, named=True)
     _add_legend(ax, ax, table, column, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _categories(table: pd.DataFrame, column: str) -> "pd.Series[int]":
+    """How often each value of a column occurs, most frequent first: they take the best marks."""
+    return table[column][~table[column].isin(NOTHING)].value_counts()
 
 
 def _has_legend(table: pd.DataFrame, column: str) -> bool:
@@ -96,31 +102,18 @@ def _add_legend(
     """What the marks of `ax` mean, with the numbers that stand on the map for long names."""
     if not _has_legend(table, column):
         return
-    names = _categories(table, column)
-    on_map, labels = _names_on_map(names, column), []
-    handles, categories = ax.get_legend_handles_labels()
-    for name in categories:
-        number = "" if on_map.get(name, name) == name else f"{on_map[name]}  "
-        labels.append(number + short(name, 30))
-    look = {"fontsize": 8.5 if len(names) <= 22 else 7.3, "labelspacing": 0.3}
-    look |= {"handletextpad": 0.2, "markerscale": 1.5}
-    owner.legend(handles, labels, **look, **place)
+    few = len(_categories(table, column)) <= 22
+    on_map = _names_on_map(table, column)
+    handles, names = ax.get_legend_handles_labels()
+    numbers = ["" if on_map.get(name, name) == name else f"{on_map[name]}  " for name in names]
+    labels = [number + short(name, 30) for number, name in zip(numbers, names, strict=True)]
+    look = {"fontsize": 8.5 if few else 7.3, "labelspacing": 0.3}
+    owner.legend(handles, labels, handletextpad=0.2, markerscale=1.5, **look, **place)
 
 
-def _values(table: pd.DataFrame, column: str) -> "pd.Series[str]":
-    return table[column].replace({"nan": "", "-1": ""})
-
-
-def _categories(table: pd.DataFrame, column: str) -> list[str]:
-    """The values of a column, most frequent first: they take the marks easiest to tell apart."""
-    values = _values(table, column)
-    return values[values != ""].value_counts().index.tolist()
-
-
-def draw_map(ax: Axes, table: pd.DataFrame, column: str, name: str, *, named: bool) -> None:
-    """One map, marked by a column; with `named`, its categories are written on it."""
-    values, names = _values(table, column), _categories(table, column)
-    places, mark = table[list(MAPS[name])], marks(names[:MAX_NAMED])
+def _draw_map(ax: Axes, table: pd.DataFrame, column: str, name: str, *, named: bool) -> None:
+    values, places = table[column], table[list(MAPS[name])]
+    mark = marks(_categories(table, column).index[:MAX_NAMED].tolist())
     # the file would hold every point as a path: rasterized points keep it small
     look = {"s": 11, "lw": 0, "alpha": 0.8, "rasterized": True}
     rest = places[~values.isin(list(mark))]
@@ -133,33 +126,25 @@ def draw_map(ax: Axes, table: pd.DataFrame, column: str, name: str, *, named: bo
     ax.spines[:].set_visible(False)
     ax.set(title=name, xticks=[], yticks=[])
     ax.grid(visible=False)
-    if named:
-        _write_names(ax, places, values, _names_on_map(names, column))
+    look = {"ha": "center", "va": "center", "fontsize": 7.5, "color": INK}
+    look["path_effects"] = [withStroke(linewidth=2.2, foreground=PAPER)]
+    for category, text in _names_on_map(table, column).items() if named else ():
+        points = places[values == category].to_numpy()
+        nearest = ((points - np.median(points, axis=0)) ** 2).sum(axis=1).argmin()
+        ax.text(points[nearest, 0], points[nearest, 1], text, **look)
 
 
-def _names_on_map(names: list[str], column: str) -> dict[str, str]:
-    """What is written on each group: classes by name, or by number in the legend if names are long.
+def _names_on_map(table: pd.DataFrame, column: str) -> dict[str, str]:
+    """What is written on each group, at its sample nearest to the median.
 
-    The most used prototypes by id; batches not at all, for they seldom have a place of their own.
+    Classes by name, or by number in the legend if names are long; the most used prototypes by id;
+    batches not at all, for they seldom have a place of their own.
     """
+    names = _categories(table, column).index.tolist()
     if column == "batch":
         return {}
     if column == "prototype":
         return {name: name for name in names[:20]}
     names = sorted(names[:MAX_NAMED])
-    if all(len(name) <= 10 for name in names):
-        return {name: name for name in names}
-    return {name: str(i + 1) for i, name in enumerate(names)}
-
-
-def _write_names(
-    ax: Axes, places: pd.DataFrame, values: "pd.Series[str]", on_map: dict[str, str]
-) -> None:
-    """Write what stands for each group at its sample nearest to the median."""
-    halo = [withStroke(linewidth=2.2, foreground=PAPER)]
-    for name, text in on_map.items():
-        points = places[values == name].to_numpy()
-        nearest = ((points - np.median(points, axis=0)) ** 2).sum(axis=1).argmin()
-        x, y = points[nearest]
-        look = {"ha": "center", "va": "center", "fontsize": 7.5, "path_effects": halo}
-        ax.text(x, y, text, color=INK, **look)
+    is_short = all(len(name) <= 10 for name in names)
+    return {name: name if is_short else str(i) for i, name in enumerate(names, start=1)}

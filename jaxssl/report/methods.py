@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from jaxssl.evaluation.arms import SELFTRAIN
@@ -42,19 +43,17 @@ def write_methods(
         command: that made the run.
         notes: on trials and budgets.
     """
-    table = methods_table(results, endpoint, chosen, costs)
-    write_text(folder / "methods.csv", table.to_csv(index=False))
-    students = student_table(results)
+    methods, students = methods_table(results, endpoint, chosen, costs), student_table(results)
+    write_text(folder / "methods.csv", methods.to_csv(index=False))
     write_text(folder / "selftrain.csv", students.to_csv(index=False))
-    n = results["seed"].nunique()
     best = endpoint.loc[endpoint["is_best"].astype(bool), "reference"].unique()
     text = [
         f"`{command}`",
-        f"Test balanced accuracy, means over {n} seeds; *endpoint*: area under the curve over 1 to "
-        f"10 % of the labels (logarithmic). Paired 95 % t intervals over seeds against "
-        f"{' and '.join(f'`{name}`' for name in best)}, the best classical arm on validation, "
-        "in points; verdicts after Holm's correction over all arms. " + notes,
-        _markdown(table),
+        f"Test balanced accuracy, means over {results['seed'].nunique()} seeds; *endpoint*: area "
+        "under the curve over 1 to 10 % of the labels (logarithmic). Paired 95 % t intervals over "
+        f"seeds against {' and '.join(f'`{name}`' for name in best)}, the best classical arm on "
+        f"validation, in points; verdicts after Holm's correction over all arms. {notes}",
+        _markdown(methods),
         "Self-training, test accuracy: the student against its teacher.",
         _markdown(students),
     ]
@@ -71,62 +70,50 @@ def methods_table(
     scores = summarize(results)
     scores = scores[scores["metric"] == METRIC].set_index(["arm", "share"])["mean"]
     shares = sorted(results["share"].unique())
+    columns = ["arm", *map(percent, shares), "endpoint", "against classical", "verdict"]
+    columns += ["ms a step and seed", "MB a seed", "unhealthy", "chosen"]
     whole = areas(results, "test").groupby("arm")["value"]
     declared = endpoint[endpoint["is_best"].astype(bool)].set_index("arm")
-    rows = []
+    rows, ranks = [], []
     for arm in results["arm"].unique():
         if arm == FLOOR:
             continue
-        row = {"arm": arm} | {percent(s): f"{scores[arm, s]:.3f}" for s in shares}
         values = whole.get_group(arm).to_numpy()
         low, high = t_interval(values)
+        row = {"arm": arm, "chosen": chosen.get(arm, "")}
+        row |= {percent(share): f"{scores[arm, share]:.3f}" for share in shares}
         row["endpoint"] = f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
         if arm in declared.index:
-            d = declared.loc[arm]
-            row["against classical"] = _points(d["difference"], d["ci_low"], d["ci_high"])
-            row["verdict"] = endpoint_verdict(d)
+            row["against classical"] = _points(declared.loc[arm])
+            row["verdict"] = endpoint_verdict(declared.loc[arm])
         if arm in costs:
             row["ms a step and seed"] = f"{costs[arm].ms_per_step:.2f}"
             row["MB a seed"] = f"{costs[arm].megabytes:.0f}"
             row["unhealthy"] = str(costs[arm].unhealthy)
-        row["chosen"] = chosen.get(arm, "")
-        rows.append((values.mean(), row))
-    ordered = [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
-    columns = [
-        *("arm", *map(percent, shares), "endpoint", "against classical", "verdict"),
-        *("ms a step and seed", "MB a seed", "unhealthy", "chosen"),
-    ]
-    return pd.DataFrame(ordered).reindex(columns=columns).fillna("")
+        rows.append(row)
+        ranks.append(-values.mean())
+    order = np.argsort(ranks, kind="stable")
+    return pd.DataFrame(rows, columns=columns).iloc[order].fillna("").reset_index(drop=True)
 
 
 def student_table(results: pd.DataFrame) -> pd.DataFrame:
     """Every student against its teacher at every share, in accuracy."""
-    tables = []
+    rows = []
     for student in [arm for arm in results["arm"].unique() if arm.endswith(SELFTRAIN)]:
         teacher = student.removesuffix(SELFTRAIN)
         pair = results[results["arm"].isin([student, teacher])]
-        tables.append(paired_statistics(pair, [teacher], ["accuracy"]))
+        for row in paired_statistics(pair, [teacher], ["accuracy"]).to_dict("records"):
+            scores = (f"{row['mean']:.3f}", f"{row['reference_mean']:.3f}")
+            holm = f"{row['p_holm']:.2g}"
+            rows.append([student, percent(row["share"]), *scores, _points(row), holm])
     columns = ["student", "share", "student's", "teacher's", "difference", "Holm p"]
-    if not tables:
-        return pd.DataFrame(columns=columns)
-    statistics = pd.concat(tables)
-    points = [_points(*(row[name] for name in ("difference", "ci_low", "ci_high")))
-              for _, row in statistics.iterrows()]  # fmt: skip
-    return pd.DataFrame(
-        {
-            "student": statistics["arm"],
-            "share": statistics["share"].map(percent),
-            "student's": statistics["mean"].map("{:.3f}".format),
-            "teacher's": statistics["reference_mean"].map("{:.3f}".format),
-            "difference": points,
-            "Holm p": statistics["p_holm"].map("{:.2g}".format),
-        }
-    )
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _points(difference: float, low: float, high: float) -> str:
+def _points(row: Mapping[Any, Any]) -> str:
     """A difference of scores and its interval, in points."""
-    return f"{100 * difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    numbers = [100 * row[name] for name in ("difference", "ci_low", "ci_high")]
+    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*numbers)
 
 
 def _markdown(table: pd.DataFrame) -> str:

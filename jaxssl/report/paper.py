@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +17,7 @@ from jaxssl.report.drawing import (
     marks,
     new_figure,
 )
-from jaxssl.report.search import MEASURES, draw_measures, positions, value_axis
+from jaxssl.report.search import MEASURES, along, draw_measures, value_axis
 
 STYLES = {"scratch": "--", "logreg": ":"}  # of the arms that are the same at every point
 WIDTH = 10.4  # inches
@@ -56,11 +55,9 @@ def _scores(ax: Axes, table: pd.DataFrame, references: pd.DataFrame, option: str
     for key, rows in table.groupby(["share", "line"], sort=False):
         share, line = cast(tuple[float, str], key)
         name = percent(share) + (f", {line}" if line else "")
-        x, _ = positions(rows[option].tolist())
-        order = np.argsort(x)
-        rows = rows.iloc[order]
+        x, rows = along(rows, option)
         fill = mark[share].colour if line == lines[0] else "none"
-        _points(ax, mark[share], name, x[order], rows["mean"], yerr=interval_bars(rows), mfc=fill)
+        _points(ax, mark[share], name, x, rows["mean"], yerr=interval_bars(rows), mfc=fill)
     _reference_lines(ax.axhline, references, mark)
     value_axis(ax, table[option].tolist(), option)
     ax.set_title("Validation accuracy")
@@ -110,11 +107,9 @@ def map_figure(table: pd.DataFrame, measures: pd.DataFrame, x: Sequence[str]) ->
 
 def _lines(ax: Axes, rows: pd.DataFrame, x: str, line: str, name: str) -> None:
     for value, mark in marks(list(dict.fromkeys(rows[line]))).items():
-        means = rows[rows[line] == value].groupby(x, sort=False)[name].mean()
-        where, _ = positions(means.index.tolist())
-        order = np.argsort(where)
-        label = f"{_last(line)} {value}"
-        ax.plot(where[order], means.to_numpy()[order], label=label, ms=5, **mark.style)
+        means = rows[rows[line] == value].groupby(x, sort=False)[name].mean().reset_index()
+        where, means = along(means, x)
+        ax.plot(where, means[name], label=f"{_last(line)} {value}", ms=5, **mark.style)
 
 
 def curve_figure(summary: pd.DataFrame, statistics: pd.DataFrame, metric: str) -> Figure:

@@ -71,6 +71,13 @@ def positions(values: Sequence[str]) -> tuple[np.ndarray, bool]:
         return np.array([order.index(value) for value in values], float), False
 
 
+def along(rows: pd.DataFrame, option: str) -> tuple[np.ndarray, pd.DataFrame]:
+    """Where rows stand on the axis of an option, and the rows, both in the order of the axis."""
+    x, _ = positions(rows[option].tolist())
+    order = np.argsort(x)
+    return x[order], rows.iloc[order]
+
+
 def value_axis(ax: Axes, values: Sequence[str], name: str) -> None:
     """Ticks at the values of an option; logarithmic where they span a wide range."""
     where, numeric = positions(values)
@@ -85,41 +92,30 @@ def value_axis(ax: Axes, values: Sequence[str], name: str) -> None:
 
 
 def _curve(table: pd.DataFrame, measures: pd.DataFrame, option: str, metric: str) -> Figure:
-    measured = [name for name in MEASURES if name in measures]
-    figure, axes = new_figure(10.4 if measured else 6.4, 4.2, ncols=1 + bool(measured),
-                              squeeze=False)  # fmt: skip
-    draw_scores(axes[0][0], table, option, metric)
-    if measured:
-        draw_measures(axes[0][1], measures, option)
-    return figure
-
-
-def draw_scores(ax: Axes, table: pd.DataFrame, option: str, metric: str) -> None:
     """Mean score and interval against one option, a line an arm and share."""
-    lines = series(table)
-    mark_of = marks([name for name, _ in lines])
-    for name, rows in lines:
-        mark = mark_of[name]
-        x, _ = positions(rows[option].tolist())
-        order = np.argsort(x)
-        rows, x = rows.iloc[order], x[order]
-        ax.errorbar(x, rows["mean"],
-                    yerr=interval_bars(rows), color=mark.colour, marker=mark.marker, ms=5.5,
-                    elinewidth=1.1, capsize=2, label=name)  # fmt: skip
-    ax.set_title(f"Validation {metric.replace('_', ' ')}")
-    value_axis(ax, table[option].tolist(), option)
-    ax.legend(fontsize=8.5)
+    has_measures = not set(MEASURES).isdisjoint(measures)
+    width = 10.4 if has_measures else 6.4
+    figure, (axes,) = new_figure(width, 4.2, ncols=1 + has_measures, squeeze=False)
+    lines = dict(series(table))
+    for name, mark in marks(list(lines)).items():
+        x, rows = along(lines[name], option)
+        look = {"ms": 5.5, "elinewidth": 1.1, "capsize": 2, "label": name} | mark.style
+        axes[0].errorbar(x, rows["mean"], yerr=interval_bars(rows), **look)
+    axes[0].set_title(f"Validation {metric.replace('_', ' ')}")
+    value_axis(axes[0], table[option].tolist(), option)
+    axes[0].legend(fontsize=8.5)
+    if has_measures:
+        draw_measures(axes[1], measures, option)
+    return figure
 
 
 def draw_measures(ax: Axes, measures: pd.DataFrame, option: str) -> None:
     """What the pretraining measured against one option, means over seeds."""
     measured = [name for name in MEASURES if name in measures]
+    means = measures.groupby(option, sort=False)[measured].mean().reset_index()
+    x, means = along(means, option)
     for name, mark in marks(measured).items():
-        means = measures.groupby(option, sort=False)[name].mean()
-        x, _ = positions(means.index.tolist())
-        order = np.argsort(x)
-        ax.plot(x[order], means.to_numpy()[order], color=mark.colour, marker=mark.marker,
-                ms=5.5, label=MEASURES[name])  # fmt: skip
+        ax.plot(x, means[name], ms=5.5, label=MEASURES[name], **mark.style)
     ax.axhline(1, color=MUTED, lw=1, ls=":")
     ax.set_ylim(0, max(1.05, ax.get_ylim()[1]))
     ax.set_title("Pretraining, last epoch")
@@ -129,61 +125,47 @@ def draw_measures(ax: Axes, measures: pd.DataFrame, option: str) -> None:
 
 def heat_maps(table: pd.DataFrame, options: Sequence[str], metric: str) -> Figure:
     """Means against two options (down, across), a map an arm and share."""
-    maps, (down, across) = series(table), options
+    maps = series(table)
     figure, axes = new_figure(1.2 + 4.6 * len(maps), 4.4, ncols=len(maps), squeeze=False)
     for ax, (name, rows) in zip(axes[0], maps, strict=True):
-        draw_heat_map(ax, rows, down, across)
+        _draw_heat_map(ax, rows, *options)
         ax.set_title(f"Validation {metric.replace('_', ' ')}, {name}", fontsize=9.5)
     return figure
 
 
-def draw_heat_map(ax: Axes, rows: pd.DataFrame, down: str, across: str) -> None:
-    """Means as colours, with half their intervals in numbers; an empty cell was refused.
-
-    Args:
-        ax: where.
-        rows: mean, ci_low, ci_high, and the columns of the two options.
-        down: option of the map's rows.
-        across: option of its columns.
-    """
-    mean, low, high = (
-        rows.pivot(index=down, columns=across, values=name)
-        for name in ("mean", "ci_low", "ci_high")
-    )
-    order = _sorted(mean.index), _sorted(mean.columns)
-    values, half = mean.loc[order].to_numpy(float), ((high - low) / 2).loc[order].to_numpy(float)
-    ax.imshow(values, cmap="cividis", aspect="auto")
-    middle = (np.nanmin(values) + np.nanmax(values)) / 2
-    for (i, j), value in np.ndenumerate(values):
+def _draw_heat_map(ax: Axes, rows: pd.DataFrame, down: str, across: str) -> None:
+    """Means as colours, with half their intervals in numbers; an empty cell was refused."""
+    rows = rows.assign(half=(rows["ci_high"] - rows["ci_low"]) / 2)
+    tall, wide = (sorted(rows[option].unique(), key=_number_or_name) for option in (down, across))
+    tables = (rows.pivot(index=down, columns=across, values=name) for name in ("mean", "half"))
+    mean, half = (table.loc[tall, wide].to_numpy(float) for table in tables)
+    ax.imshow(mean, cmap="cividis", aspect="auto")
+    middle = (np.nanmin(mean) + np.nanmax(mean)) / 2
+    for (i, j), value in np.ndenumerate(mean):
         interval = "" if np.isnan(half[i, j]) else f"\n± {half[i, j]:.3f}"
         text = "–" if np.isnan(value) else f"{value:.3f}{interval}"
         colour = INK if value > middle or np.isnan(value) else GRID
         ax.text(j, i, text, ha="center", va="center", fontsize=8, color=colour)
-    ax.set_xticks(range(values.shape[1]), order[1])
-    ax.set_yticks(range(values.shape[0]), order[0])
-    ax.set_xlabel(across)
-    ax.set_ylabel(down)
+    ax.set_yticks(range(len(tall)), tall)
+    ax.set_xticks(range(len(wide)), wide)
+    ax.set(xlabel=across, ylabel=down)
     ax.grid(visible=False)
 
 
-def _sorted(values: pd.Index) -> list[str]:
-    return sorted(values, key=lambda value: positions([value])[0][0] if _is_number(value) else 0.0)
-
-
-def _is_number(value: str) -> bool:
-    return positions([value])[1]
+def _number_or_name(value: str) -> tuple[float, str]:
+    """Numbers sort by value; names among them as 0."""
+    where, is_number = positions([value])
+    return (float(where[0]), "") if is_number else (0.0, value)
 
 
 def _ranking(table: pd.DataFrame, metric: str) -> Figure:
     ranked = table.sort_values("mean", ascending=metric in ERRORS).head(MAX_RANKED).iloc[::-1]
     figure, ax = new_figure(10.4, 0.9 + 0.26 * len(ranked))
-    where = range(len(ranked))
-    ax.errorbar(
-        ranked["mean"], where, xerr=interval_bars(ranked), fmt="o", ms=5, capsize=2, color=INK
-    )
+    where, look = range(len(ranked)), {"fmt": "o", "ms": 5, "capsize": 2, "color": INK}
+    ax.errorbar(ranked["mean"], where, xerr=interval_bars(ranked), **look)
     names = [
-        f"{row.point or UNCHANGED} ({row.arm}, {percent(float(row.share))})"  # pyright: ignore
-        for row in ranked.itertuples()
+        f"{row['point'] or UNCHANGED} ({row['arm']}, {percent(row['share'])})"
+        for row in ranked.to_dict("records")
     ]
     ax.set_yticks(where, names, fontsize=8)
     ax.set_title(f"The best {len(ranked)} of {len(table)}")
