@@ -274,7 +274,7 @@ def test_an_axis_of_many_shares_names_the_largest_and_none_twice_over():
 
 def test_damaged_files_of_a_run_are_refused(tmp_path):
     (tmp_path / "results.parquet").write_bytes(b"PAR1 broken")
-    with pytest.raises(InputError, match=r"holds a damaged file .*; run the verb again"):
+    with pytest.raises(InputError, match=r"holds a damaged table .*; run it anew"):
         read_run(tmp_path)
 
 

@@ -110,7 +110,7 @@ def student_table(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _points(row: Mapping[Any, Any]) -> str:
+def _points(row: Any) -> str:
     """A difference of scores and its interval, in points."""
     numbers = [100 * row[name] for name in ("difference", "ci_low", "ci_high")]
     return "{:+.1f} ({:+.1f} to {:+.1f})".format(*numbers)
