@@ -42,10 +42,9 @@ def main(arguments: list[str]) -> None:
     bundle = read_encoder(_ENCODER.value)
     layers = {"transfer_layers": _TRANSFER.value, "freeze_layers": _FREEZE.value}
     layers = {name: value for name, value in layers.items() if value >= 0}
-    options = flags.CONFIG.value if flags.is_given("config") else bundle.config
     config = dataclasses.replace(
         with_data(bundle.config, flags.data_of_run()),
-        finetune=dataclasses.replace(options.finetune, **layers),
+        finetune=dataclasses.replace(flags.finetune_options(bundle.config), **layers),
     )
     run_finetuning(
         config,

@@ -134,9 +134,19 @@ def output() -> Output:
     return Output(folder, RESUME.value, OVERWRITE.value)
 
 
-def is_given(name: str) -> bool:
-    """Whether a flag, or an option below it, stands on the command line."""
-    return any(word.lstrip("-").split("=")[0].split(".")[0] == name for word in sys.argv[1:])
+def finetune_options(pretrained: Config) -> FinetuneConfig:
+    """The fine-tuning options of `--config`, or the encoder's, each as the command line has it.
+
+    Raises:
+        InputError: on another option, which the encoder decides.
+    """
+    overrides = config_flags.get_override_values(flags.FLAGS["config"])
+    for name in overrides:
+        if not name.startswith("finetune."):
+            raise InputError(f"`{name}` is not for a fine-tuning, which takes it from the encoder")
+    has_file = any(word.split("=")[0].lstrip("-") == "config" for word in sys.argv[1:])
+    config = CONFIG.value if has_file else with_options(pretrained, overrides)
+    return config.finetune
 
 
 def data_of_run() -> dict[str, str]:

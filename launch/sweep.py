@@ -28,7 +28,15 @@ def main(arguments: list[str]) -> None:
     exit.no_arguments(arguments)
     config, arms = flags.config_of_run(arms=()), flags.value_of("arms") or ()
     seeds = flags.seeds_of_run(config)
-    run_sweep(config, flags.output(), seeds, hooks(), _ENCODER.value, arms=arms)
+    run_sweep(
+        config,
+        flags.output(),
+        seeds,
+        hooks(),
+        _ENCODER.value,
+        arms=arms,
+        method=flags.METHOD.value,
+    )
 
 
 if __name__ == "__main__":

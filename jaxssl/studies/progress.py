@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from jaxssl.engine.pretrain import StopFn, never
 
@@ -68,7 +68,7 @@ class Screen:
         """Show an event."""
         if not event.unit:
             self._write(event.text)
-        elif sys.stderr.isatty():
+        elif sys.stderr.isatty() or "ipykernel" in sys.modules:
             self._draw(event)
         else:
             left = f"{event.left:.0f} s left"

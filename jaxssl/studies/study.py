@@ -101,7 +101,7 @@ def study(
 
     def run(output: Output) -> dict[int, EncoderBundle]:
         if encoder:
-            return run_sweep(config, output, own_seeds, hooks, encoder, data, arms)
+            return run_sweep(config, output, own_seeds, hooks, encoder, data, arms, method)
         return run_study(config, output, own_seeds, hooks, data)
 
     return in_folder(run, out, shard, resume, overwrite)
@@ -189,6 +189,7 @@ def run_sweep(
     encoder: str | Path = "",
     data: Data = None,
     arms: Sequence[str] = (),
+    method: str = "",
 ) -> dict[int, EncoderBundle]:
     """Compare arms on encoders that are at hand; as `run_study`.
 
@@ -200,6 +201,7 @@ def run_sweep(
         encoder: run folder or bundle; "" where no arm needs an encoder.
         data: in place of `config.data.path`, or of the encoders' data.
         arms: that were asked for; by default the configured ones.
+        method: that was asked for, if any; it must be the encoders'.
 
     Raises:
         InputError: if an arm needs an encoder and none is given.
@@ -217,6 +219,9 @@ def run_sweep(
     normalizer = None
     if bundles:
         first = next(iter(bundles.values()))
+        own = first.config.method.name
+        if method not in ("", own):
+            raise InputError(f"`method={method}`, but the encoders are of {own}", "drop `method`")
         config, normalizer = with_pretraining_of(config, first.config, arms), first.normalizer
     study = begin(config, output, hooks, compares=True, data=data, normalizer=normalizer)
     study = compare(study, bundles.values(), seeds)
