@@ -19,6 +19,7 @@ import jaxssl
 from jaxssl import pl
 from jaxssl.evaluation.stats import summarize
 from jaxssl.report.classes import draw_confusion
+from jaxssl.report.health import MEASURES
 from jaxssl.runs.result import read_run
 from jaxssl.types import InputError
 
@@ -54,10 +55,9 @@ def test_public_names_are_functions_of_the_package():
         (pl.endpoint, ["swav"]),
         (pl.confusion, [""]),
         (pl.embedding, ["PCA", "t-SNE"]),
-        (pl.pretraining, ["Pretraining loss", "Code entropy / ln K",
-                          "Prototypes in use (perplexity)", "Effective rank of the embedding"]),
+        (pl.pretraining, ["Pretraining loss", *list(MEASURES.values())[1:]]),
     ],
-)  # fmt: skip
+)
 def test_a_new_figure_has_the_panels_of_the_report_and_is_known_to_pyplot(result, draw, titles):
     before = dict(plt.rcParams)
     axes = np.atleast_1d(draw(result))

@@ -22,8 +22,6 @@ from jaxssl.evaluation.grid import (
 from jaxssl.evaluation.search import points_table, search
 from jaxssl.evaluation.stats import ERRORS
 from jaxssl.files import write_table
-from jaxssl.report.drawing import save
-from jaxssl.report.search import search_drawing
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output, release
 from jaxssl.studies.arguments import hooks_of, with_arguments
@@ -155,6 +153,9 @@ def _write_table(
     folder: Path, points: Sequence[Point], seeds: Sequence[int], metric: str
 ) -> pd.DataFrame:
     """Write the table and the figure of a grid's points."""
+    from jaxssl.report.drawing import save  # here, for matplotlib takes a second
+    from jaxssl.report.search import search_drawing
+
     values = options_table(points)
     rows, measures = (
         values.merge(table[table["seed"].isin(list(seeds))], on="point") if len(table) else table
