@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from absl import flags
 from ml_collections import config_flags
 
-from jaxssl.config import LEAKS, Config, to_dict, with_method
+from jaxssl.config import LEAKS, Config, FinetuneConfig, to_dict, with_method, with_options
 from jaxssl.runs.layout import shard_folder
 from jaxssl.runs.output import Output
 from jaxssl.types import InputError
@@ -20,10 +20,18 @@ def _load(config: str) -> Config:
 
     The command line is read here because overrides are parsed as soon as --config is.
     """
-    given = [word.partition("=") for word in sys.argv]
-    methods = [value for name, _, value in given if name.lstrip("-") == "method" and value]
-    loaded = load(config)
-    return with_method(loaded, methods[-1]) if methods else loaded
+    loaded, method = load(config), _on_command_line("method")
+    return with_method(loaded, method) if method else loaded
+
+
+def _on_command_line(name: str) -> str:
+    """The value that the command line gives a flag, "" for none."""
+    found = ""
+    for word, following in zip(sys.argv[1:], [*sys.argv[2:], ""], strict=True):
+        flag, is_joined, value = word.partition("=")
+        if flag in (f"--{name}", f"-{name}"):
+            found = value if is_joined else following
+    return found
 
 
 def _define_config():
@@ -144,9 +152,8 @@ def finetune_options(pretrained: Config) -> FinetuneConfig:
     for name in overrides:
         if not name.startswith("finetune."):
             raise InputError(f"`{name}` is not for a fine-tuning, which takes it from the encoder")
-    has_file = any(word.split("=")[0].lstrip("-") == "config" for word in sys.argv[1:])
-    config = CONFIG.value if has_file else with_options(pretrained, overrides)
-    return config.finetune
+    given = _on_command_line("config")
+    return (CONFIG.value if given else with_options(pretrained, overrides)).finetune
 
 
 def data_of_run() -> dict[str, str]:

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
         hooks(),
         _ENCODER.value,
         arms=arms,
-        method=flags.METHOD.value,
+        method=flags.value_of("method") or "",
     )
 
 

@@ -31,7 +31,7 @@ _SCALE = absl_flags.DEFINE_enum("scale", CPU, [CPU, FULL, SMOKE], "How much is r
 def main(arguments: list[str]) -> None:
     """Take data, split and machine from the flags, and run every figure."""
     exit.no_arguments(arguments)
-    if flags.is_given("seeds"):
+    if flags.SEEDS.value:
         raise InputError("`seeds` is not for a reproduction", "`scale` says how much is run")
     given = flags.config_of_run()
     others = sorted(to_dict(given).keys() - {"data", "split", "run"})
