@@ -155,6 +155,13 @@ def test_what_was_controlled_follows_the_options_and_the_leaks(run_folder):
     assert controlled(replace(run, config={})) == []
 
 
+def test_the_stratified_split_is_told_also_of_a_run_that_has_its_old_name(run_folder):
+    run = read_run(run_folder)
+    for name in ("stratified", "study"):
+        said = dict(controlled(replace(run, config={"split": {"protocol": name}})))
+        assert said["split"].startswith("stratified, groups not kept together")
+
+
 def test_splits_of_a_study_report_as_the_study(tmp_path):
     study = tmp_path / "study"
     for number in range(2):

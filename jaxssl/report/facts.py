@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.config import LEAKS, renamed
+from jaxssl.config import LEAKS, renamed, renamed
 from jaxssl.evaluation import headline
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
@@ -15,7 +15,7 @@ from jaxssl.runs.result import StudyResult
 
 PROTOCOLS = {
     "grouped": "stratified, samples of one {group} in one part",
-    "stratified": "stratified, groups not kept together (the study's protocol)",
+    "stratified": "stratified, groups not kept together (the paper's protocol)",
     "leave_batch_out": "one batch is the test part; samples of one {group} in one part",
 }
 COUNTS = {"train": "training", "labelled": "of them labelled"}
