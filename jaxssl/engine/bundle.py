@@ -55,8 +55,17 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     A training that diverged leaves a bundle too, for the record: its arrays may be no numbers, and
     `usable` refuses it.
 
+    Args:
+        folder: such as `RUN/encoder/seed_000`, or a classifier's.
+
+    Returns:
+        Options, normalizer, parameters and where they come from, as they were saved.
+
     Raises:
         InputError: if the folder is no bundle, of another format, or does not hold what it says.
+
+    Example:
+        bundle = jaxssl.load_bundle("runs/mirna/encoder/seed_000")
     """
     folder = Path(folder)
     _refuse_links(folder)

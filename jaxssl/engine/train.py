@@ -106,7 +106,7 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
         def step(state: TrainState, at: tuple[Array, Array]) -> tuple[TrainState, Metrics]:
             number, index = at
             # by step number, not by splitting a carried key: a resume needs only the step
-            key_views, _ = jax.random.split(jax.random.fold_in(keys.step, number))
+            key_views, _ = jax.random.split(jax.random.fold_in(keys.step, number))  # no loss draws
             views = make_views(key_views, x[index], index, pool)
             return train_step(method, optimizer, state, number, views)
 
