@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.config import LEAKS, renamed, renamed
+from jaxssl.config import LEAKS, renamed
 from jaxssl.evaluation import headline
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
