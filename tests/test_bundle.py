@@ -134,7 +134,7 @@ def test_an_unknown_option_is_refused(saved):
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(InputError, match="unknown method 'swan': choose one of swav"):
+    with pytest.raises(InputError, match="unknown method 'swan'; choose one of swav"):
         from_dict({"method": {"name": "swan"}})
 
 
