@@ -15,6 +15,7 @@ from jaxssl.methods.interface import Training
 from jaxssl.model import Norm, make_encoder
 
 BLOCK = 4096  # samples per compiled call
+_compiled_scores: dict[str, Callable] = {}
 
 
 def embed(
@@ -46,7 +47,10 @@ def prototype_scores(
     method = METHODS[options.name].make(options, Training(_encoder(bundle), n_train, 0))
     if method.scores is None:
         return None
-    return _by_blocks(partial(jax.jit(method.scores), bundle.params), x)
+    # compiled once for all encoders of the same options
+    key = repr((options, bundle.config.encoder, bundle.config.run.precision, n_train))
+    scores = _compiled_scores.setdefault(key, jax.jit(method.scores))
+    return _by_blocks(partial(scores, bundle.params), x)
 
 
 def annotate(

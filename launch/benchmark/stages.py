@@ -1,5 +1,6 @@
 """A study end to end: seconds of its stages, programs it compiles, the paper's whole protocol."""
 
+import os
 import tempfile
 
 import jax
@@ -48,7 +49,7 @@ def measure_programs(bench: Bench, n_shares: int, n_seeds: int) -> Row:
 
 
 def _compile(cache: str, n_shares: int, n_seeds: int) -> Row:
-    jax.config.update("jax_compilation_cache_dir", cache)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
     use_cores(n_seeds)
     found = Compilations()
     config = Config()
