@@ -141,7 +141,7 @@ def test_options_that_belong_to_methods_are_refused():
     from launch.flags import refuse_options
 
     config = Config()
-    refuse_options(config, ("method", "augment"), "launch.compare")
+    refuse_options(config, ("method", "augment"), "a comparison")
     config.augment.noise = 2.0
-    with pytest.raises(InputError, match=r"--config\.augment\.noise is not for launch.compare"):
-        refuse_options(config, ("method", "augment"), "launch.compare")
+    with pytest.raises(InputError, match=r"`augment\.noise` is not for a comparison"):
+        refuse_options(config, ("method", "augment"), "a comparison")
