@@ -1,5 +1,6 @@
 """Flags that several verbs share; a verb defines those that it reads."""
 
+import itertools
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -27,7 +28,8 @@ def _load(config: str) -> Config:
 def _on_command_line(name: str) -> str:
     """The value that the command line gives a flag, "" for none."""
     found = ""
-    for word, following in zip(sys.argv[1:], [*sys.argv[2:], ""], strict=True):
+    words = sys.argv[1:]
+    for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
         flag, is_joined, value = word.partition("=")
         if flag in (f"--{name}", f"-{name}"):
             found = value if is_joined else following
