@@ -1,9 +1,9 @@
 """The pretraining of a study: the seeds that have no encoder yet, logged, saved, diagnosed."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxssl.config import to_dict
 from jaxssl.data.task import Task
 from jaxssl.engine import pretrain as engine
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save_bundle
@@ -75,7 +75,7 @@ def _pretrain_missing(study: Study, missing: Sequence[int]) -> dict[int, Encoder
     config = journal.with_chunk_of(folder, study.config, missing)
     plan = engine.plan_pretraining(config, len(pool), prepared.n_features, len(missing))
     parts = journal.cut(folder, missing, plan.memory.chunk)
-    options = ", ".join(f"{n} {v}" for n, v in dataclasses.asdict(config.method).items())
+    options = ", ".join(f"{n} {v}" for n, v in to_dict(config)["method"].items())
     study.hooks.say(f"encoder input: {prepared.n_features} features; method: {options}")
     study.hooks.say(plan.memory.sentence(len(missing)))
     journal.drop_metrics(folder, {seed for ids in parts for seed in ids})
