@@ -1,5 +1,6 @@
 """Strict numerics and enforced shapes for the whole suite."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -63,3 +64,9 @@ def report(run_folder) -> Path:
     out = run_folder / "report.html"
     build_report([run_folder], out)
     return out
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what the imports left: statsmodels calls it at every test."""
+    gc.collect()
+    gc.freeze()
