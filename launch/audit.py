@@ -21,9 +21,7 @@ from jaxssl.studies.audit import run_audit
 from . import exit, flags
 from .screen import hooks
 
-flags.define_shares()
-flags.define_arms()
-flags.define_splits()
+flags.define(*flags.RUN, "shares", "arms", "splits")
 _WHAT = absl_flags.DEFINE_enum("what", "type1", ["type1", "variance"], "What to look into.")
 _COMPARISONS = absl_flags.DEFINE_integer(
     "comparisons", 200, "Null comparisons of --what=type1.", lower_bound=10

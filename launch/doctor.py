@@ -5,7 +5,8 @@ Example:
   python -m launch.doctor --seeds=50
   python -m launch.doctor --data=mirna.h5ad --config=study_tcga
 
-Without --data the sizes of the README's studies are planned for, with it the data set's.
+With --data, its size is planned for; else those of the README's studies, and with --config its
+options on the first of them.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import jax
 import psutil
+from absl.flags import adopt_module_key_flags
 
 from jaxssl.config import Config, choose_n_components, resolve
 from jaxssl.engine.ensemble import use_cores
@@ -20,10 +22,10 @@ from jaxssl.engine.footprint import FREE_SHARE, free_memory, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.runs.identity import versions
 
-from . import exit
+from . import exit, flags
 from .config_files import load
-from .flags import CONFIG, DATA, SEEDS
 
+flags.define("data", "seeds")
 CARDS_GB = (12, 24, 80)
 N_SEEDS = 50  # where --seeds says nothing
 
@@ -40,7 +42,7 @@ class Size(NamedTuple):
 def main(arguments: list[str]) -> None:
     """Print what a bug report should hold, then the memory plans."""
     exit.no_arguments(arguments)
-    n_seeds = SEEDS.value or N_SEEDS
+    n_seeds = flags.value_of("seeds") or N_SEEDS
     use_cores(n_seeds)
     for package, version in versions().items():
         print(f"{package:18} {version}")
@@ -52,16 +54,21 @@ def main(arguments: list[str]) -> None:
         f"a run may take {FREE_SHARE:.0%} of what is free: {FREE_SHARE * free_memory() / 1e9:.1f} "
         f"GB on each of {jax.device_count()} devices (cores of a CPU share its memory)"
     )
-    for size in [size_of_data(DATA.value, CONFIG.value)] if DATA.value else known_sizes():
+    path, config = flags.value_of("data"), flags.CONFIG.value
+    for size in [size_of_data(path, config)] if path else known_sizes(config):
         print(f"\n{size.what}, {n_seeds} seeds:")
         for line in plans(size, n_seeds):
             print(f"  {line}")
 
 
-def known_sizes() -> list[Size]:
-    """The README's studies, and the paper's at full size."""
+def known_sizes(config: Config) -> list[Size]:
+    """The README's studies, and the paper's at full size; first the options that are given."""
     tcga, microarray = load("study_tcga"), load("study_microarray")
+    given = Size(
+        "--config on 6,546 samples, 2,000 genes", config, 6_546, width(config, 6_546, 2_000)
+    )
     return [
+        *([given] if config != Config() else []),
         Size("the default on 6,546 samples", Config(), 6_546, 100),
         Size("2,000 genes, the study's recipe", tcga, 6_546, 2_000),
         Size("the study's TCGA, 57,387 genes", tcga, 6_546, 57_387),
@@ -71,16 +78,26 @@ def known_sizes() -> list[Size]:
 
 def size_of_data(path: str, config: Config) -> Size:
     """The pretraining of a file: its samples less the held-out shares, its genes as configured."""
-    from jaxssl.data.inspect import inspect  # reads every format, which takes a second to import
+    from jaxssl.data.inspect import inspect  # what reads takes a second to import
+    from jaxssl.studies.prepared import EMBEDDED
 
-    facts = inspect(path)
+    if path in EMBEDDED:
+        n_all, n_genes = EMBEDDED[path]().shape
+    else:
+        facts = inspect(path)
+        n_all, n_genes = facts.n_samples, facts.n_genes
     held_out = config.split.validation_share + config.split.test_share
-    n_samples = round(facts.n_samples * (1 - held_out))
-    n_genes = min(facts.n_genes, config.normalize.max_genes or facts.n_genes)
-    n_components = config.normalize.n_components or choose_n_components(n_samples)
-    n_features = n_components if config.normalize.input == "spectral" else n_genes
+    n_samples = round(n_all * (1 - held_out))
+    n_features = width(config, n_samples, n_genes)
     what = f"{path}: about {n_samples:,} training samples, {n_features:,} features"
     return Size(what, config, n_samples, n_features)
+
+
+def width(config: Config, n_samples: int, n_genes: int) -> int:
+    """Features of the encoder input."""
+    if config.normalize.input == "spectral":
+        return config.normalize.n_components or choose_n_components(n_samples)
+    return min(n_genes, config.normalize.max_genes or n_genes)
 
 
 def plans(size: Size, n_seeds: int) -> Iterator[str]:
@@ -103,4 +120,5 @@ def _line(where: str, n_seeds: int, chunk: int, total: int, budget: int) -> str:
 
 
 if __name__ == "__main__":
+    adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

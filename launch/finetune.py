@@ -12,7 +12,6 @@ import dataclasses
 
 from absl import flags as absl_flags
 
-from jaxssl.runs.output import Output
 from jaxssl.studies.arguments import with_data
 from jaxssl.studies.classifier import MAX_MISSING, run_finetuning
 from jaxssl.studies.prepared import read_encoder
@@ -21,6 +20,7 @@ from jaxssl.types import InputError
 from . import exit, flags
 from .screen import hooks
 
+flags.define(*flags.DATA, "out", "overwrite")
 _ENCODER = absl_flags.DEFINE_string("encoder", "", "Bundle, or a run folder with encoders.")
 _SHARE = absl_flags.DEFINE_float("share", 1.0, "Share of the training labels to use.")
 _TRANSFER = absl_flags.DEFINE_integer(
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
     run_finetuning(
         config,
         bundle,
-        Output(flags.OUT.value, overwrite=flags.OVERWRITE.value, can_resume=False),
+        flags.output(),
         hooks(),
         share=_SHARE.value,
         max_missing=_MISSING.value,

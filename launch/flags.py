@@ -3,6 +3,8 @@
 import itertools
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
 
 from absl import flags
 from ml_collections import config_flags
@@ -14,6 +16,8 @@ from jaxssl.types import InputError
 
 from . import exit
 from .config_files import load
+
+RECORDED = "default: what prepare recorded."
 
 
 def _load(config: str) -> Config:
@@ -50,38 +54,47 @@ def _define_config():
 
 
 CONFIG = _define_config()
-flags.DEFINE_string("method", "", "Pretraining method, such as simclr; default: the config's.")
-DATA = flags.DEFINE_string("data", "", "Expression file (.h5ad of prepare), or demo.")
-LABEL = flags.DEFINE_string("label", "", "Label column; default: what prepare recorded.")
-GROUP = flags.DEFINE_string("group", "", "Group column; default: what prepare recorded.")
-BATCH = flags.DEFINE_string("batch", "", "Batch column; default: what prepare recorded.")
-SEEDS = flags.DEFINE_integer("seeds", 0, "Repetitions; default: the config's.", lower_bound=0)
-LEAK = flags.DEFINE_list("allow_leaks", [], f"Let these pass, out of {', '.join(LEAKS)}.")
-OUT = flags.DEFINE_string("out", "", "Folder to write.")
-RESUME = flags.DEFINE_bool("resume", False, "Go on in --out; only what is missing is computed.")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete what --out holds and start anew.")
+_FLAGS = {
+    "method": partial(flags.DEFINE_string, default="", help="Pretraining method, such as simclr."),
+    "data": partial(flags.DEFINE_string, default="", help="Expression file, or demo."),
+    "label": partial(flags.DEFINE_string, default="", help=f"Label column; {RECORDED}"),
+    "group": partial(flags.DEFINE_string, default="", help=f"Group column; {RECORDED}"),
+    "batch": partial(flags.DEFINE_string, default="", help=f"Batch column; {RECORDED}"),
+    "seeds": partial(
+        flags.DEFINE_integer, default=0, help="Repetitions; 0: the config's.", lower_bound=0
+    ),
+    "allow_leaks": partial(
+        flags.DEFINE_list, default=[], help=f"Let these pass, out of {', '.join(LEAKS)}."
+    ),
+    "out": partial(flags.DEFINE_string, default="", help="Folder to write."),
+    "resume": partial(
+        flags.DEFINE_bool, default=False, help="Go on in --out; only what is missing is computed."
+    ),
+    "overwrite": partial(
+        flags.DEFINE_bool, default=False, help="Delete what --out holds and start anew."
+    ),
+    "shares": partial(flags.DEFINE_list, default=[], help="Label shares, such as 0.01,0.05,1."),
+    "arms": partial(
+        flags.DEFINE_list, default=[], help="Arms, such as scratch,swav,logreg,selftrain; or all."
+    ),
+    "splits": partial(
+        flags.DEFINE_integer,
+        default=None,
+        help="Outer splits, each with all seeds; 0: one a batch. Default: the config's.",
+    ),
+    "shard": partial(
+        flags.DEFINE_string, default="", help="i/n: run only the seeds i, i + n, ... (i from 0)."
+    ),
+}
+DATA = ("data", "label", "group", "batch")
+RUN = (*DATA, "method", "seeds", "allow_leaks", "out", "resume", "overwrite")
+"""What a verb that pretrains or compares reads."""
 
 
-def define_shares() -> None:
-    """`--shares`, of a verb that compares."""
-    flags.DEFINE_list("shares", [], "Label shares, such as 0.01,0.05,1.")
-
-
-def define_arms() -> None:
-    """`--arms`, of a verb that compares arms."""
-    flags.DEFINE_list("arms", [], "Arms, such as scratch,swav,logreg,selftrain; or all.")
-
-
-def define_splits() -> None:
-    """`--splits`, of a verb that can repeat itself on other splits."""
-    flags.DEFINE_integer(
-        "splits", None, "Outer splits, each with all seeds; 0: one a batch. Default: the config's."
-    )
-
-
-def define_shard() -> None:
-    """`--shard`, of a verb whose seeds can be shared out."""
-    flags.DEFINE_string("shard", "", "i/n: run only the seeds i, i + n, ... (i from 0).")
+def define(*names: str) -> None:
+    """Define those of the shared flags that a verb reads."""
+    for name in names:
+        _FLAGS[name](name)
 
 
 def config_of_run(arms: Sequence[str] | None = None) -> Config:
@@ -101,18 +114,20 @@ def config_of_run(arms: Sequence[str] | None = None) -> Config:
         shares = tuple(map(float, listed))
     except ValueError as error:
         raise InputError(f"--shares={','.join(listed)}: not numbers ({error})") from error
+    method = value_of("method") or ""  # of a file of flags, which --config has not seen
     return with_arguments(
         config,
+        method=method if method != config.method.name else "",
         arms=(value_of("arms") or ()) if arms is None else arms,
         shares=shares,
-        seeds=SEEDS.value,
+        seeds=value_of("seeds") or 0,
         splits=value_of("splits"),
         **data_of_run(),
-        allow_leaks=LEAK.value,
+        allow_leaks=value_of("allow_leaks") or (),
     )
 
 
-def value_of(name: str):
+def value_of(name: str) -> Any:
     """Value of a flag; None where the verb does not have it."""
     return flags.FLAGS[name].value if name in flags.FLAGS else None
 
@@ -139,9 +154,9 @@ def seeds_of_run(config: Config) -> list[int]:
 
 def output() -> Output:
     """`--out`, or this shard's folder inside it."""
-    folder, shard = OUT.value, value_of("shard")
+    folder, shard, may_resume = value_of("out"), value_of("shard"), "resume" in flags.FLAGS
     folder = shard_folder(folder, shard) if shard and folder else folder
-    return Output(folder, RESUME.value, OVERWRITE.value)
+    return Output(folder, bool(value_of("resume")), value_of("overwrite"), may_resume)
 
 
 def finetune_options(pretrained: Config) -> FinetuneConfig:
@@ -160,9 +175,4 @@ def finetune_options(pretrained: Config) -> FinetuneConfig:
 
 def data_of_run() -> dict[str, str]:
     """The data set and the columns that flags name."""
-    return {
-        "path": DATA.value,
-        "label": LABEL.value,
-        "group": GROUP.value,
-        "batch": BATCH.value,
-    }
+    return {"path" if name == "data" else name: value_of(name) for name in DATA}

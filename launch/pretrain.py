@@ -14,7 +14,7 @@ from jaxssl.studies.study import run_pretraining
 from . import exit, flags
 from .screen import hooks
 
-flags.define_shard()
+flags.define(*flags.RUN, "shard")
 
 
 def main(arguments: list[str]) -> None:

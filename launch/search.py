@@ -17,8 +17,7 @@ from jaxssl.studies.grid import METRICS, run_grid
 from . import exit, flags
 from .screen import hooks
 
-flags.define_shares()
-flags.define_arms()
+flags.define(*flags.RUN, "shares", "arms")
 _GRID = absl_flags.DEFINE_multi_string("grid", [], "section.option:value,value; may be repeated.")
 _METRIC = absl_flags.DEFINE_enum(
     "metric", "balanced_accuracy", list(METRICS), "What the figure and the table show."

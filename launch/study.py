@@ -18,10 +18,7 @@ from jaxssl.studies.study import run_study
 from . import exit, flags
 from .screen import hooks
 
-flags.define_shares()
-flags.define_arms()
-flags.define_splits()
-flags.define_shard()
+flags.define(*flags.RUN, "shares", "arms", "splits", "shard")
 
 
 def main(arguments: list[str]) -> None:

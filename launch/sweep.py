@@ -15,9 +15,7 @@ from jaxssl.studies.study import run_sweep
 from . import exit, flags
 from .screen import hooks
 
-flags.define_shares()
-flags.define_arms()
-flags.define_shard()
+flags.define(*flags.RUN, "shares", "arms", "shard")
 _ENCODER = absl_flags.DEFINE_string(
     "encoder", "", "Run folder or bundle; its split and normalisation are used."
 )

@@ -90,7 +90,8 @@ def read(
         for block in plan.blocks():
             x[start : start + len(block)] = block
             start += len(block)
-    return AnnData(x, obs=plan.obs, var=plan.var, uns={"jaxssl": plan.facts})
+    facts = plan.facts | {"name": paths_of(path)[0].stem}  # as verbs call the data set
+    return AnnData(x, obs=plan.obs, var=plan.var, uns={"jaxssl": facts})
 
 
 def import_expression(

@@ -73,6 +73,7 @@ def make_inputs(prepared: Prepared, seeds: Sequence[int]) -> Inputs:
 
 def named_arms(arms: Sequence[str], method: str) -> tuple[str, ...]:
     """Arms by name: "all" are all with one method, "selftrain" is the student that it teaches."""
+    arms = [arms] if isinstance(arms, str) else arms
     if list(arms) == ["all"]:
         return all_arms(method)
     return tuple(method + SELFTRAIN if arm == "selftrain" else arm for arm in arms)

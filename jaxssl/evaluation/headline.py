@@ -8,7 +8,7 @@ import pandas as pd
 
 from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
-from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS
+from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS, summarize
 
 ENDPOINT_VERBS = {
     "wins": "beats",
@@ -158,3 +158,23 @@ def _interval(row: "pd.Series[Any]") -> str:
 def _and(words: Sequence[str], last: str = " and ") -> str:
     words = list(words)
     return last.join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def in_words(results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:
+    """Headline, scores of the arms, paired differences and endpoint, as `summary.json` has them."""
+    columns = ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
+    return {
+        "headline": " ".join(headlines(concluded)),
+        "arms": _nested(summarize(results)),
+        "paired": concluded.statistics[columns].to_dict("records"),
+        "endpoint": concluded.endpoint.to_dict("records"),
+    }
+
+
+def _nested(table: pd.DataFrame) -> dict[str, Any]:
+    """Arm → share → metric → mean and interval."""
+    nested: dict[str, Any] = {}
+    for row in table.to_dict("records"):
+        share = nested.setdefault(row["arm"], {}).setdefault(f"{row['share']:g}", {})
+        share[row["metric"]] = {key: row[key] for key in ("mean", "ci_low", "ci_high")}
+    return nested

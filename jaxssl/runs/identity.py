@@ -24,7 +24,8 @@ PACKAGES = ("jaxssl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "num
 MAY_CHANGE = {
     *{("run", "seeds"), ("sweep", "shares"), ("sweep", "arms"), ("sweep", "reference_arms")},
     *{("split", "allow_leaks"), ("split", "n_splits")},
-    *{("run", "memory_gb"), ("run", "chunk"), ("pretrain", "checkpoint_every"), ("data", "path")},
+    *{("run", "memory_gb"), ("run", "chunk"), ("pretrain", "checkpoint_every")},
+    *{("data", "path"), ("data", "name")},
 }
 """Options a resume may change: they add results, or decide none."""
 DECIDES_NUMBERS = ("versions", "device", "n_devices", "platform", "cores", "commit", "variables")
@@ -47,18 +48,7 @@ def write_identity(folder: Path, config: Config, data_hash: str, command: str = 
     Raises:
         InputError: if the folder was run with another option or on other data; nothing is written.
     """
-    new = json.loads(json.dumps(to_dict(config)))
-    if (folder / CONFIG).exists():
-        _check_options(folder, renamed(json.loads((folder / CONFIG).read_text())), new)
-    old: dict[str, Any] = {}
-    if (folder / ENVIRONMENT).exists():
-        old = json.loads((folder / ENVIRONMENT).read_text())
-        if old["data_hash"] != data_hash:
-            raise InputError(
-                f"{folder} was run on other data, labels or another split ({old['data_hash']}, now "
-                f"{data_hash})",
-                "pass `overwrite` or another `out`",
-            )
+    old = check_identity(folder, config, data_hash)
     environment = {
         "command": command,
         "versions": versions(),
@@ -72,7 +62,28 @@ def write_identity(folder: Path, config: Config, data_hash: str, command: str = 
     }
     environment["before"] = _environments_before(old, environment)
     write_json(folder / ENVIRONMENT, environment)
-    write_json(folder / CONFIG, new)
+    write_json(folder / CONFIG, to_dict(config))
+
+
+def check_identity(folder: Path, config: Config, data_hash: str) -> dict[str, Any]:
+    """What the folder was last run on, {} for a new one.
+
+    Raises:
+        InputError: if it was run with another option or on other data.
+    """
+    if (folder / CONFIG).exists():
+        new = json.loads(json.dumps(to_dict(config)))
+        _check_options(folder, renamed(json.loads((folder / CONFIG).read_text())), new)
+    if not (folder / ENVIRONMENT).exists():
+        return {}
+    old = json.loads((folder / ENVIRONMENT).read_text())
+    if old["data_hash"] != data_hash:
+        raise InputError(
+            f"{folder} was run on other data, labels or another split ({old['data_hash']}, now "
+            f"{data_hash})",
+            "pass `overwrite` or another `out`",
+        )
+    return old
 
 
 def hash_of(task: Task) -> str:

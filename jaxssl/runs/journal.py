@@ -20,6 +20,7 @@ from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, load_bundle
 from jaxssl.engine.ensemble import chunks
 from jaxssl.evaluation.predictions import pack
+from jaxssl.evaluation.stats import KEY
 from jaxssl.evaluation.sweep import Fitted, results_frame
 from jaxssl.files import flush, plain, write_json, write_table, write_text
 from jaxssl.runs.layout import (
@@ -134,7 +135,8 @@ def add_part(file: Path, rows: pd.DataFrame) -> None:
     """Write rows as the next part of the table that `join_parts` will write to `file`."""
     folder = parts_folder(file)
     folder.mkdir(exist_ok=True)
-    number = len(list(folder.glob("*.parquet")))
+    # past the last one, for a process that was killed while it joined them may have left any
+    number = 1 + max((int(path.stem) for path in folder.glob("*.parquet")), default=-1)
     write_table(folder / f"{number:06d}.parquet", rows)
 
 
@@ -149,12 +151,12 @@ def read_parts(file: Path) -> pd.DataFrame:
     ]
     try:
         tables = [pd.read_parquet(path) for path in paths]
-    except (OSError, ValueError) as error:
+    except ValueError as error:  # Arrow's, of a file that was cut off
         raise InputError(f"{file.parent} holds a damaged table ({error})", "run it anew") from error
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-    keys = [name for name in rows if rows[name].dtype.kind != "f" or name == "share"]
+    keys = [name for name in ("point", *KEY) if name in rows]
     # a process that was killed while it joined parts left some rows in both places
-    return rows.drop_duplicates(keys, ignore_index=True) if keys else rows
+    return rows.drop_duplicates(keys, keep="last", ignore_index=True) if keys else rows
 
 
 def join_parts(file: Path) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.evaluation.conclusions import conclude
+from jaxssl.evaluation.headline import in_words
 from jaxssl.runs.layout import SUMMARY
 from jaxssl.runs.result import StudyResult, read_json
 from jaxssl.types import InputError
@@ -89,7 +90,8 @@ def _join(shards: list[StudyResult], parent: Path) -> StudyResult:
         test_train_ratio=float(np.mean([test / train for test, train in sizes])),
     )
     found = {name: None if t.empty else t for name, t in concluded._asdict().items()}
-    return replace(joined, **found)
+    summary = joined.summary | in_words(results, concluded)
+    return replace(joined, summary=summary, **found)
 
 
 def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:

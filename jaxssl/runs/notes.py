@@ -32,6 +32,10 @@ class Compilations:
         self.seconds = 0.0
         jax.monitoring.register_event_duration_secs_listener(self._note)
 
+    def close(self) -> None:
+        """Count no more."""
+        jax.monitoring.unregister_event_duration_listener(self._note)
+
     def _note(self, event: str, duration_secs: float, **details: Any) -> None:
         if event in (LOWERED, COMPILED):
             self.seconds += duration_secs
@@ -100,6 +104,10 @@ class Notes:
             text = f"leak ({finding.kind}), allowed: {finding.message}"
             self._tell(f"warning: {text}")
             self.allowed_leaks.append(text)
+
+    def close(self) -> None:
+        """End the count of what is compiled."""
+        self._compilations.close()
 
     def timings(self) -> dict[str, float]:
         """Seconds of every stage, and of the whole so far."""

@@ -19,6 +19,7 @@ from jaxssl.runs.layout import IDENTITY, LOCK, MARKS
 from jaxssl.types import InputError
 
 _held: dict[Path, BaseFileLock] = {}
+PATIENCE = 0.5  # seconds, for another that only looks or is about to end
 
 
 class Output(NamedTuple):
@@ -114,13 +115,19 @@ def hold(path: Path) -> None:
 
 
 @atexit.register
-def release() -> None:
-    """Give all locks back; happens by itself when the process ends."""
-    while _held:
-        path, lock = _held.popitem()
+def release(folder: Path | None = None) -> None:
+    """Give back the locks below a folder, by default all; a process that ends does so by itself."""
+    within = folder and folder.resolve()
+    for path in [path for path in _held if within is None or path.is_relative_to(within)]:
+        lock = _held.pop(path)
         _owner_file(path).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a run of this process writes a folder."""
+    return (folder / LOCK).resolve() in _held
 
 
 def check_lock(path: Path) -> None:
@@ -134,12 +141,14 @@ def _acquire(path: Path) -> BaseFileLock:
     """The lock, if no other process has it."""
     try:
         try:
-            lock: BaseFileLock = FileLock(path, blocking=False)
+            lock: BaseFileLock = FileLock(path, timeout=PATIENCE, poll_interval=0.05)
             lock.acquire()
         except (OSError, NotImplementedError) as error:
             if isinstance(error, PermissionError) or not path.parent.is_dir():
                 raise
-            lock = SoftFileLock(path, blocking=False)  # a file system without locks
+            lock = SoftFileLock(
+                path, timeout=PATIENCE, poll_interval=0.05
+            )  # a file system without locks
             lock.acquire()
     except Timeout as error:
         owner_file = _owner_file(path)

@@ -16,7 +16,7 @@ from jaxssl.runs.journal import load_encoders, read_parts
 from jaxssl.types import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StudyResult:
     """What one study came to; None or empty where it did not go so far.
 
@@ -116,7 +116,9 @@ class StudyResult:
         """
         from jaxssl.report.render import write_report  # draws, which few callers want
 
-        out = Path(path) if path else self.folders[0] / layout.REPORT
+        first = self.folders[0]
+        own = first if len(self.folders) == 1 else first.parent
+        out = Path(path) if path else own / layout.REPORT
         write_report([self], out)
         return out
 

@@ -60,6 +60,7 @@ def with_pretraining_of(config: Config, pretrained: Config, arms: Sequence[str] 
     default = tuple(dict.fromkeys(_of_method(arm, method) for arm in config.sweep.arms))
     return dataclasses.replace(
         with_data(pretrained, columns),
+        split=dataclasses.replace(pretrained.split, allow_leaks=config.split.allow_leaks),
         sweep=dataclasses.replace(config.sweep, arms=named_arms(arms, method) or default),
         finetune=config.finetune,
         selftrain=config.selftrain,

@@ -107,7 +107,7 @@ def tune(
             config, Output(str(out), resume, overwrite), texts, metric, hooks_of(progress), data
         )
     finally:
-        release()
+        release(Path(out))
 
 
 def run_grid(

@@ -90,7 +90,8 @@ def compare_methods(
         ...     adata, methods=["swav", "simclr"], shares=[0.02, 0.1], out="runs/methods"
         ... )
     """
-    common = with_arguments(config or Config(), arms=arms or BESIDE, shares=shares, seeds=seeds,
+    arms = BESIDE if arms in ("all", ["all"]) else arms or BESIDE
+    common = with_arguments(config or Config(), arms=arms, shares=shares, seeds=seeds,
                             label=label, group=group, batch=batch)  # fmt: skip
     hooks = hooks_of(progress)
 
@@ -145,6 +146,7 @@ def _named(methods: Sequence[str]) -> list[str]:
     Raises:
         InputError: on one that does not exist.
     """
+    methods = [methods] if isinstance(methods, str) else methods
     chosen = list(METHODS) if list(methods) == ["all"] else methods
     for method in chosen:
         if method not in METHODS:

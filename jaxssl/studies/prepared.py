@@ -1,7 +1,6 @@
 """A study that has begun: its data read, its question posed, its folder open."""
 
 import dataclasses
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import jax
 import pandas as pd
 from anndata import AnnData
 
-from jaxssl.config import Config, DataConfig
+from jaxssl.config import Config, DataConfig, resolve
 from jaxssl.data import leakage
 from jaxssl.data.columns import possible_groups
 from jaxssl.data.demo import load_demo
@@ -25,7 +24,7 @@ from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.evaluation.sweep import budgets, check_arms
 from jaxssl.runs import layout
-from jaxssl.runs.identity import hash_of, write_identity
+from jaxssl.runs.identity import check_identity, hash_of, write_identity
 from jaxssl.runs.journal import load_encoders, write_splits
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder
@@ -85,7 +84,7 @@ def begin(
         InputError: on options, data or an output that cannot be used, and on leaks.
     """
     validate(config)
-    check_folder(output)  # before the data are read: that may take long
+    folder = check_folder(output)  # before the data are read: that may take long
     check_arms(config.sweep.arms)
     notes = Notes(hooks.say)
     with notes.stage("read"):
@@ -95,7 +94,13 @@ def begin(
             budgets(task, config)
             leaks += leakage.leaks_of_selection(len(task.split.validation))
         notes.leaks(leaks, config.split.allow_leaks)
-    config = with_columns(config, task)
+    config = resolve(with_columns(config, task), len(task.split.train))
+    data_hash = hash_of(task)
+    if output.resume:
+        check_identity(folder, config, data_hash)
+        # that of encoders which are there: fitted on another machine, it may differ in signs
+        saved = layout.encoder_folders(folder)
+        normalizer = load_bundle(saved[min(saved)]).normalizer if saved else normalizer
     with notes.stage("normalize"):
         prepared = prepare(task, config, normalizer)
         leaks = leakage.leaks_of_normalizer(task, prepared.normalizer) if compares else []
@@ -103,7 +108,7 @@ def begin(
     folder = open_folder(output)
     announce(config, hooks)
     with notes.stage("read"):
-        write_identity(folder, prepared.config, hash_of(task), hooks.command)
+        write_identity(folder, config, data_hash, hooks.command)
         write_splits(folder, task)
     return Study(folder, adata, prepared, notes, hooks)
 
@@ -171,8 +176,8 @@ def with_columns(config: Config, task: Task) -> Config:
 
 def announce(config: Config, hooks: Hooks) -> None:
     """Say on what and how precisely this run computes; compiled programs are kept between runs."""
-    cache = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(CACHE))
-    jax.config.update("jax_compilation_cache_dir", cache)
+    if not getattr(jax.config, "jax_compilation_cache_dir", None):  # the user's, if there is one
+        jax.config.update("jax_compilation_cache_dir", str(CACHE))
     use_cores(min(config.run.seeds, config.run.chunk or config.run.seeds))
     devices = ", ".join(sorted({device.device_kind for device in jax.devices()}))
     hooks.say(f"device: {jax.device_count()} x {devices}, precision: {config.run.precision}")

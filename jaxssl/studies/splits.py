@@ -17,11 +17,11 @@ from jaxssl.report.render import write_report
 from jaxssl.runs import layout
 from jaxssl.runs.identity import write_identity
 from jaxssl.runs.merge import merge_parts
-from jaxssl.runs.output import Output, open_folder
+from jaxssl.runs.output import Output, check_folder, open_folder
 from jaxssl.runs.result import read_run
 from jaxssl.studies.prepared import Data, read_data
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.summary import in_words, write_conclusions
+from jaxssl.studies.summary import write_conclusions
 from jaxssl.types import InputError
 
 
@@ -45,6 +45,7 @@ def study_splits(
         seeds: seed ids, of every split.
         data: in place of `config.data.path`.
     """
+    check_folder(output)  # before the data are read
     adata, name = read_data(config.data, hooks, data)
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, name=name))
     numbers = split_numbers(config, adata)
@@ -108,7 +109,6 @@ def merge_splits(folders: Sequence[Path], parent: Path, hooks: Hooks) -> None:
         empty = pd.DataFrame(columns=ENDPOINT_COLUMNS)
         tables = [getattr(run, name) for name in Conclusions._fields]
         concluded = Conclusions(*(empty if table is None else table for table in tables))
-        summary |= in_words(run.results, concluded)
         write_conclusions(parent, concluded)
     write_json(parent / layout.SUMMARY, summary)
     write_report([run], parent / layout.REPORT)

@@ -11,7 +11,7 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.evaluation.sweep import check_methods
 from jaxssl.runs import layout
-from jaxssl.runs.output import Output, release
+from jaxssl.runs.output import Output, is_held, release
 from jaxssl.runs.result import StudyResult, open_study
 from jaxssl.studies.arguments import hooks_of, seeds_of, with_arguments, with_pretraining_of
 from jaxssl.studies.comparison import compare
@@ -84,6 +84,8 @@ def study(
         ... )
         >>> result.headline  # doctest: +SKIP
     """
+    if encoder and splits is not None:
+        raise InputError("`splits` is not for given encoders, which are of one split", "drop it")
     config = with_arguments(
         config or Config(),
         method=method,
@@ -118,10 +120,12 @@ def in_folder(
     temporary = None if out else TemporaryDirectory(prefix="jaxssl_")
     folder = f"{temporary.name}/study" if temporary else str(out)
     folder = layout.shard_folder(folder, shard) if shard else folder
+    if is_held(Path(folder)):
+        raise InputError(f"another study of this process writes {folder}", "pass another `out`")
     try:
         bundles = run(Output(folder, resume, overwrite))
     finally:
-        release()
+        release(Path(folder))
     result = open_study(folder)
     for text in (*result.summary.get("warnings", []), *result.pretraining.get("messages", [])):
         warnings.warn(text, stacklevel=3)

@@ -10,9 +10,8 @@ import pandas as pd
 
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of
 from jaxssl.engine.diagnose import HEALTHY
-from jaxssl.evaluation import stats
 from jaxssl.evaluation.conclusions import Conclusions, conclude
-from jaxssl.evaluation.headline import headlines
+from jaxssl.evaluation.headline import in_words
 from jaxssl.files import plain, write_json, write_table, write_text
 from jaxssl.report.card import model_card
 from jaxssl.report.render import write_report
@@ -29,7 +28,7 @@ def conclude_study(
     bundles: Mapping[int, EncoderBundle],
     *,
     report: bool = True,
-    messages: Sequence[str] = (),
+    messages: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Write what a comparison comes to: statistics, report, summary and cards; tell the headline.
 
@@ -37,7 +36,7 @@ def conclude_study(
         study: whose results are all there.
         bundles: its encoders, by seed.
         report: whether to write one.
-        messages: on the health of encoders that are not among `bundles`.
+        messages: on the health of encoders that are not among `bundles`, if there are any.
 
     Returns:
         The summary.
@@ -49,10 +48,13 @@ def conclude_study(
     study.notes.count_seeds(study.config.run.seeds)
     with study.notes.stage("report"):
         summary = summarize(study, bundles, messages)
-        if report:
-            run = dataclasses.replace(read_run(folder), summary=plain(summary))
-            write_report([run], folder / layout.REPORT)
-    finish(study, bundles, summary)
+    try:
+        with study.notes.stage("report"):
+            if report:
+                run = dataclasses.replace(read_run(folder), summary=plain(summary))
+                write_report([run], folder / layout.REPORT)
+    finally:  # a figure that cannot be written takes nothing else with it
+        finish(study, bundles, summary)
     hooks.say(summary["headline"] or "no arm was set against a reference")
     if report:
         hooks.say(f"report: {folder / layout.REPORT}")
@@ -60,7 +62,7 @@ def conclude_study(
 
 
 def summarize(
-    study: Study, bundles: Mapping[int, EncoderBundle], messages: Sequence[str] = ()
+    study: Study, bundles: Mapping[int, EncoderBundle], others: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Write the tables of what is concluded so far; returns the summary."""
     task, notes, results = study.task, study.notes, journal.read_results(study.folder)
@@ -71,8 +73,10 @@ def summarize(
         pd.Series(task.groups.astype(str), index=task.sample_ids, dtype=object),
         test_train_ratio=len(task.split.test) / len(task.split.train),
     )
-    write_conclusions(study.folder, concluded)
-    messages = [*messages, *unhealthy(bundles)]
+    if len(results):
+        write_conclusions(study.folder, concluded)
+    messages = [*(others or []), *unhealthy(bundles)]
+    is_pretrained = bool(bundles) or others is not None
     verdicts = {seed: diagnosis_of(bundle) for seed, bundle in bundles.items()}
     return {
         "dataset": task.dataset,
@@ -85,7 +89,7 @@ def summarize(
         "seeds": sorted({*map(int, results["seed"]), *bundles}),
         **in_words(results, concluded),
         "pretraining": {
-            "status": "unhealthy" if messages else "healthy" if bundles else "none",
+            "status": "unhealthy" if messages else "healthy" if is_pretrained else "none",
             "collapsed_seeds": [s for s, v in verdicts.items() if v.status != HEALTHY.status],
             "messages": messages,
         },
@@ -100,6 +104,7 @@ def finish(study: Study, bundles: Mapping[int, EncoderBundle], summary: Mapping[
     """Write `summary.json`, with the seconds of all stages, and a card beside every encoder."""
     write_json(study.folder / layout.SUMMARY, {**summary, "timings": study.notes.timings()})
     write_cards(study.folder, bundles, summary)
+    study.notes.close()
 
 
 def write_cards(
@@ -116,23 +121,3 @@ def write_conclusions(folder: Path, concluded: Conclusions) -> None:
     """Write a table a conclusion."""
     for name, table in concluded._asdict().items():
         write_table(folder / f"{name}.csv", table)
-
-
-def in_words(results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:
-    """Headline, scores of the arms, paired differences and endpoint, as `summary.json` has them."""
-    columns = ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
-    return {
-        "headline": " ".join(headlines(concluded)),
-        "arms": _nested(stats.summarize(results)),
-        "paired": concluded.statistics[columns].to_dict("records"),
-        "endpoint": concluded.endpoint.to_dict("records"),
-    }
-
-
-def _nested(table: pd.DataFrame) -> dict[str, Any]:
-    """Arm → share → metric → mean and interval."""
-    nested: dict[str, Any] = {}
-    for row in table.to_dict("records"):
-        share = nested.setdefault(row["arm"], {}).setdefault(f"{row['share']:g}", {})
-        share[row["metric"]] = {key: row[key] for key in ("mean", "ci_low", "ci_high")}
-    return nested

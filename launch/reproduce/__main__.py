@@ -15,7 +15,6 @@ import dataclasses
 from absl import flags as absl_flags
 
 from jaxssl.config import to_dict
-from jaxssl.types import InputError
 
 from .. import exit, flags
 from ..screen import hooks
@@ -23,6 +22,7 @@ from .figures import ALL
 from .run import run_figures
 from .scales import CPU, DATASETS, FULL, SMOKE, setting_of
 
+flags.define(*flags.DATA, "allow_leaks", "out", "resume", "overwrite")
 _FIGURE = absl_flags.DEFINE_string("figure", ALL, "Number, table1, a name, or all.")
 _DATASET = absl_flags.DEFINE_enum("dataset", "tcga", list(DATASETS), "Whose figures of the paper.")
 _SCALE = absl_flags.DEFINE_enum("scale", CPU, [CPU, FULL, SMOKE], "How much is run; see scales.py.")
@@ -31,8 +31,6 @@ _SCALE = absl_flags.DEFINE_enum("scale", CPU, [CPU, FULL, SMOKE], "How much is r
 def main(arguments: list[str]) -> None:
     """Take data, split and machine from the flags, and run every figure."""
     exit.no_arguments(arguments)
-    if flags.SEEDS.value:
-        raise InputError("`seeds` is not for a reproduction", "`scale` says how much is run")
     given = flags.config_of_run()
     others = sorted(to_dict(given).keys() - {"data", "split", "run"})
     reason = (
