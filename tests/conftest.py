@@ -6,19 +6,18 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# For this process, its workers and those that tests start: no network; small programs, of which
-# compiling is the cost, each compiled once; no threads that wait for each other on small matrices.
-if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit what their starter sets
-    _cache = tempfile.TemporaryDirectory(prefix="jaxssl-programs-")
-    os.environ |= {
-        "PYTHONPATH": str(ROOT / "tests" / "offline"),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "JAX_COMPILATION_CACHE_DIR": _cache.name,
-        "JAX_COMPILATION_CACHE_MAX_SIZE": "2000000000",  # a bound makes JAX lock what it writes
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-    }
+# For this process and those that tests start: no network; small programs, of which compiling is the
+# cost, each compiled once; no threads that wait for each other on small matrices. Every worker has
+# its own folder of programs: JAX neither writes them whole nor waits for who does.
+_programs = tempfile.TemporaryDirectory(prefix="jaxssl-programs-")
+os.environ |= {
+    "PYTHONPATH": str(ROOT / "tests" / "offline"),
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "JAX_COMPILATION_CACHE_DIR": _programs.name,
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+}
 
 import offline.sitecustomize  # noqa: E402, F401 (the network is cut from here on)
 from jaxtyping import install_import_hook  # noqa: E402

@@ -85,7 +85,8 @@ def _process(verb, args, prefix, cwd) -> Done:
         cwd=cwd,
         capture_output=True,
         text=True,
-        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        # a process that may write little leaves compiled programs cut short
+        env=os.environ | {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": str(not prefix)},
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
