@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from verbs import TINY, at_most, launch
+from verbs import PRETRAIN, at_most, launch
 
 from jaxssl.files import complete_folder, disk_trouble, replacing, sweep_parts, write_text
 from jaxssl.runs.output import Output, open_folder, release
@@ -176,7 +176,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_read(matrix
         pytest.skip(f"this system lets no process mount a folder: {error}")
     for words in (
         ["prepare", matrix, f"--out={folder}/x.h5ad"],
-        ["pretrain", *TINY, "--data=absent.h5ad", f"--out={folder}"],
+        ["pretrain", *PRETRAIN, "--data=absent.h5ad", f"--out={folder}"],
     ):
         error = launch(*words, prefix=prefix, code=2)
         assert error == f"error: {folder} cannot be written; pass another --out\n"

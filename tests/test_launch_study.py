@@ -11,7 +11,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from verbs import TINY, at_most, launch, launch_alone
+from verbs import PRETRAIN, TINY, at_most, launch, launch_alone
 
 from jaxssl.data.store import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
@@ -201,7 +201,7 @@ def test_a_resumed_run_refuses_other_labels_and_tells_of_another_machine(study, 
 
 
 def test_pretrain_then_sweep_equals_study(study, tmp_path):
-    launch("pretrain", *TINY, f"--out={tmp_path / 'encoders'}")
+    launch("pretrain", *PRETRAIN, f"--out={tmp_path / 'encoders'}")
     launch("sweep", *TINY, f"--encoder={tmp_path / 'encoders'}", f"--out={tmp_path / 'sweep'}")
     keys = ["arm", "share", "seed", "part", "metric"]
     a, b = (

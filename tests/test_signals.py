@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from verbs import ROOT, TINY, launch_alone
+from verbs import PRETRAIN, ROOT, launch_alone
 
 from launch import signals
 from launch.benchmark.artefacts import differences
 
-OPTIONS = [*TINY, "--config.pretrain.n_steps=1600"]
+OPTIONS = [*PRETRAIN, "--config.pretrain.n_steps=1600"]
 
 
 @pytest.fixture

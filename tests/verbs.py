@@ -35,6 +35,8 @@ TINY = [
     "--config.finetune.n_steps=10",
     "--config.finetune.probe_steps=20",
 ]
+PRETRAIN = [option for option in TINY if not option.startswith(("--shares", "--arms"))]
+"""Of these, what a pretraining alone has."""
 
 jax.devices()  # as one device, whichever test is the first: a verb makes several of a CPU's cores
 app.define_help_flags()  # absl does so once a process, and `_own_flags` forgets
