@@ -10,6 +10,7 @@ import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float32
 
+from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.missing import require_finite
 from jaxssl.data.normalize import log2_expression, normalize
@@ -71,7 +72,7 @@ def encoder_input(
     Counts become log-CPM over all genes of the data, as in training; missing genes get the
     training mean. Raises InputError as `align_genes` does, and on values that are no numbers.
     """
-    values = np.asarray(adata.X)
+    values = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
     require_finite(values)
     scale = normalizer.expression_scale
     found = str(adata.uns.get("jaxssl", {}).get("scale", scale))

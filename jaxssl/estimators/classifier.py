@@ -152,6 +152,10 @@ class SSLClassifier(ClassifierMixin, BaseEstimator):
         predicted = self.predict(X)
         y = labels_of(X, y, self.label)
         rows = is_labelled(y, self.classes_)
+        if not np.isin(y[rows].astype(str), self.classes_.astype(str)).any():
+            raise InputError("no sample has a label that is a class", "pass labels as in `fit`")
+        if y.dtype != self.classes_.dtype:  # as of a column that was read as text
+            predicted, y = predicted.astype(str), np.asarray(y).astype(str)
         weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
         return float(np.average(y[rows] == predicted[rows], weights=weights))
 

@@ -158,7 +158,8 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             NotFittedError: before `fit`.
         """
         stored.save(self, Path(folder))
-        self.history_.to_csv(Path(folder) / HISTORY, index=False)
+        if len(self.history_):
+            self.history_.to_csv(Path(folder) / HISTORY, index=False)
 
     @classmethod
     def load(cls, folder: str | Path) -> "SSLEncoder":

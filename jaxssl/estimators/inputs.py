@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, validate_data
 
 from jaxssl.data.align import encoder_input
-from jaxssl.data.formats.matrix import as_text, dense
+from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import duplicates
 from jaxssl.data.missing import require_finite
 from jaxssl.data.scale import SCALES, guess_scale, resolve_scale
@@ -90,7 +90,7 @@ def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
     if isinstance(X, AnnData):
         name = label or str(X.uns.get("jaxssl", {}).get("label", ""))
         if name in X.obs:
-            return as_text(cast(pd.DataFrame, X.obs[[name]]))[name].to_numpy()
+            return X.obs[name].astype(object).to_numpy()  # numbers as they are: -1 is none
         if name:
             known = ", ".join(map(str, X.obs.columns))
             raise InputError(f"there is no column {name!r} for `label`", f"the columns are {known}")
@@ -146,6 +146,7 @@ def _table(X: Any) -> tuple[Any, Mapping[str, Any]]:
     """An AnnData as a DataFrame, with its record; anything else as it is."""
     if not isinstance(X, AnnData):
         return X, {}
+    X = X.to_memory() if X.isbacked else X
     values = X.X if isinstance(X.X, np.ndarray) else dense(X.X)
     require_finite(values)
     genes = pd.Index(X.var_names.astype(str), dtype=object)

@@ -81,7 +81,8 @@ def methods_table(
         values = whole.get_group(arm).to_numpy()
         low, high = t_interval(values)
         row = {"arm": arm, "chosen": chosen.get(arm, "")}
-        row |= {percent(share): f"{scores[arm, share]:.3f}" for share in shares}
+        of_arm = scores[arm]
+        row |= {percent(s): f"{of_arm[s]:.3f}" for s in shares if s in of_arm.index}
         row["endpoint"] = f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
         if arm in declared.index:
             row["against classical"] = _points(declared.loc[arm])

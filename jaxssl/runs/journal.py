@@ -125,10 +125,13 @@ def part_of(task: Task) -> np.ndarray:
     return part
 
 
-def load_encoders(folder: Path, seeds: Collection[int] | None = None) -> dict[int, EncoderBundle]:
-    """The bundles of a run folder, by seed: all, or those of `seeds` that there are."""
+def load_encoders(
+    folder: Path, seeds: Collection[int] | None = None, but: Collection[int] = ()
+) -> dict[int, EncoderBundle]:
+    """The bundles of a run folder, by seed: all, or those of `seeds`; without those of `but`."""
     found = encoder_folders(folder).items()
-    return {seed: load_bundle(path) for seed, path in found if seeds is None or seed in seeds}
+    wanted = [seed for seed, _ in found if seeds is None or seed in seeds]
+    return {seed: load_bundle(path) for seed, path in found if seed in wanted and seed not in but}
 
 
 def add_part(file: Path, rows: pd.DataFrame) -> None:

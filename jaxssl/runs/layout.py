@@ -69,7 +69,8 @@ def split_folder(folder: Path, number: int) -> Path:
 def predictions_file(folder: Path, arm: str, share: float, first_seed: int | None = None) -> Path:
     """Test probabilities of an arm at a share; of seeds that a resumed run added, by the first."""
     added = "" if first_seed is None else f"_{first_seed:03d}"
-    return folder / PREDICTIONS / f"{arm}_{share:.4f}{added}.parquet"
+    exact = f"{share:.4f}" if float(f"{share:.4f}") == share else repr(float(share))
+    return folder / PREDICTIONS / f"{arm}_{exact}{added}.parquet"
 
 
 def predictions_files(folder: Path, arm: str, share: float) -> list[Path]:

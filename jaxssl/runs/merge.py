@@ -21,8 +21,10 @@ OF_SPLIT = {
     ("method", "n_prototypes"),
     ("pretrain", "n_steps"),
     ("pretrain", "batch_size"),
+    ("data", "path"),
+    ("data", "name"),
 }
-"""Options in which the splits of one study may differ."""
+"""Options in which the parts of one study may differ: of a split, or only how data are called."""
 
 
 def expand(folders: Sequence[Path]) -> list[Path]:
@@ -56,10 +58,19 @@ def _join(shards: list[StudyResult], parent: Path) -> StudyResult:
         raise InputError(
             f"the parts in {parent} were run with different options", "report them apart"
         )
+    of_split: dict[str, set[str]] = {}
+    for shard in shards:
+        found = of_split.setdefault(split_number(shard), set())
+        found.add(str(shard.environment.get("data_hash", "")))
+        if len(found) > 1:
+            raise InputError(
+                f"the parts in {parent} are of different data or splits", "report them apart"
+            )
     holder: dict[tuple[str, int], str] = {}
     for shard in shards:
         name = shard.folders[0].resolve().name
-        for seed in shard.summary.get("seeds", []):
+        in_table = [] if shard.results is None else shard.results["seed"].unique().tolist()
+        for seed in sorted({*shard.summary.get("seeds", []), *in_table}):
             other = holder.setdefault((split_number(shard), seed), name)
             if other != name:
                 raise InputError(

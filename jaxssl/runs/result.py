@@ -161,7 +161,7 @@ def read_run(folder: Path) -> StudyResult:
     try:
         return StudyResult(
             name=folder.resolve().name,
-            folders=(folder,),
+            folders=(folder.absolute(),),
             config=read_json(folder / layout.CONFIG),
             environment=read_json(folder / layout.ENVIRONMENT),
             summary=read_json(folder / layout.SUMMARY),

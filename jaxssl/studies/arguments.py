@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
 
 from jaxssl.config import Config, from_dict, to_dict, with_method
 from jaxssl.evaluation.arms import method_of, named_arms
@@ -34,11 +36,21 @@ def with_arguments(
     said = {"label": label, "group": group, "batch": batch, "path": path}
     config = with_data(config, said)
     config.split.n_splits = config.split.n_splits if splits is None else splits
-    config.split.allow_leaks = tuple(allow_leaks) or config.split.allow_leaks
-    config.run.seeds = seeds or config.run.seeds
+    config.split.allow_leaks = listed(allow_leaks) or config.split.allow_leaks
+    config.run.seeds = int(seeds) or config.run.seeds
     config.sweep.arms = named_arms(arms, config.method.name) or config.sweep.arms
-    config.sweep.shares = tuple(shares) or config.sweep.shares
+    config.sweep.shares = tuple(float(share) for share in listed(shares)) or config.sweep.shares
     return config
+
+
+def listed(values: Any) -> tuple:
+    """Several values, or one, as a tuple."""
+    return (values,) if isinstance(values, str | float | int) else tuple(values)
+
+
+def path_of(data: Any) -> str:
+    """The file of a data set that is one, for the record."""
+    return str(data) if isinstance(data, str | Path) else ""
 
 
 def with_data(config: Config, said: Mapping[str, str]) -> Config:
@@ -84,7 +96,7 @@ def seeds_of(config: Config, shard: str = "") -> list[int]:
     if not shard:
         return seeds
     index, _, count = shard.partition("/")
-    if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
         raise InputError(f"`shard={shard}`", "write i/n with 0 <= i < n, such as 0/4")
     seeds = seeds[int(index) :: int(count)]
     if not seeds:

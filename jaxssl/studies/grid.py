@@ -24,7 +24,7 @@ from jaxssl.evaluation.stats import ERRORS
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output, release
-from jaxssl.studies.arguments import hooks_of, with_arguments
+from jaxssl.studies.arguments import hooks_of, path_of, with_arguments
 from jaxssl.studies.prepared import Data, begin
 from jaxssl.studies.progress import Count, Hooks
 from jaxssl.types import InputError
@@ -100,6 +100,7 @@ def tune(
         seeds=seeds,
         label=label,
         group=group,
+        path=path_of(data),
     )
     texts = [f"{name}:{','.join(map(as_text, values))}" for name, values in grid.items()]
     try:
@@ -128,6 +129,8 @@ def run_grid(
         hooks: what to call on the way.
         data: in place of `config.data.path`.
     """
+    if metric not in METRICS:
+        raise InputError(f"`metric={metric}`", f"choose one of {', '.join(METRICS)}")
     options = parse_grid(grid, config)
     study = begin(config, output, hooks, compares=True, data=data)
     # the options as given, for points resolve what is left to the data on their own

@@ -26,7 +26,7 @@ from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import hash_of, write_identity
 from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
-from jaxssl.studies.arguments import hooks_of, with_arguments
+from jaxssl.studies.arguments import hooks_of, path_of, with_arguments
 from jaxssl.studies.comparison import compare
 from jaxssl.studies.grid import Tuned
 from jaxssl.studies.prepared import Data, Study, begin
@@ -92,7 +92,7 @@ def compare_methods(
     """
     arms = BESIDE if arms in ("all", ["all"]) else arms or BESIDE
     common = with_arguments(config or Config(), arms=arms, shares=shares, seeds=seeds,
-                            label=label, group=group, batch=batch)  # fmt: skip
+                            label=label, group=group, batch=batch, path=path_of(data))  # fmt: skip
     hooks = hooks_of(progress)
 
     def run(output: Output) -> dict[int, EncoderBundle]:
@@ -148,6 +148,8 @@ def _named(methods: Sequence[str]) -> list[str]:
     """
     methods = [methods] if isinstance(methods, str) else methods
     chosen = list(METHODS) if list(methods) == ["all"] else methods
+    if not chosen:
+        raise InputError("`methods` names none", "pass `methods=all`, or some of them")
     for method in chosen:
         if method not in METHODS:
             known = ", ".join(METHODS)

@@ -137,6 +137,7 @@ def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> tuple[Ann
         InputError: without data, and on a file that cannot be read.
     """
     if isinstance(data, AnnData):
+        data = data.to_memory() if data.isbacked else data
         return data, options.name or str(data.uns.get("jaxssl", {}).get("name", "data"))
     path = str(data or options.path)
     if not path:

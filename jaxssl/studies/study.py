@@ -11,9 +11,16 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.evaluation.sweep import check_methods
 from jaxssl.runs import layout
+from jaxssl.runs.journal import load_encoders
 from jaxssl.runs.output import Output, is_held, release
 from jaxssl.runs.result import StudyResult, open_study
-from jaxssl.studies.arguments import hooks_of, seeds_of, with_arguments, with_pretraining_of
+from jaxssl.studies.arguments import (
+    hooks_of,
+    path_of,
+    seeds_of,
+    with_arguments,
+    with_pretraining_of,
+)
 from jaxssl.studies.comparison import compare
 from jaxssl.studies.prepared import Data, begin, read_encoders
 from jaxssl.studies.pretraining import pretrain
@@ -58,12 +65,13 @@ def study(
         arms: what is compared, such as ["scratch", "swav", "logreg"]; ["all"] is all there is.
         shares: of the training labels, each in (0, 1].
         seeds: repetitions; 10 by default.
-        splits: outer splits, each with all seeds; 0 leaves out one batch after the other.
+        splits: outer splits, each with all seeds; 0: as many as there are batches, of which
+            `config.split.protocol="leave_batch_out"` leaves out one after the other.
         shard: "i/n" runs only the seeds i, i + n, ..., in a folder of its own inside `out`.
         encoder: run folder or bundle whose encoders are compared; nothing is pretrained then.
         label: column of classes; by default the one recorded on import.
         group: column whose samples stay in one part of the split, such as the patient.
-        batch: column of technical batches, for figures and for `splits=0`.
+        batch: column of technical batches, for figures and splits by batch.
         allow_leaks: kinds of leaks that do not end the study; see `data.leakage`.
         config: all other options; it stays as it is.
         resume: go on in `out`: only what is missing is computed.
@@ -96,6 +104,7 @@ def study(
         label=label,
         group=group,
         batch=batch,
+        path=path_of(data),
         allow_leaks=allow_leaks,
     )
     own_seeds = seeds_of(config, shard)
@@ -170,8 +179,10 @@ def run_one_split(
     if any(map(method_of, config.sweep.arms)):
         bundles = pretrain(study, seeds)
     study = compare(study, bundles.values(), seeds)
-    conclude_study(study, bundles, report=report)
-    return bundles
+    # those of an earlier process too, whose rows are in the table
+    everyone = load_encoders(study.folder, but=bundles) | bundles
+    conclude_study(study, everyone, report=report)
+    return everyone
 
 
 def run_pretraining(

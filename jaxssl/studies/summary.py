@@ -45,7 +45,8 @@ def conclude_study(
     if (study.task.batches != "").any():
         with study.notes.stage("batch"):
             write_batch(study, bundles)
-    study.notes.count_seeds(study.config.run.seeds)
+    n_seeds = journal.read_results(folder)["seed"].nunique()
+    study.notes.count_seeds(max(n_seeds, study.config.run.seeds))
     with study.notes.stage("report"):
         summary = summarize(study, bundles, messages)
     try:
