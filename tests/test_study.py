@@ -17,7 +17,7 @@ from jaxssl.types import InputError, Stopped
 
 pytestmark = [
     pytest.mark.usefixtures("standard_promotion"),
-    pytest.mark.filterwarnings("ignore:.*(collapsed|are few)"),
+    pytest.mark.filterwarnings("ignore:.*(collapsed|are few|no group column)"),
 ]
 ARMS = ("majority", "scratch", "pca_logreg", "swav")
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -60,7 +59,6 @@ class StudyResult:
     usage: pd.DataFrame | None = field(repr=False)
     embedding: Any = field(repr=False)  # AnnData; Any, so that reading a result needs no anndata
     fresh: Mapping[int, EncoderBundle] | None = field(default=None, repr=False)  # just trained
-    temporary: TemporaryDirectory | None = field(default=None, repr=False)  # goes with the result
 
     @property
     def headline(self) -> str:

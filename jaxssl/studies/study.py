@@ -1,10 +1,12 @@
 """The main job, end to end: data, pretraining of all seeds, comparison, conclusions."""
 
+import shutil
+import tempfile
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from jaxssl.config import Config
 from jaxssl.engine.bundle import EncoderBundle
@@ -126,19 +128,27 @@ def in_folder(
     overwrite: bool = False,
 ) -> StudyResult:
     """Run in a folder, by default a temporary one; warns of what the summary warns of."""
-    temporary = None if out else TemporaryDirectory(prefix="jaxssl_")
-    folder = f"{temporary.name}/study" if temporary else str(out)
+    if not out and (resume or overwrite):
+        raise InputError("`resume` and `overwrite` are of a folder", "pass `out`")
+    temporary = "" if out else tempfile.mkdtemp(prefix="jaxssl_")
+    folder = f"{temporary}/study" if temporary else str(out)
     folder = layout.shard_folder(folder, shard) if shard else folder
     if is_held(Path(folder)):
         raise InputError(f"another study of this process writes {folder}", "pass another `out`")
     try:
         bundles = run(Output(folder, resume, overwrite))
+        result = replace(open_study(folder), fresh=bundles or None)
+    except BaseException:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
     finally:
         release(Path(folder))
-    result = open_study(folder)
+    if temporary:
+        weakref.finalize(result, shutil.rmtree, temporary, ignore_errors=True)
     for text in (*result.summary.get("warnings", []), *result.pretraining.get("messages", [])):
         warnings.warn(text, stacklevel=3)
-    return replace(result, fresh=bundles or None, temporary=temporary)
+    return result
 
 
 def run_study(

@@ -22,12 +22,11 @@ from .section import Bench, Row
 OPTIONS = [
     "--config=demo_synthetic",
     "--seeds=4",
-    "--shares=0.1,1",
     "--config.run.chunk=2",
     "--config.pretrain.n_steps=1000",
     "--config.pretrain.checkpoint_every=1",
 ]
-ARMS = "--arms=majority,scratch,pca_logreg,swav"
+COMPARED = ("--shares=0.1,1", "--arms=majority,scratch,pca_logreg,swav")
 STEP = re.compile(r"seeds (\d+-\d+), step (\d+):")
 VERBS = ("prepare", "pretrain", "sweep", "study")
 
@@ -70,8 +69,8 @@ def _prepare(verb: str, folder: Path) -> list[str]:
     if verb == "sweep":
         encoders = folder / "encoders"
         run_verb("pretrain", *OPTIONS, f"--out={encoders}")
-        return [*OPTIONS, ARMS, f"--encoder={encoders}"]
-    return [*OPTIONS, ARMS] if verb == "study" else OPTIONS
+        return [*OPTIONS, *COMPARED, f"--encoder={encoders}"]
+    return [*OPTIONS, *COMPARED] if verb == "study" else OPTIONS
 
 
 def _out(verb: str, out: Path) -> str:
