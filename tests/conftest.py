@@ -1,7 +1,9 @@
 """Strict numerics and enforced shapes for the whole suite."""
 
+import atexit
 import gc
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -9,13 +11,14 @@ ROOT = Path(__file__).parents[1]
 # For this process and those that tests start: no network; small programs, of which compiling is the
 # cost, each compiled once; no threads that wait for each other on small matrices. Every worker has
 # its own folder of programs: JAX neither writes them whole nor waits for who does.
-_programs = tempfile.TemporaryDirectory(prefix="jaxssl-programs-")
+_programs = tempfile.mkdtemp(prefix="jaxssl-programs-")
+atexit.register(shutil.rmtree, _programs, ignore_errors=True)
 os.environ |= {
     "PYTHONPATH": str(ROOT / "tests" / "offline"),
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-    "JAX_COMPILATION_CACHE_DIR": _programs.name,
+    "JAX_COMPILATION_CACHE_DIR": _programs,
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
 }
 
