@@ -112,7 +112,7 @@ def unknown_option(error: Exception) -> str:
     given = given.partition("=")[0]
     path = given.partition(".")[2]
     known = {f"{section}.{option}" for section, names in _sections().items() for option in names}
-    near = [f"--config.{option}" for option in difflib.get_close_matches(path, known, n=2)]
+    near = [f"--config.{option}" for option in difflib.get_close_matches(path, known - {path}, n=2)]
     hint = f"did you mean {' or '.join(near)}?" if near else "jaxssl/config.py has every option"
     return f"there is no option {given}; {hint}"
 

@@ -26,7 +26,9 @@ OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing report.")
 def main(argv: list[str]) -> None:
     folders = [Path(name) for name in argv[1:]]
     if not folders:
-        raise InputError("no run folder given; name one or more, as in: launch.report runs/tcga")
+        raise InputError(
+            "no run folder given", f"name one or more: {exit.command('report')} runs/tcga"
+        )
     if len(folders) > 1 and not OUT.value:
         raise InputError("several run folders share no place for a report; pass --out=report.html")
     out = Path(OUT.value) if OUT.value else folders[0] / REPORT

@@ -75,7 +75,10 @@ def test_a_result_tells_all_that_a_folder_holds(result, tmp_path):
     assert result.seeds == [0, 1] == sorted(result.encoders)
     table = result.predictions("swav", 0.1)
     assert set(table["seed"]) == {0, 1}
-    assert result.predictions("swav", 0.5) is None
+    with pytest.raises(InputError, match=r"no share 0.5 was compared; choose among 0.1, 1.0"):
+        result.predictions("swav", 0.5)
+    with pytest.raises(InputError, match="no arm swan was compared"):
+        result.predictions("swan", 0.1)
     out = result.report(tmp_path / "report.html")
     assert out.stat().st_size > 10_000
     assert result.headline in out.read_text().replace("&#39;", "'")

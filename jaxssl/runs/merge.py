@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.headline import in_words
 from jaxssl.runs.layout import SUMMARY
-from jaxssl.runs.result import StudyResult, read_json
+from jaxssl.runs.result import StudyResult, read_json, read_predictions
 from jaxssl.types import InputError
 
 OF_SPLIT = {
@@ -96,7 +97,7 @@ def _join(shards: list[StudyResult], parent: Path) -> StudyResult:
     concluded = conclude(
         results,
         references,
-        joined.predictions,
+        partial(read_predictions, joined.folders),
         joined.groups(),
         test_train_ratio=float(np.mean([test / train for test, train in sizes])),
     )

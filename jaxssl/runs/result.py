@@ -94,7 +94,16 @@ class StudyResult:
 
         Returns:
             A row a seed and test sample: sample_id, seed, label and p_CLASS for every class.
+
+        Raises:
+            InputError: on an arm or a share that was not compared.
         """
+        if self.results is not None:
+            for name, value in (("arm", arm), ("share", share)):
+                known = self.results[name].unique().tolist()
+                if value not in known:
+                    listed = ", ".join(map(str, known))
+                    raise InputError(f"no {name} {value} was compared", f"choose among {listed}")
         return read_predictions(self.folders, arm, share)
 
     def groups(self) -> "pd.Series[str]":
@@ -112,11 +121,13 @@ class StudyResult:
         Returns:
             The path.
         """
-        from jaxssl.report.render import write_report  # draws, which few callers want
+        from jaxssl.report.render import SUFFIXES, write_report  # draws: few callers want it
 
         first = self.folders[0]
         own = first if len(self.folders) == 1 else first.parent
         out = Path(path) if path else own / layout.REPORT
+        if out.suffix not in SUFFIXES:
+            raise InputError(f"{out} is no HTML or Markdown file", "pass `path=report.html`")
         write_report([self], out)
         return out
 

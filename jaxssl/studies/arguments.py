@@ -31,6 +31,9 @@ def with_arguments(
     Raises:
         InputError: on a method that does not exist.
     """
+    if not isinstance(config, Config):
+        kind = type(config).__name__
+        raise InputError(f"`config` is of type {kind}", "pass a jaxssl.Config")
     config = from_dict(to_dict(config))  # the caller's stays as it is
     config = with_method(config, method) if method else config
     said = {"label": label, "group": group, "batch": batch, "path": path}

@@ -24,7 +24,7 @@ from jaxssl.evaluation.stats import ERRORS
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output, release
-from jaxssl.studies.arguments import hooks_of, path_of, with_arguments
+from jaxssl.studies.arguments import hooks_of, listed, path_of, with_arguments
 from jaxssl.studies.prepared import Data, begin
 from jaxssl.studies.progress import Count, Hooks
 from jaxssl.types import InputError
@@ -102,7 +102,7 @@ def tune(
         group=group,
         path=path_of(data),
     )
-    texts = [f"{name}:{','.join(map(as_text, values))}" for name, values in grid.items()]
+    texts = [f"{name}:{','.join(map(as_text, listed(values)))}" for name, values in grid.items()]
     try:
         return run_grid(
             config, Output(str(out), resume, overwrite), texts, metric, hooks_of(progress), data
@@ -131,6 +131,8 @@ def run_grid(
     """
     if metric not in METRICS:
         raise InputError(f"`metric={metric}`", f"choose one of {', '.join(METRICS)}")
+    if not grid:
+        raise InputError("no option is to be varied", "pass `grid=augment.noise:0.5,1`, say")
     options = parse_grid(grid, config)
     study = begin(config, output, hooks, compares=True, data=data)
     # the options as given, for points resolve what is left to the data on their own

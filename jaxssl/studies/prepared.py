@@ -139,6 +139,11 @@ def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> tuple[Ann
     if isinstance(data, AnnData):
         data = data.to_memory() if data.isbacked else data
         return data, options.name or str(data.uns.get("jaxssl", {}).get("name", "data"))
+    if not isinstance(data, str | Path | None):
+        kind = type(data).__name__
+        raise InputError(
+            f"`data` is of type {kind}", "pass AnnData, such as of `read()`, or a file"
+        )
     path = str(data or options.path)
     if not path:
         raise InputError("no data are given", "pass `data=FILE.h5ad`, or `data=demo`")

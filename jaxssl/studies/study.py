@@ -11,7 +11,7 @@ from pathlib import Path
 from jaxssl.config import Config
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.arms import method_of, named_arms
-from jaxssl.evaluation.sweep import check_methods
+from jaxssl.evaluation.sweep import check_arms, check_encoders, check_methods
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
 from jaxssl.runs.output import Output, is_held, release
@@ -248,6 +248,11 @@ def run_sweep(
         if method not in ("", own):
             raise InputError(f"`method={method}`, but the encoders are of {own}", "drop `method`")
         config, normalizer = with_pretraining_of(config, first.config, arms), first.normalizer
+    encoders = {b.config.method.name: {} for b in bundles.values()}
+    for seed, bundle in bundles.items():
+        encoders[bundle.config.method.name][seed] = bundle.params["encoder"]
+    check_arms(config.sweep.arms)
+    check_encoders(config.sweep.arms, encoders, seeds)  # before anything is written
     study = begin(config, output, hooks, compares=True, data=data, normalizer=normalizer)
     study = compare(study, bundles.values(), seeds)
     conclude_study(study, bundles)
