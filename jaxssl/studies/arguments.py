@@ -1,13 +1,21 @@
 """What a caller says of a study, as the options and calls that it comes to."""
 
 import dataclasses
+import shutil
+import tempfile
+import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from jaxssl.config import Config, from_dict, to_dict, with_method
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.arms import method_of, named_arms
+from jaxssl.runs import layout
+from jaxssl.runs.output import Output, is_held, release
+from jaxssl.runs.result import StudyResult, open_study
 from jaxssl.studies.progress import Hooks, Screen
 from jaxssl.types import InputError
 
@@ -111,3 +119,34 @@ def hooks_of(progress: bool | Callable, stop: Callable[[], bool] | None = None) 
     """The calls that a Python user's arguments come to."""
     hooks = Hooks(Screen()) if progress is True else Hooks(progress) if progress else Hooks()
     return hooks._replace(patient=lambda: nullcontext(stop)) if stop else hooks
+
+
+def in_folder(
+    run: Callable[[Output], dict[int, EncoderBundle]],
+    out: str | Path | None,
+    shard: str = "",
+    resume: bool = False,
+    overwrite: bool = False,
+) -> StudyResult:
+    """Run in a folder, by default a temporary one; warns of what the summary warns of."""
+    if not out and (resume or overwrite):
+        raise InputError("`resume` and `overwrite` are of a folder", "pass `out`")
+    temporary = "" if out else tempfile.mkdtemp(prefix="jaxssl_")
+    folder = f"{temporary}/study" if temporary else str(out)
+    folder = layout.shard_folder(folder, shard) if shard else folder
+    if is_held(Path(folder)):
+        raise InputError(f"another study of this process writes {folder}", "pass another `out`")
+    try:
+        bundles = run(Output(folder, resume, overwrite))
+        result = dataclasses.replace(open_study(folder), fresh=bundles or None)
+    except BaseException:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    finally:
+        release(Path(folder))
+    if temporary:
+        weakref.finalize(result, shutil.rmtree, temporary, ignore_errors=True)
+    for text in (*result.summary.get("warnings", []), *result.pretraining.get("messages", [])):
+        warnings.warn(text, stacklevel=3)
+    return result

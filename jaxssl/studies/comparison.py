@@ -38,10 +38,7 @@ def compare(study: Study, bundles: Iterable[EncoderBundle], seeds: Sequence[int]
         check_split(study.task, {bundle.provenance["seed"]: bundle})
     study = _with_normalizer_of(study, bundles)
     config, folder = study.config, study.folder
-    encoders: dict[str, dict[int, Params]] = {}
-    for bundle in bundles:
-        of_method = encoders.setdefault(bundle.config.method.name, {})
-        of_method[bundle.provenance["seed"]] = bundle.params["encoder"]
+    encoders = by_method(bundles)
     results = journal.read_results(folder)
     done = set(zip(results["arm"], results["share"], results["seed"], strict=True))
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
@@ -54,6 +51,15 @@ def compare(study: Study, bundles: Iterable[EncoderBundle], seeds: Sequence[int]
             count.advance(_in_a_line(fitted))
     write_table(folder / layout.RESULTS_CSV, journal.join_parts(folder / layout.RESULTS))
     return study
+
+
+def by_method(bundles: Iterable[EncoderBundle]) -> dict[str, dict[int, Params]]:
+    """Encoder parameters by method and seed."""
+    encoders: dict[str, dict[int, Params]] = {}
+    for bundle in bundles:
+        of_method = encoders.setdefault(bundle.config.method.name, {})
+        of_method[bundle.provenance["seed"]] = bundle.params["encoder"]
+    return encoders
 
 
 def _with_normalizer_of(study: Study, bundles: Sequence[EncoderBundle]) -> Study:

@@ -26,13 +26,12 @@ from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import hash_of, write_identity
 from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
-from jaxssl.studies.arguments import hooks_of, path_of, with_arguments
+from jaxssl.studies.arguments import hooks_of, in_folder, path_of, with_arguments
 from jaxssl.studies.comparison import compare
 from jaxssl.studies.grid import Tuned
 from jaxssl.studies.prepared import Data, Study, begin
 from jaxssl.studies.pretraining import pretrain, unhealthy
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.study import in_folder
 from jaxssl.studies.summary import conclude_study, write_cards
 from jaxssl.studies.trials import settle_trials, tune_method, tune_student
 from jaxssl.types import InputError

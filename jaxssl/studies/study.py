@@ -1,9 +1,5 @@
 """The main job, end to end: data, pretraining of all seeds, comparison, conclusions."""
 
-import shutil
-import tempfile
-import warnings
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +10,17 @@ from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.evaluation.sweep import check_arms, check_encoders, check_methods
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
-from jaxssl.runs.output import Output, is_held, release
-from jaxssl.runs.result import StudyResult, open_study
+from jaxssl.runs.output import Output
+from jaxssl.runs.result import StudyResult
 from jaxssl.studies.arguments import (
     hooks_of,
+    in_folder,
     path_of,
     seeds_of,
     with_arguments,
     with_pretraining_of,
 )
-from jaxssl.studies.comparison import compare
+from jaxssl.studies.comparison import by_method, compare
 from jaxssl.studies.prepared import Data, begin, read_encoders
 from jaxssl.studies.pretraining import pretrain
 from jaxssl.studies.progress import Hooks
@@ -118,37 +115,6 @@ def study(
         return run_study(config, output, own_seeds, hooks, data)
 
     return in_folder(run, out, shard, resume, overwrite)
-
-
-def in_folder(
-    run: Callable[[Output], dict[int, EncoderBundle]],
-    out: str | Path | None,
-    shard: str = "",
-    resume: bool = False,
-    overwrite: bool = False,
-) -> StudyResult:
-    """Run in a folder, by default a temporary one; warns of what the summary warns of."""
-    if not out and (resume or overwrite):
-        raise InputError("`resume` and `overwrite` are of a folder", "pass `out`")
-    temporary = "" if out else tempfile.mkdtemp(prefix="jaxssl_")
-    folder = f"{temporary}/study" if temporary else str(out)
-    folder = layout.shard_folder(folder, shard) if shard else folder
-    if is_held(Path(folder)):
-        raise InputError(f"another study of this process writes {folder}", "pass another `out`")
-    try:
-        bundles = run(Output(folder, resume, overwrite))
-        result = replace(open_study(folder), fresh=bundles or None)
-    except BaseException:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    finally:
-        release(Path(folder))
-    if temporary:
-        weakref.finalize(result, shutil.rmtree, temporary, ignore_errors=True)
-    for text in (*result.summary.get("warnings", []), *result.pretraining.get("messages", [])):
-        warnings.warn(text, stacklevel=3)
-    return result
 
 
 def run_study(
@@ -248,11 +214,8 @@ def run_sweep(
         if method not in ("", own):
             raise InputError(f"`method={method}`, but the encoders are of {own}", "drop `method`")
         config, normalizer = with_pretraining_of(config, first.config, arms), first.normalizer
-    encoders = {b.config.method.name: {} for b in bundles.values()}
-    for seed, bundle in bundles.items():
-        encoders[bundle.config.method.name][seed] = bundle.params["encoder"]
     check_arms(config.sweep.arms)
-    check_encoders(config.sweep.arms, encoders, seeds)  # before anything is written
+    check_encoders(config.sweep.arms, by_method(bundles.values()), seeds)
     study = begin(config, output, hooks, compares=True, data=data, normalizer=normalizer)
     study = compare(study, bundles.values(), seeds)
     conclude_study(study, bundles)
