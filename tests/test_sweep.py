@@ -11,6 +11,7 @@ from jaxssl.config import Config, resolve, to_dict
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
+from jaxssl.evaluation import network
 from jaxssl.evaluation.arms import (
     ARMS,
     RANDOM_ENCODER,
@@ -79,6 +80,7 @@ def values(fits):
 
 
 def test_one_compiled_program_serves_all_shares_and_network_arms(prepared, encoders, caplog):
+    network._compile.cache_clear()  # other tests fit the same shapes
     with jax.log_compiles(), caplog.at_level(logging.WARNING):
         run(prepared, encoders)
     compiled = [r.getMessage() for r in caplog.records if "Finished XLA" in r.getMessage()]

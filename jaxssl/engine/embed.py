@@ -21,7 +21,19 @@ _compiled_scores: dict[str, Callable] = {}
 def embed(
     bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
 ) -> Float[np.ndarray, "samples dim"]:
-    """Encoder output for normalised input."""
+    """Encoder output for normalised input.
+
+    Args:
+        bundle: such as `jaxssl.load_bundle` returns.
+        x: input (samples x features), as `data.align.encoder_input` makes it of a data set.
+
+    Returns:
+        Embedding (samples x dim), float32.
+
+    Example:
+        >>> x, _ = encoder_input(adata, bundle.normalizer)  # doctest: +SKIP
+        >>> jaxssl.embed(bundle, x)  # doctest: +SKIP
+    """
     options = bundle.config.encoder
     hidden, precision = tuple(options.hidden), bundle.config.run.precision
     apply = _compiled_encoder(hidden, options.norm, options.activate_last, precision)
