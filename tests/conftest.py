@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,9 @@ os.environ |= {
     "JAX_COMPILATION_CACHE_DIR": _programs,
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
 }
+if version("jaxlib").startswith("0.10."):  # halves compiling; XLA ends at a flag it does not know
+    flags = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
 
 import offline.sitecustomize  # noqa: E402, F401 (the network is cut from here on)
 from jaxtyping import install_import_hook  # noqa: E402
