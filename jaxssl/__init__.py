@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from jaxssl.engine.bundle import EncoderBundle, load_bundle
     from jaxssl.engine.embed import embed
     from jaxssl.estimators import SSLClassifier, SSLEncoder
-    from jaxssl.runs.result import StudyResult, open_study
+    from jaxssl.runs.reading import open_study
+    from jaxssl.runs.result import StudyResult
     from jaxssl.studies.grid import tune
     from jaxssl.studies.methods import compare_methods
     from jaxssl.studies.study import study
@@ -38,7 +39,7 @@ _HOME = {
     "embed": "engine.embed",
     "inspect": "data.inspect",
     "load_bundle": "engine.bundle",
-    "open_study": "runs.result",
+    "open_study": "runs.reading",
     "read": "data.expression",
     "study": "studies.study",
     "tune": "studies.grid",

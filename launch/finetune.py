@@ -14,7 +14,7 @@ from absl import flags as absl_flags
 
 from jaxssl.studies.arguments import with_data
 from jaxssl.studies.classifier import MAX_MISSING, run_finetuning
-from jaxssl.studies.prepared import read_encoder
+from jaxssl.studies.start import read_encoder
 from jaxssl.types import InputError
 
 from . import exit, flags

@@ -109,20 +109,15 @@ def config_of_run(arms: Sequence[str] | None = None) -> Config:
         raise InputError(f"--config cannot be read: {error}") from error
     from jaxssl.studies.arguments import with_arguments  # scikit-learn comes with it: not for help
 
-    listed = value_of("shares") or []
-    try:
-        shares = tuple(map(float, listed))
-    except ValueError as error:
-        raise InputError(f"--shares={','.join(listed)}: not numbers ({error})") from error
     method = value_of("method") or ""  # of a file of flags, which --config has not seen
     return with_arguments(
         config,
         method=method if method != config.method.name else "",
         arms=(value_of("arms") or ()) if arms is None else arms,
-        shares=shares,
+        shares=value_of("shares") or (),
         seeds=value_of("seeds") or 0,
         splits=value_of("splits"),
-        **data_of_run(),
+        data=data_of_run(),
         allow_leaks=value_of("allow_leaks") or (),
     )
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxssl.report.render import SUFFIXES, build_report
+from jaxssl.report.render import SUFFIXES, write_report
 from jaxssl.runs.layout import FIGURES, REPORT
+from jaxssl.runs.reading import read_runs
 from jaxssl.types import InputError
 
 from . import exit
@@ -29,22 +30,25 @@ def main(argv: list[str]) -> None:
         raise InputError(
             "no run folder given", f"name one or more: {exit.command('report')} runs/tcga"
         )
+    results = read_runs(folders)
     if len(folders) > 1 and not OUT.value:
-        raise InputError("several run folders share no place for a report; pass --out=report.html")
+        raise InputError(
+            "several run folders share no place for a report", "pass `out=report.html`"
+        )
     out = Path(OUT.value) if OUT.value else folders[0] / REPORT
     if out.suffix not in SUFFIXES or out.is_dir():
-        raise InputError(f"--out={out} is no HTML or Markdown file; pass --out=report.html")
+        raise InputError(f"`out={out}` is no HTML or Markdown file", "pass `out=report.html`")
     if out.exists() and not OVERWRITE.value:
-        raise InputError(f"{out} exists; pass --overwrite to replace it, or another --out")
+        raise InputError(f"{out} exists", "pass `overwrite` to replace it, or another `out`")
     figures = out.parent / FIGURES
     if OUT.value and figures.exists() and not OVERWRITE.value:
         raise InputError(
-            f"{figures} has the figures of another report, and this one's would go there; pass "
-            "--out in another folder, or --overwrite"
+            f"{figures} has the figures of another report, and this one's would go there",
+            "pass `out` in another folder, or `overwrite`",
         )
     out.parent.mkdir(parents=True, exist_ok=True)
-    build_report(folders, out)
-    print(f"wrote {out} and its figures to {out.parent / 'figures'}")
+    write_report(results, out)
+    print(f"wrote {out} and its figures to {figures}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ shape run together in one compiled program. With --resume only what is missing i
 
 from absl import flags as absl_flags
 
+from jaxssl.evaluation.grid import parse_grid
 from jaxssl.studies.grid import METRICS, run_grid
 
 from . import exit, flags
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> None:
     config = flags.config_of_run()
     if not flags.value_of("arms"):
         config.sweep.arms = (config.method.name,)
-    run_grid(config, flags.output(), _GRID.value, _METRIC.value, hooks())
+    run_grid(config, flags.output(), parse_grid(_GRID.value), _METRIC.value, hooks())
 
 
 if __name__ == "__main__":

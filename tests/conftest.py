@@ -36,7 +36,8 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 from run_folders import write_run  # noqa: E402
 
-from jaxssl.report.render import build_report  # noqa: E402
+from jaxssl.report.render import write_report  # noqa: E402
+from jaxssl.runs.reading import read_runs  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -68,7 +69,7 @@ def run_folder(tmp_path_factory) -> Path:
 def report(run_folder) -> Path:
     """The HTML report of that folder."""
     out = run_folder / "report.html"
-    build_report([run_folder], out)
+    write_report(read_runs([run_folder]), out)
     return out
 
 

@@ -5,8 +5,8 @@ from verbs import TINY, launch
 
 from jaxssl.config import Config, resolve, with_method, with_options
 from jaxssl.runs.output import Output
-from jaxssl.studies.prepared import begin
 from jaxssl.studies.progress import SILENT
+from jaxssl.studies.start import begin
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 

@@ -20,4 +20,4 @@ def test_search_tells_the_best_points_and_goes_on_where_it_stopped(tmp_path):
     )
     assert "augment.noise=0 method.epsilon=1" in both
     error = launch("search", *flags, "--grid=method.epsilom:1", "--resume", code=2)
-    assert "write section.option:value" in error
+    assert "did you mean method.epsilon" in error

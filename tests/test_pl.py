@@ -20,7 +20,7 @@ from jaxssl import pl
 from jaxssl.evaluation.stats import summarize
 from jaxssl.report.classes import draw_confusion
 from jaxssl.report.health import MEASURES
-from jaxssl.runs.result import read_run
+from jaxssl.runs.reading import read_run
 from jaxssl.types import InputError
 
 

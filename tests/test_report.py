@@ -21,10 +21,10 @@ from jaxssl.report.drawing import arm_marks, marks, short
 from jaxssl.report.facts import controlled
 from jaxssl.report.figures import draw_run
 from jaxssl.report.maps import coordinates
-from jaxssl.report.render import build_report
+from jaxssl.report.render import write_report
 from jaxssl.report.tables import endpoint_table, part_tables, score_tables
-from jaxssl.runs.merge import expand, merge_parts
-from jaxssl.runs.result import read_run
+from jaxssl.runs.merge import merge_parts
+from jaxssl.runs.reading import expand, read_run, read_runs
 from jaxssl.types import InputError
 
 
@@ -178,7 +178,7 @@ def test_splits_of_a_study_report_as_the_study(tmp_path):
     assert merged.batch is not None
     assert merged.batch["balanced_accuracy"].tolist() == [0.6, 0.7]
     assert merged.summary["pretraining"]["collapsed_seeds"] == ["0/1", "1/1"]
-    build_report([study], tmp_path / "report.md")
+    write_report(read_runs([study]), tmp_path / "report.md")
     usage = pd.read_csv(tmp_path / "figures" / "prototype_usage.csv")
     assert usage.groupby(["split", "seed"]).size().tolist() == [6, 6, 6, 6]
     text = (tmp_path / "report.md").read_text()
@@ -192,14 +192,14 @@ def test_splits_without_a_share_of_few_labels_have_a_report(tmp_path):
         results = pd.read_parquet(folder / "results.parquet").assign(split=number)
         results[results["share"] == 1].to_parquet(folder / "results.parquet")
     folders = sorted((tmp_path / "study").iterdir())
-    build_report(folders, tmp_path / "report.html")
+    write_report(read_runs(folders), tmp_path / "report.html")
     ids = Page((tmp_path / "report.html").read_text()).ids
     assert "endpoint" not in ids
     assert {"labels_saved", "label_efficiency"} <= set(ids)
 
 
 def test_markdown_shows_the_same_figures_and_tables(report, run_folder, tmp_path):
-    build_report([run_folder], tmp_path / "report.md")
+    write_report(read_runs([run_folder]), tmp_path / "report.md")
     lines = (tmp_path / "report.md").read_text().splitlines()
     shown = [m[1] for line in lines if (m := re.match(r"!\[.*\]\((figures/.*\.png)\)", line))]
     assert len(shown) == Page(report.read_text()).tags.count("figure")
@@ -216,13 +216,13 @@ def test_markdown_shows_the_same_figures_and_tables(report, run_folder, tmp_path
 def test_same_run_gives_the_same_page(tmp_path):
     write_pretraining(tmp_path / "pre", seeds=(0, 1), with_embedding=False)
     for name in ("one.html", "two.html"):
-        build_report([tmp_path / "pre"], tmp_path / name)
+        write_report(read_runs([tmp_path / "pre"]), tmp_path / name)
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
 def test_a_run_without_a_sweep_says_what_it_lacks(tmp_path):
     write_pretraining(tmp_path / "pre", seeds=(0, 1))
-    build_report([tmp_path / "pre"], tmp_path / "report.html")
+    write_report(read_runs([tmp_path / "pre"]), tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert "This run compared no arms" in text
     assert "holds no predictions" in text
@@ -309,7 +309,7 @@ def test_several_runs_share_a_page_under_names_of_their_own(tmp_path):
     folders = [tmp_path / parent / "run" for parent in ("a", "b")]
     for folder in folders:
         write_pretraining(folder, seeds=(0,), with_embedding=False)
-    build_report(folders, tmp_path / "report.html")
+    write_report(read_runs(folders), tmp_path / "report.html")
     ids = Page((tmp_path / "report.html").read_text()).ids
     assert {"run-1", "run-2", "run-1_pretraining", "run-2_pretraining"} <= set(ids)
     assert len(ids) == len(set(ids))
@@ -338,7 +338,7 @@ def test_shards_with_different_options_are_refused(tmp_path):
         write_pretraining(shard, seeds=(i,))
     (shards[1] / "config.json").write_text("{}")
     with pytest.raises(InputError, match="different options"):
-        build_report(shards, tmp_path / "report.html")
+        write_report(read_runs(shards), tmp_path / "report.html")
 
 
 def test_confusion_counts_every_prediction_once():

@@ -16,7 +16,8 @@ from jaxssl.evaluation.stats import KEY, drop_repeated
 from jaxssl.evaluation.sweep import RESULT_COLUMNS, Fitted
 from jaxssl.runs import journal
 from jaxssl.runs.merge import merge_parts
-from jaxssl.runs.result import read_predictions, read_run
+from jaxssl.runs.reading import open_study, read_run
+from jaxssl.runs.result import read_predictions
 from jaxssl.types import InputError, Split
 
 ANY = settings(max_examples=10, deadline=None, derandomize=True)
@@ -108,6 +109,23 @@ def test_a_folder_named_twice_counts_once(tmp_path):
     named_otherwise = tmp_path / "run" / ".." / "run"
     [merged] = merge_parts([read_run(folder), read_run(named_otherwise)])
     assert_is_whole(merged)
+
+
+def test_shards_of_different_data_are_refused(tmp_path):
+    for i in (0, 1):
+        folder = write_shard(tmp_path / f"shard_{i}_of_2", (i,))
+        (folder / "environment.json").write_text(json.dumps({"data_hash": f"of {i}"}))
+    with pytest.raises(InputError, match="are of different data or splits"):
+        open_study(tmp_path)
+
+
+def test_a_shard_that_was_killed_before_its_summary_tells_its_seeds_all_the_same(tmp_path):
+    shards = [write_shard(tmp_path / f"shard_{i}_of_2", (i,)) for i in (0, 1)]
+    (shards[1] / "summary.json").unlink()
+    assert open_study(tmp_path).seeds == [0, 1]
+    write_shard(tmp_path / "shard_2_of_3", (1,))
+    with pytest.raises(InputError, match="both hold seed 1"):
+        open_study(tmp_path)
 
 
 def test_parts_that_hold_the_same_seed_are_refused(tmp_path):

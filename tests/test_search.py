@@ -16,6 +16,7 @@ from jaxssl.evaluation.grid import (
     UNCHANGED,
     as_text,
     by_program,
+    check_grid,
     make_points,
     member_options,
     parse_grid,
@@ -60,7 +61,7 @@ def test_values_are_read_as_the_type_of_their_option_and_written_so_that_they_ar
     config = Config()
     texts = ["method.epsilon:0.03,1", "encoder.hidden:64,64-32", "method.hard_codes:true,false"]
     texts += ["augment.mask_fill:zero,normal", "pretrain.batch_size:32"]
-    grid = parse_grid(texts, config)
+    grid = check_grid(parse_grid(texts), config)
     assert grid == {
         "method.epsilon": [0.03, 1.0],
         "encoder.hidden": [(64,), (64, 32)],
@@ -69,15 +70,16 @@ def test_values_are_read_as_the_type_of_their_option_and_written_so_that_they_ar
         "pretrain.batch_size": [32],
     }
     again = [f"{name}:{','.join(map(as_text, values))}" for name, values in grid.items()]
-    assert parse_grid(again, config) == grid
+    assert check_grid(parse_grid(again), config) == grid == check_grid(grid, config)
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("method.epsilon:a", "'a' is not a number"),
-        ("method.epsilom:1", "write section.option"),
-        ("run.seeds:1,2", "with an option of normalize"),
+        ("method.epsilom:1", "did you mean method.epsilon"),
+        ("method.epsilon", "write section.option:value"),
+        ("run.seeds:1,2", "vary normalize, encoder"),
         ("encoder.hidden:64,x", "a list such as"),
         ("method.epsilon:1,1.0", "twice"),
         ("method.hard_codes:yes", "'yes' is not true or false"),
@@ -85,7 +87,7 @@ def test_values_are_read_as_the_type_of_their_option_and_written_so_that_they_ar
 )
 def test_a_grid_that_cannot_be_read_is_refused_in_words(text, says):
     with pytest.raises(InputError, match=says):
-        parse_grid([text], Config())
+        check_grid(parse_grid([text]), Config())
 
 
 def test_points_that_the_options_refuse_are_told_and_the_others_stay(task):

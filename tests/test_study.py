@@ -1,15 +1,19 @@
 """The study from Python: one way through, in memory, on disk and from the command line alike."""
 
+import subprocess
+import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from verbs import TINY, launch
+from verbs import ROOT, TINY, launch
 
 import jaxssl
 from jaxssl.config import Config, to_dict
 from jaxssl.data.synthetic import make_synthetic
+from jaxssl.engine.bundle import save_bundle
 from jaxssl.evaluation.sweep import RESULT_COLUMNS
 from jaxssl.studies.arguments import with_arguments, with_pretraining_of
 from jaxssl.studies.progress import Event
@@ -104,13 +108,59 @@ def test_more_seeds_and_arms_join_those_that_are_there(result, tmp_path):
 
 def test_encoders_at_hand_are_compared_without_pretraining(tmp_path):
     pretrained = study(tmp_path / "run", arms=["scratch", "swav"])
-    for encoder in (tmp_path / "run", tmp_path / "run" / "encoder" / "seed_000"):
-        seeds = 2 if encoder.name == "run" else 1
-        swept = study(encoder=encoder, seeds=seeds, arms=["swav"])
-        expected = rows(pretrained).query("arm == 'swav' and seed < @seeds")
+    # a bundle brings its seed with it, whatever number of seeds is asked for
+    for encoder, seeds in ((tmp_path / "run", [0, 1]), (tmp_path / "run/encoder/seed_001", [1])):
+        swept = study(encoder=encoder, arms=["swav"])
+        expected = rows(pretrained).query("arm == 'swav' and seed in @seeds")
         pd.testing.assert_frame_equal(
-            rows(swept), expected.reset_index(drop=True), check_exact=seeds == 2
+            rows(swept), expected.reset_index(drop=True), check_exact=len(seeds) == 2
         )
+
+
+def test_encoders_of_two_normalizations_are_not_compared_as_one(tmp_path):
+    study(tmp_path / "run", arms=["swav"])
+    folder = tmp_path / "run" / "encoder" / "seed_001"
+    bundle = jaxssl.load_bundle(folder)
+    flipped = replace(bundle.normalizer, rotation=-bundle.normalizer.rotation)
+    save_bundle(folder, replace(bundle, normalizer=flipped))
+    with pytest.raises(InputError, match="seed 1 has another normalizer than the encoders beside"):
+        study(encoder=tmp_path / "run", arms=["swav"])
+
+
+@pytest.mark.parametrize(
+    ("said", "finding"),
+    [
+        ({"resume": True}, "`resume` and `overwrite` are of a folder"),
+        ({"encoder": "runs/x", "splits": 2}, "`splits` is not for given encoders"),
+        ({"arms": "logref"}, "unknown arm 'logref'"),
+        ({"shard": "2/2"}, "write i/n with 0 <= i < n"),
+    ],
+)
+def test_what_python_users_mistype_is_told_in_their_words(said, finding):
+    with pytest.raises(InputError, match=finding):
+        jaxssl.study(**({"data": "synthetic", "progress": False} | said))
+
+
+MISTAKES = """
+import jaxssl, numpy
+for said in ({"seeds": 2.5}, {"shares": ["few"]}, {"config": "demo"}, {"data": numpy.ones((4, 4))}):
+    try:
+        jaxssl.study(**({"data": "synthetic", "progress": False} | said))
+    except jaxssl.InputError as error:
+        print(error)
+"""
+
+
+def test_a_value_of_another_type_is_told_and_no_traceback_of_ours():
+    done = subprocess.run(  # in a process whose annotations are not checked, as a user's are not
+        [sys.executable, "-c", MISTAKES], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "`seeds=2.5` is no whole number",
+        "`shares=few` is no number",
+        "`config` is of type str; pass a jaxssl.Config",
+        "`data` is of type ndarray; pass AnnData, such as of `read()`, or a file",
+    ]
 
 
 def test_leaks_are_refused_from_python_too(tmp_path):

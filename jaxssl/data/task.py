@@ -43,11 +43,44 @@ class Task(NamedTuple):
         return self.split.train[self.codes[self.split.train] >= 0]
 
 
-def make_task(adata: AnnData, config: Config) -> Task:
-    """Pose the question that `config` asks of a data set.
+class Roles(NamedTuple):
+    """What the columns of a data set mean, as `Task` has it."""
 
-    Here alone is decided which columns are label, group and batch: those of `config.data`, else
-    those that reading recorded in `uns["jaxssl"]`. An AnnData made by hand needs no record.
+    label: str
+    group: str
+    batch: str
+    codes: Int[np.ndarray, " samples"]
+    classes: tuple[str, ...]
+    groups: np.ndarray
+    batches: np.ndarray
+
+
+def take_roles(adata: AnnData, config: Config) -> Roles:
+    """Decide which columns are label, group and batch, and read them.
+
+    They are those of `config.data`, else those that reading recorded in `uns["jaxssl"]`.
+
+    Raises:
+        InputError: on a missing column, and on labels without a question.
+    """
+    recorded, options = adata.uns.get("jaxssl", {}), config.data
+    obs = as_text(cast(pd.DataFrame, adata.obs))
+    label, group, batch = (
+        _column(obs, getattr(options, role) or str(recorded.get(role, "")), role)
+        for role in ("label", "group", "batch")
+    )
+    min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))
+    codes, classes = encode(obs[label].to_numpy(), min_class_size=min_class_size)
+    nowhere = np.full(len(obs), "", object)
+    groups = obs[group].to_numpy() if group else nowhere
+    batches = obs[batch].to_numpy() if batch else nowhere
+    return Roles(label, group, batch, codes, classes, groups, batches)
+
+
+def make_task(adata: AnnData, config: Config) -> Task:
+    """Pose the question that `config` asks of a data set; `take_roles` says of which columns.
+
+    An AnnData made by hand needs no record.
 
     Args:
         adata: samples x genes, dense or sparse, on the scale recorded or told by the values.
@@ -61,37 +94,22 @@ def make_task(adata: AnnData, config: Config) -> Task:
             without a question.
     """
     recorded = adata.uns.get("jaxssl", {})
-    options = config.data
-    obs = as_text(cast(pd.DataFrame, adata.obs))
     _check_names(adata)
-    label, group, batch = (
-        _column(obs, getattr(options, role) or str(recorded.get(role, "")), role)
-        for role in ("label", "group", "batch")
-    )
+    roles = take_roles(adata, config)
     x = _finite(adata)
-    min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))
-    codes, classes = encode(obs[label].to_numpy(), min_class_size=min_class_size)
-    nowhere = np.full(len(obs), "", object)
-    groups = obs[group].to_numpy() if group else nowhere
-    batches = obs[batch].to_numpy() if batch else nowhere
     scale, _ = resolve_scale(str(recorded.get("scale", "auto")), range_of(x))
     expression = log2_expression(x, scale)
     twins = find_twins(expression)
+    together = join_groups(roles.groups, twins)
     return Task(
-        dataset=options.name or str(recorded.get("name", "data")),
-        label=label,
-        group=group,
-        batch=batch,
+        **roles._asdict(),
+        dataset=config.data.name or str(recorded.get("name", "data")),
         sample_ids=adata.obs_names.to_numpy(),
         genes=adata.var_names.to_numpy(),
         expression=expression,
         scale=scale,
-        codes=codes,
-        classes=classes,
-        groups=groups,
-        batches=batches,
         twins=twins,
-        split=_split(config, codes, join_groups(groups, twins), batches, classes),
+        split=_split(config, roles.codes, together, roles.batches, roles.classes),
     )
 
 

@@ -17,6 +17,7 @@ from jaxssl.engine.leaves import flatten, load_leaves, on_record, record, save_l
 from jaxssl.files import complete_folder
 from jaxssl.types import InputError, Normalizer, Params
 
+DESCRIPTION = "bundle.json"
 FORMAT = 2  # tests/bundles holds one
 
 
@@ -46,7 +47,12 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
         save_leaves(partial / "arrays", leaves)
         text = "\n".join(bundle.normalizer.genes) + "\n"
         (partial / "genes.txt").write_text(text, encoding="utf-8")
-        (partial / "bundle.json").write_text(json.dumps(description, indent=2))
+        (partial / DESCRIPTION).write_text(json.dumps(description, indent=2))
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder is called one by what it holds."""
+    return (folder / DESCRIPTION).is_file()
 
 
 def load_bundle(folder: Path | str) -> EncoderBundle:
@@ -70,7 +76,7 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     folder = Path(folder)
     _refuse_links(folder)
     try:
-        description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         # a bundle of another format may describe itself in ways that this version cannot read
         known = description.get("format") == FORMAT
         genes = tuple((folder / "genes.txt").read_text(encoding="utf-8").split("\n")[:-1])
@@ -156,7 +162,7 @@ def _verify_texts(folder: Path, description: dict[str, Any], genes: tuple[str, .
     """Check that genes and description are those that were written."""
     found = {
         "genes.txt": (description.get("genes_sha256"), _hash_of_genes(genes)),
-        "bundle.json": (description.get("sha256"), _hash_of_description(description)),
+        DESCRIPTION: (description.get("sha256"), _hash_of_description(description)),
     }
     for name, (recorded, own) in found.items():
         if recorded != own:

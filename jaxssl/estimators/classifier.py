@@ -17,7 +17,7 @@ from jaxssl.estimators.encoder import SSLEncoder
 from jaxssl.estimators.inputs import encode, features_of, is_labelled, labels_of
 from jaxssl.estimators.options import seed_of, set_options
 from jaxssl.evaluation.classifier import fit_labelled, predict
-from jaxssl.studies.prepared import read_encoder
+from jaxssl.studies.start import read_encoder
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 

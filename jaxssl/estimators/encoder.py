@@ -25,7 +25,7 @@ from jaxssl.estimators import stored
 from jaxssl.estimators.inputs import features_of, read
 from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.runs.identity import versions
-from jaxssl.studies.prepared import read_encoder
+from jaxssl.studies.start import read_encoder
 from jaxssl.types import Split
 
 HISTORY = "history.csv"  # beside the files of the bundle

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from jaxssl.engine.bundle import EncoderBundle, save_bundle
+from jaxssl.engine.bundle import EncoderBundle, is_bundle, save_bundle
 from jaxssl.types import InputError
 
 
@@ -20,7 +20,7 @@ def save(estimator: Any, folder: Path, **facts: Any) -> None:
     """
     check_is_fitted(estimator)
     is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    if not is_free and not (folder / "bundle.json").exists():
+    if not is_free and not is_bundle(folder):
         raise InputError(f"{folder} exists and is no bundle", "name another folder")
     names = getattr(estimator, "feature_names_in_", None)
     facts["estimator"] = {

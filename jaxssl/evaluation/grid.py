@@ -1,6 +1,7 @@
 """Grids over options: their points, and which points one compiled program can serve."""
 
 import dataclasses
+import difflib
 import itertools
 import json
 from collections import Counter
@@ -59,34 +60,52 @@ class Refused(NamedTuple):
     reason: str
 
 
-def parse_grid(texts: Iterable[str], config: Config) -> dict[str, list[Any]]:
-    """Read `section.option:value,value,…`; the members of a list are joined by "-".
+def parse_grid(texts: Iterable[str]) -> dict[str, list[str]]:
+    """Split `section.option:value,value,…` into options and values, as yet texts.
 
     Example:
-        parse_grid(["method.epsilon:0.03,0.05", "encoder.hidden:512-256,512-256-128"], Config())
+        parse_grid(["method.epsilon:0.03,0.05", "encoder.hidden:512-256,512-256-128"])
 
     Raises:
-        InputError: on an option that is unknown or no subject of a grid, or a value of another
-            type.
+        InputError: on an option without values, and one that stands there twice.
     """
-    grid: dict[str, list[Any]] = {}
+    grid: dict[str, list[str]] = {}
     for text in texts:
-        name, _, listed = text.partition(":")
-        section, _, option = name.partition(".")
-        default = getattr(getattr(config, section, None), option, None)
-        if section not in SECTIONS or default is None:
+        name, colon, values = text.partition(":")
+        if not colon:
+            raise InputError(f"`grid={text}`", "write section.option:value,value")
+        if name in grid:
             raise InputError(
-                f"`grid={text}`: write section.option:value,value with an option of "
-                f"{', '.join(SECTIONS)}, such as method.epsilon:0.03,0.05"
+                f"`grid={text}`: the option stands there twice", "list its values once"
             )
-        values = [_read(value, default, text) for value in listed.split(",")]
-        if name in grid or len({as_text(value) for value in values}) < len(values):
-            raise InputError(f"`grid={text}`: an option or a value stands there twice")
-        grid[name] = values
+        grid[name] = values.split(",")
     return grid
 
 
-def _read(text: str, default: Any, whole: str) -> Any:
+def check_grid(grid: Grid, config: Config) -> dict[str, list[Any]]:
+    """A grid whose options exist, with values in place of texts.
+
+    In a text, the members of a list are joined by "-".
+
+    Raises:
+        InputError: on an option that is unknown or no subject of a grid, a value of another type,
+            and one that stands there twice.
+    """
+    checked: dict[str, list[Any]] = {}
+    known = [f"{s}.{option}" for s in SECTIONS for option in vars(getattr(config, s))]
+    for name, values in grid.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=2)
+            fix = f"did you mean {' or '.join(near)}?" if near else f"vary {', '.join(SECTIONS)}"
+            raise InputError(f"a grid has no option {name!r}", f"{fix}, such as method.epsilon")
+        default = get_option(config, name)
+        checked[name] = [_read(v, default, name) if isinstance(v, str) else v for v in values]
+        if len({as_text(value) for value in checked[name]}) < len(values):
+            raise InputError(f"a value of {name} stands there twice", "list it once")
+    return checked
+
+
+def _read(text: str, default: Any, name: str) -> Any:
     """A value of the type that the option has."""
     try:
         if isinstance(default, bool):
@@ -97,11 +116,11 @@ def _read(text: str, default: Any, whole: str) -> Any:
     except (ValueError, KeyError) as error:
         kinds = {bool: "true or false", tuple: "a list such as 512-256"}
         kind = kinds.get(type(default), "a number")
-        raise InputError(f"`grid={whole}`: {text!r} is not {kind}") from error
+        raise InputError(f"{name}: {text!r} is not {kind}") from error
 
 
 def as_text(value: Any) -> str:
-    """A value as `parse_grid` reads it."""
+    """A value as `check_grid` reads it."""
     if isinstance(value, tuple):
         return "-".join(map(str, value))
     if isinstance(value, float) and float(f"{value:g}") == value:

@@ -15,22 +15,10 @@ from jaxssl.files import write_text
 from jaxssl.report import facts, tables
 from jaxssl.report.templates import TEMPLATES, TEXTS, template
 from jaxssl.runs.layout import FIGURES
-from jaxssl.runs.merge import expand, merge_parts
-from jaxssl.runs.result import StudyResult, read_run
+from jaxssl.runs.result import StudyResult
 
 SUFFIXES = (".html", ".md")
 PARTS_OF = {"classes": "class", "batch": "batch"}  # what the rows of a section's tables are
-
-
-def build_report(run_folders: Sequence[Path], out: Path) -> None:
-    """Write `out`, in the format of its suffix, and beside it figures/*.png, .svg and .csv.
-
-    Shards and splits of one run are shown as that run.
-
-    Raises:
-        InputError: for a folder that holds no run.
-    """
-    write_report(merge_parts([read_run(path) for path in expand(run_folders)]), out)
 
 
 def write_report(runs: Sequence[StudyResult], out: Path) -> None:

@@ -129,9 +129,9 @@ def load_encoders(
     folder: Path, seeds: Collection[int] | None = None, but: Collection[int] = ()
 ) -> dict[int, EncoderBundle]:
     """The bundles of a run folder, by seed: all, or those of `seeds`; without those of `but`."""
-    found = encoder_folders(folder).items()
-    wanted = [seed for seed, _ in found if seeds is None or seed in seeds]
-    return {seed: load_bundle(path) for seed, path in found if seed in wanted and seed not in but}
+    found = encoder_folders(folder)
+    wanted = set(found if seeds is None else seeds) & set(found) - set(but)
+    return {seed: load_bundle(found[seed]) for seed in sorted(wanted)}
 
 
 def add_part(file: Path, rows: pd.DataFrame) -> None:

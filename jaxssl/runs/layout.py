@@ -26,6 +26,8 @@ ENCODERS, CARD = "encoder", "MODEL_CARD.md"
 EMBEDDING, USAGE, BATCH = "embedding.h5ad", "prototype_usage.csv", "batch.csv"
 RESULTS, RESULTS_CSV, PREDICTIONS = "results.parquet", "results.csv", "predictions"
 STATISTICS, ENDPOINT, SAVED = "statistics.csv", "endpoint.csv", "saved.csv"
+CONCLUSIONS = (STATISTICS, ENDPOINT, SAVED)
+"""As `evaluation.conclusions.Conclusions` has them."""
 REPORT, FIGURES = "report.html", "figures"
 
 MEASURES, POINTS = "pretraining.parquet", "points.csv"
@@ -54,6 +56,13 @@ def encoder_folders(folder: Path) -> dict[int, Path]:
     """The bundles of a run folder, by seed."""
     found = sorted((folder / ENCODERS).glob("seed_*[0-9]"))
     return {int(path.name.removeprefix("seed_")): path for path in found}
+
+
+def all_encoder_folders(folder: Path) -> list[Path]:
+    """The bundles of a run folder, or those of the methods that it compares."""
+    return sorted(
+        [*folder.glob(f"{ENCODERS}/seed_*[0-9]"), *folder.glob(f"*/{ENCODERS}/seed_*[0-9]")]
+    )
 
 
 def shard_folder(folder: str, shard: str) -> str:

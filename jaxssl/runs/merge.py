@@ -12,8 +12,7 @@ import pandas as pd
 
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.headline import in_words
-from jaxssl.runs.layout import SUMMARY
-from jaxssl.runs.result import StudyResult, read_json, read_predictions
+from jaxssl.runs.result import StudyResult, read_predictions
 from jaxssl.types import InputError
 
 OF_SPLIT = {
@@ -23,20 +22,8 @@ OF_SPLIT = {
     ("pretrain", "n_steps"),
     ("pretrain", "batch_size"),
     ("data", "path"),
-    ("data", "name"),
 }
-"""Options in which the parts of one study may differ: of a split, or only how data are called."""
-
-
-def expand(folders: Sequence[Path]) -> list[Path]:
-    """The folders, a study of several splits or shards as those of its parts."""
-    expanded: list[Path] = []
-    for folder in folders:
-        splits = [folder / name for name in read_json(folder / SUMMARY).get("splits", [])]
-        shards = sorted(folder.glob("shard_*_of_*")) if not (folder / SUMMARY).is_file() else []
-        parts = splits if splits and all(path.is_dir() for path in splits) else shards
-        expanded += parts or [folder]
-    return expanded
+"""Options in which the parts of one study may differ: of a split, or where the same data lie."""
 
 
 def merge_parts(runs: Sequence[StudyResult]) -> list[StudyResult]:
@@ -54,7 +41,8 @@ def merge_parts(runs: Sequence[StudyResult]) -> list[StudyResult]:
     ]
 
 
-def _join(shards: list[StudyResult], parent: Path) -> StudyResult:
+def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
+    """Refuse parts of different options or data, and those that hold the same seed."""
     if any(_but_its_split(shard.config) != _but_its_split(shards[0].config) for shard in shards):
         raise InputError(
             f"the parts in {parent} were run with different options", "report them apart"
@@ -70,14 +58,17 @@ def _join(shards: list[StudyResult], parent: Path) -> StudyResult:
     holder: dict[tuple[str, int], str] = {}
     for shard in shards:
         name = shard.folders[0].resolve().name
-        in_table = [] if shard.results is None else shard.results["seed"].unique().tolist()
-        for seed in sorted({*shard.summary.get("seeds", []), *in_table}):
+        for seed in shard.seeds:
             other = holder.setdefault((split_number(shard), seed), name)
             if other != name:
                 raise InputError(
                     f"{other} and {name} in {parent} both hold seed {seed}",
                     "report the shards of one division",
                 )
+
+
+def _join(shards: Sequence[StudyResult], parent: Path) -> StudyResult:
+    _check_parts(shards, parent)
     results = _concatenated([shard.results for shard in shards])
     statistics = _concatenated([shard.statistics for shard in shards])
     joined = replace(
@@ -126,7 +117,7 @@ def split_number(run: StudyResult) -> str:
     return name.removeprefix("split_") if name.startswith("split_") else ""
 
 
-def _joined_summary(shards: list[StudyResult]) -> dict[str, Any]:
+def _joined_summary(shards: Sequence[StudyResult]) -> dict[str, Any]:
     """What the parts' summaries say together; counts that differ as lowest and highest."""
     summaries = [shard.summary for shard in shards]
     healths = [summary.get("pretraining", {}) for summary in summaries]
@@ -147,7 +138,7 @@ def _joined_summary(shards: list[StudyResult]) -> dict[str, Any]:
         | counts
         | {
             "allowed_leaks": list(leaks),
-            "seeds": sorted({seed for summary in summaries for seed in summary.get("seeds", [])}),
+            "seeds": sorted({seed for shard in shards for seed in shard.seeds}),
             "warnings": list(dict.fromkeys(w for s in summaries for w in s.get("warnings", []))),
             "timings": {},  # of one shard, they would say nothing of the run
             "pretraining": {

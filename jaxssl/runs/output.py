@@ -146,9 +146,8 @@ def _acquire(path: Path) -> BaseFileLock:
         except (OSError, NotImplementedError) as error:
             if isinstance(error, PermissionError) or not path.parent.is_dir():
                 raise
-            lock = SoftFileLock(
-                path, timeout=PATIENCE, poll_interval=0.05
-            )  # a file system without locks
+            # a file system without locks
+            lock = SoftFileLock(path, timeout=PATIENCE, poll_interval=0.05)
             lock.acquire()
     except Timeout as error:
         owner_file = _owner_file(path)

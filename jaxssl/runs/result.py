@@ -1,6 +1,5 @@
 """What a study came to, fresh or read back from its folder."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +10,7 @@ import pandas as pd
 
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.runs import layout
-from jaxssl.runs.journal import load_encoders, read_parts
+from jaxssl.runs.journal import load_encoders
 from jaxssl.types import InputError
 
 
@@ -67,8 +66,9 @@ class StudyResult:
 
     @property
     def seeds(self) -> list[int]:
-        """Ids of the repetitions."""
-        return self.summary.get("seeds", [])
+        """Ids of the repetitions, also of a study that was killed before its summary."""
+        scored = [] if self.results is None else self.results["seed"].unique().tolist()
+        return sorted({*self.summary.get("seeds", []), *scored})
 
     @property
     def pretraining(self) -> dict[str, Any]:
@@ -120,6 +120,12 @@ class StudyResult:
 
         Returns:
             The path.
+
+        Raises:
+            InputError: on a file of another kind.
+
+        Example:
+            >>> jaxssl.open_study("runs/mirna").report("mirna.md")  # doctest: +SKIP
         """
         from jaxssl.report.render import SUFFIXES, write_report  # draws: few callers want it
 
@@ -132,66 +138,6 @@ class StudyResult:
         return out
 
 
-def open_study(folder: str | Path) -> StudyResult:
-    """Read what a study, sweep or pretraining left in its folder; shards and splits are merged.
-
-    Args:
-        folder: that was given as `out`.
-
-    Returns:
-        What it came to, whether or not it ran to its end.
-
-    Raises:
-        InputError: where it is no run folder, or a file of it cannot be read.
-
-    Example:
-        >>> jaxssl.open_study("runs/mirna").endpoint  # doctest: +SKIP
-    """
-    from jaxssl.runs.merge import expand, merge_parts
-
-    parts = expand([Path(folder)])
-    if not parts:
-        raise InputError(f"{folder} holds no run", "name a folder that was given as `out`")
-    [result] = merge_parts([read_run(part) for part in parts])
-    return result
-
-
-def read_run(folder: Path) -> StudyResult:
-    """Read one folder.
-
-    Raises:
-        InputError: where it is no run folder, or a file of it cannot be read.
-    """
-    if not any((folder / name).is_file() for name in layout.READABLE) and not (
-        layout.parts_folder(folder / layout.RESULTS).is_dir()
-    ):
-        found = "is not a run folder" if folder.is_dir() else "does not exist"
-        raise InputError(f"{folder} {found}", f"one holds any of {', '.join(layout.READABLE)}")
-    try:
-        return StudyResult(
-            name=folder.resolve().name,
-            folders=(folder.absolute(),),
-            config=read_json(folder / layout.CONFIG),
-            environment=read_json(folder / layout.ENVIRONMENT),
-            summary=read_json(folder / layout.SUMMARY),
-            metrics=_metrics(folder / layout.METRICS),
-            results=_results(folder),
-            statistics=_table(folder / layout.STATISTICS),
-            endpoint=_table(folder / layout.ENDPOINT),
-            saved=_table(folder / layout.SAVED),
-            batch=_table(folder / layout.BATCH),
-            samples=_table(folder / layout.SPLITS),
-            usage=_table(folder / layout.USAGE),
-            embedding=_h5ad(folder / layout.EMBEDDING),
-        )
-    except (ValueError, OSError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{folder} holds a damaged file ({error})", "run the verb again"
-        ) from error
-
-
 def read_predictions(folders: Sequence[Path], arm: str, share: float) -> pd.DataFrame | None:
     """Test probabilities of an arm at a share, from one folder or from the parts of a run."""
     files = [file for folder in folders for file in layout.predictions_files(folder, arm, share)]
@@ -201,46 +147,3 @@ def read_predictions(folders: Sequence[Path], arm: str, share: float) -> pd.Data
     if len(folders) > 1:
         return together  # of several splits: a sample may be in the test part of each
     return together.drop_duplicates(["seed", "sample_id"], keep="last")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file; {} where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def _results(folder: Path) -> pd.DataFrame | None:
-    rows = read_parts(folder / layout.RESULTS)
-    return _table(folder / layout.RESULTS_CSV) if rows.empty else rows
-
-
-def _metrics(path: Path) -> pd.DataFrame | None:
-    if not path.is_file():
-        return None
-    lines = path.read_text(encoding="utf-8").splitlines()
-    # a killed run may have left half a line; its epoch was repeated
-    rows = pd.DataFrame([json.loads(line) for line in lines if line.endswith("}")])
-    if rows.empty:
-        return None
-    rows = rows[rows["phase"] == "pretrain"]
-    # a resumed run repeats the epochs after its checkpoint
-    return rows.drop_duplicates(["seed", "epoch"], keep="last").sort_values(["seed", "epoch"])
-
-
-def _table(path: Path) -> pd.DataFrame | None:
-    if not path.is_file():
-        return None
-    if path.suffix == ".parquet":
-        table = pd.read_parquet(path)
-    else:
-        # shares are keys: the fast parser may miss them by one bit
-        # and a list of one share is no number
-        table = pd.read_csv(path, float_precision="round_trip", dtype={"shares": str})
-    return None if table.empty else table
-
-
-def _h5ad(path: Path) -> Any:
-    if not path.is_file():
-        return None
-    import anndata  # takes a second, and most results have none
-
-    return anndata.read_h5ad(path)

@@ -1,6 +1,7 @@
 """What a caller says of a study, as the options and calls that it comes to."""
 
 import dataclasses
+import operator
 import shutil
 import tempfile
 import warnings
@@ -15,43 +16,50 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.runs import layout
 from jaxssl.runs.output import Output, is_held, release
-from jaxssl.runs.result import StudyResult, open_study
+from jaxssl.runs.reading import open_study
+from jaxssl.runs.result import StudyResult
 from jaxssl.studies.progress import Hooks, Screen
 from jaxssl.types import InputError
 
 
 def with_arguments(
-    config: Config,
+    config: Config | None,
     *,
     method: str = "",
     arms: Sequence[str] = (),
-    shares: Sequence[float] = (),
+    shares: Sequence[float | str] = (),
     seeds: int = 0,
     splits: int | None = None,
-    label: str = "",
-    group: str = "",
-    batch: str = "",
-    path: str = "",
     allow_leaks: Sequence[str] = (),
+    data: Mapping[str, str] | None = None,
 ) -> Config:
     """A copy of the configuration with all that is said; what is left out stays as it is.
 
     Raises:
-        InputError: on a method that does not exist.
+        InputError: on a method that does not exist, and on what is no number.
     """
+    config = Config() if config is None else config
     if not isinstance(config, Config):
         kind = type(config).__name__
         raise InputError(f"`config` is of type {kind}", "pass a jaxssl.Config")
     config = from_dict(to_dict(config))  # the caller's stays as it is
     config = with_method(config, method) if method else config
-    said = {"label": label, "group": group, "batch": batch, "path": path}
-    config = with_data(config, said)
+    config = with_data(config, data or {})
     config.split.n_splits = config.split.n_splits if splits is None else splits
     config.split.allow_leaks = listed(allow_leaks) or config.split.allow_leaks
-    config.run.seeds = int(seeds) or config.run.seeds
+    config.run.seeds = _number("seeds", seeds, operator.index) or config.run.seeds
     config.sweep.arms = named_arms(arms, config.method.name) or config.sweep.arms
-    config.sweep.shares = tuple(float(share) for share in listed(shares)) or config.sweep.shares
+    given = tuple(_number("shares", share, float) for share in listed(shares))
+    config.sweep.shares = given or config.sweep.shares
     return config
+
+
+def _number(name: str, value: Any, read: Callable) -> Any:
+    try:
+        return read(value)
+    except (TypeError, ValueError) as error:
+        what = "whole number" if read is operator.index else "number"
+        raise InputError(f"`{name}={value}` is no {what}") from error
 
 
 def listed(values: Any) -> tuple:

@@ -15,9 +15,9 @@ from jaxssl.evaluation.variance import FACTORS, crossed_scores, decompose
 from jaxssl.files import write_table
 from jaxssl.runs.identity import write_identity
 from jaxssl.runs.output import Output, open_folder
-from jaxssl.studies.prepared import Data, announce, prepare_task
 from jaxssl.studies.progress import Count, Hooks
 from jaxssl.studies.splits import split_numbers
+from jaxssl.studies.start import Data, announce, prepare_task, read_data
 
 
 def run_audit(
@@ -84,12 +84,13 @@ def variance(
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Components of every share, within splits and between them; and all scores."""
     n_labels, n_pretrained, n_finetuned = levels
-    tables, numbers = [], split_numbers(config, data)
+    adata = read_data(config.data, hooks, data)
+    tables, numbers = [], split_numbers(config, adata)
     n_fits = n_labels * n_pretrained * n_finetuned
     count = Count(hooks.tell, "fits", n_fits * len(config.sweep.shares) * len(numbers))
     for number in numbers:
         split = dataclasses.replace(config.split, seed=number)
-        prepared = prepare_task(dataclasses.replace(config, split=split), hooks, data)
+        prepared = prepare_task(dataclasses.replace(config, split=split), hooks, adata)
         pool = prepared.pool
         plan = plan_pretraining(prepared.config, len(pool), prepared.n_features, n_pretrained)
         trained = merge(pretrain(plan, prepared.config, pool, range(n_pretrained)))

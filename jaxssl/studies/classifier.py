@@ -23,8 +23,8 @@ from jaxssl.report.card import model_card
 from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
 from jaxssl.runs.output import Output, open_folder
-from jaxssl.studies.prepared import Data, announce, pose, read_data, read_encoder
 from jaxssl.studies.progress import SILENT, Hooks
+from jaxssl.studies.start import Data, announce, pose, read_data, read_encoder
 from jaxssl.validate import validate
 
 MAX_MISSING = 0.3  # share of genes that may be imputed
@@ -58,9 +58,9 @@ def run_finetuning(
         InputError: where data, labels or options do not allow it.
     """
     validate(config)
-    adata, name = read_data(config.data, hooks, data)
+    adata = read_data(config.data, hooks, data)
     x, _ = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
-    task = pose(adata, config, hooks, name)
+    task = pose(adata, config, hooks)
     announce(config, hooks)
     knows_split = fingerprint(task) == bundle.provenance["training_samples"]
     if not knows_split:
@@ -145,7 +145,7 @@ def _aligned(
     bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float
 ) -> tuple[AnnData, np.ndarray]:
     """The data set, and what the encoder sees of it."""
-    adata, _ = read_data(DataConfig(), hooks, data)
+    adata = read_data(DataConfig(), hooks, data)
     x, found = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
     n = found["n_genes"]
     hooks.say(f"genes: {n - found['n_missing']} of {n} found by name")

@@ -1,25 +1,23 @@
 """The comparison of a study: every arm, share and seed that is missing, fitted and scored."""
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 
 import jax
 import numpy as np
 
-from jaxssl.data import leakage
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.sweep import Fitted, sweep
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
-from jaxssl.studies.prepared import Study
 from jaxssl.studies.pretraining import check_split
 from jaxssl.studies.progress import Count
-from jaxssl.types import Params
+from jaxssl.studies.start import Study
+from jaxssl.types import InputError, Normalizer, Params
 
 
-def compare(study: Study, bundles: Iterable[EncoderBundle], seeds: Sequence[int]) -> Study:
+def compare(study: Study, bundles: Iterable[EncoderBundle], seeds: Sequence[int]) -> None:
     """Fit and score every arm, share and seed that the folder lacks.
 
     Args:
@@ -27,16 +25,12 @@ def compare(study: Study, bundles: Iterable[EncoderBundle], seeds: Sequence[int]
         bundles: encoders; they may be of several methods, all of this split and normalisation.
         seeds: seed ids.
 
-    Returns:
-        The study, with the normalizer of the encoders.
-
     Raises:
-        InputError: on encoders of other training samples, a missing one, and on leaks.
+        InputError: on encoders of other training samples or another normalisation, and on a
+            missing one.
     """
     bundles = list(bundles)
-    for bundle in bundles:
-        check_split(study.task, {bundle.provenance["seed"]: bundle})
-    study = _with_normalizer_of(study, bundles)
+    check_encoders_of(study, bundles)
     config, folder = study.config, study.folder
     encoders = by_method(bundles)
     results = journal.read_results(folder)
@@ -50,7 +44,6 @@ def compare(study: Study, bundles: Iterable[EncoderBundle], seeds: Sequence[int]
             journal.add_results(folder, fitted, study.task, seeds)
             count.advance(_in_a_line(fitted))
     write_table(folder / layout.RESULTS_CSV, journal.join_parts(folder / layout.RESULTS))
-    return study
 
 
 def by_method(bundles: Iterable[EncoderBundle]) -> dict[str, dict[int, Params]]:
@@ -62,21 +55,22 @@ def by_method(bundles: Iterable[EncoderBundle]) -> dict[str, dict[int, Params]]:
     return encoders
 
 
-def _with_normalizer_of(study: Study, bundles: Sequence[EncoderBundle]) -> Study:
-    """The study as its encoders see it, who may be of a run on another machine."""
+def check_encoders_of(study: Study, bundles: Iterable[EncoderBundle]) -> None:
+    """Refuse encoders of other training samples than this split's, or of another normalisation."""
     own = study.prepared.normalizer
-    if not bundles or _same(bundles[0].normalizer, own):
-        return study
-    prepared = dataclasses.replace(study.prepared, normalizer=bundles[0].normalizer)
-    leaks = leakage.leaks_of_normalizer(study.task, prepared.normalizer)
-    study.notes.leaks(leaks, study.config.split.allow_leaks)
-    return study._replace(prepared=prepared)
+    for bundle in bundles:
+        seed = bundle.provenance["seed"]
+        check_split(study.task, {seed: bundle})
+        if not _same(bundle.normalizer, own):
+            raise InputError(
+                f"the encoder of seed {seed} has another normalizer than the encoders beside it",
+                "pretrain all seeds in one folder",
+            )
 
 
-def _same(a: object, b: object) -> bool:
-    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=False)
+def _same(a: Normalizer, b: Normalizer) -> bool:
     return jax.tree.structure(a) == jax.tree.structure(b) and all(
-        np.array_equal(x, y) for x, y in pairs
+        map(np.array_equal, jax.tree.leaves(a), jax.tree.leaves(b))
     )
 
 

@@ -13,7 +13,7 @@ from jaxssl.evaluation import batch
 from jaxssl.files import write_table
 from jaxssl.runs import layout
 from jaxssl.runs.journal import part_of
-from jaxssl.studies.prepared import Study
+from jaxssl.studies.start import Study
 
 MAX_EMBEDDED = 5  # seeds whose embedding is asked for its batch
 

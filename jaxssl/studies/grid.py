@@ -9,15 +9,16 @@ import pandas as pd
 
 from jaxssl.config import Config
 from jaxssl.data.task import Task
+from jaxssl.evaluation.arms import named_arms
 from jaxssl.evaluation.grid import (
     UNCHANGED,
+    Grid,
     Point,
     Refused,
-    as_text,
+    check_grid,
     in_words,
     make_points,
     options_table,
-    parse_grid,
 )
 from jaxssl.evaluation.search import points_table, search
 from jaxssl.evaluation.stats import ERRORS
@@ -25,8 +26,8 @@ from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output, release
 from jaxssl.studies.arguments import hooks_of, listed, path_of, with_arguments
-from jaxssl.studies.prepared import Data, begin
 from jaxssl.studies.progress import Count, Hooks
+from jaxssl.studies.start import Data, begin
 from jaxssl.types import InputError
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
@@ -92,21 +93,13 @@ def tune(
         ... # doctest: +SKIP
         >>> found.best.values  # doctest: +SKIP
     """
-    config = with_arguments(
-        config or Config(),
-        method=method,
-        arms=arms or (method or (config or Config()).method.name,),
-        shares=shares,
-        seeds=seeds,
-        label=label,
-        group=group,
-        path=path_of(data),
-    )
-    texts = [f"{name}:{','.join(map(as_text, listed(values)))}" for name, values in grid.items()]
+    said = {"label": label, "group": group, "path": path_of(data)}
+    config = with_arguments(config, method=method, shares=shares, seeds=seeds, data=said)
+    config.sweep.arms = named_arms(arms, config.method.name) or (config.method.name,)
+    values = {name: listed(of_option) for name, of_option in grid.items()}
+    output = Output(str(out), resume, overwrite)
     try:
-        return run_grid(
-            config, Output(str(out), resume, overwrite), texts, metric, hooks_of(progress), data
-        )
+        return run_grid(config, output, values, metric, hooks_of(progress), data)
     finally:
         release(Path(out))
 
@@ -114,7 +107,7 @@ def tune(
 def run_grid(
     config: Config,
     output: Output,
-    grid: Sequence[str],
+    grid: Grid,
     metric: str,
     hooks: Hooks,
     data: Data = None,
@@ -124,7 +117,7 @@ def run_grid(
     Args:
         config: what the points differ from, not yet resolved.
         output: where to write.
-        grid: of "section.option:value,value" each, as `parse_grid` reads them.
+        grid: dotted option to its values, which may be texts.
         metric: that decides.
         hooks: what to call on the way.
         data: in place of `config.data.path`.
@@ -133,7 +126,7 @@ def run_grid(
         raise InputError(f"`metric={metric}`", f"choose one of {', '.join(METRICS)}")
     if not grid:
         raise InputError("no option is to be varied", "pass `grid=augment.noise:0.5,1`, say")
-    options = parse_grid(grid, config)
+    options = check_grid(grid, config)
     study = begin(config, output, hooks, compares=True, data=data)
     # the options as given, for points resolve what is left to the data on their own
     ready = dataclasses.replace(config, data=study.config.data)

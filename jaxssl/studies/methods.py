@@ -29,9 +29,9 @@ from jaxssl.runs.result import StudyResult
 from jaxssl.studies.arguments import hooks_of, in_folder, path_of, with_arguments
 from jaxssl.studies.comparison import compare
 from jaxssl.studies.grid import Tuned
-from jaxssl.studies.prepared import Data, Study, begin
 from jaxssl.studies.pretraining import pretrain, unhealthy
 from jaxssl.studies.progress import Hooks
+from jaxssl.studies.start import Data, Study, begin
 from jaxssl.studies.summary import conclude_study, write_cards
 from jaxssl.studies.trials import settle_trials, tune_method, tune_student
 from jaxssl.types import InputError
@@ -90,8 +90,8 @@ def compare_methods(
         ... )
     """
     arms = BESIDE if arms in ("all", ["all"]) else arms or BESIDE
-    common = with_arguments(config or Config(), arms=arms, shares=shares, seeds=seeds,
-                            label=label, group=group, batch=batch, path=path_of(data))  # fmt: skip
+    said = {"label": label, "group": group, "batch": batch, "path": path_of(data)}
+    common = with_arguments(config, arms=arms, shares=shares, seeds=seeds, data=said)
     hooks = hooks_of(progress)
 
     def run(output: Output) -> dict[int, EncoderBundle]:
@@ -121,7 +121,8 @@ def run_methods(
     """
     methods = _named(methods)
     _check_beside(common.sweep.arms)
-    common.sweep.arms = (*common.sweep.arms, *methods)
+    sweep = dataclasses.replace(common.sweep, arms=(*common.sweep.arms, *methods))
+    common = dataclasses.replace(common, sweep=sweep)
     study = begin(common, output, hooks, compares=True, data=data)
     seeds = range(common.run.seeds)
     settle_trials(study.folder, common, trial_seeds)
@@ -133,7 +134,7 @@ def run_methods(
     student = best + SELFTRAIN
     tuned[student] = tune_student(study, tuned[best], student, trial_seeds)
     study = _with_student(study, tuned[student], student)
-    study = compare(study, [b for of_method in bundles.values() for b in of_method.values()], seeds)
+    compare(study, [b for of_method in bundles.values() for b in of_method.values()], seeds)
     messages = [f"{m}, {text}" for m, own in bundles.items() for text in unhealthy(own)]
     summary = conclude_study(study, {}, messages=messages)
     _tell(study, tuned, bundles, summary, trial_seeds)

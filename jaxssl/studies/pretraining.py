@@ -13,8 +13,8 @@ from jaxssl.engine.prepared import fingerprint
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
 from jaxssl.studies.embeddings import write_embedding
-from jaxssl.studies.prepared import Study
 from jaxssl.studies.progress import Count
+from jaxssl.studies.start import Study
 from jaxssl.types import InputError
 
 MEASURES = ("loss", "loss_ratio", "code_entropy_ratio", "usage_perplexity", "effective_rank")

@@ -1,71 +1,32 @@
-"""One study after the other, each on a split of its own, and what they come to together."""
+"""The splits of a study: their numbers, and what they come to together."""
 
-import dataclasses
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from anndata import AnnData
 
 from jaxssl.config import Config
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
-from jaxssl.data.task import make_task
+from jaxssl.data.task import take_roles
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
 from jaxssl.files import write_json, write_table
 from jaxssl.report.render import write_report
 from jaxssl.runs import layout
-from jaxssl.runs.identity import write_identity
 from jaxssl.runs.merge import merge_parts
-from jaxssl.runs.output import Output, check_folder, open_folder
-from jaxssl.runs.result import read_run
-from jaxssl.studies.prepared import Data, read_data
+from jaxssl.runs.reading import read_run
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.summary import write_conclusions
 from jaxssl.types import InputError
 
 
-def study_splits(
-    config: Config,
-    output: Output,
-    hooks: Hooks,
-    run_one: Callable,
-    seeds: Sequence[int],
-    data: Data = None,
-) -> None:
-    """Study every split in OUT/split_N, then merge them in OUT, with one report for all.
-
-    On a resume, only what is missing of a split is computed. The data are read once.
-
-    Args:
-        config: all options.
-        output: where to write.
-        hooks: what to call on the way.
-        run_one: `study.run_one_split`.
-        seeds: seed ids, of every split.
-        data: in place of `config.data.path`.
-    """
-    check_folder(output)  # before the data are read
-    adata, name = read_data(config.data, hooks, data)
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, name=name))
-    numbers = split_numbers(config, adata)
-    parent = open_folder(output)
-    write_identity(parent, config, data_hash="", command=hooks.command)  # each split has its own
-    folders = [layout.split_folder(parent, number) for number in numbers]
-    for number, folder in zip(numbers, folders, strict=True):
-        split = dataclasses.replace(config.split, seed=number, n_splits=1)
-        hooks.say(f"split {number}: {folder}")
-        own = dataclasses.replace(config, split=split)
-        run_one(own, Output(str(folder), resume=True), seeds, hooks, adata, report=False)
-    merge_splits(folders, parent, hooks)
-
-
-def split_numbers(config: Config, data: Data = None) -> range:
+def split_numbers(config: Config, adata: AnnData) -> range:
     """Numbers of the splits to run: those asked for, or one for every batch that has labels.
 
     Args:
         config: all options.
-        data: AnnData that has the batches, or where to read it.
+        adata: the data set, which has the batches.
 
     Raises:
         InputError: if there are no batches, or fewer than splits.
@@ -73,7 +34,8 @@ def split_numbers(config: Config, data: Data = None) -> range:
     split = config.split
     if split.n_splits and split.protocol != LEAVE_BATCH_OUT:
         return range(split.seed, split.seed + split.n_splits)
-    n_batches = _count_batches(config, data)
+    roles = take_roles(adata, config)
+    n_batches = len(batches_with_labels(roles.codes, roles.batches))
     if not n_batches:
         raise InputError(
             "`splits=0` runs a split for every batch, and no batch column is known",
@@ -86,16 +48,6 @@ def split_numbers(config: Config, data: Data = None) -> range:
             "lower `split.seed` or `splits`, or pass `splits=0` for all",
         )
     return numbers
-
-
-def _count_batches(config: Config, data: Data) -> int:
-    """Batches that have labels."""
-    adata, _ = read_data(config.data, Hooks(), data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the study of the first split repeats them
-        first = dataclasses.replace(config.split, seed=0)
-        task = make_task(adata, dataclasses.replace(config, split=first))
-    return len(batches_with_labels(task.codes, task.batches))
 
 
 def merge_splits(folders: Sequence[Path], parent: Path, hooks: Hooks) -> None:

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from jaxssl.config import Config
-from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.bundle import EncoderBundle, is_bundle
 from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.evaluation.sweep import check_arms, check_encoders, check_methods
 from jaxssl.runs import layout
+from jaxssl.runs.identity import write_identity
 from jaxssl.runs.journal import load_encoders
-from jaxssl.runs.output import Output
+from jaxssl.runs.output import Output, check_folder, open_folder
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.arguments import (
     hooks_of,
@@ -21,10 +23,10 @@ from jaxssl.studies.arguments import (
     with_pretraining_of,
 )
 from jaxssl.studies.comparison import by_method, compare
-from jaxssl.studies.prepared import Data, begin, read_encoders
 from jaxssl.studies.pretraining import pretrain
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.splits import study_splits
+from jaxssl.studies.splits import merge_splits, split_numbers
+from jaxssl.studies.start import Data, begin, read_data, read_encoders
 from jaxssl.studies.summary import conclude_study, finish, summarize
 from jaxssl.types import InputError
 from jaxssl.validate import validate
@@ -93,27 +95,21 @@ def study(
     """
     if encoder and splits is not None:
         raise InputError("`splits` is not for given encoders, which are of one split", "drop it")
+    said = {"label": label, "group": group, "batch": batch, "path": path_of(data)}
     config = with_arguments(
-        config or Config(),
+        config,
         method=method,
         arms=() if encoder else arms,
         shares=shares,
         seeds=seeds,
         splits=splits,
-        label=label,
-        group=group,
-        batch=batch,
-        path=path_of(data),
         allow_leaks=allow_leaks,
+        data=said,
     )
-    own_seeds = seeds_of(config, shard)
-    hooks = hooks_of(progress, stop)
-
-    def run(output: Output) -> dict[int, EncoderBundle]:
-        if encoder:
-            return run_sweep(config, output, own_seeds, hooks, encoder, data, arms, method)
-        return run_study(config, output, own_seeds, hooks, data)
-
+    how = {"seeds": seeds_of(config, shard), "hooks": hooks_of(progress, stop), "data": data}
+    run = partial(run_study, config, **how)
+    if encoder:
+        run = partial(run_sweep, config, **how, encoder=encoder, arms=arms, method=method)
     return in_folder(run, out, shard, resume, overwrite)
 
 
@@ -135,9 +131,26 @@ def run_study(
     validate(config)  # first: a method that is only named has not its options
     check_methods(config)
     if config.split.n_splits != 1:
-        study_splits(config, output, hooks, run_one_split, seeds, data)
+        run_each_split(config, output, seeds, hooks, data)
         return {}
     return run_one_split(config, output, seeds, hooks, data)
+
+
+def run_each_split(
+    config: Config, output: Output, seeds: Sequence[int], hooks: Hooks, data: Data = None
+) -> None:
+    """Every stage on every split, in OUT/split_N; then all together, in OUT, with one report."""
+    check_folder(output)  # before the data are read
+    adata = read_data(config.data, hooks, data)
+    numbers = split_numbers(config, adata)
+    parent = open_folder(output)
+    write_identity(parent, config, data_hash="", command=hooks.command)  # each split has its own
+    folders = [layout.split_folder(parent, number) for number in numbers]
+    for number, folder in zip(numbers, folders, strict=True):
+        hooks.say(f"split {number}: {folder}")
+        own = replace(config, split=replace(config.split, seed=number, n_splits=1))
+        run_one_split(own, Output(str(folder), resume=True), seeds, hooks, adata, report=False)
+    merge_splits(folders, parent, hooks)
 
 
 def run_one_split(
@@ -154,7 +167,7 @@ def run_one_split(
     bundles: dict[int, EncoderBundle] = {}
     if any(map(method_of, config.sweep.arms)):
         bundles = pretrain(study, seeds)
-    study = compare(study, bundles.values(), seeds)
+    compare(study, bundles.values(), seeds)
     # those of an earlier process too, whose rows are in the table
     everyone = load_encoders(study.folder, but=bundles) | bundles
     conclude_study(study, everyone, report=report)
@@ -214,9 +227,12 @@ def run_sweep(
         if method not in ("", own):
             raise InputError(f"`method={method}`, but the encoders are of {own}", "drop `method`")
         config, normalizer = with_pretraining_of(config, first.config, arms), first.normalizer
+    if encoder and is_bundle(Path(encoder)):
+        seeds = list(bundles)  # the one that it is of
+        config = replace(config, run=replace(config.run, seeds=1))
     check_arms(config.sweep.arms)
     check_encoders(config.sweep.arms, by_method(bundles.values()), seeds)
     study = begin(config, output, hooks, compares=True, data=data, normalizer=normalizer)
-    study = compare(study, bundles.values(), seeds)
+    compare(study, bundles.values(), seeds)
     conclude_study(study, bundles)
     return bundles

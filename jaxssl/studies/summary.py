@@ -17,10 +17,11 @@ from jaxssl.report.card import model_card
 from jaxssl.report.render import write_report
 from jaxssl.runs import journal, layout
 from jaxssl.runs.notes import peak_bytes
-from jaxssl.runs.result import read_predictions, read_run
+from jaxssl.runs.reading import read_run
+from jaxssl.runs.result import read_predictions
 from jaxssl.studies.embeddings import write_batch
-from jaxssl.studies.prepared import Study
 from jaxssl.studies.pretraining import unhealthy
+from jaxssl.studies.start import Study
 
 
 def conclude_study(
@@ -120,5 +121,5 @@ def write_cards(
 
 def write_conclusions(folder: Path, concluded: Conclusions) -> None:
     """Write a table a conclusion."""
-    for name, table in concluded._asdict().items():
-        write_table(folder / f"{name}.csv", table)
+    for name, table in zip(layout.CONCLUSIONS, concluded, strict=True):
+        write_table(folder / name, table)

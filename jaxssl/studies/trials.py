@@ -15,8 +15,8 @@ from jaxssl.methods import METHODS
 from jaxssl.runs import layout
 from jaxssl.runs.identity import hash_of, write_identity
 from jaxssl.studies.grid import Tuned, read_rows, run_points, tell_refused
-from jaxssl.studies.prepared import Study
 from jaxssl.studies.progress import Hooks
+from jaxssl.studies.start import Study
 from jaxssl.types import InputError
 
 STUDENT_TRIALS: list[dict[str, Any]] = [

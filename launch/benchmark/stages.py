@@ -13,7 +13,7 @@ from jaxssl.evaluation.arms import SCRATCH
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.model import make_encoder
 from jaxssl.runs.notes import Compilations
-from jaxssl.runs.result import open_study
+from jaxssl.runs.reading import open_study
 from jaxssl.studies.study import study
 
 from .finetuning import N_CLASSES, N_TRAIN, make_inputs

@@ -20,8 +20,8 @@ from jaxssl.report.search import heat_maps
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output
 from jaxssl.studies.grid import read_rows, run_points, tell_refused
-from jaxssl.studies.prepared import Study, begin
 from jaxssl.studies.progress import Hooks
+from jaxssl.studies.start import Study, begin
 
 from .experiment import REFERENCES, SWAV, Experiment
 from .figures import ALL, experiments_of

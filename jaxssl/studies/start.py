@@ -1,4 +1,4 @@
-"""A study that has begun: its data read, its question posed, its folder open."""
+"""The start of a study: its data are read, its question is posed, its folder is opened."""
 
 import dataclasses
 import warnings
@@ -18,7 +18,7 @@ from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, make_task
-from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usable
+from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, is_bundle, load_bundle, usable
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.prepared import Prepared, prepare
@@ -88,7 +88,8 @@ def begin(
     check_arms(config.sweep.arms)
     notes = Notes(hooks.say)
     with notes.stage("read"):
-        task, adata = _read_and_pose(config, hooks, data)
+        adata = read_data(config.data, hooks, data)
+        task = pose(adata, config, hooks)
         leaks = leakage.leaks_of_split(task)
         if compares:
             budgets(task, config)
@@ -98,9 +99,9 @@ def begin(
     data_hash = hash_of(task)
     if output.resume:
         check_identity(folder, config, data_hash)
-        # that of encoders which are there: fitted on another machine, it may differ in signs
-        saved = layout.encoder_folders(folder)
-        normalizer = load_bundle(saved[min(saved)]).normalizer if saved else normalizer
+        # that of the encoders which are there: fitted on another machine, signs may differ
+        saved = layout.all_encoder_folders(folder)
+        normalizer = load_bundle(saved[0]).normalizer if saved else normalizer
     with notes.stage("normalize"):
         prepared = prepare(task, config, normalizer)
         leaks = leakage.leaks_of_normalizer(task, prepared.normalizer) if compares else []
@@ -116,17 +117,12 @@ def begin(
 def prepare_task(config: Config, hooks: Hooks, data: Data = None) -> Prepared:
     """The task that a configuration poses, ready for training; writes nothing."""
     validate(config)
-    task, _ = _read_and_pose(config, hooks, data)
+    task = pose(read_data(config.data, hooks, data), config, hooks)
     return prepare(task, with_columns(config, task))
 
 
-def _read_and_pose(config: Config, hooks: Hooks, data: Data) -> tuple[Task, AnnData]:
-    adata, name = read_data(config.data, hooks, data)
-    return pose(adata, config, hooks, name), adata
-
-
-def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> tuple[AnnData, str]:
-    """A data set and its name; says what was found in a file.
+def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
+    """A data set, with its name on record; says what was found in a file.
 
     Args:
         options: whose `path` is a file, or the embedded data set "demo" or "synthetic".
@@ -137,8 +133,7 @@ def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> tuple[Ann
         InputError: without data, and on a file that cannot be read.
     """
     if isinstance(data, AnnData):
-        data = data.to_memory() if data.isbacked else data
-        return data, options.name or str(data.uns.get("jaxssl", {}).get("name", "data"))
+        return data.to_memory() if data.isbacked else data
     if not isinstance(data, str | Path | None):
         kind = type(data).__name__
         raise InputError(
@@ -147,15 +142,19 @@ def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> tuple[Ann
     path = str(data or options.path)
     if not path:
         raise InputError("no data are given", "pass `data=FILE.h5ad`, or `data=demo`")
-    columns = {role: getattr(options, role) for role in ("label", "group", "batch")}
-    adata = EMBEDDED[path]() if path in EMBEDDED else read(path, **columns)
+    if path in EMBEDDED:
+        adata = EMBEDDED[path]()
+        adata.uns["jaxssl"]["name"] = path
+    else:
+        columns = {role: getattr(options, role) for role in ("label", "group", "batch")}
+        adata = read(path, **columns)
     hooks.say(adata.uns["jaxssl"]["notes"])
-    return adata, options.name or Path(path).stem
+    return adata
 
 
-def pose(adata: AnnData, config: Config, hooks: Hooks, name: str = "data") -> Task:
+def pose(adata: AnnData, config: Config, hooks: Hooks) -> Task:
     """The task, described in three lines."""
-    task = make_task(adata, config)._replace(dataset=name)
+    task = make_task(adata, config)
     parts = {name: len(rows) for name, rows in task.split._asdict().items()}
     hooks.say(f"data: {task.dataset}, {len(task.codes):,} samples x {len(task.genes):,} genes")
     n_labels = (task.codes >= 0).sum()
@@ -218,7 +217,7 @@ def read_encoders(folder: str | Path, seeds: Sequence[int]) -> dict[int, Encoder
         InputError: if there are none.
     """
     given = Path(folder)
-    if (given / "bundle.json").is_file():
+    if is_bundle(given):
         bundle = load_bundle(given)
         return {int(bundle.provenance["seed"]): bundle}
     bundles = load_encoders(given, seeds)

@@ -1,0 +1,133 @@
+"""Reading a run folder: whatever a run did not write is absent, not an error."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jaxssl.runs import layout
+from jaxssl.runs.journal import read_parts
+from jaxssl.runs.merge import merge_parts
+from jaxssl.runs.result import StudyResult
+from jaxssl.types import InputError
+
+
+def open_study(folder: str | Path) -> StudyResult:
+    """Read what a study, sweep or pretraining left in its folder; shards and splits are merged.
+
+    Args:
+        folder: that was given as `out`.
+
+    Returns:
+        What it came to, whether or not it ran to its end.
+
+    Raises:
+        InputError: where it is no run folder, or a file of it cannot be read.
+
+    Example:
+        >>> jaxssl.open_study("runs/mirna").endpoint  # doctest: +SKIP
+    """
+    [result] = read_runs([Path(folder)])
+    return result
+
+
+def read_runs(folders: Sequence[Path]) -> list[StudyResult]:
+    """What folders hold; shards and splits of one run are that run.
+
+    Raises:
+        InputError: for a folder that holds no run, and for parts that do not belong together.
+    """
+    return merge_parts([read_run(path) for path in expand(folders)])
+
+
+def read_run(folder: Path) -> StudyResult:
+    """Read one folder.
+
+    Raises:
+        InputError: where it is no run folder, or a file of it cannot be read.
+    """
+    if not any((folder / name).is_file() for name in layout.READABLE) and not (
+        layout.parts_folder(folder / layout.RESULTS).is_dir()
+    ):
+        found = "is not a run folder" if folder.exists() else "does not exist"
+        raise InputError(f"{folder} {found}", f"one holds any of {', '.join(layout.READABLE)}")
+    try:
+        return StudyResult(
+            name=folder.resolve().name,
+            folders=(folder.absolute(),),
+            config=read_json(folder / layout.CONFIG),
+            environment=read_json(folder / layout.ENVIRONMENT),
+            summary=read_json(folder / layout.SUMMARY),
+            metrics=_metrics(folder / layout.METRICS),
+            results=_results(folder),
+            statistics=_table(folder / layout.STATISTICS),
+            endpoint=_table(folder / layout.ENDPOINT),
+            saved=_table(folder / layout.SAVED),
+            batch=_table(folder / layout.BATCH),
+            samples=_table(folder / layout.SPLITS),
+            usage=_table(folder / layout.USAGE),
+            embedding=_h5ad(folder / layout.EMBEDDING),
+        )
+    except (ValueError, OSError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{folder} holds a damaged file ({error})", "run the verb again"
+        ) from error
+
+
+def expand(folders: Sequence[Path]) -> list[Path]:
+    """The folders, a study of several splits or shards as those of its parts."""
+    expanded: list[Path] = []
+    for folder in folders:
+        summary = folder / layout.SUMMARY
+        splits = [folder / name for name in read_json(summary).get("splits", [])]
+        shards = [] if summary.is_file() else sorted(folder.glob("shard_*_of_*"))
+        parts = splits if splits and all(path.is_dir() for path in splits) else shards
+        expanded += parts or [folder]
+    return expanded
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; {} where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _results(folder: Path) -> pd.DataFrame | None:
+    rows = read_parts(folder / layout.RESULTS)
+    return _table(folder / layout.RESULTS_CSV) if rows.empty else rows
+
+
+def _metrics(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    # a killed run may have left half a line; its epoch was repeated
+    rows = pd.DataFrame([json.loads(line) for line in lines if line.endswith("}")])
+    if rows.empty:
+        return None
+    rows = rows[rows["phase"] == "pretrain"]
+    # a resumed run repeats the epochs after its checkpoint
+    return rows.drop_duplicates(["seed", "epoch"], keep="last").sort_values(["seed", "epoch"])
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+    else:
+        # shares are keys: the fast parser may miss them by one bit
+        # and a list of one share is no number
+        table = pd.read_csv(path, float_precision="round_trip", dtype={"shares": str})
+    return None if table.empty else table
+
+
+def _h5ad(path: Path) -> Any:
+    if not path.is_file():
+        return None
+    import anndata  # takes a second, and most results have none
+
+    return anndata.read_h5ad(path)
