@@ -128,7 +128,7 @@ def test_archs4_of_other_kinds_is_named_or_read(tmp_path):
 @pytest.mark.parametrize("form", ["csc", "csr"])
 def test_sparse_matrices_go_by_way_of_disk(tmp_path, monkeypatch, form):
     monkeypatch.setattr("jaxssl.data.formats.matrix.IN_MEMORY", 10)
-    monkeypatch.setattr("jaxssl.data.formats.h5ad.BLOCK", 12)
+    monkeypatch.setattr("jaxssl.data.formats.arrays.BLOCK", 12)
     sparse = getattr(scipy.sparse, f"{form}_matrix")(values("counts"))
     adata = read(h5ad(tmp_path / "x.h5ad", sparse))
     np.testing.assert_array_equal(adata.X, values("counts"))

@@ -12,9 +12,8 @@ from jaxssl.data.formats.head import (
     Dialect,
     Head,
     decoded,
-    open_bytes,
+    opened,
     read_head,
-    readable,
     sniff_table,
     split_line,
 )
@@ -38,14 +37,14 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
     kind = kind_of(path)
     if kind == "parquet":
         return _tidy(_read_parquet(path), path)
-    if kind not in ("text", "gzip"):
+    if kind != "text":
         raise InputError(
             f"{path} holds {kind}", "expected a csv or tsv table with one row a sample"
         )
-    head, n_above = _start_of_table(read_head(path, is_gzip=kind == "gzip"))
+    head, n_above = _start_of_table(read_head(path))
     dialect = sniff_table(head, allow_no_corner=True)
     dialect = dialect._replace(skip=dialect.skip + n_above)
-    return _tidy(_read_text(path, dialect), path)
+    return _tidy(_read_text(dialect), path)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -61,7 +60,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _start_of_table(head: Head) -> tuple[Head, int]:
     """Lines from the header on, and how many stand above it: a platform of GEO has thousands."""
-    with readable(head.path), open_bytes(head.path, is_gzip=head.is_gzip) as file:
+    with opened(head.path) as (_, file):
         lines = (decoded(line, head.encoding).rstrip("\r\n") for line in file)
         above, n_above, first = "", 0, ""
         is_adf = any(line.strip() == _ADF_MAIN for line in head.lines)
@@ -79,17 +78,17 @@ def _start_of_table(head: Head) -> tuple[Head, int]:
     return head._replace(lines=body), n_above
 
 
-def _read_text(path: Path, dialect: Dialect) -> pd.DataFrame:
+def _read_text(dialect: Dialect) -> pd.DataFrame:
     """All rows, each by itself, so that a quote that is not closed spoils no other row.
 
     Nothing is taken for a missing value but the empty cell; short rows are filled up. Raises
     InputError on a row that is longer than the header, and where all are shorter.
     """
-    n_columns = len(dialect.header)
+    path, n_columns = dialect.head.path, len(dialect.header)
     rows, longest = [], 0
-    with readable(path), open_bytes(path, is_gzip=dialect.is_gzip) as file:
+    with opened(path) as (_, file):
         for number, raw in enumerate(itertools.islice(file, dialect.skip, None), dialect.skip + 1):
-            line = decoded(raw, dialect.encoding).rstrip("\r\n")
+            line = decoded(raw, dialect.head.encoding).rstrip("\r\n")
             if not line.strip():
                 continue
             if line.startswith(_ENDS):

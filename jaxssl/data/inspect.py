@@ -73,7 +73,7 @@ def inspect(
         reading = Reading(scratch, texts, layer, limit=0 if whole else _LIMIT)
         raw = read_table(path, reading)
         facts = _examine_matrix(raw, tables)
-        facts["notes"] = [*_of_length(path, raw, reading), *raw.notes]
+        facts["notes"] = [*raw.notes]
     problems, needed = _problems(facts, bool(tables))
     beside = [*texts, *no_expression(raw.column_ids)]
     given = {"layer": layer, "labels": names[0] if len(names) == 1 else names}
@@ -136,15 +136,6 @@ def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
         "n_infinite": int(seen.n_infinite.sum()),
         "n_constant_genes": int((seen.low == seen.high).sum()),
     }
-
-
-def _of_length(path: Path, raw: RawTable, reading: Reading) -> list[str]:
-    """That a text was not read to its end."""
-    if not raw.is_text or not reading.cuts(path):
-        return []
-    size = path.stat().st_size
-    share = f"the first {reading.limit / size:.0%} of {size / 1e9:.1f} GB"
-    return [f"judged by {share}; pass `whole` to read all of it"]
 
 
 def _problems(facts: Mapping[str, Any], has_labels: bool) -> tuple[list[str], dict[str, str]]:

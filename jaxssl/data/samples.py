@@ -42,11 +42,8 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     Raises InputError on anything else.
     """
     path = Path(path)
-    kind = kind_of(path)
-    if kind in ("text", "gzip"):
-        head = read_head(path, is_gzip=kind == "gzip")
-        if geo.recognises(head):
-            return geo.sample_table(head)
+    if kind_of(path) == "text" and geo.recognises(head := read_head(path)):
+        return geo.sample_table(head)
     return read_annotation(path)
 
 

@@ -2,54 +2,30 @@
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 
-from anndata._io.specs.registry import IORegistryError
-
-from jaxssl.data.formats import (
-    archs4,
-    delimited,
-    depmap,
-    gct,
-    gdc,
-    geo,
-    h5ad,
-    magetab,
-    npz,
-    parquet,
-    recount3,
-)
+from jaxssl.data.formats import arrays, delimited, geo, parquet, portals
 from jaxssl.data.formats.head import Head, read_head
 from jaxssl.data.formats.matrix import RawTable, Reading, require_layer
 from jaxssl.types import InputError
 
-_HDF5, _PARQUET, _ZIP, _GZIP = b"\x89HDF\r\n\x1a\n", b"PAR1", b"PK\x03\x04", b"\x1f\x8b"
-_HDF5_ERRORS = (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError)
+_MARKS = {"hdf5": b"\x89HDF\r\n\x1a\n", "parquet": b"PAR1", "zip": b"PK\x03\x04"}
 _PLAIN = ("csv", "tsv", "parquet", "npz", "h5ad")  # formats that no source writes of its own
-_SUFFIXES = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".gct": "gct",
-    ".parquet": "parquet",
-    ".npz": "npz",
-    ".h5ad": "h5ad",
-}
+_SUFFIXES = {".tab": "tsv"} | {f".{name}": name for name in (*_PLAIN, "gct")}
 """What a file's name lets one expect; other names say nothing."""
 
 
-TEXT_FORMATS: dict[str, ModuleType] = {
-    "gct": gct,
-    "geo": geo,
-    "gdc": gdc,
-    "recount3": recount3,
-    "magetab": magetab,
-    "depmap": depmap,
-    "delimited": delimited,
+TEXT_FORMATS: dict[str, tuple[Callable[[Head], bool], Callable[[Head, Reading], RawTable]]] = {
+    "gct": (portals.is_gct, portals.read_gct),
+    "geo": (geo.recognises, geo.read),
+    "gdc": (portals.is_gdc, portals.read_gdc),
+    "recount3": (portals.is_recount3, portals.read_recount3),
+    "magetab": (portals.is_magetab, portals.read_magetab),
+    "depmap": (portals.is_depmap, portals.read_depmap),
+    "delimited": (lambda _: True, delimited.read),
 }
-"""Modules that have `recognises` and `read`, tried in this order; the last takes what is left."""
+"""How a text is recognised and read, tried in this order; the last takes what is left."""
 
 
 def _nearest(path: Path) -> str:
@@ -62,35 +38,23 @@ def _nearest(path: Path) -> str:
 
 
 def kind_of(path: Path) -> str:
-    """The container, by the first bytes: "text", "gzip", "parquet", "zip", "hdf5" or "folder".
-
-    Raises InputError if there is no such file.
-    """
+    """The container, by the first bytes: "text", "parquet", "zip", "hdf5" or "folder"."""
     if path.is_dir():
         return "folder"
     if not path.exists():
         raise InputError(f"{path} does not exist{_nearest(path)}")
     with path.open("rb") as file:
-        head = file.read(8)
-    if head.startswith(_PARQUET):
-        return "parquet"
-    if head.startswith(_HDF5):
-        return "hdf5"
-    if head.startswith(_ZIP):
-        return "zip"
-    return "gzip" if head.startswith(_GZIP) else "text"
+        start = file.read(8)
+    return next((kind for kind, mark in _MARKS.items() if start.startswith(mark)), "text")
 
 
 def text_format(head: Head) -> str:
     """The key in `TEXT_FORMATS` of the first format that recognises the text."""
-    return next(name for name, known in TEXT_FORMATS.items() if known.recognises(head))
+    return next(name for name, (recognises, _) in TEXT_FORMATS.items() if recognises(head))
 
 
 def read_table(path: str | Path, reading: Reading) -> RawTable:
-    """Read any supported file, or folder of gene counts.
-
-    Raises InputError where it cannot be read as a matrix.
-    """
+    """Read any supported file, or folder of gene counts."""
     path = Path(path)
     table = _read(path, reading)
     if not len(table.row_ids) or not len(table.column_ids):
@@ -110,68 +74,48 @@ def text_columns(path: Path) -> tuple[Sequence[str], int]:
     kind = kind_of(path)
     if kind == "parquet":
         return parquet.text_columns(path)
-    if kind in ("text", "gzip"):
-        head = read_head(path, is_gzip=kind == "gzip")
-        if text_format(head) == "delimited":
-            return delimited.text_columns(head)
+    if kind == "text" and text_format(head := read_head(path)) == "delimited":
+        return delimited.text_columns(head)
     return [], 0
 
 
 def may_tell(path: Path, column: str) -> bool:
     """Whether a file could have a column of text of that name; told without reading it."""
     kind = kind_of(path)
-    if kind in ("text", "gzip"):
-        head = read_head(path, is_gzip=kind == "gzip")
-        form = text_format(head)
-        if form == "delimited":
-            return column in delimited.dialect_of(head).header
-        return form in ("geo", "depmap", "gdc")
-    return kind != "zip"
+    if kind != "text":
+        return kind != "zip"
+    head = read_head(path)
+    form = text_format(head)
+    if form == "delimited":
+        return column in delimited.dialect_of(head).header
+    return form in ("geo", "depmap", "gdc")
 
 
 def _read(path: Path, reading: Reading) -> RawTable:
     kind = kind_of(path)
     if kind == "folder":
-        return gdc.read_folder(path, reading)
+        return portals.read_gdc_folder(path, reading)
     if kind == "hdf5":
-        return _read_hdf5(path, reading)
-    if kind in ("parquet", "zip"):
+        return arrays.read_hdf5(path, reading)
+    if kind != "text":
         require_layer(path, reading.layer, ())
-        return (parquet if kind == "parquet" else npz).read(path, reading)
-    head = read_head(path, is_gzip=kind == "gzip")
+        return (parquet.read if kind == "parquet" else arrays.read_npz)(path, reading)
+    head = read_head(path)
     form = text_format(head)
     if form != "gdc":
         require_layer(path, reading.layer, ())
-    table = TEXT_FORMATS[form].read(head, reading)._replace(is_text=True)
-    if kind == "text" and not _ends_a_line(path):
-        note = f"the last line does not end: {path.name} may be cut, its last value with it"
-        table = table._replace(notes=[*table.notes, note])
-    return table
+    table = TEXT_FORMATS[form][1](head, reading)
+    notes = [*table.notes]
+    if reading.cuts(path):
+        size = path.stat().st_size
+        share = f"the first {reading.limit / size:.0%} of {size / 1e9:.1f} GB"
+        notes.insert(0, f"judged by {share}; pass `whole` to read all of it")
+    if not head.is_gzip and not _ends_a_line(path):
+        notes.append(f"the last line does not end: {path.name} may be cut, its last value with it")
+    return table._replace(notes=notes)
 
 
 def _ends_a_line(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
-
-
-def _read_hdf5(path: Path, reading: Reading) -> RawTable:
-    found = ""
-    try:
-        file = reading.scratch.open(path)
-        for known in (archs4, h5ad):
-            if known.recognises(file):
-                return known.read(path, file, reading)
-        found = ", ".join(list(file)[:5]) or "nothing"
-    except InputError:
-        raise
-    except (*_HDF5_ERRORS, IORegistryError) as error:
-        raise InputError(
-            f"{path} is a damaged HDF5 file, or of a version that cannot be read "
-            f"({' '.join(str(error).split())})",
-            "write it again",
-        ) from error
-    raise InputError(
-        f"{path} is HDF5 with {found} inside",
-        "expected an AnnData file (.h5ad) with X, obs and var, or one of ARCHS4",
-    )

@@ -18,19 +18,11 @@ _NO_EXPRESSION = frozenset(_BESIDE.split())  # stand beside expression in common
 _TEXT_SHARE = 0.5  # of the first rows, above which a column is text and not a number mistyped
 
 
-def recognises(head: Head) -> bool:
-    """Whether the text is a plain table: whatever no other format claims."""
-    return bool(head.lines)
-
-
 def read(head: Head, reading: Reading) -> RawTable:
-    """Read a table of numbers, and of text in the columns that `reading` names.
-
-    Raises InputError on text elsewhere, ragged rows, files without ids and files that end early.
-    """
+    """Read a table of numbers, and of text in the columns that `reading` names."""
     dialect = dialect_of(head)
     texts = [i for i, name in enumerate(dialect.header) if i and name in reading.text_columns]
-    found = [i for i in find_text(head, dialect, _TEXT_SHARE) if i not in texts]
+    found = [i for i in find_text(dialect, _TEXT_SHARE) if i not in texts]
     if found:
         names = [dialect.header[i] for i in found]
         names += [n for n in no_expression(np.array(dialect.header[1:])) if n not in names]
@@ -40,8 +32,9 @@ def read(head: Head, reading: Reading) -> RawTable:
             f"pass `text_columns={','.join(names)}` if that is no expression, or name an "
             "expression file",
         )
-    table = read_matrix(dialect.format, head, dialect, texts, reading)
-    _check_ids(head, dialect, table.row_ids)
+    form = "tsv" if dialect.delimiter == "\t" else "csv"
+    table = read_matrix(form, dialect, texts, reading)
+    _check_ids(dialect, table.row_ids)
     return table
 
 
@@ -61,7 +54,7 @@ def dialect_of(head: Head) -> Dialect:
 def text_columns(head: Head) -> tuple[list[str], int]:
     """Names of the columns, the first apart, that hold text; and how many columns there are."""
     dialect = dialect_of(head)
-    return [dialect.header[i] for i in find_text(head, dialect)], len(dialect.header)
+    return [dialect.header[i] for i in find_text(dialect)], len(dialect.header)
 
 
 def no_expression(names: np.ndarray) -> list[str]:
@@ -70,7 +63,7 @@ def no_expression(names: np.ndarray) -> list[str]:
     return [str(n) for n, form in zip(names, plain, strict=True) if form in _NO_EXPRESSION]
 
 
-def _check_ids(head: Head, dialect: Dialect, ids: np.ndarray) -> None:
+def _check_ids(dialect: Dialect, ids: np.ndarray) -> None:
     """A first column of numbers is no column of ids."""
     probe = [str(i) for i in ids[:1000]]
     is_measured = sum(re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", i) is not None for i in probe)
@@ -79,7 +72,7 @@ def _check_ids(head: Head, dialect: Dialect, ids: np.ndarray) -> None:
         is_counted == len(probe) and _is_like_the_others(dialect.header)
     ):
         raise InputError(
-            f"{head.path}: the first column, {dialect.header[0]!r}, holds numbers such as "
+            f"{dialect.head.path}: the first column, {dialect.header[0]!r}, holds numbers such as "
             f"{probe[0]}, where names of the rows are expected",
             "write these with the table",
         )

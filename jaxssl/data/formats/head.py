@@ -2,14 +2,13 @@
 
 import csv
 import gzip
-import io
 import itertools
 import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ MISSING_TEXT = ("NA", "N/A", "NaN", "nan", "null", "'--")
 """What exports write for a text that is not there; "None" may be a class."""
 MISSING = ("", *MISSING_TEXT, "n/a", "-nan", "NULL", "None", "#N/A", "<NA>")
 """What stands for a number that is not there."""
-_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _START = 1 << 16  # bytes, and some whole lines more: wide tables have lines of a megabyte
 _KINDS = (
     "hugo|hgnc|genes?|ensembl|ensg|entrez|probes?|probeset|probe set|feature|transcript"
@@ -39,7 +38,8 @@ _OF_IDS = re.compile(
     r"|key|code))$|[A-Za-z](ID|Id|IDs)$"
 )
 """What stands above a column of ids, and is no name of a column of numbers."""
-_DELIMITERS = {"\t": "tsv", ",": "csv", ";": "csv", "|": "csv", " ": "csv"}
+_DELIMITERS = "\t,;| "
+GZIP = b"\x1f\x8b"
 
 
 class Head(NamedTuple):
@@ -50,48 +50,50 @@ class Head(NamedTuple):
     encoding: str
     lines: list[str]  # whole ones, without their ends
 
-    @property
-    def gz(self) -> str:
-        """What the name of a format ends with where the file is compressed."""
-        return " (gzip)" if self.is_gzip else ""
-
 
 class Dialect(NamedTuple):
     """How the table in a text file is written."""
 
+    head: Head
     delimiter: str
-    encoding: str
-    is_gzip: bool
     header: list[str]  # one name per column; the first column holds the row ids
     skip: int  # lines up to and including the header
     end: str = ""  # a line that ends the table; "": the end of the file
 
-    @property
-    def format(self) -> str:
-        """Name to print: "csv" or "tsv"."""
-        return _DELIMITERS[self.delimiter]
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """A text's bytes as they lie on the disk, and unpacked; damage is an InputError."""
+    with path.open("rb") as raw:
+        try:
+            yield raw, gzip.GzipFile(fileobj=raw) if raw.peek(2).startswith(GZIP) else raw
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(
+                f"{path} ends early or is damaged ({error})", "fetch it again"
+            ) from error
 
 
-def read_head(path: Path, *, is_gzip: bool) -> Head:
-    """The first lines of a text file.
-
-    Raises InputError on an empty or binary file, a web page, UTF-16, a damaged gzip.
-    """
-    with readable(path), open_bytes(path, is_gzip=is_gzip) as file:
+def read_head(path: Path) -> Head:
+    """The first lines of a text file; what is no such text is refused by name."""
+    with opened(path) as (raw, file):
+        is_gzip = file is not raw
         start = file.read(_START)
         _refuse_foreign(path, start, is_gzip=is_gzip)
         start += b"".join(itertools.islice(file, 10))
-    encoding = _encoding(start)
-    lines = start.decode(encoding).split("\n")
-    return Head(path, is_gzip, encoding, [line.rstrip("\r") for line in lines])
+    encoding = "utf-8-sig"
+    try:
+        text = start.decode(encoding)
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+        text = start.decode(encoding)
+    return Head(path, is_gzip, encoding, [line.rstrip("\r") for line in text.split("\n")])
 
 
 def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> Dialect:
     """Find delimiter and header of the table that starts below `skip` lines.
 
     R's write.table leaves out the name above the ids: accepted under `allow_no_corner`, where rows
-    are numbered, names quoted, or the first name is not one for ids. Raises InputError on text
-    without columns, and a header that lacks a name.
+    are numbered, names quoted, or the first name is not one for ids.
     """
     filled = [i for i, line in enumerate(head.lines) if i >= skip and line.strip()]
     if len(filled) < 2:
@@ -114,60 +116,40 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
                 "add it (in R, by col.names=NA)",
             )
         header = ["", *header]
-    return Dialect(delimiter, head.encoding, head.is_gzip, header, filled[0] + 1)
+    return Dialect(head, delimiter, header, filled[0] + 1)
 
 
-def find_text(head: Head, dialect: Dialect, share: float = 0.0) -> list[int]:
+def find_text(dialect: Dialect, share: float = 0.0) -> list[int]:
     """Positions of the columns, the first apart, of whose first 100 values more are text.
 
-    Raises InputError where most columns hold numbers with a comma for the point.
+    Numbers with a comma for the point, as German or French tables have them, are refused.
     """
+    head, n_columns = dialect.head, len(dialect.header)
     lines = [line for line in head.lines[dialect.skip : dialect.skip + 100] if line.strip()]
     rows = [split_line(head.path, line, dialect.delimiter) for line in lines]
-    n_columns = len(dialect.header)
     frame = pd.DataFrame([row for row in rows if len(row) == n_columns], columns=range(n_columns))
     frame = frame.where(~frame.isin(MISSING))
     parsed = frame.apply(lambda column: pd.to_numeric(column, errors="coerce"))
     is_text = parsed.isna() & frame.notna()
     texts = frame.to_numpy(dtype=object)[:, 1:][is_text.to_numpy()[:, 1:]]
-    if 2 * len(texts) > is_text.shape[0] * (n_columns - 1):
-        _refuse_decimal_commas(head.path, texts)
+    commas = [text for text in texts if DECIMAL_COMMA.fullmatch(text)]
+    if 2 * len(texts) > len(frame) * (n_columns - 1) and 2 * len(commas) > len(texts):
+        raise InputError(
+            f"{head.path} writes numbers with a decimal comma, such as {commas[0]}",
+            "save it with decimal points",
+        )
     has_text = is_text.mean() > share
     return [i for i in range(1, n_columns) if has_text[i]]
 
 
-def _refuse_decimal_commas(path: Path, texts: np.ndarray) -> None:
-    """Numbers as German or French tables write them are no text."""
-    numbers = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
-    if 2 * len(numbers) > len(texts):
-        raise InputError(
-            f"{path} writes numbers with a decimal comma, such as {numbers[0]}",
-            "save it with decimal points",
-        )
-
-
 def split_line(path: Path, line: str, delimiter: str) -> list[str]:
-    """Fields of one line, quotes taken off. Raises InputError on a line with a return inside."""
+    """Fields of one line, quotes taken off; a return inside is refused."""
     csv.field_size_limit(1 << 30)
     try:
         fields = next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error as error:
         raise InputError(f"{path} is damaged in the line {line[:40]!r}: {error}") from error
     return [field.strip() for field in fields]
-
-
-def open_bytes(path: Path, *, is_gzip: bool) -> io.BufferedIOBase:
-    """The file's content, decompressed."""
-    return gzip.GzipFile(path) if is_gzip else path.open("rb")
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn the errors of a damaged file into InputError."""
-    try:
-        yield
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} ends early or is damaged ({error})", "fetch it again") from error
 
 
 def _refuse_foreign(path: Path, head: bytes, *, is_gzip: bool) -> None:
@@ -182,14 +164,6 @@ def _refuse_foreign(path: Path, head: bytes, *, is_gzip: bool) -> None:
         raise InputError(f"{path} is a web page, not a table; was the download refused?")
     if b"\r" in head and b"\n" not in head:
         raise InputError(f"{path} ends its lines by CR alone", "save it with line feeds")
-
-
-def _encoding(text: bytes) -> str:
-    try:
-        text.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8-sig"
 
 
 def _delimiter(path: Path, lines: list[str]) -> str:

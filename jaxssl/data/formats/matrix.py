@@ -3,6 +3,8 @@
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -29,30 +31,30 @@ class Matrix(Protocol):
     def __getitem__(self, key: Any, /) -> Any: ...
 
 
-class Scratch:
-    """A file for what does not fit in memory; gone when closed, or when the process dies."""
+class Scratch(ExitStack):
+    """The files of an import, closed when it ends: those it reads, and one for large matrices."""
 
     def __init__(self, folder: str | Path | None = None):
+        super().__init__()
         self.folder = folder or tempfile.gettempdir()
-        self.file: h5py.File | None = None
-        self.opened: list[h5py.File] = []
-        self.count = 0
 
     def open(self, path: Path) -> h5py.File:
         """An HDF5 file to read from for as long as this one lives."""
-        self.opened.append(h5py.File(path, "r"))
-        return self.opened[-1]
+        return self.enter_context(h5py.File(path, "r"))
+
+    @cached_property
+    def file(self) -> h5py.File:
+        """What does not fit in memory; gone when closed, or when the process dies."""
+        handle, name = tempfile.mkstemp(".part", ".jaxssl-", self.folder)
+        os.close(handle)
+        file = self.enter_context(h5py.File(name, "w", locking=False))
+        Path(name).unlink()  # the open file stays until it is closed
+        return file
 
     def dataset(self, n_columns: int, n_rows: int) -> h5py.Dataset:
         """An empty float32 matrix that grows by `n_rows` rows at a time."""
-        if self.file is None:
-            handle, name = tempfile.mkstemp(".part", ".jaxssl-", self.folder)
-            os.close(handle)
-            self.file = h5py.File(name, "w", locking=False)
-            Path(name).unlink()  # the open file stays until it is closed
-        self.count += 1
         return self.file.create_dataset(
-            str(self.count),
+            str(len(self.file)),
             (0, n_columns),
             np.float32,
             chunks=(n_rows, min(TILE, n_columns)),
@@ -66,13 +68,6 @@ class Scratch:
         stored = self.dataset(n_columns, max(1, min(n_rows, BLOCK // n_columns)))
         stored.resize(n_rows, axis=0)
         return stored
-
-    def __enter__(self) -> "Scratch":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for file in (*self.opened, *([self.file] if self.file is not None else [])):
-            file.close()
 
 
 class Collector:
@@ -97,10 +92,8 @@ class Collector:
     def finish(self) -> Matrix:
         """All rows, as an array or as the data set that holds them."""
         if self.stored is None:
-            waiting, self.blocks = self.blocks, []
-            return np.concatenate(waiting) if len(waiting) != 1 else waiting[0]
-        if self.n_waiting:
-            self._store(self.n_waiting)
+            return np.concatenate(self.blocks) if len(self.blocks) != 1 else self.blocks[0]
+        self._store(self.n_waiting)
         return self.stored
 
     def _store(self, count: int) -> None:
@@ -109,10 +102,8 @@ class Collector:
         waiting = np.concatenate(self.blocks)
         start = len(self.stored)
         self.stored.resize(start + count, axis=0)
-        for first in range(0, count, self.step):
-            last = min(first + self.step, count)
-            self.stored[start + first : start + last] = waiting[first:last]
-        self.blocks = [waiting[count:].copy()] if count < len(waiting) else []
+        self.stored[start:] = waiting[:count]
+        self.blocks = [waiting[count:].copy()]
         self.n_waiting -= count
 
 
@@ -144,7 +135,6 @@ class RawTable(NamedTuple):
     prepared: Mapping[str, Any] = MappingProxyType({})  # what `prepare` recorded
     notes: Sequence[str] = ()
     dropped: np.ndarray | None = None  # samples that the source says are not to be used
-    is_text: bool = False  # read line by line
 
 
 def no_text(ids: np.ndarray) -> pd.DataFrame:
@@ -173,7 +163,7 @@ def text_ids(values: Any) -> np.ndarray:
 
 
 def require_layer(path: Path, layer: str, known: Sequence[str]) -> None:
-    """Refuse a layer that the file does not have. Raises InputError naming those that it has."""
+    """Refuse a layer that the file does not have, and name those that it has."""
     if layer and layer not in known:
         there = f"it has {', '.join(known)}" if known else "its format has none"
         raise InputError(f"{path} has no layer {layer!r}: {there}", "correct `layer`")

@@ -23,10 +23,7 @@ from jaxssl.types import InputError
 
 
 def read(path: Path, reading: Reading) -> RawTable:
-    """Read a table of numbers, and of text in the columns that `reading` names.
-
-    Raises InputError on text elsewhere, and on a table without ids or without numbers.
-    """
+    """Read a table of numbers, and of text in the columns that `reading` names."""
     file, ids, strings = _open(path, reading.text_columns)
     schema = file.schema_arrow
     wrong = [name for name in strings if name not in reading.text_columns]

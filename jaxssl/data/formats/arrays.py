@@ -1,0 +1,184 @@
+"""Files of arrays: npz, AnnData's h5ad and ARCHS4's HDF5, read from disk as they are used."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+from anndata._io.specs.registry import IORegistryError
+
+from jaxssl.data.formats.matrix import (
+    BLOCK,
+    Matrix,
+    RawTable,
+    Reading,
+    as_text,
+    no_text,
+    require_layer,
+    text_ids,
+)
+from jaxssl.types import InputError
+
+_NPZ = "expected X (samples x genes), sample_ids and feature_ids"
+_HDF5_ERRORS = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError)
+_RAW = "raw"
+_ARCHS4_GENE_IDS = ("symbol", "genes", "gene_symbol")
+_SINGLE_CELL, _AT_MOST = "singlecellprobability", 0.5  # samples above are left out
+_ARCHS4_TEXT = ("series_id", "title", "source_name_ch1", "characteristics_ch1", _SINGLE_CELL)
+
+
+class SparseRows:
+    """A sparse matrix on disk or in memory whose rows come out dense."""
+
+    def __init__(self, matrix: Any):
+        self.matrix = matrix
+        self.shape: tuple[int, ...] = tuple(matrix.shape)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return self.matrix[rows].toarray()
+
+
+def read_npz(path: Path, reading: Reading) -> RawTable:
+    """Read the arrays X, sample_ids and feature_ids, without pickled objects."""
+    del reading  # which other readers need
+    names: list[str] = []
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            names = arrays.files
+            x, rows, columns = (arrays[key] for key in ("X", "sample_ids", "feature_ids"))
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        raise InputError(f"{path} is a damaged npz file ({error})", "write it again") from error
+    except KeyError as error:
+        holds = f"a zip that holds {', '.join(names[:6])}"
+        raise InputError(f"{path} is {holds}, not an npz of expression", _NPZ) from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error}", f"{_NPZ}, without pickled objects") from error
+    if x.dtype.kind not in "fiu" or x.shape != (rows.size, columns.size) or rows.ndim != 1:
+        raise InputError(
+            f"{path}: X is {x.dtype} of shape {x.shape}, yet there are {rows.size} sample_ids and "
+            f"{columns.size} feature_ids",
+            _NPZ,
+        )
+    samples, genes = text_ids(rows), text_ids(columns)
+    return RawTable("npz", samples, genes, x, no_text(samples), no_text(genes), "samples_in_rows")
+
+
+def read_hdf5(path: Path, reading: Reading) -> RawTable:
+    """Open an AnnData file or one of ARCHS4; the matrix stays on disk."""
+    try:
+        file = reading.scratch.open(path)
+        if "meta" in file and "data/expression" in file:
+            return _open_archs4(path, file, reading)
+        if "obs" in file and "var" in file:
+            return _open_h5ad(path, file, reading)
+        found = ", ".join(list(file)[:5]) or "nothing"
+    except InputError:
+        raise
+    except (*_HDF5_ERRORS, IORegistryError) as error:
+        raise InputError(
+            f"{path} is a damaged HDF5 file, or of a version that cannot be read "
+            f"({' '.join(str(error).split())})",
+            "write it again",
+        ) from error
+    raise InputError(
+        f"{path} is HDF5 with {found} inside",
+        "expected an AnnData file (.h5ad) with X, obs and var, or one of ARCHS4",
+    )
+
+
+def _open_archs4(path: Path, file: Any, reading: Reading) -> RawTable:
+    """Counts of genes x samples; samples that seem to be single cells are left out."""
+    require_layer(path, reading.layer, ())
+    x, meta = file["data/expression"], file["meta"]
+    if "samples" not in meta or "genes" not in meta:
+        raise InputError(
+            f"{path} is ARCHS4 with {', '.join(meta)} under meta",
+            "expected genes and samples: take the file of genes, human_gene_v2.*.h5",
+        )
+    known = [name for name in _ARCHS4_GENE_IDS if name in meta["genes"]]
+    if not known:
+        there = ", ".join(meta["genes"])
+        raise InputError(f"{path}: meta/genes has {there}", f"expected {_ARCHS4_GENE_IDS[0]}")
+    genes = text_ids(meta["genes"][known[0]][:])
+    samples = text_ids(meta["samples"]["geo_accession"][:])
+    _require_fit(path, "data/expression", x, genes=len(genes), samples=len(samples))
+    told = {n: text_ids(meta["samples"][n][:]) for n in _ARCHS4_TEXT if n in meta["samples"]}
+    of_samples = pd.DataFrame(told, index=pd.Index(samples, dtype=object), dtype=object)
+    dropped, notes = None, []
+    if _SINGLE_CELL in of_samples:
+        probability = pd.to_numeric(of_samples.pop(_SINGLE_CELL), errors="coerce")
+        dropped = (probability > _AT_MOST).to_numpy()
+        if dropped.all():
+            raise InputError(f"{path}: by {_SINGLE_CELL}, every sample is a single cell")
+        notes = [
+            f"{dropped.sum():,} of {len(samples):,} samples left out: single cells by "
+            f"{_SINGLE_CELL} > {_AT_MOST}"
+        ]
+    scale = "counts" if x.dtype.kind in "iu" else ""
+    table = RawTable("ARCHS4 HDF5", genes, samples, x, no_text(genes), of_samples, "genes_in_rows")
+    return table._replace(scale=scale, notes=notes, dropped=dropped)
+
+
+def _open_h5ad(path: Path, file: Any, reading: Reading) -> RawTable:
+    """`reading.layer`, a name in `layers` or "raw", or X without it; dense or sparse."""
+    layer = reading.layer
+    layers = [*file.get("layers", {}), *([_RAW] if _RAW in file else [])]
+    require_layer(path, layer, layers)
+    holder = file[_RAW] if layer == _RAW else file
+    name = "X" if layer in ("", _RAW) else f"layers/{layer}"
+    if name not in holder:
+        others = f", or name a layer with `layer`: {', '.join(layers)}" if layers else ""
+        raise InputError(f"{path} has no X", f"write the matrix to use into adata.X{others}")
+    obs, var = _frame(path, file, "obs"), _frame(path, holder, "var")
+    x, notes = _matrix(path, holder[name], reading)
+    prepared = {}
+    if layer:
+        notes.append(f"matrix {layer}")
+    elif "uns" in file and "jaxssl" in file["uns"]:
+        recorded = anndata.io.read_elem(file["uns/jaxssl"])
+        prepared = dict(recorded) if isinstance(recorded, dict) else {}
+    samples, genes = text_ids(obs.index), text_ids(var.index)
+    _require_fit(path, name, x, samples=len(samples), genes=len(genes))
+    return RawTable(
+        "h5ad", samples, genes, x, obs, var, "samples_in_rows", prepared=prepared, notes=notes
+    )
+
+
+def _frame(path: Path, holder: Any, name: str) -> pd.DataFrame:
+    frame = anndata.io.read_elem(holder[name])
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"{path}: {name} is no table", "write the file by a newer anndata")
+    return as_text(frame)
+
+
+def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str]]:
+    if isinstance(stored, h5py.Dataset):
+        if stored.ndim != 2 or stored.dtype.kind not in "fiub":
+            raise InputError(
+                f"{path}: the matrix is {stored.dtype} of shape {stored.shape}",
+                "expected numbers of samples x genes",
+            )
+        return stored, []
+    sparse: Any = anndata.io.sparse_dataset(stored)
+    if sparse.format == "csr":
+        return SparseRows(sparse), ["the matrix is sparse"]
+    x = reading.scratch.empty(*sparse.shape)  # rows are scattered over a file stored by columns
+    step = max(1, BLOCK // max(1, sparse.shape[0]))
+    for start in range(0, sparse.shape[1], step):
+        stop = min(start + step, sparse.shape[1])
+        x[:, start:stop] = sparse[:, start:stop].toarray()
+    return x, ["the matrix is sparse, stored by columns"]
+
+
+def _require_fit(path: Path, name: str, x: Matrix, **expected: int) -> None:
+    """The matrix has as many rows and columns as there are names for them."""
+    if x.shape != tuple(expected.values()):
+        names = " and ".join(f"{count:,} {axis}" for axis, count in expected.items())
+        raise InputError(
+            f"{path}: {name} is {x.shape[0]:,} x {x.shape[1]:,}, yet there are {names}",
+            "write or fetch it again",
+        )

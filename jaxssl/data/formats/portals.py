@@ -1,0 +1,194 @@
+"""Texts as portals write them: GCT, GDC, DepMap, ArrayExpress (MAGE-TAB), recount3."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from jaxssl.data.formats.head import Head, read_head, sniff_table, split_line
+from jaxssl.data.formats.matrix import Collector, RawTable, Reading, no_text, require_layer
+from jaxssl.data.formats.rows import read_matrix
+from jaxssl.types import InputError
+
+_STAR_DEFAULT = "unstranded"
+_STAR_TEXTS = ("gene_name", "gene_type")
+_STAR_COUNTS = ("unstranded", "stranded_first", "stranded_second")
+_NOT_GENES = "N_"  # N_unmapped, N_multimapping, N_noFeature, N_ambiguous
+_DEPMAP_GENE = re.compile(r"\S+ \(\d+\)")  # TSPAN6 (7105)
+_DEPMAP_KEYS = (
+    "ProfileID",
+    "SequencingID",
+    "ModelID",
+    "ModelConditionID",
+    "IsDefaultEntryForModel",
+    "IsDefaultEntryForMC",
+)
+_MODEL_DEFAULT, _YES = "IsDefaultEntryForModel", ("Yes", "True", "TRUE", "true", "1")
+_MAGETAB_CORNERS = (
+    "compositesequence identifier",
+    "composite element ref",
+    "compositesequence ref",
+    "reporter ref",
+    "reporter identifier",
+    "hybridization ref",
+    "scan ref",
+    "assay ref",
+    "extract ref",
+    "derived array data file ref",
+)
+
+
+def is_gct(head: Head) -> bool:
+    """Whether the first line names the format."""
+    return head.lines[0].strip().startswith("#1.")
+
+
+def read_gct(head: Head, reading: Reading) -> RawTable:
+    """Read GCT 1.2, as GTEx and the Broad write it, and hold it to the dimensions it states."""
+    version = head.lines[0].strip()
+    if version != "#1.2":
+        raise InputError(f"{head.path} is GCT {version[1:]}", "only 1.2 is read: write it as such")
+    dialect = sniff_table(head, skip=2)
+    lower = [name.lower() for name in dialect.header[:3]]
+    if lower[:2] != ["name", "description"] and lower != ["id", "name", "description"]:
+        raise InputError(
+            f"{head.path}: the columns of a GCT start with Name and Description, here with "
+            f"{', '.join(dialect.header[:2])}",
+            "expected them as GTEx and the Broad write them",
+        )
+    texts = list(range(1, lower.index("description") + 1))
+    table = read_matrix("gct", dialect, texts, reading, orientation="genes_in_rows")
+    ids, of_rows = table.row_ids, table.of_rows
+    stated = head.lines[1].split()[:2]
+    found = [str(len(ids)), str(len(table.column_ids))]
+    if stated != found and not reading.cuts(head.path):
+        raise InputError(
+            f"{head.path} states {' x '.join(stated)} values and holds {' x '.join(found)}",
+            "fetch it again",
+        )
+    if lower[0] == "id":  # GTEx's files of one tissue number the rows
+        ids = of_rows.iloc[:, 0].to_numpy(dtype=object)
+    of_rows = of_rows.iloc[:, -1:].set_axis(ids, axis=0).set_axis(["gene_name"], axis=1)
+    return table._replace(row_ids=ids, of_rows=of_rows)
+
+
+def is_gdc(head: Head) -> bool:
+    """Whether the text starts with the gene model, or with the columns that stand below it."""
+    marks = ("# gene-model", "#gene-model", "gene_id\tgene_name\tgene_type")
+    return head.lines[0].startswith(marks)
+
+
+def read_gdc(head: Head, reading: Reading) -> RawTable:
+    """Read the gene counts that STAR wrote for one sample."""
+    return _read_star([head.path], reading)
+
+
+def read_gdc_folder(path: Path, reading: Reading) -> RawTable:
+    """Read the gene counts of all samples below a folder, as the download tool lays them out."""
+    files = [file for end in ("tsv", "tsv.gz") for file in path.rglob(f"*star_gene_counts.{end}")]
+    if not files:
+        raise InputError(f"{path} is a folder without gene counts of the GDC", "name a file")
+    return _read_star(sorted(files, key=lambda file: file.name), reading)
+
+
+def _read_star(files: list[Path], reading: Reading) -> RawTable:
+    """One row a file of the same genes, named after it; `reading.layer` chooses the column."""
+    layer = reading.layer or _STAR_DEFAULT
+    first, values = _read_star_file(files[0], layer, reading)
+    genes = first.row_ids
+    collector = Collector(len(genes), reading.scratch)
+    collector.append(values)
+    for file in files[1:]:
+        table, values = _read_star_file(file, layer, reading)
+        if not np.array_equal(table.row_ids, genes):
+            raise InputError(
+                f"{file} and {files[0]} have different genes ({len(table.row_ids)} and "
+                f"{len(genes)})",
+                "import files of one gene model at a time",
+            )
+        collector.append(values)
+    samples = np.array([file.name for file in files], dtype=object)
+    return RawTable(
+        first.format,
+        samples,
+        genes,
+        collector.finish(),
+        no_text(samples),
+        first.of_rows,
+        "samples_in_rows",
+        "counts" if layer in _STAR_COUNTS else "linear",
+        notes=[f"column {layer} of {len(files):,} files; lines {_NOT_GENES}* are no genes"],
+    )
+
+
+def _read_star_file(file: Path, layer: str, reading: Reading) -> tuple[RawTable, np.ndarray]:
+    """The genes of a file with their names, and its values as a row."""
+    head = read_head(file)
+    dialect = sniff_table(head, skip=0 if head.lines[0].startswith("gene_id") else 1)
+    columns = [name for name in dialect.header[1:] if name not in _STAR_TEXTS]
+    require_layer(file, layer, columns)
+    texts = [i for i, name in enumerate(dialect.header) if name in _STAR_TEXTS]
+    table = read_matrix("GDC gene counts", dialect, texts, reading)
+    is_gene = np.array([not gene.startswith(_NOT_GENES) for gene in table.row_ids])
+    genes = table._replace(row_ids=table.row_ids[is_gene], of_rows=table.of_rows[is_gene])
+    return genes, table.x[is_gene, columns.index(layer)][None, :]
+
+
+def is_recount3(head: Head) -> bool:
+    """Whether comments of two hashes stand above a column of gene ids."""
+    return head.lines[0].startswith("##") and any(
+        line.startswith("gene_id\t") for line in head.lines[:40]
+    )
+
+
+def read_recount3(head: Head, reading: Reading) -> RawTable:
+    """Read sums of base-pair coverage over genes; nothing takes the scale "coverage" as it is."""
+    skip = next(i for i, line in enumerate(head.lines) if not line.startswith("##"))
+    notes = [line[2:].replace("=", ": ", 1) for line in head.lines[:skip] if "=" in line]
+    told = {"orientation": "genes_in_rows", "scale": "coverage", "notes": notes}
+    return read_matrix("recount3 gene sums", sniff_table(head, skip), (), reading, **told)
+
+
+def is_magetab(head: Head) -> bool:
+    """Whether the corner of the table bears one of the names that MAGE-TAB has for it."""
+    return _corner(head.lines[0]) in _MAGETAB_CORNERS
+
+
+def read_magetab(head: Head, reading: Reading) -> RawTable:
+    """Read a matrix of ArrayExpress; a second row of headings is passed over."""
+    dialect = sniff_table(head)
+    notes = []
+    if len(head.lines) > 1 and _corner(head.lines[1]) in _MAGETAB_CORNERS:
+        dialect = dialect._replace(skip=dialect.skip + 1)
+        second = split_line(head.path, head.lines[1], dialect.delimiter)
+        notes = [f"second row of headings passed over: {', '.join(dict.fromkeys(second[1:4]))}"]
+    told = {"orientation": "genes_in_rows", "notes": notes}
+    return read_matrix("ArrayExpress matrix", dialect, (), reading, **told)
+
+
+def _corner(line: str) -> str:
+    return line.split("\t", 1)[0].strip(' "').lower()
+
+
+def is_depmap(head: Head) -> bool:
+    """Whether most columns are symbols with Entrez numbers, below a comma-separated header."""
+    names = split_line(head.path, head.lines[0], ",")[1:]
+    genes = [name for name in names if _DEPMAP_GENE.fullmatch(name)]
+    return len(names) > 1 and len(genes) > 0.5 * len(names)
+
+
+def read_depmap(head: Head, reading: Reading) -> RawTable:
+    """Read cell lines in rows; a model is named by its id, and only its default profile is used."""
+    dialect = sniff_table(head)
+    texts = [i for i, name in enumerate(dialect.header) if i and name in _DEPMAP_KEYS]
+    table = read_matrix("DepMap csv", dialect, texts, reading, orientation="samples_in_rows")
+    if "ModelID" in table.of_rows:
+        ids = table.of_rows["ModelID"].to_numpy(dtype=object)
+        table = table._replace(row_ids=ids, of_rows=table.of_rows.set_axis(ids, axis=0))
+    if _MODEL_DEFAULT not in table.of_rows:
+        return table
+    dropped = ~np.isin(table.of_rows[_MODEL_DEFAULT].to_numpy(dtype=str), _YES)
+    if dropped.all():
+        raise InputError(f"{head.path}: no profile is marked in {_MODEL_DEFAULT}", "fetch it again")
+    notes = [f"{dropped.sum():,} profiles that are not their model's default are left out"]
+    return table._replace(dropped=dropped, notes=notes)
