@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxssl.evaluation.bootstrap import group_interval
+from jaxssl.evaluation.conclusions import group_interval
 
 RNG = np.random.default_rng(0)
 N = 300

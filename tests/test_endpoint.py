@@ -7,8 +7,9 @@ from rows import results_of
 from statsmodels.stats.weightstats import DescrStatsW
 
 from jaxssl.evaluation.conclusions import conclude
-from jaxssl.evaluation.endpoint import areas, endpoint, equivalence, weights
+from jaxssl.evaluation.endpoint import areas, endpoint, weights
 from jaxssl.evaluation.headline import endpoint_sentence, endpoint_verdict, headlines
+from jaxssl.evaluation.stats import equivalence
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.5)
 

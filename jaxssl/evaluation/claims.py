@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from jaxssl.evaluation.endpoint import MARGIN, equivalence
-from jaxssl.evaluation.stats import ALPHA, t_interval
+from jaxssl.evaluation.stats import ALPHA, MARGIN, equivalence, t_interval
 
 AGREE, DIFFER, UNDECIDED = "agree", "differ", "undecided"
 

@@ -1,26 +1,26 @@
 """All that is concluded from the results of a run, in tables that any results can give again."""
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy import stats
 
-from jaxssl.evaluation.bootstrap import group_interval
-from jaxssl.evaluation.endpoint import METRIC, endpoint, shares_of_endpoint, weights
-from jaxssl.evaluation.labels_saved import labels_saved
+from jaxssl.evaluation.endpoint import METRIC, endpoint, weights
+from jaxssl.evaluation.labels_saved import saved_table
 from jaxssl.evaluation.predictions import unpack
-from jaxssl.evaluation.stats import drop_repeated, paired_statistics, repetitions
+from jaxssl.evaluation.stats import paired_statistics
 
 METRICS = (
     *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "auroc", "auprc", "mcc"),
 )
-SAVED_COLUMNS = [
-    *("dataset", "task", "arm", "reference", "metric", "share", "n_labelled", "score", "needed"),
-    *("needed_low", "needed_high", "saved"),
-]
+N_RESAMPLES = 2000
+SEED = 0
+BLOCK = 100  # resamples at once
 
 ReadPredictions = Callable[[str, float], pd.DataFrame | None]
 """(arm, share) → sample_id, seed, label, p_CLASS… of the test part, if they were kept."""
@@ -44,12 +44,8 @@ def conclude(
 ) -> Conclusions:
     """Compare every arm that is no reference with every reference.
 
-    Args:
-        results: rows of any number of data sets, splits and seeds.
-        references: arms that others are set against.
-        read_predictions: where the test probabilities are.
-        groups: group of every test sample, indexed by sample id; "" is a sample on its own.
-        test_train_ratio: n_test / n_train, for several splits.
+    `groups` has the group of every test sample by its id; "" is a sample on its own. On several
+    splits a sample has several partners, and the endpoint has no interval over test samples.
     """
     metrics = [metric for metric in METRICS if metric in set(results["metric"])]
     statistics = paired_statistics(results, references, metrics, test_train_ratio=test_train_ratio)
@@ -60,36 +56,22 @@ def conclude(
     primary[columns] = float("nan")
     if results["split"].nunique() == 1:
         for i, row in primary.iterrows():
-            at = str(row["arm"]), str(row["reference"]), str(row["shares"])
-            primary.loc[i, columns] = endpoint_interval(*at, hits, groups)
+            shares = [float(share) for share in str(row["shares"]).split()]
+            at = list(itertools.product((row["arm"], row["reference"]), shares))
+            tables = [table for key in at if (table := hits(*key)) is not None]
+            if len(tables) == len(at):
+                primary.loc[i, columns] = endpoint_interval(tables, weights(shares), groups)
     return Conclusions(statistics, primary, saved_table(results, tested, references))
 
 
 def endpoint_interval(
-    arm: str,
-    reference: str,
-    shares: str,
-    read_hits: ReadPredictions,
-    groups: "pd.Series[str]",
+    tables: Sequence[pd.DataFrame], weight: Float[np.ndarray, " shares"], groups: "pd.Series[str]"
 ) -> tuple[float, float]:
-    """95 % interval of the endpoint's difference over groups of test samples; NaN without them.
+    """95 % interval of the endpoint's difference over groups of test samples.
 
-    The seeds are those that both arms have at all shares. On several splits a sample has several
-    partners to be compared with, and there is no such interval.
-
-    Args:
-        arm: under test.
-        reference: what it is compared with.
-        shares: of the endpoint, as `endpoint` writes them.
-        read_hits: (arm, share) → by label and sample id, for every seed whether it is right.
-        groups: by sample id.
+    `tables` are of `_hits`: of the arm at every share, then of the reference. The seeds are those
+    that both have at all shares.
     """
-    at = shares_of_endpoint([float(share) for share in shares.split()])
-    weight = weights(at)
-    found = [read_hits(name, share) for name in (arm, reference) for share in at]
-    tables = [hits for hits in found if hits is not None]
-    if len(tables) < len(found):
-        return float("nan"), float("nan")
     seeds = set.intersection(*(set(hits.columns) for hits in tables))
     means = pd.concat([hits[sorted(seeds)].mean(axis=1) for hits in tables], axis=1)
     difference = (means * [*weight, *-weight]).dropna().sum(axis=1)
@@ -113,39 +95,41 @@ def _hits(predictions: pd.DataFrame | None) -> pd.DataFrame | None:
     return table.pivot(index=["label", "sample_id"], columns="seed", values="hit")
 
 
-def saved_table(
-    results: pd.DataFrame, arms: Iterable[str], references: Sequence[str], metric: str = "accuracy"
-) -> pd.DataFrame:
-    """Labels that every reference needs for what an arm reaches at each share (`SAVED_COLUMNS`)."""
-    rows = drop_repeated(results[(results["part"] == "test") & (results["metric"] == metric)])
-    table: list[dict[str, Any]] = []
-    for (dataset, task), group in rows.groupby(["dataset", "task"], sort=False):
-        budgets = group.groupby("share")["n_labelled"].median().sort_index()
-        curves = {str(arm): _curve(of_arm) for arm, of_arm in group.groupby("arm")}
-        for arm in arms:
-            for reference in references:
-                if arm not in curves or reference not in curves:
-                    continue
-                pair, _ = repetitions(
-                    pd.concat({arm: curves[arm], reference: curves[reference]}, axis=1).dropna()
-                )
-                if pair.empty:
-                    continue
-                theirs: Float[np.ndarray, "repetitions shares"] = pair[reference].to_numpy()
-                counts = budgets.loc[pair[reference].columns].to_numpy().astype(int)
-                for share in pair[arm].columns:
-                    ours = pair[arm][share].to_numpy()
-                    found = labels_saved(counts, theirs, ours)
-                    n = int(budgets[share])
-                    table.append(
-                        {"dataset": dataset, "task": task, "arm": arm, "reference": reference}
-                        | {"metric": metric, "share": share, "n_labelled": n}
-                        | {"score": ours.mean(), "needed": found.needed}
-                        | {"needed_low": found.low, "needed_high": found.high}
-                        | {"saved": found.needed - n}
-                    )
-    return pd.DataFrame(table, columns=SAVED_COLUMNS)
+def group_interval(
+    difference: Float[np.ndarray, " samples"],
+    codes: Int[np.ndarray, " samples"],
+    groups: Sequence[str] | np.ndarray,
+    *,
+    balanced: bool,
+) -> tuple[float, float]:
+    """95 % percentile interval of a difference in (balanced) accuracy, groups drawn with return.
 
+    `difference` is per test sample: the share of the seeds in which the arm is right minus that of
+    the reference. Balanced accuracy is the mean over the classes that a draw holds. NaN below two
+    groups.
+    """
+    _, group = np.unique(np.asarray(groups).astype(str), return_inverse=True)
+    n_groups = int(group.max()) + 1
+    if n_groups < 2:
+        return float("nan"), float("nan")
+    stratum = codes if balanced else np.zeros_like(codes)
+    shape = (n_groups, int(stratum.max()) + 1)
+    total, count = np.zeros(shape), np.zeros(shape)
+    np.add.at(total, (group, stratum), difference)
+    np.add.at(count, (group, stratum), 1)
 
-def _curve(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.pivot(index=["split", "seed"], columns="share", values="value")
+    def statistic(drawn: Int[np.ndarray, "... groups"], axis: int) -> Float[np.ndarray, "..."]:
+        del axis  # the last
+        n = count[drawn].sum(axis=-2)
+        with np.errstate(invalid="ignore"):
+            return np.nanmean(total[drawn].sum(axis=-2) / n, axis=-1)
+
+    found = stats.bootstrap(
+        (np.arange(n_groups),),
+        statistic,
+        n_resamples=N_RESAMPLES,
+        batch=BLOCK,
+        method="percentile",
+        rng=np.random.default_rng(SEED),
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)

@@ -1,13 +1,22 @@
 """How many labels a reference needs to be as good as an arm with few."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
+
+from jaxssl.evaluation.stats import pairs, rows_of
 
 N_RESAMPLES = 2000
 SEED = 0
 LEVELS = (2.5, 97.5)
+METRIC = "accuracy"
+SAVED_COLUMNS = [
+    *("dataset", "task", "arm", "reference", "metric", "share", "n_labelled", "score", "needed"),
+    *("needed_low", "needed_high", "saved"),
+]
 
 
 class Saved(NamedTuple):
@@ -59,6 +68,33 @@ def labels_needed(
     return np.where(at == len(n_labelled), np.inf, found)
 
 
+def saved_table(
+    results: pd.DataFrame, arms: Iterable[str], references: Sequence[str]
+) -> pd.DataFrame:
+    """Labels that every reference needs for what an arm reaches at each share (`SAVED_COLUMNS`)."""
+    table: list[dict[str, Any]] = []
+    by_task = rows_of(results, "test", [METRIC]).groupby(["dataset", "task"], sort=False)
+    for (dataset, task), group in by_task:
+        budgets = group.groupby("share")["n_labelled"].median().sort_index()
+        curves = {
+            str(arm): rows.pivot(index=["split", "seed"], columns="share", values="value")
+            for arm, rows in group.groupby("arm")
+        }
+        for arm, reference, pair, _ in pairs(pd.concat(curves, axis=1), arms, references):
+            counts = budgets.loc[pair[reference].columns].to_numpy().astype(int)
+            for share in pair[arm].columns if len(pair) else ():
+                ours = pair[arm][share].to_numpy()
+                needed, low, high = labels_saved(counts, pair[reference].to_numpy(), ours)
+                n = int(budgets[share])
+                table.append(
+                    {"dataset": dataset, "task": task, "arm": arm, "reference": reference}
+                    | {"metric": METRIC, "share": share, "n_labelled": n, "score": ours.mean()}
+                    | {"needed": needed, "needed_low": low, "needed_high": high}
+                    | {"saved": needed - n}
+                )
+    return pd.DataFrame(table, columns=SAVED_COLUMNS)
+
+
 def labels_saved(
     n_labelled: Int[np.ndarray, " shares"],
     reference: Float[np.ndarray, "repetitions shares"],
@@ -66,16 +102,9 @@ def labels_saved(
     *,
     n_resamples: int = N_RESAMPLES,
 ) -> Saved:
-    """Labels that a reference needs for an arm's mean score, with a bootstrap interval.
+    """Labels that a reference needs for the mean score of an arm, with a bootstrap interval.
 
-    Args:
-        n_labelled: budgets, growing.
-        reference: its scores at every budget.
-        arm: scores of the arm at one budget, of the same repetitions.
-        n_resamples: draws of repetitions, of both arms together, fixed by `SEED`.
-
-    Returns:
-        The interval is NaN below two repetitions.
+    The repetitions of both arms are drawn together; the interval is NaN below two of them.
     """
     (needed,) = labels_needed(n_labelled, reference.mean(axis=0)[None], arm.mean()[None])
     n = len(arm)

@@ -4,7 +4,8 @@ The repetition is the unit: on one outer split a seed, on several the split, wit
 split averaged first (they share test samples, so they are no independent repetitions).
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ SUMMARY_COLUMNS = [
 FLOOR = "majority"  # compared with nothing: every arm beats it
 ERRORS = ("log_loss", "ece")  # metrics of which less is better
 ALPHA = 0.05
+MARGIN = 0.01  # of a score, within which two arms are called equivalent
 ESTIMANDS = {False: "over seeds, on this split", True: "over outer splits, seeds averaged"}
 
 
@@ -37,36 +39,54 @@ def paired_statistics(
 ) -> pd.DataFrame:
     """Every arm minus every reference at every share, on the test part (`STATISTICS_COLUMNS`).
 
-    `p_t` is Student's paired t, `p_wilcoxon` the signed-rank test, `effect_size` the standardised
-    mean difference d_z. With several splits, `p_nadeau_bengio` and the interval use the variance
-    (1/J + n_test/n_train) s^2 (Nadeau & Bengio 2003, Machine Learning 52) where
-    `test_train_ratio` = n_test/n_train is given. `p_holm` adjusts p_t (p_nadeau_bengio on several
-    splits) over all rows of one metric: data sets, arms, references and shares.
+    `p_holm` adjusts the deciding p over all rows of one metric: data sets, arms, references and
+    shares.
     """
-    test = _test_rows(results, metrics)
-    rows: list[dict[str, Any]] = []
-    for keys, group in test.groupby(["dataset", "task", "share", "metric"]):
-        dataset, task, share, metric = keys
+    keys, rows = ["dataset", "task", "share", "metric"], []
+    for key, group in rows_of(results, "test", metrics).groupby(keys):
         values = group.pivot(index=["split", "seed"], columns="arm", values="value")
-        values = values[group["arm"].unique()]
-        for arm in values.columns.difference([*references, FLOOR], sort=False):
-            for reference in values.columns.intersection(list(references), sort=False):
-                # a seed that one arm lacks drops out of that pair only
-                pair, several = repetitions(values[[arm, reference]].dropna())
-                means = pair.mean()
-                difference = (pair[arm] - pair[reference]).to_numpy()
-                rows.append(
-                    {"dataset": dataset, "task": task, "share": share, "metric": metric}
-                    | {"arm": arm, "reference": reference, "estimand": ESTIMANDS[several]}
-                    | {"mean": means[arm], "reference_mean": means[reference]}
-                    | compare(difference, test_train_ratio if several else float("nan"))
-                )
-    return _adjust(pd.DataFrame(rows, columns=STATISTICS_COLUMNS))
+        order = group["arm"].unique().tolist()
+        arms = [arm for arm in order if arm not in (*references, FLOOR)]
+        against = [arm for arm in order if arm in references]
+        for row, pair in compare_pairs(values, arms, against, test_train_ratio):
+            mean, reference_mean = pair.mean()
+            row |= {"mean": mean, "reference_mean": reference_mean}
+            rows.append(dict(zip(keys, key, strict=True)) | row)
+    table = pd.DataFrame(rows, columns=STATISTICS_COLUMNS)
+    for _, family in deciding_p(table).dropna().groupby(table["metric"]):
+        table.loc[family.index, "p_holm"] = multipletests(family, method="holm")[1]
+    return table
+
+
+def pairs(
+    values: pd.DataFrame, arms: Iterable[str], references: Sequence[str]
+) -> Iterator[tuple[str, str, pd.DataFrame, bool]]:
+    """Every arm and every reference that `values` by (split, seed) has: both, as `repetitions`."""
+    for arm, reference in itertools.product(arms, references):
+        if arm in values and reference in values:
+            # a seed that one arm lacks drops out of that pair only
+            yield arm, reference, *repetitions(values[[arm, reference]].dropna())
+
+
+def compare_pairs(
+    values: pd.DataFrame,
+    arms: Iterable[str],
+    references: Sequence[str],
+    test_train_ratio: float,
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """The comparison of every pair, and what was compared: a row a repetition, arm and reference.
+
+    `test_train_ratio` (n_test / n_train) corrects comparisons over several splits alone.
+    """
+    for arm, reference, pair, several in pairs(values, arms, references):
+        difference = (pair[arm] - pair[reference]).to_numpy()
+        found = compare(difference, test_train_ratio if several else float("nan"))
+        yield {"arm": arm, "reference": reference, "estimand": ESTIMANDS[several]} | found, pair
 
 
 def summarize(results: pd.DataFrame) -> pd.DataFrame:
     """Mean and 95 % t interval of every arm, share and metric on the test part."""
-    test = _test_rows(results, results["metric"].unique().tolist())
+    test = rows_of(results, "test", results["metric"].unique().tolist())
     keys = ["dataset", "task", "arm", "share", "metric"]
     rows = []
     for values, group in test.groupby(keys, sort=False):
@@ -85,12 +105,15 @@ def summarize(results: pd.DataFrame) -> pd.DataFrame:
 def compare(
     difference: Float[np.ndarray, " repetitions"], test_train_ratio: float = float("nan")
 ) -> dict[str, float | int]:
-    """Mean, 95 % interval, tests and d_z of paired differences.
+    """Mean, 95 % interval, tests and d_z (the standardised mean) of paired differences.
 
-    Without `test_train_ratio` there is no correction and p_nadeau_bengio is NaN. A difference that
-    is zero in every repetition has p = 1. One that is the same non-zero number in every repetition
-    leaves a test nothing to measure chance by: p is NaN, as with fewer than two repetitions.
+    p_t is Student's paired t, p_wilcoxon the signed-rank test, p_equivalence that of two one-sided
+    tests. With `test_train_ratio` = n_test / n_train, interval, p_nadeau_bengio and p_equivalence
+    use the variance (1/J + n_test/n_train) s^2 of J overlapping training sets (Nadeau & Bengio
+    2003, Machine Learning 52). A difference that is zero in every repetition has p = 1; the same
+    non-zero number in every one leaves a test nothing to measure chance by: p is NaN.
     """
+    p_equivalence = equivalence(difference, MARGIN, test_train_ratio)
     # k/n - m/n leaves 1e-17 behind, which would break ties and hide zeros from Wilcoxon
     difference = difference.round(12)
     n = len(difference)
@@ -110,8 +133,30 @@ def compare(
     return {
         **{"n": n, "difference": mean, "ci_low": low, "ci_high": high},
         **{"p_t": float(p_t), "p_wilcoxon": float(p_wilcoxon)},
-        **{"p_nadeau_bengio": float(p_nadeau_bengio), "effect_size": float(effect_size)},
+        **{"p_nadeau_bengio": float(p_nadeau_bengio), "p_equivalence": p_equivalence},
+        **{"effect_size": float(effect_size)},
     }
+
+
+def equivalence(
+    difference: Float[np.ndarray, " repetitions"],
+    margin: float,
+    test_train_ratio: float = float("nan"),
+) -> float:
+    """p of the two one-sided t tests that the mean difference is within ± `margin` (TOST).
+
+    Schuirmann 1987. NaN below two repetitions; without any spread, 0 or 1 as the difference lies
+    inside or outside.
+    """
+    n = len(difference)
+    if n < 2:
+        return float("nan")
+    scale = 1.0 if np.isnan(test_train_ratio) else 1.0 + n * test_train_ratio
+    error = np.sqrt(scale * difference.var(ddof=1) / n)
+    distance = margin - abs(difference.mean())  # to the nearer bound, whose test has the larger p
+    if error == 0:
+        return float(distance <= 0)
+    return float(stats.t.sf(distance / error, n - 1))
 
 
 def t_interval(
@@ -138,19 +183,12 @@ def repetitions(values: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     return values.groupby(splits).mean(), True
 
 
-def _test_rows(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    return drop_repeated(
-        results[(results["part"] == "test") & results["metric"].isin(list(metrics))]
-    )
+def rows_of(results: pd.DataFrame, part: str, metrics: Sequence[str]) -> pd.DataFrame:
+    """The rows of a held-out part in those metrics, each key once."""
+    return drop_repeated(results[(results["part"] == part) & results["metric"].isin(metrics)])
 
 
 def deciding_p(table: pd.DataFrame) -> "pd.Series[float]":
     """The p of each comparison that decides: p_nadeau_bengio on several splits, p_t on one."""
     several = table["estimand"] == ESTIMANDS[True]
     return table["p_nadeau_bengio"].where(several, table["p_t"]).astype(float)
-
-
-def _adjust(table: pd.DataFrame) -> pd.DataFrame:
-    for _, family in deciding_p(table).dropna().groupby(table["metric"]):
-        table.loc[family.index, "p_holm"] = multipletests(family, method="holm")[1]
-    return table
