@@ -103,7 +103,9 @@ def test_a_classifier_is_bitwise_that_of_fine_tuning(data, task, bundle):
     # a matrix product of fewer rows rounds otherwise: the sweep normalises all samples in one
     of_train[train] = encoder_input(data[train], bundle.normalizer)[0]
     np.testing.assert_allclose(of_train, x, atol=1e-5)
-    expected = fit_classifier(bundle, bundle.config, of_train, task, order)
+    position = np.searchsorted(train, order)
+    rows = of_train[train], task.codes[train], task.classes, position, SEED
+    expected = fit_classifier(bundle, bundle.config, *rows)
     expected = predict(expected, x, task.sample_ids).probabilities
     fitted = SSLClassifier(encoder=bundle, random_state=SEED).fit(data[task.split.train])
     assert tuple(fitted.classes_) == task.classes

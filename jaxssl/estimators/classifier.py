@@ -16,7 +16,7 @@ from jaxssl.estimators import stored
 from jaxssl.estimators.encoder import SSLEncoder
 from jaxssl.estimators.inputs import encode, features_of, is_labelled, labels_of
 from jaxssl.estimators.options import seed_of, set_options
-from jaxssl.evaluation.classifier import fit_labelled, predict
+from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.studies.start import read_encoder
 from jaxssl.types import InputError
 from jaxssl.validate import validate
@@ -97,7 +97,7 @@ class SSLClassifier(ClassifierMixin, BaseEstimator):
         order = labelled[label_order(codes[labelled], len(classes), seed)]
         names = tuple(str(name) for name in classes)
         x = features_of(self, X, bundle)
-        self.bundle_ = fit_labelled(bundle, config, x, codes, names, order, seed)
+        self.bundle_ = fit_classifier(bundle, config, x, codes, names, order, seed)
         self.classes_, self.encoder_ = classes, encoder
         return self
 

@@ -10,40 +10,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxssl.config import Config, EncoderConfig
-from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
-from jaxssl.model import Network, Norm, make_classifier, make_encoder
+from jaxssl.model import Network, make_classifier, make_encoder
 from jaxssl.types import InputError, Predictions
 
 
 def fit_classifier(
-    bundle: EncoderBundle,
-    config: Config,
-    x: Float[np.ndarray, "samples features"],
-    task: Task,
-    order: Int[np.ndarray, " labelled"],
-) -> EncoderBundle:
-    """Fine-tune the encoder of `bundle` on the labelled rows in `order`.
-
-    Args:
-        bundle: a pretrained encoder.
-        config: its configuration, with the fine-tuning options to use.
-        x: normalised input of all samples; only the training rows are read.
-        task: labels and split.
-        order: labelled training rows, in any order whose prefixes are class-proportional.
-
-    Returns:
-        A bundle whose parameters are the encoder's and the head's, with the classes on record.
-    """
-    train, seed = task.split.train, int(bundle.provenance["seed"])
-    position = np.searchsorted(train, order)  # train is sorted
-    return fit_labelled(bundle, config, x[train], task.codes[train], task.classes, position, seed)
-
-
-def fit_labelled(
     bundle: EncoderBundle,
     config: Config,
     x: Float[np.ndarray, "samples features"],
@@ -52,9 +27,9 @@ def fit_labelled(
     order: Int[np.ndarray, " labelled"],
     seed: int,
 ) -> EncoderBundle:
-    """As `fit_classifier`, on training rows alone: `order` counts in them.
+    """Fine-tune the encoder of `bundle` on normalised training rows; `order` has the labelled ones.
 
-    `seed` is the id of the random streams.
+    Every prefix of the order is class-proportional; `seed` is the id of the random streams.
     """
     encoder, fit, _ = _compiled(config, len(classes))
     keys = streams(seed_keys(config.run.root_key, [seed])[0])
@@ -71,11 +46,7 @@ def fit_labelled(
 def predict(
     bundle: EncoderBundle, x: Float[np.ndarray, "samples features"], sample_ids: np.ndarray
 ) -> Predictions:
-    """Class probabilities of normalised samples.
-
-    Raises:
-        InputError: if the bundle is an encoder without a head.
-    """
+    """Class probabilities of normalised samples."""
     if "head" not in bundle.params:
         raise InputError("this is an encoder, not a classifier", "make one with `finetune()`")
     classes = tuple(bundle.provenance["classes"])
@@ -85,21 +56,15 @@ def predict(
 
 def _compiled(config: Config, n_classes: int) -> tuple[Network, Callable, Callable]:
     """Encoder, fine-tuning and prediction, compiled once for all fits of one architecture."""
-    of, batch_size = config.encoder, config.finetune.batch_size
-    hidden = tuple(of.hidden)
-    return _programs(hidden, of.norm, of.activate_last, config.run.precision, n_classes, batch_size)
+    encoder, precision = dataclasses.astuple(config.encoder), config.run.precision
+    return _programs(encoder, precision, config.finetune.batch_size, n_classes)
 
 
 @lru_cache(maxsize=32)
 def _programs(
-    hidden: tuple[int, ...],
-    norm: Norm,
-    activate_last: bool,
-    precision: str,
-    n_classes: int,
-    batch_size: int,
+    encoder_options: tuple, precision: str, batch_size: int, n_classes: int
 ) -> tuple[Network, Callable, Callable]:
-    encoder = make_encoder(EncoderConfig(hidden, norm, activate_last), precision)
+    encoder = make_encoder(EncoderConfig(*encoder_options), precision)
     head = make_classifier(n_classes, precision)
     fit = jax.jit(finetune.make_finetune(encoder, head, batch_size))
     return encoder, fit, jax.jit(finetune.make_predict(encoder, head))

@@ -44,15 +44,9 @@ class Labelled(NamedTuple):
 
 def pretrained_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
     """Recipe of an arm that starts from a pretrained encoder."""
+    probe = options.probe_steps, options.probe_learning_rate, options.probe_decay
     rates = (jnp.arange(n_layers) >= options.freeze_layers).astype(jnp.float32)
-    return Recipe(
-        options.probe_steps,
-        options.probe_learning_rate,
-        options.probe_decay,
-        options.n_steps,
-        options.learning_rate,
-        rates,
-    )
+    return Recipe(*probe, options.n_steps, options.learning_rate, rates)
 
 
 def scratch_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:

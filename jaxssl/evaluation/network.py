@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,34 +28,11 @@ STUDENT = 1
 """Folded into the key of a fit: the student's streams."""
 
 
-@runtime_checkable
-class FitNetwork(Protocol):
-    """The fit of an arm that trains the MLP."""
-
-    def __call__(
-        self,
-        arm: str,
-        encoders: Encoders | None,
-        n: int,
-        seeds: Sequence[int],
-        keys: Mapping[int, int] | None = None,
-    ) -> Fits:
-        """Fit every seed on its first `n` labels.
-
-        Args:
-            arm: whose recipe to follow.
-            encoders: pretrained parameters by seed; None for fresh ones.
-            n: number of labels.
-            seeds: what label orders and encoders are known by.
-            keys: seed → the one that initial weights and batches follow; by default its own.
-        """
-        ...
-
-
-def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> FitNetwork:
+def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> Callable[..., Fits]:
     """Build the fit of the arms that train the MLP: one compiled program for all, at all shares.
 
-    A second one for the arms whose fit is the teacher of a student.
+    It takes the arm, whose recipe it follows, pretrained parameters by seed (None for fresh ones),
+    the number of labels and the seeds. `keys` has by seed the one that weights and batches follow.
     """
     options, n_layers = config.finetune, len(config.encoder.hidden)
     encoder = dataclasses.astuple(config.encoder)

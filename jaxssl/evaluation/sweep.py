@@ -1,8 +1,8 @@
 """The label-efficiency comparison: arms x label shares x seeds, in tidy rows."""
 
+import itertools
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -27,8 +27,8 @@ from jaxssl.evaluation.arms import (
 )
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.metrics import score
-from jaxssl.evaluation.network import FitNetwork, make_fit_network
-from jaxssl.types import InputError, Params
+from jaxssl.evaluation.network import make_fit_network
+from jaxssl.types import InputError
 
 RESULT_COLUMNS = (
     *("dataset", "task", "arm", "method", "share", "n_labelled", "seed", "split", "part"),
@@ -50,62 +50,70 @@ class Fitted(NamedTuple):
 
 def sweep(
     prepared: Prepared,
-    encoders: Mapping[str, Mapping[int, Params]],
+    encoders: Mapping[str, Encoders],
     seeds: Sequence[int],
     done: Done = (),
 ) -> Iterator[Fitted]:
-    """Fit and score what is missing, one arm and share after the other.
-
-    Args:
-        prepared: data, options (arms and shares are those of `config.sweep`) and the normalizer
-            that the encoders were trained with.
-        encoders: encoder parameters by method and seed, for the self-supervised arms.
-        seeds: seed ids.
-        done: fits to leave out.
-
-    Raises:
-        InputError: on an unknown arm, a share with fewer labels than classes, or a missing encoder.
-    """
-    task, config = prepared.task, prepared.config
-    labels_at = budgets(task, config)
-    check_encoders(config.sweep.arms, encoders, seeds)
-    inputs = make_inputs(prepared, seeds)
-    fit_network = make_fit_network(config, inputs, len(task.classes))
-    for arm in config.sweep.arms:
-        for share, n in labels_at.items():
-            missing = [seed for seed in seeds if (arm, share, seed) not in done]
-            if not missing:
-                continue
-            started = time.perf_counter()
-            fit = partial(fit_arm, arm, config, inputs, fit_network)
-            fits = fit(encoders.get(method_of(arm)), n, missing)
-            seconds = time.perf_counter() - started
-            yield score_fits(task, config, arm, share, n, inputs, fits)._replace(seconds=seconds)
+    """Fit and score what is missing of the configured arms; `encoders` by method and seed."""
+    budgets(prepared.task, prepared.config)
+    check_encoders(prepared.config.sweep.arms, encoders, seeds)
+    arms, inputs = prepared.config.sweep.arms, make_inputs(prepared, seeds)
+    yield from fit_arms(prepared.task, prepared.config, arms, inputs, encoders, seeds, done)
 
 
-def fit_arm(
-    arm: str,
+def fit_arms(
+    task: Task,
     config: Config,
+    arms: Sequence[str],
     inputs: Inputs,
-    fit_network: FitNetwork,
-    encoders: Encoders | None,
-    n: int,
+    encoders: Mapping[str, Encoders],
     seeds: Sequence[int],
-) -> Fits:
-    """Fit any arm for every seed on its first `n` labels."""
-    if arm in BASELINES:
-        return fit_baseline(arm, inputs, n, seeds)
-    if encoders and arm.endswith(WITH_COMPONENTS):
-        return fit_with_components(config, encoders, inputs, n, seeds)
-    return fit_network(arm, encoders, n, seeds)
+    done: Done,
+) -> Iterator[Fitted]:
+    """Fit and score every seed that is not done, one arm and share after the other."""
+    fit_network = make_fit_network(config, inputs, len(task.classes))
+    for arm, (share, n) in itertools.product(arms, budgets(task, config).items()):
+        missing = [seed for seed in seeds if (arm, share, seed) not in done]
+        if not missing:
+            continue
+        started, of_method = time.perf_counter(), encoders.get(method_of(arm))
+        if arm in BASELINES:
+            fits = fit_baseline(arm, inputs, n, missing)
+        elif of_method and arm.endswith(WITH_COMPONENTS):
+            fits = fit_with_components(config, of_method, inputs, n, missing)
+        else:
+            fits = fit_network(arm, of_method, n, missing)
+        seconds = time.perf_counter() - started
+        head = {
+            **{"dataset": task.dataset, "task": task.label, "arm": arm, "share": share},
+            **{"method": method_of(arm), "n_labelled": n},
+            **{"split": config.split.seed, "device": jax.devices()[0].device_kind},
+        }
+        yield Fitted(arm, share, *score_fits(head, inputs, fits, len(task.classes)), seconds)
+
+
+def score_fits(
+    head: Mapping[str, Any], inputs: Inputs, fits: Fits, n_classes: int
+) -> tuple[list[dict[str, Any]], dict[int, Float[np.ndarray, "test classes"]]]:
+    """Rows that begin with `head`, of every fit and part; probabilities on the test part."""
+    ends = np.cumsum([len(rows) for rows in inputs.parts.values()])[:-1]
+    rows, test_probabilities = [], {}
+    for seed, (probabilities, seconds) in fits.items():
+        # a seed that diverged stays in the mean, as one that knows nothing
+        finite = np.isfinite(probabilities).all(axis=1, keepdims=True)
+        probabilities = np.where(finite, probabilities, 1 / n_classes)
+        of_parts = dict(zip(inputs.parts, np.split(probabilities, ends), strict=True))
+        for part, members in inputs.parts.items():
+            fit = {**head, "seed": seed, "part": part, "fit_seconds": seconds}
+            values = score(inputs.codes[members], of_parts[part])
+            rows += [fit | {"metric": name, "value": value} for name, value in values.items()]
+        if "test" in of_parts:
+            test_probabilities[seed] = of_parts["test"]
+    return rows, test_probabilities
 
 
 def budgets(task: Task, config: Config) -> dict[float, int]:
-    """Number of labels of every share.
-
-    Raises:
-        InputError: on an unknown arm or a share with fewer labels than classes.
-    """
+    """Number of labels of every share; unknown arms and shares of too few labels are refused."""
     check_arms(config.sweep.arms)
     n_labelled, n_classes = len(task.labelled_train), len(task.classes)
     return {share: label_budget(share, n_labelled, n_classes) for share in config.sweep.shares}
@@ -132,7 +140,7 @@ def check_methods(config: Config) -> None:
 
 
 def check_encoders(
-    arms: Sequence[str], encoders: Mapping[str, Mapping[int, Params]], seeds: Sequence[int]
+    arms: Sequence[str], encoders: Mapping[str, Encoders], seeds: Sequence[int]
 ) -> None:
     """Fail before anything is computed if a self-supervised arm lacks an encoder."""
     for arm in arms:
@@ -148,28 +156,3 @@ def check_encoders(
 def results_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows as a table with its columns in their order."""
     return pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
-
-
-def score_fits(
-    task: Task, config: Config, arm: str, share: float, n: int, inputs: Inputs, fits: Fits
-) -> Fitted:
-    """Tidy rows of every fit on every part of `inputs`, and its probabilities on the test part."""
-    head = {
-        **{"dataset": task.dataset, "task": task.label, "arm": arm, "share": share},
-        **{"method": method_of(arm), "n_labelled": n},
-        **{"split": config.split.seed, "device": jax.devices()[0].device_kind},
-    }
-    ends = np.cumsum([len(rows) for rows in inputs.parts.values()])[:-1]
-    rows, test_probabilities = [], {}
-    for seed, (probabilities, seconds) in fits.items():
-        # a seed that diverged stays in the mean, as one that knows nothing
-        finite = np.isfinite(probabilities).all(axis=1, keepdims=True)
-        probabilities = np.where(finite, probabilities, 1 / len(task.classes))
-        of_parts = dict(zip(inputs.parts, np.split(probabilities, ends), strict=True))
-        for part, members in inputs.parts.items():
-            fit = head | {"seed": seed, "part": part, "fit_seconds": seconds}
-            values = score(inputs.codes[members], of_parts[part])
-            rows += [fit | {"metric": name, "value": value} for name, value in values.items()]
-        if "test" in of_parts:
-            test_probabilities[seed] = of_parts["test"]
-    return Fitted(arm, share, rows, test_probabilities, seconds=0.0)

@@ -73,7 +73,10 @@ def run_finetuning(
     seed = int(bundle.provenance["seed"])
     order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
     folder = open_folder(output)
-    classifier = fit_classifier(bundle, config, x, task, order)
+    train = task.split.train
+    position = np.searchsorted(train, order)  # train is sorted
+    of_train = x[train], task.codes[train], task.classes, position
+    classifier = fit_classifier(bundle, config, *of_train, seed)
     save_bundle(folder / layout.CLASSIFIER, classifier)
     scores = _score_parts(classifier, task, x, folder, hooks)
     summary = {"classes": list(task.classes), "n_labelled": n, "share": share} | scores
