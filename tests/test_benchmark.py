@@ -14,13 +14,11 @@ from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from jaxssl.methods.swav import SwAVConfig
 from jaxssl.types import Member, Pool
-from launch.benchmark import section, work
-from launch.benchmark.memory import measure_conditioning
+from launch.benchmark import suites, work
 from launch.benchmark.pretraining import N_SAMPLES, measure, plan_swav
-from launch.benchmark.processes import in_new_process
-from launch.benchmark.section import Bench
+from launch.benchmark.scaling import measure_conditioning
 from launch.benchmark.stages import count_programs
-from launch.benchmark.timing import Limits, interleave
+from launch.benchmark.timing import Bench, Limits, in_new_process, interleave
 from launch.benchmark.work import step_flops, work_of_step
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -70,9 +68,9 @@ def test_torch_reference_computes_the_same_codes():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's compiler, of PyTorch
-@pytest.mark.parametrize("name", section.NEEDS)
+@pytest.mark.parametrize("name", suites.NEEDS)
 def test_a_reference_trains_as_jaxssl_does(name, bench):
-    found, left_out = section.find_references()
+    found, left_out = suites.find_references()
     if name not in found:
         pytest.skip(f"in the bench extra or installed beside it: {left_out}")
     row = measure(bench._replace(references={name: found[name]}), 20, 64, jax.device_count())

@@ -10,20 +10,23 @@ prints a table and writes benchmark.json. PyTorch and lightly's SwAV come with
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import jax
+import joblib
 from absl import flags
 
 from jaxssl.engine.ensemble import MAX_CORES, use_cores
+from jaxssl.runs.identity import PACKAGES, versions
 from jaxssl.types import InputError
 
 from .. import exit
-from .section import Bench, Section, find_references, table
-from .suites import FAULTS, SECTIONS
-from .timing import Limits, describe_machine
+from .suites import FAULTS, SECTIONS, Section, find_references, table
+from .timing import Bench, Limits
 
+BESIDE = ("torch", "torchvision", "lightly")
 _SUITE = flags.DEFINE_enum(
     "suite", "quick", ["quick", "full", "faults"], "Sizes to measure; or faults to survive."
 )
@@ -40,8 +43,14 @@ def main(arguments: list[str]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     found, left_out = find_references()
     bench = Bench(Limits(), _ROUNDS.value, found)
-    result: dict[str, Any] = {"suite": _SUITE.value, "machine": describe_machine()}
-    result |= {"left_out": left_out, "sections": {}}
+    machine = {
+        "cores": joblib.cpu_count(),  # every candidate gets all
+        "devices": [f"{device.device_kind} ({device.platform})" for device in jax.devices()],
+        "load_average": os.getloadavg()[0],
+        "versions": versions((*PACKAGES, *BESIDE)),
+    }
+    result: dict[str, Any] = {"suite": _SUITE.value, "machine": machine, "left_out": left_out}
+    result["sections"] = {}
     for name, section in _chosen().items():
         rows = result["sections"][name] = []
         sizes = [*(section.quick if _SUITE.value == "quick" else section.full)]
@@ -50,7 +59,7 @@ def main(arguments: list[str]) -> None:
         for size in sizes:
             print(f"{name}: {', '.join(map(str, size))}", flush=True)
             rows.append(section.row(bench, size))
-            result["limits"] = bench.limits.best_by_unit()
+            result["limits"] = bench.limits.best
             # after every row: an interrupted suite leaves those that it has
             file.write_text(json.dumps(result, indent=2) + "\n")
     _print(result)

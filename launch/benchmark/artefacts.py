@@ -16,16 +16,12 @@ TIMES = ("fit_seconds", "seconds")
 
 
 def differences(folder: Path, reference: Path) -> list[str]:
-    """Names of the artefacts that are missing, beyond, or not bit by bit those of `reference`.
-
-    Raises:
-        FileNotFoundError: if the reference has none.
-    """
+    """Names of the artefacts that are missing, beyond, or not bit by bit those of `reference`."""
     found, expected = dict(_artefacts(folder)), dict(_artefacts(reference))
     if not expected:
         raise FileNotFoundError(f"{reference} holds nothing to compare with")
     names = sorted(found.keys() | expected.keys())
-    return [n for n in names if not _same(found.get(n), expected.get(n))]
+    return [n for n in names if found.get(n) != expected.get(n)]
 
 
 def _artefacts(folder: Path) -> Iterator[tuple[str, object]]:
@@ -46,16 +42,11 @@ def _artefacts(folder: Path) -> Iterator[tuple[str, object]]:
         yield path.name, (x.tobytes(), obs.to_csv(), var.to_csv())
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """Rows in one order, without the columns that no two runs share."""
+def _table(path: Path) -> str:
+    """Rows in one order, every bit of a number told, without the columns that no two runs share."""
     read = {".parquet": pd.read_parquet, ".csv": pd.read_csv}.get(path.suffix)
     rows = read(path) if read else pd.read_json(path, lines=True)
     rows = rows.drop(columns=[name for name in TIMES if name in rows])
     order = [name for name in rows if rows[name].dtype.kind in "OTU" or name == "seed"]
-    return rows.sort_values(order or list(rows.columns), kind="stable").reset_index(drop=True)
-
-
-def _same(a: object, b: object) -> bool:
-    if isinstance(a, pd.DataFrame) and isinstance(b, pd.DataFrame):
-        return a.equals(b)
-    return type(a) is type(b) and bool(a == b)
+    rows = rows.sort_values(order or list(rows.columns), kind="stable")
+    return f"{rows.dtypes}\n{rows.to_csv(index=False)}"

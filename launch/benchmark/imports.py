@@ -18,8 +18,7 @@ import pandas as pd
 from jaxssl.data.expression import import_expression
 from jaxssl.runs.notes import peak_bytes
 
-from .processes import in_new_process
-from .section import Bench, Row
+from .timing import Bench, Row, in_new_process
 
 LIMIT = 1 << 30  # bytes of private memory (RLIMIT_DATA) that the import may have
 CHUNK = 2000  # samples of a gene that a generated ARCHS4 file stores together

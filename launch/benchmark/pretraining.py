@@ -14,9 +14,18 @@ from jaxssl.engine.train import epoch_batches, streams
 from jaxssl.methods.noise import standard_normal
 from jaxssl.types import Member, Pool
 
-from .processes import in_new_process
-from .section import Bench, References, Row
-from .timing import Limits, Rates, Timing, interleave, seconds
+from .timing import (
+    COPY,
+    GEMM,
+    Bench,
+    Limits,
+    References,
+    Row,
+    Timing,
+    in_new_process,
+    interleave,
+    seconds,
+)
 from .work import work_of_step
 
 N_SAMPLES = 1024
@@ -48,16 +57,9 @@ def make_pool(n_features: int) -> np.ndarray:
 
 
 def train_epochs(plan: Plan, pool: np.ndarray, n_seeds: int, chunk: int = 0) -> Callable[[], float]:
-    """Return a function that trains all seeds for one more epoch at every call.
+    """Return a function that trains all seeds for one more epoch, and returns the first's loss.
 
-    Args:
-        plan: of the pretraining.
-        pool: training matrix, (samples, features).
-        n_seeds: seeds to train.
-        chunk: seeds a compiled call; 0 for the plan's.
-
-    Returns:
-        A function of nothing that returns the first seed's mean loss.
+    `chunk` is seeds a compiled call, 0 for the plan's.
     """
     data, trainer = shard(Pool(cast(Any, pool), {}), per_seed=False), over_all_seeds(plan.trainer)
     cut = chunks(range(n_seeds), chunk or plan.memory.chunk)
@@ -109,7 +111,7 @@ def measure(bench: Bench, n_features: int, batch_size: int, n_seeds: int) -> Row
 
 def _measure_few_seeds(
     n_rounds: int, references: References, n_features: int, batch_size: int, n_seeds: int
-) -> tuple[Row, Rates]:
+) -> tuple[Row, dict[str, float]]:
     use_cores(n_seeds)
     bench = Bench(Limits(), n_rounds, references)
     return _measure_here(bench, n_features, batch_size, n_seeds), bench.limits.best
@@ -160,7 +162,7 @@ def _rates(
     n_features: int,
     n_seeds: int,
     timings: dict[str, Timing],
-    limits: Rates,
+    limits: dict[str, float],
 ) -> Row:
     work = work_of_step(plan, batch_size, N_SAMPLES, n_features)
     row: Row = {"compile_seconds": timings["jaxssl"].first - timings["jaxssl"].median}
@@ -171,8 +173,8 @@ def _rates(
             row[f"times_{name}"] = row[f"{name}_ms"] / row["jaxssl_ms"]
     step = row["jaxssl_ms"] / 1e3
     row["samples_per_s"] = batch_size / step
-    row["gemm_share"] = work.flops / step / limits.flops_per_s
-    row["copy_share"] = work.traffic / step / limits.bytes_per_s
+    row["gemm_share"] = work.flops / 1e9 / step / limits[GEMM]
+    row["copy_share"] = work.traffic / 1e9 / step / limits[COPY]
     row["gflop"], row["mbyte"] = work.flops / 1e9, work.traffic / 1e6
     return row
 

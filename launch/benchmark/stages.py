@@ -18,9 +18,7 @@ from jaxssl.studies.study import study
 
 from .finetuning import N_CLASSES, N_TRAIN, make_inputs
 from .pretraining import train_epochs
-from .processes import in_new_process, run_verb
-from .section import Bench, Row
-from .timing import interleave
+from .timing import Bench, Row, in_new_process, interleave, run_verb
 
 MAPPED = ("jit(init)", "jit(epoch)", "jit(fit_one)", "jit(fresh_encoder)")
 """Programs over seeds, of the pretraining and of the sweep; the others each do one operation."""
@@ -28,17 +26,15 @@ MAPPED = ("jit(init)", "jit(epoch)", "jit(fit_one)", "jit(fresh_encoder)")
 N_SEEDS, N_SHARES = 50, 89  # of the paper's protocol
 
 
-def measure(bench: Bench, config: str, n_seeds: int) -> Row:
+def measure(_: Bench, config: str, n_seeds: int) -> Row:
     """Seconds of every stage, from the run's own `summary.json`."""
-    del bench
     with tempfile.TemporaryDirectory() as folder:
         run_verb("study", f"--config={config}", f"--seeds={n_seeds}", f"--out={folder}/run")
         return open_study(f"{folder}/run").summary["timings"]
 
 
-def measure_programs(bench: Bench, n_shares: int, n_seeds: int) -> Row:
+def measure_programs(_: Bench, n_shares: int, n_seeds: int) -> Row:
     """Programs over seeds, all programs, and seconds of compiling, cold and cached."""
-    del bench
     row: Row = {}
     with tempfile.TemporaryDirectory() as cache:
         for name in ("cold", "cached"):

@@ -1,8 +1,47 @@
-"""The tables of every suite, and their sizes."""
+"""The tables of every suite, their sizes, and how they are printed."""
 
-from . import finetuning, imports, kills, memory, pretraining, scaling, stages, work
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from jaxssl.report.tables import as_markdown
+
+from . import finetuning, imports, kills, pretraining, scaling, stages, work
 from .pretraining import BATCH_SIZES
-from .section import Section
+from .timing import Bench, References, Row
+
+NEEDS = {"torch": "torch", "lightly": "lightly.loss"}
+"""Module that a reference needs."""
+
+INSTALL = "pip install '.[bench]'"
+
+
+def find_references() -> tuple[References, list[str]]:
+    """Return the references that can be imported, and why the others cannot."""
+    found, left_out = {}, []
+    for name, module in NEEDS.items():
+        try:
+            importlib.import_module(module)
+            found[name] = importlib.import_module(f"{__package__}.torch_reference").LOOPS[name]
+        except (ImportError, RuntimeError) as error:  # a torchvision of another PyTorch: the latter
+            left_out.append(f"{name} ({INSTALL}): {error}")
+    return found, left_out
+
+
+class Section(NamedTuple):
+    """A table: how a row is measured, and the sizes of each suite."""
+
+    measure: Callable[..., Row]  # takes a `Bench` and the numbers of a size
+    quick: Sequence[tuple]
+    full: Sequence[tuple]
+    on_gpu: Sequence[tuple] = ()  # sizes that are added where there is a GPU
+
+    def row(self, bench: Bench, size: tuple) -> Row:
+        """Measure one size, and name its numbers as the arguments that they are."""
+        names = list(inspect.signature(self.measure).parameters)[1:]
+        return dict(zip(names, size, strict=True)) | self.measure(bench, *size)
+
 
 DEMO = "demo_synthetic"
 MEMORY = [(2_000, 256, 50), (20_000, 64, 4)]
@@ -46,14 +85,14 @@ SECTIONS: dict[str, Section] = {
     ),
     "protocol": Section(stages.measure_protocol, quick=[(10,)], full=[(10,), (stages.N_SEEDS,)]),
     "memory": Section(
-        memory.measure,
+        scaling.measure_memory,
         quick=MEMORY,
         full=[*MEMORY, (56_537, 256, 1), (56_537, 256, 2), (56_537, 64, 4)],
     ),
     "programs": Section(stages.measure_programs, quick=[(10, 4)], full=[(10, 4), (89, 50)]),
     "stages": Section(stages.measure, quick=[(DEMO, 4)], full=[(DEMO, 4), (DEMO, 16)]),
     "conditioning": Section(
-        memory.measure_conditioning,
+        scaling.measure_conditioning,
         quick=[(4_000, 10_000)],
         full=[(4_000, 10_000), (11_000, 57_000)],
     ),
@@ -75,3 +114,20 @@ FAULTS: dict[str, Section] = {
         full=[(verb, 50) for verb in kills.VERBS],
     )
 }
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Write the numbers and names of all rows in Markdown; lists are in `benchmark.json` alone."""
+    shown = {name: "" for row in rows for name, value in row.items() if _is_shown(name, value)}
+    cells = [[_text(row.get(name, "–")) for name in shown] for row in rows]
+    return as_markdown([name.replace("_", " ") for name in shown], cells)
+
+
+def _is_shown(name: str, value: Any) -> bool:
+    return isinstance(value, str | int | float) and not name.endswith("_error")
+
+
+def _text(value: str | int | float) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 100 else f"{value:.3g}"

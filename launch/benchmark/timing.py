@@ -1,22 +1,31 @@
-"""Interleaved timing: every candidate takes its turn in every round, so that drift hits all."""
+"""Interleaved timing: every candidate takes its turn in every round, so that drift hits all.
 
-import os
+What must find nothing allocated or compiled before is measured in a process of its own.
+"""
+
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import joblib
 import numpy as np
 
-from jaxssl.runs.identity import PACKAGES, versions
-
 GEMM_SIZE = 2048
 COPY_BYTES = 2**28
-BESIDE = ("torch", "torchvision", "lightly")
+GEMM, COPY = "gemm_gflop_per_s", "copy_gbyte_per_s"  # the limits
+LAUNCH = str(__package__).removesuffix(".benchmark")
+Found = TypeVar("Found")
+
+Row = dict[str, Any]
+References = Mapping[str, Callable[..., Any]]
+"""The loops that a user would write instead, by the library they are written in."""
 
 Tasks = Mapping[str, Callable[[], Any]]
 """What is timed, by name; a task returns when its work is done."""
@@ -30,7 +39,7 @@ class Timing(NamedTuple):
     highest: float
     first: float
 
-    def fields(self, name: str, factor: float) -> dict[str, Any]:
+    def fields(self, name: str, factor: float) -> Row:
         """Median and range times a factor, as fields of a row."""
         extremes = [factor * self.lowest, factor * self.highest]
         return {name: factor * self.median, f"{name}_range": extremes}
@@ -53,13 +62,6 @@ def seconds(task: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-class Rates(NamedTuple):
-    """Multiplications and additions, and bytes copied, a second."""
-
-    flops_per_s: float = 0.0
-    bytes_per_s: float = 0.0
-
-
 class Limits:
     """The best matrix products and copies of this machine, taking turns with what is held to them.
 
@@ -67,7 +69,7 @@ class Limits:
     """
 
     def __init__(self) -> None:
-        self.best = Rates()  # of all rows
+        self.best: dict[str, float] = {}  # rates of all rows
         a = jnp.ones((GEMM_SIZE, GEMM_SIZE))
         product = jax.jit(lambda a: jnp.matmul(a, a, precision="highest"))
         n_cores = joblib.cpu_count()
@@ -75,38 +77,48 @@ class Limits:
         targets = np.array_split(np.empty(COPY_BYTES // 8), n_cores)
         pool = ThreadPoolExecutor(n_cores)
         self.tasks = {
-            "gemm": lambda: product(a).block_until_ready(),
-            "copy": lambda: list(pool.map(np.copyto, targets, sources)),
+            GEMM: lambda: product(a).block_until_ready(),
+            COPY: lambda: list(pool.map(np.copyto, targets, sources)),
         }
 
-    def interleave(self, tasks: Tasks, n_rounds: int) -> tuple[dict[str, Timing], Rates]:
+    def interleave(self, tasks: Tasks, n_rounds: int) -> tuple[dict[str, Timing], dict[str, float]]:
         """Time the tasks in turns with the limits; timings, and the best rates meanwhile."""
         timings = interleave({**tasks, **self.tasks}, n_rounds)
         again = interleave(self.tasks, n_rounds)
-        fastest = {name: min(timings.pop(name).lowest, again[name].lowest) for name in self.tasks}
-        # a copy reads and writes
-        rates = Rates(2 * GEMM_SIZE**3 / fastest["gemm"], 2 * COPY_BYTES / fastest["copy"])
+        work = {GEMM: 2 * GEMM_SIZE**3, COPY: 2 * COPY_BYTES}  # a copy reads and writes
+        rates = {
+            name: amount / 1e9 / min(timings.pop(name).lowest, again[name].lowest)
+            for name, amount in work.items()
+        }
         self.keep(rates)
         return timings, rates
 
-    def keep(self, rates: Rates) -> None:
+    def keep(self, rates: Mapping[str, float]) -> None:
         """Note rates of this machine, measured here or in another process."""
-        self.best = Rates(*map(max, self.best, rates))
-
-    def best_by_unit(self) -> dict[str, float]:
-        """The best rates; empty if no section asked for them."""
-        named = {
-            "gemm_gflop_per_s": self.best.flops_per_s / 1e9,
-            "copy_gbyte_per_s": self.best.bytes_per_s / 1e9,
-        }
-        return {name: rate for name, rate in named.items() if rate}
+        self.best |= {name: max(rate, self.best.get(name, 0)) for name, rate in rates.items()}
 
 
-def describe_machine() -> dict[str, Any]:
-    """Threads, devices, versions; every candidate gets all the cores."""
-    return {
-        "cores": joblib.cpu_count(),
-        "devices": [f"{device.device_kind} ({device.platform})" for device in jax.devices()],
-        "load_average": os.getloadavg()[0],
-        "versions": versions((*PACKAGES, *BESIDE)),
-    }
+class Bench(NamedTuple):
+    """What a measurement may use."""
+
+    limits: Limits
+    n_rounds: int  # turns of every candidate
+    references: References
+
+
+def in_new_process(measure: Callable[..., Found], *arguments: object) -> Found:
+    """Return what a function of a module finds for these arguments in a new process."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(measure, *arguments).result()
+
+
+def command(verb: str, *flags: str) -> list[str]:
+    """The command line of a verb."""
+    return [sys.executable, "-m", f"{LAUNCH}.{verb}", *flags]
+
+
+def run_verb(verb: str, *flags: str) -> None:
+    """Run a verb to its end; raises RuntimeError with the end of its errors, if it fails."""
+    done = subprocess.run(command(verb, *flags), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{verb} {' '.join(flags)} failed: {done.stderr[-2000:]}")

@@ -5,6 +5,7 @@ that loss curves and predictions can be compared number by number. Needs the `be
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import joblib
 import numpy as np
@@ -20,52 +21,70 @@ from jaxssl.types import Params
 torch.set_num_threads(joblib.cpu_count())  # all cores, as jaxssl has
 
 Head = tuple[torch.nn.Module, Callable[[Sequence[torch.Tensor]], torch.Tensor]]
+"""Prototypes, and the loss of two views' scores."""
 
 
 def make_encoder(params: Params) -> torch.nn.Sequential:
     """The encoder of these parameters: dense, LayerNorm, ReLU; the embedding has no ReLU."""
     modules: list[torch.nn.Module] = []
     for layer in params.values():
-        norm = torch.nn.LayerNorm(len(layer["norm"]["scale"]), eps=LAYER_NORM_EPSILON)
-        _fill(norm.weight, layer["norm"]["scale"])
-        _fill(norm.bias, layer["norm"]["bias"])
+        scale, bias = layer["norm"]["scale"], layer["norm"]["bias"]
+        norm = torch.nn.LayerNorm(len(scale), eps=LAYER_NORM_EPSILON)
+        norm.weight, norm.bias = _parameter(scale), _parameter(bias)
         modules += [make_dense(layer["dense"]), norm, torch.nn.ReLU()]
     return torch.nn.Sequential(*modules[:-1])
 
 
 def make_dense(params: Params) -> torch.nn.Linear:
     """A dense layer of these parameters."""
-    n_inputs, n_outputs = params["kernel"].shape
-    dense = torch.nn.Linear(n_inputs, n_outputs)
-    _fill(dense.weight, np.asarray(params["kernel"]).T)
-    _fill(dense.bias, params["bias"])
+    dense = torch.nn.Linear(*params["kernel"].shape)
+    dense.weight, dense.bias = _parameter(params["kernel"].T), _parameter(params["bias"])
     return dense
 
 
-def _fill(parameter: torch.Tensor, values: np.ndarray) -> None:
-    with torch.no_grad():
-        parameter.copy_(torch.tensor(np.asarray(values)))
+def _parameter(values: np.ndarray) -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.tensor(np.ascontiguousarray(values)))
 
 
-class UnitPrototypes(torch.nn.Module):
-    """Cosines of embeddings and prototypes."""
+def torch_head(weight: np.ndarray, options: SwAVConfig) -> Head:
+    """Prototypes of unit length, and the loss of predicting from each view the other's codes."""
+    prototypes = torch.nn.Linear(*weight.T.shape)
+    _make_unit(prototypes, weight)
 
-    def __init__(self, weight: np.ndarray) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.tensor(weight))
+    def loss(scores: Sequence[torch.Tensor]) -> torch.Tensor:
+        with torch.no_grad():
+            codes = [sinkhorn(s, options.epsilon, options.n_iterations) for s in scores]
+        log_p = [functional.log_softmax(s / options.temperature, dim=1) for s in scores]
+        first = -(codes[0] * log_p[1]).sum(dim=1).mean()
+        return (first - (codes[1] * log_p[0]).sum(dim=1).mean()) / 2
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Scores of unit embeddings."""
-        return z @ functional.normalize(self.weight).T
+    return prototypes, loss
 
 
-def swapped_loss(scores: Sequence[torch.Tensor], options: SwAVConfig) -> torch.Tensor:
-    """The loss of two views' scores, each predicting the codes of the other."""
-    with torch.no_grad():
-        codes = [sinkhorn(s, options.epsilon, options.n_iterations) for s in scores]
-    log_p = [functional.log_softmax(s / options.temperature, dim=1) for s in scores]
-    first = -(codes[0] * log_p[1]).sum(dim=1).mean()
-    return (first - (codes[1] * log_p[0]).sum(dim=1).mean()) / 2
+def lightly_head(weight: np.ndarray, options: SwAVConfig) -> Head:
+    """lightly's prototypes and loss, made to compute what jaxssl does.
+
+    lightly scales its prototypes to unit length before a step, outside of the gradient, and gives
+    them a bias; here they are of unit length in every forward pass and have none.
+    """
+    from lightly.loss import SwaVLoss  # pyright: ignore[reportMissingImports]
+    from lightly.models.modules import SwaVPrototypes  # pyright: ignore[reportMissingImports]
+
+    prototypes = SwaVPrototypes(*weight.T.shape)
+    _make_unit(prototypes.heads[0], weight)
+    loss = SwaVLoss(options.temperature, options.n_iterations, options.epsilon)
+    return prototypes, lambda scores: loss(list(scores), [])
+
+
+def _make_unit(layer: torch.nn.Linear, weight: np.ndarray) -> None:
+    """Give a layer these weights, of unit length in every forward pass, and no bias."""
+    layer.weight, layer.bias = _parameter(weight), None
+    parametrize.register_parametrization(layer, "weight", _UnitRows())
+
+
+class _UnitRows(torch.nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return functional.normalize(weight)
 
 
 def sinkhorn(scores: torch.Tensor, epsilon: float, n_iterations: int) -> torch.Tensor:
@@ -83,19 +102,19 @@ class SwAVLoop:
     """A SwAV pretraining of one seed."""
 
     def __init__(
-        self, params: Params, options: SwAVConfig, noise: float, learning_rate: float
+        self,
+        make_head: Callable[[np.ndarray, SwAVConfig], Head],
+        params: Params,
+        options: SwAVConfig,
+        noise: float,
+        learning_rate: float,
     ) -> None:
-        self.encoder = make_encoder(params["encoder"])
+        self.encoder, self.noise = make_encoder(params["encoder"]), noise
         weight = np.asarray(params["prototypes"]["head_0"])
-        self.prototypes, self.swapped_loss = self.make_head(weight, options)
-        self.noise = noise
+        self.prototypes, self.swapped_loss = make_head(weight, options)
         parameters = [*self.encoder.parameters(), *self.prototypes.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=learning_rate)
         self.loss = self._loss
-
-    def make_head(self, weight: np.ndarray, options: SwAVConfig) -> Head:
-        """Prototypes and the loss of two views' scores."""
-        return UnitPrototypes(weight), lambda scores: swapped_loss(scores, options)
 
     def compile(self) -> None:
         """Put `torch.compile` on the loss, forward and backward."""
@@ -116,32 +135,7 @@ class SwAVLoop:
         return self.swapped_loss(scores.chunk(2))
 
 
-class LightlyLoop(SwAVLoop):
-    """The same with the parts that lightly has for SwAV: its prototypes and its loss."""
-
-    def make_head(self, weight: np.ndarray, options: SwAVConfig) -> Head:
-        """lightly's prototypes and loss, made to compute what jaxssl does.
-
-        lightly scales its prototypes to unit length before a step, outside of the gradient, and
-        gives them a bias; here they are of unit length in every forward pass and have none.
-        """
-        from lightly.loss import SwaVLoss  # pyright: ignore[reportMissingImports]
-        from lightly.models.modules import SwaVPrototypes  # pyright: ignore[reportMissingImports]
-
-        prototypes = SwaVPrototypes(weight.shape[1], weight.shape[0])
-        (layer,) = prototypes.heads
-        layer.weight, layer.bias = torch.nn.Parameter(torch.tensor(weight)), None
-        parametrize.register_parametrization(layer, "weight", _UnitRows())
-        loss = SwaVLoss(options.temperature, options.n_iterations, options.epsilon)
-        return prototypes, lambda scores: loss(list(scores), [])
-
-
-class _UnitRows(torch.nn.Module):
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        return functional.normalize(weight)
-
-
-LOOPS = {"torch": SwAVLoop, "lightly": LightlyLoop}
+LOOPS = {"torch": partial(SwAVLoop, torch_head), "lightly": partial(SwAVLoop, lightly_head)}
 
 
 def fit_scratch(

@@ -11,7 +11,7 @@ from jaxssl.engine.footprint import FREE_SHARE, plan_memory
 from jaxssl.engine.pretrain import Plan, plan_pretraining
 from jaxssl.types import Member, Pool
 
-from .section import Bench, Row
+from .timing import Bench, Row
 
 
 class Work(NamedTuple):
@@ -22,7 +22,12 @@ class Work(NamedTuple):
 
 
 def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -> Work:
-    """Count the work of a step from the shapes of the parameters."""
+    """Count the work of a step from the shapes of the parameters.
+
+    Adam reads parameters, gradients and two moments and writes all but the gradients: 7 arrays.
+    The gradients are written and the weights read forward and backward: 3. The views are written
+    once and read by two products: 3.
+    """
     x: Any = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
     member = Member(jax.random.key(0), {})
     params = jax.eval_shape(plan.trainer.init, member, Pool(x, {})).params
@@ -30,30 +35,18 @@ def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -
     n_prototypes = len(params["prototypes"]["head_0"])
     n_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
     rows = 2 * batch_size
-    return Work(step_flops(widths, n_prototypes, rows), step_bytes(n_params, rows, n_features))
+    traffic = 4 * (n_params * (7 + 3) + rows * n_features * 3)
+    return Work(step_flops(widths, n_prototypes, rows), traffic)
 
 
 def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
     """Multiplications and additions of a step's matrix products: forward, backward, codes.
 
-    Args:
-        widths: of the input and of every layer.
-        n_prototypes: of one head without projection.
-        rows: views times batch.
+    `widths` are of the input and of every layer, `rows` views times batch; one head, no projection.
     """
     products = [a * b for a, b in pairwise(widths)]
     # forward, gradient of the weights, gradient of the input, which the first layer does not need
     return 2 * rows * (3 * (sum(products) + widths[-1] * n_prototypes) - products[0])
-
-
-def step_bytes(n_params: int, rows: int, n_features: int) -> int:
-    """Bytes that a step must move at least: Adam, the weights' own products, and the views.
-
-    Adam reads parameters, gradients and two moments and writes all but the gradients: 7 arrays.
-    The gradients are written and the weights read forward and backward: 3. The views are written
-    once and read by two products: 3.
-    """
-    return 4 * (n_params * (7 + 3) + rows * n_features * 3)
 
 
 class Card(NamedTuple):
@@ -74,13 +67,12 @@ CARDS = (
 )
 
 
-def measure(bench: Bench, card: Card, n_samples: int, n_features: int, n_seeds: int) -> Row:
+def measure(_: Bench, card: Card, n_samples: int, n_features: int, n_seeds: int) -> Row:
     """Seeds that fit, milliseconds a step of one seed, hours of the whole pretraining.
 
     A step takes its matrix products at the card's float32 rate, or its least traffic at the card's
     bandwidth, whichever is longer.
     """
-    del bench  # nothing is timed
     config = Config()
     config.normalize.input = "genes"
     config = resolve(config, n_samples)

@@ -6,27 +6,20 @@ from itertools import product
 from jaxssl.evaluation.claims import Cell, Claim
 from jaxssl.evaluation.grid import as_text
 
-from .experiment import LOGREG, SCRATCH, SWAV, Experiment
-from .scales import SMOKE, Setting
+from .scales import LOGREG, SCRATCH, SMOKE, SWAV, Experiment, Setting, Values
 
 
 def hidden(setting: Setting) -> Experiment:
-    """Figure 11: depths and widths."""
-    points = {
+    """Depths and widths; claims are about those of one width, with layers left out or added."""
+    points: dict[tuple[int, ...], Values] = {
         widths: {"encoder.hidden": widths, "finetune.transfer_layers": 0}
         for widths in setting.grids["hidden"]
     }
     three = setting.config().encoder.hidden
+    rest = f"is no better than {as_text(three)}"
     claims = [
-        setting.claim(
-            f"{as_text(widths)} is no better than {as_text(three)}",
-            [points[widths]],
-            [points[three]],
-            "not positive",
-            SCRATCH,
-        )
-        for widths in points
-        # of one width: the paper's network with layers left out at its end, or added
+        _no_better(setting, f"{as_text(widths)} {rest}", point, points[three])
+        for widths, point in points.items()
         if widths != three and all(a == b for a, b in zip(widths, three, strict=False))
     ]
     return Experiment(
@@ -41,32 +34,33 @@ def hidden(setting: Setting) -> Experiment:
 
 
 def rate(setting: Setting) -> Experiment:
-    """The text beside Figure 11: learning rates and batch sizes."""
+    """Learning rates and batch sizes, in the text beside Figure 11."""
     rates, sizes = setting.grids["rate"], setting.grids["batch"]
-    points = {
-        (rate, size): {"finetune.scratch_learning_rate": rate, "finetune.batch_size": size}
-        for rate, size in product(rates, sizes)
+    x = ("finetune.scratch_learning_rate", "finetune.batch_size")
+    points: dict[tuple[float, int], Values] = {
+        pair: dict(zip(x, pair, strict=True)) for pair in product(rates, sizes)
     }
     best, size = 4e-4, 256 if 256 in sizes else sizes[-1]
     rivals = {f"{r:g} is no better than 4e-4": points[r, size] for r in rates if r != best}
     rivals |= {f"batch {b} is no better than {size}": points[best, b] for b in sizes if b != size}
-    claims = [
-        setting.claim(text, [rival], [points[best, size]], "not positive", SCRATCH)
-        for text, rival in rivals.items()
-    ]
+    claims = [_no_better(setting, *rival, points[best, size]) for rival in rivals.items()]
     return Experiment(
         "Learning rate and batch size of the baseline",
         list(points.values()),
         "learning rate 4e-4 and batch 256",
         claims,
         "grid",
-        x=("finetune.scratch_learning_rate", "finetune.batch_size"),
+        x,
         arms=(SCRATCH,),
     )
 
 
+def _no_better(setting: Setting, text: str, rival: Values, ours: Values) -> Claim:
+    return setting.claim(text, [rival], [ours], "not positive", SCRATCH)
+
+
 def curve(setting: Setting) -> Experiment:
-    """Figures 12 and 13: the share of the labels."""
+    """The share of the labels."""
     shares = setting.curve_shares
     low, high = shares[0], shares[-1]
     knee = min(shares[1:-1], key=lambda share: abs(share - 0.1))
@@ -75,20 +69,14 @@ def curve(setting: Setting) -> Experiment:
     text = (
         f"from {low:.0%} to {knee:.0%} of the labels accuracy rises by more than from there to all"
     )
-    plus = [Cell("", SCRATCH, knee)]
-    minus = [Cell("", SCRATCH, low), Cell("", SCRATCH, high)]
-    return Experiment(
-        "Share of the labels, baseline",
-        [{}],
-        "the curve bends early",
-        [Claim(text, plus, minus, "positive")],
-        "curve",
-        arms=(SCRATCH, LOGREG),
-    )
+    ends = [Cell("", SCRATCH, low), Cell("", SCRATCH, high)]
+    claims = [Claim(text, [Cell("", SCRATCH, knee)], ends, "positive")]
+    title, finding = "Share of the labels, baseline", "the curve bends early"
+    return Experiment(title, [{}], finding, claims, "curve", arms=(SCRATCH, LOGREG))
 
 
 def comparison(setting: Setting) -> Experiment:
-    """Figures 27 to 30: SwAV against the baseline."""
+    """SwAV against the baseline."""
     shares = setting.curve_shares
     few = [share for share in shares if share <= 0.1] or shares[:1]
     many = [share for share in shares if share not in few]

@@ -2,57 +2,75 @@
 
 from collections.abc import Callable
 
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from jaxssl.data.task import Task
+from jaxssl.report.reproduction import ShownTable
 from jaxssl.types import InputError
 
 from . import baseline, questions, swav
-from .experiment import Experiment
-from .scales import Setting
-from .tables import TABLES
-
-FIGURES: dict[str, dict[tuple[str, ...], Callable[[Setting], Experiment]]] = {
-    "tcga": {
-        ("11",): baseline.hidden,
-        ("11b",): baseline.rate,
-        ("12",): baseline.curve,
-        ("15",): swav.transfer,
-        ("16",): swav.freeze,
-        ("17",): swav.prototypes,
-        ("20",): swav.epsilon,
-        ("22",): swav.batch,
-        ("24",): swav.augment,
-        ("autoencoder",): swav.autoencoder,
-        ("29", "30"): baseline.comparison,
-        ("map",): questions.count_map,
-        ("reason",): questions.reason,
-    },
-    "microarray": {
-        ("13",): baseline.curve,
-        ("18",): swav.prototypes,
-        ("21",): swav.epsilon,
-        ("23",): swav.batch,
-        ("25",): swav.augment,
-        ("autoencoder",): swav.autoencoder,
-        ("27", "28"): baseline.comparison,
-        ("map",): questions.count_map,
-        ("reason",): questions.reason,
-    },
-}
-"""Data set → figures of the paper → experiment. What has no number is in no figure of the paper."""
+from .scales import Experiment, Setting
 
 ALL = "all"
+FIGURES: dict[Callable[[Setting], Experiment], dict[str, tuple[str, ...]]] = {
+    baseline.hidden: {"tcga": ("11",)},
+    baseline.rate: {"tcga": ("11b",)},
+    baseline.curve: {"tcga": ("12",), "microarray": ("13",)},
+    swav.transfer: {"tcga": ("15",)},
+    swav.freeze: {"tcga": ("16",)},
+    swav.prototypes: {"tcga": ("17",), "microarray": ("18",)},
+    swav.epsilon: {"tcga": ("20",), "microarray": ("21",)},
+    swav.batch: {"tcga": ("22",), "microarray": ("23",)},
+    swav.augment: {"tcga": ("24",), "microarray": ("25",)},
+    swav.autoencoder: {"tcga": ("autoencoder",), "microarray": ("autoencoder",)},
+    baseline.comparison: {"tcga": ("29", "30"), "microarray": ("27", "28")},
+    questions.count_map: {"tcga": ("map",), "microarray": ("map",)},
+    questions.reason: {"tcga": ("reason",), "microarray": ("reason",)},
+}
+"""Experiment → data set → its figures. What has no number is in no figure of the paper."""
+
+TABLES = {"tcga": ["table2", "table3"], "microarray": ["table1", "table3"]}
+"""Data set → its tables."""
+TISSUE = "tissue"  # column of the microarray data that Table 1 is by
 
 
 def experiments_of(figure: str, setting: Setting) -> dict[tuple[str, ...], Experiment]:
-    """The experiments behind a figure of the paper, or all of a data set's, by their figures.
+    """The experiments behind a figure or table, or all of a data set's, by their figures.
 
-    Raises:
-        InputError: on a figure or table that the paper does not have for this data set.
+    Raises InputError on what the paper does not have for this data set.
     """
-    having = FIGURES[setting.dataset]
-    names = [number for numbers in having for number in numbers] + TABLES[setting.dataset]
+    dataset = setting.dataset
+    having = {numbers[dataset]: make for make, numbers in FIGURES.items() if dataset in numbers}
+    names = [number for numbers in having for number in numbers] + TABLES[dataset]
     if figure not in (ALL, *names):
         raise InputError(
-            f"the paper has no `figure={figure}` on {setting.dataset}",
-            f"on {setting.dataset} choose all, or one of {', '.join(names)}",
+            f"the paper has no `figure={figure}` on {dataset}",
+            f"on {dataset} choose all, or one of {', '.join(names)}",
         )
     return {n: make(setting) for n, make in having.items() if figure in (ALL, *n)}
+
+
+def make_table(name: str, task: Task, adata: AnnData) -> ShownTable:
+    """One of the paper's tables, from the user's own data; by class where they have no tissues."""
+    is_labelled, classes = task.codes >= 0, np.asarray(task.classes)
+    if name == "table3":
+        rows = [
+            (part, len(members), int(is_labelled[members].sum()))
+            for part, members in task.split._asdict().items()
+        ]
+        table = pd.DataFrame(rows, columns=["part", "samples", "labelled"])
+        return ShownTable("Table 3", "sizes of the parts", table)
+    if name == "table1" and TISSUE in adata.obs:
+        tissue = adata.obs[TISSUE].astype(str).to_numpy()
+        label = np.where(is_labelled, classes[task.codes], "no label")
+        counts = pd.crosstab(tissue, label, margins=True, margins_name="total")
+        table = counts.rename_axis(index=TISSUE, columns=None).reset_index()
+    else:
+        counts = pd.Series(classes[task.codes[is_labelled]]).value_counts()
+        counts = counts.reindex(task.classes, fill_value=0).sort_values(ascending=False)
+        counts["total"] = counts.sum()
+        table = counts.rename_axis("class").reset_index(name="samples")
+    what = "tissue" if name == "table1" else "class"
+    return ShownTable(f"Table {name.removeprefix('table')}", f"samples by {what}", table)

@@ -4,8 +4,7 @@ from itertools import accumulate, product
 
 from jaxssl.evaluation.claims import Claim
 
-from .experiment import SCRATCH, SWAV, Experiment
-from .scales import Setting, Values
+from .scales import SCRATCH, SWAV, Experiment, Setting, Values
 
 
 def count_map(setting: Setting) -> Experiment:
@@ -14,8 +13,15 @@ def count_map(setting: Setting) -> Experiment:
     Prototypes x batch x queue x epsilon, at equal numbers of samples seen. The claims are about the
     smallest epsilon, where codes are not uniform.
     """
-    points = _map_points(setting)
+    config = setting.config()
+    seen = config.pretrain.n_steps * config.pretrain.batch_size
     counts, batches, _, epsilons = setting.grids["map"]
+    x = ("method.n_prototypes", "method.epsilon", "pretrain.batch_size", "method.queue_length")
+    points: list[Values] = [
+        dict(zip(x, ((k,), e, b, q), strict=True)) | {"pretrain.n_steps": round(seen / b)}
+        for k, b, q, e in product(*setting.grids["map"])
+        if k <= b + q
+    ]
     most = {"method.n_prototypes": (counts[-1],), "method.epsilon": epsilons[0]}
     many = [p for p in points if most.items() <= p.items()]
     few = [{**p, "method.n_prototypes": (counts[-2],)} for p in many]
@@ -23,39 +29,14 @@ def count_map(setting: Setting) -> Experiment:
     wide = [p for p in many if p["pretrain.batch_size"] == batches[-1]]
     queued = [p for p in wide if p["method.queue_length"]]
     unqueued = [p for p in wide if not p["method.queue_length"]]
+    small = [p for p in many if p["method.queue_length"] and p["pretrain.batch_size"] == batches[0]]
     if queued and unqueued:
-        text = f"a queue helps {counts[-1]} prototypes"
-        claims.append(setting.claim(text, queued, unqueued))
-    narrow = [p for p in many if p["pretrain.batch_size"] == batches[0]]
-    small = [p for p in narrow if p["method.queue_length"]]
+        claims.append(setting.claim(f"a queue helps {counts[-1]} prototypes", queued, unqueued))
     if small != queued:
-        text = f"a large batch helps {counts[-1]} prototypes"
-        claims.append(setting.claim(text, queued, small))
-    return Experiment(
-        "Why accuracy falls as K grows",
-        points,
-        "accuracy falls as K grows, and it cannot say why",
-        claims,
-        "map",
-        x=("method.n_prototypes", "method.epsilon", "pretrain.batch_size", "method.queue_length"),
-        is_open=True,
-    )
-
-
-def _map_points(setting: Setting) -> list[Values]:
-    config = setting.config()
-    seen = config.pretrain.n_steps * config.pretrain.batch_size
-    return [
-        {
-            "method.n_prototypes": (k,),
-            "pretrain.batch_size": b,
-            "pretrain.n_steps": round(seen / b),
-            "method.queue_length": q,
-            "method.epsilon": e,
-        }
-        for k, b, q, e in product(*setting.grids["map"])
-        if k <= b + q
-    ]
+        claims.append(setting.claim(f"a large batch helps {counts[-1]} prototypes", queued, small))
+    title = "Why accuracy falls as K grows"
+    finding = "accuracy falls as K grows, and it cannot say why"
+    return Experiment(title, points, finding, claims, "map", x, is_open=True)
 
 
 CHANGES: dict[str, Values] = {
@@ -83,19 +64,12 @@ def reason(setting: Setting) -> Experiment:
     ]
     swav, scratch = setting.cells(in_turn[-1:], SWAV), setting.cells([{}], SCRATCH)
     claims.append(Claim("with all changes, better than the baseline", swav, scratch, "positive"))
-    return Experiment(
-        "What the paper's recipe lacks",
-        [{}, *alone, *in_turn[1:]],
-        "nothing of the kind was tried",
-        claims,
-        "bars",
-        line=_changes_of,
-        is_open=True,
-    )
+    points, finding = [{}, *alone, *in_turn[1:]], "nothing of the kind was tried"
+    title = "What the paper's recipe lacks"
+    return Experiment(title, points, finding, claims, "bars", line=_changes_of, is_open=True)
 
 
 def _changes_of(values: Values) -> str:
-    """Which changes a point has."""
     changes = [name for name, change in CHANGES.items() if change.items() <= values.items()]
     if len(changes) < 2:
         return changes[0] if changes else "the paper's recipe"

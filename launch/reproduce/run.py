@@ -15,7 +15,7 @@ from jaxssl.evaluation.stats import paired_statistics, summarize
 from jaxssl.files import write_table
 from jaxssl.report import paper
 from jaxssl.report.drawing import Drawing, save, styled
-from jaxssl.report.reproduction import Shown, ShownTable, write_page
+from jaxssl.report.reproduction import Shown, write_page
 from jaxssl.report.search import heat_maps
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output
@@ -23,10 +23,8 @@ from jaxssl.studies.grid import read_rows, run_points, tell_refused
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.start import Study, begin
 
-from .experiment import REFERENCES, SWAV, Experiment
-from .figures import ALL, experiments_of
-from .scales import Setting, Values
-from .tables import TABLES, make_table
+from .figures import ALL, TABLES, experiments_of, make_table
+from .scales import REFERENCES, SWAV, Experiment, Setting, Values
 
 METRIC = "accuracy"  # the paper's
 MEASURED = ["loss_ratio", "code_entropy_ratio", "usage_share", "effective_rank"]
@@ -38,17 +36,9 @@ OPEN = "open question"
 def run_figures(
     figure: str, setting: Setting, config: Config, output: Output, hooks: Hooks
 ) -> None:
-    """Run what the folder lacks of a figure or of all, and write the page and the verdicts.
+    """Run what the folder lacks of a figure, a table or all, and write the page and the verdicts.
 
-    Args:
-        figure: number, name of a table, or "all".
-        setting: data set and scale.
-        config: of the paper, on the user's data.
-        output: where to write.
-        hooks: told what begins and what was found.
-
-    Raises:
-        InputError: as `experiments_of` and `begin`.
+    `config` is the paper's, on the user's data.
     """
     experiments = experiments_of(figure, setting)
     config.run.seeds = max(setting.seeds, setting.curve_seeds)
@@ -65,28 +55,19 @@ def run_figures(
         shown.append(reproduce(numbers, experiment, setting, config, study))
         hooks.say(f"{name}: {experiment.finding}: {shown[-1].verdict}")
     # a figure on its own leaves the report on all of them as it is
-    _write_report(study, setting, shown, tables, "" if figure == ALL else f"_{figure}")
-
-
-def _write_report(
-    study: Study, setting: Setting, shown: list[Shown], tables: list[ShownTable], suffix: str
-) -> None:
+    suffix = "" if figure == ALL else f"_{figure}"
     title = f"The paper's figures on {study.task.dataset}, as {setting.dataset}"
     page = study.folder / f"report{suffix}.html"
     for out in (page, page.with_suffix(".md")):
-        write_page(out, title, setting.sentence(), study.hooks.command, shown, tables)
+        write_page(out, title, setting.sentence(), hooks.command, shown, tables)
     rows = [(f.number, f.finding, f.verdict, *claim) for f in shown for claim in f.claims]
     columns = ["figure", "finding", "verdict", "claim", "ours", "claim_verdict"]
     write_table(study.folder / f"verdicts{suffix}.csv", pd.DataFrame(rows, columns=columns))
-    study.hooks.say(f"report: {page}")
+    hooks.say(f"report: {page}")
 
 
 def reproduce(
-    numbers: Sequence[str],
-    experiment: Experiment,
-    setting: Setting,
-    config: Config,
-    study: Study,
+    numbers: Sequence[str], experiment: Experiment, setting: Setting, config: Config, study: Study
 ) -> Shown:
     """Run what the folder lacks of an experiment, hold its claims against it and draw it."""
     points, rows, measures = _run(experiment, setting, config, study)

@@ -1,10 +1,10 @@
-"""How much of the paper a scale runs: everything is stated here."""
+"""What an experiment is, and how much of the paper a scale runs: everything is stated here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxssl.config import Config, with_options
-from jaxssl.evaluation.claims import Cell, Claim
+from jaxssl.evaluation.claims import Cell, Claim, MeasureClaim
 from jaxssl.evaluation.grid import name_of
 
 from ..config_files import load
@@ -12,6 +12,8 @@ from ..config_files import load
 DATASETS = {"tcga": "study_tcga", "microarray": "study_microarray"}
 """Whose figures → the config of the paper's own recipe."""
 FULL, CPU, SMOKE = "full", "cpu", "smoke"
+SWAV, SCRATCH, LOGREG = "swav", "scratch", "logreg"
+REFERENCES = (SCRATCH, LOGREG)  # beside every figure; logistic regression is no arm of the paper
 
 Values = Mapping[str, Any]
 """Option → value, where a point differs from the paper's configuration."""
@@ -57,24 +59,43 @@ class Setting(NamedTuple):
         plus: Sequence[Values],
         minus: Sequence[Values],
         expect: str = "positive",
-        arm: str = "swav",
+        arm: str = SWAV,
     ) -> Claim:
         """That an arm does better at some points than at others, over all shares."""
         return Claim(text, self.cells(plus, arm), self.cells(minus, arm), expect)
 
 
+class Experiment(NamedTuple):
+    """One figure, or one pair of figures: points that vary something, and what is claimed of them.
+
+    A claim names its cells: nothing is picked by looking at the scores.
+    """
+
+    title: str
+    points: Sequence[Values]
+    finding: str  # what the paper says
+    claims: Sequence[Claim | MeasureClaim]  # by which our run answers
+    kind: str  # of figure: "option", "bars", "grid", "map" or "curve"
+    x: tuple[str, ...] = ()  # options on the axes
+    line: Callable[[Values], str] = lambda values: ""  # tells points of one value on the axis apart
+    arms: tuple[str, ...] = (SWAV,)
+    is_open: bool = False  # a question of our own: its claims are answered, none is a verdict on it
+
+    @property
+    def is_curve(self) -> bool:
+        """Whether it has all shares on the test part, instead of few on the validation part."""
+        return self.kind == "curve"
+
+    @property
+    def part(self) -> str:
+        """The part that is scored."""
+        return "test" if self.is_curve else "validation"
+
+
+WIDE, LARGE = (256,), (1024, 512, 256)  # networks that only the full scale tries
+NARROWING = ((512, 256), (256, 128), (512, 256, 128), (256, 128, 64))
 FULL_TCGA: Grids = {
-    "hidden": (
-        (512,),
-        (256,),
-        (128,),
-        (512, 256),
-        (256, 128),
-        (512, 256, 128),
-        (256, 128, 64),
-        (1024, 512, 256),
-        (512, 256, 128, 64),
-    ),
+    "hidden": ((512,), WIDE, (128,), *NARROWING, LARGE, (512, 256, 128, 64)),
     "rate": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3),
     "batch": (64, 128, 256, 512),
     "prototypes": (10, 20, 30, 50, 60, 100, 150, 200, 250),
@@ -91,10 +112,9 @@ FULL_MICROARRAY: Grids = {
     "noise": (0.1, 0.25, 0.5, 1.0, 2.0),
     "map": ((4, 16, 60, 120), (64, 256), (0, 256, 1024), (0.03, 0.05, 0.13)),
 }
-WIDE, LARGE = (256,), (1024, 512, 256)  # networks that only the full scale tries
 CPU_TCGA: Grids = {
     **FULL_TCGA,
-    "hidden": [widths for widths in FULL_TCGA["hidden"] if widths not in (WIDE, LARGE)],
+    "hidden": ((512,), (128,), *NARROWING, (512, 256, 128, 64)),
     "rate": (1e-4, 4e-4, 1.6e-3),
     "prototypes": (10, 20, 30, 60, 100, 150, 250),
     "epsilon": (0.02, 0.03, 0.05, 0.1, 0.13, 0.2, 0.5),

@@ -7,12 +7,10 @@ from jaxssl.evaluation.claims import MeasureClaim
 from jaxssl.evaluation.grid import name_of
 from jaxssl.validate import get_option
 
-from .experiment import Experiment
-from .scales import SMOKE, Setting, Values
+from .scales import SMOKE, Experiment, Setting, Values
 
 
 def transfer(setting: Setting) -> Experiment:
-    """Figure 15."""
     one, two, three = points = [{"finetune.transfer_layers": n} for n in (1, 2, 3)]
     claims = [
         setting.claim("three layers are better than one", [three], [one]),
@@ -24,29 +22,26 @@ def transfer(setting: Setting) -> Experiment:
 
 
 def freeze(setting: Setting) -> Experiment:
-    """Figure 16."""
     none, _, two, three = points = [{"finetune.freeze_layers": n} for n in (0, 1, 2, 3)]
     claims = [
         setting.claim("none frozen is better than three", [none], [three]),
         setting.claim("none frozen is better than two", [none], [two]),
     ]
-    x = ("finetune.freeze_layers",)
-    title = "Transferred layers frozen"
+    x, title = ("finetune.freeze_layers",), "Transferred layers frozen"
     return Experiment(title, points, "freezing hurts", claims, "option", x)
 
 
 def prototypes(setting: Setting) -> Experiment:
-    """Figures 17 and 18."""
     # a batch that has room for all of them
     batch: Values = {"pretrain.batch_size": 256} if setting.scale != SMOKE else {}
     points = {k: {**batch, "method.n_prototypes": (k,)} for k in setting.grids["prototypes"]}
-    counts = list(points)
+    least, *_, most = points
     best, finding = 16, "best at 16"
     if setting.dataset == "tcga":
-        best, finding = min(counts, key=lambda k: abs(k - 60)), "best near 50 to 60, falls above"
+        best, finding = min(points, key=lambda k: abs(k - 60)), "best near 50 to 60, falls above"
     claims = [
         setting.claim(f"{best} are better than {k}", [points[best]], [points[k]])
-        for k in (counts[0], counts[-1])
+        for k in (least, most)
         if k != best
     ]
     x = ("method.n_prototypes",)
@@ -54,45 +49,37 @@ def prototypes(setting: Setting) -> Experiment:
 
 
 def epsilon(setting: Setting) -> Experiment:
-    """Figures 20 and 21: soft codes; hard ones too where the paper had them."""
+    """Soft codes; hard ones too where the paper had them."""
     values = setting.grids["epsilon"]
+    low, high = (f"{values[i]:g}" for i in (0, -1))
     soft: Sequence[Values] = [{"method.epsilon": value} for value in values]
     if setting.dataset == "tcga":
-        points = soft
+        points, finding = soft, "flat, then falls past 0.13: codes become uniform"
         small = [p for p in soft if p["method.epsilon"] <= 0.1]
-        finding = "flat, then falls past 0.13: codes become uniform"
+        most, measure = name_of(soft[-1], setting.config()), "code_entropy_ratio"
         claims = [
             setting.claim("up to 0.1 it is flat", small[:1], small[-1:], "zero"),
-            setting.claim(f"0.1 is better than {values[-1]:g}", small[-1:], soft[-1:]),
-            MeasureClaim(
-                f"the codes are uniform at {values[-1]:g}",
-                name_of(soft[-1], setting.config()),
-                "code_entropy_ratio",
-                UNIFORM_CODES,
-            ),
+            setting.claim(f"0.1 is better than {high}", small[-1:], soft[-1:]),
+            MeasureClaim(f"the codes are uniform at {high}", most, measure, UNIFORM_CODES),
         ]
     else:
         points = [{**p, "method.hard_codes": is_hard} for p in soft for is_hard in (False, True)]
         soft, hard = points[::2], points[1::2]
         finding = "falls as epsilon grows; hard codes are better"
         claims = [
-            setting.claim(f"{values[0]:g} is better than {values[-1]:g}", soft[:1], soft[-1:]),
-            setting.claim(f"at {values[0]:g} hard codes are better", hard[:1], soft[:1]),
+            setting.claim(f"{low} is better than {high}", soft[:1], soft[-1:]),
+            setting.claim(f"at {low} hard codes are better", hard[:1], soft[:1]),
         ]
-    x = ("method.epsilon",)
-    return Experiment(
-        "Softness of the codes", points, finding, claims, "option", x, line=_hard_or_soft
-    )
+    x, title = ("method.epsilon",), "Softness of the codes"
+    return Experiment(title, points, finding, claims, "option", x, _hard_or_soft)
 
 
 def _hard_or_soft(values: Values) -> str:
-    if "method.hard_codes" not in values:
-        return ""
-    return "hard codes" if values["method.hard_codes"] else "soft codes"
+    return {None: "", True: "hard codes", False: "soft codes"}[values.get("method.hard_codes")]
 
 
 def batch(setting: Setting) -> Experiment:
-    """Figures 22 and 23, at equal numbers of samples seen."""
+    """At equal numbers of samples seen."""
     config, sizes = setting.config(), setting.grids["batch"]
     seen = config.pretrain.n_steps * config.pretrain.batch_size
     # as many prototypes at every size as the smallest batch has room for
@@ -114,7 +101,7 @@ def batch(setting: Setting) -> Experiment:
 
 
 def augment(setting: Setting) -> Experiment:
-    """Figures 24 and 25: masked shares, then noise coefficients, each without the other."""
+    """Masked shares, then noise coefficients, each without the other."""
     masks: list[Values] = [{"augment.mask_rate": v} for v in setting.grids["mask_rate"]]
     noises = [{"augment.noise": v, "augment.mask_rate": 0.0} for v in setting.grids["noise"]]
     partial = [p for p in masks if p["augment.mask_rate"] < 1]
@@ -133,8 +120,7 @@ def augment(setting: Setting) -> Experiment:
     everything = name_of({"augment.mask_rate": 1.0}, setting.config())
     text = "masking everything collapses"
     collapse = MeasureClaim(text, everything, "loss_ratio", COLLAPSED_LOSS)
-    x = ("augment.mask_rate", "augment.noise")
-    title = "Masked share, noise coefficient"
+    x, title = ("augment.mask_rate", "augment.noise"), "Masked share, noise coefficient"
     return Experiment(title, masks + noises, finding, [*claims, collapse], "option", x)
 
 
@@ -145,25 +131,21 @@ radius: they are shown, and no claim is about them."""
 
 def autoencoder(setting: Setting) -> Experiment:
     """The three augmentations of the paper, each alone; it found the third discouraging."""
-    noises = setting.grids["noise"]
+    noises, radii = setting.grids["noise"], setting.grids["radius"]
     masking: Values = {"augment.mask_rate": 0.5}
     noise: Values = {"augment.noise": noises[len(noises) // 2], "augment.mask_rate": 0.0}
-    latent: list[Values] = [
-        {"augment.mask_rate": 0.0, "augment.latent_radius": r} for r in setting.grids["radius"]
-    ]
+    latent = {r: {"augment.mask_rate": 0.0, "augment.latent_radius": r} for r in radii}
     claims = [
-        setting.claim(f"masking is better than {_augmentation(p)}", [masking], [p])
-        for p in latent
-        if p["augment.latent_radius"] <= DECLARED_RADIUS
+        setting.claim(f"masking is better than {_augmentation(point)}", [masking], [point])
+        for radius, point in latent.items()
+        if radius <= DECLARED_RADIUS
     ]
-    points, finding = [masking, noise, *latent], "the autoencoder's views are discouraging"
-    return Experiment(
-        "The three augmentations", points, finding, claims, "bars", line=_augmentation
-    )
+    points, finding = [masking, noise, *latent.values()], "the autoencoder's views are discouraging"
+    title = "The three augmentations"
+    return Experiment(title, points, finding, claims, "bars", line=_augmentation)
 
 
 def _augmentation(values: Values) -> str:
-    """Name of the augmentation."""
     if "augment.latent_radius" in values:
         return f"autoencoder, radius {values['augment.latent_radius']:g}"
     if "augment.noise" in values:
