@@ -13,7 +13,7 @@ from anndata import AnnData
 
 from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import Collector, Scratch
-from jaxssl.data.import_options import OPTION_DEFAULTS
+from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.store import write_h5ad
 from jaxssl.types import InputError
 
@@ -299,4 +299,4 @@ def test_real_sets_read_with_the_scale_their_readme_states(data_dir, name, shape
 
 def test_the_options_of_read_are_those_of_the_import():
     given = signature(read).parameters
-    assert {n: p.default for n, p in given.items() if n != "path"} == OPTION_DEFAULTS
+    assert {n: p.default for n, p in given.items() if n != "path"} == vars(ImportOptions())

@@ -12,8 +12,8 @@ from jaxtyping import Float32
 
 from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import id_type, without_version
-from jaxssl.data.missing import require_finite
 from jaxssl.data.normalize import log2_expression, normalize
+from jaxssl.data.survey import require_finite
 from jaxssl.types import InputError, Normalizer
 
 _WARN_ABOVE = 0.05  # share of missing genes

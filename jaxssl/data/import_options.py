@@ -1,13 +1,10 @@
 """How an expression file is read: every choice once."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jaxssl.data import rules
-from jaxssl.data.missing import POLICIES as IMPUTE_POLICIES
 from jaxssl.data.orientation import ORIENTATIONS
 from jaxssl.data.scale import SCALES
 from jaxssl.types import InputError
@@ -17,7 +14,7 @@ CHOICES = {
     "scale": ("auto", *SCALES),
     "duplicates": ("error", "mean", "max", "first"),
     "duplicate_samples": ("error", "first"),
-    "impute": IMPUTE_POLICIES,
+    "impute": ("error", "mean", "zero", "drop_genes"),
     "label_rule": ("", *rules.RULES),
 }
 """What an option may be, where it is one of a few."""
@@ -46,20 +43,13 @@ class ImportOptions:
     min_class_size: int = 0
     min_match: float = 0.5  # share of samples that the table must know
 
-
-def check_options(options: ImportOptions) -> None:
-    """Refuse values that are none of the choices. Raises InputError naming the choices."""
-    for name, choices in CHOICES.items():
-        value = getattr(options, name)
-        if value not in choices:
-            raise InputError(
-                f"`{name}={value}` is unknown", f"use {', '.join(filter(None, choices))}"
-            )
-
-
-OPTION_DEFAULTS: dict[str, Any] = {
-    field.name: field.default for field in dataclasses.fields(ImportOptions)
-}
+    def __post_init__(self):
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise InputError(
+                    f"`{name}={value}` is unknown", f"use {', '.join(filter(None, choices))}"
+                )
 
 
 def paths_of(given: str | Path | Sequence[str | Path] | None) -> list[Path]:

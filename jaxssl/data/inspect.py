@@ -1,10 +1,10 @@
 """What a careful colleague would say about a file before it is used."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from jaxssl.data import rules
@@ -22,9 +22,8 @@ from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading, Scratch
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.import_options import paths_of
-from jaxssl.data.orientation import detect_orientation
+from jaxssl.data.orientation import told_orientation
 from jaxssl.data.parts import oriented
-from jaxssl.data.sample_major import SampleMajor
 from jaxssl.data.samples import add_columns, join_samples, known_ids, read_samples, read_tables
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.data.survey import Survey, survey
@@ -70,26 +69,20 @@ def inspect(
     names = [str(table) for table in paths_of(labels)]
     tables = read_tables(names)
     with Scratch() as scratch:
-        reading = Reading(scratch, texts, layer, limit=0 if whole else _LIMIT)
-        raw = read_table(path, reading)
-        facts = _examine_matrix(raw, tables)
-        facts["notes"] = [*raw.notes]
-    problems, needed = _problems(facts, bool(tables))
-    beside = [*texts, *no_expression(raw.column_ids)]
+        raw = read_table(path, Reading(scratch, texts, layer, limit=0 if whole else _LIMIT))
+        report = _examine(path, raw, tables)
+    problems, needed = _problems(report, bool(names))
     given = {"layer": layer, "labels": names[0] if len(names) == 1 else names}
-    options = _options(facts, given, needed, beside)
-    return FileReport(str(path), "expression", **facts, problems=problems, options=options)
+    beside = [*texts, *no_expression(raw.column_ids)]
+    options = _options(report, given, needed, beside)
+    return dataclasses.replace(report, problems=problems, options=options)
 
 
-def _examine_matrix(raw: RawTable, tables: Sequence[pd.DataFrame]) -> dict[str, Any]:
+def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileReport:
+    """All that can be told of a matrix."""
     known = known_ids(tables[0], raw, "") if tables else None
-    found, reason = detect_orientation(raw.row_ids, raw.column_ids, known)
-    if raw.orientation:
-        found, reason = raw.orientation, f"as the format {raw.format} has it"
-    samples, genes, obs, _ = oriented(raw, found)
-    kept = None if raw.dropped is None else np.flatnonzero(~raw.dropped)
-    if kept is not None:
-        samples, obs = samples[kept], obs.iloc[kept]
+    orientation, orientation_reason = told_orientation(raw, known)
+    x, samples, genes, obs, _ = oriented(raw, orientation)
     obs = obs.set_axis(pd.Index(samples, dtype=object), axis=0)
     joins, is_joined = [], bool(tables)
     for table in tables:
@@ -100,26 +93,28 @@ def _examine_matrix(raw: RawTable, tables: Sequence[pd.DataFrame]) -> dict[str, 
         except InputError as error:
             joins.append(str(error))
             is_joined = False
-    derived, _ = rules.derive(obs, "")
-    return {
-        "n_samples": len(samples),
-        "n_genes": len(genes),
-        "format": raw.format,
-        "orientation": found,
-        "orientation_reason": reason,
-        "gene_id_type": id_type(genes)[0],
-        "gene_examples": [str(i) for i in genes[:3]],
-        "sample_id_type": id_type(samples, SAMPLE_PATTERNS)[0],
-        "sample_examples": [str(i) for i in samples[:3]],
-        "no_expression": no_expression(samples) + no_expression(genes),
-        "n_duplicate_samples": len(duplicates(samples)),
-        "n_duplicate_genes": len(duplicates(genes)),
-        "is_joined": is_joined,
-        "join": "; ".join(joins),
-        "columns": describe_columns(obs) | describe_columns(derived),
-        "rules": rules.possible(obs),
-        **_examine_values(survey(SampleMajor(raw.x, found == "genes_in_rows", kept)), raw.scale),
-    }
+    return FileReport(
+        file=str(path),
+        kind="expression",
+        n_samples=len(samples),
+        columns=describe_columns(obs) | describe_columns(rules.derive(obs, "")[0]),
+        n_genes=len(genes),
+        format=raw.format,
+        orientation=orientation,
+        orientation_reason=orientation_reason,
+        gene_id_type=id_type(genes)[0],
+        gene_examples=[str(i) for i in genes[:3]],
+        sample_id_type=id_type(samples, SAMPLE_PATTERNS)[0],
+        sample_examples=[str(i) for i in samples[:3]],
+        n_duplicate_genes=len(duplicates(genes)),
+        n_duplicate_samples=len(duplicates(samples)),
+        no_expression=no_expression(samples) + no_expression(genes),
+        is_joined=is_joined,
+        join="; ".join(joins),
+        rules=rules.possible(obs),
+        notes=list(raw.notes),
+        **_examine_values(survey(x), raw.scale),
+    )
 
 
 def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
@@ -138,18 +133,18 @@ def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
     }
 
 
-def _problems(facts: Mapping[str, Any], has_labels: bool) -> tuple[list[str], dict[str, str]]:
+def _problems(report: FileReport, has_labels: bool) -> tuple[list[str], dict[str, str]]:
     """What would stop `read`, and the options that solve it, upper case where to be chosen."""
-    others, missing = facts["no_expression"], facts["missing_share"]
-    n_genes, n_samples = facts["n_duplicate_genes"], facts["n_duplicate_samples"]
+    missing, others = report.missing_share, report.no_expression
+    n_genes, n_samples = report.n_duplicate_genes, report.n_duplicate_samples
     solvable = [
-        (not facts["orientation"], "the orientation cannot be told", "orientation=WHICH"),
+        (not report.orientation, "the orientation cannot be told", "orientation=WHICH"),
         (
-            facts["scale"] == COVERAGE,
+            report.scale == COVERAGE,
             "sums of coverage are no counts: divide them by the length of the reads",
             "read_length=star.average_mapped_length",
         ),
-        (not facts["scale"], "the scale cannot be told", "scale=WHICH"),
+        (not report.scale, "the scale cannot be told", "scale=WHICH"),
         (missing, f"{missing:.2%} of the values are missing", "impute=mean"),
         (n_genes, f"{n_genes} gene ids occur more than once", "duplicates=mean"),
         (n_samples, f"{n_samples} sample ids occur more than once", "duplicate_samples=first"),
@@ -158,18 +153,18 @@ def _problems(facts: Mapping[str, Any], has_labels: bool) -> tuple[list[str], di
     problems = [problem for problem, _ in found]
     if others:
         problems.insert(0, f"columns that seem to be no expression: {', '.join(others[:4])}")
-    if facts["n_infinite"]:
-        problems.append(f"{facts['n_infinite']} values are infinite: export log2(x + 1)")
-    if has_labels and not facts["is_joined"]:
+    if report.n_infinite:
+        problems.append(f"{report.n_infinite} values are infinite: export log2(x + 1)")
+    if has_labels and not report.is_joined:
         problems.append("the labels do not match the samples")
     return problems, dict(fix.split("=") for _, fix in found)
 
 
 def _options(
-    facts: Mapping[str, Any], given: Mapping[str, Any], needed: Mapping[str, str], beside: list[str]
+    report: FileReport, given: dict[str, Any], needed: dict[str, str], beside: list[str]
 ) -> dict[str, Any]:
     """Keywords of `read`, in the order in which a reader wants them."""
-    columns = facts["columns"]
+    columns = report.columns
     label = choose(columns, "label", LABEL_NAMES)
     grouping = {
         name: column
@@ -181,8 +176,8 @@ def _options(
     is_small = min(sizes, default=20) < 20 and sum(size >= 20 for size in sizes) > 1
     options = {name: value for name, value in given.items() if value}
     named: tuple[str, ...] = ()
-    if facts["rules"]:
-        options["label_rule"] = next(iter(facts["rules"]))
+    if report.rules:
+        options["label_rule"] = next(iter(report.rules))
     elif given["labels"] or columns:
         named = (label, group)
         options |= {"label": label or "COLUMN", "group": group}
@@ -190,5 +185,5 @@ def _options(
     else:
         options |= {"labels": "TABLE", "label": "COLUMN"}
     beside = [name for name in beside if name not in named]
-    options |= dict(needed) | {"text_columns": beside}
+    options |= needed | {"text_columns": beside}
     return {name: value for name, value in options.items() if value}

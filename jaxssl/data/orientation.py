@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from jaxssl.data.formats.matrix import RawTable
 from jaxssl.data.genes import ID_PATTERNS, SAMPLE_PATTERNS, WEAK_PATTERNS, id_type
 from jaxssl.types import InputError
 
@@ -40,19 +41,13 @@ def detect_orientation(
 
 
 def resolve_orientation(
-    wanted: str,
-    row_ids: np.ndarray,
-    column_ids: np.ndarray,
-    sample_ids: np.ndarray | None = None,
-    form: str = "",
-    declared: str = "",
+    wanted: str, raw: RawTable, sample_ids: np.ndarray | None = None
 ) -> tuple[str, str]:
     """Settle on an orientation, with the reason; `wanted` is "auto" or one of ORIENTATIONS.
 
-    `declared` is what the format called `form` says itself. Raises InputError where "auto" cannot
-    tell, and where ids contradict the format or what was asked for.
+    Ids that contradict what was asked for, or what the format says itself, are refused.
     """
-    by_ids, evidence = _by_ids(row_ids, column_ids, sample_ids)
+    by_ids, evidence = _by_ids(raw.row_ids, raw.column_ids, sample_ids)
     if wanted != "auto":
         if by_ids not in ("", wanted):
             raise InputError(
@@ -60,21 +55,26 @@ def resolve_orientation(
                 f"leave it out or pass `orientation={by_ids}`",
             )
         return wanted, "as told by `orientation`"
-    if declared:
-        if by_ids not in ("", declared):
-            rows = declared.split("_")[0]
-            raise InputError(
-                f"{form} has {rows} in rows, yet {evidence}: the file seems transposed",
-                f"write it again, or pass `orientation={by_ids}`",
-            )
-        return declared, f"as the format {form} has it"
-    found, reason = detect_orientation(row_ids, column_ids, sample_ids)
+    found, reason = told_orientation(raw, sample_ids)
+    if raw.orientation and by_ids not in ("", found):
+        rows = found.split("_")[0]
+        raise InputError(
+            f"{raw.format} has {rows} in rows, yet {evidence}: the file seems transposed",
+            f"write it again, or pass `orientation={by_ids}`",
+        )
     if not found:
         raise InputError(
             f"cannot tell whether genes are in rows or in columns ({reason})",
             "pass `orientation=genes_in_rows` or `orientation=samples_in_rows`",
         )
     return found, reason
+
+
+def told_orientation(raw: RawTable, sample_ids: np.ndarray | None) -> tuple[str, str]:
+    """The orientation that the format has, else the one that ids or shape tell, and the reason."""
+    if raw.orientation:
+        return raw.orientation, f"as the format {raw.format} has it"
+    return detect_orientation(raw.row_ids, raw.column_ids, sample_ids)
 
 
 def _by_ids(
@@ -89,10 +89,7 @@ def _by_ids(
             reason = f"{hits[side]} of {len(ids[side])} {_SIDES[side]} ids are in the label table"
             return ORIENTATIONS[1 - side], reason
     of_genes = {k: v for k, v in ID_PATTERNS.items() if k not in WEAK_PATTERNS}
-    for patterns, orientations in (
-        (of_genes, ORIENTATIONS),
-        (SAMPLE_PATTERNS, ORIENTATIONS[::-1]),
-    ):
+    for patterns, orientations in (of_genes, ORIENTATIONS), (SAMPLE_PATTERNS, ORIENTATIONS[::-1]):
         kinds = [id_type(side, patterns)[0] for side in ids]
         if bool(kinds[0]) != bool(kinds[1]):
             side = int(not kinds[0])

@@ -1,30 +1,26 @@
-"""One file, oriented, looked through and planned clean; several brought to the genes of all."""
+"""One file: turned to samples x genes, looked through once, its scale settled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float32, Int
+from jaxtyping import Float32
 
 from jaxssl.data.formats import read_table
 from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading
-from jaxssl.data.gene_map import rename_genes
-from jaxssl.data.genes import Merge, plan_merge
 from jaxssl.data.import_options import ImportOptions
-from jaxssl.data.missing import plan_missing
 from jaxssl.data.orientation import resolve_orientation
-from jaxssl.data.read_length import divisors
 from jaxssl.data.sample_major import SampleMajor
-from jaxssl.data.samples import known_ids, require_column
+from jaxssl.data.samples import join_samples, known_ids, require_column
 from jaxssl.data.scale import COVERAGE, resolve_scale
 from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
 
 _WITH_TEXT = ("csv", "tsv", "parquet")  # formats that may have columns of text
-_MIN_SHARED = 0.7  # of the genes of the file that has fewest
+_LENGTH = "star.average_mapped_length"  # of *.recount_qc.*.MD.gz, as recount3 itself divides
 
 
 class Part(NamedTuple):
@@ -43,111 +39,42 @@ class Part(NamedTuple):
     notes: list[str]
 
 
-class Cleaning(NamedTuple):
-    """How a file's blocks become what is written: choose, fill, merge, order."""
-
-    x: SampleMajor
-    columns: Int[np.ndarray, " chosen"]  # genes of the file
-    fill: Float32[np.ndarray, " chosen"]  # of missing values
-    merge: Merge  # of genes called alike
-    order: Int[np.ndarray, " genes"]  # of the merged ones, those that all files have
-    n_missing: int
-    n_dropped: int
-
-    @property
-    def n_merged(self) -> int:
-        """Columns that another one of their name stands for."""
-        return len(self.columns) - len(self.merge.genes)
-
-    def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
-        """Successive samples, cleaned."""
-        is_same = np.array_equal(self.order, np.arange(len(self.merge.genes)))
-        for block in self.x.blocks():
-            chosen = np.take(block, self.columns, axis=1)
-            missing = np.isnan(chosen)
-            if missing.any():
-                chosen[missing] = self.fill[np.nonzero(missing)[1]]
-            merged = self.merge(chosen)
-            yield merged if is_same else np.take(merged, self.order, axis=1)
-
-
 def read_part(
     path: Path, options: ImportOptions, tables: Sequence[pd.DataFrame], reading: Reading
 ) -> Part:
-    """Read a file, turn it, look at every value once, and settle its scale.
-
-    Raises InputError where orientation or scale cannot be told, and on samples or genes without id.
-    """
-    named = (options.label, options.group, options.batch)
-    inside = [*options.text_columns, *filter(None, named)]
+    """Read a file, turn it, look at every value once, and settle its scale."""
+    inside = [*options.text_columns, *filter(None, (options.label, options.group, options.batch))]
     raw = read_table(path, reading._replace(text_columns=inside, layer=options.layer))
     for name in options.text_columns:
         there = [*raw.of_rows.columns, *raw.of_columns.columns] or list(raw.column_ids)
         require_column(there, name, "text_columns")
     known = known_ids(tables[0], raw, options.sample_column) if tables else None
-    found, reason = resolve_orientation(
-        options.orientation, raw.row_ids, raw.column_ids, known, raw.format, raw.orientation
-    )
-    samples, genes, obs, gene_text = oriented(raw, found)
+    orientation, reason = resolve_orientation(options.orientation, raw, known)
+    x, samples, genes, obs, gene_text = oriented(raw, orientation)
     _check_named(raw, path, samples, genes)
-    kept = None if raw.dropped is None else np.flatnonzero(~raw.dropped)
-    if kept is not None:
-        samples, obs = samples[kept], obs.iloc[kept]
-    divisor, length_notes = divisors(raw, path, samples, tables, options)
-    x = SampleMajor(raw.x, found == "genes_in_rows", kept, divisor, str(path))
+    divisor, length_notes = _divisors(raw, path, samples, tables, options)
+    x = x._replace(divisor=divisor, name=str(path))
     seen = survey(x)
     recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""
     declared = "counts" if raw.scale == COVERAGE else raw.scale
     scale, why = resolve_scale(recorded or options.scale, seen.range, declared)
     why = "as the file records it" if recorded else why
-    notes = [f"format {raw.format}", *raw.notes, f"orientation {found}: {reason}"]
+    notes = [f"format {raw.format}", *raw.notes, f"orientation {orientation}: {reason}"]
     notes += [*length_notes, f"scale {scale}: {why}"]
-    return Part(path, raw, x, samples, genes, gene_text, obs, found, scale, seen, notes)
+    return Part(path, raw, x, samples, genes, gene_text, obs, orientation, scale, seen, notes)
 
 
 def oriented(
     raw: RawTable, orientation: str
-) -> tuple[np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame]:
-    """Sample ids, gene ids, text of samples, text of genes."""
-    if orientation == "genes_in_rows":
-        return raw.column_ids, raw.row_ids, raw.of_columns, raw.of_rows
-    return raw.row_ids, raw.column_ids, raw.of_rows, raw.of_columns
-
-
-def clean(
-    parts: Sequence[Part], options: ImportOptions, gene_map: pd.DataFrame | None
-) -> tuple[list[Cleaning], pd.DataFrame, list[str]]:
-    """Plans for all files, the text of the genes that stay, and notes.
-
-    Names follow the gene map; genes that it does not know, and names that stand for several genes,
-    go. Then gaps are filled, each file's by its own means, and genes called alike merged. Raises
-    InputError as the policies say, and where the files share too few genes.
-    """
-    plans, texts, notes = [], [], []
-    for part in parts:
-        names, note = part.genes, ""
-        if gene_map is not None:
-            names, note = rename_genes(gene_map, options, part.genes)
-        chosen = np.flatnonzero(names != "")
-        keep, fill = plan_missing(part.seen, chosen, part.sample_ids, names[chosen], options.impute)
-        columns = chosen[keep]
-        merge = plan_merge(names[columns], options.duplicates)
-        n_missing = int(part.seen.n_missing[chosen].sum())
-        order = np.arange(len(merge.genes))
-        n_dropped = int((~keep).sum())
-        plans.append(Cleaning(part.x, columns, fill[keep], merge, order, n_missing, n_dropped))
-        texts.append(part.gene_text.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
-        n_nameless = int((part.genes == "").sum())
-        nameless = f"{n_nameless:,} genes without a name left out" if n_nameless else ""
-        notes += filter(None, (note, nameless))
-    if len(plans) == 1:
-        return plans, texts[0], notes
-    shared = _shared_genes([plan.merge.genes for plan in plans])
-    plans = [
-        plan._replace(order=pd.Index(plan.merge.genes).get_indexer(pd.Index(shared)))
-        for plan in plans
-    ]
-    return plans, texts[0].loc[shared], notes
+) -> tuple[SampleMajor, np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame]:
+    """Samples x genes, ids of samples and genes, text of either; without dropped samples."""
+    rows, columns = (raw.row_ids, raw.of_rows), (raw.column_ids, raw.of_columns)
+    is_turned = orientation == "genes_in_rows"
+    (samples, obs), (genes, gene_text) = (columns, rows) if is_turned else (rows, columns)
+    if raw.dropped is None:
+        return SampleMajor(raw.x, is_turned), samples, genes, obs, gene_text
+    kept = np.flatnonzero(~raw.dropped)
+    return SampleMajor(raw.x, is_turned, kept), samples[kept], genes, obs.iloc[kept], gene_text
 
 
 def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarray) -> None:
@@ -172,15 +99,60 @@ def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarr
     )
 
 
-def _shared_genes(of_files: Sequence[np.ndarray]) -> np.ndarray:
-    """Genes of all files, in the order of the first."""
-    known = set.intersection(*(set(genes) for genes in of_files))
-    shared = np.array([gene for gene in of_files[0] if gene in known], dtype=object)
-    fewest = min(map(len, of_files))
-    if len(shared) < _MIN_SHARED * fewest:
+def _divisors(
+    raw: RawTable,
+    path: Path,
+    sample_ids: np.ndarray,
+    tables: Sequence[pd.DataFrame],
+    options: ImportOptions,
+) -> tuple[Float32[np.ndarray, " samples"] | None, list[str]]:
+    """What every sample is divided by, None for data that are no coverage; and what was done.
+
+    recount3's sums of coverage are larger than counts by the length of the reads mapped.
+    """
+    wanted = options.read_length
+    if raw.scale != COVERAGE:
+        if wanted:
+            raise InputError(f"`read_length` is for coverage sums of recount3; {path} is no such")
+        return None, []
+    if not wanted:
         raise InputError(
-            f"the files share {len(shared):,} genes, fewer than {_MIN_SHARED:.0%} of the "
-            f"{fewest:,} of the smallest",
-            "name them alike with `gene_map`, or import them apart",
+            f"{path} holds sums of base-pair coverage, not counts: each is too large by the "
+            "length of its reads",
+            f"pass `labels=*.recount_qc.*.MD.gz` and `read_length={_LENGTH}`, or "
+            "`read_length=BASES` where all samples have one length",
         )
-    return shared
+    try:
+        lengths = np.full(len(sample_ids), float(wanted))
+    except ValueError:
+        lengths = _lengths(wanted, sample_ids, tables, options)
+    is_length = np.isfinite(lengths) & (lengths > 0)
+    if not is_length.all():
+        i = int(np.argmin(is_length))
+        raise InputError(
+            f"`read_length={wanted}`: sample {sample_ids[i]} has {lengths[i]:g}; lengths are "
+            "above 0"
+        )
+    span = f"{lengths.min():g}" + (f" to {lengths.max():g}" if np.ptp(lengths) else "")
+    return lengths.astype(np.float32), [f"coverage divided by read lengths of {span} bases"]
+
+
+def _lengths(
+    column: str, sample_ids: np.ndarray, tables: Sequence[pd.DataFrame], options: ImportOptions
+) -> np.ndarray:
+    if not tables:
+        raise InputError(
+            f"`read_length={column}` is a column, yet there is no `labels`", "pass the *.MD.gz file"
+        )
+    table = next((t for t in tables if column in t), tables[0])
+    require_column(table.columns, column, "read_length")
+    named = options.sample_column if options.sample_column in table else ""
+    joined = join_samples(table, sample_ids, named, options.min_match)[0]
+    lengths = pd.to_numeric(joined[column], errors="coerce").to_numpy(dtype=float)
+    absent = np.flatnonzero(np.isnan(lengths))
+    if len(absent):
+        raise InputError(
+            f"{len(absent)} samples have no {column} (first: {sample_ids[absent[0]]}); every one "
+            "needs its read length"
+        )
+    return lengths

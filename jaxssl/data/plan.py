@@ -10,13 +10,14 @@ from jaxtyping import Bool, Float32
 
 from jaxssl.data import rules
 from jaxssl.data.annotation import read_annotation
+from jaxssl.data.cleaning import Cleaning, plan_cleaning
 from jaxssl.data.formats import may_tell
 from jaxssl.data.formats.matrix import Reading
 from jaxssl.data.gene_map import column_of_names
 from jaxssl.data.genes import duplicates, id_type
-from jaxssl.data.import_options import ImportOptions, check_options, paths_of
+from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import drop_small_classes
-from jaxssl.data.parts import Cleaning, Part, clean, read_part
+from jaxssl.data.parts import Part, read_part
 from jaxssl.data.samples import (
     add_columns,
     join_samples,
@@ -50,7 +51,6 @@ class Import(NamedTuple):
 
 def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading) -> Import:
     """Read the files and settle everything that the result depends on."""
-    check_options(options)
     if not paths:
         raise InputError("no expression file is given")
     tables = read_tables(paths_of(options.labels))
@@ -65,40 +65,22 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
                 f"{part.scale}",
                 "bring them to one scale first",
             )
-    plans, var, gene_notes = clean(parts, options, gene_map)
+    plans, var, counts, gene_notes = plan_cleaning(parts, options, gene_map)
     obs, kept, obs_notes = _describe(parts, tables, options)
-    facts: dict[str, Any] = {
+    of_others = [f"{part.path.name}: {note}" for part in parts[1:] for note in part.notes]
+    notes = [*first.notes, *of_others, *gene_notes, *obs_notes]
+    facts = {
         "orientation": first.orientation,
         "gene_id_type": id_type(var.index.to_numpy(dtype=object))[0] or "unknown",
         "scale": first.scale,
         "impute": options.impute,
         "duplicates": options.duplicates,
-        "n_missing_values": sum(plan.n_missing for plan in plans),
-        "n_genes_dropped": sum(plan.n_dropped for plan in plans),
-        "n_genes_merged": sum(plan.n_merged for plan in plans),
+        **counts,
         "source": ", ".join(part.path.name for part in parts[:5]),
         "format": first.raw.format,
+        **_settle_columns(obs, first.raw.prepared, options, notes),
     }
-    notes = [
-        *first.notes,
-        *(f"{part.path.name}: {note}" for part in parts[1:] for note in part.notes),
-        *gene_notes,
-        *_notes_of_genes(facts),
-        *([f"{len(var):,} genes shared by {len(parts)} files"] if len(parts) > 1 else []),
-        *obs_notes,
-    ]
-    facts |= _settle_columns(obs, _columns(options, first.raw.prepared), options, notes)
     return Import(obs, var, facts | {"notes": "\n".join(notes)}, plans, kept)
-
-
-def _notes_of_genes(facts: Mapping[str, Any]) -> Iterator[str]:
-    """What was filled, dropped and merged."""
-    if facts["n_missing_values"]:
-        yield f"`impute={facts['impute']}`: {facts['n_missing_values']} missing values"
-    if facts["n_genes_dropped"]:
-        yield f"{facts['n_genes_dropped']} genes with missing values dropped"
-    if facts["n_genes_merged"]:
-        yield f"`duplicates={facts['duplicates']}`: {facts['n_genes_merged']} columns merged away"
 
 
 def _check_early(
@@ -146,33 +128,31 @@ def _describe(
 
 def _distinct(names: np.ndarray, policy: str) -> tuple[np.ndarray, list[str]]:
     """Which samples stay when each name may stand once."""
-    twice = duplicates(names)
-    if not len(twice):
-        return np.ones(len(names), bool), []
+    kept = ~pd.Series(names, dtype=object).duplicated().to_numpy()
+    if kept.all():
+        return kept, []
     if policy == "error":
+        twice = duplicates(names)
         raise InputError(
             f"{len(twice)} sample ids occur more than once (first: {twice[0]})",
             "remove or rename the copies, or pass `duplicate_samples=first`: a copy in two parts "
             "of a split would leak",
         )
-    kept = ~pd.Series(names, dtype=object).duplicated().to_numpy()
     return kept, [f"`duplicate_samples={policy}`: {(~kept).sum():,} further copies left out"]
 
 
-def _columns(options: ImportOptions, prepared: Mapping[str, Any]) -> dict[str, str]:
-    """Role → column: as told, as the rule makes it, or as `prepare` recorded it."""
-    made = rules.columns_of(options.label_rule)
-    told = {role: getattr(options, role) for role in ROLES}
-    return {
-        role: name or made.get(role, "") or str(prepared.get(role, ""))
-        for role, name in told.items()
-    }
-
-
 def _settle_columns(
-    obs: pd.DataFrame, columns: dict[str, str], options: ImportOptions, notes: list[str]
+    obs: pd.DataFrame, prepared: Mapping[str, Any], options: ImportOptions, notes: list[str]
 ) -> dict[str, Any]:
-    """Check the named columns and blank small classes in `obs`; returns what to record."""
+    """What the columns mean: as told, as the rule makes them, or as `prepare` recorded it.
+
+    Blanks small classes in `obs`; returns what to record.
+    """
+    made = rules.columns_of(options.label_rule)
+    columns = {
+        role: getattr(options, role) or made.get(role, "") or str(prepared.get(role, ""))
+        for role in ROLES
+    }
     for role, name in columns.items():
         if name:
             require_column(obs.columns, name, role)

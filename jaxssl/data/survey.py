@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Shaped
 
 from jaxssl.data.sample_major import SampleMajor
+from jaxssl.types import InputError
 
 TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
 TOLERANCE = 0.01  # of that value, as files round it
@@ -54,10 +55,7 @@ class Survey(NamedTuple):
 
 
 def survey(x: SampleMajor) -> Survey:
-    """Look at every value once, in blocks.
-
-    Raises InputError if a file on disk turns out to be damaged.
-    """
+    """Look at every value once, in blocks."""
     n_samples, n_genes = x.shape
     n_missing, n_infinite = (np.zeros(n_genes, np.int64) for _ in range(2))
     first_missing, first_infinite = (np.full(n_genes, -1, np.int64) for _ in range(2))
@@ -87,6 +85,16 @@ def survey(x: SampleMajor) -> Survey:
     seen = Survey(n_samples, n_missing, first_missing, n_infinite, first_infinite, low, high, total)
     seen = seen._replace(n_zeros=n_zeros, is_integer=is_integer)
     return seen._replace(n_zeros=n_toil_zeros) if seen.range.is_toil else seen
+
+
+def require_finite(x: Shaped[np.ndarray, "samples genes"]) -> None:
+    """Refuse a matrix in memory that has values which are no numbers."""
+    n_ill = sum(np.count_nonzero(~np.isfinite(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS))
+    if n_ill:
+        raise InputError(
+            f"{n_ill / x.size:.2%} of the expression values are NaN or infinite",
+            "fill them by `read(impute=mean)`",
+        )
 
 
 def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:

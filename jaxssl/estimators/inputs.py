@@ -18,9 +18,8 @@ from sklearn.utils.validation import check_array, validate_data
 from jaxssl.data.align import encoder_input
 from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import duplicates
-from jaxssl.data.missing import require_finite
 from jaxssl.data.scale import SCALES, guess_scale, resolve_scale
-from jaxssl.data.survey import range_of
+from jaxssl.data.survey import range_of, require_finite
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.types import InputError
 

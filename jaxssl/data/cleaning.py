@@ -1,0 +1,151 @@
+"""What is done to values before they are written: gaps filled on request, genes merged."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float32, Int
+
+from jaxssl.data.gene_map import rename_genes
+from jaxssl.data.genes import Merge, plan_merge
+from jaxssl.data.import_options import ImportOptions
+from jaxssl.data.parts import Part
+from jaxssl.data.sample_major import SampleMajor
+from jaxssl.data.survey import Survey
+from jaxssl.types import InputError
+
+_MIN_SHARED = 0.7  # of the genes of the file that has fewest
+
+
+class Cleaning(NamedTuple):
+    """How a file's blocks become what is written: choose, fill, merge, order."""
+
+    x: SampleMajor
+    columns: Int[np.ndarray, " chosen"]  # genes of the file
+    fill: Float32[np.ndarray, " chosen"]  # of missing values
+    merge: Merge  # of genes called alike
+    order: Int[np.ndarray, " genes"]  # of the merged ones, those that all files have
+
+    def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
+        """Successive samples, cleaned."""
+        is_same = np.array_equal(self.order, np.arange(len(self.merge.genes)))
+        for block in self.x.blocks():
+            chosen = np.take(block, self.columns, axis=1)
+            missing = np.isnan(chosen)
+            if missing.any():
+                chosen[missing] = self.fill[np.nonzero(missing)[1]]
+            merged = self.merge(chosen)
+            yield merged if is_same else np.take(merged, self.order, axis=1)
+
+
+def plan_cleaning(
+    parts: Sequence[Part], options: ImportOptions, gene_map: pd.DataFrame | None
+) -> tuple[list[Cleaning], pd.DataFrame, dict[str, int], list[str]]:
+    """Plans for all files, the text of the genes that stay, what is counted, and notes.
+
+    Names follow the gene map; genes that it does not know, and names that stand for several genes,
+    go. Then gaps are filled, each file's by its own means, and genes called alike merged.
+    """
+    plans, texts, notes = [], [], []
+    counts = Counter(n_missing_values=0, n_genes_dropped=0, n_genes_merged=0)
+    for part in parts:
+        names = part.genes
+        if gene_map is not None:
+            names, note = rename_genes(gene_map, options, part.genes)
+            notes.append(note)
+        n_nameless = np.count_nonzero(part.genes == "")
+        if n_nameless:
+            notes.append(f"{n_nameless:,} genes without a name left out")
+        chosen = np.flatnonzero(names != "")
+        keep, fill = _plan_missing(
+            part.seen, chosen, part.sample_ids, names[chosen], options.impute
+        )
+        columns = chosen[keep]
+        merge = plan_merge(names[columns], options.duplicates)
+        counts["n_missing_values"] += int(part.seen.n_missing[chosen].sum())
+        counts["n_genes_dropped"] += len(chosen) - len(columns)
+        counts["n_genes_merged"] += len(columns) - len(merge.genes)
+        plans.append(Cleaning(part.x, columns, fill[keep], merge, np.arange(len(merge.genes))))
+        texts.append(part.gene_text.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
+    notes += _notes_of(counts, options)
+    if len(plans) == 1:
+        return plans, texts[0], counts, notes
+    shared = _shared_genes([plan.merge.genes for plan in plans])
+    notes.append(f"{len(shared):,} genes shared by {len(parts)} files")
+    orders = [pd.Index(plan.merge.genes).get_indexer(pd.Index(shared)) for plan in plans]
+    plans = [plan._replace(order=order) for plan, order in zip(plans, orders, strict=True)]
+    return plans, texts[0].loc[shared], counts, notes
+
+
+def _notes_of(counts: Mapping[str, int], options: ImportOptions) -> Iterator[str]:
+    """What was filled, dropped and merged."""
+    if counts["n_missing_values"]:
+        yield f"`impute={options.impute}`: {counts['n_missing_values']} missing values"
+    if counts["n_genes_dropped"]:
+        yield f"{counts['n_genes_dropped']} genes with missing values dropped"
+    if counts["n_genes_merged"]:
+        merged = f"{counts['n_genes_merged']} columns merged away"
+        yield f"`duplicates={options.duplicates}`: {merged}"
+
+
+def _shared_genes(of_files: Sequence[np.ndarray]) -> np.ndarray:
+    """Genes of all files, in the order of the first."""
+    known = set.intersection(*(set(genes) for genes in of_files))
+    shared = np.array([gene for gene in of_files[0] if gene in known], dtype=object)
+    fewest = min(map(len, of_files))
+    if len(shared) < _MIN_SHARED * fewest:
+        raise InputError(
+            f"the files share {len(shared):,} genes, fewer than {_MIN_SHARED:.0%} of the "
+            f"{fewest:,} of the smallest",
+            "name them alike with `gene_map`, or import them apart",
+        )
+    return shared
+
+
+def _plan_missing(
+    seen: Survey,
+    chosen: Int[np.ndarray, " chosen"],
+    sample_ids: np.ndarray,
+    genes: np.ndarray,
+    policy: str,
+) -> tuple[Bool[np.ndarray, " chosen"], Float32[np.ndarray, " chosen"]]:
+    """Of the chosen genes, called `genes`, which stay and what fills the gaps of each.
+
+    The policy is that of `impute`; under "mean", genes without any value go.
+    """
+    n_infinite, n_missing = seen.n_infinite[chosen], seen.n_missing[chosen]
+    if n_infinite.any():
+        where = _first(seen.first_infinite[chosen], sample_ids, genes)
+        raise InputError(
+            f"{int(n_infinite.sum())} values are infinite (first: {where}), as the logarithm of 0 "
+            "is",
+            "export log2(x + 1) instead",
+        )
+    keep, fill = np.ones(len(chosen), bool), np.zeros(len(chosen), np.float32)
+    if not n_missing.any():
+        return keep, fill
+    if policy == "error":
+        where = _first(seen.first_missing[chosen], sample_ids, genes)
+        worst = int(np.argmax(n_missing))
+        raise InputError(
+            f"{n_missing.sum() / (seen.n_samples * len(chosen)):.2%} of the values are missing "
+            f"(first: {where}; {int((n_missing > 0).sum())} genes, worst {genes[worst]} at "
+            f"{n_missing[worst] / seen.n_samples:.0%})",
+            "choose `impute=mean`, zero or drop_genes",
+        )
+    if policy == "drop_genes":
+        keep = n_missing == 0
+    elif policy == "mean":
+        keep, fill = n_missing < seen.n_samples, seen.mean[chosen]
+    if not keep.any():
+        raise InputError(f"no gene is left by `impute={policy}`: every gene has missing values")
+    return keep, fill
+
+
+def _first(samples: Int[np.ndarray, " chosen"], sample_ids: np.ndarray, genes: np.ndarray) -> str:
+    """The first sample with a hit, and its first gene."""
+    hits = np.flatnonzero(samples >= 0)
+    gene = hits[np.argmin(samples[hits])]
+    return f"sample {sample_ids[samples[gene]]}, gene {genes[gene]}"
