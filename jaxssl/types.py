@@ -22,6 +22,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
+ROLES = ("label", "group", "batch")
+"""What a column of the table of samples can be to a study."""
+MAX_MISSING = 0.3
+"""Share of an encoder's genes that new samples may lack; they are imputed."""
+
 
 class InputError(ValueError):
     """Input that cannot be used.

@@ -19,7 +19,6 @@ from absl import flags as absl_flags
 from jaxssl.studies.audit import run_audit
 
 from . import exit, flags
-from .screen import hooks
 
 flags.define(*flags.RUN, "shares", "arms", "splits")
 _WHAT = absl_flags.DEFINE_enum("what", "type1", ["type1", "variance"], "What to look into.")
@@ -34,16 +33,9 @@ _LEVELS = absl_flags.DEFINE_list(
 def main(arguments: list[str]) -> None:
     """Fit, compare, print, write."""
     exit.no_arguments(arguments)
-    run_audit(
-        _WHAT.value,
-        flags.config_of_run(),
-        flags.output(),
-        hooks(),
-        n_comparisons=_COMPARISONS.value,
-        levels=[int(n) for n in _LEVELS.value],
-    )
+    levels = [int(n) for n in _LEVELS.value]
+    run_audit(flags.job(), _WHAT.value, n_comparisons=_COMPARISONS.value, levels=levels)
 
 
 if __name__ == "__main__":
-    absl_flags.adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

@@ -13,10 +13,9 @@ looked at once, at the end. With --resume only what is missing is computed.
 
 from absl import flags as absl_flags
 
-from jaxssl.studies.methods import BESIDE, run_methods
+from jaxssl.studies.methods import beside, run_methods
 
 from . import exit, flags
-from .screen import hooks
 
 flags.define(*(name for name in flags.RUN if name != "method"), "shares", "arms")
 _METHODS = absl_flags.DEFINE_list("methods", ["all"], "Methods to compare, or all.")
@@ -26,14 +25,11 @@ _TRIAL_SEEDS = absl_flags.DEFINE_integer("trial_seeds", 3, "Seeds of a trial.", 
 def main(arguments: list[str]) -> None:
     """Tune and pretrain every method, compare all, tell."""
     exit.no_arguments(arguments)
-    common = flags.config_of_run(arms=())
+    job = flags.job(arms=beside(flags.value_of("arms")))
     reason = "a comparison, which takes methods and views from the methods' own files"
-    flags.refuse_options(common, ("method", "augment"), reason)
-    common.sweep.arms = tuple(flags.value_of("arms") or BESIDE)
-    seeds = range(_TRIAL_SEEDS.value)
-    run_methods(common, flags.output(), _METHODS.value, seeds, hooks())
+    flags.refuse_options(job.config, ("method", "augment"), reason)
+    run_methods(job, _METHODS.value, range(_TRIAL_SEEDS.value))
 
 
 if __name__ == "__main__":
-    absl_flags.adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

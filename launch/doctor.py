@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import jax
 import psutil
-from absl.flags import adopt_module_key_flags
 
 from jaxssl.config import Config, choose_n_components, resolve
 from jaxssl.engine.ensemble import use_cores
@@ -25,7 +24,7 @@ from jaxssl.runs.identity import versions
 from . import exit, flags
 from .config_files import load
 
-flags.define("data", "seeds")
+flags.define("config", "data", "seeds")
 CARDS_GB = (12, 24, 80)
 N_SEEDS = 50  # where --seeds says nothing
 
@@ -54,7 +53,7 @@ def main(arguments: list[str]) -> None:
         f"a run may take {FREE_SHARE:.0%} of what is free: {FREE_SHARE * free_memory() / 1e9:.1f} "
         f"GB on each of {jax.device_count()} devices (cores of a CPU share its memory)"
     )
-    path, config = flags.value_of("data"), flags.CONFIG.value
+    path, config = flags.value_of("data"), flags.config()
     for size in [size_of_data(path, config)] if path else known_sizes(config):
         print(f"\n{size.what}, {n_seeds} seeds:")
         for line in plans(size, n_seeds):
@@ -120,5 +119,4 @@ def _line(where: str, n_seeds: int, chunk: int, total: int, budget: int) -> str:
 
 
 if __name__ == "__main__":
-    adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

@@ -58,6 +58,8 @@ def run(main: Callable[[list[str]], Any]) -> None:
     program = sys.modules["__main__"]
     program.__doc__ = (program.__doc__ or "").replace("python -m launch.", command(""))
     signals.install()
+    for flag in flags.FLAGS.get_key_flags_for_module(f"{__package__}.flags"):  # for --helpshort
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     app.run(guarded, flags_parser=_parse)
 
 

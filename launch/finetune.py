@@ -12,16 +12,13 @@ import dataclasses
 
 from absl import flags as absl_flags
 
-from jaxssl.studies.arguments import with_data
-from jaxssl.studies.classifier import MAX_MISSING, run_finetuning
+from jaxssl.studies.classifier import run_finetuning
 from jaxssl.studies.start import read_encoder
 from jaxssl.types import InputError
 
 from . import exit, flags
-from .screen import hooks
 
-flags.define(*flags.DATA, "out", "overwrite")
-_ENCODER = absl_flags.DEFINE_string("encoder", "", "Bundle, or a run folder with encoders.")
+flags.define(*flags.DATA, "encoder", "out", "overwrite", "max_missing")
 _SHARE = absl_flags.DEFINE_float("share", 1.0, "Share of the training labels to use.")
 _TRANSFER = absl_flags.DEFINE_integer(
     "transfer_layers", -1, "Layers transferred; default: the config's."
@@ -29,33 +26,21 @@ _TRANSFER = absl_flags.DEFINE_integer(
 _FREEZE = absl_flags.DEFINE_integer(
     "freeze_layers", -1, "Transferred layers frozen; default: the config's."
 )
-_MISSING = absl_flags.DEFINE_float(
-    "max_missing", MAX_MISSING, "Share of genes that may be imputed.", 0, 1
-)
 
 
 def main(arguments: list[str]) -> None:
     """Align, split, fit, score."""
     exit.no_arguments(arguments)
-    if not _ENCODER.value:
+    encoder, max_missing = flags.value_of("encoder"), flags.value_of("max_missing")
+    if not encoder:
         raise InputError("no encoder is given", "pass `encoder=RUN`")
-    bundle = read_encoder(_ENCODER.value)
+    bundle = read_encoder(encoder)
     layers = {"transfer_layers": _TRANSFER.value, "freeze_layers": _FREEZE.value}
     layers = {name: value for name, value in layers.items() if value >= 0}
-    config = dataclasses.replace(
-        with_data(bundle.config, flags.data_of_run()),
-        finetune=dataclasses.replace(flags.finetune_options(bundle.config), **layers),
-    )
-    run_finetuning(
-        config,
-        bundle,
-        flags.output(),
-        hooks(),
-        share=_SHARE.value,
-        max_missing=_MISSING.value,
-    )
+    finetune = dataclasses.replace(flags.finetune_options(bundle.config), **layers)
+    job = flags.job(dataclasses.replace(bundle.config, finetune=finetune), encoder="")
+    run_finetuning(job, bundle, share=_SHARE.value, max_missing=max_missing)
 
 
 if __name__ == "__main__":
-    absl_flags.adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

@@ -2,20 +2,21 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 from ml_collections import config_flags
 
 from jaxssl.config import LEAKS, Config, FinetuneConfig, to_dict, with_method, with_options
-from jaxssl.runs.layout import shard_folder
-from jaxssl.runs.output import Output
-from jaxssl.types import InputError
+from jaxssl.types import MAX_MISSING, ROLES, InputError
 
 from . import exit
 from .config_files import load
+
+if TYPE_CHECKING:
+    from jaxssl.studies.job import Job
 
 RECORDED = "default: what prepare recorded."
 
@@ -40,21 +41,19 @@ def _on_command_line(name: str) -> str:
     return found
 
 
-def _define_config():
+def _define_config(name: str) -> None:
     """`--config`; overrides on the command line are looked at here and now."""
     text = "A config by name or path; override one option with --config.SECTION.OPTION=VALUE."
     try:
-        return config_flags.DEFINE_config_dataclass(
-            "config", _load("default"), text, parse_fn=_load
-        )
+        config_flags.DEFINE_config_dataclass(name, _load("default"), text, parse_fn=_load)
     except KeyError as error:
         exit.fail(exit.unknown_option(error), 2)
     except InputError as error:
         exit.fail(exit.as_flags(str(error)), 2)
 
 
-CONFIG = _define_config()
 _FLAGS = {
+    "config": _define_config,
     "method": partial(flags.DEFINE_string, default="", help="Pretraining method, such as simclr."),
     "data": partial(flags.DEFINE_string, default="", help="Expression file, or demo."),
     "label": partial(flags.DEFINE_string, default="", help=f"Label column; {RECORDED}"),
@@ -85,10 +84,22 @@ _FLAGS = {
     "shard": partial(
         flags.DEFINE_string, default="", help="i/n: run only the seeds i, i + n, ... (i from 0)."
     ),
+    "encoder": partial(
+        flags.DEFINE_string, default="", help="Bundle, or a run folder with encoders."
+    ),
+    "max_missing": partial(
+        flags.DEFINE_float,
+        default=MAX_MISSING,
+        help="Share of genes that may be imputed.",
+        lower_bound=0,
+        upper_bound=1,
+    ),
 }
-DATA = ("data", "label", "group", "batch")
+DATA = ("config", "data", *ROLES)
 RUN = (*DATA, "method", "seeds", "allow_leaks", "out", "resume", "overwrite")
 """What a verb that pretrains or compares reads."""
+ASKED = ("arms", "shares", "seeds", "splits", "shard", "encoder")
+"""Flags that say what `make_job` says, in the same words."""
 
 
 def define(*names: str) -> None:
@@ -97,28 +108,31 @@ def define(*names: str) -> None:
         _FLAGS[name](name)
 
 
-def config_of_run(arms: Sequence[str] | None = None) -> Config:
-    """The configuration with the flags' overrides.
-
-    Args:
-        arms: in place of `--arms`.
-    """
+def config() -> Config:
+    """The options of `--config`, with those that the command line overrides."""
     try:
-        config: Config = CONFIG.value
+        return value_of("config")
     except OSError as error:  # told on first use
         raise InputError(f"--config cannot be read: {error}") from error
-    from jaxssl.studies.arguments import with_arguments  # scikit-learn comes with it: not for help
 
+
+def job(of_encoder: Config | None = None, **said: Any) -> "Job":
+    """What the flags ask for, on `--config` or an encoder's options; `said` goes before flags."""
+    from jaxssl.studies.job import make_job  # scikit-learn comes with it: not for help
+
+    from .screen import hooks
+
+    options = of_encoder or config()
     method = value_of("method") or ""  # of a file of flags, which --config has not seen
-    return with_arguments(
-        config,
-        method=method if method != config.method.name else "",
-        arms=(value_of("arms") or ()) if arms is None else arms,
-        shares=value_of("shares") or (),
-        seeds=value_of("seeds") or 0,
-        splits=value_of("splits"),
-        data=data_of_run(),
-        allow_leaks=value_of("allow_leaks") or (),
+    given = {name: value_of(name) for name in (*ASKED, "allow_leaks", "resume", "overwrite")}
+    return make_job(
+        options,
+        value_of("data"),
+        value_of("out"),
+        method=method if method != options.method.name else "",
+        columns={role: value_of(role) for role in ROLES},
+        hooks=hooks(),
+        **{name: value for name, value in (given | said).items() if value is not None},
     )
 
 
@@ -128,11 +142,7 @@ def value_of(name: str) -> Any:
 
 
 def refuse_options(given: Config, sections: Iterable[str], reason: str) -> None:
-    """Refuse options of sections that a verb would leave unread.
-
-    Raises:
-        InputError: if one is not at its default.
-    """
+    """Refuse options of sections that a verb would leave unread, unless at their defaults."""
     ours, options = to_dict(Config()), to_dict(given)
     for section in sections:
         for option, value in options[section].items():
@@ -140,34 +150,11 @@ def refuse_options(given: Config, sections: Iterable[str], reason: str) -> None:
                 raise InputError(f"`{section}.{option}` is not for {reason}")
 
 
-def seeds_of_run(config: Config) -> list[int]:
-    """Seed ids of this process: all, or those of its shard."""
-    from jaxssl.studies.arguments import seeds_of
-
-    return seeds_of(config, value_of("shard") or "")
-
-
-def output() -> Output:
-    """`--out`, or this shard's folder inside it."""
-    folder, shard, may_resume = value_of("out"), value_of("shard"), "resume" in flags.FLAGS
-    folder = shard_folder(folder, shard) if shard and folder else folder
-    return Output(folder, bool(value_of("resume")), value_of("overwrite"), may_resume)
-
-
 def finetune_options(pretrained: Config) -> FinetuneConfig:
-    """The fine-tuning options of `--config`, or the encoder's, each as the command line has it.
-
-    Raises:
-        InputError: on another option, which the encoder decides.
-    """
+    """The fine-tuning options of `--config`, or the encoder's, each as the command line has it."""
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
     for name in overrides:
         if not name.startswith("finetune."):
             raise InputError(f"`{name}` is not for a fine-tuning, which takes it from the encoder")
     given = _on_command_line("config")
-    return (CONFIG.value if given else with_options(pretrained, overrides)).finetune
-
-
-def data_of_run() -> dict[str, str]:
-    """The data set and the columns that flags name."""
-    return {"path" if name == "data" else name: value_of(name) for name in DATA}
+    return (config() if given else with_options(pretrained, overrides)).finetune

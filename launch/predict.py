@@ -5,34 +5,32 @@ Example:
   python -m launch.predict --classifier=runs/clf --data=new.h5ad --out=predictions.csv
 """
 
-from absl import flags
+from absl import flags as absl_flags
 
 from jaxssl.files import write_table
 from jaxssl.runs.output import new_file
-from jaxssl.studies.classifier import MAX_MISSING, predict
+from jaxssl.studies.classifier import predict
 from jaxssl.types import InputError
 
-from . import exit
+from . import exit, flags
 from .screen import hooks
 
-_CLASSIFIER = flags.DEFINE_string("classifier", "", "Folder of finetune, or its classifier/.")
-_DATA = flags.DEFINE_string("data", "", "Expression file.")
-_OUT = flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
-_MISSING = flags.DEFINE_float(
-    "max_missing", MAX_MISSING, "Share of genes that may be imputed.", 0, 1
-)
+flags.define("data", "max_missing")
+_CLASSIFIER = absl_flags.DEFINE_string("classifier", "", "Folder of finetune, or its classifier/.")
+_OUT = absl_flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
+_OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
 
 
 def main(arguments: list[str]) -> None:
     """Align, normalise, predict, write."""
     exit.no_arguments(arguments)
+    max_missing = flags.value_of("max_missing")
     out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value)
     if not _CLASSIFIER.value:
         raise InputError(
             "no classifier is given", "pass `classifier=RUN`, a folder of `finetune()`"
         )
-    table = predict(_CLASSIFIER.value, _DATA.value, hooks(), max_missing=_MISSING.value)
+    table = predict(_CLASSIFIER.value, flags.value_of("data"), hooks(), max_missing=max_missing)
     write_table(out, table)
     print(f"wrote {out}: {len(table):,} samples, {table.shape[1] - 2} classes")
 

@@ -16,7 +16,6 @@ from jaxssl.evaluation.grid import parse_grid
 from jaxssl.studies.grid import METRICS, run_grid
 
 from . import exit, flags
-from .screen import hooks
 
 flags.define(*flags.RUN, "shares", "arms")
 _GRID = absl_flags.DEFINE_multi_string("grid", [], "section.option:value,value; may be repeated.")
@@ -28,12 +27,8 @@ _METRIC = absl_flags.DEFINE_enum(
 def main(arguments: list[str]) -> None:
     """Read, lay out the grid, run what is missing, tell."""
     exit.no_arguments(arguments)
-    config = flags.config_of_run()
-    if not flags.value_of("arms"):
-        config.sweep.arms = (config.method.name,)
-    run_grid(config, flags.output(), parse_grid(_GRID.value), _METRIC.value, hooks())
+    run_grid(flags.job(), parse_grid(_GRID.value), _METRIC.value, flags.value_of("arms"))
 
 
 if __name__ == "__main__":
-    absl_flags.adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

@@ -11,12 +11,9 @@ Example, on your own:
   python -m launch.study --data=mirna.h5ad --out=runs/mirna --seeds=10
 """
 
-from absl.flags import adopt_module_key_flags
-
 from jaxssl.studies.study import run_study
 
 from . import exit, flags
-from .screen import hooks
 
 flags.define(*flags.RUN, "shares", "arms", "splits", "shard")
 
@@ -24,10 +21,8 @@ flags.define(*flags.RUN, "shares", "arms", "splits", "shard")
 def main(arguments: list[str]) -> None:
     """Run every stage that the folder lacks."""
     exit.no_arguments(arguments)
-    config = flags.config_of_run()
-    run_study(config, flags.output(), flags.seeds_of_run(config), hooks())
+    run_study(flags.job())
 
 
 if __name__ == "__main__":
-    adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

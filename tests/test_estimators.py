@@ -32,7 +32,7 @@ from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import AugmentConfig
 from jaxssl.runs.output import Output
-from jaxssl.studies.progress import SILENT
+from jaxssl.studies.job import Job
 from jaxssl.studies.study import run_pretraining
 from jaxssl.types import InputError
 
@@ -69,7 +69,7 @@ def run(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "pretrained"
     with jax.numpy_dtype_promotion("standard"):
         config = make_config("swav", None, SMALL)
-        run_pretraining(config, Output(str(folder)), [SEED], SILENT, data)
+        run_pretraining(Job(config, Output(str(folder)), [SEED], data=data))
     return folder
 
 

@@ -5,7 +5,7 @@ from verbs import TINY, launch
 
 from jaxssl.config import Config, resolve, with_method, with_options
 from jaxssl.runs.output import Output
-from jaxssl.studies.progress import SILENT
+from jaxssl.studies.job import Job
 from jaxssl.studies.start import begin
 from jaxssl.types import InputError
 from jaxssl.validate import validate
@@ -60,7 +60,7 @@ def test_unusable_options_leave_nothing_behind(section, option, value, finding, 
     if section == "finetune":
         config.finetune.transfer_layers = 2
     with pytest.raises(InputError, match=finding) as error:
-        begin(config, Output(str(tmp_path / "run")), SILENT, compares=True)
+        begin(Job(config, Output(str(tmp_path / "run"))), compares=True)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
 

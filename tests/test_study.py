@@ -4,6 +4,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,11 @@ import pytest
 from verbs import ROOT, TINY, launch
 
 import jaxssl
-from jaxssl.config import Config, to_dict
+from jaxssl.config import Config, to_dict, with_method
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.engine.bundle import save_bundle
 from jaxssl.evaluation.sweep import RESULT_COLUMNS
-from jaxssl.studies.arguments import with_arguments, with_pretraining_of
+from jaxssl.studies.job import make_job
 from jaxssl.studies.progress import Event
 from jaxssl.types import InputError, Stopped
 
@@ -197,11 +198,14 @@ def test_a_study_takes_a_data_set_without_import_record_and_nan_labels():
     assert found.results["n_labelled"].max() < 0.75 * 180
 
 
-def test_arms_of_an_encoder_follow_its_method():
-    pretrained = with_arguments(Config(), method="simclr")
-    own = with_pretraining_of(with_arguments(Config()), pretrained)
+def test_arms_of_an_encoder_follow_its_method(monkeypatch):
+    pretrained = with_method(Config(), "simclr")
+    of_seed = SimpleNamespace(config=pretrained)
+    monkeypatch.setattr("jaxssl.studies.job.read_encoders", lambda folder, seeds: {0: of_seed})
+    own = make_job(encoder="a/run").config
     assert own.sweep.arms == ("majority", "scratch", "logreg", "pca_logreg", "simclr")
-    asked = with_pretraining_of(Config(), pretrained, ["selftrain", "swav"])
+    assert own.method == pretrained.method
+    asked = make_job(encoder="a/run", arms=["selftrain", "swav"]).config
     assert asked.sweep.arms == ("simclr+selftrain", "swav"), "what is asked for stays"
 
 

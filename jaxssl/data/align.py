@@ -14,7 +14,7 @@ from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.normalize import log2_expression, normalize
 from jaxssl.data.survey import require_finite
-from jaxssl.types import InputError, Normalizer
+from jaxssl.types import MAX_MISSING, InputError, Normalizer
 
 _WARN_ABOVE = 0.05  # share of missing genes
 CONVERSIONS = {
@@ -25,7 +25,7 @@ CONVERSIONS = {
 
 
 def align_genes(
-    adata: AnnData, genes: Sequence[str], *, scale: str = "", max_missing: float = 0.3
+    adata: AnnData, genes: Sequence[str], *, scale: str = "", max_missing: float = MAX_MISSING
 ) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
     """Columns of `adata` in the order of `genes`, NaN where it lacks one, and what was found.
 
@@ -65,7 +65,7 @@ def align_genes(
 
 
 def encoder_input(
-    adata: AnnData, normalizer: Normalizer, *, max_missing: float = 0.3
+    adata: AnnData, normalizer: Normalizer, *, max_missing: float = MAX_MISSING
 ) -> tuple[Float32[np.ndarray, "samples features"], dict[str, Any]]:
     """Normalised input of an encoder for any data set, and what the matching of genes found.
 

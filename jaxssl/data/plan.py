@@ -25,9 +25,7 @@ from jaxssl.data.samples import (
     read_tables,
     require_column,
 )
-from jaxssl.types import InputError
-
-ROLES = ("label", "group", "batch")
+from jaxssl.types import ROLES, InputError
 
 
 class Import(NamedTuple):

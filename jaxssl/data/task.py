@@ -15,7 +15,7 @@ from jaxssl.data.normalize import log2_expression, normalize, standardize
 from jaxssl.data.scale import resolve_scale
 from jaxssl.data.split import make_split
 from jaxssl.data.survey import range_of, require_finite
-from jaxssl.types import InputError, Normalizer, Split
+from jaxssl.types import ROLES, InputError, Normalizer, Split
 
 
 class Task(NamedTuple):
@@ -65,8 +65,7 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
     recorded, options = adata.uns.get("jaxssl", {}), config.data
     obs = as_text(cast(pd.DataFrame, adata.obs))
     label, group, batch = (
-        _column(obs, getattr(options, role) or str(recorded.get(role, "")), role)
-        for role in ("label", "group", "batch")
+        _column(obs, getattr(options, role) or str(recorded.get(role, "")), role) for role in ROLES
     )
     min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))
     codes, classes = encode(obs[label].to_numpy(), min_class_size=min_class_size)

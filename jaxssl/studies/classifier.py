@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from jaxssl.config import Config, DataConfig
+from jaxssl.config import DataConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
@@ -22,43 +22,25 @@ from jaxssl.files import write_json, write_table, write_text
 from jaxssl.report.card import model_card
 from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
-from jaxssl.runs.output import Output, open_folder
+from jaxssl.runs.output import open_folder
+from jaxssl.studies.job import Data, Job
 from jaxssl.studies.progress import SILENT, Hooks
-from jaxssl.studies.start import Data, announce, pose, read_data, read_encoder
+from jaxssl.studies.start import announce, pose, read_data, read_encoder
+from jaxssl.types import MAX_MISSING
 from jaxssl.validate import validate
-
-MAX_MISSING = 0.3  # share of genes that may be imputed
 
 
 def run_finetuning(
-    config: Config,
-    bundle: EncoderBundle,
-    output: Output,
-    hooks: Hooks,
-    data: Data = None,
-    *,
-    share: float = 1.0,
-    max_missing: float = MAX_MISSING,
+    job: Job, bundle: EncoderBundle, *, share: float = 1.0, max_missing: float = MAX_MISSING
 ) -> EncoderBundle:
     """Split, fine-tune on a share of the training labels, score the held-out parts, write all.
 
-    Args:
-        config: the encoder's, with the data and the fine-tuning options to use.
-        bundle: the encoder.
-        output: where to write the classifier, its predictions and `summary.json`.
-        hooks: told what is found.
-        data: in place of `config.data.path`.
-        share: of the training labels.
-        max_missing: share of the encoder's genes that the data may lack.
-
-    Returns:
-        The classifier.
-
-    Raises:
-        InputError: where data, labels or options do not allow it.
+    The job has the encoder's options, with the data and the fine-tuning options to use.
+    `max_missing` is the share of the encoder's genes that the data may lack.
     """
+    config, hooks = job.config, job.hooks
     validate(config)
-    adata = read_data(config.data, hooks, data)
+    adata = read_data(config.data, hooks, job.data)
     x, _ = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
     task = pose(adata, config, hooks)
     announce(config, hooks)
@@ -72,7 +54,7 @@ def run_finetuning(
     n = label_budget(share, len(labelled), len(task.classes))
     seed = int(bundle.provenance["seed"])
     order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
-    folder = open_folder(output)
+    folder = open_folder(job.output._replace(can_resume=False))
     train = task.split.train
     position = np.searchsorted(train, order)  # train is sorted
     of_train = x[train], task.codes[train], task.classes, position

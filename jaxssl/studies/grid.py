@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from jaxssl.config import Config
+from jaxssl.config import Config, with_options
 from jaxssl.data.task import Task
 from jaxssl.evaluation.arms import named_arms
 from jaxssl.evaluation.grid import (
@@ -24,10 +24,10 @@ from jaxssl.evaluation.search import points_table, search
 from jaxssl.evaluation.stats import ERRORS
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
-from jaxssl.runs.output import Output, release
-from jaxssl.studies.arguments import hooks_of, listed, path_of, with_arguments
+from jaxssl.runs.output import release
+from jaxssl.studies.job import Data, Job, hooks_of, listed, make_job
 from jaxssl.studies.progress import Count, Hooks
-from jaxssl.studies.start import Data, begin
+from jaxssl.studies.start import begin
 from jaxssl.types import InputError
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
@@ -75,12 +75,7 @@ def tune(
         arms: whose scores count; by default the method's own arm.
         shares: of the training labels, each in (0, 1].
         seeds: repetitions.
-        label: column of classes; by default the one recorded on import.
-        group: column whose samples stay in one part of the split.
-        config: all other options.
-        resume: go on in `out`: only what is missing is computed.
-        overwrite: delete what `out` holds.
-        progress: as in `jaxssl.study`.
+        label, group, config, resume, overwrite, progress: as in `jaxssl.study`.
 
     Returns:
         The best point by its mean over arms, shares and seeds, its score, and all points.
@@ -93,48 +88,45 @@ def tune(
         ... # doctest: +SKIP
         >>> found.best.values  # doctest: +SKIP
     """
-    said = {"label": label, "group": group, "path": path_of(data)}
-    config = with_arguments(config, method=method, shares=shares, seeds=seeds, data=said)
-    config.sweep.arms = named_arms(arms, config.method.name) or (config.method.name,)
-    values = {name: listed(of_option) for name, of_option in grid.items()}
-    output = Output(str(out), resume, overwrite)
+    job = make_job(
+        config,
+        data,
+        out,
+        method=method,
+        shares=shares,
+        seeds=seeds,
+        columns={"label": label, "group": group},
+        resume=resume,
+        overwrite=overwrite,
+        hooks=hooks_of(progress),
+    )
     try:
-        return run_grid(config, output, values, metric, hooks_of(progress), data)
+        return run_grid(job, {name: listed(values) for name, values in grid.items()}, metric, arms)
     finally:
         release(Path(out))
 
 
-def run_grid(
-    config: Config,
-    output: Output,
-    grid: Grid,
-    metric: str,
-    hooks: Hooks,
-    data: Data = None,
-) -> Tuned:
+def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tuned:
     """Run the points that the folder lacks; write their table and figure, and tell the best.
 
-    Args:
-        config: what the points differ from, not yet resolved.
-        output: where to write.
-        grid: dotted option to its values, which may be texts.
-        metric: that decides.
-        hooks: what to call on the way.
-        data: in place of `config.data.path`.
+    Points differ from `job.config` in the options of `grid`, whose values may be texts; by default
+    the method's own arm is scored.
     """
+    method, hooks = job.config.method.name, job.hooks
+    arms = named_arms(arms, method) or (method,)
+    config = with_options(job.config, {"sweep.arms": arms})
     if metric not in METRICS:
         raise InputError(f"`metric={metric}`", f"choose one of {', '.join(METRICS)}")
     if not grid:
         raise InputError("no option is to be varied", "pass `grid=augment.noise:0.5,1`, say")
     options = check_grid(grid, config)
-    study = begin(config, output, hooks, compares=True, data=data)
+    study = begin(job._replace(config=config), compares=True)
     # the options as given, for points resolve what is left to the data on their own
     ready = dataclasses.replace(config, data=study.config.data)
     points, refused = make_points(ready, options, len(study.task.split.train))
     tell_refused(refused, hooks)
-    seeds = range(config.run.seeds)
-    run_points(study.folder, study.task, points, seeds, hooks)
-    table = _write_table(study.folder, points, seeds, metric)
+    run_points(study.folder, study.task, points, job.seeds, hooks)
+    table = _write_table(study.folder, points, job.seeds, metric)
     mean = table.groupby("point")["mean"].mean()[[point.name for point in points]]
     rank = mean.to_numpy() * (1 if metric in ERRORS else -1)
     best = points[int(rank.argmin())]
@@ -181,15 +173,9 @@ def run_points(
     hooks: Hooks,
     parts: Sequence[str] = ("validation",),
 ) -> None:
-    """Run what the folder lacks; rows are written as soon as a point has them.
+    """Run what the folder lacks, and score it on the held-out `parts`.
 
-    Args:
-        folder: of the grid.
-        task: data, labels and split.
-        points: of one grid.
-        seeds: seed ids, of every point.
-        hooks: told what begins and how far it is.
-        parts: held-out parts that are scored.
+    Rows are written as soon as a point has them.
     """
     rows = read_rows(folder)
     done = set()
@@ -212,11 +198,7 @@ def run_points(
 
 
 def read_rows(folder: Path) -> pd.DataFrame:
-    """Result rows of a grid so far.
-
-    Raises:
-        InputError: if the folder holds the results of a study.
-    """
+    """Result rows of a grid so far."""
     rows = journal.read_parts(folder / layout.RESULTS)
     if len(rows) and "point" not in rows:
         raise InputError(f"{folder} holds a study or a sweep, not a grid", "pass another `out`")

@@ -8,13 +8,14 @@ best one is pretrained with all seeds. The method that did best in its trials th
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jaxssl.config import Config
+from jaxssl.config import Config, with_options
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, method_of
@@ -24,14 +25,12 @@ from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, write_methods
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import hash_of, write_identity
-from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
-from jaxssl.studies.arguments import hooks_of, in_folder, path_of, with_arguments
 from jaxssl.studies.comparison import compare
 from jaxssl.studies.grid import Tuned
+from jaxssl.studies.job import Data, Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import pretrain, unhealthy
-from jaxssl.studies.progress import Hooks
-from jaxssl.studies.start import Data, Study, begin
+from jaxssl.studies.start import Study, begin
 from jaxssl.studies.summary import conclude_study, write_cards
 from jaxssl.studies.trials import settle_trials, tune_method, tune_student
 from jaxssl.types import InputError
@@ -70,13 +69,8 @@ def compare_methods(
             scratch.
         shares: of the training labels; trials use those of 1 to 10 %.
         seeds: repetitions of the comparison.
-        label: column of classes; by default the one recorded on import.
-        group: column whose samples stay in one part of the split.
-        batch: column of technical batches.
+        label, group, batch, resume, overwrite, progress: as in `jaxssl.study`.
         config: all other options; those of methods and views are the methods' own.
-        resume: go on in `out`.
-        overwrite: delete what `out` holds.
-        progress: as in `jaxssl.study`.
 
     Returns:
         What the comparison came to.
@@ -89,42 +83,30 @@ def compare_methods(
         ...     adata, methods=["swav", "simclr"], shares=[0.02, 0.1], out="runs/methods"
         ... )
     """
-    arms = BESIDE if arms in ("all", ["all"]) else arms or BESIDE
-    said = {"label": label, "group": group, "batch": batch, "path": path_of(data)}
-    common = with_arguments(config, arms=arms, shares=shares, seeds=seeds, data=said)
-    hooks = hooks_of(progress)
+    job = make_job(
+        config,
+        data,
+        out,
+        arms=beside(arms),
+        shares=shares,
+        seeds=seeds,
+        columns={"label": label, "group": group, "batch": batch},
+        resume=resume,
+        overwrite=overwrite,
+        hooks=hooks_of(progress),
+    )
+    return in_folder(partial(run_methods, methods=methods, trial_seeds=range(trial_seeds)), job)
 
-    def run(output: Output) -> dict[int, EncoderBundle]:
-        run_methods(common, output, methods, range(trial_seeds), hooks, data)
-        return {}
 
-    return in_folder(run, out, "", resume, overwrite)
-
-
-def run_methods(
-    common: Config,
-    output: Output,
-    methods: Sequence[str],
-    trial_seeds: Sequence[int],
-    hooks: Hooks,
-    data: Data = None,
-) -> None:
+def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) -> None:
     """Tune and pretrain every method, compare all, tell.
 
-    Args:
-        common: what all methods share; its arms are what they are set beside.
-        output: where to write.
-        methods: names, or ["all"].
-        trial_seeds: seed ids of a trial.
-        hooks: what to call on the way.
-        data: in place of `config.data.path`.
+    What all methods share is in the job; its arms are what they are set beside.
     """
-    methods = _named(methods)
+    methods, common, seeds = _named(methods), job.config, job.seeds
     _check_beside(common.sweep.arms)
-    sweep = dataclasses.replace(common.sweep, arms=(*common.sweep.arms, *methods))
-    common = dataclasses.replace(common, sweep=sweep)
-    study = begin(common, output, hooks, compares=True, data=data)
-    seeds = range(common.run.seeds)
+    common = with_options(common, {"sweep.arms": (*common.sweep.arms, *methods)})
+    study = begin(job._replace(config=common), compares=True)
     settle_trials(study.folder, common, trial_seeds)
     # the options as given, for trials resolve what is left to the data on their own
     common = dataclasses.replace(common, data=study.config.data)
@@ -140,12 +122,13 @@ def run_methods(
     _tell(study, tuned, bundles, summary, trial_seeds)
 
 
-def _named(methods: Sequence[str]) -> list[str]:
-    """The methods that are named, each once.
+def beside(arms: Sequence[str]) -> Sequence[str]:
+    """The arms that are asked for, by default all that methods can be set beside."""
+    return arms if arms and arms not in ("all", ["all"]) else BESIDE
 
-    Raises:
-        InputError: on one that does not exist.
-    """
+
+def _named(methods: Sequence[str]) -> list[str]:
+    """The methods that are named, each once."""
     methods = [methods] if isinstance(methods, str) else methods
     chosen = list(METHODS) if list(methods) == ["all"] else methods
     if not chosen:
@@ -182,9 +165,8 @@ def _pretrain(study: Study, tuned: Tuned, seeds: Sequence[int]) -> dict[int, Enc
 
 def _with_student(study: Study, student: Tuned, arm: str) -> Study:
     """The study with one arm more, which follows the chosen options."""
-    config = study.config
-    sweep = dataclasses.replace(config.sweep, arms=(*config.sweep.arms, arm))
-    config = dataclasses.replace(config, sweep=sweep, selftrain=student.best.config.selftrain)
+    config = with_options(study.config, {"sweep.arms": (*study.config.sweep.arms, arm)})
+    config = dataclasses.replace(config, selftrain=student.best.config.selftrain)
     return study._replace(prepared=dataclasses.replace(study.prepared, config=config))
 
 

@@ -1,8 +1,7 @@
 """The start of a study: its data are read, its question is posed, its folder is opened."""
 
-import dataclasses
 import warnings
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -18,25 +17,23 @@ from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, make_task
-from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, is_bundle, load_bundle, usable
+from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usable
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.evaluation.sweep import budgets, check_arms
 from jaxssl.runs import layout
 from jaxssl.runs.identity import check_identity, hash_of, write_identity
-from jaxssl.runs.journal import load_encoders, write_splits
+from jaxssl.runs.journal import write_splits
 from jaxssl.runs.notes import Notes
-from jaxssl.runs.output import Output, check_folder, open_folder
+from jaxssl.runs.output import check_folder, open_folder
+from jaxssl.studies.job import Data, Job
 from jaxssl.studies.progress import Hooks
-from jaxssl.types import InputError, Normalizer
+from jaxssl.types import ROLES, InputError
 from jaxssl.validate import validate
 
 EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
 CACHE = Path.home() / ".cache" / "jaxssl" / "programs"
-
-Data = AnnData | str | Path | None
-"""A data set, its file, or None where the options name one."""
 
 
 class Study(NamedTuple):
@@ -59,36 +56,19 @@ class Study(NamedTuple):
         return self.prepared.config
 
 
-def begin(
-    config: Config,
-    output: Output,
-    hooks: Hooks,
-    *,
-    compares: bool,
-    data: Data = None,
-    normalizer: Normalizer | None = None,
-) -> Study:
+def begin(job: Job, *, compares: bool) -> Study:
     """Read the data, pose the task, open the run folder and write what identifies the run.
 
     The folder is opened once the input has proved usable, so that nothing half-written is left.
-
-    Args:
-        config: options.
-        output: where to write.
-        hooks: told what is found.
-        compares: whether label shares and arms will be used.
-        data: the data set; by default `config.data` names it.
-        normalizer: of encoders that are at hand; by default one is fitted.
-
-    Raises:
-        InputError: on options, data or an output that cannot be used, and on leaks.
+    `compares` says whether label shares and arms will be used.
     """
+    config, output, hooks = job.config, job.output, job.hooks
     validate(config)
     folder = check_folder(output)  # before the data are read: that may take long
     check_arms(config.sweep.arms)
     notes = Notes(hooks.say)
     with notes.stage("read"):
-        adata = read_data(config.data, hooks, data)
+        adata = read_data(config.data, hooks, job.data)
         task = pose(adata, config, hooks)
         leaks = leakage.leaks_of_split(task)
         if compares:
@@ -97,9 +77,10 @@ def begin(
         notes.leaks(leaks, config.split.allow_leaks)
     config = resolve(with_columns(config, task), len(task.split.train))
     data_hash = hash_of(task)
+    # that of the encoders which are there: fitted on another machine, signs may differ
+    normalizer = next((bundle.normalizer for bundle in job.encoders.values()), None)
     if output.resume:
         check_identity(folder, config, data_hash)
-        # that of the encoders which are there: fitted on another machine, signs may differ
         saved = layout.all_encoder_folders(folder)
         normalizer = load_bundle(saved[0]).normalizer if saved else normalizer
     with notes.stage("normalize"):
@@ -114,24 +95,8 @@ def begin(
     return Study(folder, adata, prepared, notes, hooks)
 
 
-def prepare_task(config: Config, hooks: Hooks, data: Data = None) -> Prepared:
-    """The task that a configuration poses, ready for training; writes nothing."""
-    validate(config)
-    task = pose(read_data(config.data, hooks, data), config, hooks)
-    return prepare(task, with_columns(config, task))
-
-
 def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
-    """A data set, with its name on record; says what was found in a file.
-
-    Args:
-        options: whose `path` is a file, or the embedded data set "demo" or "synthetic".
-        hooks: told what was found.
-        data: in place of that path.
-
-    Raises:
-        InputError: without data, and on a file that cannot be read.
-    """
+    """A data set, with its name on record; says what was found in a file."""
     if isinstance(data, AnnData):
         return data.to_memory() if data.isbacked else data
     if not isinstance(data, str | Path | None):
@@ -146,8 +111,7 @@ def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
         adata = EMBEDDED[path]()
         adata.uns["jaxssl"]["name"] = path
     else:
-        columns = {role: getattr(options, role) for role in ("label", "group", "batch")}
-        adata = read(path, **columns)
+        adata = read(path, **{role: getattr(options, role) for role in ROLES})
     hooks.say(adata.uns["jaxssl"]["notes"])
     return adata
 
@@ -175,8 +139,8 @@ def pose(adata: AnnData, config: Config, hooks: Hooks) -> Task:
 
 def with_columns(config: Config, task: Task) -> Config:
     """The configuration with the columns that the task took its roles from, for the record."""
-    columns = {role: getattr(task, role) for role in ("label", "group", "batch")}
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, **columns))
+    columns = {role: getattr(task, role) for role in ROLES}
+    return replace(config, data=replace(config.data, **columns))
 
 
 def announce(config: Config, hooks: Hooks) -> None:
@@ -191,11 +155,7 @@ def announce(config: Config, hooks: Hooks) -> None:
 def read_encoder(folder: str | Path) -> EncoderBundle:
     """An encoder or a classifier, to be used; warns of one whose pretraining was not healthy.
 
-    Args:
-        folder: a bundle, or a run folder: its classifier, or its first seed's encoder.
-
-    Raises:
-        InputError: if it is none, is damaged, or its training diverged.
+    Of a run folder it is the classifier, or the first seed's encoder.
     """
     given = Path(folder)
     inside = [given / layout.CLASSIFIER, *layout.encoder_folders(given).values()]
@@ -208,25 +168,6 @@ def read_encoder(folder: str | Path) -> EncoderBundle:
             stacklevel=2,
         )
     return bundle
-
-
-def read_encoders(folder: str | Path, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
-    """The encoders of a run folder, or the one of a bundle, by seed.
-
-    Raises:
-        InputError: if there are none.
-    """
-    given = Path(folder)
-    if is_bundle(given):
-        bundle = load_bundle(given)
-        return {int(bundle.provenance["seed"]): bundle}
-    bundles = load_encoders(given, seeds)
-    if not bundles:
-        raise InputError(
-            f"`encoder={folder}` holds no encoders",
-            "name the run folder of `pretrain()` or `study()`, the one with encoder/ in it",
-        )
-    return bundles
 
 
 def _warn_of_groups(adata: AnnData) -> None:

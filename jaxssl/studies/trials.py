@@ -28,11 +28,7 @@ STUDENT_TRIALS: list[dict[str, Any]] = [
 
 
 def settle_trials(folder: Path, common: Config, seeds: Sequence[int]) -> None:
-    """Note what the choice of a trial rests on; a resume must rest on the same.
-
-    Raises:
-        InputError: if it does not.
-    """
+    """Note what the choice of a trial rests on; a resume must rest on the same."""
     now = {"trial_seeds": len(seeds), "shares": shares_of_endpoint(common.sweep.shares)}
     file = folder / layout.CHOICE
     then = json.loads(file.read_text()) if file.exists() else now
@@ -73,20 +69,7 @@ def tune_trials(
     seeds: Sequence[int],
     hooks: Hooks,
 ) -> Tuned:
-    """Run the trials that the folder lacks, and choose by the validation area at few labels.
-
-    Args:
-        folder: for the trials' results.
-        task: data, labels and split.
-        config: what the trials differ from.
-        arm: whose scores decide.
-        trials: dotted option to value.
-        seeds: seed ids of a trial.
-        hooks: told what is tried.
-
-    Raises:
-        InputError: where no share of 1 to 10 % is compared, or the options refuse every trial.
-    """
+    """Run the trials that the folder lacks, and choose by the validation area at few labels."""
     shares = shares_of_endpoint(config.sweep.shares)
     if not shares:
         raise InputError("a trial is scored at 1 to 10 % of the labels", "add such shares")

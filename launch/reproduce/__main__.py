@@ -17,7 +17,6 @@ from absl import flags as absl_flags
 from jaxssl.config import to_dict
 
 from .. import exit, flags
-from ..screen import hooks
 from .figures import ALL
 from .run import run_figures
 from .scales import CPU, DATASETS, FULL, SMOKE, setting_of
@@ -31,19 +30,18 @@ _SCALE = absl_flags.DEFINE_enum("scale", CPU, [CPU, FULL, SMOKE], "How much is r
 def main(arguments: list[str]) -> None:
     """Take data, split and machine from the flags, and run every figure."""
     exit.no_arguments(arguments)
-    given = flags.config_of_run()
-    others = sorted(to_dict(given).keys() - {"data", "split", "run"})
+    job = flags.job()
+    others = sorted(to_dict(job.config).keys() - {"data", "split", "run"})
     reason = (
         "a reproduction, whose figures and `scale` say what differs from the paper; `tune()` "
         "varies any option"
     )
-    flags.refuse_options(given, others, reason)
+    flags.refuse_options(job.config, others, reason)
     setting = setting_of(_DATASET.value, _SCALE.value)
-    config = setting.config()
-    config = dataclasses.replace(config, data=given.data, split=given.split, run=given.run)
-    run_figures(_FIGURE.value, setting, config, flags.output(), hooks())
+    given = {name: getattr(job.config, name) for name in ("data", "split", "run")}
+    config = dataclasses.replace(setting.config(), **given)
+    run_figures(_FIGURE.value, setting, job._replace(config=config))
 
 
 if __name__ == "__main__":
-    absl_flags.adopt_module_key_flags(flags)  # for --helpshort
     exit.run(main)

@@ -18,9 +18,8 @@ from jaxssl.report.drawing import Drawing, save, styled
 from jaxssl.report.reproduction import Shown, write_page
 from jaxssl.report.search import heat_maps
 from jaxssl.runs import journal, layout
-from jaxssl.runs.output import Output
 from jaxssl.studies.grid import read_rows, run_points, tell_refused
-from jaxssl.studies.progress import Hooks
+from jaxssl.studies.job import Job
 from jaxssl.studies.start import Study, begin
 
 from .figures import ALL, TABLES, experiments_of, make_table
@@ -33,17 +32,13 @@ OPEN = "open question"
 """In place of a verdict, where the paper found nothing that could be agreed with."""
 
 
-def run_figures(
-    figure: str, setting: Setting, config: Config, output: Output, hooks: Hooks
-) -> None:
-    """Run what the folder lacks of a figure, a table or all, and write the page and the verdicts.
-
-    `config` is the paper's, on the user's data.
-    """
+def run_figures(figure: str, setting: Setting, job: Job) -> None:
+    """Run what the folder lacks of a figure, a table or all; write the page and the verdicts."""
+    config, hooks = job.config, job.hooks
     experiments = experiments_of(figure, setting)
     config.run.seeds = max(setting.seeds, setting.curve_seeds)
     config.sweep.shares = tuple(setting.shares)
-    study = begin(config, output, hooks, compares=True)
+    study = begin(job, compares=True)
     # unresolved, for points resolve what is left to the data on their own
     config = dataclasses.replace(config, data=study.config.data)
     names = [name for name in TABLES[setting.dataset] if figure in (ALL, name)]

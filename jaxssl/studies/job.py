@@ -1,0 +1,183 @@
+"""What is asked of a study: options, data, folder, seeds, and whom to tell."""
+
+import operator
+import shutil
+import tempfile
+import warnings
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from anndata import AnnData
+
+from jaxssl.config import Config, from_dict, to_dict, with_method
+from jaxssl.engine.bundle import EncoderBundle, is_bundle, load_bundle
+from jaxssl.evaluation.arms import named_arms
+from jaxssl.runs import layout
+from jaxssl.runs.journal import load_encoders
+from jaxssl.runs.output import Output, is_held, release
+from jaxssl.runs.reading import open_study
+from jaxssl.runs.result import StudyResult
+from jaxssl.studies.progress import SILENT, Hooks, Screen
+from jaxssl.types import ROLES, InputError
+
+Data = AnnData | str | Path | None
+"""A data set, its file, or None where the options name one."""
+Encoders = Mapping[int, EncoderBundle]
+"""By seed."""
+
+
+class Job(NamedTuple):
+    """What is asked of a study."""
+
+    config: Config  # not yet resolved
+    output: Output
+    seeds: Sequence[int] = ()
+    hooks: Hooks = SILENT
+    data: Data = None  # in place of `config.data.path`
+    encoders: Encoders = MappingProxyType(
+        {}
+    )  # that are compared; where there are none, they are pretrained
+
+
+def make_job(
+    config: Config | None = None,
+    data: Data = None,
+    out: str | Path | None = None,
+    *,
+    method: str = "",
+    arms: Sequence[str] = (),
+    shares: Sequence[float | str] = (),
+    seeds: int = 0,
+    splits: int | None = None,
+    shard: str = "",
+    encoder: str | Path = "",
+    columns: Mapping[str, str] | None = None,
+    allow_leaks: Sequence[str] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    hooks: Hooks = SILENT,
+) -> Job:
+    """The job that a caller's words come to; what is left out is as in `config`.
+
+    The options are a copy. With `encoder`, those of its pretraining are taken from it.
+    """
+    config = Config() if config is None else config
+    if not isinstance(config, Config):
+        kind = type(config).__name__
+        raise InputError(f"`config` is of type {kind}", "pass a jaxssl.Config")
+    config = from_dict(to_dict(config))
+    path = str(data) if isinstance(data, str | Path) else ""
+    config = with_data(config, {**(columns or {}), "path": path})
+    config.run.seeds = _number("seeds", seeds, operator.index) or config.run.seeds
+    config.split.n_splits = config.split.n_splits if splits is None else splits
+    config.split.allow_leaks = listed(allow_leaks) or config.split.allow_leaks
+    given = tuple(_number("shares", share, float) for share in listed(shares))
+    config.sweep.shares = given or config.sweep.shares
+    encoders = read_encoders(encoder, seeds_of(config, shard)) if encoder else {}
+    own = next((bundle.config.method.name for bundle in encoders.values()), method)
+    if method not in ("", own):
+        raise InputError(f"`method={method}`, but the encoders are of {own}", "drop `method`")
+    config = with_method(config, own) if own else config
+    config.sweep.arms = named_arms(arms, config.method.name) or config.sweep.arms
+    wanted = seeds_of(config, shard)
+    if encoder and is_bundle(Path(encoder)):
+        config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
+    for bundle in list(encoders.values())[:1]:
+        config = with_pretraining_of(config, bundle.config)
+    folder = layout.shard_folder(str(out), shard) if out and shard else str(out or "")
+    return Job(config, Output(folder, resume, overwrite), wanted, hooks, data, encoders)
+
+
+def _number(name: str, value: Any, read: Callable) -> Any:
+    try:
+        return read(value)
+    except (TypeError, ValueError) as error:
+        what = "whole number" if read is operator.index else "number"
+        raise InputError(f"`{name}={value}` is no {what}") from error
+
+
+def listed(values: Any) -> tuple:
+    """Several values, or one, as a tuple."""
+    return (values,) if isinstance(values, str | float | int) else tuple(values)
+
+
+def with_data(config: Config, said: Mapping[str, str]) -> Config:
+    """The configuration with the data options that are said; "" is not said."""
+    given = {name: value for name, value in said.items() if value}
+    return replace(config, data=replace(config.data, **given))
+
+
+def with_pretraining_of(config: Config, pretrained: Config) -> Config:
+    """The options of a pretraining, with the data, comparison and machine of another run."""
+    return replace(
+        with_data(pretrained, {name: getattr(config.data, name) for name in ("path", *ROLES)}),
+        split=replace(pretrained.split, allow_leaks=config.split.allow_leaks),
+        sweep=config.sweep,
+        finetune=config.finetune,
+        selftrain=config.selftrain,
+        run=config.run,
+    )
+
+
+def seeds_of(config: Config, shard: str) -> list[int]:
+    """Seed ids to run: all, or those of a shard "i/n"."""
+    seeds = list(range(config.run.seeds))
+    if not shard:
+        return seeds
+    index, _, count = shard.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise InputError(f"`shard={shard}`", "write i/n with 0 <= i < n, such as 0/4")
+    seeds = seeds[int(index) :: int(count)]
+    if not seeds:
+        raise InputError(f"`shard={shard}` has none of the {config.run.seeds} seeds", "see `seeds`")
+    return seeds
+
+
+def read_encoders(folder: str | Path, seeds: Sequence[int]) -> Encoders:
+    """The encoders of a run folder, or the one of a bundle."""
+    given = Path(folder)
+    if is_bundle(given):
+        bundle = load_bundle(given)
+        return {int(bundle.provenance["seed"]): bundle}
+    bundles = load_encoders(given, seeds)
+    if not bundles:
+        raise InputError(
+            f"`encoder={folder}` holds no encoders",
+            "name the run folder of `pretrain()` or `study()`, the one with encoder/ in it",
+        )
+    return bundles
+
+
+def hooks_of(progress: bool | Callable, stop: Callable[[], bool] | None = None) -> Hooks:
+    """The calls that a Python user's arguments come to."""
+    hooks = Hooks(Screen()) if progress is True else Hooks(progress) if progress else Hooks()
+    return hooks._replace(patient=lambda: nullcontext(stop)) if stop else hooks
+
+
+def in_folder(run: Callable[[Job], Encoders | None], job: Job) -> StudyResult:
+    """Do a job in its folder, by default a temporary one; warns of what the summary warns of."""
+    if not job.output.folder and (job.output.resume or job.output.overwrite):
+        raise InputError("`resume` and `overwrite` are of a folder", "pass `out`")
+    temporary = "" if job.output.folder else tempfile.mkdtemp(prefix="jaxssl_")
+    folder = Path(temporary, "study") if temporary else Path(job.output.folder)
+    if is_held(folder):
+        raise InputError(f"another study of this process writes {folder}", "pass another `out`")
+    try:
+        encoders = run(job._replace(output=job.output._replace(folder=str(folder))))
+        result = replace(open_study(folder), fresh=encoders or None)
+    except BaseException:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    finally:
+        release(folder)
+    if temporary:
+        weakref.finalize(result, shutil.rmtree, temporary, ignore_errors=True)
+    for text in (*result.summary.get("warnings", []), *result.pretraining.get("messages", [])):
+        warnings.warn(text, stacklevel=3)
+    return result
