@@ -12,11 +12,7 @@ NAMES = tuple(sorted(file.stem for file in FOLDER.glob("[a-z]*.py")))
 
 
 def config_file(text: str) -> Path:
-    """The file that `--config` means: the path of one, or the name of one that jaxssl brings.
-
-    Raises:
-        InputError: if there is neither.
-    """
+    """The file that `--config` means: the path of one, or the name of one that jaxssl brings."""
     if text in NAMES:
         return FOLDER / f"{text}.py"
     if Path(text).is_file():

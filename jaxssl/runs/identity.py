@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxssl.config import Config, from_dict, renamed, to_dict
 from jaxssl.data.task import Task
-from jaxssl.files import write_json
+from jaxssl.files import read_json, write_json
 from jaxssl.runs.layout import CONFIG, ENVIRONMENT
 from jaxssl.types import InputError
 
@@ -37,16 +37,9 @@ VARIABLES = ("JAX_", "XLA_", "CUDA_VISIBLE", "OMP_", "OPENBLAS_", "MKL_")
 def write_identity(folder: Path, config: Config, data_hash: str, command: str = "") -> None:
     """Write `config.json` and `environment.json`; on a resume, compare with them first.
 
+    `data_hash` is that of `hash_of`, and "" for a folder of several splits.
+
     What earlier processes of a resumed run ran on is kept under "before"; a change is warned of.
-
-    Args:
-        folder: of the run.
-        config: its options, resolved.
-        data_hash: of `hash_of`; "" for a folder of several splits, which has none of its own.
-        command: that this process was started by, if it was by one.
-
-    Raises:
-        InputError: if the folder was run with another option or on other data; nothing is written.
     """
     old = check_identity(folder, config, data_hash)
     environment = {
@@ -66,18 +59,13 @@ def write_identity(folder: Path, config: Config, data_hash: str, command: str = 
 
 
 def check_identity(folder: Path, config: Config, data_hash: str) -> dict[str, Any]:
-    """What the folder was last run on, {} for a new one.
-
-    Raises:
-        InputError: if it was run with another option or on other data.
-    """
-    if (folder / CONFIG).exists():
+    """What the folder was last run on, {} for a new one."""
+    options = read_json(folder / CONFIG)
+    if options:
         new = json.loads(json.dumps(to_dict(config)))
-        _check_options(folder, renamed(json.loads((folder / CONFIG).read_text())), new)
-    if not (folder / ENVIRONMENT).exists():
-        return {}
-    old = json.loads((folder / ENVIRONMENT).read_text())
-    if old["data_hash"] != data_hash:
+        _check_options(folder, renamed(options), new)
+    old = read_json(folder / ENVIRONMENT)
+    if old and old["data_hash"] != data_hash:
         raise InputError(
             f"{folder} was run on other data, labels or another split ({old['data_hash']}, now "
             f"{data_hash})",

@@ -5,24 +5,23 @@ the checkpoints, and what a killed run logged beyond them is logged anew. Scores
 an arm and share, each written once; `join_parts` makes one table of them.
 """
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jaxssl.config import Config
+from jaxssl.config import Config, with_options
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, load_bundle
 from jaxssl.engine.ensemble import chunks
 from jaxssl.evaluation.predictions import pack
 from jaxssl.evaluation.stats import KEY
 from jaxssl.evaluation.sweep import Fitted, results_frame
-from jaxssl.files import flush, plain, write_json, write_table, write_text
+from jaxssl.files import flush, plain, read_json, write_json, write_table, write_text
 from jaxssl.runs.layout import (
     CHECKPOINTS,
     CUT,
@@ -36,25 +35,14 @@ from jaxssl.runs.layout import (
 from jaxssl.types import InputError
 
 
-class Cut(NamedTuple):
-    """How seeds were cut: seeds of a compiled call, and the chunks that were begun."""
-
-    chunk: int
-    begun: list[list[int]]
-
-    def unfinished(self, missing: Collection[int]) -> list[list[int]]:
-        """The chunks with a seed that has no encoder yet."""
-        return [ids for ids in self.begun if set(ids) & set(missing)]
-
-
 def with_chunk_of(folder: Path, config: Config, missing: Collection[int]) -> Config:
     """The configuration with the seed chunk of an interrupted run, if there was one."""
-    before = _read_cut(folder)
-    if config.run.chunk or not before.chunk:
+    before = read_json(folder / CUT)
+    if config.run.chunk or not before:
         return config
-    is_begun = before.unfinished(missing)
-    chunk = before.chunk if is_begun else min(before.chunk, len(missing))
-    return dataclasses.replace(config, run=dataclasses.replace(config.run, chunk=chunk))
+    chunk, is_begun = before["chunk"], _unfinished(before["begun"], missing)
+    chunk = chunk if is_begun else min(chunk, len(missing))
+    return with_options(config, {"run.chunk": chunk})
 
 
 def cut(folder: Path, missing: Sequence[int], chunk: int) -> list[list[int]]:
@@ -62,15 +50,20 @@ def cut(folder: Path, missing: Sequence[int], chunk: int) -> list[list[int]]:
 
     First those that an earlier run began and did not finish, as they were; then the other seeds.
     """
-    before = _read_cut(folder)
-    begun = before.begun if before.chunk == chunk else []
-    unfinished = Cut(chunk, begun).unfinished(missing)
+    before = read_json(folder / CUT)
+    begun = before["begun"] if before.get("chunk") == chunk else []
+    unfinished = _unfinished(begun, missing)
     covered = {seed for ids in unfinished for seed in ids}
     rest = [seed for seed in missing if seed not in covered]
     new = [list(dict.fromkeys(ids)) for ids in chunks(rest, chunk)] if rest else []
     (folder / CHECKPOINTS).mkdir(exist_ok=True)
-    write_json(folder / CUT, Cut(chunk, [*begun, *new])._asdict())
+    write_json(folder / CUT, {"chunk": chunk, "begun": [*begun, *new]})
     return [*unfinished, *new]
+
+
+def _unfinished(begun: list[list[int]], missing: Collection[int]) -> list[list[int]]:
+    """The chunks with a seed that has no encoder yet."""
+    return [ids for ids in begun if set(ids) & set(missing)]
 
 
 def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -101,12 +94,6 @@ def _read(line: str) -> dict[str, Any]:
         return json.loads(line)
     except ValueError:
         return {}
-
-
-def _read_cut(folder: Path) -> Cut:
-    file = folder / CUT
-    noted = json.loads(file.read_text()) if file.exists() else {}
-    return Cut(noted.get("chunk", 0), noted.get("begun", []))
 
 
 def write_splits(folder: Path, task: Task) -> None:
@@ -144,11 +131,7 @@ def add_part(file: Path, rows: pd.DataFrame) -> None:
 
 
 def read_parts(file: Path) -> pd.DataFrame:
-    """The rows so far, joined or not, in the order of writing; no columns where there are none.
-
-    Raises:
-        InputError: if a part is damaged.
-    """
+    """The rows so far, joined or not, in the order of writing; no columns where there are none."""
     paths = [
         path for path in (file, *sorted(parts_folder(file).glob("*.parquet"))) if path.is_file()
     ]
@@ -171,11 +154,7 @@ def join_parts(file: Path) -> pd.DataFrame:
 
 
 def read_results(folder: Path) -> pd.DataFrame:
-    """Result rows so far.
-
-    Raises:
-        InputError: if the folder holds the points of a grid.
-    """
+    """Result rows so far."""
     rows = read_parts(folder / RESULTS)
     if "point" in rows:
         raise InputError(f"{folder} holds the grid of a search", "pass another `out`")
@@ -183,14 +162,7 @@ def read_results(folder: Path) -> pd.DataFrame:
 
 
 def add_results(folder: Path, fitted: Fitted, task: Task, seeds: Sequence[int]) -> None:
-    """Add one arm and share: its test probabilities first, then the rows that vouch for them.
-
-    Args:
-        folder: of the run.
-        fitted: scores and probabilities of the seeds that were missing.
-        task: whose test part they are of.
-        seeds: all that this process runs.
-    """
+    """Add one arm and share: its test probabilities first, then the rows that vouch for them."""
     first = min(fitted.probabilities)
     added = None if first == seeds[0] else first
     test = task.split.test

@@ -47,9 +47,6 @@ class Notes:
     """Seconds of every stage, without those of stages inside it, and the warnings on the way.
 
     Compiling is a stage of its own wherever it happens. Both end in `summary.json`.
-
-    Args:
-        tell: shown every warning when it comes, as one line.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -94,11 +91,7 @@ class Notes:
             )
 
     def leaks(self, findings: Sequence[Finding], allowed: Sequence[str]) -> None:
-        """Refuse leaks that are not allowed, and keep the others.
-
-        Raises:
-            InputError: for the first finding of a kind that is not in `allowed`.
-        """
+        """Refuse leaks that are not allowed, and keep the others."""
         leakage.refuse(findings, allowed)
         for finding in findings:
             text = f"leak ({finding.kind}), allowed: {finding.message}"

@@ -35,10 +35,6 @@ def open_folder(output: Output) -> Path:
     """Create the folder and lock it; one that holds something is refused unless told what to do.
 
     What a killed run left half-written there is removed.
-
-    Raises:
-        InputError: without a folder, on an existing one, on one that no run made and that
-            `overwrite` would delete, and on one that another process writes.
     """
     folder = check_folder(output)
     _make_and_lock(folder, folder / LOCK)
@@ -52,11 +48,7 @@ def open_folder(output: Output) -> Path:
 
 
 def check_folder(output: Output) -> Path:
-    """The folder, if a run may write there; touches nothing.
-
-    Raises:
-        InputError: as `open_folder`.
-    """
+    """The folder, if a run may write there; touches nothing."""
     if not output.folder:
         raise InputError("no output folder is given", "pass `out=runs/NAME`")
     folder = Path(output.folder)
@@ -79,9 +71,6 @@ def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
     """Path of a file to write, locked; refused if it exists or is of another kind.
 
     What a killed run left half-written of it is removed.
-
-    Raises:
-        InputError: naming what stands in the way.
     """
     path = Path(name)
     if path.suffix not in suffixes:
@@ -100,11 +89,7 @@ def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
 
 
 def hold(path: Path) -> None:
-    """Lock by the file `path` until this process ends or calls `release`.
-
-    Raises:
-        InputError: if another process has it.
-    """
+    """Lock by the file `path` until this process ends or calls `release`."""
     path = path.resolve()
     while path not in _held:
         lock = _acquire(path)

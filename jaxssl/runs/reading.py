@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from jaxssl.files import read_json
 from jaxssl.runs import layout
 from jaxssl.runs.journal import read_parts
 from jaxssl.runs.merge import merge_parts
@@ -34,20 +35,12 @@ def open_study(folder: str | Path) -> StudyResult:
 
 
 def read_runs(folders: Sequence[Path]) -> list[StudyResult]:
-    """What folders hold; shards and splits of one run are that run.
-
-    Raises:
-        InputError: for a folder that holds no run, and for parts that do not belong together.
-    """
+    """What folders hold; shards and splits of one run are that run."""
     return merge_parts([read_run(path) for path in expand(folders)])
 
 
 def read_run(folder: Path) -> StudyResult:
-    """Read one folder.
-
-    Raises:
-        InputError: where it is no run folder, or a file of it cannot be read.
-    """
+    """Read one folder."""
     if not any((folder / name).is_file() for name in layout.READABLE) and not (
         layout.parts_folder(folder / layout.RESULTS).is_dir()
     ):
@@ -88,11 +81,6 @@ def expand(folders: Sequence[Path]) -> list[Path]:
         parts = splits if splits and all(path.is_dir() for path in splits) else shards
         expanded += parts or [folder]
     return expanded
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file; {} where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _results(folder: Path) -> pd.DataFrame | None:

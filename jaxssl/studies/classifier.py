@@ -88,17 +88,7 @@ def _score_parts(
 def predict(
     classifier: str | Path, data: Data, hooks: Hooks = SILENT, *, max_missing: float = MAX_MISSING
 ) -> pd.DataFrame:
-    """Class probabilities of new samples; genes are matched by name.
-
-    Args:
-        classifier: folder of `finetune`, or the classifier in it.
-        data: AnnData or file.
-        hooks: told what is found.
-        max_missing: share of the classifier's genes that the data may lack.
-
-    Returns:
-        A row a sample: sample_id, predicted and p_CLASS for every class.
-    """
+    """Class probabilities of new samples; genes are matched by name."""
     bundle = read_encoder(classifier)
     adata, x = _aligned(bundle, data, hooks, max_missing)
     found = predict_rows(bundle, x, adata.obs_names.to_numpy())
@@ -110,17 +100,7 @@ def predict(
 def embed_samples(
     encoder: str | Path, data: Data, hooks: Hooks = SILENT, *, max_missing: float = MAX_MISSING
 ) -> AnnData:
-    """The data with an encoder's output in `obsm["X_jaxssl"]`; genes are matched by name.
-
-    Args:
-        encoder: bundle, or run folder.
-        data: AnnData, which is changed, or file.
-        hooks: told what is found.
-        max_missing: share of the encoder's genes that the data may lack.
-
-    Returns:
-        The data; with `obs["prototype"]`, the nearest one, where the method has prototypes.
-    """
+    """The data with an encoder's output in `obsm["X_jaxssl"]`; genes are matched by name."""
     bundle = read_encoder(encoder)
     adata, x = _aligned(bundle, data, hooks, max_missing)
     return annotate(adata, bundle, x)

@@ -18,17 +18,7 @@ from jaxssl.types import InputError, Normalizer, Params
 
 
 def compare(study: Study, bundles: Iterable[EncoderBundle], seeds: Sequence[int]) -> None:
-    """Fit and score every arm, share and seed that the folder lacks.
-
-    Args:
-        study: under way.
-        bundles: encoders; they may be of several methods, all of this split and normalisation.
-        seeds: seed ids.
-
-    Raises:
-        InputError: on encoders of other training samples or another normalisation, and on a
-            missing one.
-    """
+    """Fit and score every arm, share and seed that the folder lacks."""
     bundles = list(bundles)
     check_encoders_of(study, bundles)
     config, folder = study.config, study.folder

@@ -22,19 +22,7 @@ MEASURES = ("loss", "loss_ratio", "code_entropy_ratio", "usage_perplexity", "eff
 
 
 def pretrain(study: Study, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
-    """Pretrain the seeds that have no bundle yet; write bundles, metrics, embedding and usage.
-
-    Args:
-        study: under way.
-        seeds: seed ids.
-
-    Returns:
-        The bundles of all seeds.
-
-    Raises:
-        InputError: on bundles of other training samples, and on damaged ones.
-        Stopped: if the run was asked to stop; what it had is saved.
-    """
+    """Pretrain the seeds that have no bundle yet; write bundles, metrics, embedding and usage."""
     bundles = journal.load_encoders(study.folder, seeds)
     check_split(study.task, bundles)
     missing = [seed for seed in seeds if seed not in bundles]

@@ -22,15 +22,7 @@ from jaxssl.types import InputError
 
 
 def split_numbers(config: Config, adata: AnnData) -> range:
-    """Numbers of the splits to run: those asked for, or one for every batch that has labels.
-
-    Args:
-        config: all options.
-        adata: the data set, which has the batches.
-
-    Raises:
-        InputError: if there are no batches, or fewer than splits.
-    """
+    """Numbers of the splits to run: those asked for, or one for every batch that has labels."""
     split = config.split
     if split.n_splits and split.protocol != LEAVE_BATCH_OUT:
         return range(split.seed, split.seed + split.n_splits)

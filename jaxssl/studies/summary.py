@@ -31,16 +31,9 @@ def conclude_study(
     report: bool = True,
     messages: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Write what a comparison comes to: statistics, report, summary and cards; tell the headline.
+    """Write what a comparison comes to: statistics, report, summary, cards; tell the headline.
 
-    Args:
-        study: whose results are all there.
-        bundles: its encoders, by seed.
-        report: whether to write one.
-        messages: on the health of encoders that are not among `bundles`, if there are any.
-
-    Returns:
-        The summary.
+    `messages` are on the health of encoders that are not among `bundles`, if there are any.
     """
     hooks, folder = study.hooks, study.folder
     if (study.task.batches != "").any():

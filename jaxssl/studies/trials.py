@@ -1,7 +1,6 @@
 """Trials: what a method is tuned by, scored on the validation part alone."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from jaxssl.config import Config, with_method, with_options
 from jaxssl.data.task import Task
 from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
 from jaxssl.evaluation.grid import options_table, points_at
-from jaxssl.files import write_json, write_table
+from jaxssl.files import read_json, write_json, write_table
 from jaxssl.methods import METHODS
 from jaxssl.runs import layout
 from jaxssl.runs.identity import hash_of, write_identity
@@ -30,15 +29,14 @@ STUDENT_TRIALS: list[dict[str, Any]] = [
 def settle_trials(folder: Path, common: Config, seeds: Sequence[int]) -> None:
     """Note what the choice of a trial rests on; a resume must rest on the same."""
     now = {"trial_seeds": len(seeds), "shares": shares_of_endpoint(common.sweep.shares)}
-    file = folder / layout.CHOICE
-    then = json.loads(file.read_text()) if file.exists() else now
+    then = now | read_json(folder / layout.CHOICE)
     for name, value in now.items():
         if then[name] != value:
             raise InputError(
                 f"{folder} chose its trials with {name} {then[name]}, now {value}",
                 "drop the change, or pass `overwrite` or another `out`",
             )
-    write_json(file, now)
+    write_json(folder / layout.CHOICE, now)
 
 
 def tune_method(study: Study, common: Config, method: str, seeds: Sequence[int]) -> Tuned:
