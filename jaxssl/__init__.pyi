@@ -1,0 +1,18 @@
+from . import pl as pl
+from .config import Config as Config
+from .data.expression import read as read
+from .data.inspect import FileReport as FileReport
+from .data.inspect import inspect as inspect
+from .engine.bundle import EncoderBundle as EncoderBundle
+from .engine.bundle import load_bundle as load_bundle
+from .engine.embed import embed as embed
+from .estimators import SSLClassifier as SSLClassifier
+from .estimators import SSLEncoder as SSLEncoder
+from .runs.reading import open_study as open_study
+from .runs.result import StudyResult as StudyResult
+from .studies.grid import tune as tune
+from .studies.methods import compare_methods as compare_methods
+from .studies.study import study as study
+from .types import InputError as InputError
+
+__version__: str
