@@ -58,6 +58,9 @@ class Stopped(Exception):
 Params = dict[str, Any]
 """Parameters as a plain nested dict; `params["encoder"]` always exists."""
 
+Profiles = Float[Array, "batch features"]
+"""The samples of one optimisation step."""
+
 Metrics = dict[str, Array]
 """Scalars (or short vectors) of one step or epoch, by name."""
 

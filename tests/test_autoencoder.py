@@ -1,14 +1,16 @@
 """The autoencoder of the study's third augmentation."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import AugmentConfig, Config
+from jaxssl.config import Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.autoencoder import fit_autoencoder, shape_of_autoencoder
+from jaxssl.engine.autoencoder import fit_autoencoder
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import make_pool, merge, plan_pretraining, pretrain
 from jaxssl.methods.augment import encode, perturb_latent
@@ -16,7 +18,6 @@ from jaxssl.model import make_autoencoder
 from jaxssl.types import Pool
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
-OPTIONS = AugmentConfig(latent_radius=0.5, latent_dim=3, autoencoder_steps=400)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def pool():
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(300, 3)) @ rng.normal(size=(3, 12)), jnp.float32)
     with jax.numpy_dtype_promotion("standard"):
-        return Pool(x, fit_autoencoder(jax.random.key(0), x, OPTIONS))
+        return Pool(x, fit_autoencoder(jax.random.key(0), x, 3, 400))
 
 
 def decoded(pool, codes):
@@ -39,7 +40,8 @@ def test_it_reconstructs_what_has_as_few_dimensions_as_its_code(pool):
 
 
 def test_its_shape_is_known_before_it_is_trained(pool):
-    shapes = shape_of_autoencoder(jax.ShapeDtypeStruct(pool.x.shape, jnp.float32), OPTIONS)
+    fit = partial(fit_autoencoder, latent_dim=3, n_steps=1)
+    shapes = jax.eval_shape(fit, jax.random.key(0), pool.x)
     found = jax.tree.map(lambda leaf: leaf.shape, pool.autoencoder)
     assert jax.tree.map(lambda leaf: leaf.shape, shapes) == found
 

@@ -9,8 +9,7 @@ from oracles import random, unit
 from jaxssl.config import EncoderConfig, OptimizerConfig
 from jaxssl.engine.optimize import make_optimizer, restart
 from jaxssl.methods import METHODS, kmeans
-from jaxssl.methods.deepcluster import DeepClusterConfig
-from jaxssl.methods.deepcluster_v2 import DeepClusterV2Config
+from jaxssl.methods.deepcluster import DeepClusterConfig, DeepClusterV2Config
 from jaxssl.methods.interface import Batch, Training
 from jaxssl.model import make_encoder
 from jaxssl.types import Views

@@ -15,9 +15,9 @@ from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
-from jaxssl.methods.denoising import DenoisingConfig
+from jaxssl.methods.contrastive import SimCLRConfig
 from jaxssl.methods.interface import Batch, Training
-from jaxssl.methods.simclr import SimCLRConfig
+from jaxssl.methods.reconstruction import DenoisingConfig
 from jaxssl.methods.swav import SwAVConfig
 from jaxssl.model import make_encoder
 from jaxssl.types import Pool, Views

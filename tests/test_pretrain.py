@@ -10,7 +10,7 @@ import pytest
 from jaxssl.config import Config, resolve
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.checkpoint import load_progress
+from jaxssl.engine.checkpoint import load_state
 from jaxssl.engine.ensemble import chunks, over_seeds
 from jaxssl.engine.footprint import Footprint, free_memory, plan_memory
 from jaxssl.engine.prepared import prepare
@@ -23,7 +23,7 @@ from jaxssl.engine.pretrain import (
     plan_pretraining,
     pretrain,
 )
-from jaxssl.types import InputError, Pool, Stopped
+from jaxssl.types import InputError, Pool, Stopped, TrainState
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -194,11 +194,12 @@ def test_memory_is_that_of_the_device_where_it_has_its_own(monkeypatch):
 
 @pytest.mark.parametrize("text", ["{", '{"leaves": {}}', "[]"])
 def test_a_damaged_checkpoint_is_refused_with_what_trains_the_seeds_anew(tmp_path, text):
-    assert load_progress(tmp_path) is None
+    fresh = TrainState({}, {}, {}, make_members(0, [0]))
+    assert load_state(tmp_path, fresh, [0]) == (fresh, [])
     (tmp_path / "save_000003").mkdir()
     (tmp_path / "save_000003" / "progress.json").write_text(text)
     with pytest.raises(InputError, match=f"is no record of a training .* delete {tmp_path}"):
-        load_progress(tmp_path)
+        load_state(tmp_path, fresh, [0])
 
 
 def test_the_memory_plan_is_what_the_compiled_epoch_takes():

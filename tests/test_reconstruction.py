@@ -8,9 +8,8 @@ from oracles import random
 
 from jaxssl.config import EncoderConfig
 from jaxssl.methods import METHODS
-from jaxssl.methods.denoising import DenoisingConfig
 from jaxssl.methods.interface import Batch, Training
-from jaxssl.methods.vime import VimeConfig
+from jaxssl.methods.reconstruction import DenoisingConfig, VimeConfig
 from jaxssl.model import make_encoder
 from jaxssl.types import Views
 

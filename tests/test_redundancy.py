@@ -7,9 +7,14 @@ from oracles import lightly_loss, random
 
 from jaxssl.config import EncoderConfig
 from jaxssl.methods import METHODS
-from jaxssl.methods.barlow_twins import BarlowTwinsConfig, cross_correlation
 from jaxssl.methods.interface import Batch, Training
-from jaxssl.methods.vicreg import VICRegConfig, covariance_term, variance_term
+from jaxssl.methods.redundancy import (
+    BarlowTwinsConfig,
+    VICRegConfig,
+    covariance_term,
+    cross_correlation,
+    variance_term,
+)
 from jaxssl.model import make_encoder
 from jaxssl.types import Views
 

@@ -8,9 +8,8 @@ from oracles import lightly_loss, random, unit
 
 from jaxssl.config import EncoderConfig
 from jaxssl.methods import METHODS, losses
+from jaxssl.methods.contrastive import ScarfConfig, SimCLRConfig
 from jaxssl.methods.interface import Batch, Training
-from jaxssl.methods.scarf import ScarfConfig
-from jaxssl.methods.simclr import SimCLRConfig
 from jaxssl.model import make_encoder
 from jaxssl.types import Views
 

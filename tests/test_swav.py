@@ -1,6 +1,6 @@
 """SwAV against its formula in float64, its queue against brute force, its gradient's path."""
 
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
 
 import jax
@@ -38,13 +38,17 @@ def method_of(**options):
     return options, method._replace(init=init, loss=loss, remember=remember)
 
 
+def stack_of(method):
+    return method.scores.__self__
+
+
 @cache
 def compiled_embed(stack):
-    return jax.jit(partial(swav.embed, stack))
+    return jax.jit(stack.embed)
 
 
 def embed(method, params, x):
-    return compiled_embed(method.scores.args[0])(params, x)
+    return compiled_embed(stack_of(method))(params, x)
 
 
 def unit(x):
@@ -138,11 +142,11 @@ def test_no_gradient_flows_through_the_codes():
     views = views_of(1)
 
     def codes(p):
-        z = swav.embed(method.scores.args[0], p, views.x)
+        z = stack_of(method).embed(p, views.x)
         return swav.soft_codes(options, z, p["prototypes"]["head_0"], Batch(views, memory, 0))
 
     def loss_for_given_codes(p):
-        z = swav.embed(method.scores.args[0], p, views.x)
+        z = stack_of(method).embed(p, views.x)
         scores = swav.score(z, p["prototypes"]["head_0"])
         return swav.swapped_prediction(given, scores, options.temperature)
 

@@ -1,6 +1,5 @@
 """The autoencoder that views may be drawn through, trained on training profiles alone."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import cast
 
@@ -10,7 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jaxssl.config import AugmentConfig, Config
+from jaxssl.config import Config
 from jaxssl.model import make_autoencoder
 from jaxssl.types import Params, Pool
 
@@ -24,30 +23,20 @@ def make_pool(x: Float[np.ndarray, "samples features"], config: Config) -> Pool:
     if config.augment.latent_radius == 0:
         return Pool(cast(Array, x), {})
     key = jax.random.fold_in(jax.random.key(config.run.root_key), SEED)
-    return Pool(cast(Array, x), fit_autoencoder(key, jnp.asarray(x), config.augment))
+    options = config.augment
+    fitted = fit_autoencoder(key, jnp.asarray(x), options.latent_dim, options.autoencoder_steps)
+    return Pool(cast(Array, x), fitted)
 
 
+@partial(jax.jit, static_argnames=("latent_dim", "n_steps"))
 def fit_autoencoder(
-    key: PRNGKeyArray, x: Float[Array, "samples features"], options: AugmentConfig
-) -> Params:
-    """Minimise the mean squared error of the reconstruction by Adam.
-
-    Args:
-        key: of initial weights and batches.
-        x: training profiles as the encoder sees them.
-        options: width of the code and number of steps.
-
-    Returns:
-        `encoder`, `decoder`, and `unit`: the root mean square distance of the codes from their
-        mean, in which `augment.latent_radius` is counted.
-    """
-    fit = jax.jit(partial(_fit, latent_dim=options.latent_dim, n_steps=options.autoencoder_steps))
-    return fit(key, x)
-
-
-def _fit(
     key: PRNGKeyArray, x: Float[Array, "samples features"], latent_dim: int, n_steps: int
 ) -> Params:
+    """Minimise the mean squared error of the reconstruction by Adam: `encoder` and `decoder`.
+
+    `unit` is the root mean square distance of the codes from their mean, in which
+    `augment.latent_radius` is counted.
+    """
     encoder, decoder = make_autoencoder(x.shape[1], latent_dim)
     key_encoder, key_decoder, key_batches = jax.random.split(key, 3)
     codes = jnp.zeros((1, latent_dim))
@@ -72,9 +61,3 @@ def _fit(
     codes = encoder.apply(params["encoder"], x)
     spread = jnp.sum((codes - codes.mean(axis=0, keepdims=True)) ** 2, axis=1)
     return params | {"unit": jnp.sqrt(spread.mean())}
-
-
-def shape_of_autoencoder(x: jax.ShapeDtypeStruct, options: AugmentConfig) -> Params:
-    """What `fit_autoencoder` returns, as shapes."""
-    fit: Callable[..., Params] = partial(_fit, latent_dim=options.latent_dim, n_steps=1)
-    return jax.eval_shape(fit, jax.random.key(0), x)

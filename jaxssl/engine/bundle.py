@@ -1,6 +1,5 @@
 """Encoder bundles on disk: all that using an encoder takes, verified on the way back."""
 
-import dataclasses
 import hashlib
 import itertools
 import json
@@ -33,7 +32,7 @@ class EncoderBundle:
 
 def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
     """Write an encoder bundle: `bundle.json`, `genes.txt` and the arrays, atomically."""
-    leaves = flatten({"params": bundle.params, "normalizer": _arrays(bundle.normalizer)})
+    leaves = flatten({"params": bundle.params, "normalizer": bundle.normalizer})
     description = {
         "format": FORMAT,
         "config": to_dict(bundle.config),
@@ -101,8 +100,13 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     normalizer = Normalizer(genes=genes, expression_scale=scale, **tree["normalizer"])
     _verify_widths(folder, normalizer, tree["params"], config)
     bundle = EncoderBundle(config, normalizer, tree["params"], provenance)
-    if not has_diverged(bundle):
-        _verify_finite(folder, bundle)
+    for name, leaf in flatten({"params": bundle.params}).items():
+        if not np.isfinite(leaf).all() and not has_diverged(bundle):
+            raise InputError(
+                f"{folder}: {name} holds values that are no numbers, in the bundle of a training "
+                "that did not diverge",
+                "take a copy of it, or make it anew",
+            )
     return bundle
 
 
@@ -118,11 +122,7 @@ def has_diverged(bundle: EncoderBundle) -> bool:
 
 
 def usable(bundle: EncoderBundle) -> EncoderBundle:
-    """The bundle, if its encoder can be used.
-
-    Raises:
-        InputError: if its training diverged.
-    """
+    """The bundle, unless its training diverged."""
     if has_diverged(bundle):
         raise InputError(
             f"the training of this encoder diverged ({bundle.provenance['cause']})",
@@ -146,16 +146,6 @@ def _verify_widths(folder: Path, normalizer: Normalizer, params: PyTree, config:
         found = layer["kernel"].shape if "kernel" in layer else "missing"
         if found != shape:
             raise InputError(f"{folder}: encoder layer {i} is {found}, its config says {shape}")
-
-
-def _verify_finite(folder: Path, bundle: EncoderBundle) -> None:
-    for name, leaf in flatten({"params": bundle.params}).items():
-        if not np.isfinite(leaf).all():
-            raise InputError(
-                f"{folder}: {name} holds values that are no numbers, in the bundle of a training "
-                "that did not diverge",
-                "take a copy of it, or make it anew",
-            )
 
 
 def _verify_texts(folder: Path, description: dict[str, Any], genes: tuple[str, ...]) -> None:
@@ -186,9 +176,3 @@ def _hash_of_description(description: dict[str, Any]) -> str:
 
 def _hash_of_genes(genes: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join(genes).encode()).hexdigest()
-
-
-def _arrays(normalizer: Normalizer) -> dict[str, np.ndarray]:
-    fields = [field.name for field in dataclasses.fields(normalizer)]
-    values = {name: getattr(normalizer, name) for name in fields}
-    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}

@@ -3,14 +3,16 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from jaxssl.engine.leaves import flatten, load_leaves, on_record, record, save_leaves, signature
+from jaxssl.engine.diagnose import Row
+from jaxssl.engine.ensemble import shard
+from jaxssl.engine.leaves import Leaf, flatten, load_leaves, on_record, record, save_leaves
 from jaxssl.files import complete_folder
 from jaxssl.types import InputError, TrainState
 
@@ -39,8 +41,8 @@ class Cadence:
         self._cost = self._end - started
 
 
-def save_state(folder: Path, state: TrainState, progress: Mapping[str, Any]) -> None:
-    """Write a chunk's state with its progress (JSON: epoch, seeds, metrics so far).
+def save_state(folder: Path, state: TrainState, seeds: list[int], history: list[Row]) -> None:
+    """Write a chunk's state with its seeds and their history so far.
 
     It lies in a folder of its own, and those before it go when it is complete: a process that is
     killed at any instant leaves a whole one.
@@ -50,39 +52,31 @@ def save_state(folder: Path, state: TrainState, progress: Mapping[str, Any]) -> 
     leaves = flatten(state._replace(member=None))
     with complete_folder(folder / f"save_{number:06d}") as partial:
         save_leaves(partial / "state", leaves)
-        saved = {"leaves": record(leaves), "progress": dict(progress)}
+        saved = {"leaves": record(leaves), "progress": {"seeds": seeds, "history": history}}
         (partial / "progress.json").write_text(json.dumps(saved))
     for path in before:
         shutil.rmtree(path)
 
 
-def load_progress(folder: Path) -> dict[str, Any] | None:
-    """Progress of a saved chunk, or None if nothing was saved.
+def load_state(folder: Path, fresh: TrainState, seeds: list[int]) -> tuple[TrainState, list[Row]]:
+    """A chunk's saved state, in the structure and with the members of `fresh`, and its history.
 
-    Raises:
-        InputError: if it cannot be read.
+    The fresh one, and no history, if none of these seeds was saved.
     """
-    saved = _states(folder)
-    return _read_progress(saved[-1])["progress"] if saved else None
-
-
-def load_state(folder: Path, template: TrainState) -> TrainState:
-    """Restore a chunk's state into the structure of `template`, whose members are kept.
-
-    Raises:
-        InputError: if a leaf is missing, unexpected, of another shape or dtype, or damaged.
-    """
-    saved = _states(folder)[-1]
-    bare = template._replace(member=None)
-    expected = signature(flatten(bare))
-    for name, leaf in _read_progress(saved)["leaves"].items():
-        if name in expected:
-            expected[name] = expected[name]._replace(sha256=leaf.sha256)
-    leaves = load_leaves(saved / "state", expected)
-    restored = jax.tree.unflatten(
-        jax.tree.structure(bare), [leaves[name] for name in flatten(bare)]
-    )
-    return restored._replace(member=template.member)
+    states = _states(folder)
+    if not states:
+        return fresh, []
+    recorded, progress = _read_progress(states[-1])
+    if progress["seeds"] != seeds:
+        return fresh, []
+    bare = fresh._replace(member=None)
+    expected = {
+        name: Leaf(leaf.shape, str(leaf.dtype), recorded[name].sha256 if name in recorded else "")
+        for name, leaf in flatten(bare).items()
+    }
+    leaves = load_leaves(states[-1] / "state", expected)
+    restored = jax.tree.unflatten(jax.tree.structure(bare), [leaves[name] for name in expected])
+    return shard(restored, per_seed=True)._replace(member=fresh.member), progress["history"]
 
 
 def _states(folder: Path) -> list[Path]:
@@ -94,11 +88,11 @@ def _number(path: Path) -> int:
     return int(path.name.removeprefix("save_"))
 
 
-def _read_progress(saved: Path) -> dict[str, Any]:
+def _read_progress(saved: Path) -> tuple[dict[str, Leaf], dict[str, Any]]:
     file = saved / "progress.json"
     try:
         read = json.loads(file.read_text())
-        return {"leaves": on_record(read["leaves"]), "progress": read["progress"]}
+        return on_record(read["leaves"]), read["progress"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{file} is no record of a training ({error})",

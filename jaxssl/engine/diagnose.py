@@ -1,14 +1,17 @@
-"""Is the representation alive? Measures of collapse, and what to do about one."""
+"""What a pretraining tells of itself: an epoch and seed a row, and whether the encoder is alive."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from scipy.special import entr
 from threadpoolctl import threadpool_limits
 
 from jaxssl.config import Config
+from jaxssl.engine.ensemble import member
 from jaxssl.validate import get_option
 
 COLLAPSED_LOSS = 0.98  # of chance (ln K with codes): the predictions carry no information
@@ -16,6 +19,9 @@ UNIFORM_CODES = 0.95  # of ln K: the codes themselves carry none (STUDY Figs 20-
 COLLAPSED_RANK = 2.0  # effective dimensions of the embedding
 COLLAPSED_USAGE = 2.0  # effectively used prototypes
 COLLAPSED_SPREAD = 0.1  # of `losses.spread`: a mean cosine between samples of 0.99
+
+
+Row = dict[str, Any]
 
 
 class Fix(NamedTuple):
@@ -55,6 +61,38 @@ KEEPS_APART = (
 """What keeps embeddings from all becoming one, by method."""
 
 
+def rows_of_epoch(
+    ids: list[int], epoch: int, n_steps: int, metrics: dict[str, Array], started: float
+) -> list[Row]:
+    """Measures of every seed of a chunk after an epoch of `n_steps` steps.
+
+    Of a seed whose loss is no number, with the last step before.
+    """
+    host = jax.device_get(metrics)
+    head = {"phase": "pretrain", "epoch": epoch, "step": (epoch + 1) * n_steps}
+    seconds = round(time.perf_counter() - started, 4)
+    rows = []
+    for i, seed in enumerate(dict.fromkeys(ids)):  # a filled-up chunk repeats its last id
+        measured = measure(member(host, i))
+        n_lost = n_steps - int(measured.pop("finite_steps"))
+        rows.append(head | {"seed": seed, "seconds": seconds} | measured)
+        if n_lost:
+            rows[-1]["last_finite_step"] = head["step"] - n_lost
+    return rows
+
+
+def divergences(history: Iterable[Row]) -> dict[int, str]:
+    """Of every seed that diverged, when: the epoch (from 1) and the last step before."""
+    when: dict[int, str] = {}
+    for row in history:
+        if "last_finite_step" in row and row["seed"] not in when:
+            when[row["seed"]] = (
+                f"the loss is no number in epoch {row['epoch'] + 1}, after step "
+                f"{row['last_finite_step']:,}"
+            )
+    return when
+
+
 def measure(metrics: Mapping[str, np.ndarray | np.generic]) -> dict[str, float]:
     """Scalars of a seed's epoch from what the compiled program returns.
 
@@ -69,14 +107,9 @@ def measure(metrics: Mapping[str, np.ndarray | np.generic]) -> dict[str, float]:
 
 
 def effective_rank(scatter: Float[np.ndarray, "dim dim"]) -> float:
-    """exp of the entropy of the normalised singular values (Roy & Vetterli 2007).
+    """exp of the entropy of the normalised singular values (Roy & Vetterli 2007) of X, from XᵀX.
 
-    Args:
-        scatter: XᵀX of the centred embedding X.
-
-    Returns:
-        1 for an embedding on a line (or a constant one), `dim` for an isotropic one, NaN for one
-        that is not finite.
+    1 for a centred embedding on a line, `dim` for an isotropic one, NaN for one that is not finite.
     """
     if not np.isfinite(scatter).all():
         return float("nan")
@@ -89,6 +122,19 @@ def perplexity(mass: Float[np.ndarray, " n"]) -> float:
     """exp of the entropy of non-negative masses: the number of effectively used entries."""
     p = mass / np.maximum(mass.sum(), np.finfo(mass.dtype).tiny)
     return float(np.exp(entr(p).sum()))
+
+
+def verdicts(history: Iterable[Row], config: Config) -> dict[int, Diagnosis]:
+    """The state of every seed after its last epoch."""
+    last, lost = {row["seed"]: row for row in history}, divergences(history)
+    measured = {
+        seed: {name: value for name, value in row.items() if isinstance(value, float)}
+        for seed, row in last.items()
+    }
+    return {
+        seed: diverged(lost[seed], config) if seed in lost else diagnose(measured[seed], config)
+        for seed in last
+    }
 
 
 def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:

@@ -1,5 +1,6 @@
 """What a pretrained encoder says of samples: embeddings and prototype scores."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import lru_cache, partial
 
@@ -12,7 +13,7 @@ from jaxssl.config import EncoderConfig
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.methods import METHODS
 from jaxssl.methods.interface import Training
-from jaxssl.model import Norm, make_encoder
+from jaxssl.model import make_encoder
 
 BLOCK = 4096  # samples per compiled call
 _compiled_scores: dict[str, Callable] = {}
@@ -34,18 +35,15 @@ def embed(
         >>> x, _ = encoder_input(adata, bundle.normalizer)  # doctest: +SKIP
         >>> jaxssl.embed(bundle, x)  # doctest: +SKIP
     """
-    options = bundle.config.encoder
-    hidden, precision = tuple(options.hidden), bundle.config.run.precision
-    apply = _compiled_encoder(hidden, options.norm, options.activate_last, precision)
+    config = bundle.config
+    apply = _compiled_encoder(dataclasses.astuple(config.encoder), config.run.precision)
     return _by_blocks(partial(apply, bundle.params["encoder"]), x)
 
 
 @lru_cache(maxsize=32)
-def _compiled_encoder(
-    hidden: tuple[int, ...], norm: Norm, activate_last: bool, precision: str
-) -> Callable:
+def _compiled_encoder(options: tuple, precision: str) -> Callable:
     """Compiled for all encoders of one architecture: their parameters are an argument."""
-    return jax.jit(make_encoder(EncoderConfig(hidden, norm, activate_last), precision).apply)
+    return jax.jit(make_encoder(EncoderConfig(*options), precision).apply)
 
 
 def prototype_scores(
@@ -55,12 +53,13 @@ def prototype_scores(
 
     None for a method without prototypes.
     """
-    options, n_train = bundle.config.method, bundle.provenance.get("n_train", 0)
-    method = METHODS[options.name].make(options, Training(_encoder(bundle), n_train, 0))
+    config, n_train = bundle.config, bundle.provenance.get("n_train", 0)
+    encoder = make_encoder(config.encoder, config.run.precision)
+    method = METHODS[config.method.name].make(config.method, Training(encoder, n_train, 0))
     if method.scores is None:
         return None
     # compiled once for all encoders of the same options
-    key = repr((options, bundle.config.encoder, bundle.config.run.precision, n_train))
+    key = repr((config.method, config.encoder, config.run.precision, n_train))
     scores = _compiled_scores.setdefault(key, jax.jit(method.scores))
     return _by_blocks(partial(scores, bundle.params), x)
 
@@ -74,11 +73,6 @@ def annotate(
     if scores is not None:
         adata.obs["prototype"] = scores.argmax(axis=1).astype(str)
     return adata
-
-
-def _encoder(bundle: EncoderBundle):
-    config = bundle.config
-    return make_encoder(config.encoder, config.run.precision)
 
 
 def _by_blocks(fn: Callable, x: Float[np.ndarray, "samples features"]) -> np.ndarray:

@@ -38,15 +38,11 @@ def over_seeds(
     donate: int | None = None,
     vectorize: bool | None = None,
 ) -> Callable:
-    """Compile `fn` of one seed for a chunk of seeds.
+    """Compile the pure function `fn` of one seed for a chunk of seeds.
 
-    Args:
-        fn: a pure function.
-        seed_args: for each argument, whether it has a leading seed axis; the others are shared
-            (a step number, so that a branch on it stays a branch; the training matrix).
-        donate: position of an argument that the first of two results replaces, in its memory.
-        vectorize: `vmap` (True) or a compiled loop over a device's seeds (False); by default as
-            `vectorizes` says.
+    `seed_args` says which arguments have a leading seed axis; the others are shared (a step number,
+    so that a branch on it stays a branch; the training matrix). The first of two results replaces
+    the argument at `donate`, in its memory. `vectorize`: `vmap`, or a loop over a device's seeds.
     """
     if vectorize is None:
         vectorize = vectorizes()

@@ -78,13 +78,8 @@ def plan_memory(
 ) -> MemoryPlan:
     """Choose the chunk size: given, or the largest even cut of the seeds that fits.
 
-    Args:
-        footprint: of a device.
-        n_seeds: seeds to run.
-        memory_gb: budget of a device; 0 for a share of what is free on it.
-        chunk: seeds per compiled call, rounded up to a multiple of the devices; 0 to choose.
-        n_devices: devices; 0 for those of this machine.
-        vectorized: whether a device computes its seeds together; None for what this one does.
+    A given `chunk` is rounded up to a multiple of the devices. By default, a device may take a
+    share of what is free on it, and devices are those of this machine.
     """
     budget = int(memory_gb * 1e9) or int(FREE_SHARE * free_memory())
     n_devices = n_devices or jax.device_count()

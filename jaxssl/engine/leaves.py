@@ -47,18 +47,13 @@ def unflatten(leaves: Leaves) -> dict[str, Any]:
     return tree
 
 
-def signature(leaves: Leaves) -> dict[str, Leaf]:
-    """Shape and dtype of every leaf."""
-    return {name: Leaf(leaf.shape, str(leaf.dtype)) for name, leaf in leaves.items()}
-
-
-def record(leaves: Leaves) -> dict[str, list[Any]]:
-    """Shape, dtype and hash of every leaf, for JSON."""
-    return {name: [list(leaf.shape), str(leaf.dtype), _hash(leaf)] for name, leaf in leaves.items()}
+def record(leaves: Leaves) -> dict[str, Leaf]:
+    """Shape, dtype and hash of every leaf."""
+    return {name: Leaf(leaf.shape, str(leaf.dtype), _hash(leaf)) for name, leaf in leaves.items()}
 
 
 def on_record(recorded: Mapping[str, Any]) -> dict[str, Leaf]:
-    """Inverse of `record`."""
+    """What `record` said, after a round trip through JSON."""
     return {
         name: Leaf(tuple(shape), dtype, sha256) for name, (shape, dtype, sha256) in recorded.items()
     }
@@ -78,12 +73,7 @@ def save_leaves(path: Path, leaves: Leaves) -> None:
 
 
 def load_leaves(path: Path, expected: Mapping[str, Leaf]) -> Leaves:
-    """Read arrays and compare each with what is expected of it.
-
-    Raises:
-        InputError: naming the array that is missing, unexpected, of another shape or dtype, or
-            damaged.
-    """
+    """Read arrays and compare each with what is expected of it."""
     try:
         found: Leaves = {
             name: np.asarray(leaf) for name, leaf in ocp.load(str(path.absolute())).items()

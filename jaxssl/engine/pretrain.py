@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +13,11 @@ from jaxtyping import Array, Float
 
 from jaxssl.config import Config, with_options
 from jaxssl.engine import checkpoint
-from jaxssl.engine.autoencoder import make_pool, shape_of_autoencoder
+from jaxssl.engine.autoencoder import fit_autoencoder, make_pool
 from jaxssl.engine.bundle import EncoderBundle
-from jaxssl.engine.diagnose import Diagnosis, diagnose, diverged
+from jaxssl.engine.diagnose import Diagnosis, Row, divergences, rows_of_epoch, verdicts
 from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
-from jaxssl.engine.history import LogFn, Row, divergences, rows_of_epoch, silent
 from jaxssl.engine.optimize import make_optimizer
 from jaxssl.engine.prepared import Prepared, fingerprint
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
@@ -26,10 +25,16 @@ from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_views
 from jaxssl.methods.interface import Training
 from jaxssl.model import make_encoder
-from jaxssl.types import Member, Params, Pool, Stopped, TrainState
+from jaxssl.types import Member, Params, Pool, Stopped
 
+LogFn = Callable[[list[Row], bool], None]
+"""Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
 StopFn = Callable[[], bool]
 """Asked after every epoch whether to save and end."""
+
+
+def silent(rows: list[Row], restored: bool) -> None:
+    """Log nothing."""
 
 
 def never() -> bool:
@@ -80,14 +85,9 @@ class Variant(NamedTuple):
 def plan_pretraining(
     config: Config, n_samples: int, n_features: int, n_seeds: int, varied: Sequence[str] = ()
 ) -> Plan:
-    """Build the functions and the memory plan; allocates nothing.
+    """Build the functions and the memory plan for a resolved configuration; allocates nothing.
 
-    Args:
-        config: resolved options.
-        n_samples: training samples.
-        n_features: encoder input width.
-        n_seeds: repetitions, or members.
-        varied: options out of `evaluation.grid.traced_options` in which the members differ.
+    `varied`: options out of `evaluation.grid.traced_options` in which the members differ.
     """
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
 
@@ -101,8 +101,10 @@ def plan_pretraining(
 
     trainer = make_trainer(make_parts, schedule)
     x: Any = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
-    uses_autoencoder = config.augment.latent_radius > 0
-    pool = Pool(x, shape_of_autoencoder(x, config.augment) if uses_autoencoder else {})
+    pool = Pool(x, {})
+    if config.augment.latent_radius > 0:
+        fit = partial(fit_autoencoder, latent_dim=config.augment.latent_dim, n_steps=1)
+        pool = Pool(x, jax.eval_shape(fit, jax.random.key(0), x))
     member = Member(jax.random.key(0), {name: jnp.float32(0) for name in varied})
     state = jax.eval_shape(trainer.init, member, pool)
     matrices = [leaf for leaf in jax.tree.leaves(state.params) if len(leaf.shape) > 1]
@@ -133,37 +135,36 @@ def pretrain(
     Resumes from `checkpoints` where they exist. A resumed run is bitwise the uninterrupted one:
     every random number follows from the seed id and the step. With `variants`, the ids are those of
     members of a plan with `varied` options. A seed that diverges touches no other; once all of a
-    chunk have, the chunk ends.
-
-    Raises:
-        InputError: if a checkpoint does not belong to this configuration or is damaged.
-        Stopped: if `stop` said so; the state is saved.
+    chunk have, the chunk ends. Raises `Stopped` if `stop` said so, once the state is saved.
     """
     trainer = over_all_seeds(plan.trainer)
     data = shard(make_pool(pool, config), per_seed=False)
+    n_epochs, n_steps = plan.schedule.n_epochs, plan.schedule.steps_per_epoch
     for ids in chunks(seed_ids, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{'_'.join(map(str, dict.fromkeys(ids)))}"
         members = make_members(config.run.root_key, ids, variants)
         state = trainer.init(shard(members, per_seed=True), data)
-        state, history = _restore(folder, state, ids)
+        state, history = checkpoint.load_state(folder, state, ids) if folder else (state, [])
         if history:
             log(history, True)
         cadence = checkpoint.Cadence(config.pretrain.checkpoint_every)
-        for epoch in range(len(history) // len(set(ids)), plan.schedule.n_epochs):
+        for epoch in range(len(history) // len(set(ids)), n_epochs):
             if divergences(history).keys() == set(ids):
                 break
             started = time.perf_counter()
             state, metrics = trainer.epoch(state, jnp.int32(epoch), data)
-            rows = rows_of_epoch(ids, epoch, plan.schedule, metrics, started)
+            rows = rows_of_epoch(ids, epoch, n_steps, metrics, started)
             history = history + rows
             log(rows, False)
-            must_stop, is_last = stop(), epoch + 1 == plan.schedule.n_epochs
+            must_stop, is_last = stop(), epoch + 1 == n_epochs
             if folder and (must_stop or is_last or cadence.is_due(epoch)):
                 with cadence.saving():
-                    checkpoint.save_state(folder, state, {"seeds": ids, "history": history})
+                    checkpoint.save_state(folder, state, ids, history)
             if must_stop:
                 raise Stopped
-        yield _collect(state, history, ids, config)
+        params = jax.device_get(state.params)
+        of_seeds = {seed: member(params, i) for i, seed in enumerate(dict.fromkeys(ids))}
+        yield Pretrained(of_seeds, verdicts(history, config), history)
 
 
 def make_members(
@@ -198,27 +199,3 @@ def merge(chunks: Iterable[Pretrained]) -> Pretrained:
         merged.diagnoses.update(chunk.diagnoses)
         merged.history.extend(chunk.history)
     return merged
-
-
-def _restore(
-    folder: Path | None, state: TrainState, ids: list[int]
-) -> tuple[TrainState, list[Row]]:
-    progress = checkpoint.load_progress(folder) if folder else None
-    if folder is None or progress is None or progress["seeds"] != ids:
-        return state, []
-    restored = checkpoint.load_state(folder, state)
-    bare = shard(restored._replace(member=None), per_seed=True)
-    return bare._replace(member=state.member), progress["history"]
-
-
-def _collect(state: TrainState, history: list[Row], ids: list[int], config: Config) -> Pretrained:
-    params = jax.device_get(state.params)
-    last, lost = {row["seed"]: row for row in history}, divergences(history)
-    result = Pretrained({}, {}, history)
-    for i, seed in enumerate(dict.fromkeys(ids)):
-        result.params[seed] = member(params, i)
-        metrics = {k: v for k, v in last[seed].items() if isinstance(v, float)}
-        result.diagnoses[seed] = (
-            diverged(lost[seed], config) if seed in lost else diagnose(metrics, config)
-        )
-    return result

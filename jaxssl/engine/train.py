@@ -9,23 +9,19 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxssl.engine.optimize import restart
+from jaxssl.methods.augment import ViewsFn
 from jaxssl.methods.interface import Batch, Method
 from jaxssl.methods.losses import spread
-from jaxssl.types import Member, Metrics, Params, Pool, TrainState, Views
+from jaxssl.types import Member, Metrics, Params, Pool, Profiles, TrainState, Views
 
 PROBE_SAMPLES = 512  # training samples on which an epoch's embedding is measured
-
-ViewsFn = Callable[
-    [PRNGKeyArray, Float[Array, "batch features"], Int[Array, " batch"], Pool], Views
-]
-EncodeFn = Callable[[Params, Float[Array, "batch features"]], Float[Array, "batch dim"]]
 
 
 class Parts(NamedTuple):
     """What a training is made of."""
 
     method: Method
-    encode: EncodeFn
+    encode: Callable[[Params, Profiles], Float[Array, "batch dim"]]
     make_views: ViewsFn
     optimizer: optax.GradientTransformation
 

@@ -6,23 +6,22 @@ from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float32, Shaped
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import ClassifierMixin, clone
 
 from jaxssl.config import Config
 from jaxssl.data.labels import label_order
 from jaxssl.engine.bundle import EncoderBundle, usable
-from jaxssl.estimators import stored
 from jaxssl.estimators.encoder import SSLEncoder
-from jaxssl.estimators.inputs import encode, features_of, is_labelled, labels_of
+from jaxssl.estimators.inputs import encode, is_labelled, labels_of
 from jaxssl.estimators.options import seed_of, set_options
+from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.studies.start import read_encoder
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 
 
-class SSLClassifier(ClassifierMixin, BaseEstimator):
+class SSLClassifier(ClassifierMixin, BundleEstimator):
     """Fine-tuning of a pretrained encoder on few labels, by LP-FT.
 
     A linear head is fitted on the frozen embedding, then all layers are trained together. Samples
@@ -96,8 +95,10 @@ class SSLClassifier(ClassifierMixin, BaseEstimator):
         labelled = np.flatnonzero(codes >= 0)
         order = labelled[label_order(codes[labelled], len(classes), seed)]
         names = tuple(str(name) for name in classes)
-        x = features_of(self, X, bundle)
-        self.bundle_ = fit_classifier(bundle, config, x, codes, names, order, seed)
+        x = self._input_of(X, bundle)
+        fitted = fit_classifier(bundle, config, x, codes, names, order, seed)
+        provenance = fitted.provenance | {"labels": classes.tolist()}
+        self.bundle_ = dataclasses.replace(fitted, provenance=provenance)
         self.classes_, self.encoder_ = classes, encoder
         return self
 
@@ -114,8 +115,7 @@ class SSLClassifier(ClassifierMixin, BaseEstimator):
             InputError: if too many genes are missing, or the scale is another.
             NotFittedError: before `fit`.
         """
-        check_is_fitted(self)
-        x = features_of(self, X, self.bundle_)
+        x = self._input_of(X)
         return predict(self.bundle_, x, np.arange(len(x))).probabilities
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " samples"]:
@@ -129,7 +129,6 @@ class SSLClassifier(ClassifierMixin, BaseEstimator):
 
         Raises:
             InputError: as `predict_proba` does.
-            NotFittedError: before `fit`.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
@@ -147,7 +146,6 @@ class SSLClassifier(ClassifierMixin, BaseEstimator):
 
         Raises:
             InputError: as `predict_proba` does, and where there are no labels.
-            NotFittedError: before `fit`.
         """
         predicted = self.predict(X)
         y = labels_of(X, y, self.label)
@@ -158,19 +156,6 @@ class SSLClassifier(ClassifierMixin, BaseEstimator):
             predicted, y = predicted.astype(str), np.asarray(y).astype(str)
         weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
         return float(np.average(y[rows] == predicted[rows], weights=weights))
-
-    def save(self, folder: str | Path) -> None:
-        """Write the classifier as a bundle, which the `predict` verb reads too.
-
-        Args:
-            folder: a new folder, or a bundle to replace.
-
-        Raises:
-            InputError: if the folder holds something else.
-            NotFittedError: before `fit`.
-        """
-        check_is_fitted(self)
-        stored.save(self, Path(folder), labels=self.classes_.tolist())
 
     @classmethod
     def load(cls, folder: str | Path) -> "SSLClassifier":
@@ -190,7 +175,7 @@ class SSLClassifier(ClassifierMixin, BaseEstimator):
         if "classes" not in origin:
             raise InputError(f"{folder} is an encoder, not a classifier", "use `SSLEncoder.load()`")
         classifier = cls(config=bundle.config, random_state=origin["seed"])
-        stored.restore(classifier, bundle)
+        classifier._restore(bundle)
         classifier.classes_ = np.array(origin.get("labels", origin["classes"]))
         return classifier
 

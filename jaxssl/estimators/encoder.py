@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float32
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from jaxssl.config import from_dict, to_dict
 from jaxssl.data.normalize import log2_expression
@@ -21,17 +20,15 @@ from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import annotate, embed
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import Plan, make_bundle, merge, plan_pretraining, pretrain
-from jaxssl.estimators import stored
-from jaxssl.estimators.inputs import features_of, read
+from jaxssl.estimators.inputs import read
 from jaxssl.estimators.options import make_config, seed_of
+from jaxssl.estimators.stored import HISTORY, BundleEstimator
 from jaxssl.runs.identity import versions
 from jaxssl.studies.start import read_encoder
 from jaxssl.types import Split
 
-HISTORY = "history.csv"  # beside the files of the bundle
 
-
-class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstimator):
     """Self-supervised pretraining of an encoder of expression profiles.
 
     Labels are never read. Normalisation (log2, standardisation, spectral conditioning) is part of
@@ -127,8 +124,8 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             InputError: if too many genes are missing, or the scale is another.
             NotFittedError: before `fit`.
         """
-        check_is_fitted(self)
-        return embed(usable(self.bundle_), features_of(self, X, self.bundle_))
+        x = self._input_of(X)
+        return embed(usable(self.bundle_), x)
 
     def embed(self, adata: AnnData) -> AnnData:
         """Write the embedding of all samples into an AnnData.
@@ -144,22 +141,8 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             InputError: as `transform` does.
             NotFittedError: before `fit`.
         """
-        check_is_fitted(self)
-        return annotate(adata, usable(self.bundle_), features_of(self, adata, self.bundle_))
-
-    def save(self, folder: str | Path) -> None:
-        """Write the encoder as a bundle, which the `embed` and `finetune` verbs read too.
-
-        Args:
-            folder: a new folder, or a bundle to replace.
-
-        Raises:
-            InputError: if the folder holds something else.
-            NotFittedError: before `fit`.
-        """
-        stored.save(self, Path(folder))
-        if len(self.history_):
-            self.history_.to_csv(Path(folder) / HISTORY, index=False)
+        x = self._input_of(adata)
+        return annotate(adata, usable(self.bundle_), x)
 
     @classmethod
     def load(cls, folder: str | Path) -> "SSLEncoder":
@@ -192,7 +175,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         method, seed = bundle.config.method.name, bundle.provenance["seed"]
         encoder = cls(method, config=bundle.config, random_state=seed)
-        stored.restore(encoder, bundle)
+        encoder._restore(bundle)
         encoder.history_, encoder.diagnosis_ = pd.DataFrame(), diagnosis_of(bundle)
         return encoder
 

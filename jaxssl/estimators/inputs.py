@@ -15,12 +15,10 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, validate_data
 
-from jaxssl.data.align import encoder_input
 from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import duplicates
 from jaxssl.data.scale import SCALES, guess_scale, resolve_scale
 from jaxssl.data.survey import range_of, require_finite
-from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.types import InputError
 
 UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
@@ -29,14 +27,8 @@ UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
 def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
     """Samples x genes in float32, with the names of genes, ids of samples in `obs`, and the scale.
 
-    Args:
-        estimator: the estimator, whose attributes on the features are set or compared.
-        X: array, DataFrame or AnnData.
-        expected_scale: scale of the data that the estimator was fitted on; "" while fitting.
-
-    Raises:
-        InputError: on genes of one name, and where the scale cannot be told.
-        ValueError: from scikit-learn, on values and shapes that cannot be used.
+    The estimator's attributes on the features are set, or compared where data of `expected_scale`
+    were fitted before.
     """
     is_fit = not expected_scale
     table, recorded = _table(X)
@@ -63,14 +55,6 @@ def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
     return adata
 
 
-def features_of(
-    estimator: Any, X: Any, bundle: EncoderBundle
-) -> Float32[np.ndarray, "samples features"]:
-    """Input of a bundle's encoder for data that a fitted estimator is given."""
-    adata = read(estimator, X, bundle.normalizer.expression_scale)
-    return encoder_input(adata, bundle.normalizer, max_missing=estimator.max_missing)[0]
-
-
 def feature_names(estimator: Any) -> np.ndarray:
     """The genes of a fitted estimator; x0, x1, … as in scikit-learn where its data named none."""
     numbered = [f"x{i}" for i in range(estimator.n_features_in_)]
@@ -78,11 +62,7 @@ def feature_names(estimator: Any) -> np.ndarray:
 
 
 def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
-    """Labels of all samples: `y`, or the column of an AnnData that `label` or its record names.
-
-    Raises:
-        InputError: where there are none, or no such column.
-    """
+    """Labels of all samples: `y`, or the column of an AnnData that `label` or its record names."""
     if y is not None:
         check_consistent_length(X, y)
         return column_or_1d(y, warn=True)
@@ -120,12 +100,7 @@ def is_labelled(
 def encode(
     y: Shaped[np.ndarray, " samples"],
 ) -> tuple[Shaped[np.ndarray, " classes"], Int32[np.ndarray, " samples"]]:
-    """Sorted classes, and every sample's code, -1 where it has no label.
-
-    Raises:
-        InputError: on fewer than two classes.
-        ValueError: from scikit-learn, if the labels are no classes.
-    """
+    """Sorted classes, and every sample's code, -1 where it has no label."""
     labelled = is_labelled(y)
     known = y[labelled]
     if known.dtype == object:

@@ -15,11 +15,7 @@ from jaxssl.validate import get_option, validate
 def make_config(
     method: str, n_prototypes: Any = None, config: Config | Mapping[str, Any] | None = None
 ) -> Config:
-    """The options of a pretraining, checked.
-
-    Raises:
-        InputError: on an unknown method or option, or a `config` of another method.
-    """
+    """The options of a pretraining, checked."""
     if isinstance(config, Config):
         if config.method.name != method:
             raise InputError(
@@ -40,11 +36,7 @@ def make_config(
 
 
 def set_options(config: Config, values: Mapping[str, Any]) -> Config:
-    """A copy with dotted options, such as "pretrain.n_steps", set.
-
-    Raises:
-        InputError: on an option that there is none of.
-    """
+    """A copy with dotted options, such as "pretrain.n_steps", set."""
     sections = [field.name for field in dataclasses.fields(config)]
     for name in values:
         section, _, option = name.partition(".")
@@ -56,11 +48,7 @@ def set_options(config: Config, values: Mapping[str, Any]) -> Config:
 
 
 def seed_of(random_state: Any) -> int:
-    """Seed id of an int, of None (a random one), or of a NumPy RandomState.
-
-    Raises:
-        InputError: on an int out of range.
-    """
+    """Seed id of an int, of None (a random one), or of a NumPy RandomState."""
     if not isinstance(random_state, int | np.integer):
         return int(check_random_state(random_state).randint(2**31 - 1))
     if not 0 <= random_state < 2**31:

@@ -1,46 +1,76 @@
-"""A fitted estimator as a bundle on disk, with what scikit-learn wants to know on record."""
+"""An estimator whose fit is a bundle, on disk with what scikit-learn wants to know."""
 
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from jaxssl.data.align import encoder_input
 from jaxssl.engine.bundle import EncoderBundle, is_bundle, save_bundle
+from jaxssl.estimators.inputs import read
 from jaxssl.types import InputError
 
-
-def save(estimator: Any, folder: Path, **facts: Any) -> None:
-    """Write the estimator's bundle; `facts` join its provenance.
-
-    Raises:
-        InputError: if the folder holds something else than a bundle.
-        NotFittedError: before `fit`.
-    """
-    check_is_fitted(estimator)
-    is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    if not is_free and not is_bundle(folder):
-        raise InputError(f"{folder} exists and is no bundle", "name another folder")
-    names = getattr(estimator, "feature_names_in_", None)
-    facts["estimator"] = {
-        "scale": estimator.scale,
-        "max_missing": estimator.max_missing,
-        "n_features_in": int(estimator.n_features_in_),
-        "feature_names_in": None if names is None else names.tolist(),
-    }
-    provenance = estimator.bundle_.provenance | facts
-    save_bundle(folder, dataclasses.replace(estimator.bundle_, provenance=provenance))
+HISTORY = "history.csv"  # beside the files of the bundle
 
 
-def restore(estimator: Any, bundle: EncoderBundle) -> None:
-    """Make an estimator fitted; of a bundle that no estimator wrote, all features are its genes."""
-    genes = list(bundle.normalizer.genes)
-    kept = bundle.provenance.get("estimator", {})
-    names = kept.get("feature_names_in", genes)
-    estimator.scale = kept.get("scale", estimator.scale)
-    estimator.max_missing = kept.get("max_missing", estimator.max_missing)
-    estimator.n_features_in_ = kept.get("n_features_in", len(genes))
-    if names is not None:
-        estimator.feature_names_in_ = np.asarray(names, object)
-    estimator.bundle_ = bundle
+class BundleEstimator(BaseEstimator):
+    """What pretraining and classification have in common."""
+
+    bundle_: EncoderBundle
+    n_features_in_: int
+    scale: str
+    max_missing: float
+
+    def save(self, folder: str | Path) -> None:
+        """Write the estimator as a bundle, which verbs such as `embed` and `predict` read too.
+
+        Args:
+            folder: a new folder, or a bundle to replace.
+
+        Raises:
+            InputError: if the folder holds something else.
+            NotFittedError: before `fit`.
+        """
+        check_is_fitted(self)
+        folder = Path(folder)
+        is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+        if not is_free and not is_bundle(folder):
+            raise InputError(f"{folder} exists and is no bundle", "name another folder")
+        names = getattr(self, "feature_names_in_", None)
+        facts = {
+            "scale": self.scale,
+            "max_missing": self.max_missing,
+            "n_features_in": int(self.n_features_in_),
+            "feature_names_in": None if names is None else names.tolist(),
+        }
+        provenance = self.bundle_.provenance | {"estimator": facts}
+        save_bundle(folder, dataclasses.replace(self.bundle_, provenance=provenance))
+        history = getattr(self, "history_", None)  # of an encoder
+        if history is not None and len(history):
+            history.to_csv(folder / HISTORY, index=False)
+
+    def _restore(self, bundle: EncoderBundle) -> None:
+        """Become fitted; of a bundle that no estimator wrote, all features are its genes."""
+        genes = list(bundle.normalizer.genes)
+        kept = bundle.provenance.get("estimator", {})
+        names = kept.get("feature_names_in", genes)
+        self.scale = kept.get("scale", self.scale)
+        self.max_missing = kept.get("max_missing", self.max_missing)
+        self.n_features_in_ = kept.get("n_features_in", len(genes))
+        if names is not None:
+            self.feature_names_in_ = np.asarray(names, object)
+        self.bundle_ = bundle
+
+    def _input_of(
+        self, X: Any, bundle: EncoderBundle | None = None
+    ) -> Float32[np.ndarray, "samples features"]:
+        """Input of a bundle's encoder, by default its own, for data that it is given."""
+        if bundle is None:
+            check_is_fitted(self)
+            bundle = self.bundle_
+        adata = read(self, X, bundle.normalizer.expression_scale)
+        return encoder_input(adata, bundle.normalizer, max_missing=self.max_missing)[0]

@@ -1,31 +1,28 @@
 """Pretraining methods by name; a method imports parts, never another method."""
 
-from jaxssl.methods import (
-    barlow_twins,
-    byol,
-    deepcluster,
-    deepcluster_v2,
-    denoising,
-    moco,
-    scarf,
-    simclr,
-    swav,
-    vicreg,
-    vime,
-)
+from jaxssl.methods.byol import BYOL
+from jaxssl.methods.contrastive import SCARF, SIMCLR
+from jaxssl.methods.deepcluster import DEEPCLUSTER, DEEPCLUSTER_V2
 from jaxssl.methods.interface import Recipe
+from jaxssl.methods.moco import MOCO
+from jaxssl.methods.reconstruction import DENOISING, VIME
+from jaxssl.methods.redundancy import BARLOW_TWINS, VICREG
+from jaxssl.methods.swav import SWAV
 
 METHODS: dict[str, Recipe] = {
-    "swav": swav.RECIPE,
-    "simclr": simclr.RECIPE,
-    "moco": moco.RECIPE,
-    "byol": byol.RECIPE,
-    "deepcluster": deepcluster.RECIPE,
-    "deepcluster_v2": deepcluster_v2.RECIPE,
-    "scarf": scarf.RECIPE,
-    "vime": vime.RECIPE,
-    "denoising": denoising.RECIPE,
-    "vicreg": vicreg.RECIPE,
-    "barlow_twins": barlow_twins.RECIPE,
+    recipe.options.name: recipe
+    for recipe in (
+        SWAV,
+        SIMCLR,
+        MOCO,
+        BYOL,
+        DEEPCLUSTER,
+        DEEPCLUSTER_V2,
+        SCARF,
+        VIME,
+        DENOISING,
+        VICREG,
+        BARLOW_TWINS,
+    )
 }
 """A name → its recipe; the order is that of tables."""

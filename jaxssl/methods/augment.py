@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 from jaxssl.bounds import Positive, Range, Share, optionclass
 from jaxssl.methods.noise import standard_normal
 from jaxssl.model import make_autoencoder
-from jaxssl.types import Pool, Views
+from jaxssl.types import Pool, Profiles, Views
 
 
 @optionclass
@@ -36,12 +36,12 @@ class AugmentConfig:
     extra_mask_rate: Share = 0.8  # mask rate of the views past the second
 
 
-Batch = Float[Array, "batch features"]
 Strength = float | Float[Array, ""]
-Augment = Callable[[PRNGKeyArray, Batch, Pool], Batch]
+Augment = Callable[[PRNGKeyArray, Profiles, Pool], Profiles]
+ViewsFn = Callable[[PRNGKeyArray, Profiles, Int[Array, " batch"], Pool], Views]
 
 
-def fill_marginal(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
+def fill_marginal(key: PRNGKeyArray, x: Profiles, pool: Pool) -> Profiles:
     """The same feature of a random training sample, drawn anew for every entry."""
     rows = jax.random.randint(key, x.shape, 0, pool.x.shape[0])
     return jnp.take_along_axis(pool.x, rows, axis=0)
@@ -56,7 +56,7 @@ FILLS: dict[str, Augment] = {
 """Replacement values in the shape of the batch: N(0, 1), zeros, training means or marginals."""
 
 
-def columns_mask(key: PRNGKeyArray, x: Batch, rate: Strength) -> Bool[Array, "batch features"]:
+def columns_mask(key: PRNGKeyArray, x: Profiles, rate: Strength) -> Bool[Array, "batch features"]:
     """One subset of exactly round(rate · features) columns for all samples (the study)."""
     n_features = x.shape[1]
     n_masked = jnp.round(jnp.float32(rate) * n_features).astype(jnp.int32)
@@ -64,7 +64,7 @@ def columns_mask(key: PRNGKeyArray, x: Batch, rate: Strength) -> Bool[Array, "ba
     return jnp.broadcast_to(subset[None, :], x.shape)
 
 
-def entries_mask(key: PRNGKeyArray, x: Batch, rate: Strength) -> Bool[Array, "batch features"]:
+def entries_mask(key: PRNGKeyArray, x: Profiles, rate: Strength) -> Bool[Array, "batch features"]:
     """Every entry on its own with probability `rate`."""
     # not a subset of fixed size: sorting every sample's genes would cost more than the encoder
     return jax.random.bernoulli(key, rate, x.shape)
@@ -73,21 +73,23 @@ def entries_mask(key: PRNGKeyArray, x: Batch, rate: Strength) -> Bool[Array, "ba
 MASKS = {"batch": columns_mask, "sample": entries_mask}
 
 
-def mask(key: PRNGKeyArray, x: Batch, pool: Pool, *, rate: Strength, per: str, fill: str) -> Batch:
+def mask(
+    key: PRNGKeyArray, x: Profiles, pool: Pool, *, rate: Strength, per: str, fill: str
+) -> Profiles:
     """Replace a share `rate` of the features: whole columns per "batch", entries per "sample"."""
     key_mask, key_fill = jax.random.split(key)
     return jnp.where(MASKS[per](key_mask, x, rate), FILLS[fill](key_fill, x, pool), x)
 
 
-def add_noise(key: PRNGKeyArray, x: Batch, pool: Pool, *, strength: Strength) -> Batch:
+def add_noise(key: PRNGKeyArray, x: Profiles, pool: Pool, *, strength: Strength) -> Profiles:
     """x + c N(0, 1), c = `strength`."""
     del pool
     return x + strength * standard_normal(key, x.shape)
 
 
 def perturb_latent(
-    key: PRNGKeyArray, x: Batch, pool: Pool, *, radius: Strength, latent_dim: int
-) -> Batch:
+    key: PRNGKeyArray, x: Profiles, pool: Pool, *, radius: Strength, latent_dim: int
+) -> Profiles:
     """Encode, step `radius` in a random direction of the latent space, decode (the study's third).
 
     The unit of the radius is the root mean square distance of the training codes from their mean.
@@ -101,7 +103,7 @@ def perturb_latent(
     )
 
 
-def encode(pool: Pool, x: Batch, latent_dim: int) -> Float[Array, "batch latent"]:
+def encode(pool: Pool, x: Profiles, latent_dim: int) -> Float[Array, "batch latent"]:
     """Codes of profiles under the pool's autoencoder."""
     encoder, _ = make_autoencoder(x.shape[1], latent_dim)
     return encoder.apply(pool.autoencoder["encoder"], x)
@@ -113,7 +115,7 @@ def compose(steps: Mapping[int, Augment]) -> Augment:
     Each draws from the stream that its number names, whatever steps are beside it.
     """
 
-    def augment(key: PRNGKeyArray, x: Batch, pool: Pool) -> Batch:
+    def augment(key: PRNGKeyArray, x: Profiles, pool: Pool) -> Profiles:
         for stream, step in steps.items():
             x = step(jax.random.fold_in(key, stream), x, pool)
         return x
@@ -143,9 +145,7 @@ def is_off(strength: Strength) -> bool:
     return not isinstance(strength, jax.Array) and strength == 0
 
 
-def make_views(
-    options: AugmentConfig,
-) -> Callable[[PRNGKeyArray, Batch, Int[Array, " batch"], Pool], Views]:
+def make_views(options: AugmentConfig) -> ViewsFn:
     """(key, x, index, pool) → `Views`, every view under its own key.
 
     The views past the second mask `extra_mask_rate`.
@@ -155,10 +155,10 @@ def make_views(
 
     # mapped, not drawn one by one and stacked: a compiler draws inside the stacking's copy, which
     # is neither vectorised nor parallel
-    def draw(augment: Augment, keys: Key[Array, " views"], x: Batch, pool: Pool):
+    def draw(augment: Augment, keys: Key[Array, " views"], x: Profiles, pool: Pool):
         return jax.vmap(augment, in_axes=(0, None, None), out_axes=0)(keys, x, pool)
 
-    def views(key: PRNGKeyArray, x: Batch, index: Int[Array, " batch"], pool: Pool) -> Views:
+    def views(key: PRNGKeyArray, x: Profiles, index: Int[Array, " batch"], pool: Pool) -> Views:
         keys = jax.random.split(key, options.n_views)
         drawn = draw(pair, keys[:2], x, pool)
         if options.n_views > 2:

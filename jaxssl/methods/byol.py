@@ -13,12 +13,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import Positive, Share, optionclass
-from jaxssl.methods.interface import NOISES, Batch, Method, Recipe, Step, Training
+from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Step, Training
 from jaxssl.methods.losses import cosine_distance, spread
 from jaxssl.methods.memory import moving_average
-from jaxssl.methods.stack import ProjectedConfig, Stack, init_stack, make_stack, project
+from jaxssl.methods.stack import ProjectedConfig, Stack, make_stack
 from jaxssl.model import Head, Network, make_projection
-from jaxssl.types import Metrics, Params
+from jaxssl.types import Params, Profiles
 
 
 @optionclass
@@ -51,29 +51,25 @@ def _predictor(options: BYOLConfig, stack: Stack, dim: int) -> Network:
     )
 
 
-def init(
-    options: BYOLConfig, stack: Stack, key: PRNGKeyArray, x: Float[Array, "batch features"]
-) -> tuple[Params, PyTree]:
+def init(options: BYOLConfig, stack: Stack, key: PRNGKeyArray, x: Profiles) -> Start:
     """Random parameters; the target starts as they do."""
     keys = jax.random.split(key, 3)
-    params, z = init_stack(stack, keys[:2], x)
+    params, z = stack.init(keys[:2], x)
     target = jax.tree.map(jnp.copy, params)
     predictor = _predictor(options, stack, z.shape[1]).init(keys[2], z)
     return (params | {"predictor": predictor} if predictor else params), {"target": target}
 
 
-def loss(
-    options: BYOLConfig, stack: Stack, params: Params, batch: Batch
-) -> tuple[Float[Array, ""], Metrics]:
+def loss(options: BYOLConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
     """2 - 2 cos between the prediction from one view and the target's projection of another.
 
     Metrics: loss and projection_spread (of `losses.spread`; 0: collapsed; the loss falls where it
     collapses, and does not tell).
     """
     x = batch.views.x
-    z = project(stack, params, x)
+    z = stack.project(params, x)
     if options.stop_gradient:
-        targets = jax.lax.stop_gradient(project(stack, batch.memory["target"], x))
+        targets = jax.lax.stop_gradient(stack.project(batch.memory["target"], x))
     else:
         targets = z
     predict = _predictor(options, stack, z.shape[2]).apply
@@ -97,4 +93,4 @@ def momentum(options: BYOLConfig, n_steps: int, step: Step) -> Float[Array, ""]:
     return 1 - (1 - options.momentum) * 0.5 * (jnp.cos(jnp.pi * share) + 1)
 
 
-RECIPE = Recipe(BYOLConfig, byol, {"augment.noise": NOISES, "method.momentum": (0.97, 0.99)})
+BYOL = Recipe(BYOLConfig, byol, {"augment.noise": NOISES, "method.momentum": (0.97, 0.99)})

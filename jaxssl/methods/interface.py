@@ -9,10 +9,14 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import optionclass
 from jaxssl.model import Network
-from jaxssl.types import InputError, Metrics, Params, Views
+from jaxssl.types import InputError, Metrics, Params, Profiles, Views
 
 Step = int | Int[Array, ""]
 """Optimisation steps done; unbatched under vmap, so that `lax.cond` on it stays a branch."""
+Start = tuple[Params, PyTree]
+"""Parameters, and what is remembered beside them."""
+Loss = tuple[Float[Array, ""], Metrics]
+"""What is differentiated in the parameters, and measures (float32 arrays)."""
 
 
 @optionclass
@@ -28,18 +32,10 @@ class MethodConfig:
     name: ClassVar[str] = ""
 
     def settle(self, batch_size: int, n_train: int) -> None:
-        """Choose what is left to the data.
-
-        Raises:
-            InputError: if the options do not fit the batch or the training samples.
-        """
+        """Choose what is left to the data; refuse what does not fit batch or training samples."""
 
     def check_views(self, changes: Collection[str]) -> None:
-        """Refuse augmentations (`changes`: which are on) from which the method learns nothing.
-
-        Raises:
-            InputError: naming the option to change.
-        """
+        """Refuse augmentations (`changes`: which are on) from which the method learns nothing."""
         if self.NEEDS_CHANGE and not changes:
             raise InputError(
                 f"{self.name} has views that are the profiles themselves",
@@ -66,30 +62,24 @@ class Batch(NamedTuple):
 class Method(NamedTuple):
     """A pretraining method; it closes over its options and its training.
 
-    `loss` is differentiated in `params`; its metrics are float32 arrays. The engine calls `loss`,
-    then `remember` with the new parameters on the same batch once per step, and `refresh` before
-    the first epoch and every `refresh_every` epochs. Memory holds what no gradient trains: a queue,
-    a target network, clusters.
+    Once per step, the engine calls `loss`, then `remember` with the new parameters on the same
+    batch; before the first epoch and every `refresh_every` epochs, `refresh`. Memory holds what no
+    gradient trains: a queue, a target network, clusters.
     """
 
-    init: Callable[[PRNGKeyArray, Float[Array, "batch features"]], tuple[Params, PyTree]]
-    loss: Callable[[Params, Batch], tuple[Float[Array, ""], Metrics]]
+    init: Callable[[PRNGKeyArray, Profiles], Start]
+    loss: Callable[[Params, Batch], Loss]
     # the memory after a step; None: it stays as it is
     remember: Callable[[Params, Batch], PyTree] | None = None
     # parameters and memory from all training samples; None: they stay as they are
-    refresh: (
-        Callable[[Params, PRNGKeyArray, Float[Array, "samples features"]], tuple[Params, PyTree]]
-        | None
-    ) = None
+    refresh: Callable[[Params, PRNGKeyArray, Float[Array, "samples features"]], Start] | None = None
     refresh_every: int = 1  # epochs; the last round is as long as any, or longer
     # top-level keys of params that `refresh` draws anew; their optimizer state starts anew too
     restart: tuple[str, ...] = ()
     # top-level key of params -> first steps in which it and its optimizer state stay untouched
     freeze: Mapping[str, int] = MappingProxyType({})
     # scores of the first prototype head; None for a method without prototypes
-    scores: (
-        Callable[[Params, Float[Array, "batch features"]], Float[Array, "batch prototypes"]] | None
-    ) = None
+    scores: Callable[[Params, Profiles], Float[Array, "batch prototypes"]] | None = None
 
 
 class Recipe(NamedTuple):

@@ -7,24 +7,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxssl.methods.losses import l2_normalize
-from jaxssl.types import InputError
-
-N_CLUSTERS = 50  # where their number is left to the data
-
-
-def settle_clusters(counts: tuple[int, ...], n_train: int) -> tuple[int, ...]:
-    """Clusters of every head; 0: from the data.
-
-    Raises:
-        InputError: with more clusters than training samples.
-    """
-    settled = tuple(k or min(N_CLUSTERS, n_train) for k in counts)
-    if max(settled) > n_train:
-        raise InputError(
-            f"{max(settled)} clusters are more than the {n_train} training samples",
-            "lower `method.n_prototypes`",
-        )
-    return settled
 
 
 class Clusters(NamedTuple):
@@ -71,7 +53,7 @@ def assign(
     # |x - c|² without the |x|² that all centroids have in common
     half_norms = 0.5 * jnp.sum(centroids**2, axis=1)
     products = jnp.matmul(x, centroids.T, precision="highest")
-    return jnp.argmax(products - half_norms[None, :], axis=1)
+    return jnp.argmax(products - half_norms[None, :], axis=1).astype(jnp.int32)
 
 
 def _sizes(nearest: Int[Array, " samples"], n_clusters: int) -> Float[Array, " clusters"]:

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import Positive, Share, Temperature, optionclass
-from jaxssl.methods.interface import NOISES, Batch, Method, Recipe, Training
+from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Training
 from jaxssl.methods.losses import info_nce, l2_normalize, spread
 from jaxssl.methods.memory import moving_average, push
-from jaxssl.methods.stack import ProjectedConfig, Stack, init_stack, make_stack, project
-from jaxssl.types import Metrics, Params
+from jaxssl.methods.stack import ProjectedConfig, Stack, make_stack
+from jaxssl.types import Params, Profiles
 
 
 @optionclass
@@ -40,11 +40,9 @@ def moco(options: MoCoConfig, training: Training) -> Method:
     )
 
 
-def init(
-    options: MoCoConfig, stack: Stack, key: PRNGKeyArray, x: Float[Array, "batch features"]
-) -> tuple[Params, PyTree]:
+def init(options: MoCoConfig, stack: Stack, key: PRNGKeyArray, x: Profiles) -> Start:
     """Random parameters, the same for the keys, and an empty queue."""
-    params, z = init_stack(stack, jax.random.split(key), x)
+    params, z = stack.init(jax.random.split(key), x)
     queue = jnp.zeros((options.queue_length, z.shape[1]))
     index = jnp.full(options.queue_length, -1, jnp.int32)
     return params, {"target": jax.tree.map(jnp.copy, params), "queue": queue, "index": index}
@@ -52,20 +50,18 @@ def init(
 
 def make_keys(stack: Stack, batch: Batch) -> Float[Array, "batch dim"]:
     """Keys of the batch: its second view under the slow copy."""
-    z = project(stack, batch.memory["target"], batch.views.x[1:2])[0]
+    z = stack.project(batch.memory["target"], batch.views.x[1:2])[0]
     return jax.lax.stop_gradient(l2_normalize(z))
 
 
-def loss(
-    options: MoCoConfig, stack: Stack, params: Params, batch: Batch
-) -> tuple[Float[Array, ""], Metrics]:
+def loss(options: MoCoConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
     """InfoNCE of the batch against the queue, older keys of the same sample left out.
 
     Metrics: loss, loss_ratio (of the loss where all views are alike; 1: collapsed) and
     projection_spread (of `losses.spread`; 0: collapsed).
     """
     views, memory = batch.views, batch.memory
-    z = l2_normalize(project(stack, params, views.x[:1])[0])
+    z = stack.embed(params, views.x[:1])[0]
     keys, held = make_keys(stack, batch), memory["index"][None, :]
     allowed = (held >= 0) & (held != views.index[:, None])
     value = info_nce(z, keys, memory["queue"], allowed, options.temperature)
@@ -85,4 +81,4 @@ def remember(options: MoCoConfig, stack: Stack, params: Params, batch: Batch) ->
     }
 
 
-RECIPE = Recipe(MoCoConfig, moco, {"augment.noise": NOISES, "method.temperature": (0.1, 0.2)})
+MOCO = Recipe(MoCoConfig, moco, {"augment.noise": NOISES, "method.temperature": (0.1, 0.2)})

@@ -1,16 +1,22 @@
-"""An encoder with what stands on it: the projection head of most losses, or heads of a method."""
+"""An encoder with what stands on it: a projection head, prototypes, or heads of a method.
 
-from collections.abc import Callable, Mapping
+Prototypes are unit vectors that projections are scored against, `{"head_0": (K, D), …}`; rows are
+scaled to unit length before every use.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-from jaxtyping import Array, Float, Key, PRNGKeyArray, PyTree
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from jaxssl.bounds import Positive, optionclass
-from jaxssl.methods.interface import Method, MethodConfig, Training
+from jaxssl.methods.interface import Batch, Loss, Method, MethodConfig, Start, Training
+from jaxssl.methods.losses import l2_normalize
 from jaxssl.model import Head, Network, Norm, make_projection
-from jaxssl.types import Params
+from jaxssl.types import Params, Profiles
 
 
 @optionclass
@@ -29,6 +35,34 @@ class Stack(NamedTuple):
     encoder: Network
     projection: Network
 
+    def init(self, keys: Key[Array, "2"], x: Profiles) -> tuple[Params, Float[Array, "batch dim"]]:
+        """Random parameters, and what they make of `x`."""
+        key_encoder, key_projection = keys
+        params = {"encoder": self.encoder.init(key_encoder, x)}
+        embeddings = self.encoder.apply(params["encoder"], x)
+        projection = self.projection.init(key_projection, embeddings)
+        if projection:  # an identity has none, and a checkpoint keeps no empty branches
+            params["projection"] = projection
+        return params, self.projection.apply(projection, embeddings)
+
+    def project(
+        self, params: Params, x: Float[Array, "views batch features"]
+    ) -> Float[Array, "views batch dim"]:
+        """Projections of all views, through one stacked matrix product per layer."""
+        embeddings = self.encoder.apply(params["encoder"], x.reshape(-1, x.shape[-1]))
+        z = self.projection.apply(params.get("projection", {}), embeddings)
+        return z.reshape(*x.shape[:2], -1)
+
+    def embed(
+        self, params: Params, x: Float[Array, "views batch features"]
+    ) -> Float[Array, "views batch dim"]:
+        """L2-normalised projections z of all views."""
+        return l2_normalize(self.project(params, x))
+
+    def first_scores(self, params: Params, x: Profiles) -> Float[Array, "batch prototypes"]:
+        """Scores of samples on the first head's prototypes; the arg-max is the assigned one."""
+        return score(self.embed(params, x[None])[0], params["prototypes"]["head_0"])
+
 
 def make_stack(options: ProjectedConfig, encoder: Network) -> Stack:
     """The encoder with the projection head that the options describe."""
@@ -42,45 +76,24 @@ def make_stack(options: ProjectedConfig, encoder: Network) -> Stack:
     return Stack(encoder, projection)
 
 
-def init_stack(
-    stack: Stack, keys: Key[Array, "2"], x: Float[Array, "batch features"]
-) -> tuple[Params, Float[Array, "batch dim"]]:
-    """Random parameters, and what they make of `x`."""
-    key_encoder, key_projection = keys
-    params = {"encoder": stack.encoder.init(key_encoder, x)}
-    embeddings = stack.encoder.apply(params["encoder"], x)
-    projection = stack.projection.init(key_projection, embeddings)
-    if projection:  # an identity has none, and a checkpoint keeps no empty branches
-        params["projection"] = projection
-    return params, stack.projection.apply(projection, embeddings)
-
-
-def on_stack(loss: Callable) -> Callable[[Any, Training], Method]:
-    """`make` of a method that has nothing but the stack, and remembers nothing.
-
-    Args:
-        loss: of options, stack, parameters and batch.
-    """
+def on_stack(
+    loss: Callable[[Any, Stack, Params, Batch], Loss],
+) -> Callable[[Any, Training], Method]:
+    """`make` of a method that has nothing but the stack, and remembers nothing."""
 
     def make(options: Any, training: Training) -> Method:
         stack = make_stack(options, training.encoder)
-        return Method(init=partial(_init, stack), loss=partial(loss, options, stack))
+
+        def init(key: PRNGKeyArray, x: Profiles) -> Start:
+            return stack.init(jax.random.split(key), x)[0], {}
+
+        return Method(init, partial(loss, options, stack))
 
     return make
 
 
-def _init(
-    stack: Stack, key: PRNGKeyArray, x: Float[Array, "batch features"]
-) -> tuple[Params, PyTree]:
-    params, _ = init_stack(stack, jax.random.split(key), x)
-    return params, {}
-
-
 def init_heads(
-    encoder: Network,
-    heads: Mapping[str, Network],
-    key: PRNGKeyArray,
-    x: Float[Array, "batch features"],
+    encoder: Network, heads: Mapping[str, Network], key: PRNGKeyArray, x: Profiles
 ) -> Params:
     """Random parameters of an encoder and of heads on its embedding, side by side."""
     key_encoder, *keys = jax.random.split(key, 1 + len(heads))
@@ -91,10 +104,24 @@ def init_heads(
     return params
 
 
-def project(
-    stack: Stack, params: Params, x: Float[Array, "views batch features"]
-) -> Float[Array, "views batch dim"]:
-    """Projections of all views, through one stacked matrix product per layer."""
-    embeddings = stack.encoder.apply(params["encoder"], x.reshape(-1, x.shape[-1]))
-    z = stack.projection.apply(params.get("projection", {}), embeddings)
-    return z.reshape(*x.shape[:2], -1)
+def init_prototypes(key: PRNGKeyArray, counts: Sequence[int], dim: int) -> Params:
+    """Prototypes of every head, uniform on the sphere."""
+    return {
+        f"head_{i}": l2_normalize(jax.random.normal(jax.random.fold_in(key, i), (k, dim)))
+        for i, k in enumerate(counts)
+    }
+
+
+def score(
+    z: Float[Array, "*rows dim"], prototypes: Float[Array, "prototypes dim"]
+) -> Float[Array, "*rows prototypes"]:
+    """Cosine of every embedding of unit length with every prototype."""
+    # full float32: a temperature divides these by 0.05 and less
+    return jnp.matmul(z, l2_normalize(prototypes).T, precision="highest")
+
+
+def nearest(scores: Float[Array, "*rows prototypes"]) -> Float[Array, "*rows prototypes"]:
+    """One-hot rows at the largest score; equals share it."""
+    # by comparison: a compiler takes maxima in vectors, positions of maxima one by one
+    is_nearest = (scores == scores.max(axis=-1, keepdims=True)).astype(scores.dtype)
+    return is_nearest / is_nearest.sum(axis=-1, keepdims=True)

@@ -12,14 +12,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import Count, Positive, Range, Temperature, optionclass
-from jaxssl.methods.interface import NOISES, Batch, Method, Recipe, Training
-from jaxssl.methods.losses import entropy, l2_normalize, swapped_prediction
+from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Training
+from jaxssl.methods.losses import entropy, swapped_prediction
 from jaxssl.methods.memory import is_ready, push
-from jaxssl.methods.prototypes import first_scores, init_prototypes, nearest, score
 from jaxssl.methods.sinkhorn import sinkhorn
-from jaxssl.methods.stack import ProjectedConfig, Stack, init_stack, make_stack, project
+from jaxssl.methods.stack import (
+    ProjectedConfig,
+    Stack,
+    init_prototypes,
+    make_stack,
+    nearest,
+    score,
+)
 from jaxssl.model import Head, Norm
-from jaxssl.types import InputError, Metrics, Params
+from jaxssl.types import InputError, Params, Profiles
 
 MAX_PROTOTYPES = 100  # chosen where the count is left to the data
 N_CODE_VIEWS = 2
@@ -65,27 +71,18 @@ def swav(options: SwAVConfig, training: Training) -> Method:
         loss=partial(loss, options, stack),
         remember=partial(remember, stack) if options.queue_length else None,
         freeze={"prototypes": options.freeze_steps},
-        scores=partial(first_scores, stack),
+        scores=stack.first_scores,
     )
 
 
-def init(
-    options: SwAVConfig, stack: Stack, key: PRNGKeyArray, x: Float[Array, "batch features"]
-) -> tuple[Params, PyTree]:
+def init(options: SwAVConfig, stack: Stack, key: PRNGKeyArray, x: Profiles) -> Start:
     """Random parameters, prototypes uniform on the sphere, and an empty queue if there is one."""
     keys = jax.random.split(key, 3)
-    params, z = init_stack(stack, keys[:2], x)
+    params, z = stack.init(keys[:2], x)
     params["prototypes"] = init_prototypes(keys[2], options.n_prototypes, z.shape[1])
     if options.queue_length == 0:
         return params, {}
     return params, {"queue": jnp.zeros((N_CODE_VIEWS, options.queue_length, z.shape[1]))}
-
-
-def embed(
-    stack: Stack, params: Params, x: Float[Array, "views batch features"]
-) -> Float[Array, "views batch dim"]:
-    """L2-normalised projections z of all views."""
-    return l2_normalize(project(stack, params, x))
 
 
 def soft_codes(
@@ -115,9 +112,7 @@ def soft_codes(
     return jax.lax.cond(ready, with_queue, without_queue)
 
 
-def loss(
-    options: SwAVConfig, stack: Stack, params: Params, batch: Batch
-) -> tuple[Float[Array, ""], Metrics]:
+def loss(options: SwAVConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
     """Swapped prediction, averaged over the prototype heads.
 
     Metrics: loss and loss_ratio (loss / ln K; 1: collapsed), means over the heads; of the first
@@ -125,7 +120,7 @@ def loss(
     (K: share of embeddings nearest to each prototype; mean codes would be even by construction,
     collapsed or not).
     """
-    z = embed(stack, params, batch.views.x)
+    z = stack.embed(params, batch.views.x)
     heads = [params["prototypes"][f"head_{i}"] for i in range(len(options.n_prototypes))]
     head_scores = [score(z, prototypes) for prototypes in heads]
     head_codes = [soft_codes(options, z[:N_CODE_VIEWS], c, batch) for c in heads]
@@ -154,8 +149,8 @@ def harden(x: Float[Array, "*rows prototypes"]) -> Float[Array, "*rows prototype
 
 def remember(stack: Stack, params: Params, batch: Batch) -> PyTree:
     """Push the embeddings of the code views."""
-    z = embed(stack, params, batch.views.x[:N_CODE_VIEWS])
+    z = stack.embed(params, batch.views.x[:N_CODE_VIEWS])
     return {"queue": jax.vmap(push)(batch.memory["queue"], jax.lax.stop_gradient(z))}
 
 
-RECIPE = Recipe(SwAVConfig, swav, {"augment.noise": NOISES, "method.epsilon": (0.05, 0.1)})
+SWAV = Recipe(SwAVConfig, swav, {"augment.noise": NOISES, "method.epsilon": (0.05, 0.1)})

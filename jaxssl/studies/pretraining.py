@@ -7,8 +7,7 @@ from jaxssl.config import to_dict
 from jaxssl.data.task import Task
 from jaxssl.engine import pretrain as engine
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save_bundle
-from jaxssl.engine.diagnose import HEALTHY
-from jaxssl.engine.history import divergences
+from jaxssl.engine.diagnose import HEALTHY, divergences
 from jaxssl.engine.prepared import fingerprint
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
