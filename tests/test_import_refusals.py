@@ -15,10 +15,9 @@ from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
 from jaxssl.data.expression import read
 from jaxssl.data.orientation import detect_orientation
-from jaxssl.data.sample_major import SampleMajor
+from jaxssl.data.sample_major import SampleMajor, survey
 from jaxssl.data.samples import read_samples
 from jaxssl.data.scale import guess_scale
-from jaxssl.data.survey import survey
 from jaxssl.types import InputError
 
 SERIES = "!series_matrix_table_begin"

@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.normalize import log2_expression, normalize
-from jaxssl.data.survey import require_finite
+from jaxssl.data.scale import require_finite
 from jaxssl.types import MAX_MISSING, InputError, Normalizer
 
 _WARN_ABOVE = 0.05  # share of missing genes

@@ -1,7 +1,7 @@
 """What is done to values before they are written: gaps filled on request, genes merged."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,6 @@ from jaxssl.data.genes import Merge, plan_merge
 from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.parts import Part
 from jaxssl.data.sample_major import SampleMajor
-from jaxssl.data.survey import Survey
 from jaxssl.types import InputError
 
 _MIN_SHARED = 0.7  # of the genes of the file that has fewest
@@ -59,9 +58,7 @@ def plan_cleaning(
         if n_nameless:
             notes.append(f"{n_nameless:,} genes without a name left out")
         chosen = np.flatnonzero(names != "")
-        keep, fill = _plan_missing(
-            part.seen, chosen, part.sample_ids, names[chosen], options.impute
-        )
+        keep, fill = _plan_missing(part, chosen, names[chosen], options.impute)
         columns = chosen[keep]
         merge = plan_merge(names[columns], options.duplicates)
         counts["n_missing_values"] += int(part.seen.n_missing[chosen].sum())
@@ -105,34 +102,29 @@ def _shared_genes(of_files: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _plan_missing(
-    seen: Survey,
-    chosen: Int[np.ndarray, " chosen"],
-    sample_ids: np.ndarray,
-    genes: np.ndarray,
-    policy: str,
+    part: Part, chosen: Int[np.ndarray, " chosen"], genes: np.ndarray, policy: str
 ) -> tuple[Bool[np.ndarray, " chosen"], Float32[np.ndarray, " chosen"]]:
     """Of the chosen genes, called `genes`, which stay and what fills the gaps of each.
 
     The policy is that of `impute`; under "mean", genes without any value go.
     """
+    seen = part.seen
     n_infinite, n_missing = seen.n_infinite[chosen], seen.n_missing[chosen]
     if n_infinite.any():
-        where = _first(seen.first_infinite[chosen], sample_ids, genes)
         raise InputError(
-            f"{int(n_infinite.sum())} values are infinite (first: {where}), as the logarithm of 0 "
-            "is",
+            f"{int(n_infinite.sum())} values are infinite (first: "
+            f"{_first(part, chosen, genes, np.isinf)}), as the logarithm of 0 is",
             "export log2(x + 1) instead",
         )
     keep, fill = np.ones(len(chosen), bool), np.zeros(len(chosen), np.float32)
     if not n_missing.any():
         return keep, fill
     if policy == "error":
-        where = _first(seen.first_missing[chosen], sample_ids, genes)
         worst = int(np.argmax(n_missing))
         raise InputError(
             f"{n_missing.sum() / (seen.n_samples * len(chosen)):.2%} of the values are missing "
-            f"(first: {where}; {int((n_missing > 0).sum())} genes, worst {genes[worst]} at "
-            f"{n_missing[worst] / seen.n_samples:.0%})",
+            f"(first: {_first(part, chosen, genes, np.isnan)}; {int((n_missing > 0).sum())} genes, "
+            f"worst {genes[worst]} at {n_missing[worst] / seen.n_samples:.0%})",
             "choose `impute=mean`, zero or drop_genes",
         )
     if policy == "drop_genes":
@@ -144,8 +136,17 @@ def _plan_missing(
     return keep, fill
 
 
-def _first(samples: Int[np.ndarray, " chosen"], sample_ids: np.ndarray, genes: np.ndarray) -> str:
-    """The first sample with a hit, and its first gene."""
-    hits = np.flatnonzero(samples >= 0)
-    gene = hits[np.argmin(samples[hits])]
-    return f"sample {sample_ids[samples[gene]]}, gene {genes[gene]}"
+def _first(
+    part: Part,
+    chosen: Int[np.ndarray, " chosen"],
+    genes: np.ndarray,
+    is_hit: Callable[[np.ndarray], np.ndarray],
+) -> str:
+    """The first sample with a hit, and its first gene; a file is read again to refuse it."""
+    start = 0
+    for block in part.x.blocks():
+        samples, columns = np.nonzero(is_hit(block[:, chosen]))
+        if len(samples):
+            return f"sample {part.sample_ids[start + samples[0]]}, gene {genes[columns[0]]}"
+        start += len(block)
+    return "none"

@@ -7,15 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.data import rules
-from jaxssl.data.columns import (
-    GROUP_NAMES,
-    LABEL_NAMES,
-    choose,
-    count_values,
-    describe_columns,
-    matches,
-)
+from jaxssl.data import columns, rules
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.delimited import no_expression
@@ -24,12 +16,11 @@ from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.import_options import paths_of
 from jaxssl.data.orientation import told_orientation
 from jaxssl.data.parts import oriented
+from jaxssl.data.sample_major import Survey, survey
 from jaxssl.data.samples import add_columns, join_samples, known_ids, read_samples, read_tables
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
-from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
 
-_MIN_GROUPS = 3  # one for each of train, validation and test
 _LIMIT = 1 << 28  # bytes of a text that are read without being asked
 
 
@@ -65,7 +56,7 @@ def inspect(
     texts, n_columns = text_columns(path)
     if 2 * len(texts) > n_columns - 1 > 0:
         table = read_samples(path)
-        return FileReport(str(path), "samples", len(table), describe_columns(table))
+        return FileReport(str(path), "samples", len(table), columns.describe(table))
     names = [str(table) for table in paths_of(labels)]
     tables = read_tables(names)
     with Scratch() as scratch:
@@ -97,7 +88,7 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         file=str(path),
         kind="expression",
         n_samples=len(samples),
-        columns=describe_columns(obs) | describe_columns(rules.derive(obs, "")[0]),
+        columns=columns.describe(obs) | columns.describe(rules.derive(obs, "")[0]),
         n_genes=len(genes),
         format=raw.format,
         orientation=orientation,
@@ -164,21 +155,15 @@ def _options(
     report: FileReport, given: dict[str, Any], needed: dict[str, str], beside: list[str]
 ) -> dict[str, Any]:
     """Keywords of `read`, in the order in which a reader wants them."""
-    columns = report.columns
-    label = choose(columns, "label", LABEL_NAMES)
-    grouping = {
-        name: column
-        for name, column in columns.items()
-        if name != label and matches(GROUP_NAMES, name) and count_values(column) >= _MIN_GROUPS
-    }
-    group = choose(grouping, "group", GROUP_NAMES) or choose(grouping, "label", GROUP_NAMES)
-    sizes = columns[label]["classes"].values() if label else []
+    label = columns.choose(report.columns, "label", columns.LABEL_NAMES)
+    group = columns.choose_group(report.columns, label)
+    sizes = report.columns[label]["classes"].values() if label else []
     is_small = min(sizes, default=20) < 20 and sum(size >= 20 for size in sizes) > 1
     options = {name: value for name, value in given.items() if value}
     named: tuple[str, ...] = ()
     if report.rules:
         options["label_rule"] = next(iter(report.rules))
-    elif given["labels"] or columns:
+    elif given["labels"] or report.columns:
         named = (label, group)
         options |= {"label": label or "COLUMN", "group": group}
         options |= {"min_class_size": 20} if is_small else {}

@@ -31,10 +31,10 @@ def detect_orientation(
         reason = f"{_SIDES[side]} ids look like gene symbols, such as {ids[side][0]}"
         return ORIENTATIONS[side], reason
     low, high = _TRANSCRIPTOME
-    shape = len(row_ids), len(column_ids)
-    for side in (0, 1):
-        if low <= shape[side] <= high and shape[side] >= 5 * shape[1 - side]:
-            return ORIENTATIONS[side], f"the shape, {shape[0]} rows by {shape[1]} columns"
+    n_rows, n_columns = len(row_ids), len(column_ids)
+    for side, n_ids, n_others in (0, n_rows, n_columns), (1, n_columns, n_rows):
+        if low <= n_ids <= high and n_ids >= 5 * n_others:
+            return ORIENTATIONS[side], f"the shape, {n_rows} rows by {n_columns} columns"
     return "", (
         f"rows are called {row_ids[0]}, columns {column_ids[0]}: neither is a known kind of id"
     )

@@ -13,10 +13,9 @@ from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.orientation import resolve_orientation
-from jaxssl.data.sample_major import SampleMajor
+from jaxssl.data.sample_major import SampleMajor, Survey, survey
 from jaxssl.data.samples import join_samples, known_ids, require_column
 from jaxssl.data.scale import COVERAGE, resolve_scale
-from jaxssl.data.survey import Survey, survey
 from jaxssl.types import InputError
 
 _WITH_TEXT = ("csv", "tsv", "parquet")  # formats that may have columns of text

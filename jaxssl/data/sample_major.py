@@ -1,12 +1,13 @@
-"""A matrix seen as samples x genes, whichever way its file lies, some samples at a time."""
+"""A matrix as samples x genes, whichever way its file lies, and one pass over all its values."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, Int
 
 from jaxssl.data.formats.matrix import BLOCK, TILE, Matrix
+from jaxssl.data.scale import Range, is_toil_zero
 from jaxssl.types import InputError
 
 _LARGEST = 40 * BLOCK  # numbers read together where a file stores so many: 0.7 GB
@@ -31,31 +32,27 @@ class SampleMajor(NamedTuple):
         """Successive samples, about `BLOCK` numbers at a time; each block is the caller's own.
 
         What a file stores together is read together, up to `_LARGEST` numbers: up to there nothing
-        is decompressed twice. Raises InputError if a file on disk turns out to be damaged.
+        is decompressed twice.
         """
         n_all = self.x.shape[1] if self.transposed else self.x.shape[0]
+        kept = np.arange(n_all) if self.kept is None else self.kept
         step = max(1, BLOCK // max(1, self.shape[1]))
         together = self._stored_together()
         outer = -(-step // together) * together
-        done = 0
         for start in range(0, n_all, outer):
-            stop = min(start + outer, n_all)
-            inside = np.arange(start, stop)
-            if self.kept is not None:
-                inside = self.kept[slice(*np.searchsorted(self.kept, (start, stop)))]
-            if not len(inside):
+            first, last = np.searchsorted(kept, (start, start + outer))
+            if first == last:
                 continue
             try:
-                read = self._read(start, stop)
+                read = self._read(start, min(start + outer, n_all))
             except (OSError, RuntimeError, ValueError) as error:
                 found = " ".join(str(error).split())
                 raise InputError(f"{self.name} is damaged ({found})", "fetch it again") from error
-            for first in range(0, len(inside), step):
-                rows = inside[first : first + step] - start
+            for done in range(first, last, step):
+                rows = kept[done : min(done + step, last)] - start
                 block = np.ascontiguousarray(read[rows], np.float32)  # a copy, by the rows
                 if self.divisor is not None:
                     block /= self.divisor[done : done + len(block), None]
-                done += len(block)
                 yield block
 
     def _stored_together(self) -> int:
@@ -76,3 +73,49 @@ class SampleMajor(NamedTuple):
         for first in range(0, n_genes, step):
             read[:, first : first + step] = self.x[first : first + step, start:stop].T
         return read
+
+
+class Survey(NamedTuple):
+    """Counts and extremes; missing and infinite values take no part in the latter."""
+
+    n_samples: int
+    n_missing: Int[np.ndarray, " genes"]
+    n_infinite: Int[np.ndarray, " genes"]
+    low: Float32[np.ndarray, " genes"]  # NaN where there is no value
+    high: Float32[np.ndarray, " genes"]
+    total: Float[np.ndarray, " genes"]
+    n_zeros: int  # of values that stand for 0: in a matrix of Toil's, log2(0.001)
+    range: Range  # of all values that are there and finite
+
+    @property
+    def mean(self) -> Float32[np.ndarray, " genes"]:
+        """Of the values that are there; 0 where there is none."""
+        return (self.total / np.maximum(self.n_samples - self.n_missing, 1)).astype(np.float32)
+
+
+def survey(x: SampleMajor) -> Survey:
+    """Look at every value once, in blocks."""
+    n_samples, n_genes = x.shape
+    n_missing, n_infinite = (np.zeros(n_genes, np.int64) for _ in range(2))
+    low, high = (np.full(n_genes, np.nan, np.float32) for _ in range(2))
+    total = np.zeros(n_genes, np.float64)
+    n_zeros, n_toil_zeros, is_integer = 0, 0, True
+    for block in x.blocks():
+        missing, infinite = np.isnan(block), np.isinf(block)
+        if missing.any():
+            n_missing += missing.sum(axis=0)
+        if infinite.any():
+            n_infinite += infinite.sum(axis=0)
+            block[infinite] = np.nan
+            missing |= infinite
+        lowest = np.fmin.reduce(block, axis=0)
+        np.fmin(low, lowest, out=low)
+        np.fmax(high, np.fmax.reduce(block, axis=0), out=high)
+        total += np.nansum(block, axis=0, dtype=np.float64)
+        n_zeros += int(np.count_nonzero(block == 0))
+        if is_toil_zero(np.fmin.reduce(lowest)):
+            n_toil_zeros += int(np.count_nonzero(is_toil_zero(block)))
+        is_integer = is_integer and bool(np.all((block == np.rint(block)) | missing))
+    span = Range(float(np.fmin.reduce(low)), float(np.fmax.reduce(high)), is_integer)
+    n_zeros = n_toil_zeros if is_toil_zero(span.lowest) else n_zeros
+    return Survey(n_samples, n_missing, n_infinite, low, high, total, n_zeros, span)

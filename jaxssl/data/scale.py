@@ -1,14 +1,48 @@
 """The scale of expression values: guessed for the reader, never changed."""
 
 import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
 
-from jaxssl.data.survey import Range
 from jaxssl.types import InputError
 
 SCALES = ("counts", "linear", "log2")
 COVERAGE = "coverage"  # recount3's sums of base-pair coverage, which are none of these
+_TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
+_TOLERANCE = 0.01  # of that value, as files round it
+_ROWS = 1024  # at a time: bounds the temporaries of a wide matrix
+
+
+class Range(NamedTuple):
+    """What tells the scale of expression values."""
+
+    lowest: float  # NaN if there is no value
+    highest: float
+    is_integer: bool  # all of them
+
+
+def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:
+    """Of a matrix in memory, all of whose values are finite."""
+    blocks = (x[start : start + _ROWS] for start in range(0, len(x), _ROWS))
+    is_integer = all(bool((block == np.rint(block)).all()) for block in blocks)
+    return Range(float(x.min()), float(x.max()), is_integer)
+
+
+def require_finite(x: Shaped[np.ndarray, "samples genes"]) -> None:
+    """Refuse a matrix in memory that has values which are no numbers."""
+    n_ill = sum(np.count_nonzero(~np.isfinite(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS))
+    if n_ill:
+        raise InputError(
+            f"{n_ill / x.size:.2%} of the expression values are NaN or infinite",
+            "fill them by `read(impute=mean)`",
+        )
+
+
+def is_toil_zero(x: Any) -> Any:
+    """Whether a number, or each of an array, is log2(0 + 0.001); never of NaN."""
+    return abs(x - _TOIL_ZERO) < _TOLERANCE
 
 
 def guess_scale(values: Range) -> tuple[str, str]:
@@ -27,7 +61,7 @@ def guess_scale(values: Range) -> tuple[str, str]:
         return "linear", f"{span}: too large for a logarithm"
     if low < 0 and high > 50:
         return "", f"{span}: too large for a logarithm, negative for a count"
-    if values.is_toil:
+    if is_toil_zero(low):
         return "log2", f"{span}: the minimum is log2(0 + 0.001)"
     if low < -0.5 * high:
         return "", f"{span}: log ratios, or standardised values"
@@ -43,8 +77,7 @@ def guess_scale(values: Range) -> tuple[str, str]:
 def resolve_scale(wanted: str, values: Range, declared: str = "") -> tuple[str, str]:
     """Settle on a scale, with the reason; `wanted` is "auto" or one of SCALES.
 
-    `declared` is what the format says of itself. Raises InputError where "auto" cannot tell, and
-    where values or format exclude what was asked for.
+    `declared` is what the format says of itself.
     """
     found, reason = guess_scale(values)
     if declared in SCALES:

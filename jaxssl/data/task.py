@@ -12,9 +12,8 @@ from jaxssl.data.formats.matrix import as_text, dense
 from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
 from jaxssl.data.normalize import log2_expression, normalize, standardize
-from jaxssl.data.scale import resolve_scale
+from jaxssl.data.scale import range_of, require_finite, resolve_scale
 from jaxssl.data.split import make_split
-from jaxssl.data.survey import range_of, require_finite
 from jaxssl.types import ROLES, InputError, Normalizer, Split
 
 

@@ -17,8 +17,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import duplicates
-from jaxssl.data.scale import SCALES, guess_scale, resolve_scale
-from jaxssl.data.survey import range_of, require_finite
+from jaxssl.data.scale import SCALES, guess_scale, range_of, require_finite, resolve_scale
 from jaxssl.types import InputError
 
 UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
