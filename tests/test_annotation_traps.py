@@ -11,7 +11,6 @@ from jaxssl.data.annotation import read_annotation
 from jaxssl.data.cancer_status import cancer_of, derive
 from jaxssl.data.expression import read
 from jaxssl.data.inspect import inspect
-from jaxssl.data.samples import read_samples
 
 
 def test_a_quote_that_is_not_closed_spoils_no_other_row(tmp_path):
@@ -194,7 +193,7 @@ def test_names_that_anndata_keeps_for_itself_are_changed(tmp_path):
     labels = table(
         tmp_path, "id\t_index\ta\ta\ta (2)\n" + "".join(f"{g}\t1\t2\t3\t4\n" for g in GSM)
     )
-    assert list(read_samples(labels).columns) == ["id", "index", "a", "a (2)", "a (2) (2)"]
+    assert list(read_annotation(labels).columns) == ["id", "index", "a", "a (2)", "a (2) (2)"]
 
 
 def test_label_column_of_the_file_is_found_beside_a_table(tmp_path):

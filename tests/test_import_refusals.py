@@ -13,10 +13,10 @@ from anndata import AnnData
 from miniatures import GENES, GSM, genes_in_rows, values
 from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
+from jaxssl.data.annotation import read_annotation
 from jaxssl.data.expression import read
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.sample_major import SampleMajor, survey
-from jaxssl.data.samples import read_samples
 from jaxssl.data.scale import guess_scale
 from jaxssl.types import InputError
 
@@ -41,7 +41,7 @@ def without_samples(folder):
 
 def no_label(path):
     with pytest.raises(InputError) as caught:
-        read_samples(path)
+        read_annotation(path)
     return str(caught.value)
 
 
@@ -105,7 +105,7 @@ def test_empty_lines_and_a_numbered_index_are_passed_over(tmp_path):
     labels = table(tmp_path, frame.to_csv(sep="\t", index=False).replace("\n", "\n\n"))
     for path in (tmp_path / "labels.parquet", labels):
         pd.testing.assert_frame_equal(
-            read_samples(path).set_index(frame.index), frame.astype(object)
+            read_annotation(path).set_index(frame.index), frame.astype(object)
         )
 
 
@@ -226,7 +226,7 @@ def test_array_express_without_a_second_heading_is_read_whole(tmp_path):
 def test_latin_1_far_below_the_head_is_read_as_such(tmp_path):
     rows = "".join(f"{g}\tplain text of some length\n" for g in range(20_000))
     path = write(tmp_path / "x.tsv", f"id\tnote\n{rows}last\tcaf\xe9\n", "latin-1")
-    assert read_samples(path)["note"].iloc[-1] == "café"
+    assert read_annotation(path)["note"].iloc[-1] == "café"
 
 
 def test_gene_maps_need_symbols_and_pass_over_rows_without_an_id(tmp_path):

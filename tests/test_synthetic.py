@@ -5,8 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxssl.data.demo import load_demo
-from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.types import InputError
 
 

@@ -10,10 +10,9 @@ import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float32
 
-from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.normalize import log2_expression, normalize
-from jaxssl.data.scale import require_finite
+from jaxssl.data.scale import finite_values
 from jaxssl.types import MAX_MISSING, InputError, Normalizer
 
 _WARN_ABOVE = 0.05  # share of missing genes
@@ -72,8 +71,7 @@ def encoder_input(
     Counts become log-CPM over all genes of the data, as in training; missing genes get the
     training mean. Raises InputError as `align_genes` does, and on values that are no numbers.
     """
-    values = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
-    require_finite(values)
+    values = finite_values(adata)
     scale = normalizer.expression_scale
     found = str(adata.uns.get("jaxssl", {}).get("scale", scale))
     logged = AnnData(log2_expression(values, found), var=pd.DataFrame(index=adata.var_names))

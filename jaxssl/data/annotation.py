@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from jaxssl.data.formats import kind_of
+from jaxssl.data.formats import geo, kind_of
 from jaxssl.data.formats.head import (
     MISSING_TEXT,
     Dialect,
@@ -29,9 +29,10 @@ _NAMELESS = "index"  # what a first column without a name is called
 def read_annotation(path: str | Path) -> pd.DataFrame:
     """Read a table as text, "" where there is no value; comments above the header are passed over.
 
-    csv, tsv (also gzip) or parquet, by content. Columns called alike (as in an SDRF) get numbers; a
-    first column without a name, as pandas and R write ids, is called "index". Raises InputError for
-    anything else, and for rows that are longer than the header.
+    csv, tsv (also gzip), parquet, or the lines about samples of a GEO series matrix, by content.
+    Columns called alike (as in an SDRF) get numbers; a first column without a name, as pandas and R
+    write ids, is called "index". Raises InputError for anything else, and for rows that are longer
+    than the header.
     """
     path = Path(path)
     kind = kind_of(path)
@@ -41,7 +42,10 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
         raise InputError(
             f"{path} holds {kind}", "expected a csv or tsv table with one row a sample"
         )
-    head, n_above = _start_of_table(read_head(path))
+    head = read_head(path)
+    if geo.recognises(head):
+        return geo.sample_table(head)
+    head, n_above = _start_of_table(head)
     dialect = sniff_table(head, allow_no_corner=True)
     dialect = dialect._replace(skip=dialect.skip + n_above)
     return _tidy(_read_text(dialect), path)

@@ -57,18 +57,21 @@ def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """
     names = ("disease", "disease state", "diseasestate", "clinical information")
     diseases = _characteristic(obs, names)
-    tissues = _characteristic(obs, ("organism part", "organismpart", "tissue"), required=False)
-    lines = _characteristic(obs, ("cell line", "cellline"), required=False)
-    individuals = _characteristic(obs, ("individual", "patient"), required=False)
-    studies = _characteristic(obs, ("study", "experiment", "accession"), required=False)
+    if diseases is None:
+        raise InputError(
+            f"`label_rule=cancer` needs a column Characteristics[{names[0]}]",
+            "pass the .sdrf.txt as `labels`",
+        )
+    tissues = _given(obs, "organism part", "organismpart", "tissue")
+    lines = _given(obs, "cell line", "cellline")
+    individuals = _given(obs, "individual", "patient")
+    studies = _given(obs, "study", "experiment", "accession")
+    told = zip(individuals, lines, studies, strict=True)
     columns = {
         "cancer": [cancer_of(str(value)) for value in diseases],
-        "tissue": [_given(str(value)) for value in tissues],
-        "material": ["cell line" if _given(str(v)) else "patient" for v in lines],
-        "group": [
-            next(filter(None, map(_given, map(str, told))), "")
-            for told in zip(individuals, lines, studies, strict=True)
-        ],
+        "tissue": tissues,
+        "material": ["cell line" if line else "patient" for line in lines],
+        "group": [individual or line or study for individual, line, study in told],
     }
     made = pd.DataFrame(columns, index=obs.index, dtype=object)
     return made, _values_by_class(diseases, made["cancer"].to_numpy(dtype=object))
@@ -93,28 +96,21 @@ def cancer_of(disease: str) -> str:
     return "" if n_unknown or _ABBREVIATION.fullmatch(disease.strip()) else "not_cancer"
 
 
-def _characteristic(
-    obs: pd.DataFrame, names: tuple[str, ...], *, required: bool = True
-) -> np.ndarray:
+def _characteristic(obs: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray | None:
     """The SDRF column Characteristics[NAME] or Factor Value[NAME], of the first name there is."""
     plain = {}
     for column in obs.columns:
         match = re.fullmatch(r"(characteristics|factor ?value)\s*\[(.+)\]", str(column).lower())
         plain.setdefault(match[2].strip() if match else str(column).lower(), column)
-    for name in names:
-        if name in plain:
-            return obs[plain[name]].to_numpy(dtype=object)
-    if required:
-        raise InputError(
-            f"`label_rule=cancer` needs a column Characteristics[{names[0]}]",
-            "pass the .sdrf.txt as `labels`",
-        )
-    return np.full(len(obs), "", object)
+    found = [plain[name] for name in names if name in plain]
+    return obs[found[0]].to_numpy(dtype=object) if found else None
 
 
-def _given(value: str) -> str:
-    """A value, "" for one that says that there is none."""
-    return "" if _NOTHING.fullmatch(value.strip().lower()) else value.strip()
+def _given(obs: pd.DataFrame, *names: str) -> list[str]:
+    """Values of a characteristic, "" for none and for one that says that there is none."""
+    column = _characteristic(obs, names)
+    values = [""] * len(obs) if column is None else [str(value).strip() for value in column]
+    return ["" if _NOTHING.fullmatch(value.lower()) else value for value in values]
 
 
 def _values_by_class(diseases: np.ndarray, classes: np.ndarray) -> list[str]:

@@ -48,12 +48,7 @@ def name_each(groups: np.ndarray) -> np.ndarray:
 def join_groups(groups: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Groups such that both samples of every pair, with all of their groups, are in one.
 
-    Args:
-        groups: name of every sample's group; "" is a sample on its own.
-        pairs: positions of samples that belong together.
-
-    Returns:
-        New names; a group that nothing was joined to keeps its own.
+    "" is a sample on its own; a group that nothing was joined to keeps its name.
     """
     if not len(pairs):
         return groups

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from jaxssl.data import columns, rules
+from jaxssl.data.annotation import read_annotation
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.delimited import no_expression
@@ -17,7 +18,7 @@ from jaxssl.data.import_options import paths_of
 from jaxssl.data.orientation import told_orientation
 from jaxssl.data.parts import oriented
 from jaxssl.data.sample_major import Survey, survey
-from jaxssl.data.samples import add_columns, join_samples, known_ids, read_samples, read_tables
+from jaxssl.data.samples import add_columns, join_samples, known_ids, read_tables
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.types import InputError
 
@@ -55,7 +56,7 @@ def inspect(
     path = Path(path)
     texts, n_columns = text_columns(path)
     if 2 * len(texts) > n_columns - 1 > 0:
-        table = read_samples(path)
+        table = read_annotation(path)
         return FileReport(str(path), "samples", len(table), columns.describe(table))
     names = [str(table) for table in paths_of(labels)]
     tables = read_tables(names)

@@ -13,8 +13,7 @@ class Rule(NamedTuple):
     """How columns are derived from those of the samples."""
 
     text: str  # the rule in words, printed with the result
-    columns: dict[str, str]  # role → column that it makes
-    makes: tuple[str, ...]  # all of its columns
+    makes: tuple[str, ...]  # columns; the first is the label, the last the group
     derive: Callable[[pd.DataFrame], tuple[pd.DataFrame, list[str]]]  # columns, and notes
 
 
@@ -41,7 +40,7 @@ def possible(obs: pd.DataFrame) -> dict[str, dict[str, int]]:
     found = {}
     for name, rule in RULES.items():
         try:
-            labels = _apply(name, obs)[0][rule.columns["label"]]
+            labels = _apply(name, obs)[0][rule.makes[0]]
         except InputError:
             continue
         counts = labels[labels != ""].value_counts()
@@ -73,21 +72,13 @@ def made_by(rule: str) -> tuple[str, ...]:
 
 def columns_of(rule: str) -> dict[str, str]:
     """Role → column that the rule makes; {} without a rule."""
-    return RULES[rule].columns if rule else {}
+    return {"label": RULES[rule].makes[0], "group": RULES[rule].makes[-1]} if rule else {}
 
 
 RULES = {
-    "tcga20": Rule(
-        tcga_classes.TEXT,
-        {"label": "tcga20", "group": barcodes.DONOR},
-        ("tcga20", barcodes.DONOR),
-        tcga_classes.derive,
-    ),
+    "tcga20": Rule(tcga_classes.TEXT, ("tcga20", barcodes.DONOR), tcga_classes.derive),
     "cancer": Rule(
-        cancer_status.TEXT,
-        {"label": "cancer", "group": "group"},
-        ("cancer", "tissue", "material", "group"),
-        cancer_status.derive,
+        cancer_status.TEXT, ("cancer", "tissue", "material", "group"), cancer_status.derive
     ),
 }
 """What `label_rule` may name. "cancer" is for SDRF tables such as that of E-MTAB-3732."""

@@ -10,8 +10,6 @@ import pandas as pd
 
 from jaxssl.data import barcodes
 from jaxssl.data.annotation import read_annotation
-from jaxssl.data.formats import geo, kind_of
-from jaxssl.data.formats.head import read_head
 from jaxssl.data.formats.matrix import RawTable
 from jaxssl.data.genes import duplicates
 from jaxssl.types import InputError
@@ -35,23 +33,11 @@ class Match(NamedTuple):
         return pd.Index(self.names).isin(self.keys)
 
 
-def read_samples(path: str | Path) -> pd.DataFrame:
-    """Read a table of samples as text, "" where there is no value.
-
-    csv, tsv (also gzip), parquet, or the lines about samples of a GEO series matrix; by content.
-    Raises InputError on anything else.
-    """
-    path = Path(path)
-    if kind_of(path) == "text" and geo.recognises(head := read_head(path)):
-        return geo.sample_table(head)
-    return read_annotation(path)
-
-
 def read_tables(paths: Sequence[str | Path]) -> list[pd.DataFrame]:
     """Tables of samples; those of other samples with the same columns, as of cohorts, are one."""
     tables: list[pd.DataFrame] = []
     for path in paths:
-        table = read_samples(path)
+        table = read_annotation(path)
         for i, known in enumerate(tables):
             is_alike = list(known.columns) == list(table.columns)
             if is_alike and not known.iloc[:, 0].isin(table.iloc[:, 0]).any():

@@ -4,8 +4,10 @@ import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
+from anndata import AnnData
 from jaxtyping import Shaped
 
+from jaxssl.data.formats.matrix import dense
 from jaxssl.types import InputError
 
 SCALES = ("counts", "linear", "log2")
@@ -30,14 +32,16 @@ def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:
     return Range(float(x.min()), float(x.max()), is_integer)
 
 
-def require_finite(x: Shaped[np.ndarray, "samples genes"]) -> None:
-    """Refuse a matrix in memory that has values which are no numbers."""
+def finite_values(adata: AnnData) -> Shaped[np.ndarray, "samples genes"]:
+    """The matrix, dense; values that are no numbers are refused."""
+    x = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
     n_ill = sum(np.count_nonzero(~np.isfinite(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS))
     if n_ill:
         raise InputError(
             f"{n_ill / x.size:.2%} of the expression values are NaN or infinite",
             "fill them by `read(impute=mean)`",
         )
+    return x
 
 
 def is_toil_zero(x: Any) -> Any:

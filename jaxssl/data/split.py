@@ -37,37 +37,31 @@ def make_split(
 
     Unlabelled samples join train, unless their group is in another part.
 
-    Args:
-        codes: class of every sample; -1 is unlabelled.
-        groups: name of every sample's group; "" is a sample on its own.
-        validation_share: of the labelled samples.
-        test_share: of the labelled samples.
-        seed: of the shuffling; under "leave_batch_out" the number of the batch, in order of name.
-        protocol: "grouped", "stratified" or "leave_batch_out".
-        batches: name of every sample's batch; "" is unknown.
-        classes: names for messages.
-
-    Raises:
-        InputError: where the data are too few. Parts that lack a class or are off size are warned
-            of.
+    Groups and batches are names, "" for a sample on its own and an unknown batch; shares are of the
+    labelled samples; under "leave_batch_out" `seed` is the number of the batch, in order of name.
+    Raises InputError where the data are too few; warns of parts that lack a class or are off size.
     """
-    labelled = np.flatnonzero(codes >= 0)
-    known = codes[labelled]
-    shares = {_TEST: test_share, _VALIDATION: validation_share}
     names: list[str] = list(classes) or [f"number {code}" for code in range(int(codes.max()) + 1)]
-    unlabelled = codes < 0
+    shares = {_TEST: test_share, _VALIDATION: validation_share}
+    named = name_each(np.full(len(codes), "", dtype=object) if groups is None else groups)
+    left_out, usable = np.empty(0, np.int64), np.ones(len(codes), bool)
     if protocol == LEAVE_BATCH_OUT:
-        return _leave_batch_out(codes, groups, batches, validation_share, seed, names)
-    if groups is None or protocol == "stratified":
+        left_out, usable = _leave_out(codes, named, batches, seed, names)
+        shares, seed = {_TEST: 0.0, _VALIDATION: validation_share}, 0
+    labelled = np.flatnonzero(usable & (codes >= 0))
+    unlabelled = usable & (codes < 0)
+    known = codes[labelled]
+    if protocol == "stratified" or (protocol == "grouped" and groups is None):
         parts = _stratified(known, shares, seed)
     else:
-        named = name_each(groups)
         parts = _grouped(known, named[labelled], shares, seed)
         parts = _complete_training(known, named[labelled], parts, names)
         unlabelled &= ~np.isin(named, named[labelled[parts != _TRAIN]])
-    _report(known, parts, shares, names)
+    if protocol != LEAVE_BATCH_OUT:
+        _report(known, parts, shares, names)
     train = np.concatenate([labelled[parts == _TRAIN], np.flatnonzero(unlabelled)])
-    return Split(np.sort(train), labelled[parts == _VALIDATION], labelled[parts == _TEST])
+    test = np.concatenate([left_out, labelled[parts == _TEST]])
+    return Split(np.sort(train), labelled[parts == _VALIDATION], test)
 
 
 def batches_with_labels(codes: Int[np.ndarray, " samples"], batches: np.ndarray) -> np.ndarray:
@@ -75,38 +69,31 @@ def batches_with_labels(codes: Int[np.ndarray, " samples"], batches: np.ndarray)
     return np.unique(batches[(batches != "") & (codes >= 0)].astype(str))
 
 
-def _leave_batch_out(
+def _leave_out(
     codes: Int[np.ndarray, " samples"],
-    groups: np.ndarray | None,
+    groups: np.ndarray,
     batches: np.ndarray | None,
-    validation_share: float,
     number: int,
     names: list[str],
-) -> Split:
+) -> tuple[Int[np.ndarray, " left_out"], Bool[np.ndarray, " samples"]]:
+    """The labelled samples of a batch, and which samples share neither batch nor group with it."""
     in_batch, batch = _find_batch(codes, batches, number)
-    groups = name_each(groups if groups is not None else np.full(len(codes), "", dtype=object))
     test = np.flatnonzero(in_batch & (codes >= 0))
-    free = ~in_batch & ~np.isin(groups, groups[in_batch])
-    rest = np.flatnonzero(free & (codes >= 0))
-    if not len(rest):
+    usable = ~in_batch & ~np.isin(groups, groups[in_batch])
+    if not (usable & (codes >= 0)).any():
         raise InputError(
             f"batch {batch} and the groups in it hold all labelled samples and leave none to "
             "train on",
             "pass `split.protocol=grouped`, or import another `batch`",
         )
-    unseen = np.setdiff1d(codes[test], codes[rest])
+    unseen = np.setdiff1d(codes[test], codes[usable])
     if len(unseen):
         warnings.warn(
             f"batch {batch} is the only one with {', '.join(names[c] for c in unseen)}: "
             "these test samples cannot be told",
             stacklevel=3,
         )
-    shares = {_TEST: 0.0, _VALIDATION: validation_share}
-    parts = _grouped(codes[rest], groups[rest], shares, seed=0)
-    parts = _complete_training(codes[rest], groups[rest], parts, names)
-    unlabelled = free & (codes < 0) & ~np.isin(groups, groups[rest[parts != _TRAIN]])
-    train = np.concatenate([rest[parts == _TRAIN], np.flatnonzero(unlabelled)])
-    return Split(np.sort(train), rest[parts == _VALIDATION], test)
+    return test, usable
 
 
 def _find_batch(

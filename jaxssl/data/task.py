@@ -8,11 +8,11 @@ from anndata import AnnData
 from jaxtyping import Float, Int
 
 from jaxssl.config import Config
-from jaxssl.data.formats.matrix import as_text, dense
+from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
 from jaxssl.data.normalize import log2_expression, normalize, standardize
-from jaxssl.data.scale import range_of, require_finite, resolve_scale
+from jaxssl.data.scale import finite_values, range_of, resolve_scale
 from jaxssl.data.split import make_split
 from jaxssl.types import ROLES, InputError, Normalizer, Split
 
@@ -56,48 +56,61 @@ class Roles(NamedTuple):
 def take_roles(adata: AnnData, config: Config) -> Roles:
     """Decide which columns are label, group and batch, and read them.
 
-    They are those of `config.data`, else those that reading recorded in `uns["jaxssl"]`.
-
-    Raises:
-        InputError: on a missing column, and on labels without a question.
+    They are those of `config.data`, else those that reading recorded in `uns["jaxssl"]`. Raises
+    InputError on a missing column, and on labels without a question.
     """
     recorded, options = adata.uns.get("jaxssl", {}), config.data
     obs = as_text(cast(pd.DataFrame, adata.obs))
-    label, group, batch = (
-        _column(obs, getattr(options, role) or str(recorded.get(role, "")), role) for role in ROLES
-    )
+    columns = {role: getattr(options, role) or str(recorded.get(role, "")) for role in ROLES}
+    if not columns["label"]:
+        raise InputError(
+            "no label column is known",
+            "name one with `label`, or join a table of samples by `read(labels=TABLE)`",
+        )
+    for role, name in columns.items():
+        if name and name not in obs:
+            known = ", ".join(obs.columns)
+            raise InputError(f"there is no column {name!r} for `{role}`; the columns are {known}")
     min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))
-    codes, classes = encode(obs[label].to_numpy(), min_class_size=min_class_size)
-    nowhere = np.full(len(obs), "", object)
-    groups = obs[group].to_numpy() if group else nowhere
-    batches = obs[batch].to_numpy() if batch else nowhere
-    return Roles(label, group, batch, codes, classes, groups, batches)
+    codes, classes = encode(obs[columns["label"]].to_numpy(), min_class_size=min_class_size)
+    groups, batches = (
+        obs[name].to_numpy() if name else np.full(len(obs), "", object)
+        for name in (columns["group"], columns["batch"])
+    )
+    return Roles(**columns, codes=codes, classes=classes, groups=groups, batches=batches)
 
 
 def make_task(adata: AnnData, config: Config) -> Task:
     """Pose the question that `config` asks of a data set; `take_roles` says of which columns.
 
-    An AnnData made by hand needs no record.
-
-    Args:
-        adata: samples x genes, dense or sparse, on the scale recorded or told by the values.
-        config: its sections `data` and `split`.
-
-    Returns:
-        The task, with the expression on the log2 scale, in memory.
-
-    Raises:
-        InputError: on a missing column, values that are not finite or on no scale, and labels
-            without a question.
+    The values are on the scale that is recorded, else told by them; an AnnData made by hand needs
+    no record. Raises InputError as `take_roles`, and on values that are not finite or on no scale.
     """
     recorded = adata.uns.get("jaxssl", {})
-    _check_names(adata)
+    for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
+        if not names.is_unique:
+            twice = names[names.duplicated()]
+            raise InputError(
+                f"{len(twice)} {what} bear the name of another (first: {twice[0]})", "rename them"
+            )
     roles = take_roles(adata, config)
-    x = _finite(adata)
+    x = finite_values(adata)
     scale, _ = resolve_scale(str(recorded.get("scale", "auto")), range_of(x))
     expression = log2_expression(x, scale)
     twins = find_twins(expression)
     together = join_groups(roles.groups, twins)
+    split = make_split(
+        roles.codes,
+        together if (together != "").any() else None,
+        validation_share=config.split.validation_share,
+        test_share=config.split.test_share,
+        seed=config.split.seed,
+        protocol=config.split.protocol,
+        batches=roles.batches,
+        classes=roles.classes,
+    )
+    if not config.data.use_unlabelled:
+        split = split._replace(train=split.train[roles.codes[split.train] >= 0])
     return Task(
         **roles._asdict(),
         dataset=config.data.name or str(recorded.get("name", "data")),
@@ -106,38 +119,14 @@ def make_task(adata: AnnData, config: Config) -> Task:
         expression=expression,
         scale=scale,
         twins=twins,
-        split=_split(config, roles.codes, together, roles.batches, roles.classes),
+        split=split,
     )
-
-
-def _split(
-    config: Config,
-    codes: Int[np.ndarray, " samples"],
-    together: np.ndarray,
-    batches: np.ndarray,
-    classes: tuple[str, ...],
-) -> Split:
-    """The outer split, of labelled samples alone where the others are not to be used."""
-    split = make_split(
-        codes,
-        together if (together != "").any() else None,
-        validation_share=config.split.validation_share,
-        test_share=config.split.test_share,
-        seed=config.split.seed,
-        protocol=config.split.protocol,
-        batches=batches,
-        classes=classes,
-    )
-    if config.data.use_unlabelled:
-        return split
-    return split._replace(train=split.train[codes[split.train] >= 0])
 
 
 def columns_of(task: Task, normalizer: Normalizer) -> Int[np.ndarray, " kept"] | None:
     """Where in the task's expression the normalizer's genes are; None if it has just these.
 
-    Raises:
-        InputError: if the task lacks one; `align.encoder_input` is for data of other origin.
+    Raises InputError if the task lacks one; `align.encoder_input` is for data of other origin.
     """
     position = {gene: i for i, gene in enumerate(task.genes)}
     absent = [gene for gene in normalizer.genes if gene not in position]
@@ -159,31 +148,3 @@ def encoder_features(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "s
 def standardized_genes(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples genes"]:
     """What the linear baseline on genes sees: the same genes, scaling and clipping, no rotation."""
     return standardize(normalizer, task.expression, columns_of(task, normalizer))
-
-
-def _finite(adata: AnnData) -> Float[np.ndarray, "samples genes"]:
-    x = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
-    require_finite(x)
-    return x
-
-
-def _check_names(adata: AnnData) -> None:
-    for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
-        if not names.is_unique:
-            twice = names[names.duplicated()]
-            raise InputError(
-                f"{len(twice)} {what} bear the name of another (first: {twice[0]})", "rename them"
-            )
-
-
-def _column(obs: pd.DataFrame, name: str, role: str) -> str:
-    """The column of a role; "" where there is none, but for the label."""
-    if not name and role == "label":
-        raise InputError(
-            "no label column is known",
-            "name one with `label`, or join a table of samples by `read(labels=TABLE)`",
-        )
-    if name and name not in obs:
-        known = ", ".join(obs.columns)
-        raise InputError(f"there is no column {name!r} for `{role}`; the columns are {known}")
-    return name

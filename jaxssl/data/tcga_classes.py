@@ -71,18 +71,18 @@ def _tcga_ids(obs: pd.DataFrame) -> np.ndarray:
 
 
 def _cancer_types(obs: pd.DataFrame) -> np.ndarray:
-    """TCGA's abbreviation for every sample, by the first column that tells it."""
-    best, found = np.full(len(obs), "", object), 0
-    for name in obs.columns:
-        values = [str(v).removeprefix("TCGA-") for v in obs[name]]
-        codes = [v if v in TUMOURS else _DISEASES.get(v.lower(), "") for v in values]
-        n_known = sum(code != "" for code in codes)
-        if n_known > found:
-            best, found = np.array(codes, dtype=object), n_known
-    if not found:
+    """TCGA's abbreviation for every sample, by the column that tells it of the most."""
+    columns = [[_abbreviation(str(value)) for value in obs[name]] for name in obs.columns]
+    best = max(columns, key=lambda codes: sum(code != "" for code in codes), default=[])
+    if not any(best):
         raise InputError(
             "`label_rule=tcga20` needs a column of cancer types (cancer type abbreviation, "
             "project_id or _primary_disease)",
             "pass the phenotype table as `labels`",
         )
-    return best
+    return np.array(best, dtype=object)
+
+
+def _abbreviation(cancer: str) -> str:
+    code = cancer.removeprefix("TCGA-")
+    return code if code in TUMOURS else _DISEASES.get(code.lower(), "")

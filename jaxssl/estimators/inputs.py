@@ -15,9 +15,8 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, validate_data
 
-from jaxssl.data.formats.matrix import dense
 from jaxssl.data.genes import duplicates
-from jaxssl.data.scale import SCALES, guess_scale, range_of, require_finite, resolve_scale
+from jaxssl.data.scale import SCALES, finite_values, guess_scale, range_of, resolve_scale
 from jaxssl.types import InputError
 
 UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
@@ -120,8 +119,7 @@ def _table(X: Any) -> tuple[Any, Mapping[str, Any]]:
     if not isinstance(X, AnnData):
         return X, {}
     X = X.to_memory() if X.isbacked else X
-    values = X.X if isinstance(X.X, np.ndarray) else dense(X.X)
-    require_finite(values)
+    values = finite_values(X)
     genes = pd.Index(X.var_names.astype(str), dtype=object)
     return pd.DataFrame(values, index=X.obs_names, columns=genes), X.uns.get("jaxssl", {})
 

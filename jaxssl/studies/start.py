@@ -12,10 +12,9 @@ from anndata import AnnData
 from jaxssl.config import Config, DataConfig, resolve
 from jaxssl.data import leakage
 from jaxssl.data.columns import possible_groups
-from jaxssl.data.demo import load_demo
 from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
-from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.data.task import Task, make_task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usable
 from jaxssl.engine.diagnose import HEALTHY

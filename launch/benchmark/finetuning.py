@@ -4,18 +4,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.ensemble import seed_keys
-from jaxssl.engine.train import streams
 from jaxssl.evaluation.arms import SCRATCH, Inputs
-from jaxssl.evaluation.finetune import batch_positions
 from jaxssl.evaluation.network import make_fit_network
-from jaxssl.model import make_classifier, make_encoder
 
 from .timing import GEMM, Bench, Row
 from .work import step_flops
@@ -34,7 +27,9 @@ def measure(bench: Bench, n_features: int, n_seeds: int, n_labelled: int) -> Row
 
     tasks: dict[str, Callable[[], Any]] = {"jaxssl": fit_seeds}
     if "torch" in bench.references:
-        tasks["torch"] = _torch_fit(config, inputs, n_labelled)
+        from .torch_reference import scratch_fit
+
+        tasks["torch"] = scratch_fit(config, inputs, N_CLASSES, n_labelled)
     timings, limits = bench.limits.interleave(tasks, bench.n_rounds)
     row: Row = timings["jaxssl"].fields("jaxssl_s", 1 / n_seeds)
     row["compile_seconds"] = timings["jaxssl"].first - timings["jaxssl"].median
@@ -58,34 +53,6 @@ def make_inputs(n_features: int, n_seeds: int) -> Inputs:
     train = np.arange(N_TRAIN)
     orders = {seed: np.random.default_rng(seed).permutation(train) for seed in range(n_seeds)}
     return Inputs(features, None, codes, orders, train, {"test": np.arange(N_TRAIN, n)})
-
-
-def _torch_fit(config: Config, inputs: Inputs, n_labelled: int) -> Callable[[], np.ndarray]:
-    """The fit of seed 0 in PyTorch, from the same initial parameters and on the same batches."""
-    import torch  # pyright: ignore[reportMissingImports]
-
-    from .torch_reference import fit_scratch
-
-    options, keys = config.finetune, streams(seed_keys(config.run.root_key, [0])[0])
-    encoder = make_encoder(config.encoder, config.run.precision)
-    head = make_classifier(N_CLASSES, config.run.precision)
-    x = jnp.asarray(inputs.features[:1])
-    encoder_params = jax.jit(encoder.init)(keys.fresh, x)
-    key_head, _, key_train = jax.random.split(keys.finetune, 3)
-    head_params = head.init(key_head, encoder.apply(encoder_params, x))
-    words = jax.random.bits(key_train, (2,))
-
-    def positions_at(step: Array) -> Array:
-        return batch_positions(words, step, jnp.int32(n_labelled), options.batch_size)
-
-    positions = jax.jit(jax.vmap(positions_at))(jnp.arange(options.scratch_steps))
-    rows = inputs.orders[0][np.asarray(positions)]
-    batches = list(torch.tensor(rows, dtype=torch.int64))
-    features = torch.from_numpy(inputs.features)
-    y = torch.from_numpy(inputs.codes).long()
-    held_out = features[torch.from_numpy(inputs.held_out)]
-    encoder_params, head_params = jax.device_get((encoder_params, head_params))
-    return lambda: fit_scratch(encoder_params, head_params, features, y, batches, held_out, options)
 
 
 def _fit_flops(n_features: int, config: Config) -> float:

@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.ensemble import COMPILER_OPTIONS, chunks, seed_keys, shard, use_cores
+from jaxssl.engine.ensemble import COMPILER_OPTIONS, chunks, shard, use_cores
 from jaxssl.engine.pretrain import Plan, make_members, over_all_seeds, plan_pretraining
-from jaxssl.engine.train import epoch_batches, streams
 from jaxssl.methods.noise import standard_normal
-from jaxssl.types import Member, Pool
+from jaxssl.types import Pool
 
 from .timing import (
     COPY,
@@ -75,27 +74,6 @@ def train_epochs(plan: Plan, pool: np.ndarray, n_seeds: int, chunk: int = 0) -> 
     return run
 
 
-def train_reference(
-    make_loop: Callable[..., Any], plan: Plan, config: Config, pool: np.ndarray, *, compiled=False
-) -> Callable[[], list[float]]:
-    """Return a function that trains a reference's seed 0 for an epoch and returns its losses.
-
-    It starts from the initial parameters of jaxssl and takes the same batches of the same data.
-    """
-    import torch  # pyright: ignore[reportMissingImports]
-
-    key = seed_keys(0, [0])[0]
-    state = jax.jit(plan.trainer.init)(Member(key, {}), Pool(jnp.asarray(pool), {}))
-    params, noise = jax.device_get(state.params), config.augment.noise
-    loop = make_loop(params, config.method, noise, config.optimizer.learning_rate)
-    if compiled:
-        loop.compile()
-    order = jax.random.fold_in(streams(key).order, 0)
-    rows = np.array(epoch_batches(order, len(pool), plan.schedule))
-    data, batches = torch.from_numpy(pool), list(torch.tensor(rows, dtype=torch.int64))
-    return lambda: loop.run(data, batches)
-
-
 def measure(bench: Bench, n_features: int, batch_size: int, n_seeds: int) -> Row:
     """Per-seed step times, ratios, share of the machine's limits, agreement of losses.
 
@@ -124,9 +102,9 @@ def _measure_here(bench: Bench, n_features: int, batch_size: int, n_seeds: int) 
     row: Row = {"at_once": at_once}
     tasks: dict[str, Callable[[], Any]] = {"jaxssl": train_epochs(plan, pool, at_once)}
     for name, make_loop in bench.references.items():
-        tasks[name] = train_reference(make_loop, plan, config, pool)
+        tasks[name] = make_loop(plan, config, pool)
     if "torch" in bench.references:
-        compiled = train_reference(bench.references["torch"], plan, config, pool, compiled=True)
+        compiled = bench.references["torch"](plan, config, pool, compiled=True)
         try:
             row["torch_compile_seconds"] = seconds(compiled)
             tasks["torch_compile"] = compiled
@@ -150,7 +128,7 @@ def _loss_difference(
     """
     n_seeds = jax.device_count()
     plan, config = plan_swav(n_features, batch_size, n_seeds, noise=0.0, n_steps=N_CURVE_STEPS)
-    run, loop = train_epochs(plan, pool, n_seeds), train_reference(make_loop, plan, config, pool)
+    run, loop = train_epochs(plan, pool, n_seeds), make_loop(plan, config, pool)
     ours = np.array([run() for _ in range(N_CURVE)])
     theirs = np.array([np.mean(loop()) for _ in range(N_CURVE)])
     return float(np.max(np.abs(ours - theirs) / theirs))

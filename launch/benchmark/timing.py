@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 
 Row = dict[str, Any]
 References = Mapping[str, Callable[..., Any]]
-"""The loops that a user would write instead, by the library they are written in."""
+"""The loop that a user would write instead, by its library: makes one of plan, config and pool."""
 
 Tasks = Mapping[str, Callable[[], Any]]
 """What is timed, by name; a task returns when its work is done."""

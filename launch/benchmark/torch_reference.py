@@ -4,19 +4,27 @@ Same model, batches, losses, optimizer and float32 as jaxssl, from jaxssl's init
 that loss curves and predictions can be compared number by number. Needs the `bench` extra.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import joblib
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
 from torch.nn.utils import parametrize  # pyright: ignore[reportMissingImports]
 
-from jaxssl.config import FinetuneConfig
+from jaxssl.config import Config
+from jaxssl.engine.ensemble import seed_keys
+from jaxssl.engine.pretrain import Plan
+from jaxssl.engine.train import epoch_batches, streams
+from jaxssl.evaluation.arms import Inputs
+from jaxssl.evaluation.finetune import batch_positions
 from jaxssl.methods.swav import SwAVConfig
-from jaxssl.model import LAYER_NORM_EPSILON
-from jaxssl.types import Params
+from jaxssl.model import LAYER_NORM_EPSILON, make_classifier, make_encoder
+from jaxssl.types import Member, Params, Pool
 
 torch.set_num_threads(joblib.cpu_count())  # all cores, as jaxssl has
 
@@ -24,18 +32,18 @@ Head = tuple[torch.nn.Module, Callable[[Sequence[torch.Tensor]], torch.Tensor]]
 """Prototypes, and the loss of two views' scores."""
 
 
-def make_encoder(params: Params) -> torch.nn.Sequential:
+def torch_encoder(params: Params) -> torch.nn.Sequential:
     """The encoder of these parameters: dense, LayerNorm, ReLU; the embedding has no ReLU."""
     modules: list[torch.nn.Module] = []
     for layer in params.values():
         scale, bias = layer["norm"]["scale"], layer["norm"]["bias"]
         norm = torch.nn.LayerNorm(len(scale), eps=LAYER_NORM_EPSILON)
         norm.weight, norm.bias = _parameter(scale), _parameter(bias)
-        modules += [make_dense(layer["dense"]), norm, torch.nn.ReLU()]
+        modules += [torch_dense(layer["dense"]), norm, torch.nn.ReLU()]
     return torch.nn.Sequential(*modules[:-1])
 
 
-def make_dense(params: Params) -> torch.nn.Linear:
+def torch_dense(params: Params) -> torch.nn.Linear:
     """A dense layer of these parameters."""
     dense = torch.nn.Linear(*params["kernel"].shape)
     dense.weight, dense.bias = _parameter(params["kernel"].T), _parameter(params["bias"])
@@ -99,32 +107,36 @@ def sinkhorn(scores: torch.Tensor, epsilon: float, n_iterations: int) -> torch.T
 
 
 class SwAVLoop:
-    """A SwAV pretraining of one seed."""
+    """A SwAV pretraining of jaxssl's seed 0, from its initial parameters and on its batches."""
 
     def __init__(
         self,
-        make_head: Callable[[np.ndarray, SwAVConfig], Head],
-        params: Params,
-        options: SwAVConfig,
-        noise: float,
-        learning_rate: float,
+        make_head: Callable[[np.ndarray, Any], Head],
+        plan: Plan,
+        config: Config,
+        pool: np.ndarray,
+        *,
+        compiled: bool = False,
     ) -> None:
-        self.encoder, self.noise = make_encoder(params["encoder"]), noise
+        key = seed_keys(0, [0])[0]
+        state = jax.jit(plan.trainer.init)(Member(key, {}), Pool(jnp.asarray(pool), {}))
+        order = jax.random.fold_in(streams(key).order, 0)
+        rows = np.array(epoch_batches(order, len(pool), plan.schedule))
+        params, self.noise = jax.device_get(state.params), config.augment.noise
+        self.pool = torch.from_numpy(pool)
+        self.batches = list(torch.tensor(rows, dtype=torch.int64))
+        self.encoder = torch_encoder(params["encoder"])
         weight = np.asarray(params["prototypes"]["head_0"])
-        self.prototypes, self.swapped_loss = make_head(weight, options)
+        self.prototypes, self.swapped_loss = make_head(weight, config.method)
         parameters = [*self.encoder.parameters(), *self.prototypes.parameters()]
-        self.optimizer = torch.optim.Adam(parameters, lr=learning_rate)
-        self.loss = self._loss
+        self.optimizer = torch.optim.Adam(parameters, lr=config.optimizer.learning_rate)
+        self.loss = torch.compile(self._loss) if compiled else self._loss  # forward and backward
 
-    def compile(self) -> None:
-        """Put `torch.compile` on the loss, forward and backward."""
-        self.loss = torch.compile(self._loss)
-
-    def run(self, pool: torch.Tensor, batches: Iterable[torch.Tensor]) -> list[float]:
-        """Train on these batches of rows; returns the loss of every step."""
+    def __call__(self) -> list[float]:
+        """Train for an epoch; returns the loss of every step."""
         losses = []
-        for index in batches:
-            x = pool[index]
+        for index in self.batches:
+            x = self.pool[index]
             loss = self.loss(torch.cat([x + self.noise * torch.randn_like(x) for _ in range(2)]))
             _step(self.optimizer, loss)
             losses.append(loss.item())
@@ -138,22 +150,39 @@ class SwAVLoop:
 LOOPS = {"torch": partial(SwAVLoop, torch_head), "lightly": partial(SwAVLoop, lightly_head)}
 
 
-def fit_scratch(
-    encoder_params: Params,
-    head_params: Params,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    batches: Iterable[torch.Tensor],
-    held_out: torch.Tensor,
-    options: FinetuneConfig,
-) -> np.ndarray:
-    """Train encoder and head on these batches of labelled rows; class probabilities held out."""
-    model = torch.nn.Sequential(make_encoder(encoder_params), make_dense(head_params["output"]))
-    optimizer = torch.optim.Adam(model.parameters(), lr=options.scratch_learning_rate)
-    for rows in batches:
-        _step(optimizer, functional.cross_entropy(model(x[rows]), y[rows]))
-    with torch.no_grad():
-        return torch.softmax(model(held_out), dim=1).numpy()
+def scratch_fit(
+    config: Config, inputs: Inputs, n_classes: int, n_labelled: int
+) -> Callable[[], np.ndarray]:
+    """The `scratch` arm's fit of seed 0, which returns class probabilities of the held-out rows."""
+    options, keys = config.finetune, streams(seed_keys(config.run.root_key, [0])[0])
+    encoder = make_encoder(config.encoder, config.run.precision)
+    head = make_classifier(n_classes, config.run.precision)
+    first = jnp.asarray(inputs.features[:1])
+    encoder_params = jax.jit(encoder.init)(keys.fresh, first)
+    key_head, _, key_train = jax.random.split(keys.finetune, 3)
+    head_params = head.init(key_head, encoder.apply(encoder_params, first))
+    words = jax.random.bits(key_train, (2,))
+
+    def positions_at(step: jax.Array) -> jax.Array:
+        return batch_positions(words, step, jnp.int32(n_labelled), options.batch_size)
+
+    positions = jax.jit(jax.vmap(positions_at))(jnp.arange(options.scratch_steps))
+    batches = list(torch.tensor(inputs.orders[0][np.asarray(positions)], dtype=torch.int64))
+    x, y = torch.from_numpy(inputs.features), torch.from_numpy(inputs.codes).long()
+    held_out = x[torch.from_numpy(inputs.held_out)]
+    encoder_params, head_params = jax.device_get((encoder_params, head_params))
+
+    def fit() -> np.ndarray:
+        model = torch.nn.Sequential(
+            torch_encoder(encoder_params), torch_dense(head_params["output"])
+        )
+        optimizer = torch.optim.Adam(model.parameters(), lr=options.scratch_learning_rate)
+        for rows in batches:
+            _step(optimizer, functional.cross_entropy(model(x[rows]), y[rows]))
+        with torch.no_grad():
+            return torch.softmax(model(held_out), dim=1).numpy()
+
+    return fit
 
 
 def _step(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
