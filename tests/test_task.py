@@ -40,9 +40,9 @@ def test_data_without_a_question_are_refused(adata):
     assert "no label column is known; name one with `label`" in refusal(adata)
     config = Config()
     config.data.label, config.data.group = "class", "donr"
-    assert "no column 'donr' for `group`; the columns are class, superclass" in refusal(
-        adata, config
-    )
+    assert "no column 'donr' for `group`; did you mean donor?" in refusal(adata, config)
+    config.data.group = "xyz"
+    assert "no column 'xyz' for `group`; there are class, superclass" in refusal(adata, config)
 
 
 def test_names_that_occur_twice_are_refused(adata):

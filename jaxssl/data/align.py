@@ -29,9 +29,7 @@ def align_genes(
     """Columns of `adata` in the order of `genes`, NaN where it lacks one, and what was found.
 
     A gene is matched by its id, then by its Ensembl id without version; each only where no other
-    column, and no other gene of the encoder, can be meant.
-    Raises InputError when more than `max_missing` of the genes are absent, or when the data are
-    not on the encoder's `scale` ("" skips that check); warns above 5 %.
+    column, and no other gene of the encoder, can be meant. `scale` "" is not held against theirs.
     """
     found_scale = str(adata.uns.get("jaxssl", {}).get("scale", ""))
     if scale and found_scale and found_scale != scale:
@@ -68,8 +66,7 @@ def encoder_input(
 ) -> tuple[Float32[np.ndarray, "samples features"], dict[str, Any]]:
     """Normalised input of an encoder for any data set, and what the matching of genes found.
 
-    Counts become log-CPM over all genes of the data, as in training; missing genes get the
-    training mean. Raises InputError as `align_genes` does, and on values that are no numbers.
+    Counts become log-CPM over all genes of the data; missing genes get the training mean.
     """
     values = finite_values(adata)
     scale = normalizer.expression_scale

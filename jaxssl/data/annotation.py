@@ -31,8 +31,7 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
 
     csv, tsv (also gzip), parquet, or the lines about samples of a GEO series matrix, by content.
     Columns called alike (as in an SDRF) get numbers; a first column without a name, as pandas and R
-    write ids, is called "index". Raises InputError for anything else, and for rows that are longer
-    than the header.
+    write ids, is called "index".
     """
     path = Path(path)
     kind = kind_of(path)
@@ -85,8 +84,7 @@ def _start_of_table(head: Head) -> tuple[Head, int]:
 def _read_text(dialect: Dialect) -> pd.DataFrame:
     """All rows, each by itself, so that a quote that is not closed spoils no other row.
 
-    Nothing is taken for a missing value but the empty cell; short rows are filled up. Raises
-    InputError on a row that is longer than the header, and where all are shorter.
+    Nothing is taken for a missing value but the empty cell; short rows are filled up.
     """
     path, n_columns = dialect.head.path, len(dialect.header)
     rows, longest = [], 0

@@ -89,10 +89,7 @@ def sample_type(barcode: str) -> str:
 
 
 def describe(ids: np.ndarray) -> pd.DataFrame:
-    """What the names of samples tell; a table without columns where they tell nothing.
-
-    donor_by_name, where most samples are TCGA's, GTEx's or TARGET's; of TCGA, tcga_sample_type.
-    """
+    """Donors where most samples are TCGA's, GTEx's or TARGET's, and sample types of TCGA."""
     names = [str(i) for i in ids]
     donors = [donor(name) for name in names]
     told: dict[str, list[str]] = {}

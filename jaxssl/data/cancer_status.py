@@ -51,10 +51,7 @@ TEXT = (
 
 
 def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Columns cancer, tissue, material and group of an SDRF; and the values behind each class.
-
-    Raises InputError without a column of diseases.
-    """
+    """Columns cancer, tissue, material and group of an SDRF; and the values behind each class."""
     names = ("disease", "disease state", "diseasestate", "clinical information")
     diseases = _characteristic(obs, names)
     if diseases is None:

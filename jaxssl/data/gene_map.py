@@ -31,8 +31,7 @@ def rename_genes(
     """New names of `genes`, "" where the map has none or several; and what was found, as a note.
 
     The column that knows most of the genes is the one they are looked up in, by the id as it is and
-    then without an Ensembl version. `options.gene_column` "" finds the one of symbols. Raises
-    InputError if the map knows fewer than a tenth of the genes, or has no such column.
+    then without an Ensembl version.
     """
     path, target = options.gene_map, column_of_names(table, options)
     names = [str(gene) for gene in genes]
@@ -59,7 +58,7 @@ def rename_genes(
 
 
 def column_of_names(table: pd.DataFrame, options: ImportOptions) -> str:
-    """The column of the map that has the new names. Raises InputError if there is none."""
+    """The column of the map that has the new names."""
     columns = [str(name) for name in table.columns]
     target = options.gene_column or next(
         (c for name in _SYMBOLS for c in columns if c.lower() == name), ""

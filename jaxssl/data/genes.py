@@ -82,10 +82,7 @@ class Merge(NamedTuple):
 
 
 def plan_merge(genes: np.ndarray, policy: str) -> Merge:
-    """Leave one column per gene id: the mean, the largest value or the first of its columns.
-
-    Raises InputError at the first duplicate, under the policy "error".
-    """
+    """Leave one column per gene id: the mean, the largest value or the first of its columns."""
     twice = duplicates(genes)
     if len(twice) and policy == "error":
         raise InputError(

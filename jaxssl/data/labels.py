@@ -25,11 +25,7 @@ def drop_small_classes(
 def encode(
     values: np.ndarray, *, min_class_size: int = 0
 ) -> tuple[Int[np.ndarray, " samples"], tuple[str, ...]]:
-    """Labels to int32 codes of the sorted classes, -1 for "" (unlabelled).
-
-    Classes below `min_class_size` become unlabelled. Raises InputError when no label or one class
-    is left, and for a class of fewer than three samples.
-    """
+    """Labels to int32 codes of the sorted classes; "" and classes below `min_class_size` to -1."""
     values, dropped = drop_small_classes(values, min_class_size)
     names = values.astype(str)
     classes, counts = np.unique(names[names != ""], return_counts=True)
@@ -53,10 +49,7 @@ def encode(
 
 
 def label_budget(share: float, n_labelled: int, n_classes: int) -> int:
-    """Number of labels that a share stands for: ceil(share * n_labelled).
-
-    Raises InputError when that is fewer than one a class.
-    """
+    """Number of labels that a share stands for: ceil(share * n_labelled), at least one a class."""
     if not 0 < share <= 1:
         raise InputError(f"a label share of {share:g} is not in (0, 1]; correct `shares`")
     budget = math.ceil(share * n_labelled - 1e-9)  # 0.07 * 100 is 7.000000000000001

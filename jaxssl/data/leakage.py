@@ -37,11 +37,11 @@ def leaks_of_split(task: Task) -> list[Finding]:
     first, second = task.twins.T
     apart = (part[first] != part[second]) & (part[first] >= 0) & (part[second] >= 0)
     if apart.any():
-        i, j = task.twins[apart][0]
+        i, j = task.sample_ids[task.twins[apart][0]]
         text = (
             f"{int(apart.sum()):,} pairs of samples are nearly the same and in different parts "
-            f"(first: {task.sample_ids[i]} and {task.sample_ids[j]}); remove one of each, or "
-            "split by `split.protocol=grouped`, which keeps them together"
+            f"(first: {i} and {j}); remove one of each, or split by `split.protocol=grouped`, "
+            "which keeps them together"
         )
         findings.append(Finding("twins", text))
     return findings
@@ -53,24 +53,21 @@ def leaks_of_normalizer(task: Task, normalizer: Normalizer) -> list[Finding]:
     train = task.expression[task.split.train]
     mean = train.mean(axis=0, dtype=np.float64)
     mean = mean if columns is None else mean[columns]
-    if np.abs((mean - normalizer.mean) / normalizer.scale).max() < TOLERANCE:
-        return []
-    message = (
+    text = (
         "scaling and components were fitted on other samples than the training part's; fit them "
         "anew by `pretrain()` on this split"
     )
-    return [Finding("fitted", message)]
+    is_own = np.abs((mean - normalizer.mean) / normalizer.scale).max() < TOLERANCE
+    return [] if is_own else [Finding("fitted", text)]
 
 
 def leaks_of_selection(n_validation: int) -> list[Finding]:
     """A choice that only test samples could have made."""
-    if n_validation:
-        return []
-    message = (
+    text = (
         "there is no validation part, so the best classical arm would be chosen on the test "
         "part; raise `split.validation_share`"
     )
-    return [Finding("selection", message)]
+    return [] if n_validation else [Finding("selection", text)]
 
 
 def refuse(findings: Sequence[Finding], allowed: Sequence[str]) -> None:

@@ -23,8 +23,7 @@ def log2_expression(
     """Bring expression to a log2 scale, as float32.
 
     "counts" become log2(CPM + 1), with the library size over all genes given; "linear" values (TPM,
-    FPKM, intensities) become log2(x + 1); "log2" values stay. Raises InputError on negative counts
-    or linear values, or a sample without a single count.
+    FPKM, intensities) become log2(x + 1); "log2" values stay.
     """
     if scale == "log2":
         return np.asarray(x, np.float32)
@@ -52,8 +51,7 @@ def fit_normalizer(
 ) -> Normalizer:
     """Fit the map on training rows `x` (log2 scale); constant genes are left out.
 
-    With `options.max_genes`, so are all but that many of the most variable. Raises InputError if
-    every gene is constant.
+    With `options.max_genes`, so are all but that many of the most variable.
     """
     mean, scale = moments(x)
     kept = scale > 1e-6

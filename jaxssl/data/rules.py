@@ -18,11 +18,7 @@ class Rule(NamedTuple):
 
 
 def derive(obs: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list[str]]:
-    """Columns that a rule makes, and those that the names of samples tell without one; notes.
-
-    A column that the samples have already is not made anew. Raises InputError where the rule does
-    not find what it rests on, or would replace what is there.
-    """
+    """Columns that a rule makes, and new ones that the names of samples tell without it; notes."""
     told = barcodes.describe(obs.index.to_numpy(dtype=object))
     told = told[told.columns.difference(obs.columns, sort=False)]
     notes = []

@@ -87,8 +87,7 @@ def join_samples(
     """What a table tells of the samples, in their order, "" where it has none; and a note.
 
     `column` "" finds the column of ids itself. By TCGA barcodes that were cut, the first of several
-    rows counts. Raises InputError when less than `min_match` of the samples match, when two columns
-    hold their ids in different rows, and when two rows of a sample differ.
+    rows counts.
     """
     if column:
         require_column(table.columns, column, "sample_column")
@@ -121,10 +120,7 @@ def add_columns(obs: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
 
 
 def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
-    """Names of the samples: those of the GDC's sample sheet in place of files, where it is joined.
-
-    Raises InputError if a file is of several samples.
-    """
+    """Names of the samples: in place of files, those of the GDC's sample sheet that is joined."""
     names = obs.index.to_numpy(dtype=object)
     if _SHEET_SAMPLE not in obs or not all(str(name).endswith((".tsv", ".gz")) for name in names):
         return names
@@ -141,10 +137,7 @@ def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
 
 
 def require_column(columns: Sequence[str] | pd.Index, name: str, option: str) -> None:
-    """Refuse a column that is not there; proposes the nearest names.
-
-    Raises InputError naming the option that asked for it.
-    """
+    """Refuse a column that is not there; proposes the nearest names."""
     names = list(dict.fromkeys(str(c) for c in columns))
     if name in names:
         return

@@ -34,12 +34,10 @@ def make_split(
     "stratified", or no groups: as STUDY, test off all, then validation off the rest, each of size
     ceil(share * n). "leave_batch_out": test is the labelled samples of one batch; what shares a
     batch or a group with it is in no other part, and validation is grouped.
-
     Unlabelled samples join train, unless their group is in another part.
 
     Groups and batches are names, "" for a sample on its own and an unknown batch; shares are of the
     labelled samples; under "leave_batch_out" `seed` is the number of the batch, in order of name.
-    Raises InputError where the data are too few; warns of parts that lack a class or are off size.
     """
     names: list[str] = list(classes) or [f"number {code}" for code in range(int(codes.max()) + 1)]
     shares = {_TEST: test_share, _VALIDATION: validation_share}

@@ -12,6 +12,7 @@ from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
 from jaxssl.data.normalize import log2_expression, normalize, standardize
+from jaxssl.data.samples import require_column
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
 from jaxssl.data.split import make_split
 from jaxssl.types import ROLES, InputError, Normalizer, Split
@@ -56,8 +57,7 @@ class Roles(NamedTuple):
 def take_roles(adata: AnnData, config: Config) -> Roles:
     """Decide which columns are label, group and batch, and read them.
 
-    They are those of `config.data`, else those that reading recorded in `uns["jaxssl"]`. Raises
-    InputError on a missing column, and on labels without a question.
+    They are those of `config.data`, else those that reading recorded in `uns["jaxssl"]`.
     """
     recorded, options = adata.uns.get("jaxssl", {}), config.data
     obs = as_text(cast(pd.DataFrame, adata.obs))
@@ -68,9 +68,8 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
             "name one with `label`, or join a table of samples by `read(labels=TABLE)`",
         )
     for role, name in columns.items():
-        if name and name not in obs:
-            known = ", ".join(obs.columns)
-            raise InputError(f"there is no column {name!r} for `{role}`; the columns are {known}")
+        if name:
+            require_column(obs.columns, name, role)
     min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))
     codes, classes = encode(obs[columns["label"]].to_numpy(), min_class_size=min_class_size)
     groups, batches = (
@@ -81,11 +80,7 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
 
 
 def make_task(adata: AnnData, config: Config) -> Task:
-    """Pose the question that `config` asks of a data set; `take_roles` says of which columns.
-
-    The values are on the scale that is recorded, else told by them; an AnnData made by hand needs
-    no record. Raises InputError as `take_roles`, and on values that are not finite or on no scale.
-    """
+    """Pose the question that `config` asks of a data set; one made by hand needs no record."""
     recorded = adata.uns.get("jaxssl", {})
     for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
         if not names.is_unique:
@@ -124,10 +119,7 @@ def make_task(adata: AnnData, config: Config) -> Task:
 
 
 def columns_of(task: Task, normalizer: Normalizer) -> Int[np.ndarray, " kept"] | None:
-    """Where in the task's expression the normalizer's genes are; None if it has just these.
-
-    Raises InputError if the task lacks one; `align.encoder_input` is for data of other origin.
-    """
+    """Where in the task's expression the normalizer's genes are; None if it has just these."""
     position = {gene: i for i, gene in enumerate(task.genes)}
     absent = [gene for gene in normalizer.genes if gene not in position]
     if absent:

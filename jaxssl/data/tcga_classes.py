@@ -37,10 +37,7 @@ TEXT = (
 
 
 def derive(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Columns tcga20 and donor_by_name, by cancer type and barcode.
-
-    Raises InputError without barcodes that tell the sample type, or without cancer types.
-    """
+    """Columns tcga20 and donor_by_name, by cancer type and barcode."""
     ids = _tcga_ids(obs)
     cancers = _cancer_types(obs)
     types = np.array([barcodes.sample_type(barcodes.dashed(str(i))) for i in ids])
