@@ -9,7 +9,7 @@ writes the data with .obsm["X_jaxssl"] and .obs["prototype"].
 
 from absl import flags as absl_flags
 
-from jaxssl.data.store import write_h5ad
+from jaxssl.data.expression import write_h5ad
 from jaxssl.runs.output import new_file
 from jaxssl.studies.classifier import embed_samples
 from jaxssl.types import InputError

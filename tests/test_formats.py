@@ -11,10 +11,9 @@ import pytest
 import scipy.sparse
 from anndata import AnnData
 
-from jaxssl.data.expression import read
+from jaxssl.data.expression import read, write_h5ad
 from jaxssl.data.formats.matrix import Collector, Scratch
 from jaxssl.data.import_options import ImportOptions
-from jaxssl.data.store import write_h5ad
 from jaxssl.types import InputError
 
 SAMPLES = [f"TCGA-A1-{i:04d}-01" for i in range(12)]
@@ -81,7 +80,7 @@ def test_genes_in_rows_read_as_the_transpose(frame, tmp_path, name):
 
 
 def test_blocks_of_rows_join_to_one_matrix(frame, tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxssl.data.formats.rows._CHUNK", 50)
+    monkeypatch.setattr("jaxssl.data.formats.delimited._CHUNK", 50)
     monkeypatch.setattr("jaxssl.data.formats.matrix.BLOCK", 20)
     monkeypatch.setattr("jaxssl.data.sample_major.BLOCK", 20)
     for in_memory in (30, 1000):

@@ -151,7 +151,7 @@ def test_a_rule_that_gives_one_class_is_no_question(tmp_path):
 
 def test_of_a_long_text_the_start_is_judged_unless_all_is_wanted(tmp_path, monkeypatch):
     monkeypatch.setattr("jaxssl.data.inspect._LIMIT", 600)
-    monkeypatch.setattr("jaxssl.data.formats.rows._CHUNK", 200)
+    monkeypatch.setattr("jaxssl.data.formats.delimited._CHUNK", 200)
     path, _ = write_pair(tmp_path)
     text = tmp_path / "x.tsv"
     text.write_bytes(gzip.decompress(path.read_bytes()))

@@ -6,7 +6,7 @@ import anndata
 import pandas as pd
 from verbs import TINY, launch
 
-from jaxssl.data.store import write_h5ad
+from jaxssl.data.expression import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from verbs import PRETRAIN, TINY, at_most, launch, launch_alone
 
-from jaxssl.data.store import write_h5ad
+from jaxssl.data.expression import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.validate import validate
 from launch.benchmark.artefacts import differences

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float32, Int
 
+from jaxssl.data.formats.matrix import names_of
 from jaxssl.data.gene_map import rename_genes
 from jaxssl.data.genes import Merge, plan_merge
 from jaxssl.data.import_options import ImportOptions
@@ -50,11 +51,11 @@ def plan_cleaning(
     plans, texts, notes = [], [], []
     counts = Counter(n_missing_values=0, n_genes_dropped=0, n_genes_merged=0)
     for part in parts:
-        names = part.genes
+        names = genes = names_of(part.var)
         if gene_map is not None:
-            names, note = rename_genes(gene_map, options, part.genes)
+            names, note = rename_genes(gene_map, options, genes)
             notes.append(note)
-        n_nameless = np.count_nonzero(part.genes == "")
+        n_nameless = np.count_nonzero(genes == "")
         if n_nameless:
             notes.append(f"{n_nameless:,} genes without a name left out")
         chosen = np.flatnonzero(names != "")
@@ -65,7 +66,7 @@ def plan_cleaning(
         counts["n_genes_dropped"] += len(chosen) - len(columns)
         counts["n_genes_merged"] += len(columns) - len(merge.genes)
         plans.append(Cleaning(part.x, columns, fill[keep], merge, np.arange(len(merge.genes))))
-        texts.append(part.gene_text.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
+        texts.append(part.var.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
     notes += _notes_of(counts, options)
     if len(plans) == 1:
         return plans, texts[0], counts, notes
@@ -147,6 +148,6 @@ def _first(
     for block in part.x.blocks():
         samples, columns = np.nonzero(is_hit(block[:, chosen]))
         if len(samples):
-            return f"sample {part.sample_ids[start + samples[0]]}, gene {genes[columns[0]]}"
+            return f"sample {part.obs.index[start + samples[0]]}, gene {genes[columns[0]]}"
         start += len(block)
     return "none"

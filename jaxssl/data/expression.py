@@ -1,16 +1,20 @@
 """Any expression file to samples x genes in float32; nothing is changed that was not asked for."""
 
+import hashlib
+import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from anndata import AnnData
 
-from jaxssl.data import store
 from jaxssl.data.formats.matrix import Reading, Scratch
 from jaxssl.data.import_options import ImportOptions, paths_of
-from jaxssl.data.plan import plan_import
+from jaxssl.data.plan import Import, plan_import
+from jaxssl.files import replacing, write_text
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -94,6 +98,12 @@ def read(
     return AnnData(x, obs=plan.obs, var=plan.var, uns={"jaxssl": facts})
 
 
+def write_h5ad(adata: AnnData, path: str | Path) -> None:
+    """Write atomically: a reader sees the old file or the whole new one, never a part."""
+    with replacing(Path(path)) as part:
+        adata.write_h5ad(part, convert_strings_to_categoricals=False)
+
+
 def import_expression(
     path: Paths,
     out: str | Path,
@@ -110,4 +120,39 @@ def import_expression(
     with Scratch(out.parent) as scratch:
         reading = Reading(scratch, advance=advance)
         plan = plan_import(paths_of(path), ImportOptions(**options), reading)
-        return store.write_import(plan.obs, plan.var, plan.facts, plan.blocks(), out)
+        return _write(plan, out)
+
+
+def _write(plan: Import, path: Path) -> dict[str, Any]:
+    """Write an import as an `.h5ad`, and its record as JSON beside it.
+
+    Each is there whole or not at all, and no file stands beside the record of another. Returns the
+    record: the facts, the counts of classes, a hash of X.
+    """
+    obs, var, facts = plan.obs, plan.var, plan.facts
+    beside = path.with_suffix(".prepare.json")
+    digest = hashlib.sha256()
+    with replacing(path) as part:
+        AnnData(obs=obs, var=var, uns={"jaxssl": facts}).write_h5ad(
+            part, convert_strings_to_categoricals=False
+        )
+        with h5py.File(part, "r+") as file:
+            if "X" in file:
+                del file["X"]
+            x = file.create_dataset("X", (len(obs), len(var)), np.float32)
+            x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+            start = 0
+            for block in plan.blocks():
+                x[start : start + len(block)] = block
+                digest.update(np.ascontiguousarray(block).data)
+                start += len(block)
+        beside.unlink(missing_ok=True)
+    labels = Counter(obs[facts["label"]] if facts["label"] else [])
+    record = facts | {
+        "n_samples": len(obs),
+        "n_genes": len(var),
+        "classes": {name: count for name, count in labels.most_common() if name},
+        "sha256": digest.hexdigest(),
+    }
+    write_text(beside, json.dumps(record, indent=2) + "\n")
+    return record

@@ -12,7 +12,7 @@ from jaxssl.data.annotation import read_annotation
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.delimited import no_expression
-from jaxssl.data.formats.matrix import RawTable, Reading, Scratch
+from jaxssl.data.formats.matrix import RawTable, Reading, Scratch, names_of
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.import_options import paths_of
 from jaxssl.data.orientation import told_orientation
@@ -65,7 +65,7 @@ def inspect(
         report = _examine(path, raw, tables)
     problems, needed = _problems(report, bool(names))
     given = {"layer": layer, "labels": names[0] if len(names) == 1 else names}
-    beside = [*texts, *no_expression(raw.column_ids)]
+    beside = [*texts, *no_expression(raw.ids[1])]
     options = _options(report, given, needed, beside)
     return dataclasses.replace(report, problems=problems, options=options)
 
@@ -74,8 +74,8 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
     """All that can be told of a matrix."""
     known = known_ids(tables[0], raw, "") if tables else None
     orientation, orientation_reason = told_orientation(raw, known)
-    x, samples, genes, obs, _ = oriented(raw, orientation)
-    obs = obs.set_axis(pd.Index(samples, dtype=object), axis=0)
+    x, obs, var = oriented(raw, orientation)
+    samples, genes = names_of(obs), names_of(var)
     joins, is_joined = [], bool(tables)
     for table in tables:
         try:

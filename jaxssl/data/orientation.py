@@ -47,7 +47,7 @@ def resolve_orientation(
 
     Ids that contradict what was asked for, or what the format says itself, are refused.
     """
-    by_ids, evidence = _by_ids(raw.row_ids, raw.column_ids, sample_ids)
+    by_ids, evidence = _by_ids(*raw.ids, sample_ids)
     if wanted != "auto":
         if by_ids not in ("", wanted):
             raise InputError(
@@ -74,7 +74,7 @@ def told_orientation(raw: RawTable, sample_ids: np.ndarray | None) -> tuple[str,
     """The orientation that the format has, else the one that ids or shape tell, and the reason."""
     if raw.orientation:
         return raw.orientation, f"as the format {raw.format} has it"
-    return detect_orientation(raw.row_ids, raw.column_ids, sample_ids)
+    return detect_orientation(*raw.ids, sample_ids)
 
 
 def _by_ids(

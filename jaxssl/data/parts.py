@@ -10,7 +10,7 @@ from jaxtyping import Float32
 
 from jaxssl.data.formats import read_table
 from jaxssl.data.formats.delimited import no_expression
-from jaxssl.data.formats.matrix import RawTable, Reading
+from jaxssl.data.formats.matrix import RawTable, Reading, names_of
 from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.orientation import resolve_orientation
 from jaxssl.data.sample_major import SampleMajor, Survey, survey
@@ -28,10 +28,8 @@ class Part(NamedTuple):
     path: Path
     raw: RawTable
     x: SampleMajor
-    sample_ids: np.ndarray
-    genes: np.ndarray
-    gene_text: pd.DataFrame
-    obs: pd.DataFrame
+    obs: pd.DataFrame  # text about the samples; their names are the index
+    var: pd.DataFrame
     orientation: str
     scale: str
     seen: Survey
@@ -45,12 +43,13 @@ def read_part(
     inside = [*options.text_columns, *filter(None, (options.label, options.group, options.batch))]
     raw = read_table(path, reading._replace(text_columns=inside, layer=options.layer))
     for name in options.text_columns:
-        there = [*raw.of_rows.columns, *raw.of_columns.columns] or list(raw.column_ids)
+        there = [*raw.rows.columns, *raw.columns.columns] or list(raw.columns.index)
         require_column(there, name, "text_columns")
     known = known_ids(tables[0], raw, options.sample_column) if tables else None
     orientation, reason = resolve_orientation(options.orientation, raw, known)
-    x, samples, genes, obs, gene_text = oriented(raw, orientation)
-    _check_named(raw, path, samples, genes)
+    x, obs, var = oriented(raw, orientation)
+    samples = names_of(obs)
+    _check_named(raw, path, samples, names_of(var))
     divisor, length_notes = _divisors(raw, path, samples, tables, options)
     x = x._replace(divisor=divisor, name=str(path))
     seen = survey(x)
@@ -60,20 +59,17 @@ def read_part(
     why = "as the file records it" if recorded else why
     notes = [f"format {raw.format}", *raw.notes, f"orientation {orientation}: {reason}"]
     notes += [*length_notes, f"scale {scale}: {why}"]
-    return Part(path, raw, x, samples, genes, gene_text, obs, orientation, scale, seen, notes)
+    return Part(path, raw, x, obs, var, orientation, scale, seen, notes)
 
 
-def oriented(
-    raw: RawTable, orientation: str
-) -> tuple[SampleMajor, np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame]:
-    """Samples x genes, ids of samples and genes, text of either; without dropped samples."""
-    rows, columns = (raw.row_ids, raw.of_rows), (raw.column_ids, raw.of_columns)
+def oriented(raw: RawTable, orientation: str) -> tuple[SampleMajor, pd.DataFrame, pd.DataFrame]:
+    """Samples x genes, without dropped samples, and what the file tells of either."""
     is_turned = orientation == "genes_in_rows"
-    (samples, obs), (genes, gene_text) = (columns, rows) if is_turned else (rows, columns)
+    obs, var = (raw.columns, raw.rows) if is_turned else (raw.rows, raw.columns)
     if raw.dropped is None:
-        return SampleMajor(raw.x, is_turned), samples, genes, obs, gene_text
+        return SampleMajor(raw.x, is_turned), obs, var
     kept = np.flatnonzero(~raw.dropped)
-    return SampleMajor(raw.x, is_turned, kept), samples[kept], genes, obs.iloc[kept], gene_text
+    return SampleMajor(raw.x, is_turned, kept), obs.iloc[kept], var
 
 
 def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarray) -> None:
@@ -88,8 +84,8 @@ def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarr
     if not others:
         return
     fix = "remove or rename it"
-    if set(others) <= set(raw.column_ids) and raw.format.split()[0] in _WITH_TEXT:
-        names = ",".join([*raw.of_rows.columns, *others])
+    if set(others) <= set(raw.columns.index) and raw.format.split()[0] in _WITH_TEXT:
+        names = ",".join([*raw.rows.columns, *others])
         fix = f"pass `text_columns={names}` to keep it beside"
     raise InputError(
         f"{path} would have {', '.join(others[:4])} among its samples or genes, which seems to be "

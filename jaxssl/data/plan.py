@@ -12,7 +12,7 @@ from jaxssl.data import rules
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.cleaning import Cleaning, plan_cleaning
 from jaxssl.data.formats import may_tell
-from jaxssl.data.formats.matrix import Reading
+from jaxssl.data.formats.matrix import Reading, names_of
 from jaxssl.data.gene_map import column_of_names
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, paths_of
@@ -69,7 +69,7 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     notes = [*first.notes, *of_others, *gene_notes, *obs_notes]
     facts = {
         "orientation": first.orientation,
-        "gene_id_type": id_type(var.index.to_numpy(dtype=object))[0] or "unknown",
+        "gene_id_type": id_type(names_of(var))[0] or "unknown",
         "scale": first.scale,
         "impute": options.impute,
         "duplicates": options.duplicates,
@@ -104,12 +104,10 @@ def _describe(
     parts: Sequence[Part], tables: Sequence[pd.DataFrame], options: ImportOptions
 ) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     """Text about the samples that stay: of the files, of the tables, and as rules derive it."""
-    sample_ids = np.concatenate([part.sample_ids for part in parts])
-    obs = pd.concat([part.obs for part in parts]).fillna("").set_axis(sample_ids, axis=0)
+    obs = pd.concat([part.obs for part in parts]).fillna("")
     if len(parts) > 1:
-        names = np.repeat([p.path.name for p in parts], [len(p.sample_ids) for p in parts])
-        obs = obs.assign(file=names)
-    notes = []
+        obs["file"] = np.repeat([p.path.name for p in parts], [len(p.obs) for p in parts])
+    sample_ids, notes = names_of(obs), []
     for table in tables:
         is_named = options.sample_column in table or len(tables) == 1
         column = options.sample_column if is_named else ""
@@ -117,7 +115,7 @@ def _describe(
         obs = add_columns(obs, told)
         notes.append(note)
     obs = obs.set_axis(pd.Index(names_by_sheet(obs), dtype=object), axis=0)
-    kept, note = _distinct(obs.index.to_numpy(dtype=object), options.duplicate_samples)
+    kept, note = _distinct(names_of(obs), options.duplicate_samples)
     obs = obs[kept]
     derived, rule_notes = rules.derive(obs, options.label_rule)
     obs = pd.concat([obs[obs.columns.difference(derived.columns, sort=False)], derived], axis=1)

@@ -76,8 +76,7 @@ def match_samples(table: pd.DataFrame, sample_ids: np.ndarray, column: str = "")
 def known_ids(table: pd.DataFrame, raw: RawTable, column: str) -> np.ndarray | None:
     """Ids of the matrix that the table knows; None if it knows none."""
     name = column if column in table.columns else ""
-    sides = (raw.row_ids, raw.column_ids)
-    known = np.concatenate([ids[match_samples(table, ids, name).known] for ids in sides])
+    known = np.concatenate([ids[match_samples(table, ids, name).known] for ids in raw.ids])
     return known if len(known) else None
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from jaxssl.data.store import write_h5ad
+from jaxssl.data.expression import write_h5ad
 from jaxssl.engine.bundle import EncoderBundle, has_diverged
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.evaluation import batch

@@ -57,7 +57,7 @@ def read_table(path: str | Path, reading: Reading) -> RawTable:
     """Read any supported file, or folder of gene counts."""
     path = Path(path)
     table = _read(path, reading)
-    if not len(table.row_ids) or not len(table.column_ids):
+    if not len(table.rows) or not len(table.columns):
         raise InputError(f"{path} holds no values: {table.format} of no rows or no columns")
     expected = _SUFFIXES.get(Path(path.name.lower().removesuffix(".gz")).suffix, "")
     if expected and expected not in table.format.lower() and table.format.split()[0] in _PLAIN:

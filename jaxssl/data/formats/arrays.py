@@ -16,10 +16,10 @@ from jaxssl.data.formats.matrix import (
     Matrix,
     RawTable,
     Reading,
+    as_names,
     as_text,
-    no_text,
+    by_name,
     require_layer,
-    text_ids,
 )
 from jaxssl.types import InputError
 
@@ -63,8 +63,7 @@ def read_npz(path: Path, reading: Reading) -> RawTable:
             f"{columns.size} feature_ids",
             _NPZ,
         )
-    samples, genes = text_ids(rows), text_ids(columns)
-    return RawTable("npz", samples, genes, x, no_text(samples), no_text(genes), "samples_in_rows")
+    return RawTable("npz", x, by_name(rows), by_name(columns), "samples_in_rows")
 
 
 def read_hdf5(path: Path, reading: Reading) -> RawTable:
@@ -103,14 +102,13 @@ def _open_archs4(path: Path, file: Any, reading: Reading) -> RawTable:
     if not known:
         there = ", ".join(meta["genes"])
         raise InputError(f"{path}: meta/genes has {there}", f"expected {_ARCHS4_GENE_IDS[0]}")
-    genes = text_ids(meta["genes"][known[0]][:])
-    samples = text_ids(meta["samples"]["geo_accession"][:])
+    genes = by_name(meta["genes"][known[0]][:])
+    told = {n: as_names(meta["samples"][n][:]) for n in _ARCHS4_TEXT if n in meta["samples"]}
+    samples = by_name(meta["samples"]["geo_accession"][:], told)
     _require_fit(path, "data/expression", x, genes=len(genes), samples=len(samples))
-    told = {n: text_ids(meta["samples"][n][:]) for n in _ARCHS4_TEXT if n in meta["samples"]}
-    of_samples = pd.DataFrame(told, index=pd.Index(samples, dtype=object), dtype=object)
     dropped, notes = None, []
-    if _SINGLE_CELL in of_samples:
-        probability = pd.to_numeric(of_samples.pop(_SINGLE_CELL), errors="coerce")
+    if _SINGLE_CELL in samples:
+        probability = pd.to_numeric(samples.pop(_SINGLE_CELL), errors="coerce")
         dropped = (probability > _AT_MOST).to_numpy()
         if dropped.all():
             raise InputError(f"{path}: by {_SINGLE_CELL}, every sample is a single cell")
@@ -119,8 +117,8 @@ def _open_archs4(path: Path, file: Any, reading: Reading) -> RawTable:
             f"{_SINGLE_CELL} > {_AT_MOST}"
         ]
     scale = "counts" if x.dtype.kind in "iu" else ""
-    table = RawTable("ARCHS4 HDF5", genes, samples, x, no_text(genes), of_samples, "genes_in_rows")
-    return table._replace(scale=scale, notes=notes, dropped=dropped)
+    told = {"scale": scale, "notes": notes, "dropped": dropped}
+    return RawTable("ARCHS4 HDF5", x, genes, samples, "genes_in_rows", **told)
 
 
 def _open_h5ad(path: Path, file: Any, reading: Reading) -> RawTable:
@@ -141,11 +139,8 @@ def _open_h5ad(path: Path, file: Any, reading: Reading) -> RawTable:
     elif "uns" in file and "jaxssl" in file["uns"]:
         recorded = anndata.io.read_elem(file["uns/jaxssl"])
         prepared = dict(recorded) if isinstance(recorded, dict) else {}
-    samples, genes = text_ids(obs.index), text_ids(var.index)
-    _require_fit(path, name, x, samples=len(samples), genes=len(genes))
-    return RawTable(
-        "h5ad", samples, genes, x, obs, var, "samples_in_rows", prepared=prepared, notes=notes
-    )
+    _require_fit(path, name, x, samples=len(obs), genes=len(var))
+    return RawTable("h5ad", x, obs, var, "samples_in_rows", prepared=prepared, notes=notes)
 
 
 def _frame(path: Path, holder: Any, name: str) -> pd.DataFrame:

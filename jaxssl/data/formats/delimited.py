@@ -1,14 +1,41 @@
-"""csv and tsv: a row of names, a column of names, numbers between."""
+"""Delimited text as numbers, some megabytes at a time, each cell accounted for; csv and tsv."""
 
+import itertools
 import re
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+from jaxtyping import Float32
+from pyarrow import csv as arrow_csv
 
-from jaxssl.data.formats.head import Dialect, Head, find_text, sniff_table
-from jaxssl.data.formats.matrix import RawTable, Reading
-from jaxssl.data.formats.rows import read_matrix
+from jaxssl.data.formats.head import (
+    DECIMAL_COMMA,
+    MISSING,
+    MISSING_TEXT,
+    Dialect,
+    Head,
+    decoded,
+    find_text,
+    opened,
+    sniff_table,
+    split_line,
+)
+from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name
 from jaxssl.types import InputError
 
+_CHUNK = 1 << 24  # bytes of text parsed together
+_A_NUMBER_A_LINE: dict[str, Any] = {
+    "read_options": arrow_csv.ReadOptions(column_names=["value"]),
+    "parse_options": arrow_csv.ParseOptions(
+        delimiter="\x1f", quote_char=False, ignore_empty_lines=False
+    ),
+    "convert_options": arrow_csv.ConvertOptions(
+        column_types={"value": pa.float32()}, null_values=list(MISSING)
+    ),
+}
 _BESIDE = """
     entrezgeneid entrezgene entrezid ncbigeneid length genelength effectivelength width start end
     chr chrom chromstart chromend chromosome strand cytoband numreads age stage grade sex gender
@@ -34,7 +61,7 @@ def read(head: Head, reading: Reading) -> RawTable:
         )
     form = "tsv" if dialect.delimiter == "\t" else "csv"
     table = read_matrix(form, dialect, texts, reading)
-    _check_ids(dialect, table.row_ids)
+    _check_ids(dialect, table.ids[0])
     return table
 
 
@@ -82,3 +109,136 @@ def _is_like_the_others(header: list[str]) -> bool:
     """Whether the first name of a header has the form of another one: S1, S2, ..."""
     forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", name)) for name in header[:100]]
     return forms[0] in forms[1:]
+
+
+class EmptyTable(InputError):
+    """A table of a header and no rows."""
+
+
+def read_matrix(
+    form: str, dialect: Dialect, texts: Sequence[int], reading: Reading, **told: Any
+) -> RawTable:
+    """A text as a matrix of its numbers, with the columns at `texts` and the first one beside.
+
+    `form` is the name of the format, and `told` what it says itself, as fields of `RawTable`.
+    """
+    path, header = dialect.head.path, dialect.header
+    texts = sorted({0, *texts})
+    names = np.array([name for i, name in enumerate(header) if i not in texts], dtype=object)
+    if not len(names):
+        raise InputError(f"{path} has no column of numbers", "name an expression file")
+    collector = Collector(len(names), reading.scratch)
+    columns: list[list[str]] = [[] for _ in texts]
+    n_lines = dialect.skip
+    for lines, n_bytes in _line_blocks(dialect):
+        reading.advance(path, n_bytes)
+        rows, numbers = _split(dialect, lines, texts, n_lines)
+        n_lines += len(lines)
+        if rows:
+            ids = [row[0] for row in rows]
+            collector.append(_numbers(dialect, ids, names, numbers).reshape(-1, len(names)))
+            for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
+                column += cells
+        if reading.cuts(path) and n_bytes >= reading.limit:
+            break
+    if not columns[0]:
+        raise EmptyTable(f"{path} has a header and no rows")
+    text = {header[i]: cells for i, cells in zip(texts[1:], columns[1:], strict=True)}
+    of_rows = by_name(columns[0], text)
+    of_rows = of_rows.mask(of_rows.isin(MISSING_TEXT), "")
+    form += " (gzip)" if dialect.head.is_gzip else ""
+    return RawTable(form, collector.finish(), of_rows, by_name(names), **told)
+
+
+def _line_blocks(dialect: Dialect) -> Iterator[tuple[list[bytes], int]]:
+    """Lines of the table, some megabytes at a time, and how many bytes of the file are read."""
+    path, end = dialect.head.path, dialect.end.encode()
+    with opened(path) as (raw, file):
+        for _ in itertools.repeat(None, dialect.skip):
+            file.readline()
+        while ended := file.readlines(_CHUNK):
+            lines = [line.rstrip(b"\r\n") for line in ended]
+            if end and end in (stripped := [line.rstrip() for line in lines]):
+                yield lines[: stripped.index(end)], raw.tell()
+                return
+            yield lines, raw.tell()
+    if end:
+        raise InputError(f"{path} ends early: the line {dialect.end} is missing", "fetch it again")
+
+
+def _split(
+    dialect: Dialect, lines: list[bytes], texts: list[int], n_above: int
+) -> tuple[list[list[str]], bytes]:
+    """Text fields of each row, and the numbers of all rows, a number a line."""
+    delimiter, n_columns = dialect.delimiter.encode(), len(dialect.header)
+    are_first = texts == list(range(len(texts)))
+    rows, numbers = [], []
+    for line_number, line in enumerate(lines, n_above + 1):
+        if not line.strip():
+            continue
+        is_plain = line.count(delimiter) == n_columns - 1 and (
+            b'"' not in line or line.rfind(b'"') < line.find(delimiter)  # only the id is quoted
+        )
+        if is_plain and are_first:
+            *found, rest = line.split(delimiter, len(texts))
+            numbers.append(rest)
+        else:
+            cells = line.split(delimiter) if is_plain else _unquoted(dialect, line, line_number)
+            found = [cells[i] for i in texts]
+            rest = [cell for i, cell in enumerate(cells) if i not in texts]
+            inside = [cell for cell in rest if delimiter in cell]
+            if inside:
+                raise InputError(
+                    f"{dialect.head.path} holds {decoded(inside[0], 'latin-1')!r} in line "
+                    f"{line_number}",
+                    "write numbers without thousands separators, decimals with a point",
+                )
+            numbers += rest
+        rows.append([decoded(cell, dialect.head.encoding).strip(' "') for cell in found])
+    return rows, b"\n".join(numbers).replace(delimiter, b"\n") + b"\n"
+
+
+def _unquoted(dialect: Dialect, line: bytes, number: int) -> list[bytes]:
+    """Cells of a line in which quotes may hide delimiters."""
+    path, encoding = dialect.head.path, dialect.head.encoding
+    cells = split_line(path, decoded(line, encoding), dialect.delimiter)
+    if len(cells) != len(dialect.header):
+        raise InputError(
+            f"{path} is not a table: line {number} has {len(cells)} fields, the header "
+            f"{len(dialect.header)}"
+        )
+    return [cell.encode(encoding.removesuffix("-sig"), "replace") for cell in cells]
+
+
+def _numbers(
+    dialect: Dialect, ids: Sequence[str], names: np.ndarray, flat: bytes
+) -> Float32[np.ndarray, " numbers"]:
+    """A number a line, NaN where missing; the first cell that is neither is refused by name.
+
+    A line that ends in nothing is a missing value, the last one too.
+    """
+    values, path = None, dialect.head.path
+    try:
+        table = arrow_csv.read_csv(pa.BufferReader(flat), **_A_NUMBER_A_LINE)
+        values = table["value"].to_numpy()
+        if len(values) == flat.count(b"\n"):
+            return values
+    except pa.ArrowInvalid:
+        pass  # a space around a number, or no number
+    cells = pd.Series(decoded(flat, dialect.head.encoding).split("\n")[:-1], dtype=object)
+    cells = cells.str.strip()
+    is_missing = cells.isin(MISSING)
+    parsed = pd.to_numeric(cells.mask(is_missing), errors="coerce")
+    is_wrong = (parsed.isna() & ~is_missing).to_numpy()
+    if is_wrong.any():
+        first = int(is_wrong.argmax())
+        row, column = divmod(first, len(names))
+        cell, name = cells[first], names[column]
+        fix = f"correct it, or pass `text_columns={name}` if the column is no expression"
+        raise InputError(
+            f"{path} holds text: row {ids[row]}, column {name} is {cell!r}",
+            "write decimals with a point" if DECIMAL_COMMA.fullmatch(cell) else fix,
+        )
+    if values is not None:  # a return that ends no line
+        raise InputError(f"{path} holds characters that are no part of a table, near row {ids[0]}")
+    return parsed.to_numpy(np.float32)

@@ -1,13 +1,13 @@
 """GEO series matrix: quoted lines about the samples, then a table between two marks."""
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from jaxssl.data.formats.delimited import EmptyTable, read_matrix
 from jaxssl.data.formats.head import Dialect, Head, decoded, opened, split_line
-from jaxssl.data.formats.matrix import RawTable, Reading
-from jaxssl.data.formats.rows import EmptyTable, read_matrix
+from jaxssl.data.formats.matrix import RawTable, Reading, by_name
 from jaxssl.types import InputError
 
 _BEGIN, _END = "!series_matrix_table_begin", "!series_matrix_table_end"
@@ -43,7 +43,7 @@ def read(head: Head, reading: Reading) -> RawTable:
             f"{head.path} has an empty table, as series of RNA-seq do: {where}",
             "import that file, with this one as `labels`",
         ) from error
-    return table._replace(of_columns=_describe(about, table.column_ids))
+    return table._replace(columns=_describe(about, table.columns.index))
 
 
 def sample_table(head: Head) -> pd.DataFrame:
@@ -53,11 +53,10 @@ def sample_table(head: Head) -> pd.DataFrame:
         raise InputError(
             f"{head.path} has no line {_ACCESSION} to join by", "pass another `labels`"
         )
-    ids = np.array(about[_ACCESSION][0], dtype=object)
-    return _describe(about, ids).rename_axis("geo_accession").reset_index()
+    return _describe(about, about[_ACCESSION][0]).rename_axis("geo_accession").reset_index()
 
 
-def _describe(about: dict[str, list[list[str]]], samples: np.ndarray) -> pd.DataFrame:
+def _describe(about: dict[str, list[list[str]]], samples: Any) -> pd.DataFrame:
     """Columns of the lines about samples; characteristics go by the key before the colon.
 
     The n-th characteristics line need not have the same key in every sample, so each value is
@@ -73,7 +72,7 @@ def _describe(about: dict[str, list[list[str]]], samples: np.ndarray) -> pd.Data
             cells = table.setdefault(key, [""] * len(samples))
             new = value.strip() if colon else cell.strip()
             cells[i] = f"{cells[i]}; {new}" if cells[i] else new
-    return pd.DataFrame(table, index=pd.Index(samples, dtype=object), dtype=object)
+    return by_name(samples, table)
 
 
 def _preamble(head: Head) -> tuple[dict[str, list[list[str]]], Dialect]:

@@ -125,21 +125,29 @@ class RawTable(NamedTuple):
     """A matrix with its names, as its file has it, before anything is decided."""
 
     format: str
-    row_ids: np.ndarray
-    column_ids: np.ndarray
     x: Matrix  # rows x columns
-    of_rows: pd.DataFrame  # text that belongs to the rows
-    of_columns: pd.DataFrame  # text that belongs to the columns
+    rows: pd.DataFrame  # text about them; their names are the index
+    columns: pd.DataFrame
     orientation: str = ""  # as the format itself says
     scale: str = ""  # as the format itself says
     prepared: Mapping[str, Any] = MappingProxyType({})  # what `prepare` recorded
     notes: Sequence[str] = ()
     dropped: np.ndarray | None = None  # samples that the source says are not to be used
 
+    @property
+    def ids(self) -> tuple[np.ndarray, np.ndarray]:
+        """Names of the rows, and of the columns."""
+        return names_of(self.rows), names_of(self.columns)
 
-def no_text(ids: np.ndarray) -> pd.DataFrame:
-    """A table without columns, for rows or columns that have nothing but their name."""
-    return pd.DataFrame(index=pd.Index(ids, dtype=object))
+
+def by_name(names: Any, text: Mapping[str, Any] = MappingProxyType({})) -> pd.DataFrame:
+    """Text about rows or columns of a matrix, perhaps none, with their names as the index."""
+    return pd.DataFrame(dict(text), index=pd.Index(as_names(names), dtype=object), dtype=object)
+
+
+def names_of(frame: pd.DataFrame) -> np.ndarray:
+    """The index as an array of str."""
+    return frame.index.to_numpy(dtype=object)
 
 
 def as_text(frame: pd.DataFrame) -> pd.DataFrame:
@@ -156,8 +164,8 @@ def dense(x: Any) -> Float32[np.ndarray, "samples genes"]:
     return np.ascontiguousarray(x.astype(np.float32).toarray())
 
 
-def text_ids(values: Any) -> np.ndarray:
-    """Names as an array of str."""
+def as_names(values: Any) -> np.ndarray:
+    """Names, as text or bytes, as an array of str."""
     decoded = (v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values)
     return np.array(list(decoded), dtype=object)
 

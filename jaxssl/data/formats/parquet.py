@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,8 +15,7 @@ from jaxssl.data.formats.matrix import (
     RawTable,
     Reading,
     as_text,
-    no_text,
-    text_ids,
+    by_name,
 )
 from jaxssl.types import InputError
 
@@ -37,16 +35,14 @@ def read(path: Path, reading: Reading) -> RawTable:
     if not numbers or not file.metadata.num_rows:
         raise InputError(f"{path} has no column of numbers, or no row", "name an expression file")
     try:
-        rows = text_ids(file.read([ids], use_pandas_metadata=False)[ids].to_pylist())
-        of_rows = (
-            file.read(texts, use_pandas_metadata=False).to_pandas() if texts else no_text(rows)
-        )
+        rows = by_name(file.read([ids], use_pandas_metadata=False)[ids].to_pylist())
+        if texts:
+            text = file.read(texts, use_pandas_metadata=False).to_pandas()
+            rows = as_text(text.set_axis(rows.index, axis=0))
         x = _numbers(file, numbers, reading)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from error
-    column_ids = text_ids(numbers)
-    of_rows = as_text(of_rows.set_axis(pd.Index(rows, dtype=object), axis=0))
-    return RawTable("parquet", rows, column_ids, x, of_rows, no_text(column_ids))
+    return RawTable("parquet", x, rows, by_name(numbers))
 
 
 def text_columns(path: Path) -> tuple[list[str], int]:

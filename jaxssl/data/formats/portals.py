@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from jaxssl.data.formats.delimited import read_matrix
 from jaxssl.data.formats.head import Head, read_head, sniff_table, split_line
-from jaxssl.data.formats.matrix import Collector, RawTable, Reading, no_text, require_layer
-from jaxssl.data.formats.rows import read_matrix
+from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name, require_layer
 from jaxssl.types import InputError
 
 _STAR_DEFAULT = "unstranded"
@@ -58,18 +59,17 @@ def read_gct(head: Head, reading: Reading) -> RawTable:
         )
     texts = list(range(1, lower.index("description") + 1))
     table = read_matrix("gct", dialect, texts, reading, orientation="genes_in_rows")
-    ids, of_rows = table.row_ids, table.of_rows
+    rows = table.rows
     stated = head.lines[1].split()[:2]
-    found = [str(len(ids)), str(len(table.column_ids))]
+    found = [str(len(rows)), str(len(table.columns))]
     if stated != found and not reading.cuts(head.path):
         raise InputError(
             f"{head.path} states {' x '.join(stated)} values and holds {' x '.join(found)}",
             "fetch it again",
         )
     if lower[0] == "id":  # GTEx's files of one tissue number the rows
-        ids = of_rows.iloc[:, 0].to_numpy(dtype=object)
-    of_rows = of_rows.iloc[:, -1:].set_axis(ids, axis=0).set_axis(["gene_name"], axis=1)
-    return table._replace(row_ids=ids, of_rows=of_rows)
+        rows = rows.set_axis(rows.iloc[:, 0], axis=0)
+    return table._replace(rows=by_name(rows.index, {"gene_name": rows.iloc[:, -1].to_numpy()}))
 
 
 def is_gdc(head: Head) -> bool:
@@ -95,30 +95,22 @@ def _read_star(files: list[Path], reading: Reading) -> RawTable:
     """One row a file of the same genes, named after it; `reading.layer` chooses the column."""
     layer = reading.layer or _STAR_DEFAULT
     first, values = _read_star_file(files[0], layer, reading)
-    genes = first.row_ids
+    genes = first.rows.index
     collector = Collector(len(genes), reading.scratch)
     collector.append(values)
     for file in files[1:]:
         table, values = _read_star_file(file, layer, reading)
-        if not np.array_equal(table.row_ids, genes):
+        if not table.rows.index.equals(genes):
             raise InputError(
-                f"{file} and {files[0]} have different genes ({len(table.row_ids)} and "
-                f"{len(genes)})",
+                f"{file} and {files[0]} have different genes ({len(table.rows)} and {len(genes)})",
                 "import files of one gene model at a time",
             )
         collector.append(values)
-    samples = np.array([file.name for file in files], dtype=object)
-    return RawTable(
-        first.format,
-        samples,
-        genes,
-        collector.finish(),
-        no_text(samples),
-        first.of_rows,
-        "samples_in_rows",
-        "counts" if layer in _STAR_COUNTS else "linear",
-        notes=[f"column {layer} of {len(files):,} files; lines {_NOT_GENES}* are no genes"],
-    )
+    notes = [f"column {layer} of {len(files):,} files; lines {_NOT_GENES}* are no genes"]
+    scale = "counts" if layer in _STAR_COUNTS else "linear"
+    samples = by_name([file.name for file in files])
+    x = collector.finish()
+    return RawTable(first.format, x, samples, first.rows, "samples_in_rows", scale, notes=notes)
 
 
 def _read_star_file(file: Path, layer: str, reading: Reading) -> tuple[RawTable, np.ndarray]:
@@ -129,9 +121,8 @@ def _read_star_file(file: Path, layer: str, reading: Reading) -> tuple[RawTable,
     require_layer(file, layer, columns)
     texts = [i for i, name in enumerate(dialect.header) if name in _STAR_TEXTS]
     table = read_matrix("GDC gene counts", dialect, texts, reading)
-    is_gene = np.array([not gene.startswith(_NOT_GENES) for gene in table.row_ids])
-    genes = table._replace(row_ids=table.row_ids[is_gene], of_rows=table.of_rows[is_gene])
-    return genes, table.x[is_gene, columns.index(layer)][None, :]
+    is_gene = np.array([not gene.startswith(_NOT_GENES) for gene in table.rows.index])
+    return table._replace(rows=table.rows[is_gene]), table.x[is_gene, columns.index(layer)][None, :]
 
 
 def is_recount3(head: Head) -> bool:
@@ -182,12 +173,13 @@ def read_depmap(head: Head, reading: Reading) -> RawTable:
     dialect = sniff_table(head)
     texts = [i for i, name in enumerate(dialect.header) if i and name in _DEPMAP_KEYS]
     table = read_matrix("DepMap csv", dialect, texts, reading, orientation="samples_in_rows")
-    if "ModelID" in table.of_rows:
-        ids = table.of_rows["ModelID"].to_numpy(dtype=object)
-        table = table._replace(row_ids=ids, of_rows=table.of_rows.set_axis(ids, axis=0))
-    if _MODEL_DEFAULT not in table.of_rows:
+    rows = table.rows
+    if "ModelID" in rows:
+        ids = pd.Index(rows["ModelID"].to_numpy(dtype=object), dtype=object)
+        table = table._replace(rows=rows.set_axis(ids, axis=0))
+    if _MODEL_DEFAULT not in rows:
         return table
-    dropped = ~np.isin(table.of_rows[_MODEL_DEFAULT].to_numpy(dtype=str), _YES)
+    dropped = ~np.isin(rows[_MODEL_DEFAULT].to_numpy(dtype=str), _YES)
     if dropped.all():
         raise InputError(f"{head.path}: no profile is marked in {_MODEL_DEFAULT}", "fetch it again")
     notes = [f"{dropped.sum():,} profiles that are not their model's default are left out"]
