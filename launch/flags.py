@@ -10,6 +10,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from jaxssl.config import LEAKS, Config, FinetuneConfig, to_dict, with_method, with_options
+from jaxssl.runs.output import Output
 from jaxssl.types import MAX_MISSING, ROLES, InputError
 
 from . import exit
@@ -98,7 +99,7 @@ _FLAGS = {
 DATA = ("config", "data", *ROLES)
 RUN = (*DATA, "method", "seeds", "allow_leaks", "out", "resume", "overwrite")
 """What a verb that pretrains or compares reads."""
-ASKED = ("arms", "shares", "seeds", "splits", "shard", "encoder")
+ASKED = ("arms", "shares", "seeds", "splits", "shard", "encoder", "allow_leaks")
 """Flags that say what `make_job` says, in the same words."""
 
 
@@ -124,15 +125,15 @@ def job(of_encoder: Config | None = None, **said: Any) -> "Job":
 
     options = of_encoder or config()
     method = value_of("method") or ""  # of a file of flags, which --config has not seen
-    given = {name: value_of(name) for name in (*ASKED, "allow_leaks", "resume", "overwrite")}
+    given = {name: value_of(name) for name in ASKED} | said
     return make_job(
         options,
         value_of("data"),
-        value_of("out"),
-        method=method if method != options.method.name else "",
+        Output(value_of("out"), bool(value_of("resume")), value_of("overwrite")),
+        hooks(),
         columns={role: value_of(role) for role in ROLES},
-        hooks=hooks(),
-        **{name: value for name, value in (given | said).items() if value is not None},
+        method=method if method != options.method.name else "",
+        **{name: value for name, value in given.items() if value is not None},
     )
 
 

@@ -1,5 +1,6 @@
 """Every verb end to end on simulated expression, as a user runs it."""
 
+import filecmp
 import importlib
 import json
 import re
@@ -8,11 +9,14 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import anndata
+import jax
 import numpy as np
 import pandas as pd
 import pytest
 from verbs import PRETRAIN, TINY, at_most, launch, launch_alone
 
+import jaxssl
+from jaxssl.config import from_dict
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.validate import validate
@@ -105,14 +109,27 @@ def test_a_leak_ends_the_study_and_the_flag_lets_it_pass(tmp_path, data):
 
 
 @pytest.mark.parametrize("what", ["type1", "variance"])
-def test_an_audit_writes_its_table(what, tmp_path, data):
-    flags = [*TINY, f"--data={data}", f"--what={what}", f"--out={tmp_path / what}", "--shares=0.1"]
+def test_an_audit_writes_its_table_for_a_verb_and_for_python_alike(what, tmp_path, data):
+    flags = [
+        *PRETRAIN,
+        f"--data={data}",
+        f"--what={what}",
+        f"--out={tmp_path / what}",
+        "--shares=0.1",
+    ]
     output = launch("audit", *flags, "--comparisons=10", "--levels=2,2,2")
     table = pd.read_csv(tmp_path / what / f"{what}.csv")
     assert str(tmp_path / what) in output
     assert set(table["metric"]) == {"accuracy", "balanced_accuracy"}
     assert "fits" in output
     assert (tmp_path / what / "environment.json").is_file()
+    config = from_dict(json.loads((tmp_path / what / "config.json").read_text()))
+    options = {"what": what, "n_comparisons": 10, "levels": (2, 2, 2), "progress": False}
+    with jax.numpy_dtype_promotion("standard"):
+        jaxssl.audit(out=tmp_path / "python", config=config, **options)
+    names = [f"{what}.csv", f"{what}_scores.csv"]
+    same = filecmp.cmpfiles(tmp_path / what, tmp_path / "python", names, shallow=False)[0]
+    assert same == names
 
 
 def test_study_scores_every_arm_share_and_seed_once(study):

@@ -6,16 +6,19 @@ import warnings
 from dataclasses import replace
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
-from verbs import ROOT, TINY, launch
+from verbs import PRETRAIN, ROOT, TINY, launch
 
 import jaxssl
 from jaxssl.config import Config, to_dict, with_method
+from jaxssl.data.expression import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.engine.bundle import save_bundle
 from jaxssl.evaluation.sweep import RESULT_COLUMNS
+from jaxssl.runs.output import Output
 from jaxssl.studies.job import make_job
 from jaxssl.studies.progress import Event
 from jaxssl.types import InputError, Stopped
@@ -198,14 +201,38 @@ def test_a_study_takes_a_data_set_without_import_record_and_nan_labels():
     assert found.results["n_labelled"].max() < 0.75 * 180
 
 
+def test_python_pretrains_finetunes_and_predicts_as_the_verbs_do(tmp_path):
+    quiet = {"config": tiny_config(), "progress": False}
+    jaxssl.pretrain("synthetic", out=tmp_path / "python", seeds=2, **quiet)
+    launch("pretrain", *PRETRAIN, f"--out={tmp_path / 'verb'}")
+    one, other = (
+        jaxssl.load_bundle(tmp_path / face / "encoder" / "seed_001") for face in ("python", "verb")
+    )
+    jax.tree.map(np.testing.assert_array_equal, one.params, other.params)
+    how = {"share": 0.5, "data": "synthetic"}
+    jaxssl.finetune(tmp_path / "verb", **how, out=tmp_path / "clf_python", progress=False)
+    words = [f"--{name}={value}" for name, value in how.items()]
+    launch("finetune", f"--encoder={tmp_path / 'verb'}", *words, f"--out={tmp_path / 'clf_verb'}")
+    held_out = [
+        pd.read_parquet(tmp_path / f"clf_{f}/predictions.parquet") for f in ("python", "verb")
+    ]
+    pd.testing.assert_frame_equal(*held_out, check_exact=True)
+    new = make_synthetic(n_samples=20)
+    found = jaxssl.predict(tmp_path / "clf_python", new)
+    write_h5ad(new, tmp_path / "new.h5ad")
+    words = [f"--data={tmp_path / 'new.h5ad'}", f"--out={tmp_path / 'p.parquet'}"]
+    launch("predict", f"--classifier={tmp_path / 'clf_verb'}", *words)
+    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "p.parquet"), check_exact=True)
+
+
 def test_arms_of_an_encoder_follow_its_method(monkeypatch):
     pretrained = with_method(Config(), "simclr")
-    of_seed = SimpleNamespace(config=pretrained)
+    of_seed, output = SimpleNamespace(config=pretrained), Output("")
     monkeypatch.setattr("jaxssl.studies.job.read_encoders", lambda folder, seeds: {0: of_seed})
-    own = make_job(encoder="a/run").config
+    own = make_job(None, None, output, encoder="a/run").config
     assert own.sweep.arms == ("majority", "scratch", "logreg", "pca_logreg", "simclr")
     assert own.method == pretrained.method
-    asked = make_job(encoder="a/run", arms=["selftrain", "swav"]).config
+    asked = make_job(None, None, output, encoder="a/run", arms=["selftrain", "swav"]).config
     assert asked.sweep.arms == ("simclr+selftrain", "swav"), "what is asked for stays"
 
 

@@ -7,7 +7,8 @@ import atexit
 import os
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -108,6 +109,15 @@ def release(folder: Path | None = None) -> None:
         _owner_file(path).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def released(folder: str | Path) -> Iterator[None]:
+    """Give back the locks below a folder at the end of the block."""
+    try:
+        yield
+    finally:
+        release(Path(folder))
 
 
 def is_held(folder: Path) -> bool:

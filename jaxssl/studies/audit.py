@@ -1,37 +1,84 @@
 """Is the procedure sound, and where does the spread of a score come from?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from jaxssl.config import with_options
+from jaxssl.config import Config, with_options
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
+from jaxssl.evaluation import null
 from jaxssl.evaluation.headline import percent
-from jaxssl.evaluation.null import audit, null_scores, sides_table
 from jaxssl.evaluation.variance import FACTORS, crossed_scores, decompose
 from jaxssl.files import write_table
 from jaxssl.runs.identity import write_identity
-from jaxssl.runs.output import open_folder
-from jaxssl.studies.job import Job
+from jaxssl.runs.output import Output, open_folder, released
+from jaxssl.studies.job import Data, Job, hooks_of, make_job
 from jaxssl.studies.progress import Count
 from jaxssl.studies.splits import split_numbers
 from jaxssl.studies.start import announce, pose, read_data, with_columns
+from jaxssl.types import InputError
 from jaxssl.validate import validate
+
+AUDITS = ("type1", "variance")
+
+
+def audit(
+    data: Data = None,
+    *,
+    out: str | Path,
+    what: str = "type1",
+    n_comparisons: int = 200,
+    levels: Sequence[int] = (5, 5, 3),
+    shares: Sequence[float] = (),
+    seeds: int = 0,
+    splits: int | None = None,
+    label: str = "",
+    group: str = "",
+    config: Config | None = None,
+    overwrite: bool = False,
+    progress: bool | Callable = True,
+) -> pd.DataFrame:
+    """Measure whether the tests are sound, or where the spread of a score comes from.
+
+    What `jaxssl audit` does, with the same numbers.
+
+    Args:
+        data, shares, seeds, splits, label, group, config, overwrite, progress: as in
+            `jaxssl.study`.
+        out: folder for the table and all scores.
+        what: "type1" sets an arm against itself, with other weights and batches, which a sound
+            test calls a difference in 5 of 100 comparisons; "variance" tells what labels,
+            pretraining, fine-tuning and the outer split contribute to the spread of an arm.
+        n_comparisons: of "type1".
+        levels: of "variance": label subsets, pretrainings, fine-tunings; all combinations run.
+
+    Returns:
+        Rates of rejection, or components of variance, a row a share and metric.
+
+    Raises:
+        InputError: as `jaxssl.study` does, and on another `what`.
+
+    Example:
+        >>> jaxssl.audit(adata, out="runs/type1", shares=[0.02])  # doctest: +SKIP
+    """
+    output, hooks = Output(str(out), overwrite=overwrite), hooks_of(progress)
+    asked = {"shares": shares, "seeds": seeds, "splits": splits}
+    columns = {"label": label, "group": group}
+    job = make_job(config, data, output, hooks, columns=columns, **asked)
+    with released(out):
+        return run_audit(job, what, n_comparisons=n_comparisons, levels=levels)
 
 
 def run_audit(
     job: Job, what: str, *, n_comparisons: int = 200, levels: Sequence[int] = (5, 5, 3)
 ) -> pd.DataFrame:
-    """Run an audit and write its table and all scores.
-
-    "type1" sets an arm against itself, with other weights and batches, which a sound test calls a
-    difference in 5 of 100 of its `n_comparisons`. "variance" tells what labels, pretraining and
-    fine-tuning (`levels`: how many of each), and the outer split, contribute to the spread of an
-    arm. Returns rates of rejection, or components of variance, a row a share and metric.
-    """
+    """Run an audit and write its table and all scores; as `audit`."""
+    if what not in AUDITS:
+        raise InputError(f"`what={what}`", f"choose one of {', '.join(AUDITS)}")
     config, hooks = job.config, job.hooks
     announce(config, hooks)
     folder = open_folder(job.output)
@@ -56,11 +103,11 @@ def type_one(job: Job, n_comparisons: int) -> tuple[list[dict[str, Any]], pd.Dat
     count = Count(job.hooks.tell, "fits", 2 * n_seeds * n_comparisons * len(shares))
     for share in shares:
         log = partial(count.advance, f"null comparisons at {percent(share)}")
-        scores = null_scores(prepared, share, n_seeds, n_comparisons, log)
+        scores = null.null_scores(prepared, share, n_seeds, n_comparisons, log)
         for metric, (first, second) in scores.items():
-            found = (result._asdict() for result in audit(first, second))
+            found = (result._asdict() for result in null.audit(first, second))
             rows += [{"share": share, "metric": metric} | row for row in found]
-            tables.append(sides_table(first, second).assign(share=share, metric=metric))
+            tables.append(null.sides_table(first, second).assign(share=share, metric=metric))
     return rows, pd.concat(tables)
 
 

@@ -1,5 +1,7 @@
 """One encoder and labels to a classifier, and what encoders and classifiers say of new samples."""
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from jaxssl.config import DataConfig
+from jaxssl.config import DataConfig, FinetuneConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
@@ -22,12 +24,55 @@ from jaxssl.files import write_json, write_table, write_text
 from jaxssl.report.card import model_card
 from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
-from jaxssl.runs.output import open_folder
-from jaxssl.studies.job import Data, Job
+from jaxssl.runs.output import Output, open_folder, released
+from jaxssl.studies.job import Data, Job, hooks_of, make_job
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.studies.start import announce, pose, read_data, read_encoder
 from jaxssl.types import MAX_MISSING
 from jaxssl.validate import validate
+
+
+def finetune(
+    encoder: str | Path,
+    data: Data = None,
+    *,
+    out: str | Path,
+    share: float = 1.0,
+    label: str = "",
+    group: str = "",
+    max_missing: float = MAX_MISSING,
+    options: FinetuneConfig | None = None,
+    overwrite: bool = False,
+    progress: bool | Callable = True,
+) -> EncoderBundle:
+    """Fine-tune an encoder on labels, by the split of its pretraining, and keep the classifier.
+
+    What `jaxssl finetune` does, with the same numbers. `SSLClassifier` fits all its samples.
+
+    Args:
+        encoder: bundle, or run folder of `pretrain` or `study`.
+        data: as in `jaxssl.study`; by default that of the pretraining.
+        out: folder for the classifier, its held-out probabilities and its scores.
+        share: of the training labels.
+        label, group, overwrite, progress: as in `jaxssl.study`.
+        max_missing: share of the encoder's genes that the data may lack.
+        options: of the fine-tuning; by default the encoder's `config.finetune`.
+
+    Returns:
+        The classifier, which `predict` reads from `out`.
+
+    Raises:
+        InputError: where encoder, data, labels or options do not allow it.
+
+    Example:
+        >>> jaxssl.finetune("runs/encoders", adata, out="runs/clf", share=0.05)  # doctest: +SKIP
+    """
+    bundle = read_encoder(encoder)
+    config = dataclasses.replace(bundle.config, finetune=options or bundle.config.finetune)
+    output, hooks = Output(str(out), overwrite=overwrite), hooks_of(progress)
+    job = make_job(config, data, output, hooks, columns={"label": label, "group": group})
+    with released(out):
+        return run_finetuning(job, bundle, share=share, max_missing=max_missing)
 
 
 def run_finetuning(
@@ -88,7 +133,23 @@ def _score_parts(
 def predict(
     classifier: str | Path, data: Data, hooks: Hooks = SILENT, *, max_missing: float = MAX_MISSING
 ) -> pd.DataFrame:
-    """Class probabilities of new samples; genes are matched by name."""
+    """Class probabilities of new samples; genes are matched by name.
+
+    Args:
+        classifier: folder of `finetune`, or the classifier in it.
+        data: AnnData (samples x genes), a file, "demo" or "synthetic".
+        hooks: told what is found.
+        max_missing: share of the classifier's genes that the data may lack.
+
+    Returns:
+        A row a sample: sample_id, predicted and p_CLASS for every class.
+
+    Raises:
+        InputError: on a folder without a classifier, and on data that do not fit it.
+
+    Example:
+        >>> jaxssl.predict("runs/clf", new)  # doctest: +SKIP
+    """
     bundle = read_encoder(classifier)
     adata, x = _aligned(bundle, data, hooks, max_missing)
     found = predict_rows(bundle, x, adata.obs_names.to_numpy())

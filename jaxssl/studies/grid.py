@@ -24,7 +24,7 @@ from jaxssl.evaluation.search import points_table, search
 from jaxssl.evaluation.stats import ERRORS
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
-from jaxssl.runs.output import release
+from jaxssl.runs.output import Output, released
 from jaxssl.studies.job import Data, Job, hooks_of, listed, make_job
 from jaxssl.studies.progress import Count, Hooks
 from jaxssl.studies.start import begin
@@ -66,16 +66,13 @@ def tune(
     one compiled program.
 
     Args:
-        data: as in `jaxssl.study`.
+        data, method, shares, seeds, label, group, config, resume, overwrite, progress: as in
+            `jaxssl.study`.
         grid: dotted option to its values, such as {"method.epsilon": [0.03, 0.05]}; all
             combinations are run.
         out: folder for the tables and the figure.
         metric: that decides: "accuracy", "balanced_accuracy", "macro_f1", "log_loss" or "ece".
-        method: as in `jaxssl.study`.
         arms: whose scores count; by default the method's own arm.
-        shares: of the training labels, each in (0, 1].
-        seeds: repetitions.
-        label, group, config, resume, overwrite, progress: as in `jaxssl.study`.
 
     Returns:
         The best point by its mean over arms, shares and seeds, its score, and all points.
@@ -88,22 +85,12 @@ def tune(
         ... # doctest: +SKIP
         >>> found.best.values  # doctest: +SKIP
     """
-    job = make_job(
-        config,
-        data,
-        out,
-        method=method,
-        shares=shares,
-        seeds=seeds,
-        columns={"label": label, "group": group},
-        resume=resume,
-        overwrite=overwrite,
-        hooks=hooks_of(progress),
-    )
-    try:
+    output, hooks = Output(str(out), resume, overwrite), hooks_of(progress)
+    asked = {"method": method, "shares": shares, "seeds": seeds}
+    columns = {"label": label, "group": group}
+    job = make_job(config, data, output, hooks, columns=columns, **asked)
+    with released(out):
         return run_grid(job, {name: listed(values) for name, values in grid.items()}, metric, arms)
-    finally:
-        release(Path(out))
 
 
 def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tuned:

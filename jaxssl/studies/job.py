@@ -19,7 +19,7 @@ from jaxssl.engine.bundle import EncoderBundle, is_bundle, load_bundle
 from jaxssl.evaluation.arms import named_arms
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
-from jaxssl.runs.output import Output, is_held, release
+from jaxssl.runs.output import Output, is_held, released
 from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.progress import SILENT, Hooks, Screen
@@ -39,16 +39,16 @@ class Job(NamedTuple):
     seeds: Sequence[int] = ()
     hooks: Hooks = SILENT
     data: Data = None  # in place of `config.data.path`
-    encoders: Encoders = MappingProxyType(
-        {}
-    )  # that are compared; where there are none, they are pretrained
+    encoders: Encoders = MappingProxyType({})  # to compare; where none are, they are pretrained
 
 
 def make_job(
-    config: Config | None = None,
-    data: Data = None,
-    out: str | Path | None = None,
+    config: Config | None,
+    data: Data,
+    output: Output,
+    hooks: Hooks = SILENT,
     *,
+    columns: Mapping[str, str] | None = None,
     method: str = "",
     arms: Sequence[str] = (),
     shares: Sequence[float | str] = (),
@@ -56,11 +56,7 @@ def make_job(
     splits: int | None = None,
     shard: str = "",
     encoder: str | Path = "",
-    columns: Mapping[str, str] | None = None,
     allow_leaks: Sequence[str] = (),
-    resume: bool = False,
-    overwrite: bool = False,
-    hooks: Hooks = SILENT,
 ) -> Job:
     """The job that a caller's words come to; what is left out is as in `config`.
 
@@ -89,8 +85,9 @@ def make_job(
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
     for bundle in list(encoders.values())[:1]:
         config = with_pretraining_of(config, bundle.config)
-    folder = layout.shard_folder(str(out), shard) if out and shard else str(out or "")
-    return Job(config, Output(folder, resume, overwrite), wanted, hooks, data, encoders)
+    if shard and output.folder:
+        output = output._replace(folder=layout.shard_folder(output.folder, shard))
+    return Job(config, output, wanted, hooks, data, encoders)
 
 
 def _number(name: str, value: Any, read: Callable) -> Any:
@@ -168,14 +165,13 @@ def in_folder(run: Callable[[Job], Encoders | None], job: Job) -> StudyResult:
     if is_held(folder):
         raise InputError(f"another study of this process writes {folder}", "pass another `out`")
     try:
-        encoders = run(job._replace(output=job.output._replace(folder=str(folder))))
-        result = replace(open_study(folder), fresh=encoders or None)
+        with released(folder):
+            encoders = run(job._replace(output=job.output._replace(folder=str(folder))))
+            result = replace(open_study(folder), fresh=encoders or None)
     except BaseException:
         if temporary:
             shutil.rmtree(temporary, ignore_errors=True)
         raise
-    finally:
-        release(folder)
     if temporary:
         weakref.finalize(result, shutil.rmtree, temporary, ignore_errors=True)
     for text in (*result.summary.get("warnings", []), *result.pretraining.get("messages", [])):

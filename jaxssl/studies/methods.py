@@ -25,11 +25,12 @@ from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, write_methods
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import hash_of, write_identity
+from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import compare
 from jaxssl.studies.grid import Tuned
 from jaxssl.studies.job import Data, Job, hooks_of, in_folder, make_job
-from jaxssl.studies.pretraining import pretrain, unhealthy
+from jaxssl.studies.pretraining import make_encoders, unhealthy
 from jaxssl.studies.start import Study, begin
 from jaxssl.studies.summary import conclude_study, write_cards
 from jaxssl.studies.trials import settle_trials, tune_method, tune_student
@@ -61,15 +62,13 @@ def compare_methods(
     What `jaxssl compare` does, with the same numbers; methods.md in `out` has the table.
 
     Args:
-        data: as in `jaxssl.study`.
-        out: folder for all that is written; by default one that goes with the result.
+        data, out, label, group, batch, resume, overwrite, progress: as in `jaxssl.study`.
         methods: names, or ["all"].
         trial_seeds: seeds of a trial.
         arms: what the methods are set beside; by default all classical arms and training from
             scratch.
         shares: of the training labels; trials use those of 1 to 10 %.
         seeds: repetitions of the comparison.
-        label, group, batch, resume, overwrite, progress: as in `jaxssl.study`.
         config: all other options; those of methods and views are the methods' own.
 
     Returns:
@@ -83,18 +82,10 @@ def compare_methods(
         ...     adata, methods=["swav", "simclr"], shares=[0.02, 0.1], out="runs/methods"
         ... )
     """
-    job = make_job(
-        config,
-        data,
-        out,
-        arms=beside(arms),
-        shares=shares,
-        seeds=seeds,
-        columns={"label": label, "group": group, "batch": batch},
-        resume=resume,
-        overwrite=overwrite,
-        hooks=hooks_of(progress),
-    )
+    output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress)
+    asked = {"arms": beside(arms), "shares": shares, "seeds": seeds}
+    columns = {"label": label, "group": group, "batch": batch}
+    job = make_job(config, data, output, hooks, columns=columns, **asked)
     return in_folder(partial(run_methods, methods=methods, trial_seeds=range(trial_seeds)), job)
 
 
@@ -160,7 +151,7 @@ def _pretrain(study: Study, tuned: Tuned, seeds: Sequence[int]) -> dict[int, Enc
         prepared=dataclasses.replace(study.prepared, config=config),
     )
     write_identity(own.folder, config, hash_of(study.task), study.hooks.command)
-    return pretrain(own, seeds)
+    return make_encoders(own, seeds)
 
 
 def _with_student(study: Study, student: Tuned, arm: str) -> Study:

@@ -20,14 +20,14 @@ MEASURES = ("loss", "loss_ratio", "code_entropy_ratio", "usage_perplexity", "eff
 """What is told of an epoch."""
 
 
-def pretrain(study: Study, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
+def make_encoders(study: Study, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
     """Pretrain the seeds that have no bundle yet; write bundles, metrics, embedding and usage."""
     bundles = journal.load_encoders(study.folder, seeds)
     check_split(study.task, bundles)
     missing = [seed for seed in seeds if seed not in bundles]
     if missing:
         with study.notes.stage("pretrain"):
-            bundles |= _pretrain_missing(study, missing)
+            bundles |= _make_missing(study, missing)
     bundles = {seed: bundles[seed] for seed in seeds}
     sound = {seed: bundle for seed, bundle in bundles.items() if not has_diverged(bundle)}
     if sound:
@@ -55,7 +55,7 @@ def unhealthy(bundles: Mapping[int, EncoderBundle]) -> list[str]:
     return [verdict.sentence(s) for s, verdict in verdicts.items() if verdict != HEALTHY]
 
 
-def _pretrain_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBundle]:
+def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBundle]:
     prepared, folder = study.prepared, study.folder
     pool = prepared.pool
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other

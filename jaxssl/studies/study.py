@@ -14,7 +14,7 @@ from jaxssl.runs.output import Output, check_folder, open_folder
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import by_method, compare
 from jaxssl.studies.job import Data, Encoders, Job, hooks_of, in_folder, make_job
-from jaxssl.studies.pretraining import pretrain
+from jaxssl.studies.pretraining import make_encoders
 from jaxssl.studies.splits import merge_splits, split_numbers
 from jaxssl.studies.start import begin, read_data
 from jaxssl.studies.summary import conclude_study, finish, summarize
@@ -88,7 +88,9 @@ def study(
     job = make_job(
         config,
         data,
-        out,
+        Output(str(out or ""), resume, overwrite),
+        hooks_of(progress, stop),
+        columns={"label": label, "group": group, "batch": batch},
         method=method,
         arms=arms,
         shares=shares,
@@ -96,13 +98,51 @@ def study(
         splits=splits,
         shard=shard,
         encoder=encoder,
-        columns={"label": label, "group": group, "batch": batch},
         allow_leaks=allow_leaks,
-        resume=resume,
-        overwrite=overwrite,
-        hooks=hooks_of(progress, stop),
     )
     return in_folder(run_study, job)
+
+
+def pretrain(
+    data: Data = None,
+    *,
+    out: str | Path | None = None,
+    method: str = "",
+    seeds: int = 0,
+    shard: str = "",
+    label: str = "",
+    group: str = "",
+    batch: str = "",
+    allow_leaks: Sequence[str] = (),
+    config: Config | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool | Callable = True,
+    stop: Callable[[], bool] | None = None,
+) -> StudyResult:
+    """Pretrain the encoders of all seeds on the training part of a data set.
+
+    What `jaxssl pretrain` does, with the same numbers. `SSLEncoder` trains one on all samples.
+
+    Args:
+        data, method, seeds, shard, label, group, batch, allow_leaks, config, resume, overwrite,
+            progress, stop: as in `jaxssl.study`.
+        out: folder for encoders and logs; by default one that goes with the result.
+
+    Returns:
+        Its `encoders` by seed, `metrics` of every epoch, and `pretraining`, how healthy it was.
+
+    Raises:
+        InputError, Stopped: as `jaxssl.study` does.
+
+    Example:
+        >>> jaxssl.pretrain(adata, out="runs/encoders", seeds=3).encoders[0]  # doctest: +SKIP
+    """
+    output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
+    asked = {"method": method, "seeds": seeds, "shard": shard, "allow_leaks": allow_leaks}
+    columns = {"label": label, "group": group, "batch": batch}
+    job = make_job(config, data, output, hooks, columns=columns, **asked)
+    return in_folder(run_pretraining, job)
 
 
 def run_study(job: Job) -> Encoders:
@@ -141,7 +181,7 @@ def run_one_split(job: Job, *, report: bool = True) -> Encoders:
     study = begin(job, compares=True)
     encoders = job.encoders
     if not encoders and any(map(method_of, job.config.sweep.arms)):
-        encoders = pretrain(study, job.seeds)
+        encoders = make_encoders(study, job.seeds)
     compare(study, encoders.values(), job.seeds)
     # those of an earlier process too, whose rows are in the table
     everyone = load_encoders(study.folder, but=encoders) | dict(encoders)
@@ -152,7 +192,7 @@ def run_one_split(job: Job, *, report: bool = True) -> Encoders:
 def run_pretraining(job: Job) -> Encoders:
     """Pretrain all seeds on the training part of a split; returns the encoders."""
     study = begin(job, compares=False)
-    encoders = pretrain(study, job.seeds)
+    encoders = make_encoders(study, job.seeds)
     finish(study, encoders, summarize(study, encoders))
     study.hooks.say(f"encoders: {study.folder / layout.ENCODERS}")
     return encoders
