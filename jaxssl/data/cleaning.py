@@ -1,7 +1,6 @@
 """What is done to values before they are written: gaps filled on request, genes merged."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,11 @@ from jaxssl.data.sample_major import SampleMajor
 from jaxssl.types import InputError
 
 _MIN_SHARED = 0.7  # of the genes of the file that has fewest
+_COUNTED = {
+    "n_missing_values": "`impute={impute}`: {count} missing values",
+    "n_genes_dropped": "{count} genes with missing values dropped",
+    "n_genes_merged": "`duplicates={duplicates}`: {count} columns merged away",
+}
 
 
 class Cleaning(NamedTuple):
@@ -49,7 +53,7 @@ def plan_cleaning(
     go. Then gaps are filled, each file's by its own means, and genes called alike merged.
     """
     plans, texts, notes = [], [], []
-    counts = Counter(n_missing_values=0, n_genes_dropped=0, n_genes_merged=0)
+    counts = dict.fromkeys(_COUNTED, 0)
     for part in parts:
         names = genes = names_of(part.var)
         if gene_map is not None:
@@ -67,7 +71,9 @@ def plan_cleaning(
         counts["n_genes_merged"] += len(columns) - len(merge.genes)
         plans.append(Cleaning(part.x, columns, fill[keep], merge, np.arange(len(merge.genes))))
         texts.append(part.var.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
-    notes += _notes_of(counts, options)
+    for name, note in _COUNTED.items():
+        if counts[name]:
+            notes.append(note.format(**vars(options), count=counts[name]))
     if len(plans) == 1:
         return plans, texts[0], counts, notes
     shared = _shared_genes([plan.merge.genes for plan in plans])
@@ -75,17 +81,6 @@ def plan_cleaning(
     orders = [pd.Index(plan.merge.genes).get_indexer(pd.Index(shared)) for plan in plans]
     plans = [plan._replace(order=order) for plan, order in zip(plans, orders, strict=True)]
     return plans, texts[0].loc[shared], counts, notes
-
-
-def _notes_of(counts: Mapping[str, int], options: ImportOptions) -> Iterator[str]:
-    """What was filled, dropped and merged."""
-    if counts["n_missing_values"]:
-        yield f"`impute={options.impute}`: {counts['n_missing_values']} missing values"
-    if counts["n_genes_dropped"]:
-        yield f"{counts['n_genes_dropped']} genes with missing values dropped"
-    if counts["n_genes_merged"]:
-        merged = f"{counts['n_genes_merged']} columns merged away"
-        yield f"`duplicates={options.duplicates}`: {merged}"
 
 
 def _shared_genes(of_files: Sequence[np.ndarray]) -> np.ndarray:

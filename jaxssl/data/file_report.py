@@ -77,9 +77,8 @@ class FileReport:
             yield f"labels       {self.join}"
         yield from _column_lines(self.columns)
         for rule, classes in self.rules.items():
-            counts = ", ".join(f"{value} {count}" for value, count in list(classes.items())[:4])
             more = ", ..." if len(classes) > 4 else ""
-            yield f"  `label_rule={rule}`: {len(classes)} classes ({counts}{more})"
+            yield f"  `label_rule={rule}`: {len(classes)} classes ({_first_of(classes)}{more})"
         yield from (f"problem      {problem}" for problem in self.problems)
 
     def __str__(self) -> str:
@@ -97,7 +96,10 @@ def _column_lines(columns: dict[str, dict[str, Any]]) -> Iterator[str]:
             yield f"  {name}: {column['n_groups']:,} groups"
             continue
         counts = column["classes"]
-        shown = [f"{value} {count}" for value, count in list(counts.items())[:4]]
         rest = f", ... {list(counts)[-1]} {list(counts.values())[-1]}" if len(counts) > 4 else ""
         total = f"{len(counts)} classes, {column['n_labelled']:,} labelled"
-        yield f"  {name}: {total} ({', '.join(shown)}{rest})"
+        yield f"  {name}: {total} ({_first_of(counts)}{rest})"
+
+
+def _first_of(counts: dict[str, int]) -> str:
+    return ", ".join(f"{value} {count}" for value, count in list(counts.items())[:4])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float32, Int
 
 from jaxssl.data.formats.matrix import BLOCK, TILE, Matrix
 from jaxssl.data.scale import Range, is_toil_zero
@@ -83,14 +83,9 @@ class Survey(NamedTuple):
     n_infinite: Int[np.ndarray, " genes"]
     low: Float32[np.ndarray, " genes"]  # NaN where there is no value
     high: Float32[np.ndarray, " genes"]
-    total: Float[np.ndarray, " genes"]
+    mean: Float32[np.ndarray, " genes"]  # 0 where there is no value
     n_zeros: int  # of values that stand for 0: in a matrix of Toil's, log2(0.001)
     range: Range  # of all values that are there and finite
-
-    @property
-    def mean(self) -> Float32[np.ndarray, " genes"]:
-        """Of the values that are there; 0 where there is none."""
-        return (self.total / np.maximum(self.n_samples - self.n_missing, 1)).astype(np.float32)
 
 
 def survey(x: SampleMajor) -> Survey:
@@ -118,4 +113,5 @@ def survey(x: SampleMajor) -> Survey:
         is_integer = is_integer and bool(np.all((block == np.rint(block)) | missing))
     span = Range(float(np.fmin.reduce(low)), float(np.fmax.reduce(high)), is_integer)
     n_zeros = n_toil_zeros if is_toil_zero(span.lowest) else n_zeros
-    return Survey(n_samples, n_missing, n_infinite, low, high, total, n_zeros, span)
+    mean = (total / np.maximum(n_samples - n_missing, 1)).astype(np.float32)
+    return Survey(n_samples, n_missing, n_infinite, low, high, mean, n_zeros, span)

@@ -16,26 +16,12 @@ _STAR_TEXTS = ("gene_name", "gene_type")
 _STAR_COUNTS = ("unstranded", "stranded_first", "stranded_second")
 _NOT_GENES = "N_"  # N_unmapped, N_multimapping, N_noFeature, N_ambiguous
 _DEPMAP_GENE = re.compile(r"\S+ \(\d+\)")  # TSPAN6 (7105)
-_DEPMAP_KEYS = (
-    "ProfileID",
-    "SequencingID",
-    "ModelID",
-    "ModelConditionID",
-    "IsDefaultEntryForModel",
-    "IsDefaultEntryForMC",
-)
+_DEPMAP_KEY = re.compile(r"(Profile|Sequencing|Model|ModelCondition)ID|IsDefaultEntryFor(Model|MC)")
 _MODEL_DEFAULT, _YES = "IsDefaultEntryForModel", ("Yes", "True", "TRUE", "true", "1")
-_MAGETAB_CORNERS = (
-    "compositesequence identifier",
-    "composite element ref",
-    "compositesequence ref",
-    "reporter ref",
-    "reporter identifier",
-    "hybridization ref",
-    "scan ref",
-    "assay ref",
-    "extract ref",
-    "derived array data file ref",
+_MAGETAB_CORNER = re.compile(
+    "compositesequence identifier|reporter identifier"
+    "|(compositesequence|composite element|reporter|hybridization|scan|assay|extract"
+    "|derived array data file) ref"
 )
 
 
@@ -142,14 +128,14 @@ def read_recount3(head: Head, reading: Reading) -> RawTable:
 
 def is_magetab(head: Head) -> bool:
     """Whether the corner of the table bears one of the names that MAGE-TAB has for it."""
-    return _corner(head.lines[0]) in _MAGETAB_CORNERS
+    return _is_magetab_corner(head.lines[0])
 
 
 def read_magetab(head: Head, reading: Reading) -> RawTable:
     """Read a matrix of ArrayExpress; a second row of headings is passed over."""
     dialect = sniff_table(head)
     notes = []
-    if len(head.lines) > 1 and _corner(head.lines[1]) in _MAGETAB_CORNERS:
+    if len(head.lines) > 1 and _is_magetab_corner(head.lines[1]):
         dialect = dialect._replace(skip=dialect.skip + 1)
         second = split_line(head.path, head.lines[1], dialect.delimiter)
         notes = [f"second row of headings passed over: {', '.join(dict.fromkeys(second[1:4]))}"]
@@ -157,8 +143,8 @@ def read_magetab(head: Head, reading: Reading) -> RawTable:
     return read_matrix("ArrayExpress matrix", dialect, (), reading, **told)
 
 
-def _corner(line: str) -> str:
-    return line.split("\t", 1)[0].strip(' "').lower()
+def _is_magetab_corner(line: str) -> bool:
+    return bool(_MAGETAB_CORNER.fullmatch(line.split("\t", 1)[0].strip(' "').lower()))
 
 
 def is_depmap(head: Head) -> bool:
@@ -171,7 +157,7 @@ def is_depmap(head: Head) -> bool:
 def read_depmap(head: Head, reading: Reading) -> RawTable:
     """Read cell lines in rows; a model is named by its id, and only its default profile is used."""
     dialect = sniff_table(head)
-    texts = [i for i, name in enumerate(dialect.header) if i and name in _DEPMAP_KEYS]
+    texts = [i for i, name in enumerate(dialect.header) if i and _DEPMAP_KEY.fullmatch(name)]
     table = read_matrix("DepMap csv", dialect, texts, reading, orientation="samples_in_rows")
     rows = table.rows
     if "ModelID" in rows:
