@@ -11,7 +11,7 @@ from absl import flags as absl_flags
 
 from jaxssl.data.expression import write_h5ad
 from jaxssl.runs.output import new_file
-from jaxssl.studies.classifier import embed_samples
+from jaxssl.studies.classifier import embed
 from jaxssl.types import InputError
 
 from . import exit, flags
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     if not encoder:
         raise InputError("no encoder is given", "pass `encoder=RUN`")
-    adata = embed_samples(encoder, flags.value_of("data"), hooks(), max_missing=max_missing)
+    adata = embed(encoder, flags.value_of("data"), hooks(), max_missing=max_missing)
     write_h5ad(adata, out)
     print(f"wrote {out}: {adata.n_obs:,} samples, {adata.obsm['X_jaxssl'].shape[1]} dimensions")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
-from jaxssl.data.expression import import_expression, read
+from jaxssl.data.expression import prepare, read
 from jaxssl.data.import_options import CHOICES
 from jaxssl.runs.output import new_file
 from jaxssl.types import InputError
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> None:
             bar.update(n_bytes - done.get(path, 0))
             done[path] = n_bytes
 
-        record = import_expression(arguments[1:], out, advance, **options)
+        record = prepare(arguments[1:], out, advance, **options)
     print(exit.as_flags(record["notes"]))
     label, classes = record["label"], record["classes"]
     if not label:

@@ -104,7 +104,7 @@ def write_h5ad(adata: AnnData, path: str | Path) -> None:
         adata.write_h5ad(part, convert_strings_to_categoricals=False)
 
 
-def import_expression(
+def prepare(
     path: Paths,
     out: str | Path,
     advance: Callable[[Path, int], None] = lambda _path, _bytes: None,
@@ -112,8 +112,25 @@ def import_expression(
 ) -> dict[str, Any]:
     """As `read`, but onto disk: a sample-major `.h5ad` of any size, in bounded memory.
 
-    What does not fit in memory goes to a scratch file beside `out`, as large as the matrix.
-    `advance(path, bytes)` is told how far reading has come. Returns the record beside `out`.
+    What `jaxssl prepare` does. What does not fit in memory goes to a scratch file beside `out`, as
+    large as the matrix. `out` appears whole or not at all.
+
+    Args:
+        path: an expression file, or several of the same genes.
+        out: the `.h5ad` to write.
+        advance: told how far reading has come, by `advance(path, bytes)`.
+        options: as for `read`.
+
+    Returns:
+        The record that stands beside `out`: the facts with the counts of classes and a hash of X.
+
+    Raises:
+        InputError: as `read` does.
+
+    Example:
+        >>> jaxssl.prepare(  # doctest: +SKIP
+        ...     "expression.tsv.gz", "tissues.h5ad", labels="labels.tsv", label="tissue"
+        ... )
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -22,19 +22,7 @@ _compiled_scores: dict[str, Callable] = {}
 def embed(
     bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
 ) -> Float[np.ndarray, "samples dim"]:
-    """Encoder output for normalised input.
-
-    Args:
-        bundle: such as `jaxssl.load_bundle` returns.
-        x: input (samples x features), as `data.align.encoder_input` makes it of a data set.
-
-    Returns:
-        Embedding (samples x dim), float32.
-
-    Example:
-        >>> x, _ = encoder_input(adata, bundle.normalizer)  # doctest: +SKIP
-        >>> jaxssl.embed(bundle, x)  # doctest: +SKIP
-    """
+    """Encoder output for normalised input, as `data.align.encoder_input` makes it of a data set."""
     config = bundle.config
     apply = _compiled_encoder(dataclasses.astuple(config.encoder), config.run.precision)
     return _by_blocks(partial(apply, bundle.params["encoder"]), x)

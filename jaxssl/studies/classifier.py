@@ -158,10 +158,29 @@ def predict(
     return pd.DataFrame(head | pack(found.classes, found.probabilities))
 
 
-def embed_samples(
+def embed(
     encoder: str | Path, data: Data, hooks: Hooks = SILENT, *, max_missing: float = MAX_MISSING
 ) -> AnnData:
-    """The data with an encoder's output in `obsm["X_jaxssl"]`; genes are matched by name."""
+    """Embed samples with a pretrained encoder; genes are matched by name.
+
+    What `jaxssl embed` does. `SSLEncoder.load(encoder)` is the same encoder for scikit-learn.
+
+    Args:
+        encoder: bundle, or run folder of `pretrain` or `study`, whose first seed is taken.
+        data: AnnData (samples x genes), which is changed, a file, "demo" or "synthetic".
+        hooks: told what is found.
+        max_missing: share of the encoder's genes that the data may lack.
+
+    Returns:
+        The data with the embedding (samples x dim) in `obsm["X_jaxssl"]`, and the nearest prototype
+        in `obs["prototype"]` where the method has prototypes.
+
+    Raises:
+        InputError: on a folder without an encoder, and on data that do not fit it.
+
+    Example:
+        >>> jaxssl.embed("runs/mirna", new).obsm["X_jaxssl"]  # doctest: +SKIP
+    """
     bundle = read_encoder(encoder)
     adata, x = _aligned(bundle, data, hooks, max_missing)
     return annotate(adata, bundle, x)

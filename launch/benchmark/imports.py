@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from jaxssl.data.expression import import_expression
+from jaxssl.data.expression import prepare
 from jaxssl.runs.notes import peak_bytes
 
 from .timing import Bench, Row, in_new_process
@@ -85,7 +85,7 @@ def _import(path: Path, limit: int) -> tuple[float, float]:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     gc.collect()
     started = time.perf_counter()
-    import_expression(path, path.with_name("out.h5ad"))
+    prepare(path, path.with_name("out.h5ad"))
     return time.perf_counter() - started, peak_bytes() / 1e9
 
 
