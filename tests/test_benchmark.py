@@ -17,7 +17,7 @@ from jaxssl.types import Member, Pool
 from launch.benchmark import suites, work
 from launch.benchmark.pretraining import N_SAMPLES, measure, plan_swav
 from launch.benchmark.scaling import measure_conditioning
-from launch.benchmark.stages import count_programs
+from launch.benchmark.studies import count_programs
 from launch.benchmark.timing import Bench, Limits, in_new_process, interleave
 from launch.benchmark.work import step_flops, work_of_step
 

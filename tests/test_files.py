@@ -14,7 +14,7 @@ from verbs import PRETRAIN, at_most, launch
 from jaxssl.files import complete_folder, disk_trouble, replacing, sweep_parts, write_text
 from jaxssl.runs.output import Output, open_folder, release
 from jaxssl.types import InputError
-from launch.benchmark.artefacts import differences
+from launch.benchmark.kills import differences
 
 READ_ONLY = 'mount --bind {0} {0} && mount -o remount,bind,ro {0} && exec "$@"'
 

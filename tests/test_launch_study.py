@@ -20,7 +20,7 @@ from jaxssl.config import from_dict
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.validate import validate
-from launch.benchmark.artefacts import differences
+from launch.benchmark.kills import differences
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from verbs import PRETRAIN, ROOT, launch_alone
 
 from launch import signals
-from launch.benchmark.artefacts import differences
+from launch.benchmark.kills import differences
 
 OPTIONS = [*PRETRAIN, "--config.pretrain.n_steps=1600"]
 

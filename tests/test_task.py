@@ -10,7 +10,8 @@ from scipy.sparse import csr_matrix
 from jaxssl.config import Config, NormalizeConfig
 from jaxssl.data.normalize import fit_normalizer, normalize, standardize
 from jaxssl.data.synthetic import make_synthetic
-from jaxssl.data.task import encoder_features, make_task, standardized_genes
+from jaxssl.data.task import make_task
+from jaxssl.engine.prepared import Prepared
 from jaxssl.types import InputError
 
 
@@ -64,13 +65,12 @@ def test_an_encoder_of_fewer_genes_in_another_order_sees_those(adata):
         task.expression[:, chosen], list(task.genes[chosen]), NormalizeConfig(n_components=2)
     )
     seen = task.expression[:, chosen]
-    np.testing.assert_array_equal(encoder_features(task, normalizer), normalize(normalizer, seen))
-    np.testing.assert_array_equal(
-        standardized_genes(task, normalizer), standardize(normalizer, seen)
-    )
+    prepared = Prepared(task, Config(), normalizer)
+    np.testing.assert_array_equal(prepared.features, normalize(normalizer, seen))
+    np.testing.assert_array_equal(prepared.genes, standardize(normalizer, seen))
     foreign = dataclasses.replace(normalizer, genes=("gene_00020", "TP53", "gene_00011"))
     with pytest.raises(InputError, match=r"1 of the encoder's 3 genes are missing \(first: TP53\)"):
-        encoder_features(task, foreign)
+        _ = Prepared(task, Config(), foreign).features
 
 
 def test_data_made_by_hand_need_no_record(adata):

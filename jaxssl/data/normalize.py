@@ -16,10 +16,11 @@ from jaxssl.types import InputError, Normalizer
 BLOCK = 1024  # rows per block: bounds the temporaries of wide matrices
 EXACT_SIDE = 3000  # up to here the smaller Gram matrix is decomposed exactly
 
+Expression = Float[np.ndarray, "samples genes"]
+PerGene = Float[np.ndarray, " genes"]
 
-def log2_expression(
-    x: Shaped[np.ndarray, "samples genes"], scale: str
-) -> Float[np.ndarray, "samples genes"]:
+
+def log2_expression(x: Shaped[np.ndarray, "samples genes"], scale: str) -> Expression:
     """Bring expression to a log2 scale, as float32.
 
     "counts" become log2(CPM + 1), with the library size over all genes given; "linear" values (TPM,
@@ -44,7 +45,7 @@ def log2_expression(
 
 
 def fit_normalizer(
-    x: Float[np.ndarray, "samples genes"],
+    x: Expression,
     genes: Sequence[str] | np.ndarray,
     options: NormalizeConfig,
     expression_scale: str = "log2",
@@ -81,7 +82,7 @@ def fit_normalizer(
 
 def standardize(
     normalizer: Normalizer,
-    x: Float[np.ndarray, "samples genes"],
+    x: Expression,
     columns: Int[np.ndarray, " kept"] | None = None,
 ) -> Float[np.ndarray, "samples kept"]:
     """Standardise and clip each kept gene.
@@ -99,7 +100,7 @@ def standardize(
 
 def normalize(
     normalizer: Normalizer,
-    x: Float[np.ndarray, "samples genes"],
+    x: Expression,
     columns: Int[np.ndarray, " kept"] | None = None,
 ) -> Float[np.ndarray, "samples features"]:
     """Apply the whole fitted map; `columns` as in `standardize`."""
@@ -113,7 +114,7 @@ def normalize(
 
 
 def principal_axes(
-    z: Float[np.ndarray, "samples genes"], n_components: int
+    z: Expression, n_components: int
 ) -> tuple[Float[np.ndarray, "genes axes"], Float[np.ndarray, " axes"]]:
     """Top principal axes and the standard deviations along them, largest first.
 
@@ -139,9 +140,7 @@ def principal_axes(
     return axes[:, ::-1].astype(np.float32), sd[::-1].astype(np.float32)
 
 
-def _with_rotation(
-    normalizer: Normalizer, z: Float[np.ndarray, "samples genes"], options: NormalizeConfig
-) -> Normalizer:
+def _with_rotation(normalizer: Normalizer, z: Expression, options: NormalizeConfig) -> Normalizer:
     """Add the spectral rotation; its output has mean component variance 1 on the training rows."""
     axes, sd = principal_axes(z, options.n_components or choose_n_components(len(z)))
     axes, sd = axes[:, sd > 1e-6], sd[sd > 1e-6]
@@ -157,9 +156,7 @@ def _with_rotation(
     )
 
 
-def moments(
-    x: Float[np.ndarray, "samples genes"],
-) -> tuple[Float[np.ndarray, " genes"], Float[np.ndarray, " genes"]]:
+def moments(x: Expression) -> tuple[PerGene, PerGene]:
     """Mean and standard deviation per gene, accumulated in float64 by blocks, in two passes."""
     mean = sum(x[rows].sum(axis=0, dtype=np.float64) for rows in _blocks(len(x))) / len(x)
     square = sum(((x[rows] - mean) ** 2).sum(axis=0) for rows in _blocks(len(x))) / len(x)

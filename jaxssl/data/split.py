@@ -14,6 +14,7 @@ LEAVE_BATCH_OUT = "leave_batch_out"
 _TRAIN, _VALIDATION, _TEST = 0, 1, 2
 _N_FOLDS = 20  # parts of 5 %
 _TOLERANCE = 0.05  # of the labelled samples: a part further from its share is reported
+OfLabelled = Int[np.ndarray, " labelled"]
 
 
 def make_split(
@@ -113,8 +114,8 @@ def _find_batch(
 
 
 def _grouped(
-    codes: Int[np.ndarray, " labelled"], groups: np.ndarray, shares: dict[int, float], seed: int
-) -> Int[np.ndarray, " labelled"]:
+    codes: OfLabelled, groups: np.ndarray, shares: dict[int, float], seed: int
+) -> OfLabelled:
     """Part of each labelled sample, from 20 folds.
 
     Fewer folds where the smallest class could not put one sample in each, so that the few it has
@@ -146,11 +147,8 @@ def _grouped(
 
 
 def _complete_training(
-    codes: Int[np.ndarray, " labelled"],
-    groups: np.ndarray,
-    parts: Int[np.ndarray, " labelled"],
-    names: list[str],
-) -> Int[np.ndarray, " labelled"]:
+    codes: OfLabelled, groups: np.ndarray, parts: OfLabelled, names: list[str]
+) -> OfLabelled:
     """Move groups back to train until it holds every class, validation's before the test's."""
     parts = parts.copy()
     for code in np.setdiff1d(codes, codes[parts == _TRAIN]):
@@ -168,9 +166,7 @@ def _complete_training(
     return parts
 
 
-def _stratified(
-    codes: Int[np.ndarray, " labelled"], shares: dict[int, float], seed: int
-) -> Int[np.ndarray, " labelled"]:
+def _stratified(codes: OfLabelled, shares: dict[int, float], seed: int) -> OfLabelled:
     n_classes = len(np.unique(codes))
     parts = np.full(len(codes), _TRAIN)
     rest = np.arange(len(codes))
@@ -195,10 +191,7 @@ def _stratified(
 
 
 def _report(
-    codes: Int[np.ndarray, " labelled"],
-    parts: Int[np.ndarray, " labelled"],
-    shares: dict[int, float],
-    names: list[str],
+    codes: OfLabelled, parts: OfLabelled, shares: dict[int, float], names: list[str]
 ) -> None:
     """Warn of held-out parts that lack a class or are far from their share."""
     for part, name in ((_VALIDATION, "validation"), (_TEST, "test")):

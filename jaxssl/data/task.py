@@ -11,7 +11,7 @@ from jaxssl.config import Config
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
-from jaxssl.data.normalize import log2_expression, normalize, standardize
+from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import require_column
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
 from jaxssl.data.split import make_split
@@ -130,13 +130,3 @@ def columns_of(task: Task, normalizer: Normalizer) -> Int[np.ndarray, " kept"] |
         )
     columns = np.array([position[gene] for gene in normalizer.genes])
     return None if np.array_equal(columns, np.arange(len(task.genes))) else columns
-
-
-def encoder_features(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples features"]:
-    """All samples as the encoder sees them."""
-    return normalize(normalizer, task.expression, columns_of(task, normalizer))
-
-
-def standardized_genes(task: Task, normalizer: Normalizer) -> Float[np.ndarray, "samples genes"]:
-    """What the linear baseline on genes sees: the same genes, scaling and clipping, no rotation."""
-    return standardize(normalizer, task.expression, columns_of(task, normalizer))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from jaxssl.config import Config, resolve
-from jaxssl.data.normalize import fit_normalizer, normalize
-from jaxssl.data.task import Task, columns_of, encoder_features, standardized_genes
+from jaxssl.data.normalize import fit_normalizer, normalize, standardize
+from jaxssl.data.task import Task, columns_of
 from jaxssl.types import Normalizer
 
 
@@ -21,23 +21,27 @@ class Prepared:
     config: Config  # resolved
     normalizer: Normalizer
 
+    @cached_property
+    def _columns(self) -> Int[np.ndarray, " kept"] | None:
+        return columns_of(self.task, self.normalizer)
+
     @property
     def pool(self) -> Float[np.ndarray, "samples features"]:
         """Encoder input of all training samples, labelled or not; computed at every call."""
         train = self.task.expression[self.task.split.train]
-        return normalize(self.normalizer, train, columns_of(self.task, self.normalizer))
+        return normalize(self.normalizer, train, self._columns)
 
     @cached_property
     def features(self) -> Float[np.ndarray, "samples features"]:
         """Encoder input of all samples."""
-        return encoder_features(self.task, self.normalizer)
+        return normalize(self.normalizer, self.task.expression, self._columns)
 
     @cached_property
     def genes(self) -> Float[np.ndarray, "samples genes"]:
-        """Standardised genes of all samples: what the linear models on genes see."""
+        """Genes of all samples as the linear models see them: scaled and clipped, no rotation."""
         if self.normalizer.rotation is None:
             return self.features
-        return standardized_genes(self.task, self.normalizer)
+        return standardize(self.normalizer, self.task.expression, self._columns)
 
     @property
     def n_features(self) -> int:

@@ -115,7 +115,15 @@ def _measure_here(bench: Bench, n_features: int, batch_size: int, n_seeds: int) 
         row["torch_compile_seconds"] -= timings["torch_compile"].median
     for name, make_loop in bench.references.items():
         row[f"{name}_loss_difference"] = _loss_difference(make_loop, n_features, batch_size, pool)
-    return row | _rates(plan, batch_size, n_features, at_once, timings, limits)
+    row |= _step_times(timings, plan.schedule.steps_per_epoch, at_once)
+    step, work = row["jaxssl_ms"] / 1e3, work_of_step(plan, batch_size, N_SAMPLES, n_features)
+    return row | {
+        "samples_per_s": batch_size / step,
+        "gemm_share": work.flops / 1e9 / step / limits[GEMM],
+        "copy_share": work.traffic / 1e9 / step / limits[COPY],
+        "gflop": work.flops / 1e9,
+        "mbyte": work.traffic / 1e6,
+    }
 
 
 def _loss_difference(
@@ -134,26 +142,13 @@ def _loss_difference(
     return float(np.max(np.abs(ours - theirs) / theirs))
 
 
-def _rates(
-    plan: Plan,
-    batch_size: int,
-    n_features: int,
-    n_seeds: int,
-    timings: dict[str, Timing],
-    limits: dict[str, float],
-) -> Row:
-    work = work_of_step(plan, batch_size, N_SAMPLES, n_features)
+def _step_times(timings: dict[str, Timing], n_steps: int, n_seeds: int) -> Row:
+    """Milliseconds a step and seed of every candidate, and how many times ours the others take."""
     row: Row = {"compile_seconds": timings["jaxssl"].first - timings["jaxssl"].median}
     for name, timing in timings.items():
-        n_steps = plan.schedule.steps_per_epoch * (n_seeds if name == "jaxssl" else 1)
-        row |= timing.fields(f"{name}_ms", 1e3 / n_steps)
+        row |= timing.fields(f"{name}_ms", 1e3 / n_steps / (n_seeds if name == "jaxssl" else 1))
         if name != "jaxssl":
             row[f"times_{name}"] = row[f"{name}_ms"] / row["jaxssl_ms"]
-    step = row["jaxssl_ms"] / 1e3
-    row["samples_per_s"] = batch_size / step
-    row["gemm_share"] = work.flops / 1e9 / step / limits[GEMM]
-    row["copy_share"] = work.traffic / 1e9 / step / limits[COPY]
-    row["gflop"], row["mbyte"] = work.flops / 1e9, work.traffic / 1e6
     return row
 
 

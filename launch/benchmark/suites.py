@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxssl.report.tables import as_markdown
 
-from . import finetuning, imports, kills, pretraining, scaling, stages, work
+from . import imports, kills, pretraining, scaling, studies, work
 from .pretraining import BATCH_SIZES
 from .timing import Bench, References, Row
 
@@ -65,7 +65,7 @@ SECTIONS: dict[str, Section] = {
         on_gpu=[(57_387, 256, 50)],  # the paper's full width, all seeds at once
     ),
     "finetuning": Section(
-        finetuning.measure,
+        studies.measure_finetuning,
         quick=[(100, 10, 650), (680, 10, 650)],
         full=[(g, s, n) for g in (100, 680) for s, n in ((10, 65), (10, 6_500), (50, 650))],
     ),
@@ -83,14 +83,14 @@ SECTIONS: dict[str, Section] = {
         quick=[(name, (1, 2, 4)) for name in scaling.BASE],
         full=[(name, (1, 2, 4, 8)) for name in scaling.BASE],
     ),
-    "protocol": Section(stages.measure_protocol, quick=[(10,)], full=[(10,), (stages.N_SEEDS,)]),
+    "protocol": Section(studies.measure_protocol, quick=[(10,)], full=[(10,), (studies.N_SEEDS,)]),
     "memory": Section(
         scaling.measure_memory,
         quick=MEMORY,
         full=[*MEMORY, (56_537, 256, 1), (56_537, 256, 2), (56_537, 64, 4)],
     ),
-    "programs": Section(stages.measure_programs, quick=[(10, 4)], full=[(10, 4), (89, 50)]),
-    "stages": Section(stages.measure, quick=[(DEMO, 4)], full=[(DEMO, 4), (DEMO, 16)]),
+    "programs": Section(studies.measure_programs, quick=[(10, 4)], full=[(10, 4), (89, 50)]),
+    "stages": Section(studies.measure_stages, quick=[(DEMO, 4)], full=[(DEMO, 4), (DEMO, 16)]),
     "conditioning": Section(
         scaling.measure_conditioning,
         quick=[(4_000, 10_000)],

@@ -17,6 +17,7 @@ REFERENCES = (SCRATCH, LOGREG)  # beside every figure; logistic regression is no
 
 Values = Mapping[str, Any]
 """Option → value, where a point differs from the paper's configuration."""
+Points = Sequence[Values]
 
 Grids = Mapping[str, Sequence[Any]]
 """What varies → its values; of "map", those of prototypes, batches, queues and epsilons."""
@@ -48,18 +49,13 @@ class Setting(NamedTuple):
             + (f"; other than the paper's configuration: {options}" if options else "")
         )
 
-    def cells(self, points: Sequence[Values], arm: str) -> list[Cell]:
+    def cells(self, points: Points, arm: str) -> list[Cell]:
         """The cells of some points, at all shares."""
         names = [name_of(point, self.config()) for point in points]
         return [Cell(name, arm, share) for name in names for share in self.shares]
 
     def claim(
-        self,
-        text: str,
-        plus: Sequence[Values],
-        minus: Sequence[Values],
-        expect: str = "positive",
-        arm: str = SWAV,
+        self, text: str, plus: Points, minus: Points, expect: str = "positive", arm: str = SWAV
     ) -> Claim:
         """That an arm does better at some points than at others, over all shares."""
         return Claim(text, self.cells(plus, arm), self.cells(minus, arm), expect)
@@ -72,7 +68,7 @@ class Experiment(NamedTuple):
     """
 
     title: str
-    points: Sequence[Values]
+    points: Points
     finding: str  # what the paper says
     claims: Sequence[Claim | MeasureClaim]  # by which our run answers
     kind: str  # of figure: "option", "bars", "grid", "map" or "curve"

@@ -1,32 +1,87 @@
-"""A study end to end: seconds of its stages, programs it compiles, the paper's whole protocol."""
+"""Fine-tuning sweeps beside the sequential PyTorch loop, and a study end to end.
+
+Of a study: seconds of its stages, programs that it compiles, the paper's whole protocol.
+"""
 
 import tempfile
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxssl.config import Config, resolve
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.engine.ensemble import seed_keys, use_cores
 from jaxssl.engine.pretrain import plan_pretraining
-from jaxssl.evaluation.arms import SCRATCH
+from jaxssl.evaluation.arms import SCRATCH, Inputs
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.model import make_encoder
 from jaxssl.runs.notes import Compilations
 from jaxssl.runs.reading import open_study
 from jaxssl.studies.study import study
 
-from .finetuning import N_CLASSES, N_TRAIN, make_inputs
 from .pretraining import train_epochs
-from .timing import Bench, Row, in_new_process, interleave, run_verb
+from .timing import GEMM, Bench, Row, in_new_process, interleave, run_verb
+from .work import step_flops
 
 MAPPED = ("jit(init)", "jit(epoch)", "jit(fit_one)", "jit(fresh_encoder)")
 """Programs over seeds, of the pretraining and of the sweep; the others each do one operation."""
 
 N_SEEDS, N_SHARES = 50, 89  # of the paper's protocol
+N_TRAIN, N_HELD_OUT, N_CLASSES = 6_500, 2_800, 20  # as the miRNA set
 
 
-def measure(_: Bench, config: str, n_seeds: int) -> Row:
+def measure_finetuning(bench: Bench, n_features: int, n_seeds: int, n_labelled: int) -> Row:
+    """Seconds a fit of the `scratch` arm, predictions on the held-out rows included."""
+    inputs = make_inputs(n_features, n_seeds)
+    config = resolve(Config(), N_TRAIN)
+    fit = make_fit_network(config, inputs, N_CLASSES)
+
+    def fit_seeds() -> Any:
+        return fit(SCRATCH, None, n_labelled, range(n_seeds))
+
+    tasks: dict[str, Callable[[], Any]] = {"jaxssl": fit_seeds}
+    if "torch" in bench.references:
+        from .torch_reference import scratch_fit
+
+        tasks["torch"] = scratch_fit(config, inputs, N_CLASSES, n_labelled)
+    timings, limits = bench.limits.interleave(tasks, bench.n_rounds)
+    row: Row = timings["jaxssl"].fields("jaxssl_s", 1 / n_seeds)
+    row["compile_seconds"] = timings["jaxssl"].first - timings["jaxssl"].median
+    row["fits_per_s"] = 1 / row["jaxssl_s"]
+    row["gemm_share"] = _fit_flops(n_features, config) / 1e9 / row["jaxssl_s"] / limits[GEMM]
+    if "torch" in tasks:
+        row |= timings["torch"].fields("torch_s", 1)
+        row["times_torch"] = row["torch_s"] / row["jaxssl_s"]
+        ours, theirs = fit_seeds()[0][0], tasks["torch"]()
+        row["prediction_difference"] = float(np.abs(ours - theirs).mean())
+    return row
+
+
+def make_inputs(n_features: int, n_seeds: int) -> Inputs:
+    """Draw Gaussian classes around random centres, far enough apart to be learnt."""
+    rng = np.random.default_rng(0)
+    n = N_TRAIN + N_HELD_OUT
+    codes = rng.integers(0, N_CLASSES, n).astype(np.int32)
+    centres = rng.normal(size=(N_CLASSES, n_features))
+    features = (0.5 * centres[codes] + rng.normal(size=(n, n_features))).astype(np.float32)
+    train = np.arange(N_TRAIN)
+    orders = {seed: np.random.default_rng(seed).permutation(train) for seed in range(n_seeds)}
+    return Inputs(features, None, codes, orders, train, {"test": np.arange(N_TRAIN, n)})
+
+
+def _fit_flops(n_features: int, config: Config) -> float:
+    """Multiplications and additions of the products of training and prediction."""
+    widths = (n_features, *config.encoder.hidden)
+    step = step_flops(widths, N_CLASSES, config.finetune.batch_size)
+    forward = 2 * sum(a * b for a, b in pairwise((*widths, N_CLASSES)))
+    return config.finetune.scratch_steps * step + N_HELD_OUT * forward
+
+
+def measure_stages(_: Bench, config: str, n_seeds: int) -> Row:
     """Seconds of every stage, from the run's own `summary.json`."""
     with tempfile.TemporaryDirectory() as folder:
         run_verb("study", f"--config={config}", f"--seeds={n_seeds}", f"--out={folder}/run")
@@ -76,11 +131,8 @@ def measure_protocol(bench: Bench, n_seeds: int) -> Row:
     plan = plan_pretraining(config, N_TRAIN, n_features, n_seeds)
     fit = make_fit_network(config, inputs, N_CLASSES)
     # untrained encoders take as long to fine-tune as any
-    encoder, x = (
-        make_encoder(config.encoder, config.run.precision),
-        jnp.asarray(inputs.features[:1]),
-    )
-    init, keys = jax.jit(encoder.init), seed_keys(config.run.root_key, seeds)
+    init = jax.jit(make_encoder(config.encoder, config.run.precision).init)
+    x, keys = jnp.asarray(inputs.features[:1]), seed_keys(config.run.root_key, seeds)
     encoders = {seed: init(key, x) for seed, key in zip(seeds, keys, strict=True)}
     # every share costs the same: the batches do not depend on the number of labels
     n_labelled = N_TRAIN // 10
