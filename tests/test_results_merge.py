@@ -124,8 +124,34 @@ def test_a_shard_that_was_killed_before_its_summary_tells_its_seeds_all_the_same
     (shards[1] / "summary.json").unlink()
     assert open_study(tmp_path).seeds == [0, 1]
     write_shard(tmp_path / "shard_2_of_3", (1,))
-    with pytest.raises(InputError, match="both hold seed 1"):
+    with (
+        pytest.raises(InputError, match="both hold seed 1"),
+        pytest.warns(UserWarning, match="lacks shards 0/3, 1/3"),
+    ):
         open_study(tmp_path)
+
+
+def test_shards_of_a_run_of_several_splits_merge_by_split(tmp_path):
+    for shard, seeds in (("shard_0_of_2", (0, 2, 4)), ("shard_1_of_2", (1, 3))):
+        for number in (0, 1):
+            folder = write_shard(tmp_path / shard / f"split_{number}", seeds)
+            rows = pd.read_parquet(folder / "results.parquet").assign(split=number)
+            rows.to_parquet(folder / "results.parquet")
+        summary = {"splits": ["split_0", "split_1"]}
+        (tmp_path / shard / "summary.json").write_text(json.dumps(summary))
+    found = open_study(tmp_path)
+    assert len(found.folders) == 4
+    assert found.seeds == list(SEEDS)
+    both = pd.concat([WHOLE.assign(split=number) for number in (0, 1)])
+    assert_same_rows(found.results, both, [*KEY, "split"])
+    told = found.predictions("swav", 0.1)
+    assert told.groupby("split")["seed"].unique().map(sorted).tolist() == [list(SEEDS)] * 2
+
+
+def test_a_missing_shard_is_missed_aloud(tmp_path):
+    write_shard(tmp_path / "shard_1_of_3", (1, 4))
+    with pytest.warns(UserWarning, match="lacks shards 0/3, 2/3"):
+        assert open_study(tmp_path).seeds == [1, 4]
 
 
 def test_parts_that_hold_the_same_seed_are_refused(tmp_path):

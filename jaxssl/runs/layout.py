@@ -16,6 +16,7 @@
 `results/` holds the scores of an arm and share each, until the run joins them in `results.parquet`.
 """
 
+import re
 from pathlib import Path
 
 LOCK = ".lock"
@@ -65,14 +66,27 @@ def all_encoder_folders(folder: Path) -> list[Path]:
     )
 
 
-def shard_folder(folder: str, shard: str) -> str:
+def shard_folder(folder: Path, shard: str) -> Path:
     """Where shard "i/n" of a run lies inside its folder."""
-    return f"{folder}/shard_{shard.replace('/', '_of_')}"
+    return folder / f"shard_{shard.replace('/', '_of_')}"
 
 
 def split_folder(folder: Path, number: int) -> Path:
     """Where one of several splits lies inside the folder of them all."""
     return folder / f"split_{number}"
+
+
+def whole_folder(part: Path) -> Path:
+    """The folder of the run that a shard or a split is part of; any other folder itself."""
+    while re.fullmatch(r"shard_\d+_of_\d+|split_\d+", part.name):
+        part = part.parent
+    return part
+
+
+def split_number(folder: Path) -> str:
+    """Which of several splits the folder holds; "" for a run of one."""
+    name = folder.resolve().name
+    return name.removeprefix("split_") if name.startswith("split_") else ""
 
 
 def predictions_file(folder: Path, arm: str, share: float, first_seed: int | None = None) -> Path:

@@ -1,6 +1,5 @@
 """Shards and splits of one run, joined to what they come to together."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,6 +11,7 @@ import pandas as pd
 
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.headline import in_words
+from jaxssl.runs.layout import split_number, whole_folder
 from jaxssl.runs.result import StudyResult, read_predictions
 from jaxssl.types import InputError
 
@@ -34,8 +34,7 @@ def merge_parts(runs: Sequence[StudyResult]) -> list[StudyResult]:
     """
     merged: dict[Path, list[StudyResult]] = {}
     for path, run in {run.folders[0].resolve(): run for run in runs}.items():
-        is_part = re.fullmatch(r"shard_\d+_of_\d+|split_\d+", path.name)
-        merged.setdefault(path.parent if is_part else path, []).append(run)
+        merged.setdefault(whole_folder(path), []).append(run)
     return [
         shards[0] if len(shards) == 1 else _join(shards, path) for path, shards in merged.items()
     ]
@@ -49,7 +48,7 @@ def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
         )
     of_split: dict[str, set[str]] = {}
     for shard in shards:
-        found = of_split.setdefault(split_number(shard), set())
+        found = of_split.setdefault(split_number(shard.folders[0]), set())
         found.add(str(shard.environment.get("data_hash", "")))
         if len(found) > 1:
             raise InputError(
@@ -57,9 +56,9 @@ def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
             )
     holder: dict[tuple[str, int], str] = {}
     for shard in shards:
-        name = shard.folders[0].resolve().name
+        name = shard.folders[0].resolve().relative_to(parent).as_posix()
         for seed in shard.seeds:
-            other = holder.setdefault((split_number(shard), seed), name)
+            other = holder.setdefault((split_number(shard.folders[0]), seed), name)
             if other != name:
                 raise InputError(
                     f"{other} and {name} in {parent} both hold seed {seed}",
@@ -107,14 +106,8 @@ def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:
 
 def _with_split(run: StudyResult, table: pd.DataFrame | None) -> pd.DataFrame | None:
     """The table with the split that its seeds belong to, if the run is one of several splits."""
-    number = split_number(run)
+    number = split_number(run.folders[0])
     return table if table is None or not number else table.assign(split=int(number))
-
-
-def split_number(run: StudyResult) -> str:
-    """Which of several splits the run is; "" for a run on its own and for a shard."""
-    name = run.folders[0].resolve().name
-    return name.removeprefix("split_") if name.startswith("split_") else ""
 
 
 def _joined_summary(shards: Sequence[StudyResult]) -> dict[str, Any]:
@@ -128,7 +121,7 @@ def _joined_summary(shards: Sequence[StudyResult]) -> dict[str, Any]:
         if found:
             counts[name] = found[0] if len(set(found)) == 1 else [min(found), max(found)]
     collapsed = [
-        f"{split_number(shard)}/{seed}" if split_number(shard) else seed
+        f"{split_number(shard.folders[0])}/{seed}" if split_number(shard.folders[0]) else seed
         for shard, health in zip(shards, healths, strict=True)
         for seed in health.get("collapsed_seeds", [])
     ]

@@ -1,6 +1,7 @@
 """Reading a run folder: whatever a run did not write is absent, not an error."""
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,20 @@ def expand(folders: Sequence[Path]) -> list[Path]:
     for folder in folders:
         summary = folder / layout.SUMMARY
         splits = [folder / name for name in read_json(summary).get("splits", [])]
-        shards = [] if summary.is_file() else sorted(folder.glob("shard_*_of_*"))
+        shards = [] if summary.is_file() else _shards(folder)
         parts = splits if splits and all(path.is_dir() for path in splits) else shards
-        expanded += parts or [folder]
+        expanded += expand(parts) or [folder]
     return expanded
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The shards of a run; warns of those that are missing."""
+    found = sorted(folder.glob("shard_*_of_*"))
+    all_of = {f"{i}/{n}" for n in {int(p.name.split("_")[-1]) for p in found} for i in range(n)}
+    missing = sorted(shard for shard in all_of if layout.shard_folder(folder, shard) not in found)
+    if missing:
+        warnings.warn(f"{folder} lacks shards {', '.join(missing)}", stacklevel=4)
+    return found
 
 
 def _results(folder: Path) -> pd.DataFrame | None:

@@ -93,7 +93,8 @@ class StudyResult:
             share: of the labels.
 
         Returns:
-            A row a seed and test sample: sample_id, seed, label and p_CLASS for every class.
+            A row a seed and test sample: sample_id, seed, label, p_CLASS for every class; and split
+            where there are several.
 
         Raises:
             InputError: on an arm or a share that was not compared.
@@ -140,10 +141,13 @@ class StudyResult:
 
 def read_predictions(folders: Sequence[Path], arm: str, share: float) -> pd.DataFrame | None:
     """Test probabilities of an arm at a share, from one folder or from the parts of a run."""
-    files = [file for folder in folders for file in layout.predictions_files(folder, arm, share)]
-    if not files:
+    tables = []
+    for folder in folders:
+        of_split = {"split": int(n)} if (n := layout.split_number(folder)) else {}
+        files = layout.predictions_files(folder, arm, share)
+        tables += [pd.read_parquet(file).assign(**of_split) for file in files]
+    if not tables:
         return None
-    together = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
-    if len(folders) > 1:
-        return together  # of several splits: a sample may be in the test part of each
-    return together.drop_duplicates(["seed", "sample_id"], keep="last")
+    together = pd.concat(tables, ignore_index=True)
+    keys = [name for name in ("split", "seed", "sample_id") if name in together]
+    return together.drop_duplicates(keys, keep="last")

@@ -86,7 +86,7 @@ def make_job(
     for bundle in list(encoders.values())[:1]:
         config = with_pretraining_of(config, bundle.config)
     if shard and output.folder:
-        output = output._replace(folder=layout.shard_folder(output.folder, shard))
+        output = output._replace(folder=str(layout.shard_folder(Path(output.folder), shard)))
     return Job(config, output, wanted, hooks, data, encoders)
 
 
