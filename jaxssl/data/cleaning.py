@@ -30,18 +30,17 @@ class Cleaning(NamedTuple):
     columns: Int[np.ndarray, " chosen"]  # genes of the file
     fill: Float32[np.ndarray, " chosen"]  # of missing values
     merge: Merge  # of genes called alike
-    order: Int[np.ndarray, " genes"]  # of the merged ones, those that all files have
+    order: Int[np.ndarray, " genes"] | None = None  # of the merged ones, those that all files have
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
         """Successive samples, cleaned."""
-        is_same = np.array_equal(self.order, np.arange(len(self.merge.genes)))
         for block in self.x.blocks():
             chosen = np.take(block, self.columns, axis=1)
             missing = np.isnan(chosen)
             if missing.any():
                 chosen[missing] = self.fill[np.nonzero(missing)[1]]
             merged = self.merge(chosen)
-            yield merged if is_same else np.take(merged, self.order, axis=1)
+            yield merged if self.order is None else np.take(merged, self.order, axis=1)
 
 
 def plan_cleaning(
@@ -69,7 +68,7 @@ def plan_cleaning(
         counts["n_missing_values"] += int(part.seen.n_missing[chosen].sum())
         counts["n_genes_dropped"] += len(chosen) - len(columns)
         counts["n_genes_merged"] += len(columns) - len(merge.genes)
-        plans.append(Cleaning(part.x, columns, fill[keep], merge, np.arange(len(merge.genes))))
+        plans.append(Cleaning(part.x, columns, fill[keep], merge))
         texts.append(part.var.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
     for name, note in _COUNTED.items():
         if counts[name]:

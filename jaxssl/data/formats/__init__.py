@@ -19,7 +19,7 @@ _SUFFIXES = {".tab": "tsv"} | {f".{name}": name for name in (*_PLAIN, "gct")}
 TEXT_FORMATS: dict[str, tuple[Callable[[Head], bool], Callable[[Head, Reading], RawTable]]] = {
     "gct": (portals.is_gct, portals.read_gct),
     "geo": (geo.recognises, geo.read),
-    "gdc": (portals.is_gdc, portals.read_gdc),
+    "gdc": (portals.is_gdc, lambda head, reading: portals.read_gdc([head.path], reading)),
     "recount3": (portals.is_recount3, portals.read_recount3),
     "magetab": (portals.is_magetab, portals.read_magetab),
     "depmap": (portals.is_depmap, portals.read_depmap),
@@ -94,7 +94,7 @@ def may_tell(path: Path, column: str) -> bool:
 def _read(path: Path, reading: Reading) -> RawTable:
     kind = kind_of(path)
     if kind == "folder":
-        return portals.read_gdc_folder(path, reading)
+        return portals.read_gdc(portals.gdc_files(path), reading)
     if kind == "hdf5":
         return arrays.read_hdf5(path, reading)
     if kind != "text":

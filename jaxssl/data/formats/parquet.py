@@ -1,7 +1,8 @@
 """Parquet: a column of ids (pandas' index or the first text), columns of numbers."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,14 +35,12 @@ def read(path: Path, reading: Reading) -> RawTable:
     numbers = [name for name in schema.names if name != ids and name not in texts]
     if not numbers or not file.metadata.num_rows:
         raise InputError(f"{path} has no column of numbers, or no row", "name an expression file")
-    try:
+    with _intact(path):
         rows = by_name(file.read([ids], use_pandas_metadata=False)[ids].to_pylist())
         if texts:
             text = file.read(texts, use_pandas_metadata=False).to_pandas()
             rows = as_text(text.set_axis(rows.index, axis=0))
         x = _numbers(file, numbers, reading)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
     return RawTable("parquet", x, rows, by_name(numbers))
 
 
@@ -69,10 +68,8 @@ def _numbers(file: pq.ParquetFile, names: list[str], reading: Reading) -> Matrix
 
 def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[str]]:
     """The file, its column of ids and its other text columns."""
-    try:
+    with _intact(path):
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
     schema = file.schema_arrow
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
@@ -88,8 +85,14 @@ def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[s
     return file, ids, [name for name in strings if name != ids]
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path} is a damaged parquet file: {' '.join(str(error).split())}")
+@contextmanager
+def _intact(path: Path) -> Iterator[None]:
+    """What Arrow says of a damaged file, as an InputError."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        found = " ".join(str(error).split())
+        raise InputError(f"{path} is a damaged parquet file: {found}") from error
 
 
 def _is_number(kind: pa.DataType) -> bool:

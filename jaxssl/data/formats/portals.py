@@ -64,21 +64,16 @@ def is_gdc(head: Head) -> bool:
     return head.lines[0].startswith(marks)
 
 
-def read_gdc(head: Head, reading: Reading) -> RawTable:
-    """Read the gene counts that STAR wrote for one sample."""
-    return _read_star([head.path], reading)
+def gdc_files(folder: Path) -> list[Path]:
+    """The gene counts of all samples below a folder, as the download tool lays them out."""
+    found = [p for end in ("tsv", "tsv.gz") for p in folder.rglob(f"*star_gene_counts.{end}")]
+    if not found:
+        raise InputError(f"{folder} is a folder without gene counts of the GDC", "name a file")
+    return sorted(found, key=lambda file: file.name)
 
 
-def read_gdc_folder(path: Path, reading: Reading) -> RawTable:
-    """Read the gene counts of all samples below a folder, as the download tool lays them out."""
-    files = [file for end in ("tsv", "tsv.gz") for file in path.rglob(f"*star_gene_counts.{end}")]
-    if not files:
-        raise InputError(f"{path} is a folder without gene counts of the GDC", "name a file")
-    return _read_star(sorted(files, key=lambda file: file.name), reading)
-
-
-def _read_star(files: list[Path], reading: Reading) -> RawTable:
-    """One row a file of the same genes, named after it; `reading.layer` chooses the column."""
+def read_gdc(files: list[Path], reading: Reading) -> RawTable:
+    """Read STAR's counts, one sample a file; `reading.layer` chooses the column."""
     layer = reading.layer or _STAR_DEFAULT
     first, values = _read_star_file(files[0], layer, reading)
     genes = first.rows.index
