@@ -10,7 +10,7 @@ from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
 from jaxssl.evaluation.stats import ESTIMANDS
 from jaxssl.report.templates import TEXTS
-from jaxssl.runs.merge import split_number
+from jaxssl.runs.layout import split_number
 from jaxssl.runs.result import StudyResult
 
 PROTOCOLS = {
@@ -53,6 +53,7 @@ def headlines(run: StudyResult) -> list[str]:
 def facts(run: StudyResult) -> Pairs:
     """What was compared on what, and with which machine and code."""
     summary, environment = run.summary, run.environment
+    splits = {split_number(folder) for folder in run.folders}
     counts = [(summary.get(f"n_{part}"), word) for part, word in COUNTS.items()]
     pairs = {
         "data": run.config.get("data", {}).get("path", ""),
@@ -60,7 +61,7 @@ def facts(run: StudyResult) -> Pairs:
         "classes": len(summary.get("classes", ())),
         "samples": ", ".join(f"{_count(n)} {word}" for n, word in counts if n is not None),
         "split": _protocol(run),
-        "splits": len(run.folders) if split_number(run) else "",
+        "splits": len(splits) if splits != {""} else "",
         "seeds": _seeds(summary.get("seeds", [])),
         "pretraining": run.pretraining.get("status", ""),
         "device": environment.get("device", ""),

@@ -15,7 +15,7 @@ from jaxssl.report import classes, curves, health, maps
 from jaxssl.report.drawing import Drawing, styled
 from jaxssl.report.facts import interval, tasks, tested_arms
 from jaxssl.report.templates import TEXTS
-from jaxssl.runs.merge import split_number
+from jaxssl.runs.layout import split_number
 from jaxssl.runs.result import StudyResult
 
 BOOTSTRAP = "Thin, below: 95 % bootstrap interval over groups of test samples, for the same seeds."
@@ -79,7 +79,7 @@ def _endpoint(run: StudyResult) -> Iterator[Drawing]:
 def _curves(run: StudyResult) -> Iterator[Drawing]:
     if run.results is None:
         return
-    overlap = OVERLAP if split_number(run) else ""
+    overlap = OVERLAP if split_number(run.folders[0]) else ""
     for own, rows in _numbered(curves.shown_metrics(summarize(run.results))):
         least, most = rows["n"].min(), rows["n"].max()
         own |= {"n": str(most) if least == most else f"{least} to {most}", "overlap": overlap}
@@ -154,7 +154,9 @@ def _maps(run: StudyResult) -> Iterator[Drawing]:
     table = maps.coordinates(run.embedding)
     places = [place for pair in maps.MAPS.values() for place in pair if place in table]
     words: dict[str, Any] = {"shown": len(table), "n": run.embedding.n_obs}
-    words["split"] = f"split {split_number(run)}, " if split_number(run) else ""
+    words["split"] = (
+        f"split {split_number(run.folders[0])}, " if split_number(run.folders[0]) else ""
+    )
     for column, word in maps.COLUMNS.items():
         if column in table and table[column].nunique() > 1:
             own = {"of": f"_{word}", "word": word, "most": MOST_USED * (word == "prototype")}
