@@ -131,12 +131,7 @@ def _plan_missing(
     return keep, fill
 
 
-def _first(
-    part: Part,
-    chosen: Int[np.ndarray, " chosen"],
-    genes: np.ndarray,
-    is_hit: Callable[[np.ndarray], np.ndarray],
-) -> str:
+def _first(part: Part, chosen: np.ndarray, genes: np.ndarray, is_hit: Callable) -> str:
     """The first sample with a hit, and its first gene; a file is read again to refuse it."""
     start = 0
     for block in part.x.blocks():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float32
 
-from jaxssl.data import rules
+from jaxssl.data import rules, samples
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.cleaning import Cleaning, plan_cleaning
 from jaxssl.data.formats import may_tell
@@ -18,13 +18,6 @@ from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import drop_small_classes
 from jaxssl.data.parts import Part, read_part
-from jaxssl.data.samples import (
-    add_columns,
-    join_samples,
-    names_by_sheet,
-    read_tables,
-    require_column,
-)
 from jaxssl.types import ROLES, InputError
 
 
@@ -51,9 +44,11 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     """Read the files and settle everything that the result depends on."""
     if not paths:
         raise InputError("no expression file is given")
-    tables = read_tables(paths_of(options.labels))
+    tables = samples.read_tables(paths_of(options.labels))
     gene_map = read_annotation(options.gene_map) if options.gene_map else None
-    _check_early(paths, tables, gene_map, options)
+    if gene_map is not None:
+        column_of_names(gene_map, options)
+    _check_early(paths, tables, options)
     parts = [read_part(path, options, tables, reading) for path in paths]
     first = parts[0]
     for part in parts[1:]:
@@ -82,22 +77,17 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
 
 
 def _check_early(
-    paths: Sequence[Path],
-    tables: Sequence[pd.DataFrame],
-    gene_map: pd.DataFrame | None,
-    options: ImportOptions,
+    paths: Sequence[Path], tables: Sequence[pd.DataFrame], options: ImportOptions
 ) -> None:
     """Find a mistyped column before hours of reading."""
-    if gene_map is not None:
-        column_of_names(gene_map, options)
     known = [str(name) for table in tables for name in table.columns]
     if tables and options.sample_column:
-        require_column(known, options.sample_column, "sample_column")
+        samples.require_column(known, options.sample_column, "sample_column")
     known += [*rules.made_by(options.label_rule), *(["file"] if len(paths) > 1 else [])]
     for role in ROLES:
         name = getattr(options, role)
         if name and name not in known and not any(may_tell(path, name) for path in paths):
-            require_column(known if tables else [], name, role)
+            samples.require_column(known if tables else [], name, role)
 
 
 def _describe(
@@ -111,10 +101,10 @@ def _describe(
     for table in tables:
         is_named = options.sample_column in table or len(tables) == 1
         column = options.sample_column if is_named else ""
-        told, note = join_samples(table, sample_ids, column, options.min_match)
-        obs = add_columns(obs, told)
+        told, note = samples.join_samples(table, sample_ids, column, options.min_match)
+        obs = samples.add_columns(obs, told)
         notes.append(note)
-    obs = obs.set_axis(pd.Index(names_by_sheet(obs), dtype=object), axis=0)
+    obs = obs.set_axis(pd.Index(samples.names_by_sheet(obs), dtype=object), axis=0)
     kept, note = _distinct(names_of(obs), options.duplicate_samples)
     obs = obs[kept]
     derived, rule_notes = rules.derive(obs, options.label_rule)
@@ -151,7 +141,7 @@ def _settle_columns(
     }
     for role, name in columns.items():
         if name:
-            require_column(obs.columns, name, role)
+            samples.require_column(obs.columns, name, role)
     label, min_class_size = columns["label"], options.min_class_size
     facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}
     if not label:

@@ -16,6 +16,7 @@ from jaxssl.data.formats.matrix import (
     Matrix,
     RawTable,
     Reading,
+    SparseRows,
     as_names,
     as_text,
     by_name,
@@ -29,17 +30,6 @@ _RAW = "raw"
 _ARCHS4_GENE_IDS = ("symbol", "genes", "gene_symbol")
 _SINGLE_CELL, _AT_MOST = "singlecellprobability", 0.5  # samples above are left out
 _ARCHS4_TEXT = ("series_id", "title", "source_name_ch1", "characteristics_ch1", _SINGLE_CELL)
-
-
-class SparseRows:
-    """A sparse matrix on disk or in memory whose rows come out dense."""
-
-    def __init__(self, matrix: Any):
-        self.matrix = matrix
-        self.shape: tuple[int, ...] = tuple(matrix.shape)
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        return self.matrix[rows].toarray()
 
 
 def read_npz(path: Path, reading: Reading) -> RawTable:

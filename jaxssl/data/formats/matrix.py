@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -21,14 +21,19 @@ BLOCK = 1 << 22  # numbers read together: 16 MB, and as much again while they ar
 TILE = 128  # columns stored together, so that rows and columns are both read in large pieces
 
 
-@runtime_checkable
-class Matrix(Protocol):
-    """Rows x columns that can be cut: an array, an HDF5 data set, a sparse matrix on disk."""
+class SparseRows:
+    """A sparse matrix on disk or in memory whose rows come out dense."""
 
-    @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    def __init__(self, matrix: Any):
+        self.matrix = matrix
+        self.shape: tuple[int, ...] = tuple(matrix.shape)
 
-    def __getitem__(self, key: Any, /) -> Any: ...
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return self.matrix[rows].toarray()
+
+
+Matrix = np.ndarray | h5py.Dataset | SparseRows
+"""Rows x columns of any size, of which rows can be cut."""
 
 
 class Scratch(ExitStack):
