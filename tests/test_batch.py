@@ -6,8 +6,9 @@ from jaxssl.config import Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import Task, make_task
 from jaxssl.evaluation import batch
-from jaxssl.evaluation.batch import predictability, within_batches
+from jaxssl.evaluation.batch import predictability
 from jaxssl.evaluation.predictions import pack
+from jaxssl.report.classes import part_accuracy
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +54,7 @@ def test_scores_within_a_batch_are_those_of_its_samples():
     ids = ["v", "w", "x", "y", "z"]
     p = pack(("a", "b"), np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6], [0.2, 0.8]]))
     table = pd.DataFrame({"sample_id": ids, "seed": 0, "label": list("abbba")} | p)
-    batches = pd.Series({"v": "one", "w": "one", "x": "one", "y": "two", "z": ""})
-    found = within_batches(table, batches, ["accuracy"])
-    assert found["batch"].tolist() == ["one", "two"]
-    assert found["n_samples"].tolist() == [3, 1]
-    assert found["value"].tolist() == [2 / 3, 1.0]
+    found = part_accuracy(table.assign(batch=["one", "one", "one", "two", ""]), "batch")
+    assert found["part"].tolist() == ["one", "two"]
+    assert found["n"].tolist() == [3, 1]
+    assert found["mean"].tolist() == [2 / 3, 1.0]

@@ -11,7 +11,7 @@ from verbs import ROOT
 
 from jaxssl.data.expression import read
 from jaxssl.engine.bundle import load_bundle
-from jaxssl.report.card import model_card
+from jaxssl.report.render import model_card
 from jaxssl.types import InputError
 
 RUNS_WHAT_IT_READS = {

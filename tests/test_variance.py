@@ -11,8 +11,15 @@ from jaxssl.config import Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
-from jaxssl.evaluation.null import audit, null_scores, sides_table
-from jaxssl.evaluation.variance import FACTORS, RESIDUAL, crossed_scores, decompose
+from jaxssl.evaluation.audit import (
+    FACTORS,
+    RESIDUAL,
+    crossed_scores,
+    decompose,
+    null_scores,
+    rejections,
+    sides_table,
+)
 from jaxssl.model import make_encoder
 
 
@@ -74,11 +81,11 @@ def test_a_design_with_holes_is_refused():
 def test_sound_tests_reject_a_null_as_often_as_they_say_and_a_real_difference_nearly_always():
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 2000, 10))
-    for found in audit(first, second):
+    for found in rejections(first, second).itertuples():
         assert found.n_comparisons == 2000
         assert 0.035 < found.rejected < 0.065
         assert found.low < 0.05 < found.high
-    for found in audit(first, second + 3):
+    for found in rejections(first, second + 3).itertuples():
         assert found.rejected > 0.99
 
 
@@ -86,7 +93,7 @@ def test_an_unpaired_spread_makes_a_test_reject_too_rarely_and_the_audit_says_so
     rng = np.random.default_rng(1)
     first = rng.normal(size=(400, 10))
     constant = np.repeat(first[:, :1], 10, axis=1)  # ties: Wilcoxon has nothing to say
-    (student, wilcoxon) = audit(constant, constant)
+    (student, wilcoxon) = rejections(constant, constant).itertuples()
     assert student.rejected == wilcoxon.rejected == 0
     assert student.high < 0.05
 
@@ -104,10 +111,10 @@ def small_task():
 @pytest.mark.usefixtures("standard_promotion")
 def test_an_arm_against_itself_is_called_different_five_times_of_a_hundred():
     _, prepared = small_task()
-    scores = null_scores(prepared, 0.2, 8, 200)
+    scores = null_scores(prepared, 0.2, 8, 200, lambda n: None)
     for first, second in scores.values():
         assert np.mean(first != second) > 0.5, "the sides differ by chance"
-        for found in audit(first, second):
+        for found in rejections(first, second).itertuples():
             assert 0.01 < found.rejected < 0.1
 
 
@@ -127,7 +134,7 @@ def test_crossed_scores_hold_every_combination_and_what_is_pinned_does_not_vary(
     encoder = make_encoder(prepared.config.encoder, "float32")
     x = jax.numpy.asarray(prepared.pool[:1])
     same = jax.device_get(encoder.init(jax.random.key(0), x))
-    table = crossed_scores(prepared, {4: same, 9: same}, 3, 2)
+    table = crossed_scores(prepared, {4: same, 9: same}, 3, 2, lambda n: None)
     rows = table[table["metric"] == "accuracy"]
     assert not rows.duplicated([*FACTORS]).any()
     assert len(rows) == 3 * 2 * 2

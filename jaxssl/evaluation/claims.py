@@ -61,9 +61,6 @@ def judge(claim: Claim, results: pd.DataFrame, metric: str) -> Verdict:
     of it. "not positive": agree if the interval stays below `MARGIN`, differ if it is above 0.
     "zero": agree if the mean lies within `MARGIN` of 0 (TOST at 5 %), differ if the 95 %
     interval excludes 0. Otherwise undecided.
-
-    Raises:
-        KeyError: if a cell was not run.
     """
     d = contrast(claim, results, metric)
     if len(d) == 0:
@@ -82,11 +79,7 @@ def judge(claim: Claim, results: pd.DataFrame, metric: str) -> Verdict:
 
 
 def judge_measure(claim: MeasureClaim, measures: pd.DataFrame) -> Verdict:
-    """Agree if every seed is above, differ if none is.
-
-    Raises:
-        KeyError: if the point was not run.
-    """
+    """Agree if every seed is above, differ if none is."""
     values = measures.set_index("point").loc[[claim.point], claim.measure].to_numpy(float)
     above = float(np.mean(~(values <= claim.above)))  # what diverged is above anything
     return Verdict(claim.text, {1.0: AGREE, 0.0: DIFFER}.get(above, UNDECIDED), n=len(values))

@@ -21,17 +21,10 @@ UNCHANGED = "options as given"
 """Shown in place of the empty name of the point that changes nothing."""
 
 SECTIONS = (
-    "normalize",
-    "encoder",
-    "augment",
-    "method",
-    "optimizer",
-    "pretrain",
-    "finetune",
-    "selftrain",
+    *("normalize", "encoder", "augment", "method"),
+    *("optimizer", "pretrain", "finetune", "selftrain"),
 )
 """What a grid may vary. Other data, splits or machines pose another question."""
-
 
 TRACED = (
     *("augment.noise", "augment.mask_rate", "augment.extra_mask_rate", "augment.latent_radius"),
@@ -61,14 +54,7 @@ class Refused(NamedTuple):
 
 
 def parse_grid(texts: Iterable[str]) -> dict[str, list[str]]:
-    """Split `section.option:value,value,…` into options and values, as yet texts.
-
-    Example:
-        parse_grid(["method.epsilon:0.03,0.05", "encoder.hidden:512-256,512-256-128"])
-
-    Raises:
-        InputError: on an option without values, and one that stands there twice.
-    """
+    """Split `section.option:value,value,…` into options and values, as yet texts."""
     grid: dict[str, list[str]] = {}
     for text in texts:
         name, colon, values = text.partition(":")
@@ -83,14 +69,7 @@ def parse_grid(texts: Iterable[str]) -> dict[str, list[str]]:
 
 
 def check_grid(grid: Grid, config: Config) -> dict[str, list[Any]]:
-    """A grid whose options exist, with values in place of texts.
-
-    In a text, the members of a list are joined by "-".
-
-    Raises:
-        InputError: on an option that is unknown or no subject of a grid, a value of another type,
-            and one that stands there twice.
-    """
+    """A grid whose options exist, with values in place of texts such as "512-256" for a list."""
     checked: dict[str, list[Any]] = {}
     known = [f"{s}.{option}" for s in SECTIONS for option in vars(getattr(config, s))]
     for name, values in grid.items():
@@ -147,11 +126,7 @@ def in_words(values: Mapping[str, Any]) -> str:
 
 
 def make_points(config: Config, grid: Grid, n_train: int) -> tuple[list[Point], list[Refused]]:
-    """Every combination, resolved on the training samples; and those that the options refuse.
-
-    Raises:
-        InputError: if all are refused, or two come to the same options.
-    """
+    """Every combination, resolved on the training samples; and those that the options refuse."""
     combinations = itertools.product(*grid.values())
     return points_at(config, [dict(zip(grid, c, strict=True)) for c in combinations], n_train)
 
@@ -179,19 +154,22 @@ def points_at(
 
 def options_table(points: Iterable[Point]) -> pd.DataFrame:
     """A row a point: its name, and its values as text."""
-    return pd.DataFrame(
-        [
-            {"point": point.name} | {o: as_text(v) for o, v in point.values.items()}
-            for point in points
-        ]
-    )
+    rows = [{"point": p.name} | {o: as_text(v) for o, v in p.values.items()} for p in points]
+    return pd.DataFrame(rows)
 
 
 def by_program(points: Iterable[Point]) -> list[list[Point]]:
     """Points whose pretrainings differ in `member_options` alone, or not at all, together."""
     groups: dict[str, list[Point]] = {}
     for point in points:
-        groups.setdefault(_program(point.config), []).append(point)
+        options = to_dict(point.config)
+        for section in ("data", "split", "finetune", "selftrain", "sweep"):
+            del options[section]
+        options["run"] = {name: options["run"][name] for name in ("root_key", "precision")}
+        for name in member_options(point.config):
+            section, option = name.split(".")
+            del options[section][option]
+        groups.setdefault(json.dumps(options, sort_keys=True), []).append(point)
     return list(groups.values())
 
 
@@ -211,25 +189,3 @@ def member_options(config: Config) -> tuple[str, ...]:
     is off leaves a step out of the program.
     """
     return tuple(name for name in traced_options(config) if get_option(config, name))
-
-
-def of_pretraining(config: Config) -> dict[str, Any]:
-    """The options that a pretrained encoder depends on."""
-    options = to_dict(config)
-    for section in ("data", "split", "finetune", "selftrain", "sweep"):
-        del options[section]
-    options["run"] = {name: options["run"][name] for name in ("root_key", "precision")}
-    return options
-
-
-def key_of(options: Mapping[str, Any]) -> str:
-    """The same text for the same options."""
-    return json.dumps(options, sort_keys=True)
-
-
-def _program(config: Config) -> str:
-    options = of_pretraining(config)
-    for name in member_options(config):
-        section, option = name.split(".")
-        del options[section][option]
-    return key_of(options)

@@ -10,14 +10,13 @@ from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS, summarize
 
-ENDPOINT_VERBS = {
+NO_ENDPOINT = " There is no primary endpoint: no share of 1 to 10 % was compared."
+VERBS = {
     "wins": "beats",
-    "loses": "loses to",
     "equivalent": "is equivalent to",
     "undecided": "is undecided against",
+    "loses": "loses to",
 }
-NO_ENDPOINT = " There is no primary endpoint: no share of 1 to 10 % was compared."
-VERBS = {"wins": "beats", "undecided": "is undecided against", "loses": "loses to"}
 
 
 def headlines(concluded: Conclusions) -> list[str]:
@@ -47,10 +46,10 @@ def best_reference(statistics: pd.DataFrame, arm: str, metric: str) -> pd.DataFr
 
 def verdict(row: "pd.Series[Any]") -> str:
     """ "wins" or "loses" where interval and Holm-adjusted p both exclude chance, or "undecided"."""
-    sign = -1 if row["metric"] in ERRORS else 1
     excludes_zero = row["ci_low"] > 0 or row["ci_high"] < 0
     if not (excludes_zero and row["p_holm"] <= ALPHA):
         return "undecided"
+    sign = -1 if row["metric"] in ERRORS else 1
     return "wins" if sign * row["difference"] > 0 else "loses"
 
 
@@ -68,27 +67,20 @@ def sentence_by_share(statistics: pd.DataFrame, arm: str, metric: str = "accurac
         chosen = rows[verdicts == word]
         if not chosen.empty:
             first = chosen.iloc[0]
-            object_, of = (
-                ("it", "") if clauses else (f"{opponent} in test {name}", " of the labels")
-            )
+            object_ = "it" if clauses else f"{opponent} in test {name}"
+            of = "" if clauses else " of the labels"
             at = "" if len(chosen) == 1 else f"at {percent(first['share'])}: "
             shares = _and(_spans(chosen["share"].tolist(), rows["share"].tolist()))
             clauses.append(f"{verb} {object_} at {shares} %{of} ({at}{_interval(first)})")
     n = sorted(rows["n"].unique())
     unit = "seeds on this split" if (rows["estimand"] == ESTIMANDS[False]).all() else "splits"
     counts = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}"
-    return f"Over {counts} {unit}, {arm} {_and(clauses, ' and ')}."
+    return f"Over {counts} {unit}, {arm} {_and(clauses)}."
 
 
 def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
-    """One sentence on the primary endpoint, against the classical arm that did best on validation.
-
-    Args:
-        row: of `endpoint.endpoint`.
-        n_classical: classical arms that were there to choose from.
-    """
+    """One sentence on a declared row of `endpoint.endpoint`, out of so many classical arms."""
     unit = "seeds on this split" if row["estimand"] == ESTIMANDS[False] else "splits"
-    outcome = endpoint_verdict(row)
     among = f", the best of {n_classical} classical arms on validation," if n_classical > 1 else ""
     metric = row["metric"].replace("_", " ")
     averaged = "averaged over" if " " in row["shares"] else "at"
@@ -97,9 +89,12 @@ def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
     interval = f"95 % interval {100 * row['ci_low']:+.1f} to {100 * row['ci_high']:+.1f}"
     if np.isnan(row["ci_low"]):
         interval = "one repetition, so no interval"
-    return f"Over {row['n']} {unit}, {row['arm']} {ENDPOINT_VERBS[outcome]} {row['reference']}" + (
-        f"{among} in {area}: {row['mean']:.3f} against {row['reference_mean']:.3f}, "
-        f"{by} ({interval})."
+    return (
+        f"Over {row['n']} {unit}, {row['arm']} {VERBS[endpoint_verdict(row)]} {row['reference']}"
+        + (
+            f"{among} in {area}: {row['mean']:.3f} against {row['reference_mean']:.3f}, "
+            f"{by} ({interval})."
+        )
     )
 
 
@@ -110,9 +105,9 @@ def endpoint_verdict(row: "pd.Series[Any]") -> str:
     """
     if not row["is_best"]:
         return ""
-    if (row["ci_low"] > 0 or row["ci_high"] < 0) and row["p_holm"] <= ALPHA:
-        return "wins" if row["difference"] > 0 else "loses"
-    return "equivalent" if row["p_equivalence"] <= ALPHA else "undecided"
+    by_interval = verdict(row)
+    equivalent = by_interval == "undecided" and row["p_equivalence"] <= ALPHA
+    return "equivalent" if equivalent else by_interval
 
 
 def percents(shares: str) -> str:
@@ -132,8 +127,7 @@ def _spans(shares: Sequence[float], tested: Sequence[float]) -> list[str]:
     """Shares in per cent; a run of four or more that were tested in a row is "first to last"."""
     runs: list[list[float]] = []
     for share in shares:
-        follows = runs and tested.index(share) == tested.index(runs[-1][-1]) + 1
-        if follows:
+        if runs and tested.index(share) == tested.index(runs[-1][-1]) + 1:
             runs[-1].append(share)
         else:
             runs.append([share])
@@ -155,9 +149,8 @@ def _interval(row: "pd.Series[Any]") -> str:
     return f"{difference}, 95 % interval {low} to {high}, Holm p {row['p_holm']:.1g}"
 
 
-def _and(words: Sequence[str], last: str = " and ") -> str:
-    words = list(words)
-    return last.join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+def _and(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def in_words(results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:

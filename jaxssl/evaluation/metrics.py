@@ -32,8 +32,12 @@ def score(
         "log_loss": sk.log_loss(codes, probabilities, labels=np.arange(n_classes)),
         "ece": expected_calibration_error(codes, probabilities),
     }
-    if n_classes == 2:
-        scores |= _binary_scores(codes, predicted, probabilities[:, 1], len(present) == 2)
+    if n_classes == 2 and len(present) == 2:
+        scores["auroc"] = sk.roc_auc_score(codes, probabilities[:, 1])
+        scores["auprc"] = sk.average_precision_score(codes, probabilities[:, 1])
+        scores["mcc"] = sk.matthews_corrcoef(codes, predicted)
+    elif n_classes == 2:
+        scores |= dict.fromkeys(("auroc", "auprc", "mcc"), float("nan"))
     return {name: float(value) for name, value in scores.items()}
 
 
@@ -52,18 +56,3 @@ def expected_calibration_error(
     # |n_b (accuracy_b - confidence_b)| is the sum of the gaps of bin b
     gaps = np.bincount(bins, weights=correct - confidence, minlength=ECE_BINS)
     return float(np.abs(gaps).sum() / len(codes))
-
-
-def _binary_scores(
-    codes: Int[np.ndarray, " samples"],
-    predicted: Int[np.ndarray, " samples"],
-    positive: Float[np.ndarray, " samples"],
-    both_present: bool,
-) -> dict[str, float]:
-    if not both_present:
-        return dict.fromkeys(("auroc", "auprc", "mcc"), float("nan"))
-    return {
-        "auroc": float(sk.roc_auc_score(codes, positive)),
-        "auprc": float(sk.average_precision_score(codes, positive)),
-        "mcc": float(sk.matthews_corrcoef(codes, predicted)),
-    }

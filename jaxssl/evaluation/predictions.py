@@ -36,11 +36,7 @@ def pack(
 
 
 def unpack(table: pd.DataFrame) -> LabelledPredictions:
-    """Read the columns `label` and p_CLASS….
-
-    Raises:
-        ValueError: on a label that is no class.
-    """
+    """Read the columns `label` and p_CLASS…."""
     columns = [name for name in map(str, table) if name.startswith(PREFIX)]
     classes = tuple(name.removeprefix(PREFIX) for name in columns)
     labels = table["label"].astype(str)

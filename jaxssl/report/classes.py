@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
-from jaxssl.evaluation.batch import within_batches
 from jaxssl.evaluation.metrics import ECE_BINS
 from jaxssl.evaluation.predictions import unpack
 from jaxssl.report.drawing import (
@@ -18,6 +17,7 @@ from jaxssl.report.drawing import (
     MUTED,
     add_axes,
     arm_marks,
+    draw_points,
     legend_above,
     short,
 )
@@ -90,28 +90,18 @@ def draw_confusion(ax: Axes, counts: pd.DataFrame, n_seeds: int, size: float = 0
     bar.outline.set_visible(False)
 
 
-def recalls(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Per class with test samples: recall over the seeds, and the number of samples (`PARTS`)."""
-    rows = []
-    for _, of_seed in predictions.groupby("seed"):
-        counts = confusion_counts(of_seed)
-        n = counts.sum(axis=1)
-        right = pd.Series(np.diag(counts), index=counts.index)
-        rows.append(pd.DataFrame({"value": right / n.where(n > 0), "n": n}).rename_axis("part"))
-    return _over_seeds(pd.concat([table.reset_index() for table in rows]))
+def part_accuracy(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Accuracy over the seeds and number of samples of every part, a value of `column` (`PARTS`).
 
-
-def batch_accuracy(predictions: pd.DataFrame, batches: "pd.Series[str]") -> pd.DataFrame:
-    """Per batch: accuracy over the seeds, and the number of samples (`PARTS`)."""
-    found = within_batches(predictions, batches, ["accuracy"])
-    return _over_seeds(found.rename(columns={"batch": "part", "n_samples": "n"}))
-
-
-def _over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
-    found = rows.groupby("part").agg(
-        mean=("value", "mean"), low=("value", "min"), high=("value", "max"), n=("n", "first")
+    In a batch ("" is none), or of a class, where it is recall.
+    """
+    right = predictions[["seed"]].assign(part=predictions[column].astype(str))
+    right = right.assign(value=unpack(predictions).right)[right["part"] != ""]
+    of_seeds = right.groupby(["part", "seed"])["value"].agg(["mean", "size"])
+    found = of_seeds.groupby("part").agg(
+        mean=("mean", "mean"), low=("mean", "min"), high=("mean", "max"), n=("size", "first")
     )
-    return found[found["n"] > 0].reset_index()[PARTS]
+    return found.reset_index()[PARTS]
 
 
 def part_scores(figure: Figure, data: pd.DataFrame, what: str) -> None:
@@ -126,8 +116,8 @@ def part_scores(figure: Figure, data: pd.DataFrame, what: str) -> None:
         y = drawn["part"].map(place) + 0.28 * ((len(tables) - 1) / 2 - i)
         error = np.stack([drawn["mean"] - drawn["low"], drawn["high"] - drawn["mean"]])
         error = np.maximum(error, 0)  # a mean of equal numbers may miss them by a bit
-        line = {"ls": "", "ms": 5.5, "elinewidth": 1} | mark[arm].style
-        ax.errorbar(drawn["mean"], y, xerr=error, label=short(arm), **line)
+        line = {"ls": "", "elinewidth": 1, "capsize": None}
+        draw_points(ax, mark[arm], short(arm), drawn["mean"], y, xerr=error, **line)
     names = [f"{short(str(c))} ({n:,})" for c, n in zip(first["part"], first["n"], strict=True)]
     ax.set_yticks(list(place.values()), names, fontsize=8.5)
     lowest = data["low"].min()
@@ -158,7 +148,7 @@ def calibration(figure: Figure, data: pd.DataFrame) -> None:
     above.annotate("as sure as right", (0.03, 0.06), color=MUTED, fontsize=8.5, **turned)
     mark = arm_marks(data["arm"].unique().tolist())
     for arm, table in data.groupby("arm", sort=False):
-        drawn, style = table[table["n"] >= MIN_SAMPLES], mark[str(arm)].style
+        drawn, style = table[table["n"] >= MIN_SAMPLES], mark[str(arm)]
         line = {"ms": 5.5, "lw": 1.4, "label": short(str(arm))} | style
         above.plot(drawn["confidence"], drawn["accuracy"], **line)
         share = 100 * table["n"] / table["n"].sum()

@@ -16,6 +16,7 @@ from jaxssl.report.drawing import (
     MUTED,
     add_axes,
     arm_marks,
+    draw_points,
     interval_bars,
     legend_above,
     short,
@@ -56,9 +57,9 @@ def draw_scores(ax: Axes, summary: pd.DataFrame, metric: str, tested: Sequence[s
         # arms stand side by side, or their intervals would hide one another
         x = curve["share"] * 1.045 ** (i - (len(arms) - 1) / 2)
         line, width, size, layer = ("-", 2.4, 6.5, 3) if arm in tested else ("--", 1.2, 4.5, 2)
-        look = {"ls": line, "lw": width, "ms": size, "zorder": layer} | mark[arm].style
-        look |= {"elinewidth": 1.1, "capsize": 2, "label": short(arm)}
-        ax.errorbar(x, curve["mean"], yerr=interval_bars(curve), **look)
+        look = {"ls": line, "lw": width, "ms": size, "zorder": layer}
+        bars = interval_bars(curve)
+        draw_points(ax, mark[arm], short(arm), x, curve["mean"], yerr=bars, **look)
     ax.set_title(f"Test {metric.replace('_', ' ')}")
     share_axis(ax, summary)
 
@@ -85,10 +86,9 @@ def draw_differences(ax: Axes, rows: pd.DataFrame, references: Sequence[str]) ->
     for i, reference in enumerate(references):
         curve = rows[rows["reference"] == reference].sort_values("share")
         x = curve["share"] * 1.06 ** (i - (len(references) - 1) / 2)
-        look = {"ms": 5.5, "lw": 0.9, "ls": ":", "elinewidth": 1.8, "capsize": 3}
-        look |= {"label": f"minus {short(reference)}"} | mark[reference].style
-        error = 100 * interval_bars(curve, "difference")
-        ax.errorbar(x, 100 * curve["difference"], yerr=error, **look)
+        label, error = f"minus {short(reference)}", 100 * interval_bars(curve, "difference")
+        look = {"yerr": error, "lw": 0.9, "ls": ":", "elinewidth": 1.8, "capsize": 3}
+        draw_points(ax, mark[reference], label, x, 100 * curve["difference"], **look)
 
 
 def share_axis(ax: Axes, rows: pd.DataFrame) -> None:
@@ -125,7 +125,7 @@ def draw_endpoint(ax: Axes, rows: pd.DataFrame) -> None:
     ax.axvline(0, color=INK, lw=1.2)
     names = []
     for i, row in enumerate(rows.to_dict("records")):
-        style = mark[row["reference"]].style
+        style = mark[row["reference"]]
         for kind, y, width in (("ci", i, 3.2), ("group", i + 0.24, 1.2)):
             ends = [100 * row[f"{kind}_low"], 100 * row[f"{kind}_high"]]
             ax.plot(ends, [y, y], color=style["color"], lw=width, solid_capstyle="round")
@@ -154,9 +154,9 @@ def labels_saved(figure: Figure, saved: pd.DataFrame) -> None:
             x = rows["n_labelled"] * 1.04 ** (i - (len(references) - 1) / 2)
             bounds = rows[["needed", "needed_low", "needed_high"]]
             needed, low, high = np.minimum(bounds, 1.35 * most).to_numpy().T
-            error = np.nan_to_num(np.stack([needed - low, high - needed]))
-            look = {"ms": 5.5, "lw": 0.9, "ls": ":", "elinewidth": 1.1} | mark[reference].style
-            ax.errorbar(x, needed, yerr=np.maximum(error, 0), label=short(reference), **look)
+            error = np.maximum(np.nan_to_num(np.stack([needed - low, high - needed])), 0)
+            look = {"yerr": error, "lw": 0.9, "ls": ":", "capsize": None}
+            draw_points(ax, mark[reference], short(reference), x, needed, **look)
         ax.axhline(1.2 * most, color=MUTED, lw=0.8)
         place = {"va": "top", "xycoords": ("axes fraction", "data"), "fontsize": 8.5}
         ax.annotate("more than the largest budget", (0.02, 1.14 * most), color=MUTED, **place)

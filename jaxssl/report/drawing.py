@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -35,24 +35,12 @@ INK, MUTED, GRID, PAPER = (
     _LOOK[name] for name in ("text.color", "axes.edgecolor", "grid.color", "figure.facecolor")
 )
 # on the page these four are variables, so that figures follow light and dark
-PAGE_COLOURS = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    GRID: "var(--grid)",
-    PAPER: "var(--paper)",
-}
+PAGE_COLOURS = {INK: "var(--ink)", MUTED: "var(--muted)"}
+PAGE_COLOURS |= {GRID: "var(--grid)", PAPER: "var(--paper)"}
 
 
-class Mark(NamedTuple):
-    """How one arm or category is drawn."""
-
-    colour: str
-    marker: str
-
-    @property
-    def style(self) -> dict[str, Any]:
-        """Options of matplotlib's lines."""
-        return {"color": self.colour, "marker": self.marker}
+Mark = dict[str, Any]
+"""How one arm or category is drawn: colour and marker, as options of matplotlib's lines."""
 
 
 @contextmanager
@@ -84,7 +72,7 @@ def legend_above(figure: Figure, ax: Axes, most: int = 4, **options: Any) -> Non
 def marks(names: Sequence[str]) -> dict[str, Mark]:
     """Colour and marker of each name; 6 and 13 share no factor, so 78 pairs are distinct."""
     return {
-        name: Mark(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
+        name: {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         for i, name in enumerate(names)
     }
 
@@ -96,7 +84,12 @@ def arm_marks(arms: Sequence[str]) -> dict[str, Mark]:
         set(ARMS) - {FLOOR}, key=lambda arm: ("+" in arm, not method_of(arm), ARMS.index(arm))
     )
     names = [*known, *(arm for arm in arms if arm not in ARMS)]
-    return marks(names) | {FLOOR: Mark(OTHER, "_")}
+    return marks(names) | {FLOOR: {"color": OTHER, "marker": "_"}}
+
+
+def draw_points(ax: Axes, mark: Mark, label: Any, x: Any, y: Any, **look: Any) -> None:
+    """Points in their mark, with the bars of `xerr` or `yerr` as intervals."""
+    ax.errorbar(x, y, label=label, **{"ms": 5.5, "elinewidth": 1.1, "capsize": 2} | mark | look)
 
 
 def interval_bars(rows: pd.DataFrame, centre: str = "mean") -> np.ndarray:
@@ -150,6 +143,6 @@ def inline_svg(svg: str, name: str) -> str:
     return re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
 
 
-def data_uri(text: str, kind: str = "text/csv") -> str:
-    """`text` as a link that needs no file."""
-    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
+def csv_uri(drawing: Drawing) -> str:
+    """The numbers of the figure as a link that needs no file."""
+    return f"data:text/csv;base64,{base64.b64encode(csv_text(drawing).encode()).decode()}"

@@ -29,7 +29,7 @@ MOST_USED = " The 40 most used are coloured, the 20 most used numbered."
 def draw_run(run: StudyResult, prefix: str = "") -> Iterator[Drawing]:
     """All figures for which the run holds data; `prefix` begins the name of each file."""
     with styled():
-        for part in (_endpoint, _curves, _classes, _confusions, _batches, _health, _maps):
+        for part in (_endpoint, _curves, _classes, _confusions, _health, _maps):
             for drawing in part(run):
                 yield replace(drawing, name=prefix + drawing.name)
 
@@ -104,23 +104,21 @@ def _predictions(run: StudyResult) -> tuple[dict[str, pd.DataFrame], str]:
 
 def _classes(run: StudyResult) -> Iterator[Drawing]:
     predictions, share = _predictions(run)
-    if predictions:
-        table = classes.by_arm(classes.recalls, predictions)
-        what = "recall on the test part"
-        yield _drawing("recall", table, classes.part_scores, what, share=share)
-        bins = classes.by_arm(classes.reliability, predictions)
-        bins = bins[["arm", "bin", "confidence", "accuracy", "n"]]
-        yield _drawing("calibration", bins, classes.calibration, share=share)
-
-
-def _batches(run: StudyResult) -> Iterator[Drawing]:
-    predictions, share = _predictions(run)
-    if not predictions or run.samples is None:
+    if not predictions:
+        return
+    table = classes.by_arm(partial(classes.part_accuracy, column="label"), predictions)
+    yield _drawing("recall", table, classes.part_scores, "recall on the test part", share=share)
+    bins = classes.by_arm(classes.reliability, predictions)
+    bins = bins[["arm", "bin", "confidence", "accuracy", "n"]]
+    yield _drawing("calibration", bins, classes.calibration, share=share)
+    if run.samples is None:
         return
     batches = run.samples.set_index("sample_id")["batch"]
     if batches[batches != ""].nunique() > 1:
-        accuracy = partial(classes.batch_accuracy, batches=batches)
-        table = classes.by_arm(accuracy, predictions)
+        for arm, of_arm in predictions.items():
+            batch = of_arm["sample_id"].map(batches).fillna("")
+            predictions[arm] = of_arm.assign(batch=batch)
+        table = classes.by_arm(partial(classes.part_accuracy, column="batch"), predictions)
         what = "accuracy on the test part"
         yield _drawing("batches", table, classes.part_scores, what, share=share)
 

@@ -122,7 +122,7 @@ def _draw_map(ax: Axes, table: pd.DataFrame, column: str, name: str, *, named: b
         ax.scatter(*rest.to_numpy().T, c=OTHER, marker=".", label=label, **look)
     for category, own in sorted(mark.items()):
         points = places[values == category].to_numpy()
-        ax.scatter(*points.T, c=own.colour, marker=own.marker, label=category, **look)
+        ax.scatter(*points.T, label=category, **own, **look)
     ax.spines[:].set_visible(False)
     ax.set(title=name, xticks=[], yticks=[])
     ax.grid(visible=False)

@@ -34,14 +34,7 @@ def write_methods(
 ) -> None:
     """Write methods.csv, and methods.md with it and with self-training beside its teacher.
 
-    Args:
-        folder: where to.
-        results: of all arms, on one split.
-        endpoint: of `evaluation.endpoint.endpoint`.
-        chosen: by arm, the trial that was chosen.
-        costs: by method.
-        command: that made the run.
-        notes: on trials and budgets.
+    `chosen` has the trial that was chosen by arm, `notes` are on trials and budgets.
     """
     methods, students = methods_table(results, endpoint, chosen, costs), student_table(results)
     write_text(folder / "methods.csv", methods.to_csv(index=False))
@@ -75,14 +68,11 @@ def methods_table(
     whole = areas(results, "test").groupby("arm")["value"]
     declared = endpoint[endpoint["is_best"].astype(bool)].set_index("arm")
     rows, ranks = [], []
-    for arm in results["arm"].unique():
-        if arm == FLOOR:
-            continue
+    for arm in [arm for arm in results["arm"].unique() if arm != FLOOR]:
         values = whole.get_group(arm).to_numpy()
         low, high = t_interval(values)
         row = {"arm": arm, "chosen": chosen.get(arm, "")}
-        of_arm = scores[arm]
-        row |= {percent(s): f"{of_arm[s]:.3f}" for s in shares if s in of_arm.index}
+        row |= {percent(share): f"{mean:.3f}" for share, mean in scores[arm].items()}
         row["endpoint"] = f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
         if arm in declared.index:
             row["against classical"] = _points(declared.loc[arm])

@@ -1,23 +1,35 @@
-"""The figures of the paper: a score against an option, beside the arms that start from nothing."""
+"""The figures of the paper, beside the arms that start from nothing, and the page that shows them.
+
+The page sets a finding of the paper beside ours, and says whether they agree.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from math import isnan
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jaxssl.evaluation.claims import Verdict
 from jaxssl.evaluation.headline import percent
+from jaxssl.files import write_text
 from jaxssl.report.curves import draw_differences, draw_scores, share_axis
 from jaxssl.report.drawing import (
+    Drawing,
     Mark,
     arm_marks,
+    csv_uri,
+    draw_points,
     interval_bars,
     legend_above,
     marks,
     new_figure,
 )
 from jaxssl.report.search import MEASURES, along, draw_measures, value_axis
+from jaxssl.report.templates import template
 
 STYLES = {"scratch": "--", "logreg": ":"}  # of the arms that are the same at every point
 WIDTH = 10.4  # inches
@@ -28,12 +40,8 @@ def option_figure(
 ) -> Figure:
     """Accuracy against each option of `x`, a panel each, and what the pretraining measured.
 
-    Args:
-        table: point, share, mean, ci_low, ci_high, a column of every option of `x` ("" where a
-            point does not vary it), and `line`, which tells the lines of one share apart.
-        references: arm, share, mean of what starts from nothing.
-        measures: of the pretrainings, with the columns of `x` and `line`; may be empty.
-        x: options.
+    Both tables have a column of every option, "" where a point does not vary it, and `line`, which
+    tells the lines of one share apart; `references` is of the arms that start from nothing.
     """
     columns = 2 if len(measures) else 1
     figure, axes = new_figure(WIDTH, 0.6 + 3.6 * len(x), nrows=len(x), ncols=columns, squeeze=False)
@@ -56,8 +64,9 @@ def _scores(ax: Axes, table: pd.DataFrame, references: pd.DataFrame, option: str
         share, line = cast(tuple[float, str], key)
         name = percent(share) + (f", {line}" if line else "")
         x, rows = along(rows, option)
-        fill = mark[share].colour if line == lines[0] else "none"
-        _points(ax, mark[share], name, x, rows["mean"], yerr=interval_bars(rows), mfc=fill)
+        fill = mark[share]["color"] if line == lines[0] else "none"
+        bars = interval_bars(rows)
+        draw_points(ax, mark[share], name, x, rows["mean"], yerr=bars, mfc=fill)
     _reference_lines(ax.axhline, references, mark)
     value_axis(ax, table[option].tolist(), option)
     ax.set_title("Validation accuracy")
@@ -72,7 +81,7 @@ def bars_figure(table: pd.DataFrame, references: pd.DataFrame) -> Figure:
         rows = table[table["share"] == share]
         where = [len(names) - 1 - names.index(name) for name in rows["line"]]
         bars = interval_bars(rows)
-        _points(ax, mark[share], percent(share), rows["mean"], where, xerr=bars, ls="none")
+        draw_points(ax, mark[share], percent(share), rows["mean"], where, xerr=bars, ls="none")
     _reference_lines(ax.axvline, references, mark)
     ax.set_yticks(range(len(names)), names[::-1])
     ax.set_xlabel("validation accuracy")
@@ -109,17 +118,11 @@ def _lines(ax: Axes, rows: pd.DataFrame, x: str, line: str, name: str) -> None:
     for value, mark in marks(list(dict.fromkeys(rows[line]))).items():
         means = rows[rows[line] == value].groupby(x, sort=False)[name].mean().reset_index()
         where, means = along(means, x)
-        ax.plot(where, means[name], label=f"{_last(line)} {value}", ms=5, **mark.style)
+        ax.plot(where, means[name], label=f"{_last(line)} {value}", ms=5, **mark)
 
 
 def curve_figure(summary: pd.DataFrame, statistics: pd.DataFrame, metric: str) -> Figure:
-    """Test scores against the share of labels, and the paired differences, if there are any.
-
-    Args:
-        summary: of `evaluation.stats.summarize`.
-        statistics: of `evaluation.stats.paired_statistics`, of SwAV; may be empty.
-        metric: what both are of.
-    """
+    """Test scores against the share of labels, and the paired differences of SwAV, if any."""
     figure, (axes,) = new_figure(WIDTH, 4.4, ncols=1 + bool(len(statistics)), squeeze=False)
     draw_scores(axes[0], summary, metric, tested=["swav"])
     axes[0].legend(fontsize=8.5)
@@ -128,24 +131,18 @@ def curve_figure(summary: pd.DataFrame, statistics: pd.DataFrame, metric: str) -
         draw_differences(axes[1], statistics, references)
         strong, mark = statistics[statistics["p_t"] < 0.001], arm_marks(references)
         for row in strong.to_dict("records"):
-            axes[1].plot(row["share"], 0, "|", color=mark[row["reference"]].colour, ms=9)
+            axes[1].plot(row["share"], 0, "|", color=mark[row["reference"]]["color"], ms=9)
         axes[1].set_title(f"swav, points of test {metric} (ticks: p < 0.001, paired t)")
         share_axis(axes[1], summary)
         axes[1].legend(fontsize=8.5)
     return figure
 
 
-def _points(ax: Axes, mark: Mark, label: Any, x: Any, y: Any, **look: Any) -> None:
-    """Points with their intervals."""
-    look = {"ms": 5.5, "elinewidth": 1.1, "capsize": 2} | mark.style | look
-    ax.errorbar(x, y, label=label, **look)
-
-
 def _reference_lines(
     draw: Callable[..., Any], references: pd.DataFrame, mark: dict[Any, Mark]
 ) -> None:
     for row in references.to_dict("records"):
-        arm, colour = row["arm"], mark[row["share"]].colour
+        arm, colour = row["arm"], mark[row["share"]]["color"]
         label = f"{arm}, {percent(row['share'])}"
         draw(row["mean"], color=colour, ls=STYLES[arm], lw=1.2, label=label)
 
@@ -157,3 +154,58 @@ def _share_marks(*tables: pd.DataFrame) -> dict[Any, Mark]:
 
 def _last(option: str) -> str:
     return option.split(".")[-1].replace("_", " ")
+
+
+class Shown(NamedTuple):
+    """A figure of the page with what is claimed of it."""
+
+    number: str
+    title: str
+    drawing: Drawing
+    svg: Markup
+    finding: str  # of the paper
+    verdict: str  # on the finding
+    verdicts: Sequence[Verdict]  # on the claims that stand for it
+
+    @property
+    def csv(self) -> str:
+        """The figure's numbers as a data URI."""
+        return csv_uri(self.drawing)
+
+    @property
+    def claims(self) -> list[tuple[str, str, str]]:
+        """Text, our difference with its interval, and verdict of every claim."""
+        return [(verdict.text, ours(verdict), verdict.verdict) for verdict in self.verdicts]
+
+
+class ShownTable(NamedTuple):
+    """A table of the paper from the user's data."""
+
+    number: str
+    title: str
+    table: pd.DataFrame
+
+
+def ours(verdict: Verdict) -> str:
+    """A difference with its interval, in points; a measure has neither."""
+    if verdict.n == 0:
+        return "not run"
+    if isnan(verdict.difference):
+        return f"{verdict.n} seeds"
+    points = [100 * value for value in (verdict.difference, verdict.low, verdict.high)]
+    return "{:+.1f} points ({:+.1f} to {:+.1f})".format(*points)
+
+
+def write_page(
+    out: Path,
+    title: str,
+    scale: str,
+    command: str,
+    figures: Sequence[Shown],
+    tables: Sequence[ShownTable],
+) -> None:
+    """Write the page in the format of the suffix of `out`, .html or .md."""
+    text = template(f"reproduction{out.suffix}").render(
+        title=title, scale=scale, command=command, figures=figures, tables=tables
+    )
+    write_text(out, text)

@@ -1,15 +1,19 @@
-"""The report as a file: HTML that needs no other file, or Markdown with its figures beside it."""
+"""What is written from templates: the report of runs, and the card that goes with a bundle.
+
+A report is HTML that needs no other file, or Markdown with its figures beside it.
+"""
 
 import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.stats import summarize
 from jaxssl.files import write_text
 from jaxssl.report import facts, tables
@@ -45,14 +49,14 @@ def write_report(runs: Sequence[StudyResult], out: Path) -> None:
 
 def _figures(run: StudyResult, prefix: str, folder: Path) -> list[tuple[Any, ...]]:
     """Every figure with its SVG, the link to its numbers and its tables."""
-    from jaxssl.report.drawing import csv_text, data_uri, save
+    from jaxssl.report.drawing import csv_uri, save
     from jaxssl.report.figures import draw_run
 
     shown = []
     for drawing in draw_run(run, prefix):
         svg = Markup(save(drawing, folder))  # matplotlib escapes the names in it
         parts = tables.part_tables(drawing.data, PARTS_OF.get(drawing.section, ""))
-        shown.append((drawing, svg, data_uri(csv_text(drawing)), parts))
+        shown.append((drawing, svg, csv_uri(drawing), parts))
     return shown
 
 
@@ -75,3 +79,22 @@ def _texts(run: StudyResult) -> dict[str, Any]:
         "options": facts.options(run.config),
         "notes": facts.notes(run),
     }
+
+
+def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
+    """What a bundle is, was made from and is worth, in Markdown; `summary` is the run's."""
+    normalizer, method = bundle.normalizer, bundle.config.method.name
+    rotation = normalizer.rotation
+    return template("model_card.md").render(
+        config=bundle.config,
+        origin=bundle.provenance,
+        genes=normalizer.genes,
+        scale=normalizer.expression_scale,
+        n_features=len(normalizer.genes) if rotation is None else rotation.shape[1],
+        widths="-".join(map(str, bundle.config.encoder.hidden)),
+        classes=bundle.provenance.get("classes", []),
+        headline=summary.get("headline", ""),
+        scores=summary.get("arms", {}).get(method, {}),  # of the method's own arm, by share
+        of_classifier=summary.get("classifier", {}),
+        leaks=summary.get("allowed_leaks", []),
+    )

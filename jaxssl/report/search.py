@@ -16,6 +16,7 @@ from jaxssl.report.drawing import (
     INK,
     MUTED,
     Drawing,
+    draw_points,
     interval_bars,
     marks,
     new_figure,
@@ -34,13 +35,9 @@ MAX_RANKED = 25  # points of a ranking
 def search_drawing(
     table: pd.DataFrame, measures: pd.DataFrame, options: Sequence[str], metric: str
 ) -> Drawing:
-    """The scores of a grid's points.
+    """The mean scores of a grid's points, in `metric`, and what their pretrainings measured.
 
-    Args:
-        table: of `evaluation.search.points_table`.
-        measures: what the pretrainings measured, a row a point and seed; may be empty.
-        options: columns with the grid's values.
-        metric: what `table` holds the means of.
+    Both tables have a column of every option; `measures`, a row a point and seed, may be empty.
     """
     with styled():
         if len(options) == 1:
@@ -99,8 +96,7 @@ def _curve(table: pd.DataFrame, measures: pd.DataFrame, option: str, metric: str
     lines = dict(series(table))
     for name, mark in marks(list(lines)).items():
         x, rows = along(lines[name], option)
-        look = {"ms": 5.5, "elinewidth": 1.1, "capsize": 2, "label": name} | mark.style
-        axes[0].errorbar(x, rows["mean"], yerr=interval_bars(rows), **look)
+        draw_points(axes[0], mark, name, x, rows["mean"], yerr=interval_bars(rows))
     axes[0].set_title(f"Validation {metric.replace('_', ' ')}")
     value_axis(axes[0], table[option].tolist(), option)
     axes[0].legend(fontsize=8.5)
@@ -115,7 +111,7 @@ def draw_measures(ax: Axes, measures: pd.DataFrame, option: str) -> None:
     means = measures.groupby(option, sort=False)[measured].mean().reset_index()
     x, means = along(means, option)
     for name, mark in marks(measured).items():
-        ax.plot(x, means[name], ms=5.5, label=MEASURES[name], **mark.style)
+        ax.plot(x, means[name], ms=5.5, label=MEASURES[name], **mark)
     ax.axhline(1, color=MUTED, lw=1, ls=":")
     ax.set_ylim(0, max(1.05, ax.get_ylim()[1]))
     ax.set_title("Pretraining, last epoch")

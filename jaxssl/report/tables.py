@@ -19,6 +19,13 @@ class Cell(NamedTuple):
     note: str = ""  # smaller, below the text
 
 
+TESTS = {
+    "t": "p_t",
+    "Wilcoxon": "p_wilcoxon",
+    "Nadeau-Bengio": "p_nadeau_bengio",
+    "Holm": "p_holm",
+    "equivalence": "p_equivalence",
+}
 NOT_RUN = Cell("not run", "quiet")
 
 
@@ -44,100 +51,77 @@ def arm_order(summary: pd.DataFrame, tested: Sequence[str]) -> list[str]:
 
 def score_tables(summary: pd.DataFrame, tested: list[str]) -> list[Table]:
     """One table per metric: mean and 95 % interval of every arm at every share."""
-    metrics = summary.groupby("metric", sort=False)
-    return [_score_table(rows, str(metric), tested) for metric, rows in metrics]
-
-
-def _score_table(rows: pd.DataFrame, metric: str, tested: list[str]) -> Table:
-    rows = rows.sort_values("share")
-    counts = dict(zip(rows["share"], rows["n_labelled"], strict=True))
-    means = rows.groupby("share")["mean"]
-    best = means.min() if metric in ERRORS else means.max()
-    cells = {}
-    for row in rows.to_dict("records"):
-        note = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" if row["n"] > 1 else ""
-        style = "best" if row["mean"] == best[row["share"]] else ""
-        cells[row["arm"], row["share"]] = Cell(f"{row['mean']:.3f}", style, note)
-    table = []
-    for arm in arm_order(rows, tested):
-        first = Cell(arm, "tested" if arm in tested else "")
-        table.append([first, *(cells.get((arm, share), NOT_RUN) for share in counts)])
-    header = ["arm", *(f"{percent(share)}: {n:,} labels" for share, n in counts.items())]
-    return Table(metric.replace("_", " "), header, table)
+    tables = []
+    for metric, rows in summary.groupby("metric", sort=False):
+        rows = rows.sort_values("share")
+        counts = dict(zip(rows["share"], rows["n_labelled"], strict=True))
+        means = rows.groupby("share")["mean"]
+        best = means.min() if metric in ERRORS else means.max()
+        cells = {}
+        for row in rows.to_dict("records"):
+            note = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" if row["n"] > 1 else ""
+            style = "best" if row["mean"] == best[row["share"]] else ""
+            cells[row["arm"], row["share"]] = Cell(f"{row['mean']:.3f}", style, note)
+        table = []
+        for arm in arm_order(rows, tested):
+            first = Cell(arm, "tested" if arm in tested else "")
+            table.append([first, *(cells.get((arm, share), NOT_RUN) for share in counts)])
+        header = ["arm", *(f"{percent(share)}: {n:,} labels" for share, n in counts.items())]
+        tables.append(Table(str(metric).replace("_", " "), header, table))
+    return tables
 
 
 def difference_tables(statistics: pd.DataFrame) -> list[Table]:
     """One table per metric with every comparison, won, lost or undecided."""
-    tables = []
-    for metric, rows in statistics.groupby("metric", sort=False):
-        rows = rows.sort_values(["arm", "reference", "share"])
-        cells = [_difference(row) for _, row in rows.iterrows()]
-        tables.append(_table(str(metric).replace("_", " "), cells))
-    return tables
-
-
-def _difference(row: "pd.Series[Any]") -> dict[str, Cell]:
-    reference = {"reference": Cell(row["reference"]), "labels": Cell(percent(row["share"]))}
-    interval = "{:+.4f} to {:+.4f}"
-    points = {
-        "difference": Cell(f"{row['difference']:+.4f}"),
-        "95 % interval": _text(interval, row["ci_low"], row["ci_high"]),
-        "the arm": Cell(verdict(row), verdict(row)),
-    }
-    return _comparison(row, reference, points)
+    return [
+        _comparisons(str(metric).replace("_", " "), rows.sort_values(["arm", "reference", "share"]))
+        for metric, rows in statistics.groupby("metric", sort=False)
+    ]
 
 
 def endpoint_table(endpoint: pd.DataFrame) -> Table:
     """Every comparison of the primary endpoint; declared ones say so and have a verdict."""
-    rows = endpoint.sort_values(["arm", "reference"])
-    return _table("primary endpoint", [_endpoint(row) for _, row in rows.iterrows()])
+    return _comparisons("primary endpoint", endpoint.sort_values(["arm", "reference"]))
 
 
-def _endpoint(row: "pd.Series[Any]") -> dict[str, Cell]:
-    marked = ("tested", "best on validation") if row["is_best"] else ()
-    interval = "{:+.2f} to {:+.2f}"
-    points = {
-        "points": Cell(f"{100 * row['difference']:+.2f}"),
-        "95 % interval": _text(interval, 100 * row["ci_low"], 100 * row["ci_high"]),
-        "over test samples": _text(interval, 100 * row["group_low"], 100 * row["group_high"]),
-        "the arm": Cell(endpoint_verdict(row), endpoint_verdict(row)),
+def _comparisons(title: str, table: pd.DataFrame) -> Table:
+    """A row a comparison, without the columns that no row has anything in."""
+    rows = [_comparison(row) for _, row in table.iterrows()]
+    header = [name for name in rows[0] if any(row[name].text for row in rows)]
+    return Table(title, header, [[row[name] for name in header] for row in rows])
+
+
+def _comparison(row: "pd.Series[Any]") -> dict[str, Cell]:
+    """The cells of a comparison by the header of their column; an endpoint's are in points."""
+    of_endpoint, nothing = "is_best" in row, float("nan")
+    said = endpoint_verdict(row) if of_endpoint else verdict(row)
+    marked = ("tested", "best on validation") if row.get("is_best") else ()
+    name, scale, number = (
+        ("points", 100, "{:+.2f}") if of_endpoint else ("difference", 1, "{:+.4f}")
+    )
+    interval = f"{number} to {number}"
+    over_groups = [scale * row.get(end, nothing) for end in ("group_low", "group_high")]
+    cells = {
+        "arm": Cell(row["arm"]),
+        "reference": Cell(row["reference"], *marked),
+        "labels": Cell("" if of_endpoint else percent(row["share"])),
+        "n": Cell(str(row["n"])),
+        "arm mean": Cell(f"{row['mean']:.4f}"),
+        "reference mean": Cell(f"{row['reference_mean']:.4f}"),
+        name: Cell(number.format(scale * row["difference"])),
+        "95 % interval": _text(interval, scale * row["ci_low"], scale * row["ci_high"]),
+        "over test samples": _text(interval, *over_groups),
+        "the arm": Cell(said, said),
     }
-    return _comparison(row, {"reference": Cell(row["reference"], *marked)}, points)
-
-
-def _comparison(
-    row: "pd.Series[Any]", reference: dict[str, Cell], points: dict[str, Cell]
-) -> dict[str, Cell]:
-    """The cells of a comparison by the header of their column."""
-    means = {"n": Cell(str(row["n"])), "arm mean": Cell(f"{row['mean']:.4f}")}
-    means["reference mean"] = Cell(f"{row['reference_mean']:.4f}")
-    tests = {f"p ({name})": _p(row.get(column)) for name, column in TESTS.items()}
-    effect = {"d_z": _text("{:+.2f}", row["effect_size"])}
-    return {"arm": Cell(row["arm"])} | reference | means | points | tests | effect
-
-
-TESTS = {
-    "t": "p_t",
-    "Wilcoxon": "p_wilcoxon",
-    "Nadeau-Bengio": "p_nadeau_bengio",
-    "Holm": "p_holm",
-    "equivalence": "p_equivalence",
-}
-
-
-def _p(value: float | None) -> Cell:
-    return Cell("") if value is None else _text("{:.3f}" if value >= 0.001 else "{:.0e}", value)
+    for test, column in TESTS.items():
+        p = row.get(column, nothing)
+        cells[f"p ({test})"] = _text("{:.3f}" if p >= 0.001 else "{:.0e}", p)
+    return cells | {"d_z": _text("{:+.2f}", row["effect_size"])}
 
 
 def _text(pattern: str, *values: float) -> Cell:
     """The numbers as text; nothing where they could not be computed."""
     return Cell("" if any(map(pd.isna, values)) else pattern.format(*values))
-
-
-def _table(title: str, rows: list[dict[str, Cell]]) -> Table:
-    """A table without the columns that no row has anything in."""
-    header = [name for name in rows[0] if any(row[name].text for row in rows)]
-    return Table(title, header, [[row[name] for name in header] for row in rows])
 
 
 def part_tables(data: pd.DataFrame, what: str) -> list[Table]:

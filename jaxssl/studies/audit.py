@@ -10,9 +10,15 @@ import pandas as pd
 from jaxssl.config import Config, with_options
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
-from jaxssl.evaluation import null
+from jaxssl.evaluation.audit import (
+    FACTORS,
+    crossed_scores,
+    decompose,
+    null_scores,
+    rejections,
+    sides_table,
+)
 from jaxssl.evaluation.headline import percent
-from jaxssl.evaluation.variance import FACTORS, crossed_scores, decompose
 from jaxssl.files import write_table
 from jaxssl.runs.identity import write_identity
 from jaxssl.runs.output import Output, open_folder, released
@@ -103,11 +109,11 @@ def type_one(job: Job, n_comparisons: int) -> tuple[list[dict[str, Any]], pd.Dat
     count = Count(job.hooks.tell, "fits", 2 * n_seeds * n_comparisons * len(shares))
     for share in shares:
         log = partial(count.advance, f"null comparisons at {percent(share)}")
-        scores = null.null_scores(prepared, share, n_seeds, n_comparisons, log)
+        scores = null_scores(prepared, share, n_seeds, n_comparisons, log)
         for metric, (first, second) in scores.items():
-            found = (result._asdict() for result in null.audit(first, second))
+            found = rejections(first, second).to_dict("records")
             rows += [{"share": share, "metric": metric} | row for row in found]
-            tables.append(null.sides_table(first, second).assign(share=share, metric=metric))
+            tables.append(sides_table(first, second).assign(share=share, metric=metric))
     return rows, pd.concat(tables)
 
 

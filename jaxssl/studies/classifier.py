@@ -21,7 +21,7 @@ from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.metrics import score
 from jaxssl.evaluation.predictions import pack
 from jaxssl.files import write_json, write_table, write_text
-from jaxssl.report.card import model_card
+from jaxssl.report.render import model_card
 from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
 from jaxssl.runs.output import Output, open_folder, released

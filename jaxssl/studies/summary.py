@@ -13,8 +13,7 @@ from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.evaluation.conclusions import Conclusions, conclude
 from jaxssl.evaluation.headline import in_words
 from jaxssl.files import plain, write_json, write_table, write_text
-from jaxssl.report.card import model_card
-from jaxssl.report.render import write_report
+from jaxssl.report.render import model_card, write_report
 from jaxssl.runs import journal, layout
 from jaxssl.runs.notes import peak_bytes
 from jaxssl.runs.reading import read_run

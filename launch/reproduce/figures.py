@@ -7,7 +7,7 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.data.task import Task
-from jaxssl.report.reproduction import ShownTable
+from jaxssl.report.paper import ShownTable
 from jaxssl.types import InputError
 
 from . import baseline, questions, swav

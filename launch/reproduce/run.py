@@ -15,7 +15,7 @@ from jaxssl.evaluation.stats import paired_statistics, summarize
 from jaxssl.files import write_table
 from jaxssl.report import paper
 from jaxssl.report.drawing import Drawing, save, styled
-from jaxssl.report.reproduction import Shown, write_page
+from jaxssl.report.paper import Shown, write_page
 from jaxssl.report.search import heat_maps
 from jaxssl.runs import journal, layout
 from jaxssl.studies.grid import read_rows, run_points, tell_refused

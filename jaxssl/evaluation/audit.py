@@ -1,0 +1,167 @@
+"""Is the procedure sound, and where does the spread of a score come from?
+
+The type-I audit sets an arm against itself, which a sound procedure calls a difference 5 times of
+100. Both sides have the same split, the same labels and the same recipe; they differ in the initial
+weights and the order of the batches alone.
+
+A crossed design has every combination of the levels of its factors once. Its variance components
+follow from the mean squares of an analysis of variance (Searle, Casella & McCulloch 1992, chapter
+4): a factor's mean square exceeds that of the residual by its variance times the number of
+combinations of the other factors.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import stats as distributions
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+
+from jaxssl.data.labels import label_budget
+from jaxssl.data.task import Task
+from jaxssl.engine.prepared import Prepared
+from jaxssl.evaluation.arms import SCRATCH, Encoders, Fits, make_inputs
+from jaxssl.evaluation.metrics import score
+from jaxssl.evaluation.network import make_fit_network
+from jaxssl.evaluation.stats import ALPHA, compare
+from jaxssl.evaluation.sweep import budgets
+
+TESTS = ("p_t", "p_wilcoxon")
+METRICS = ("accuracy", "balanced_accuracy")
+BLOCK = 100  # fits whose probabilities are held at once
+COMPONENTS_COLUMNS = ["factor", "levels", "variance", "sd", "proportion"]
+FACTORS = ("labels", "pretraining", "finetuning")
+RESIDUAL = "interactions and rest"
+Log = Callable[[int], None]
+"""Told how many more fits are done."""
+
+
+def rejections(
+    first: Float[np.ndarray, "comparisons repetitions"],
+    second: Float[np.ndarray, "comparisons repetitions"],
+) -> pd.DataFrame:
+    """Share of the comparisons (rows) that each test rejects, with its exact 95 % interval."""
+    table = pd.DataFrame([compare(a - b) for a, b in zip(first, second, strict=True)])
+    rows = []
+    for test in TESTS:
+        n, rejected = len(table), int((table[test] <= ALPHA).sum())
+        exact = distributions.binomtest(rejected, n).proportion_ci(0.95, method="exact")
+        rows.append(
+            {"test": test, "n_comparisons": n, "rejected": rejected / n}
+            | {"low": float(exact.low), "high": float(exact.high)}
+        )
+    return pd.DataFrame(rows)
+
+
+def null_scores(
+    prepared: Prepared, share: float, n_repetitions: int, n: int, log: Log
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Test scores of both sides of `n` null comparisons of `scratch`, by metric.
+
+    Arrays of (comparisons, repetitions). Every comparison has its own seeds, and so its own label
+    subsets; its sides have other root keys.
+    """
+    seeds, shape = range(n * n_repetitions), (n, n_repetitions)
+    task, config, inputs = prepared.task, prepared.config, make_inputs(prepared, seeds)
+    n_labels = label_budget(share, len(task.labelled_train), len(task.classes))
+    sides = []
+    for side in (0, 1):
+        run = dataclasses.replace(config.run, root_key=config.run.root_key + side)
+        fit = make_fit_network(dataclasses.replace(config, run=run), inputs, len(task.classes))
+        blocks = []
+        for start in range(0, len(seeds), BLOCK):
+            block = seeds[start : start + BLOCK]
+            blocks.append(scores_on_test(task, fit(SCRATCH, None, n_labels, block)))
+            log(len(block))
+        sides.append(pd.concat(blocks))
+    first, second = sides
+    of_metric = {m: (first[m].to_numpy(), second[m].to_numpy()) for m in METRICS}
+    return {m: (one.reshape(shape), other.reshape(shape)) for m, (one, other) in of_metric.items()}
+
+
+def sides_table(
+    first: Float[np.ndarray, "comparisons repetitions"],
+    second: Float[np.ndarray, "comparisons repetitions"],
+) -> pd.DataFrame:
+    """Both sides' scores, a row a repetition, so that any other test can be run on them."""
+    comparison, repetition = np.indices(first.shape)
+    columns = {"comparison": comparison, "repetition": repetition}
+    columns |= {"first": first, "second": second}
+    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+
+
+def scores_on_test(task: Task, fits: Fits) -> pd.DataFrame:
+    """Scores on the test part, a row a fit."""
+    codes = task.codes[task.split.test]
+    found = [score(codes, p[: len(codes)]) for p, _ in fits.values()]
+    return pd.DataFrame(found, columns=list(METRICS))
+
+
+def crossed_scores(
+    prepared: Prepared, encoders: Encoders, n_labels: int, n_finetuned: int, log: Log
+) -> pd.DataFrame:
+    """Test scores of every combination of label subset, pretraining and fine-tuning, at all shares.
+
+    Columns `FACTORS`, split, share, metric and value.
+    """
+    levels = range(n_labels), encoders, range(n_finetuned)
+    combinations = pd.DataFrame(itertools.product(*levels), columns=list(FACTORS))
+    task, config, inputs = prepared.task, prepared.config, make_inputs(prepared, range(n_labels))
+    orders = {i: inputs.orders[labels] for i, labels in combinations["labels"].items()}
+    of_each = {i: encoders[pretrained] for i, pretrained in combinations["pretraining"].items()}
+    keys = combinations["finetuning"].to_dict()
+    fit = make_fit_network(config, inputs._replace(orders=orders), len(task.classes))
+    tables = []
+    for share, n in budgets(task, config).items():
+        scores = scores_on_test(task, fit(config.method.name, of_each, n, list(keys), keys))
+        for metric in METRICS:
+            head = {"split": config.split.seed, "share": share, "metric": metric}
+            tables.append(combinations.assign(**head, value=scores[metric]))
+        log(len(combinations))
+    return pd.concat(tables)
+
+
+def decompose(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+    """Variance components of a design that crosses `factors` within every split.
+
+    A row a factor and one for the interactions of all: means over splits. With several splits, one
+    for them: the variance of their means beyond what the other components explain. An estimate
+    below 0 is set to 0; `proportion` is of the sum.
+    """
+    inner = [_crossed(rows, factors) for _, rows in table.groupby("split")]
+    levels = {factor: table.groupby("split")[factor].nunique().iloc[0] for factor in factors}
+    n = int(np.prod(list(levels.values())))
+    levels |= {RESIDUAL: n, "split": len(inner)}
+    variance = {name: float(np.mean([found[name] for found in inner])) for name in inner[0]}
+    if len(inner) > 1:
+        explained = sum(v / levels[name] for name, v in variance.items())
+        means = table.groupby("split")["value"].mean()
+        variance = {"split": max(float(means.var(ddof=1)) - explained, 0.0)} | variance
+    total = sum(variance.values())
+    rows = [
+        {"factor": name, "levels": levels[name], "variance": v, "sd": np.sqrt(v)}
+        | {"proportion": v / total if total else float("nan")}
+        for name, v in variance.items()
+    ]
+    return pd.DataFrame(rows, columns=COMPONENTS_COLUMNS)
+
+
+def _crossed(table: pd.DataFrame, factors: Sequence[str]) -> dict[str, float]:
+    """Components of one crossed design, the residual's last; factors of one level are left out."""
+    varied = [factor for factor in factors if table[factor].nunique() > 1]
+    levels = {factor: table[factor].nunique() for factor in varied}
+    n = int(np.prod(list(levels.values())))
+    if len(table) != n or table.duplicated(varied).any():
+        raise ValueError(f"{len(table)} rows, where the crossed design has {n}")
+    formula = f"value ~ {' + '.join(f'C({factor})' for factor in varied)}"
+    squares = anova_lm(ols(formula, data=table).fit())["mean_sq"]
+    residual = float(squares["Residual"])
+    components = {
+        factor: max(float(squares[f"C({factor})"]) - residual, 0.0) * levels[factor] / n
+        for factor in varied
+    }
+    return components | {RESIDUAL: residual}
