@@ -8,7 +8,7 @@ import pandas as pd
 
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.headline import sentence_by_share
-from jaxssl.evaluation.metrics import score
+from jaxssl.evaluation.predictions import score
 
 CLASSES = ("$a$ & b", "<script>alert(1)</script>", "lung")  # names that would break a page
 SHARES = (0.1, 1.0)

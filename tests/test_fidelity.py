@@ -1,6 +1,7 @@
 """configs/study_tcga.py does what the study did, as far as its report says."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from configs import study_microarray, study_tcga
 from configs.study_protocol import PERCENT
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.split import make_split
-from jaxssl.evaluation.finetune import Labelled, make_finetune, pretrained_recipe, transfer
+from jaxssl.evaluation.finetune import Labelled, Networks, finetune, pretrained_recipe, transfer
 from jaxssl.methods.augment import make_views
 from jaxssl.model import make_classifier, make_encoder
 from jaxssl.types import Pool
@@ -90,9 +91,9 @@ def test_fine_tuning_moves_all_transferred_layers_from_a_random_head(config):
         for a, b in zip(jax.tree.leaves(start), jax.tree.leaves(pretrained), strict=True)
     )
     labelled = Labelled(x, jnp.arange(30) % 3, jnp.arange(30), jnp.int32(30))
-    finetune = jax.jit(make_finetune(encoder, head, 16))
-    untouched = finetune(jax.random.key(4), start, labelled, recipe._replace(steps=0))
+    tune = jax.jit(partial(finetune, Networks(encoder, head, 16)))
+    untouched = tune(jax.random.key(4), start, labelled, recipe._replace(steps=0))
     assert float(jnp.std(untouched["head"]["output"]["kernel"])) > 0.05
-    trained = finetune(jax.random.key(4), start, labelled, recipe)["encoder"]
+    trained = tune(jax.random.key(4), start, labelled, recipe)["encoder"]
     for name in start:
         assert (trained[name]["dense"]["kernel"] != start[name]["dense"]["kernel"]).any(), name

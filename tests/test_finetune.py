@@ -1,6 +1,7 @@
 """Fine-tuning of one seed: batches, freezing, transfer, one program."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +13,9 @@ from jaxssl.config import EncoderConfig, FinetuneConfig
 from jaxssl.evaluation import finetune as module
 from jaxssl.evaluation.finetune import (
     Labelled,
+    Networks,
     batch_positions,
-    make_finetune,
-    make_predict,
+    finetune,
     pretrained_recipe,
     scratch_recipe,
     transfer,
@@ -53,7 +54,7 @@ def test_batch_positions_cover_the_labels_evenly(n):
 
 
 def test_only_the_first_n_of_the_order_are_read():
-    run = make_finetune(ENCODER, HEAD, OPTIONS.batch_size)
+    run = partial(finetune, Networks(ENCODER, HEAD, OPTIONS.batch_size))
     recipe = pretrained_recipe(OPTIONS, 3)
     data = labelled(12)
     spoiled = data._replace(y=data.y.at[12:].set(0))
@@ -66,7 +67,7 @@ def test_one_compiled_program_serves_all_shares_and_arms():
 
     def counted(*args):
         traces.append(1)
-        return make_finetune(ENCODER, HEAD, OPTIONS.batch_size)(*args)
+        return partial(finetune, Networks(ENCODER, HEAD, OPTIONS.batch_size))(*args)
 
     run = jax.jit(counted)
     for recipe in (scratch_recipe(OPTIONS, 3), pretrained_recipe(OPTIONS, 3)):
@@ -77,7 +78,7 @@ def test_one_compiled_program_serves_all_shares_and_arms():
 
 def test_frozen_layers_stay_bitwise_and_the_others_move():
     options = FinetuneConfig(freeze_layers=2, n_steps=20, probe_steps=5, batch_size=16)
-    params = make_finetune(ENCODER, HEAD, options.batch_size)(
+    params = partial(finetune, Networks(ENCODER, HEAD, options.batch_size))(
         jax.random.key(0), START, labelled(), pretrained_recipe(options, 3)
     )
     for name in ("layer_0", "layer_1"):
@@ -92,11 +93,11 @@ def test_frozen_layers_stay_bitwise_and_the_others_move():
 
 def test_a_probe_alone_leaves_the_encoder_bitwise_and_separates_the_classes():
     recipe = pretrained_recipe(OPTIONS, 3)._replace(steps=0, probe_steps=200)
-    params = make_finetune(ENCODER, HEAD, OPTIONS.batch_size)(
+    params = partial(finetune, Networks(ENCODER, HEAD, OPTIONS.batch_size))(
         jax.random.key(0), START, labelled(), recipe
     )
     jax.tree.map(np.testing.assert_array_equal, params["encoder"], START)
-    probabilities = make_predict(ENCODER, HEAD)(params, jnp.asarray(X))
+    probabilities = Networks(ENCODER, HEAD, 1).predict(params, jnp.asarray(X))
     assert np.mean(np.argmax(probabilities, 1) == CODES) > 0.9
     np.testing.assert_allclose(np.sum(probabilities, 1), 1, rtol=1e-5)
 
@@ -119,7 +120,7 @@ def test_arms_share_the_batches_of_a_seed(monkeypatch):
         return draw(words, step, n, size)
 
     monkeypatch.setattr(module, "batch_positions", noted)
-    run = jax.jit(make_finetune(ENCODER, HEAD, OPTIONS.batch_size))
+    run = jax.jit(partial(finetune, Networks(ENCODER, HEAD, OPTIONS.batch_size)))
     for recipe in (scratch_recipe(OPTIONS, 3), pretrained_recipe(OPTIONS, 3)):
         probe_steps = min(recipe.probe_steps, 1)
         short = recipe._replace(probe_steps=probe_steps, steps=2)
@@ -134,7 +135,7 @@ def test_arms_share_the_batches_of_a_seed(monkeypatch):
 def test_the_probe_is_penalised_logistic_regression_on_standardised_embeddings():
     recipe = pretrained_recipe(OPTIONS, 3)._replace(steps=0, probe_steps=4000)
     options = dataclasses.replace(OPTIONS, batch_size=90)  # every label in every batch
-    params = make_finetune(ENCODER, HEAD, options.batch_size)(
+    params = partial(finetune, Networks(ENCODER, HEAD, options.batch_size))(
         jax.random.key(0), START, labelled(), recipe
     )
     embeddings = np.asarray(ENCODER.apply(START, jnp.asarray(X)))
@@ -142,5 +143,5 @@ def test_the_probe_is_penalised_logistic_regression_on_standardised_embeddings()
     # scikit-learn's C multiplies the sum of losses, ours is a mean: C = 1 / (n * decay)
     oracle = LogisticRegression(C=1 / (90 * OPTIONS.probe_decay), tol=1e-8, max_iter=5000)
     expected = oracle.fit(standardized, CODES).predict_proba(standardized)
-    found = make_predict(ENCODER, HEAD)(params, jnp.asarray(X))
+    found = Networks(ENCODER, HEAD, 1).predict(params, jnp.asarray(X))
     np.testing.assert_allclose(found, expected, atol=3e-3)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from jaxssl.evaluation.metrics import expected_calibration_error, score
+from jaxssl.evaluation.predictions import expected_calibration_error, score
 
 
 def random_case(n_samples=80, n_classes=4, seed=0):

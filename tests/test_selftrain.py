@@ -1,13 +1,15 @@
 """Self-training: the loss of a student, and what the student learns."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxssl.config import EncoderConfig, SelftrainConfig
-from jaxssl.evaluation.finetune import Labelled, make_predict
-from jaxssl.evaluation.selftrain import distillation, make_lesson, make_student
+from jaxssl.evaluation.finetune import Labelled, Networks
+from jaxssl.evaluation.selftrain import distillation, make_lesson, teach
 from jaxssl.model import make_classifier, make_encoder
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -19,8 +21,9 @@ CODES = np.arange(90) % 3
 X = (RNG.normal(size=(3, 5))[CODES] * 2 + RNG.normal(size=(90, 5)) * 0.3).astype(np.float32)
 KEY = jax.random.key(0)
 START = ENCODER.init(jax.random.key(1), jnp.asarray(X[:1]))
-LEARN = jax.jit(make_student(ENCODER, HEAD, 16))
-PREDICT = jax.jit(make_predict(ENCODER, HEAD))
+NETWORKS = Networks(ENCODER, HEAD, 16)
+LEARN = jax.jit(partial(teach, NETWORKS))
+PREDICT = jax.jit(NETWORKS.predict)
 
 
 def labelled(n=9):

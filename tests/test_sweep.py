@@ -15,9 +15,9 @@ from jaxssl.evaluation import network
 from jaxssl.evaluation.arms import (
     ARMS,
     RANDOM_ENCODER,
-    all_arms,
     fit_with_components,
     make_inputs,
+    named_arms,
 )
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.sweep import budgets, check_encoders, sweep
@@ -130,7 +130,7 @@ def test_nothing_is_read_of_labels_beyond_the_budget(prepared, encoders):
 
 def test_all_arms_run_on_the_same_labels(prepared, encoders):
     _, ready = prepared
-    arms = all_arms("swav")
+    arms = named_arms(["all"], "swav")
     everything = replace(ready.config, sweep=replace(ready.config.sweep, arms=arms))
     found = values(run(prepared, encoders, seeds=[0], config=everything))
     assert {key[0] for key in found} == set(arms)

@@ -75,13 +75,8 @@ def named_arms(arms: Sequence[str], method: str) -> tuple[str, ...]:
     """Arms by name: "all" are all with one method, "selftrain" is the student that it teaches."""
     arms = [arms] if isinstance(arms, str) else arms
     if list(arms) == ["all"]:
-        return all_arms(method)
+        return tuple(arm for arm in ARMS if method_of(arm) in ("", method))
     return tuple(method + SELFTRAIN if arm == "selftrain" else arm for arm in arms)
-
-
-def all_arms(method: str) -> tuple[str, ...]:
-    """Every arm of a comparison with one self-supervised method."""
-    return tuple(arm for arm in ARMS if method_of(arm) in ("", method))
 
 
 def method_of(arm: str) -> str:
@@ -104,14 +99,11 @@ def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits
 def fit_with_components(
     config: Config, encoders: Encoders, inputs: Inputs, n: int, seeds: Sequence[int]
 ) -> Fits:
-    """Logistic regression on embedding and encoder input side by side, for every seed.
-
-    Each block has an overall variance of 1 per column over the training samples, so that the
-    penalty weighs both alike.
-    """
+    """Logistic regression on embedding and encoder input side by side, for every seed."""
     encoder = make_encoder(config.encoder, config.run.precision)
     embed = jax.jit(encoder.apply)
 
+    # variance 1 per column over the training samples: the penalty weighs both blocks alike
     def scaled(block: Float[np.ndarray, "samples dim"]) -> Float[np.ndarray, "samples dim"]:
         centred = block - block[inputs.train].mean(axis=0)
         return centred / np.sqrt(np.mean(centred[inputs.train] ** 2))

@@ -25,8 +25,8 @@ from jaxssl.data.labels import label_budget
 from jaxssl.data.task import Task
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import SCRATCH, Encoders, Fits, make_inputs
-from jaxssl.evaluation.metrics import score
 from jaxssl.evaluation.network import make_fit_network
+from jaxssl.evaluation.predictions import score
 from jaxssl.evaluation.stats import ALPHA, compare
 from jaxssl.evaluation.sweep import budgets
 
@@ -104,10 +104,7 @@ def scores_on_test(task: Task, fits: Fits) -> pd.DataFrame:
 def crossed_scores(
     prepared: Prepared, encoders: Encoders, n_labels: int, n_finetuned: int, log: Log
 ) -> pd.DataFrame:
-    """Test scores of every combination of label subset, pretraining and fine-tuning, at all shares.
-
-    Columns `FACTORS`, split, share, metric and value.
-    """
+    """Test scores of every combination of label subset, pretraining and fine-tuning."""
     levels = range(n_labels), encoders, range(n_finetuned)
     combinations = pd.DataFrame(itertools.product(*levels), columns=list(FACTORS))
     task, config, inputs = prepared.task, prepared.config, make_inputs(prepared, range(n_labels))

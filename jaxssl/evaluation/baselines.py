@@ -64,12 +64,9 @@ def logistic_regression(problem: Problem) -> CLASSES:
 
 
 def nearest_neighbours(problem: Problem) -> CLASSES:
-    """Votes of the nearest labelled samples, weighted by inverse distance; their number by folds.
-
-    One neighbour where there is nothing to validate on.
-    """
+    """Votes of the nearest labelled samples, by inverse distance; how many, by folds."""
     x, n_folds = problem.x[problem.labelled], count_folds(problem.y)
-    model = KNeighborsClassifier(1, weights="distance")
+    model = KNeighborsClassifier(1, weights="distance")  # if there is nothing to validate on
     if n_folds > 1:
         fewest = len(x) - -(-len(x) // n_folds)  # labels of the smallest training fold
         grid = {"n_neighbors": [k for k in NEIGHBOURS if k <= fewest]}
@@ -112,13 +109,9 @@ def choose_penalty(
     `UNTUNED` where no fold can be left out that leaves two classes to fit.
     """
     n_folds = count_folds(y)
-    if n_folds < 2:
-        return UNTUNED
-    folds = [
-        (fitted, held_out)
-        for fitted, held_out in make_folds(n_folds, seed).split(x, y)
-        if len(np.unique(y[fitted])) > 1  # of two classes, one may have a single label
-    ]
+    folds = make_folds(n_folds, seed).split(x, y) if n_folds > 1 else ()
+    # of two classes, one may have a single label
+    folds = [(fitted, rest) for fitted, rest in folds if len(np.unique(y[fitted])) > 1]
     if not folds:
         return UNTUNED
     accuracy = np.zeros(len(INVERSE_PENALTIES))
@@ -133,10 +126,7 @@ def choose_penalty(
 
 
 def count_folds(y: Int[np.ndarray, " labelled"]) -> int:
-    """Folds for cross-validation: as many as the largest class has labels, at most 3.
-
-    A class with fewer labels is absent from a fold. With one there is nothing to validate on.
-    """
+    """As many as the largest class has labels, at most 3; one leaves nothing to validate on."""
     return min(MAX_FOLDS, int(np.bincount(y).max()))
 
 

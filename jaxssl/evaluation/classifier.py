@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -65,6 +65,5 @@ def _programs(
     encoder_options: tuple, precision: str, batch_size: int, n_classes: int
 ) -> tuple[Network, Callable, Callable]:
     encoder = make_encoder(EncoderConfig(*encoder_options), precision)
-    head = make_classifier(n_classes, precision)
-    fit = jax.jit(finetune.make_finetune(encoder, head, batch_size))
-    return encoder, fit, jax.jit(finetune.make_predict(encoder, head))
+    networks = finetune.Networks(encoder, make_classifier(n_classes, precision), batch_size)
+    return encoder, jax.jit(partial(finetune.finetune, networks)), jax.jit(networks.predict)

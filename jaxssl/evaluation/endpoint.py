@@ -43,10 +43,7 @@ def weights(shares: Sequence[float]) -> Float[np.ndarray, " shares"]:
 
 
 def areas(results: pd.DataFrame, part: str) -> pd.DataFrame:
-    """Area of every arm and repetition: dataset, task, split, seed, arm, value.
-
-    A repetition that lacks a share has none.
-    """
+    """Area of every arm, and of every repetition that has all shares."""
     tables = []
     by_task = rows_of(results, part, [METRIC]).groupby(["dataset", "task"], sort=False)
     for (dataset, task), group in by_task:

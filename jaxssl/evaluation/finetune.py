@@ -6,6 +6,7 @@ LP-FT: Kumar et al. 2022, arXiv 2202.10054. Plain fine-tuning: `probe_steps = 0`
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, cast
 
 import jax
@@ -19,17 +20,18 @@ from jaxssl.model import Network
 from jaxssl.types import Params
 
 ADAM = optax.scale_by_adam()
-Carry = tuple[Params, optax.OptState]
+Step = Int[Array, ""]
+Rate = float | Float[Array, ""]
 
 
 class Recipe(NamedTuple):
     """What distinguishes the arms of one compiled program; all traced."""
 
-    probe_steps: int | Int[Array, ""]  # of the head on the frozen encoder; 0: head from scratch
-    probe_learning_rate: float | Float[Array, ""]
-    probe_decay: float | Float[Array, ""]  # L2 penalty of the probe
-    steps: int | Int[Array, ""]  # of head and encoder together; 0: linear probe only
-    learning_rate: float | Float[Array, ""]
+    probe_steps: int | Step  # of the head on the frozen encoder; 0: head from scratch
+    probe_learning_rate: Rate
+    probe_decay: Rate  # L2 penalty of the probe
+    steps: int | Step  # of head and encoder together; 0: linear probe only
+    learning_rate: Rate
     layer_rates: Float[Array, " layers"]  # 1: trained, 0: frozen, first layer first
 
 
@@ -73,7 +75,7 @@ def layer_names(n_layers: int) -> list[str]:
 
 
 def batch_positions(
-    words: UInt32[Array, "2"], step: int | Int[Array, ""], n: Int[Array, ""], batch_size: int
+    words: UInt32[Array, "2"], step: int | Step, n: Int[Array, ""], batch_size: int
 ) -> Int[Array, " batch"]:
     """Positions of a batch in [0, n): one drawn from each of `batch_size` equal intervals.
 
@@ -88,27 +90,53 @@ def batch_positions(
     return jnp.minimum(positions.astype(jnp.int32), n - 1)
 
 
-def make_finetune(
-    encoder: Network, head: Network, batch_size: int
-) -> Callable[[PRNGKeyArray, Params, Labelled, Recipe], Params]:
-    """Build the fine-tuning of one seed: (key, encoder parameters, labels, recipe) → parameters."""
+class Networks(NamedTuple):
+    """What is fine-tuned, and on how many labels at once."""
 
-    def finetune(
-        key: PRNGKeyArray, encoder_params: Params, labelled: Labelled, recipe: Recipe
-    ) -> Params:
-        key_head, key_probe, key_train = jax.random.split(key, 3)
-        fresh = head.init(key_head, encoder.apply(encoder_params, labelled.x[:1]))
+    encoder: Network
+    head: Network
+    batch_size: int
 
-        def probed() -> Params:
-            embeddings = encoder.apply(encoder_params, labelled.x)  # frozen: once for all steps
-            return probe(key_probe, head, fresh, embeddings, labelled, recipe, batch_size)
+    def logits(
+        self, params: Params, x: Float[Array, "samples features"]
+    ) -> Float[Array, "samples classes"]:
+        """Of the classes, before the softmax."""
+        return self.head.apply(params["head"], self.encoder.apply(params["encoder"], x))
 
-        has_probe = jnp.asarray(recipe.probe_steps) > 0
-        head_params = jax.lax.cond(has_probe, probed, lambda: fresh)
-        params = {"encoder": encoder_params, "head": head_params}
-        return train_all(key_train, encoder, head, params, labelled, recipe, batch_size)
+    def predict(
+        self, params: Params, x: Float[Array, "samples features"]
+    ) -> Float[Array, "samples classes"]:
+        """Class probabilities."""
+        return jax.nn.softmax(self.logits(params, x))
 
-    return finetune
+
+def finetune(
+    networks: Networks,
+    key: PRNGKeyArray,
+    encoder_params: Params,
+    labelled: Labelled,
+    recipe: Recipe,
+) -> Params:
+    """Fine-tune one seed from its encoder: the probe if the recipe has one, then all layers."""
+    encoder, head, batch_size = networks
+    key_head, key_probe, key_train = jax.random.split(key, 3)
+    fresh = head.init(key_head, encoder.apply(encoder_params, labelled.x[:1]))
+
+    def probed() -> Params:
+        embeddings = encoder.apply(encoder_params, labelled.x)  # frozen: once for all steps
+        return probe(key_probe, head, fresh, embeddings, labelled, recipe, batch_size)
+
+    has_probe = jnp.asarray(recipe.probe_steps) > 0
+    head_params = jax.lax.cond(has_probe, probed, lambda: fresh)
+    params = {"encoder": encoder_params, "head": head_params}
+    batch = make_batch(key_train, labelled, batch_size)
+
+    def loss(params: Params, step: Step) -> Float[Array, ""]:
+        rows = batch(step)
+        return cross_entropy(networks.logits(params, labelled.x[rows]), labelled.y[rows])
+
+    rates = recipe.layer_rates
+    return descend(loss, params, recipe.steps, lambda step: recipe.learning_rate, rates)
 
 
 def probe(
@@ -130,63 +158,24 @@ def probe(
     sd = sd + 1e-3 * jnp.sqrt(jnp.mean(sd**2))  # a dead dimension must not be blown up
     standardized = (embeddings - mean) / sd
 
-    def loss(params: Params, rows: Int[Array, " batch"]) -> Float[Array, ""]:
+    batch = make_batch(key, labelled, batch_size)
+
+    def loss(params: Params, step: Step) -> Float[Array, ""]:
+        rows = batch(step)
         logits = head.apply(params, standardized[rows])
         penalty = 0.5 * recipe.probe_decay * jnp.sum(params["output"]["kernel"] ** 2)
         return cross_entropy(logits, labelled.y[rows]) + penalty
 
-    batch = make_batch(key, labelled, batch_size)
-
-    def step(i: Int[Array, ""], carry: Carry) -> Carry:
-        rows = batch(i)
-        rate = recipe.probe_learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * i / recipe.probe_steps))
-        return adam_step(jax.grad(loss)(carry[0], rows), carry, rate)
-
-    zero = jax.tree.map(jnp.zeros_like, fresh)
-    params, _ = jax.lax.fori_loop(0, recipe.probe_steps, step, (zero, ADAM.init(zero)))
+    zero, steps = jax.tree.map(jnp.zeros_like, fresh), recipe.probe_steps
+    rate = partial(cosine, recipe.probe_learning_rate, steps)
+    params = descend(loss, zero, steps, rate)
     kernel, bias = params["output"]["kernel"] / sd.T, params["output"]["bias"]
     return {"output": {"kernel": kernel, "bias": bias - (mean @ kernel)[0]}}
 
 
-def train_all(
-    key: PRNGKeyArray,
-    encoder: Network,
-    head: Network,
-    params: Params,
-    labelled: Labelled,
-    recipe: Recipe,
-    batch_size: int,
-) -> Params:
-    """Train encoder and head together at a constant rate; frozen layers do not move."""
-
-    def loss(params: Params, rows: Int[Array, " batch"]) -> Float[Array, ""]:
-        logits = head.apply(params["head"], encoder.apply(params["encoder"], labelled.x[rows]))
-        return cross_entropy(logits, labelled.y[rows])
-
-    batch = make_batch(key, labelled, batch_size)
-
-    def step(i: Int[Array, ""], carry: Carry) -> Carry:
-        grads = jax.grad(loss)(carry[0], batch(i))
-        return adam_step(grads, carry, recipe.learning_rate, recipe.layer_rates)
-
-    params, _ = jax.lax.fori_loop(0, recipe.steps, step, (params, ADAM.init(params)))
-    return params
-
-
-def make_predict(
-    encoder: Network, head: Network
-) -> Callable[[Params, Float[Array, "samples features"]], Float[Array, "samples classes"]]:
-    """Build (parameters, samples) → class probabilities."""
-
-    def predict(params: Params, x: Float[Array, "samples features"]):
-        return jax.nn.softmax(head.apply(params["head"], encoder.apply(params["encoder"], x)))
-
-    return predict
-
-
 def make_batch(
     key: PRNGKeyArray, labelled: Labelled, batch_size: int
-) -> Callable[[Int[Array, ""]], Int[Array, " batch"]]:
+) -> Callable[[Step], Int[Array, " batch"]]:
     """Step → rows of its batch in the training matrix."""
     words = jax.random.bits(key, (2,))
     return lambda step: labelled.order[batch_positions(words, step, labelled.n, batch_size)]
@@ -199,20 +188,31 @@ def cross_entropy(
     return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
 
 
-def adam_step(
-    grads: Params,
-    carry: Carry,
-    rate: float | Float[Array, ""],
+def cosine(peak: Rate, n_steps: int | Step, step: Step) -> Rate:
+    """A learning rate that falls from its peak to 0."""
+    return peak * 0.5 * (1 + jnp.cos(jnp.pi * step / n_steps))
+
+
+def descend(
+    loss: Callable[[Params, Step], Float[Array, ""]],
+    params: Params,
+    n_steps: int | Step,
+    rate: Callable[[Step], Rate],
     layer_rates: Float[Array, " layers"] | None = None,
-) -> Carry:
-    """One step of Adam; encoder layer i moves `layer_rates[i]` times as far."""
-    params, opt_state = carry
-    moved, opt_state = ADAM.update(grads, opt_state)
-    updates = cast(Params, moved)
-    if layer_rates is not None:
-        updates["encoder"] = {
-            name: jax.tree.map(lambda leaf, rate=rate: rate * leaf, updates["encoder"][name])
-            for name, rate in zip(layer_names(len(layer_rates)), layer_rates, strict=True)
-        }
-    scaled = jax.tree.map(lambda leaf: -rate * leaf, updates)
-    return cast(Params, optax.apply_updates(params, scaled)), opt_state
+) -> Params:
+    """Minimise a loss of parameters and step by Adam; `layer_rates` scale the encoder's steps."""
+
+    def step(i: Step, carry: tuple[Params, optax.OptState]) -> tuple[Params, optax.OptState]:
+        params, opt_state = carry
+        moved, opt_state = ADAM.update(jax.grad(loss)(params, i), opt_state)
+        updates, now = cast(Params, moved), rate(i)
+        if layer_rates is not None:
+            updates["encoder"] = {
+                name: jax.tree.map(lambda leaf, rate=rate: rate * leaf, updates["encoder"][name])
+                for name, rate in zip(layer_names(len(layer_rates)), layer_rates, strict=True)
+            }
+        scaled = jax.tree.map(lambda leaf: -now * leaf, updates)
+        return cast(Params, optax.apply_updates(params, scaled)), opt_state
+
+    params, _ = jax.lax.fori_loop(0, n_steps, step, (params, ADAM.init(params)))
+    return params

@@ -174,10 +174,7 @@ def by_program(points: Iterable[Point]) -> list[list[Point]]:
 
 
 def traced_options(config: Config) -> tuple[str, ...]:
-    """Options in which the members of one compiled program may differ.
-
-    `TRACED` and every number with a fraction among the method's own.
-    """
+    """`TRACED`, and every number with a fraction among the method's own options."""
     fields = dataclasses.fields(config.method)
     return TRACED + tuple(f"method.{f.name}" for f in fields if isinstance(f.default, float))
 

@@ -22,8 +22,7 @@ VERBS = {
 def headlines(concluded: Conclusions) -> list[str]:
     """For every arm under test, of one task, the sentence that its results come down to.
 
-    On the primary endpoint where a classical arm was there to be beaten at 1 to 10 % of the labels,
-    and share by share elsewhere.
+    Share by share where there was no classical arm to be beaten at 1 to 10 % of the labels.
     """
     best = concluded.endpoint[concluded.endpoint["is_best"].astype(bool)]
     declared = {row["arm"]: row for _, row in best.iterrows()}
@@ -99,10 +98,7 @@ def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
 
 
 def endpoint_verdict(row: "pd.Series[Any]") -> str:
-    """ "wins", "loses", "equivalent" (TOST at the declared margin) or "undecided".
-
-    "" for a comparison that was not declared.
-    """
+    """As `verdict`, or "equivalent" (TOST at the margin); "" for what was not declared."""
     if not row["is_best"]:
         return ""
     by_interval = verdict(row)

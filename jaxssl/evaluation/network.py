@@ -17,7 +17,7 @@ from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fits, Inputs
-from jaxssl.evaluation.selftrain import make_lesson, make_student
+from jaxssl.evaluation.selftrain import make_lesson, teach
 from jaxssl.model import make_classifier, make_encoder
 from jaxssl.types import Params
 
@@ -88,25 +88,26 @@ def _compile(encoder_options: tuple, precision: str, batch_size: int, n_classes:
 
     Kept: who fits the same shapes again, under whatever recipe, finds them compiled.
     """
-    encoder = make_encoder(EncoderConfig(*encoder_options), precision)
-    head = make_classifier(n_classes, precision)
-    run = finetune.make_finetune(encoder, head, batch_size)
-    learn = make_student(encoder, head, batch_size)
-    predict = finetune.make_predict(encoder, head)
+    networks = finetune.Networks(
+        make_encoder(EncoderConfig(*encoder_options), precision),
+        make_classifier(n_classes, precision),
+        batch_size,
+    )
 
     def fresh_encoder(key, x):
-        return encoder.init(streams(key).fresh, x)
+        return networks.encoder.init(streams(key).fresh, x)
 
     def fit_one(key, params, order, x, y, held_out, n, recipe):
-        trained = run(streams(key).finetune, params, finetune.Labelled(x, y, order, n), recipe)
-        return predict(trained, held_out)
+        labelled, key = finetune.Labelled(x, y, order, n), streams(key).finetune
+        trained = finetune.finetune(networks, key, params, labelled, recipe)
+        return networks.predict(trained, held_out)
 
     def selftrain_one(key, params, order, student, x, y, held_out, n, recipe, lesson):
         labelled, key = finetune.Labelled(x, y, order, n), streams(key).finetune
-        teacher = run(key, params, labelled, recipe)
-        logits = head.apply(teacher["head"], encoder.apply(teacher["encoder"], x))
-        taught = learn(jax.random.fold_in(key, STUDENT), student, logits, labelled, lesson)
-        return predict(taught, held_out)
+        logits = networks.logits(finetune.finetune(networks, key, params, labelled, recipe), x)
+        key = jax.random.fold_in(key, STUDENT)
+        taught = teach(networks, key, student, logits, labelled, lesson)
+        return networks.predict(taught, held_out)
 
     return Programs(
         over_seeds(fresh_encoder, [True, False]),

@@ -1,4 +1,4 @@
-"""Predicted class probabilities, as a run's tables hold them: a row a sample and seed."""
+"""Predicted class probabilities: as columns of a run's tables, and what they are worth."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,8 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
+from sklearn import metrics as sk
 
 PREFIX = "p_"
+ECE_BINS = 15  # Guo et al. 2017, arXiv 1706.04599
 
 
 class LabelledPredictions(NamedTuple):
@@ -44,3 +46,54 @@ def unpack(table: pd.DataFrame) -> LabelledPredictions:
     if (codes < 0).any():
         raise ValueError(f"{labels[codes < 0].iloc[0]!r} is none of the classes {classes}")
     return LabelledPredictions(classes, table[columns].to_numpy(), codes)
+
+
+def score(
+    codes: Int[np.ndarray, " samples"], probabilities: Float[np.ndarray, "samples classes"]
+) -> dict[str, float]:
+    """Scores of one arm on one part.
+
+    `codes` are the true classes. Every sample counts in accuracy, log_loss (nats) and ece; balanced
+    accuracy (mean recall) and macro F1 average over the classes that occur in `codes`: a class
+    absent from a small test part has no recall, and which classes count must not depend on the
+    arm. For two classes, auroc, auprc and mcc follow, of the second class; they are NaN where only
+    one class occurs.
+    """
+    # rows of float32 probabilities add up to 1 within 1e-7 only
+    probabilities = probabilities.astype(np.float64)
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+    predicted = probabilities.argmax(axis=1)
+    present = np.unique(codes)
+    n_classes = probabilities.shape[1]
+    average = {"labels": present, "average": "macro", "zero_division": 0.0}
+    scores = {
+        "accuracy": sk.accuracy_score(codes, predicted),
+        "balanced_accuracy": sk.recall_score(codes, predicted, **average),
+        "macro_f1": sk.f1_score(codes, predicted, **average),
+        "log_loss": sk.log_loss(codes, probabilities, labels=np.arange(n_classes)),
+        "ece": expected_calibration_error(codes, probabilities),
+    }
+    if n_classes == 2 and len(present) == 2:
+        scores["auroc"] = sk.roc_auc_score(codes, probabilities[:, 1])
+        scores["auprc"] = sk.average_precision_score(codes, probabilities[:, 1])
+        scores["mcc"] = sk.matthews_corrcoef(codes, predicted)
+    elif n_classes == 2:
+        scores |= dict.fromkeys(("auroc", "auprc", "mcc"), float("nan"))
+    return {name: float(value) for name, value in scores.items()}
+
+
+def expected_calibration_error(
+    codes: Int[np.ndarray, " samples"], probabilities: Float[np.ndarray, "samples classes"]
+) -> float:
+    """Mean |accuracy - confidence| over 15 bins of equal width, weighted by samples.
+
+    Confidence is the largest probability; bin m holds confidences in ((m - 1) / 15, m / 15]
+    (Guo et al. 2017, arXiv 1706.04599).
+    """
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == codes
+    edges = np.arange(1, ECE_BINS) / ECE_BINS
+    bins = np.digitize(confidence, edges, right=True)
+    # |n_b (accuracy_b - confidence_b)| is the sum of the gaps of bin b
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=ECE_BINS)
+    return float(np.abs(gaps).sum() / len(codes))

@@ -39,8 +39,7 @@ def paired_statistics(
 ) -> pd.DataFrame:
     """Every arm minus every reference at every share, on the test part (`STATISTICS_COLUMNS`).
 
-    `p_holm` adjusts the deciding p over all rows of one metric: data sets, arms, references and
-    shares.
+    `p_holm` adjusts over all rows of one metric: data sets, arms, references and shares.
     """
     keys, rows = ["dataset", "task", "share", "metric"], []
     for key, group in rows_of(results, "test", metrics).groupby(keys):

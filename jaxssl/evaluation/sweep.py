@@ -26,8 +26,8 @@ from jaxssl.evaluation.arms import (
     method_of,
 )
 from jaxssl.evaluation.baselines import BASELINES
-from jaxssl.evaluation.metrics import score
 from jaxssl.evaluation.network import make_fit_network
+from jaxssl.evaluation.predictions import score
 from jaxssl.types import InputError
 
 RESULT_COLUMNS = (

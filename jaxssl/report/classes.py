@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
-from jaxssl.evaluation.metrics import ECE_BINS
-from jaxssl.evaluation.predictions import unpack
+from jaxssl.evaluation.predictions import ECE_BINS, unpack
 from jaxssl.report.drawing import (
     COLOURS,
     GRID,
@@ -91,10 +90,7 @@ def draw_confusion(ax: Axes, counts: pd.DataFrame, n_seeds: int, size: float = 0
 
 
 def part_accuracy(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Accuracy over the seeds and number of samples of every part, a value of `column` (`PARTS`).
-
-    In a batch ("" is none), or of a class, where it is recall.
-    """
+    """Accuracy over the seeds in every batch ("": none), or in every class: recall (`PARTS`)."""
     right = predictions[["seed"]].assign(part=predictions[column].astype(str))
     right = right.assign(value=unpack(predictions).right)[right["part"] != ""]
     of_seeds = right.groupby(["part", "seed"])["value"].agg(["mean", "size"])
@@ -138,10 +134,7 @@ def reliability(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration(figure: Figure, data: pd.DataFrame) -> None:
-    """Reliability of every arm: how often the named class is right, against how sure the arm is.
-
-    Below, how many predictions each bin has.
-    """
+    """How often the named class is right against how sure an arm is; below, the bins' sizes."""
     above, below = add_axes(figure, 6.4, 6.4, nrows=2, height_ratios=[3, 1], sharex=True)
     above.plot([0, 1], [0, 1], color=INK, lw=1, ls="--")
     turned = {"rotation": 45, "rotation_mode": "anchor"}

@@ -51,15 +51,6 @@ def _drawing(
     return Drawing(texts["section"], kind + of, title, caption, figure, data)
 
 
-def shown_arms(run: StudyResult) -> list[str]:
-    """The arms under test and, beside them, the classical arms that were declared opponents."""
-    tested = tested_arms(run)
-    if run.endpoint is None:
-        return tested
-    best = run.endpoint.loc[run.endpoint["is_best"].astype(bool), "reference"].unique().tolist()
-    return [*tested, *best]
-
-
 def _numbered(table: pd.DataFrame | None) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
     """The rows of each task, with what tells its figure from those of other tasks."""
     for i, (task, rows) in enumerate(tasks(table)):
@@ -94,11 +85,15 @@ def _curves(run: StudyResult) -> Iterator[Drawing]:
 
 
 def _predictions(run: StudyResult) -> tuple[dict[str, pd.DataFrame], str]:
-    """Test probabilities of the shown arms where they were kept, and the share they are at."""
-    if run.results is None or not tested_arms(run):
+    """Test probabilities of tested arms and declared opponents, and the share they are at."""
+    tested, best = tested_arms(run), []
+    if run.results is None or not tested:
         return {}, ""
+    if run.endpoint is not None:
+        declared = run.endpoint["is_best"].astype(bool)
+        best = run.endpoint.loc[declared, "reference"].unique().tolist()
     share = classes.nearest_share(run.results["share"].unique().tolist())
-    found = {arm: run.predictions(arm, share) for arm in shown_arms(run)}
+    found = {arm: run.predictions(arm, share) for arm in [*tested, *best]}
     return {arm: table for arm, table in found.items() if table is not None}, percent(share)
 
 

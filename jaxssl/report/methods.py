@@ -30,12 +30,9 @@ def write_methods(
     chosen: Mapping[str, str],
     costs: Mapping[str, Pretraining],
     command: str,
-    notes: str,
+    notes: str,  # on trials and budgets
 ) -> None:
-    """Write methods.csv, and methods.md with it and with self-training beside its teacher.
-
-    `chosen` has the trial that was chosen by arm, `notes` are on trials and budgets.
-    """
+    """Write methods.csv, and methods.md with it and with self-training beside its teacher."""
     methods, students = methods_table(results, endpoint, chosen, costs), student_table(results)
     write_text(folder / "methods.csv", methods.to_csv(index=False))
     write_text(folder / "selftrain.csv", students.to_csv(index=False))

@@ -125,10 +125,7 @@ def _text(pattern: str, *values: float) -> Cell:
 
 
 def part_tables(data: pd.DataFrame, what: str) -> list[Table]:
-    """Mean over seeds, and its span, of every arm in every class or batch; none of other data.
-
-    `what` a part is heads the first column.
-    """
+    """Mean over seeds, and its span, of every arm in every class or batch; none of other data."""
     if not {*PARTS, "arm"} <= set(data.columns):
         return []
     arms = data["arm"].unique().tolist()

@@ -18,8 +18,7 @@ from jaxssl.engine.embed import annotate
 from jaxssl.engine.prepared import fingerprint
 from jaxssl.evaluation.classifier import fit_classifier
 from jaxssl.evaluation.classifier import predict as predict_rows
-from jaxssl.evaluation.metrics import score
-from jaxssl.evaluation.predictions import pack
+from jaxssl.evaluation.predictions import pack, score
 from jaxssl.files import write_json, write_table, write_text
 from jaxssl.report.render import model_card
 from jaxssl.runs import layout
