@@ -152,18 +152,13 @@ def _and(words: Sequence[str]) -> str:
 def in_words(results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:
     """Headline, scores of the arms, paired differences and endpoint, as `summary.json` has them."""
     columns = ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
+    arms: dict[str, Any] = {}  # arm → share → metric → mean and interval
+    for row in summarize(results).to_dict("records"):
+        of_share = arms.setdefault(row["arm"], {}).setdefault(f"{row['share']:g}", {})
+        of_share[row["metric"]] = {key: row[key] for key in ("mean", "ci_low", "ci_high")}
     return {
         "headline": " ".join(headlines(concluded)),
-        "arms": _nested(summarize(results)),
+        "arms": arms,
         "paired": concluded.statistics[columns].to_dict("records"),
         "endpoint": concluded.endpoint.to_dict("records"),
     }
-
-
-def _nested(table: pd.DataFrame) -> dict[str, Any]:
-    """Arm → share → metric → mean and interval."""
-    nested: dict[str, Any] = {}
-    for row in table.to_dict("records"):
-        share = nested.setdefault(row["arm"], {}).setdefault(f"{row['share']:g}", {})
-        share[row["metric"]] = {key: row[key] for key in ("mean", "ci_low", "ci_high")}
-    return nested

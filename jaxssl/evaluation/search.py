@@ -59,7 +59,10 @@ def search(
             inputs = make_inputs(prepared, seeds)
             inputs = inputs._replace(parts={part: inputs.parts[part] for part in parts})
         log(group[0].shown + (f" and {len(group) - 1} more" if len(group) > 1 else ""))
-        yield from _without_encoders(run, inputs)
+        for point in group:
+            arms = [arm for arm in config.sweep.arms if not method_of(arm)]
+            if run.lacking(point, arms):
+                yield Found(run.fit(point, arms, inputs, {}), [])
         yield from _with_encoders(run, inputs, prepared.pool)
 
 
@@ -84,14 +87,6 @@ class _Group(NamedTuple):
         of_method, seeds = {point.config.method.name: encoders}, list(encoders) or self.seeds
         fits = fit_arms(self.task, point.config, arms, inputs, of_method, seeds, done)
         return [{"point": point.name} | row for fitted in fits for row in fitted.rows]
-
-
-def _without_encoders(run: _Group, inputs: Inputs) -> Iterator[Found]:
-    """The arms that start from nothing, a point at a time."""
-    for point in run.points:
-        arms = [arm for arm in point.config.sweep.arms if not method_of(arm)]
-        if run.lacking(point, arms):
-            yield Found(run.fit(point, arms, inputs, {}), [])
 
 
 def _with_encoders(
