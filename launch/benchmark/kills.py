@@ -154,4 +154,4 @@ def _table(path: Path) -> str:
     rows = rows.drop(columns=[name for name in TIMES if name in rows])
     order = [name for name in rows if rows[name].dtype.kind in "OTU" or name == "seed"]
     rows = rows.sort_values(order or list(rows.columns), kind="stable")
-    return f"{rows.dtypes}\n{rows.to_csv(index=False)}"
+    return f"{rows.dtypes.to_string()}\n{rows.to_csv(index=False)}"

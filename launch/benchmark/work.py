@@ -52,38 +52,33 @@ def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
 class Card(NamedTuple):
     """A GPU's limits, from its data sheet; no program reaches them."""
 
-    name: str
     memory_gb: float
     flops_per_s: float  # float32, no tensor cores: `precision="float32"` uses none
     bytes_per_s: float
 
-    def __str__(self) -> str:
-        return self.name
+
+CARDS = {
+    "NVIDIA A100, 80 GB": Card(80, 19.5e12, 2.04e12),
+    "NVIDIA GTX Titan X, 12 GB (the paper's)": Card(12, 6.7e12, 0.336e12),
+}
 
 
-CARDS = (
-    Card("NVIDIA A100, 80 GB", 80, 19.5e12, 2.04e12),
-    Card("NVIDIA GTX Titan X, 12 GB (the paper's)", 12, 6.7e12, 0.336e12),
-)
-
-
-def measure(_: Bench, card: Card, n_samples: int, n_features: int, n_seeds: int) -> Row:
+def measure(_: Bench, card: str, n_samples: int, n_features: int, n_seeds: int) -> Row:
     """Seeds that fit, milliseconds a step of one seed, hours of the whole pretraining.
 
     A step takes its matrix products at the card's float32 rate, or its least traffic at the card's
     bandwidth, whichever is longer.
     """
-    config = Config()
+    limits, config = CARDS[card], Config()
     config.normalize.input = "genes"
     config = resolve(config, n_samples)
     plan = plan_pretraining(config, n_samples, n_features, n_seeds)
     step = work_of_step(plan, config.pretrain.batch_size, n_samples, n_features)
-    usable_gb = FREE_SHARE * card.memory_gb  # as a run would take
+    usable_gb = FREE_SHARE * limits.memory_gb  # as a run would take
     memory = plan_memory(plan.memory.footprint, n_seeds, usable_gb, n_devices=1, vectorized=True)
-    compute, move = step.flops / card.flops_per_s, step.traffic / card.bytes_per_s
+    compute, move = step.flops / limits.flops_per_s, step.traffic / limits.bytes_per_s
     seconds = max(compute, move)
     return {
-        "card": card.name,
         "seeds_at_once": memory.chunk,
         "bound_by": "products" if compute > move else "memory",
         "ms_a_step": 1e3 * seconds,
