@@ -30,9 +30,8 @@ _LEVELS = absl_flags.DEFINE_list(
 )
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Fit, compare, print, write."""
-    exit.no_arguments(arguments)
     levels = [int(n) for n in _LEVELS.value]
     run_audit(flags.job(), _WHAT.value, n_comparisons=_COMPARISONS.value, levels=levels)
 

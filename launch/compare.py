@@ -22,9 +22,8 @@ _METHODS = absl_flags.DEFINE_list("methods", ["all"], "Methods to compare, or al
 _TRIAL_SEEDS = absl_flags.DEFINE_integer("trial_seeds", 3, "Seeds of a trial.", lower_bound=1)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Tune and pretrain every method, compare all, tell."""
-    exit.no_arguments(arguments)
     job = flags.job(arms=beside(flags.value_of("arms")))
     reason = "a comparison, which takes methods and views from the methods' own files"
     flags.refuse_options(job.config, ("method", "augment"), reason)

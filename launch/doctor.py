@@ -38,9 +38,8 @@ class Size(NamedTuple):
     n_features: int  # of the encoder input
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Print what a bug report should hold, then the memory plans."""
-    exit.no_arguments(arguments)
     n_seeds = flags.value_of("seeds") or N_SEEDS
     use_cores(n_seeds)
     for package, version in versions().items():

@@ -22,9 +22,8 @@ _OUT = absl_flags.DEFINE_string("out", "", "The .h5ad to write.")
 _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Align, normalise, embed, write."""
-    exit.no_arguments(arguments)
     encoder, max_missing = flags.value_of("encoder"), flags.value_of("max_missing")
     out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     if not encoder:

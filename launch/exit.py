@@ -29,8 +29,8 @@ _VERBS = {"read": "prepare", "open_study": "report", "compare_methods": "compare
 _UNKNOWN_OPTION = re.compile(r"Field (\w+) not found|\.(\w+) does not exist")
 
 
-def run(main: Callable[[list[str]], Any]) -> None:
-    """Parse flags and call `main` with the program name and the positional arguments."""
+def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
+    """Parse flags and call `main`, with the files that stand outside them if it takes any."""
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
         print(f"warning: {as_flags(str(message))}", file=sys.stderr)
@@ -40,7 +40,13 @@ def run(main: Callable[[list[str]], Any]) -> None:
             _quieten()
         warnings.showwarning = tell  # a line, without the code that it came from
         try:
-            main(arguments)
+            if len(arguments) > 1 and not takes_files:  # such as a misspelt flag without dashes
+                found = f"unexpected argument {arguments[1]!r}"
+                raise InputError(found, "options are --flag=value")
+            if takes_files:
+                main(arguments[1:])
+            else:
+                main()
         except InputError as error:
             fail(as_flags(str(error)), 2)
         except Stopped:
@@ -128,12 +134,6 @@ def _quieten() -> None:
 
 def _how_to_go_on() -> str:
     return "; the same command with --resume goes on" if "resume" in flags.FLAGS else ""
-
-
-def no_arguments(arguments: list[str]) -> None:
-    """Refuse what stands outside the flags, such as a misspelt one without its dashes."""
-    if len(arguments) > 1:
-        raise InputError(f"unexpected argument {arguments[1]!r}; options are --flag=value")
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:

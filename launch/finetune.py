@@ -28,9 +28,8 @@ _FREEZE = absl_flags.DEFINE_integer(
 )
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Align, split, fit, score."""
-    exit.no_arguments(arguments)
     encoder, max_missing = flags.value_of("encoder"), flags.value_of("max_missing")
     if not encoder:
         raise InputError("no encoder is given", "pass `encoder=RUN`")

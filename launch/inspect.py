@@ -25,11 +25,11 @@ _WHOLE = flags.DEFINE_bool("whole", False, "Read long texts to their end, not th
 _JSON = flags.DEFINE_bool("json", False, "Print JSON, one object a line.")
 
 
-def main(arguments: list[str]) -> None:
+def main(files: list[str]) -> None:
     """Print the findings of every file named."""
-    if len(arguments) < 2:
+    if not files:
         raise InputError("no file given", f"{exit.command('inspect')} [--labels=TABLE] FILE...")
-    for path in arguments[1:]:
+    for path in files:
         report = inspect(path, _LABELS.value, layer=_LAYER.value, whole=_WHOLE.value)
         if _JSON.value:
             print(json.dumps(report.to_dict() | {"next": next_command(report)}))
@@ -55,4 +55,4 @@ def next_command(report: FileReport) -> str:
 
 
 if __name__ == "__main__":
-    exit.run(main)
+    exit.run(main, takes_files=True)

@@ -21,9 +21,8 @@ _OUT = absl_flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
 _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Align, normalise, predict, write."""
-    exit.no_arguments(arguments)
     max_missing = flags.value_of("max_missing")
     out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value)
     if not _CLASSIFIER.value:

@@ -50,9 +50,9 @@ _OUT = flags.DEFINE_string("out", "", "The .h5ad to write.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
 
 
-def main(arguments: list[str]) -> None:
+def main(files: list[str]) -> None:
     """Read the files and write the .h5ad and its record, each whole or not at all."""
-    if len(arguments) < 2:
+    if not files:
         raise InputError("no file given", "name one or several, and `out=NAME.h5ad`")
     out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     options = {name: flags.FLAGS[name].value for name in _OPTIONS}
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> None:
             bar.update(n_bytes - done.get(path, 0))
             done[path] = n_bytes
 
-        record = prepare(arguments[1:], out, advance, **options)
+        record = prepare(files, out, advance, **options)
     print(exit.as_flags(record["notes"]))
     label, classes = record["label"], record["classes"]
     if not label:
@@ -82,4 +82,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    exit.run(main)
+    exit.run(main, takes_files=True)

@@ -14,9 +14,8 @@ from . import exit, flags
 flags.define(*flags.RUN, "shard")
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Read, pose, pretrain."""
-    exit.no_arguments(arguments)
     run_pretraining(flags.job())
 
 

@@ -24,8 +24,8 @@ OUT = flags.DEFINE_string(
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing report.")
 
 
-def main(argv: list[str]) -> None:
-    folders = [Path(name) for name in argv[1:]]
+def main(files: list[str]) -> None:
+    folders = [Path(name) for name in files]
     if not folders:
         raise InputError(
             "no run folder given", f"name one or more: {exit.command('report')} runs/tcga"
@@ -52,4 +52,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    exit.run(main)
+    exit.run(main, takes_files=True)

@@ -24,9 +24,8 @@ _METRIC = absl_flags.DEFINE_enum(
 )
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Read, lay out the grid, run what is missing, tell."""
-    exit.no_arguments(arguments)
     run_grid(flags.job(), parse_grid(_GRID.value), _METRIC.value, flags.value_of("arms"))
 
 

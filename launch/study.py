@@ -18,9 +18,8 @@ from . import exit, flags
 flags.define(*flags.RUN, "shares", "arms", "splits", "shard")
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Run every stage that the folder lacks."""
-    exit.no_arguments(arguments)
     run_study(flags.job())
 
 

@@ -15,9 +15,8 @@ from . import exit, flags
 flags.define(*flags.RUN, "shares", "arms", "shard", "encoder")
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Read, pose, compare, tell."""
-    exit.no_arguments(arguments)
     run_sweep(flags.job())
 
 

@@ -29,7 +29,7 @@ def test_every_module_that_is_run_is_a_verb_and_no_other():
     run_as_main = {
         file.parent.name if file.stem == "__main__" else file.stem
         for file in files
-        if "exit.run(main)" in file.read_text()
+        if "exit.run(main" in file.read_text()
     }
     assert set(command.VERBS) == run_as_main
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jaxssl.config import Config
 from jaxssl.evaluation.arms import method_of
-from jaxssl.evaluation.sweep import check_arms, check_encoders, check_methods
+from jaxssl.evaluation.sweep import check_encoders, check_methods
 from jaxssl.runs import layout
 from jaxssl.runs.identity import write_identity
 from jaxssl.runs.journal import load_encoders
@@ -148,7 +148,6 @@ def pretrain(
 def run_study(job: Job) -> Encoders:
     """Run every stage that the folder lacks; returns the encoders, of several splits none."""
     validate(job.config)  # first: a method that is only named has not its options
-    check_arms(job.config.sweep.arms)
     if job.encoders:
         check_encoders(job.config.sweep.arms, by_method(job.encoders.values()), job.seeds)
     else:

@@ -35,9 +35,8 @@ _SECTIONS = flags.DEFINE_list("sections", [], "Only these tables; default: all."
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of every candidate.", lower_bound=1)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Measure all sections, print them, write them."""
-    exit.no_arguments(arguments)
     use_cores(MAX_CORES)
     file = Path(_OUT.value) / "benchmark.json"
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -27,9 +27,8 @@ _DATASET = absl_flags.DEFINE_enum("dataset", "tcga", list(DATASETS), "Whose figu
 _SCALE = absl_flags.DEFINE_enum("scale", CPU, [CPU, FULL, SMOKE], "How much is run; see scales.py.")
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Take data, split and machine from the flags, and run every figure."""
-    exit.no_arguments(arguments)
     job = flags.job()
     others = sorted(to_dict(job.config).keys() - {"data", "split", "run"})
     reason = (
