@@ -99,7 +99,7 @@ def _read(path: Path, reading: Reading) -> RawTable:
         return arrays.read_hdf5(path, reading)
     if kind != "text":
         require_layer(path, reading.layer, ())
-        return (parquet.read if kind == "parquet" else arrays.read_npz)(path, reading)
+        return parquet.read(path, reading) if kind == "parquet" else arrays.read_npz(path)
     head = read_head(path)
     form = text_format(head)
     if form != "gdc":

@@ -32,9 +32,8 @@ _SINGLE_CELL, _AT_MOST = "singlecellprobability", 0.5  # samples above are left 
 _ARCHS4_TEXT = ("series_id", "title", "source_name_ch1", "characteristics_ch1", _SINGLE_CELL)
 
 
-def read_npz(path: Path, reading: Reading) -> RawTable:
+def read_npz(path: Path) -> RawTable:
     """Read the arrays X, sample_ids and feature_ids, without pickled objects."""
-    del reading  # which other readers need
     names: list[str] = []
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
