@@ -12,7 +12,7 @@ import numpy as np
 from jaxssl.types import InputError
 
 if TYPE_CHECKING:
-    import matplotlib.axes
+    from matplotlib.axes import Axes
 
     from jaxssl.runs.result import StudyResult
 # by field of a result: what it lacks without it, and what to do
@@ -24,9 +24,7 @@ LACKS = {
 }
 
 
-def label_curve(
-    result: "StudyResult", ax: "matplotlib.axes.Axes | None" = None, *, metric: str = ""
-) -> Any:
+def label_curve(result: "StudyResult", ax: "Axes | None" = None, *, metric: str = "") -> Any:
     """Draw the test score of every arm against the share of the labels.
 
     Solid lines are the arms under test, dashed ones their references; bars are 95 % t intervals.
@@ -61,9 +59,7 @@ def label_curve(
     return _draw(ax, metric, (curves.label_efficiency, summary, tested), (draw,))
 
 
-def endpoint(
-    result: "StudyResult", ax: "matplotlib.axes.Axes | None" = None, *, arm: str = ""
-) -> Any:
+def endpoint(result: "StudyResult", ax: "Axes | None" = None, *, arm: str = "") -> Any:
     """Draw the difference of the primary endpoint between an arm and every reference.
 
     It is the balanced accuracy averaged over 1 to 10 % of the labels. Thick bars are 95 % t
@@ -93,12 +89,7 @@ def endpoint(
     return _draw(ax, "", whole, (curves.draw_endpoint, of_one))
 
 
-def embedding(
-    data: Any,
-    color: str = "label",
-    ax: "matplotlib.axes.Axes | None" = None,
-    basis: str = "",
-) -> Any:
+def embedding(data: Any, color: str = "label", ax: "Axes | None" = None, basis: str = "") -> Any:
     """Draw two-dimensional maps of an embedding, coloured by a column of its samples.
 
     At most 2,000 samples are drawn; the 40 most frequent categories have marks of their own.
@@ -142,7 +133,7 @@ def confusion(
     result: "StudyResult",
     arm: str = "",
     share: float | None = None,
-    ax: "matplotlib.axes.Axes | None" = None,
+    ax: "Axes | None" = None,
 ) -> Any:
     """Draw the confusion matrix of an arm on the test part, seeds pooled.
 
@@ -180,7 +171,7 @@ def confusion(
     return _draw(ax, "", (classes.confusion_matrix, *data), (classes.draw_confusion, *data))
 
 
-def pretraining(result: Any, ax: "matplotlib.axes.Axes | None" = None, *, measure: str = "") -> Any:
+def pretraining(result: Any, ax: "Axes | None" = None, *, measure: str = "") -> Any:
     """Draw how a pretraining went, one line per seed, by epoch.
 
     The dashed line is ln K for K prototypes: a loss there says nothing of the samples. Seeds that

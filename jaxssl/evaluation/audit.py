@@ -78,9 +78,8 @@ def null_scores(
             blocks.append(scores_on_test(task, fit(SCRATCH, None, n_labels, block)))
             log(len(block))
         sides.append(pd.concat(blocks))
-    first, second = sides
-    of_metric = {m: (first[m].to_numpy(), second[m].to_numpy()) for m in METRICS}
-    return {m: (one.reshape(shape), other.reshape(shape)) for m, (one, other) in of_metric.items()}
+    first, second = ({m: side[m].to_numpy().reshape(shape) for m in METRICS} for side in sides)
+    return {m: (first[m], second[m]) for m in METRICS}
 
 
 def sides_table(

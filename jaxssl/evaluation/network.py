@@ -29,11 +29,7 @@ STUDENT = 1
 
 
 def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> Callable[..., Fits]:
-    """Build the fit of the arms that train the MLP: one compiled program for all, at all shares.
-
-    It takes the arm, whose recipe it follows, pretrained parameters by seed (None for fresh ones),
-    the number of labels and the seeds. `keys` has by seed the one that weights and batches follow.
-    """
+    """Build the fit of the arms that train the MLP: one compiled program for all, at all shares."""
     options, n_layers = config.finetune, len(config.encoder.hidden)
     encoder = dataclasses.astuple(config.encoder)
     programs = _compile(encoder, config.run.precision, options.batch_size, n_classes)
@@ -42,10 +38,10 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> Callable
 
     def fit(
         arm: str,
-        encoders: Encoders | None,
-        n: int,
+        encoders: Encoders | None,  # without, all layers are fresh
+        n: int,  # labels
         seeds: Sequence[int],
-        keys: Mapping[int, int] | None = None,
+        keys: Mapping[int, int] | None = None,  # seed → the one that weights and batches follow
     ) -> Fits:
         recipe = RECIPES.get(arm.removesuffix(SELFTRAIN), finetune.pretrained_recipe)
         fits: Fits = {}
