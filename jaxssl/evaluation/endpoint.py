@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from statsmodels.stats.multitest import multipletests
 
 from jaxssl.evaluation.arms import CLASSICAL
-from jaxssl.evaluation.stats import MARGIN, compare_pairs, deciding_p, rows_of
+from jaxssl.evaluation.stats import MARGIN, adjust, compare_pairs, rows_of
 
 METRIC = "balanced_accuracy"
 FROM_SHARE, TO_SHARE = 0.01, 0.1
@@ -92,7 +91,4 @@ def endpoint(
             row |= {"reference_mean": pair[row["reference"]].mean()}
             rows.append(head | row)
     table = pd.DataFrame(rows, columns=ENDPOINT_COLUMNS)
-    p = deciding_p(table)[table["is_best"].astype(bool)].dropna()
-    if len(p):
-        table.loc[p.index, "p_holm"] = multipletests(p, method="holm")[1]
-    return table
+    return adjust(table, table["is_best"].astype(bool))

@@ -51,10 +51,7 @@ def paired_statistics(
             mean, reference_mean = pair.mean()
             row |= {"mean": mean, "reference_mean": reference_mean}
             rows.append(dict(zip(keys, key, strict=True)) | row)
-    table = pd.DataFrame(rows, columns=STATISTICS_COLUMNS)
-    for _, family in deciding_p(table).dropna().groupby(table["metric"]):
-        table.loc[family.index, "p_holm"] = multipletests(family, method="holm")[1]
-    return table
+    return adjust(pd.DataFrame(rows, columns=STATISTICS_COLUMNS))
 
 
 def pairs(
@@ -187,7 +184,13 @@ def rows_of(results: pd.DataFrame, part: str, metrics: Sequence[str]) -> pd.Data
     return drop_repeated(results[(results["part"] == part) & results["metric"].isin(metrics)])
 
 
-def deciding_p(table: pd.DataFrame) -> "pd.Series[float]":
-    """The p of each comparison that decides: p_nadeau_bengio on several splits, p_t on one."""
+def adjust(table: pd.DataFrame, declared: Any = slice(None)) -> pd.DataFrame:
+    """Fill in `p_holm`: over the declared comparisons of each metric, of the p that decides.
+
+    That is p_nadeau_bengio on several splits, p_t on one.
+    """
     several = table["estimand"] == ESTIMANDS[True]
-    return table["p_nadeau_bengio"].where(several, table["p_t"]).astype(float)
+    p = table["p_nadeau_bengio"].where(several, table["p_t"]).astype(float)
+    for _, family in p[declared].dropna().groupby(table["metric"]):
+        table.loc[family.index, "p_holm"] = multipletests(family, method="holm")[1]
+    return table
