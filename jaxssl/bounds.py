@@ -1,11 +1,4 @@
-"""How an option is declared: its type, its default and, beside them, what it may be.
-
-Example:
-    @optionclass
-    class AugmentConfig:
-        noise: Annotated[float, Range(0, 1e3)] = 1.0
-        mask_per: Literal["batch", "sample"] = "batch"
-"""
+"""How an option is declared: its type, its default and, beside them, what it may be."""
 
 import dataclasses
 from numbers import Integral, Real
@@ -60,11 +53,7 @@ def _plain(declared: Any) -> Any:
 
 
 def check_section(name: str, options: Any) -> None:
-    """Compare every option of a section with its declaration.
-
-    Raises:
-        InputError: naming the option, its value and what is allowed.
-    """
+    """Compare every option of a section with its declaration."""
     for option, declared in get_type_hints(type(options), include_extras=True).items():
         if option in vars(options):
             value = getattr(options, option)

@@ -177,11 +177,7 @@ def to_dict(config: Config) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> Config:
-    """Inverse of `to_dict`, also after a round trip through JSON.
-
-    Raises:
-        InputError: on an option or a method that this version does not know.
-    """
+    """Inverse of `to_dict`, also after a round trip through JSON."""
     values = renamed(values)
     method = dict(values.get("method", {}))
     config = Config(method=_options_of(method.pop("name", SwAVConfig.name)))
@@ -202,11 +198,7 @@ def _options_of(method: str) -> MethodConfig:
 
 
 def with_method(config: Config, name: str) -> Config:
-    """A copy with another method: its options and views at their defaults, its arms compared.
-
-    Raises:
-        InputError: on a method that does not exist.
-    """
+    """A copy with another method: its options and views at their defaults, its arms compared."""
     method = _options_of(name)
     augment = dataclasses.replace(AugmentConfig(), **METHODS[name].views)
     parts = [arm.split("+") for arm in config.sweep.arms]

@@ -14,11 +14,7 @@ def get_option(config: Config, name: str) -> Any:
 
 
 def validate(config: Config) -> None:
-    """Check every option by itself, then those that depend on each other.
-
-    Raises:
-        InputError: naming the option, its value and what is allowed.
-    """
+    """Check every option by itself, then those that depend on each other."""
     for name, section in vars(config).items():
         check_section(name, section)
     _check_lists(config)

@@ -10,10 +10,9 @@ import pytest
 from jaxssl.config import Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.autoencoder import fit_autoencoder
 from jaxssl.engine.prepared import prepare
-from jaxssl.engine.pretrain import make_pool, merge, plan_pretraining, pretrain
-from jaxssl.methods.augment import encode, perturb_latent
+from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
+from jaxssl.methods.augment import encode, fit_autoencoder, make_pool, perturb_latent
 from jaxssl.model import make_autoencoder
 from jaxssl.types import Pool
 
@@ -76,6 +75,6 @@ def test_pretraining_through_it_trains_it_once_on_training_samples_for_all_seeds
         return {row["seed"]: row["loss"] for row in trained.history}
 
     assert losses([3])[3] == pytest.approx(losses([0, 3])[3], rel=1e-5)
-    first, second = (make_pool(prepared.pool, prepared.config) for _ in range(2))
+    first, second = (make_pool(prepared.pool, prepared.config.augment, 0) for _ in range(2))
     same = jax.tree.map(lambda a, b: bool((a == b).all()), first.autoencoder, second.autoencoder)
     assert all(jax.tree.leaves(same))

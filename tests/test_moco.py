@@ -9,8 +9,8 @@ from oracles import lightly_loss, random, unit
 from jaxssl.config import EncoderConfig
 from jaxssl.methods import losses
 from jaxssl.methods.interface import Batch, Training
-from jaxssl.methods.memory import moving_average
 from jaxssl.methods.moco import MoCoConfig, moco
+from jaxssl.methods.stack import moving_average
 from jaxssl.model import make_encoder
 from jaxssl.types import Views
 

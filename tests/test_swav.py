@@ -10,8 +10,8 @@ import pytest
 
 from jaxssl.config import EncoderConfig
 from jaxssl.methods.interface import Batch, Training
-from jaxssl.methods.memory import is_ready, push
-from jaxssl.methods.swav import SwAVConfig
+from jaxssl.methods.stack import push
+from jaxssl.methods.swav import SwAVConfig, is_ready
 from jaxssl.model import make_encoder
 from jaxssl.types import Views
 

@@ -76,10 +76,13 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     _refuse_links(folder)
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        # a bundle of another format may describe itself in ways that this version cannot read
-        known = description.get("format") == FORMAT
+        if description["format"] != FORMAT:  # and may say the rest in other words
+            raise InputError(
+                f"bundle format {description['format']}, this version reads format {FORMAT}",
+                "read it with the jaxssl that wrote it",
+            )
         genes = tuple((folder / "genes.txt").read_text(encoding="utf-8").split("\n")[:-1])
-        config = from_dict(description["config"]) if known else Config()
+        config = from_dict(description["config"])
         scale, provenance = description["expression_scale"], description["provenance"]
         leaves = on_record(description["leaves"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -89,12 +92,6 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
             f"{folder} is no bundle ({error})",
             "pass an encoder such as RUN/encoder/seed_000, or a classifier that `finetune()` wrote",
         ) from error
-    if not known:
-        raise InputError(
-            f"{folder} has bundle format {description.get('format')}, this version reads format "
-            f"{FORMAT}",
-            "read it with the jaxssl that wrote it",
-        )
     _verify_texts(folder, description, genes)
     tree = unflatten(load_leaves(folder / "arrays", leaves))
     normalizer = Normalizer(genes=genes, expression_scale=scale, **tree["normalizer"])

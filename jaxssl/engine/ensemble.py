@@ -137,8 +137,7 @@ def shard(tree: PyTree, per_seed: bool) -> PyTree:
     n_devices = jax.device_count()
     if n_devices == 1:
         return jax.device_put(tree)
-    n_seeds = len(jax.tree.leaves(tree)[0]) if per_seed else 0
-    split = per_seed and n_seeds % n_devices == 0
+    split = per_seed and len(jax.tree.leaves(tree)[0]) % n_devices == 0
     return jax.device_put(
         tree, NamedSharding(_mesh(), PartitionSpec("seeds") if split else PartitionSpec())
     )

@@ -41,10 +41,7 @@ class MemoryPlan(NamedTuple):
 
     @property
     def kept_free(self) -> int:
-        """Bytes of freed blocks that a host's allocator keeps.
-
-        What peaks exceed the other terms by where those are small (`launch.benchmark`, memory).
-        """
+        """Bytes of freed blocks that a host's allocator keeps, by `launch.benchmark`, memory."""
         return 0 if self.vectorized else KEPT_FREE
 
     def on_device(self, n_seeds: int) -> int:

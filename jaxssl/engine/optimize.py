@@ -51,7 +51,8 @@ def make_optimizer(
         }
         apart |= dict.fromkeys(restarting, direction)
         direction = optax.partition(
-            {"free": direction, **apart}, lambda params: _labels(params, apart)
+            {"free": direction, **apart},
+            lambda params: {name: name if name in apart else "free" for name in params},
         )
     return optax.chain(direction, optax.scale_by_learning_rate(make_schedule(options, n_steps)))
 
@@ -93,10 +94,3 @@ def _is_matrix(params: PyTree) -> PyTree:
 
 def _after(steps: int):
     return lambda step, **_: step >= steps
-
-
-def _labels(params: Params, apart: Collection[Hashable]) -> PyTree:
-    return {
-        name: jax.tree.map(lambda _, label=name: label if label in apart else "free", subtree)
-        for name, subtree in params.items()
-    }

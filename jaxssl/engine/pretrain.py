@@ -13,7 +13,6 @@ from jaxtyping import Array, Float
 
 from jaxssl.config import Config, with_options
 from jaxssl.engine import checkpoint
-from jaxssl.engine.autoencoder import fit_autoencoder, make_pool
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.diagnose import Diagnosis, Row, divergences, rows_of_epoch, verdicts
 from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
@@ -22,7 +21,7 @@ from jaxssl.engine.optimize import make_optimizer
 from jaxssl.engine.prepared import Prepared, fingerprint
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
-from jaxssl.methods.augment import make_views
+from jaxssl.methods.augment import fit_autoencoder, make_pool, make_views
 from jaxssl.methods.interface import Training
 from jaxssl.model import make_encoder
 from jaxssl.types import Member, Params, Pool, Stopped
@@ -138,7 +137,7 @@ def pretrain(
     chunk have, the chunk ends. Raises `Stopped` if `stop` said so, once the state is saved.
     """
     trainer = over_all_seeds(plan.trainer)
-    data = shard(make_pool(pool, config), per_seed=False)
+    data = shard(make_pool(pool, config.augment, config.run.root_key), per_seed=False)
     n_epochs, n_steps = plan.schedule.n_epochs, plan.schedule.steps_per_epoch
     for ids in chunks(seed_ids, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{'_'.join(map(str, dict.fromkeys(ids)))}"

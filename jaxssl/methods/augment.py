@@ -1,21 +1,23 @@
-"""Augmentations: pure functions of (key, x, pool); strengths are closed over.
+"""Augmentations: pure functions of (key, x, pool), and the autoencoder that one goes through.
 
 `pool` holds the training matrix that means and marginals come from, and the autoencoder. Strength 0
 leaves a step out of the compiled program; a traced strength never does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from jaxssl.bounds import Positive, Range, Share, optionclass
 from jaxssl.methods.noise import standard_normal
 from jaxssl.model import make_autoencoder
-from jaxssl.types import Pool, Profiles, Views
+from jaxssl.types import Params, Pool, Profiles, Views
 
 
 @optionclass
@@ -35,6 +37,10 @@ class AugmentConfig:
     n_views: Annotated[int, Range(1, 16)] = 2  # those past the second only predict
     extra_mask_rate: Share = 0.8  # mask rate of the views past the second
 
+
+AUTOENCODER_STREAM = 2**31 - 1  # in the key of what all seeds share
+AUTOENCODER_RATE = 1e-3  # decays to 0 by a cosine
+AUTOENCODER_BATCH = 256
 
 Strength = float | Float[Array, ""]
 Augment = Callable[[PRNGKeyArray, Profiles, Pool], Profiles]
@@ -81,9 +87,8 @@ def mask(
     return jnp.where(MASKS[per](key_mask, x, rate), FILLS[fill](key_fill, x, pool), x)
 
 
-def add_noise(key: PRNGKeyArray, x: Profiles, pool: Pool, *, strength: Strength) -> Profiles:
+def add_noise(key: PRNGKeyArray, x: Profiles, strength: Strength) -> Profiles:
     """x + c N(0, 1), c = `strength`."""
-    del pool
     return x + strength * standard_normal(key, x.shape)
 
 
@@ -109,35 +114,25 @@ def encode(pool: Pool, x: Profiles, latent_dim: int) -> Float[Array, "batch late
     return encoder.apply(pool.autoencoder["encoder"], x)
 
 
-def compose(steps: Mapping[int, Augment]) -> Augment:
-    """The steps one after the other; no step is the identity.
-
-    Each draws from the stream that its number names, whatever steps are beside it.
-    """
-
-    def augment(key: PRNGKeyArray, x: Profiles, pool: Pool) -> Profiles:
-        for stream, step in steps.items():
-            x = step(jax.random.fold_in(key, stream), x, pool)
-        return x
-
-    return augment
-
-
 def make_augment(options: AugmentConfig, mask_rate: Strength) -> Augment:
     """The augmentation of a view: autoencoder, noise, mask, those that have a strength.
 
-    Noise comes before masking, so that a filled entry is exactly what the fill says.
+    Each draws from a stream of its own, whatever is beside it. Noise comes before masking, so that
+    a filled entry is exactly what the fill says.
     """
-    steps: dict[int, Augment] = {}
-    if not is_off(options.latent_radius):
-        radius, latent_dim = options.latent_radius, options.latent_dim
-        steps[2] = partial(perturb_latent, radius=radius, latent_dim=latent_dim)
-    if not is_off(options.noise):
-        steps[0] = partial(add_noise, strength=options.noise)
-    if not is_off(mask_rate):
-        per, fill = options.mask_per, options.mask_fill
-        steps[1] = partial(mask, rate=mask_rate, per=per, fill=fill)
-    return compose(steps)
+
+    def augment(key: PRNGKeyArray, x: Profiles, pool: Pool) -> Profiles:
+        stream = partial(jax.random.fold_in, key)
+        radius, per, fill = options.latent_radius, options.mask_per, options.mask_fill
+        if not is_off(radius):
+            x = perturb_latent(stream(2), x, pool, radius=radius, latent_dim=options.latent_dim)
+        if not is_off(options.noise):
+            x = add_noise(stream(0), x, options.noise)
+        if not is_off(mask_rate):
+            x = mask(stream(1), x, pool, rate=mask_rate, per=per, fill=fill)
+        return x
+
+    return augment
 
 
 def is_off(strength: Strength) -> bool:
@@ -166,3 +161,49 @@ def make_views(options: AugmentConfig) -> ViewsFn:
         return Views(drawn, index, x)
 
     return views
+
+
+def make_pool(
+    x: Float[np.ndarray, "samples features"], options: AugmentConfig, root_key: int
+) -> Pool:
+    """What all seeds train on; an autoencoder, where views want one, is the same for all seeds."""
+    if options.latent_radius == 0:
+        return Pool(cast(Array, x), {})
+    key = jax.random.fold_in(jax.random.key(root_key), AUTOENCODER_STREAM)
+    fitted = fit_autoencoder(key, jnp.asarray(x), options.latent_dim, options.autoencoder_steps)
+    return Pool(cast(Array, x), fitted)
+
+
+@partial(jax.jit, static_argnames=("latent_dim", "n_steps"))
+def fit_autoencoder(
+    key: PRNGKeyArray, x: Float[Array, "samples features"], latent_dim: int, n_steps: int
+) -> Params:
+    """Minimise the mean squared error of the reconstruction by Adam: `encoder` and `decoder`.
+
+    `unit` is the root mean square distance of the codes from their mean, in which
+    `augment.latent_radius` is counted.
+    """
+    encoder, decoder = make_autoencoder(x.shape[1], latent_dim)
+    key_encoder, key_decoder, key_batches = jax.random.split(key, 3)
+    codes = jnp.zeros((1, latent_dim))
+    params = {
+        "encoder": encoder.init(key_encoder, x[:1]),
+        "decoder": decoder.init(key_decoder, codes),
+    }
+    optimizer = optax.adam(optax.cosine_decay_schedule(AUTOENCODER_RATE, n_steps))
+    batch_size = min(AUTOENCODER_BATCH, len(x))
+
+    def loss(params: Params, batch: Float[Array, "batch features"]) -> Float[Array, ""]:
+        decoded = decoder.apply(params["decoder"], encoder.apply(params["encoder"], batch))
+        return jnp.mean((decoded - batch) ** 2)
+
+    def step(i: Int[Array, ""], carry: tuple[Params, optax.OptState]):
+        params, state = carry
+        rows = jax.random.randint(jax.random.fold_in(key_batches, i), (batch_size,), 0, len(x))
+        updates, state = optimizer.update(jax.grad(loss)(params, x[rows]), state)
+        return optax.apply_updates(params, updates), state
+
+    params, _ = jax.lax.fori_loop(0, n_steps, step, (params, optimizer.init(params)))
+    codes = encoder.apply(params["encoder"], x)
+    spread = jnp.sum((codes - codes.mean(axis=0, keepdims=True)) ** 2, axis=1)
+    return params | {"unit": jnp.sqrt(spread.mean())}

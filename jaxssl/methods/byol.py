@@ -15,8 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from jaxssl.bounds import Positive, Share, optionclass
 from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Step, Training
 from jaxssl.methods.losses import cosine_distance, spread
-from jaxssl.methods.memory import moving_average
-from jaxssl.methods.stack import ProjectedConfig, Stack, make_stack
+from jaxssl.methods.stack import ProjectedConfig, Stack, moving_average
 from jaxssl.model import Head, Network, make_projection
 from jaxssl.types import Params, Profiles
 
@@ -35,7 +34,7 @@ class BYOLConfig(ProjectedConfig):
 
 def byol(options: BYOLConfig, training: Training) -> Method:
     """BYOL as a `Method`."""
-    stack = make_stack(options, training.encoder)
+    stack = Stack.of(options, training.encoder)
     return Method(
         init=partial(init, options, stack),
         loss=partial(loss, options, stack),

@@ -33,14 +33,7 @@ from jaxssl.methods.interface import (
 )
 from jaxssl.methods.kmeans import kmeans
 from jaxssl.methods.losses import l2_normalize, spread
-from jaxssl.methods.stack import (
-    ProjectedConfig,
-    Stack,
-    init_heads,
-    init_prototypes,
-    make_stack,
-    score,
-)
+from jaxssl.methods.stack import ProjectedConfig, Stack, init_heads, init_prototypes, score
 from jaxssl.model import Network, make_classifier
 from jaxssl.types import InputError, Params, Profiles
 
@@ -162,7 +155,7 @@ def loss(encoder: Network, head: Network, params: Params, batch: Batch) -> Loss:
 
 def deepcluster_v2(options: DeepClusterV2Config, training: Training) -> Method:
     """DeepCluster-v2 as a `Method`; `refresh` finds the clusters before the first step."""
-    stack, counts = make_stack(options, training.encoder), options.n_prototypes
+    stack, counts = Stack.of(options, training.encoder), options.n_prototypes
 
     def init(key: PRNGKeyArray, x: Profiles) -> Start:
         keys = jax.random.split(key, 3)
@@ -191,7 +184,7 @@ def refresh_v2(
     data: Float[Array, "samples features"],
 ) -> Start:
     """Cluster the projections anew for every head; centroids become prototypes."""
-    z = stack.embed(params, data[None])[0]
+    z = l2_normalize(stack.project(params, data[None])[0])
     found = {
         f"head_{i}": kmeans(jax.random.fold_in(key, i), z, k, options.n_iterations, spherical=True)
         for i, k in enumerate(options.n_prototypes)

@@ -15,8 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from jaxssl.bounds import Positive, Share, Temperature, optionclass
 from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Training
 from jaxssl.methods.losses import info_nce, l2_normalize, spread
-from jaxssl.methods.memory import moving_average, push
-from jaxssl.methods.stack import ProjectedConfig, Stack, make_stack
+from jaxssl.methods.stack import ProjectedConfig, Stack, moving_average, push
 from jaxssl.types import Params, Profiles
 
 
@@ -32,7 +31,7 @@ class MoCoConfig(ProjectedConfig):
 
 def moco(options: MoCoConfig, training: Training) -> Method:
     """MoCo v2 as a `Method`: the first view asks, the second is its key."""
-    stack = make_stack(options, training.encoder)
+    stack = Stack.of(options, training.encoder)
     return Method(
         init=partial(init, options, stack),
         loss=partial(loss, options, stack),
@@ -61,7 +60,7 @@ def loss(options: MoCoConfig, stack: Stack, params: Params, batch: Batch) -> Los
     projection_spread (of `losses.spread`; 0: collapsed).
     """
     views, memory = batch.views, batch.memory
-    z = stack.embed(params, views.x[:1])[0]
+    z = l2_normalize(stack.project(params, views.x[:1])[0])
     keys, held = make_keys(stack, batch), memory["index"][None, :]
     allowed = (held >= 0) & (held != views.index[:, None])
     value = info_nce(z, keys, memory["queue"], allowed, options.temperature)

@@ -37,7 +37,9 @@ def standard_normal(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "
 
     Their largest size is 5.8; a shape may have up to 2**32 rows and as many columns.
     """
-    radius_bits, angle_bits = threefry2x32(jax.random.bits(key, (2,)), *_positions(shape))
+    matrix = (math.prod(shape[:-1]), shape[-1])  # rows counted over all leading axes
+    row, column = (lax.broadcasted_iota(jnp.uint32, matrix, axis).reshape(shape) for axis in (0, 1))
+    radius_bits, angle_bits = threefry2x32(jax.random.bits(key, (2,)), column, row)
     # 23 bits and a half: never 0, whose logarithm is infinite
     uniform = ((radius_bits >> 9).astype(jnp.float32) + 0.5) * 2.0**-23
     return jnp.sqrt(-2 * _log(uniform)) * _cosine(angle_bits)
@@ -64,16 +66,6 @@ def threefry2x32(
             first = first + schedule[injection % 3]
             second = second + schedule[(injection + 1) % 3] + jnp.uint32(injection)
     return first, second
-
-
-def _positions(shape: tuple[int, ...]) -> tuple[UInt32[Array, "..."], UInt32[Array, "..."]]:
-    """Column and row of every entry, rows counted over all leading axes."""
-    axes = range(len(shape) - 1)
-    rows = [lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in axes]
-    row = jnp.zeros(shape, jnp.uint32)
-    for along, size in zip(rows, shape, strict=False):
-        row = row * jnp.uint32(size) + along
-    return lax.broadcasted_iota(jnp.uint32, shape, len(shape) - 1), row
 
 
 def _log(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

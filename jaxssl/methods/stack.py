@@ -1,7 +1,8 @@
-"""An encoder with what stands on it: a projection head, prototypes, or heads of a method.
+"""An encoder with what stands on it, and what is remembered of that from step to step.
 
-Prototypes are unit vectors that projections are scored against, `{"head_0": (K, D), …}`; rows are
-scaled to unit length before every use.
+On it stands a projection head with prototypes, or heads of a method. Prototypes are unit vectors
+that projections are scored against, `{"head_0": (K, D), …}`; rows are scaled to unit length before
+every use.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PRNGKeyArray
+from jaxtyping import Array, Float, Key, PRNGKeyArray, PyTree, Shaped
 
 from jaxssl.bounds import Positive, optionclass
 from jaxssl.methods.interface import Batch, Loss, Method, MethodConfig, Start, Training
@@ -34,6 +35,18 @@ class Stack(NamedTuple):
 
     encoder: Network
     projection: Network
+
+    @classmethod
+    def of(cls, options: ProjectedConfig, encoder: Network) -> "Stack":
+        """The encoder with the projection head that the options describe."""
+        projection = make_projection(
+            options.projection,
+            options.projection_hidden,
+            options.projection_dim,
+            encoder.precision,
+            options.projection_norm,
+        )
+        return cls(encoder, projection)
 
     def init(self, keys: Key[Array, "2"], x: Profiles) -> tuple[Params, Float[Array, "batch dim"]]:
         """Random parameters, and what they make of `x`."""
@@ -61,19 +74,8 @@ class Stack(NamedTuple):
 
     def first_scores(self, params: Params, x: Profiles) -> Float[Array, "batch prototypes"]:
         """Scores of samples on the first head's prototypes; the arg-max is the assigned one."""
-        return score(self.embed(params, x[None])[0], params["prototypes"]["head_0"])
-
-
-def make_stack(options: ProjectedConfig, encoder: Network) -> Stack:
-    """The encoder with the projection head that the options describe."""
-    projection = make_projection(
-        options.projection,
-        options.projection_hidden,
-        options.projection_dim,
-        encoder.precision,
-        options.projection_norm,
-    )
-    return Stack(encoder, projection)
+        z = l2_normalize(self.project(params, x[None])[0])
+        return score(z, params["prototypes"]["head_0"])
 
 
 def on_stack(
@@ -82,7 +84,7 @@ def on_stack(
     """`make` of a method that has nothing but the stack, and remembers nothing."""
 
     def make(options: Any, training: Training) -> Method:
-        stack = make_stack(options, training.encoder)
+        stack = Stack.of(options, training.encoder)
 
         def init(key: PRNGKeyArray, x: Profiles) -> Start:
             return stack.init(jax.random.split(key), x)[0], {}
@@ -120,8 +122,15 @@ def score(
     return jnp.matmul(z, l2_normalize(prototypes).T, precision="highest")
 
 
-def nearest(scores: Float[Array, "*rows prototypes"]) -> Float[Array, "*rows prototypes"]:
-    """One-hot rows at the largest score; equals share it."""
-    # by comparison: a compiler takes maxima in vectors, positions of maxima one by one
-    is_nearest = (scores == scores.max(axis=-1, keepdims=True)).astype(scores.dtype)
-    return is_nearest / is_nearest.sum(axis=-1, keepdims=True)
+def push(
+    queue: Shaped[Array, "length *item"], new: Shaped[Array, "batch *item"]
+) -> Shaped[Array, "length *item"]:
+    """Put a batch at the front; as many leave at the back."""
+    return jnp.concatenate([new, queue])[: len(queue)]
+
+
+def moving_average(
+    slow: PyTree, fast: PyTree, momentum: float | Float[Array, ""]
+) -> PyTree[Float[Array, "..."]]:
+    """momentum · slow + (1 - momentum) · fast, leaf by leaf."""
+    return jax.tree.map(lambda s, f: momentum * s + (1 - momentum) * f, slow, fast)

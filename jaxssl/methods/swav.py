@@ -9,21 +9,13 @@ from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import Count, Positive, Range, Temperature, optionclass
-from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Training
+from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Step, Training
 from jaxssl.methods.losses import entropy, swapped_prediction
-from jaxssl.methods.memory import is_ready, push
 from jaxssl.methods.sinkhorn import sinkhorn
-from jaxssl.methods.stack import (
-    ProjectedConfig,
-    Stack,
-    init_prototypes,
-    make_stack,
-    nearest,
-    score,
-)
+from jaxssl.methods.stack import ProjectedConfig, Stack, init_prototypes, push, score
 from jaxssl.model import Head, Norm
 from jaxssl.types import InputError, Params, Profiles
 
@@ -65,7 +57,7 @@ class SwAVConfig(ProjectedConfig):
 
 def swav(options: SwAVConfig, training: Training) -> Method:
     """SwAV as a `Method`."""
-    stack = make_stack(options, training.encoder)
+    stack = Stack.of(options, training.encoder)
     return Method(
         init=partial(init, options, stack),
         loss=partial(loss, options, stack),
@@ -112,6 +104,15 @@ def soft_codes(
     return jax.lax.cond(ready, with_queue, without_queue)
 
 
+def is_ready(step: Step, batch_size: int, length: int, start: int) -> Bool[Array, ""]:
+    """Whether a queue that got one batch per step is full, and `start` is reached.
+
+    From the step number, not from a counter in memory: that would be batched over seeds, and
+    `lax.cond` on a batched predicate computes both branches.
+    """
+    return jnp.asarray(step) >= max(start, -(-length // batch_size))
+
+
 def loss(options: SwAVConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
     """Swapped prediction, averaged over the prototype heads.
 
@@ -140,6 +141,13 @@ def loss(options: SwAVConfig, stack: Stack, params: Params, batch: Batch) -> Los
         "code_entropy_ratio": code_entropy / log_k[0],
         "usage": nearest(head_scores[0]).mean(axis=(0, 1)),
     }
+
+
+def nearest(scores: Float[Array, "*rows prototypes"]) -> Float[Array, "*rows prototypes"]:
+    """One-hot rows at the largest score; equals share it."""
+    # by comparison: a compiler takes maxima in vectors, positions of maxima one by one
+    is_nearest = (scores == scores.max(axis=-1, keepdims=True)).astype(scores.dtype)
+    return is_nearest / is_nearest.sum(axis=-1, keepdims=True)
 
 
 def harden(x: Float[Array, "*rows prototypes"]) -> Float[Array, "*rows prototypes"]:
