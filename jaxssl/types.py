@@ -130,12 +130,3 @@ jax.tree_util.register_dataclass(
     meta_fields=["genes", "expression_scale"],
     data_fields=[f.name for f in dataclasses.fields(Normalizer)[2:]],
 )
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Class probabilities of one fitted arm on named samples."""
-
-    sample_ids: np.ndarray  # (samples,) of str
-    classes: tuple[str, ...]
-    probabilities: Float[np.ndarray, "samples classes"]

@@ -146,7 +146,7 @@ def test_the_split_that_was_called_study_is_read_as_stratified():
 
 def test_an_encoder_is_no_classifier(bundle):
     with pytest.raises(InputError, match=r"not a classifier; make one with `finetune\(\)`"):
-        predict(bundle, np.zeros((1, 3), np.float32), np.array(["s"]))
+        predict(bundle, np.zeros((1, 3), np.float32))
 
 
 def test_what_is_no_bundle_says_so(tmp_path):

@@ -48,7 +48,7 @@ def save_state(folder: Path, state: TrainState, seeds: list[int], history: list[
     killed at any instant leaves a whole one.
     """
     before = _states(folder)
-    number = 1 + max([_number(path) for path in before], default=-1)
+    number = int(before[-1].name.removeprefix("save_")) + 1 if before else 0
     leaves = flatten(state._replace(member=None))
     with complete_folder(folder / f"save_{number:06d}") as partial:
         save_leaves(partial / "state", leaves)
@@ -80,12 +80,8 @@ def load_state(folder: Path, fresh: TrainState, seeds: list[int]) -> tuple[Train
 
 
 def _states(folder: Path) -> list[Path]:
-    """The saved states of a chunk, the newest last."""
-    return sorted(folder.glob("save_*[0-9]"), key=_number)
-
-
-def _number(path: Path) -> int:
-    return int(path.name.removeprefix("save_"))
+    """The saved states of a chunk, the newest last: their numbers have six digits."""
+    return sorted(folder.glob("save_*[0-9]"))
 
 
 def _read_progress(saved: Path) -> tuple[dict[str, Leaf], dict[str, Any]]:

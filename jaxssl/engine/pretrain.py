@@ -32,15 +32,6 @@ StopFn = Callable[[], bool]
 """Asked after every epoch whether to save and end."""
 
 
-def silent(rows: list[Row], restored: bool) -> None:
-    """Log nothing."""
-
-
-def never() -> bool:
-    """Go on to the end."""
-    return False
-
-
 class Pretrained(NamedTuple):
     """What a chunk of seeds leaves: parameters and verdict per seed id, every epoch's metrics."""
 
@@ -124,10 +115,10 @@ def pretrain(
     config: Config,
     pool: Float[np.ndarray, "samples features"],
     seed_ids: Sequence[int],
-    log: LogFn = silent,
+    log: LogFn = lambda rows, restored: None,
     checkpoints: Path | None = None,
     variants: Mapping[int, Variant] | None = None,
-    stop: StopFn = never,
+    stop: StopFn = lambda: False,
 ) -> Iterator[Pretrained]:
     """Pretrain all seeds on the training matrix, one chunk after the other.
 

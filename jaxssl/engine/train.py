@@ -92,10 +92,9 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
 
     def epoch(state: TrainState, epoch: Int[Array, ""], pool: Pool) -> tuple[TrainState, Metrics]:
         keys, x = streams(state.member.key), pool.x
-        method, encode, make_views, optimizer = make_parts(state.member.options)
-        key_refresh = jax.random.fold_in(keys.refresh, epoch)
-        is_due = is_turn(epoch, method.refresh_every, schedule.n_epochs)
-        state = refresh(method, optimizer, state, is_due, key_refresh, x)
+        parts = make_parts(state.member.options)
+        is_due = is_turn(epoch, parts.method.refresh_every, schedule.n_epochs)
+        state = refresh(parts, state, is_due, jax.random.fold_in(keys.refresh, epoch), x)
         batches = epoch_batches(jax.random.fold_in(keys.order, epoch), len(x), schedule)
         steps = epoch * schedule.steps_per_epoch + jnp.arange(schedule.steps_per_epoch)
 
@@ -103,13 +102,13 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
             number, index = at
             # by step number, not by splitting a carried key: a resume needs only the step
             key_views, _ = jax.random.split(jax.random.fold_in(keys.step, number))  # no loss draws
-            views = make_views(key_views, x[index], index, pool)
-            return train_step(method, optimizer, state, number, views)
+            views = parts.make_views(key_views, x[index], index, pool)
+            return train_step(parts, state, number, views)
 
         state, metrics = jax.lax.scan(step, state, (steps, batches))
         # a fixed stride: neighbours in a file often share class and batch
         probe = x[:: max(len(x) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
-        return state, summarize(metrics, encode(state.params["encoder"], probe))
+        return state, summarize(metrics, parts.encode(state.params["encoder"], probe))
 
     return Trainer(init, epoch)
 
@@ -121,40 +120,35 @@ def is_turn(epoch: Int[Array, ""] | int, every: int, n_epochs: int) -> Bool[Arra
 
 
 def refresh(
-    method: Method,
-    optimizer: optax.GradientTransformation,
+    parts: Parts,
     state: TrainState,
     is_due: Bool[Array, ""],
     key: PRNGKeyArray,
     x: Float[Array, "samples features"],
 ) -> TrainState:
     """What a method does before an epoch, if it is due."""
-    if method.refresh is None:
+    of_method, restarting = parts.method.refresh, parts.method.restart
+    if of_method is None:
         return state
-    of_method = method.refresh
 
     def refreshed(state: TrainState) -> TrainState:
         params, memory = of_method(state.params, key, x)
-        opt_state = restart(optimizer, params, state.opt_state, method.restart)
+        opt_state = restart(parts.optimizer, params, state.opt_state, restarting)
         return TrainState(params, memory, opt_state, state.member)
 
-    if method.refresh_every == 1:
+    if parts.method.refresh_every == 1:
         return refreshed(state)
     return jax.lax.cond(is_due, refreshed, lambda state: state, state)
 
 
 def train_step(
-    method: Method,
-    optimizer: optax.GradientTransformation,
-    state: TrainState,
-    step: Int[Array, ""],
-    views: Views,
+    parts: Parts, state: TrainState, step: Int[Array, ""], views: Views
 ) -> tuple[TrainState, Metrics]:
     """One update of parameters, optimizer and memory."""
-    batch = Batch(views, state.memory, step)
+    method, batch = parts.method, Batch(views, state.memory, step)
     gradient = jax.value_and_grad(method.loss, has_aux=True)
     (_, metrics), grads = gradient(state.params, batch)
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    updates, opt_state = parts.optimizer.update(grads, state.opt_state, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
     memory = method.remember(params, batch) if method.remember else state.memory
     return TrainState(params, memory, opt_state, state.member), metrics

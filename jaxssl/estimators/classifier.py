@@ -116,7 +116,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             NotFittedError: before `fit`.
         """
         x = self._input_of(X)
-        return predict(self.bundle_, x, np.arange(len(x))).probabilities
+        return predict(self.bundle_, x)
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " samples"]:
         """The most probable class of every sample.

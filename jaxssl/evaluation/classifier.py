@@ -15,7 +15,7 @@ from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
 from jaxssl.model import Network, make_classifier, make_encoder
-from jaxssl.types import InputError, Predictions
+from jaxssl.types import InputError
 
 
 def fit_classifier(
@@ -44,14 +44,13 @@ def fit_classifier(
 
 
 def predict(
-    bundle: EncoderBundle, x: Float[np.ndarray, "samples features"], sample_ids: np.ndarray
-) -> Predictions:
+    bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
+) -> Float[np.ndarray, "samples classes"]:
     """Class probabilities of normalised samples."""
     if "head" not in bundle.params:
         raise InputError("this is an encoder, not a classifier", "make one with `finetune()`")
-    classes = tuple(bundle.provenance["classes"])
-    _, _, apply = _compiled(bundle.config, len(classes))
-    return Predictions(sample_ids, classes, np.asarray(apply(bundle.params, x)))
+    _, _, apply = _compiled(bundle.config, len(bundle.provenance["classes"]))
+    return np.asarray(apply(bundle.params, x))
 
 
 def _compiled(config: Config, n_classes: int) -> tuple[Network, Callable, Callable]:

@@ -96,7 +96,7 @@ def deepcluster(options: DeepClusterConfig, training: Training) -> Method:
 
     def init(key: PRNGKeyArray, x: Profiles) -> Start:
         assignments = jnp.zeros(training.n_samples, jnp.int32)
-        params = init_heads(encoder, {"head": head}, key, x)
+        params, _ = init_heads(encoder, {"head": head}, jax.random.split(key), x)
         return params, {"assignments": assignments, "sizes": jnp.zeros(k)}
 
     return Method(

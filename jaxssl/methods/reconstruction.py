@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, ClassVar, Literal
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax.scipy.special import entr
@@ -87,7 +88,9 @@ def on_heads(make_heads: Callable[..., Heads], loss: Callable) -> Callable[[Any,
         heads_for = partial(make_heads, options, encoder.precision)
 
         def init(key: PRNGKeyArray, x: Profiles) -> Start:
-            return init_heads(encoder, heads_for(x.shape[1]), key, x), {}
+            heads = heads_for(x.shape[1])
+            keys = jax.random.split(key, 1 + len(heads))
+            return init_heads(encoder, heads, keys, x)[0], {}
 
         def loss_of(params: Params, batch: Batch) -> Loss:
             views = batch.views

@@ -49,8 +49,9 @@ def vicreg_loss(options: VICRegConfig, stack: Stack, params: Params, batch: Batc
     collapsed).
     """
     z = stack.project(params, batch.views.x)
+    pairs = combinations(range(len(z)), 2)
     terms = {
-        "invariance": jnp.stack([squared_error(a, b) for a, b in combinations(z, 2)]).mean(),
+        "invariance": jnp.stack([squared_error(z[i], z[j]) for i, j in pairs]).mean(),
         "variance": jnp.stack([variance_term(view) for view in z]).mean(),
         "covariance": 2 * jnp.stack([covariance_term(view) for view in z]).mean(),
     }

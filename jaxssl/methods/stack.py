@@ -50,13 +50,8 @@ class Stack(NamedTuple):
 
     def init(self, keys: Key[Array, "2"], x: Profiles) -> tuple[Params, Float[Array, "batch dim"]]:
         """Random parameters, and what they make of `x`."""
-        key_encoder, key_projection = keys
-        params = {"encoder": self.encoder.init(key_encoder, x)}
-        embeddings = self.encoder.apply(params["encoder"], x)
-        projection = self.projection.init(key_projection, embeddings)
-        if projection:  # an identity has none, and a checkpoint keeps no empty branches
-            params["projection"] = projection
-        return params, self.projection.apply(projection, embeddings)
+        params, embeddings = init_heads(self.encoder, {"projection": self.projection}, keys, x)
+        return params, self.projection.apply(params.get("projection", {}), embeddings)
 
     def project(
         self, params: Params, x: Float[Array, "views batch features"]
@@ -95,15 +90,16 @@ def on_stack(
 
 
 def init_heads(
-    encoder: Network, heads: Mapping[str, Network], key: PRNGKeyArray, x: Profiles
-) -> Params:
-    """Random parameters of an encoder and of heads on its embedding, side by side."""
-    key_encoder, *keys = jax.random.split(key, 1 + len(heads))
-    params = {"encoder": encoder.init(key_encoder, x)}
+    encoder: Network, heads: Mapping[str, Network], keys: Key[Array, " networks"], x: Profiles
+) -> tuple[Params, Float[Array, "batch dim"]]:
+    """Random parameters of an encoder and of heads on its embedding, and the embedding of `x`."""
+    params = {"encoder": encoder.init(keys[0], x)}
     embeddings = encoder.apply(params["encoder"], x)
-    for key_head, (name, head) in zip(keys, heads.items(), strict=True):
-        params[name] = head.init(key_head, embeddings)
-    return params
+    for key, (name, head) in zip(keys[1:], heads.items(), strict=True):
+        own = head.init(key, embeddings)
+        if own:  # an identity has none, and a checkpoint keeps no empty branches
+            params[name] = own
+    return params, embeddings
 
 
 def init_prototypes(key: PRNGKeyArray, counts: Sequence[int], dim: int) -> Params:

@@ -120,9 +120,9 @@ def _score_parts(
     seed, tables, scores = int(classifier.provenance["seed"]), [], {}
     for part in ("validation", "test"):
         rows = getattr(task.split, part)
-        predictions = predict_rows(classifier, x[rows], task.sample_ids[rows])
-        scores[part] = score(task.codes[rows], predictions.probabilities)
-        table = predictions_frame(task, rows, seed, predictions.probabilities)
+        probabilities = predict_rows(classifier, x[rows])
+        scores[part] = score(task.codes[rows], probabilities)
+        table = predictions_frame(task, rows, seed, probabilities)
         tables.append(table.assign(part=part))
         hooks.say(f"{part}: accuracy {scores[part]['accuracy']:.3f} on {len(rows):,} samples")
     write_table(folder / layout.CLASSIFIED, pd.concat(tables))
@@ -151,10 +151,11 @@ def predict(
     """
     bundle = read_encoder(classifier)
     adata, x = _aligned(bundle, data, hooks, max_missing)
-    found = predict_rows(bundle, x, adata.obs_names.to_numpy())
-    named = np.asarray(found.classes)[found.probabilities.argmax(axis=1)]
-    head = {"sample_id": found.sample_ids, "predicted": named}
-    return pd.DataFrame(head | pack(found.classes, found.probabilities))
+    probabilities = predict_rows(bundle, x)
+    classes = tuple(bundle.provenance["classes"])
+    named = np.asarray(classes)[probabilities.argmax(axis=1)]
+    head = {"sample_id": adata.obs_names.to_numpy(), "predicted": named}
+    return pd.DataFrame(head | pack(classes, probabilities))
 
 
 def embed(

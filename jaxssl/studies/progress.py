@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tqdm.auto import tqdm
 
-from jaxssl.engine.pretrain import StopFn, never
+from jaxssl.engine.pretrain import StopFn
 
 
 class Event(NamedTuple):
@@ -29,7 +29,7 @@ class Hooks(NamedTuple):
 
     tell: Tell = lambda event: None
     # entered while a pretraining runs, which can save and end: gives what says whether to
-    patient: Callable[[], AbstractContextManager[StopFn]] = lambda: nullcontext(never)
+    patient: Callable[[], AbstractContextManager[StopFn]] = lambda: nullcontext(lambda: False)
     command: str = ""  # that started the process, for the record
 
     def say(self, text: str) -> None:
