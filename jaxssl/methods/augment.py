@@ -6,6 +6,7 @@ leaves a step out of the compiled program; a traced strength never does.
 
 from collections.abc import Callable
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated, Literal, cast
 
 import jax
@@ -37,6 +38,13 @@ class AugmentConfig:
     n_views: Annotated[int, Range(1, 16)] = 2  # those past the second only predict
     extra_mask_rate: Share = 0.8  # mask rate of the views past the second
 
+
+NOISES = (0.5, 1.0, 1.5)
+"""Of `augment.noise`, that are tried for a method whose views have noise."""
+REDRAWN = MappingProxyType(
+    {"n_views": 1, "noise": 0.0, "mask_per": "sample", "mask_fill": "marginal"}
+)
+"""Views of a method that sets one corrupted copy beside the profile as it is."""
 
 AUTOENCODER_STREAM = 2**31 - 1  # in the key of what all seeds share
 AUTOENCODER_RATE = 1e-3  # decays to 0 by a cosine

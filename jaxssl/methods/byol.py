@@ -13,7 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import Positive, Share, optionclass
-from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Step, Training
+from jaxssl.methods.augment import NOISES
+from jaxssl.methods.interface import Batch, Loss, Method, Recipe, Start, Step, Training
 from jaxssl.methods.losses import cosine_distance, spread
 from jaxssl.methods.stack import ProjectedConfig, Stack, moving_average
 from jaxssl.model import Head, Network, make_projection

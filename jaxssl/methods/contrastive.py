@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxssl.bounds import Temperature, optionclass
-from jaxssl.methods.interface import NOISES, REDRAWN, Batch, Loss, Recipe
+from jaxssl.methods.augment import NOISES, REDRAWN
+from jaxssl.methods.interface import Batch, Loss, Recipe
 from jaxssl.methods.losses import nt_xent, nt_xent_of_chance, spread
 from jaxssl.methods.stack import ProjectedConfig, Stack, on_stack
 from jaxssl.types import Params

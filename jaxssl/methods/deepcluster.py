@@ -21,16 +21,8 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxssl.bounds import Positive, Range, Temperature, optionclass
-from jaxssl.methods.interface import (
-    NOISES,
-    Batch,
-    Loss,
-    Method,
-    MethodConfig,
-    Recipe,
-    Start,
-    Training,
-)
+from jaxssl.methods.augment import NOISES
+from jaxssl.methods.interface import Batch, Loss, Method, MethodConfig, Recipe, Start, Training
 from jaxssl.methods.kmeans import kmeans
 from jaxssl.methods.losses import l2_normalize, spread
 from jaxssl.methods.stack import ProjectedConfig, Stack, init_heads, init_prototypes, score

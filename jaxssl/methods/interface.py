@@ -97,11 +97,3 @@ class Recipe(NamedTuple):
             dict(zip(self.grid, values, strict=True))
             for values in itertools.product(*self.grid.values())
         ]
-
-
-NOISES = (0.5, 1.0, 1.5)
-"""Of `augment.noise`, that are tried for a method whose views have noise."""
-REDRAWN = MappingProxyType(
-    {"n_views": 1, "noise": 0.0, "mask_per": "sample", "mask_fill": "marginal"}
-)
-"""Views of a method that sets one corrupted copy beside the profile as it is."""

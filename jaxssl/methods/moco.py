@@ -13,7 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import Positive, Share, Temperature, optionclass
-from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Training
+from jaxssl.methods.augment import NOISES
+from jaxssl.methods.interface import Batch, Loss, Method, Recipe, Start, Training
 from jaxssl.methods.losses import info_nce, l2_normalize, spread
 from jaxssl.methods.stack import ProjectedConfig, Stack, moving_average, push
 from jaxssl.types import Params, Profiles

@@ -14,17 +14,8 @@ from jax.scipy.special import entr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxssl.bounds import Count, Weight, optionclass
-from jaxssl.methods.interface import (
-    NOISES,
-    REDRAWN,
-    Batch,
-    Loss,
-    Method,
-    MethodConfig,
-    Recipe,
-    Start,
-    Training,
-)
+from jaxssl.methods.augment import NOISES, REDRAWN
+from jaxssl.methods.interface import Batch, Loss, Method, MethodConfig, Recipe, Start, Training
 from jaxssl.methods.losses import squared_error
 from jaxssl.methods.stack import init_heads
 from jaxssl.model import Network, make_projection

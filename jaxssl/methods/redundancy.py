@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxssl.bounds import Positive, Weight, optionclass
-from jaxssl.methods.interface import NOISES, Batch, Loss, Recipe
+from jaxssl.methods.augment import NOISES
+from jaxssl.methods.interface import Batch, Loss, Recipe
 from jaxssl.methods.losses import spread, squared_error
 from jaxssl.methods.stack import ProjectedConfig, Stack, on_stack
 from jaxssl.types import Params

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import Count, Positive, Range, Temperature, optionclass
-from jaxssl.methods.interface import NOISES, Batch, Loss, Method, Recipe, Start, Step, Training
+from jaxssl.methods.augment import NOISES
+from jaxssl.methods.interface import Batch, Loss, Method, Recipe, Start, Step, Training
 from jaxssl.methods.losses import entropy, swapped_prediction
 from jaxssl.methods.sinkhorn import sinkhorn
 from jaxssl.methods.stack import ProjectedConfig, Stack, init_prototypes, push, score
