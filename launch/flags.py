@@ -124,15 +124,17 @@ def job(of_encoder: Config | None = None, **said: Any) -> "Job":
     from .screen import hooks
 
     options = of_encoder or config()
-    method = value_of("method") or ""  # of a file of flags, which --config has not seen
     given = {name: value_of(name) for name in ASKED} | said
+    method = value_of("method") or ""
+    if method == options.method.name and not given["encoder"]:
+        method = ""  # --config has it already, with options of its own
     return make_job(
         options,
         value_of("data"),
         Output(value_of("out"), bool(value_of("resume")), value_of("overwrite")),
         hooks(),
         columns={role: value_of(role) for role in ROLES},
-        method=method if method != options.method.name else "",
+        method=method,
         **{name: value for name, value in given.items() if value is not None},
     )
 

@@ -220,6 +220,9 @@ def test_a_resumed_run_refuses_other_labels_and_tells_of_another_machine(study, 
 def test_pretrain_then_sweep_equals_study(study, tmp_path):
     launch("pretrain", *PRETRAIN, f"--out={tmp_path / 'encoders'}")
     launch("sweep", *TINY, f"--encoder={tmp_path / 'encoders'}", f"--out={tmp_path / 'sweep'}")
+    other = ("--method=simclr", f"--out={tmp_path / 'other'}")
+    refused = launch("sweep", *TINY, f"--encoder={tmp_path / 'encoders'}", *other, code=2)
+    assert "--method=simclr, but the encoders are of swav" in refused
     keys = ["arm", "share", "seed", "part", "metric"]
     a, b = (
         pd.read_parquet(folder / "results.parquet").set_index(keys)["value"].sort_index()
