@@ -224,10 +224,11 @@ def test_a_grid_of_three_options_is_a_ranking_whose_best_is_on_top():
 def test_values_that_are_names_stand_side_by_side_and_arms_have_a_line_each():
     table = points(point=["n=layer", "n=none"] * 2, arm=["swav"] * 2 + ["scratch"] * 2,
                    norm=["layer", "none"] * 2)  # fmt: skip
-    [ax] = search_drawing(table, pd.DataFrame(), ["norm"], "accuracy").figure.axes
+    figure = search_drawing(table, pd.DataFrame(), ["norm"], "accuracy").figure
+    [ax], [legend] = figure.axes, figure.legends
     assert [label.get_text() for label in ax.get_xticklabels()] == ["layer", "none"]
-    lines = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert lines == ["swav, 10 % of the labels", "scratch, 10 % of the labels"]
+    lines = [text.get_text() for text in legend.get_texts()]
+    assert lines == ["10 %, swav", "10 %, scratch"]
 
 
 def test_many_or_long_values_are_written_aslant():

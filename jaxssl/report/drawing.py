@@ -8,9 +8,9 @@ in the name written on them.
 import base64
 import io
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +43,8 @@ Mark = dict[str, Any]
 """How one arm or category is drawn: colour and marker, as options of matplotlib's lines."""
 
 
-@contextmanager
-def styled() -> Iterator[None]:
-    """Draw in the style of the report."""
-    with matplotlib.rc_context(fname=STYLE):
-        yield
-
-
-def new_figure(width: float, height: float, **subplots: Any) -> tuple[Figure, Any]:
-    """A figure of width x height inches with its axes, known to no window system."""
-    figure = Figure(layout="constrained")
-    return figure, add_axes(figure, width, height, **subplots)
+styled = partial(matplotlib.rc_context, fname=STYLE)
+"""Within it, figures are drawn in the style of the report."""
 
 
 def add_axes(figure: Figure, width: float, height: float, **subplots: Any) -> Any:
@@ -69,7 +60,7 @@ def legend_above(figure: Figure, ax: Axes, most: int = 4, **options: Any) -> Non
     figure.legend(handles, names, loc="outside upper center", ncols=columns, **options)
 
 
-def marks(names: Sequence[str]) -> dict[str, Mark]:
+def marks(names: Sequence[Any]) -> dict[Any, Mark]:
     """Colour and marker of each name; 6 and 13 share no factor, so 78 pairs are distinct."""
     return {
         name: {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}

@@ -1,6 +1,7 @@
-"""Grids: a curve for one option, a heat map for two, a ranking for more."""
+"""Grids: a curve for one option, a heat map for two, a ranking for more; and the paper's grids."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.ticker
 import numpy as np
@@ -16,10 +17,12 @@ from jaxssl.report.drawing import (
     INK,
     MUTED,
     Drawing,
+    Mark,
+    add_axes,
     draw_points,
     interval_bars,
+    legend_above,
     marks,
-    new_figure,
     styled,
 )
 
@@ -30,6 +33,8 @@ MEASURES = {
 }
 LOG_RANGE = 8  # values that span more are drawn on a logarithmic axis
 MAX_RANKED = 25  # points of a ranking
+STYLES = {"scratch": "--", "logreg": ":"}  # of the arms that are the same at every point
+WIDTH = 10.4  # inches
 
 
 def search_drawing(
@@ -40,23 +45,21 @@ def search_drawing(
     Both tables have a column of every option; `measures`, a row a point and seed, may be empty.
     """
     with styled():
+        figure = Figure(layout="constrained")
         if len(options) == 1:
-            figure = _curve(table, measures, options[0], metric)
+            several = table["arm"].nunique() > 1
+            lines = table.assign(line=table["arm"] if several else "")
+            option_figure(figure, lines, table[:0], measures, options, metric)
         elif len(options) == 2:
-            figure = heat_maps(table, options, metric)
+            heat_maps(figure, table, options, metric)
         else:
-            figure = _ranking(table, metric)
+            best = table.sort_values("mean", ascending=metric in ERRORS).head(MAX_RANKED)
+            places = zip(best["point"], best["arm"], best["share"], strict=True)
+            names = [f"{point or UNCHANGED} ({arm}, {percent(s)})" for point, arm, s in places]
+            ax = bars_figure(figure, best.assign(line=names), table[:0], metric)
+            ax.set_title(f"The best {len(best)} of {len(table)}")
     caption = "Validation part; means over seeds with 95 % t intervals."
     return Drawing("search", "search", ", ".join(options) or "one point", caption, figure, table)
-
-
-def series(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The rows of each arm and share, with their name."""
-    several, named = table["arm"].nunique() > 1, []
-    for (arm, share), rows in table.groupby(["arm", "share"], sort=False):
-        name = f"{percent(float(str(share)))} of the labels"
-        named.append((f"{arm}, {name}" if several else name, rows))
-    return named
 
 
 def positions(values: Sequence[str]) -> tuple[np.ndarray, bool]:
@@ -88,21 +91,57 @@ def value_axis(ax: Axes, values: Sequence[str], name: str) -> None:
         ax.tick_params(axis="x", rotation=45)
 
 
-def _curve(table: pd.DataFrame, measures: pd.DataFrame, option: str, metric: str) -> Figure:
-    """Mean score and interval against one option, a line an arm and share."""
-    has_measures = not set(MEASURES).isdisjoint(measures)
-    width = 10.4 if has_measures else 6.4
-    figure, (axes,) = new_figure(width, 4.2, ncols=1 + has_measures, squeeze=False)
-    lines = dict(series(table))
-    for name, mark in marks(list(lines)).items():
-        x, rows = along(lines[name], option)
-        draw_points(axes[0], mark, name, x, rows["mean"], yerr=interval_bars(rows))
-    axes[0].set_title(f"Validation {metric.replace('_', ' ')}")
-    value_axis(axes[0], table[option].tolist(), option)
-    axes[0].legend(fontsize=8.5)
-    if has_measures:
-        draw_measures(axes[1], measures, option)
-    return figure
+def option_figure(
+    figure: Figure,
+    table: pd.DataFrame,
+    references: pd.DataFrame,
+    measures: pd.DataFrame,
+    options: Sequence[str],
+    metric: str,
+) -> None:
+    """Scores against each option, a panel each, and what the pretraining measured, if anything.
+
+    The tables have a column of every option, "" where a point does not vary it. `line` tells the
+    lines of one share apart; `references` is of arms that are the same at every point.
+    """
+    has_measures, key = not set(MEASURES).isdisjoint(measures), ["share", "line"]
+    grid = {"nrows": len(options), "ncols": 1 + has_measures, "squeeze": False, "sharey": "col"}
+    axes = add_axes(figure, WIDTH, 0.6 + 3.6 * len(options), **grid)
+    mark = marks([*table[key].drop_duplicates().itertuples(index=False, name=None)])
+    for row, option in zip(axes, options, strict=True):
+        varied = table[table[option] != ""]
+        for (share, line), rows in varied.groupby(key, sort=False):
+            x, rows = along(rows, option)
+            name = ", ".join(filter(None, [percent(share), line]))
+            bars = interval_bars(rows)
+            draw_points(row[0], mark[share, line], name, x, rows["mean"], yerr=bars)
+        of_share = {share: look for (share, _), look in reversed(mark.items())}
+        _reference_lines(row[0].axhline, references, of_share)
+        value_axis(row[0], varied[option].tolist(), option)
+        row[0].set_title(f"Validation {metric.replace('_', ' ')}")
+        if has_measures:
+            draw_measures(row[1], measures[measures[option] != ""], option)
+    legend_above(figure, axes[0, 0], most=6, fontsize=8.5)
+
+
+def bars_figure(figure: Figure, table: pd.DataFrame, references: pd.DataFrame, metric: str) -> Axes:
+    """Points by `line`, one under the other, the first on top."""
+    names, mark = table["line"].unique()[::-1].tolist(), marks(sorted(table["share"].unique()))
+    ax = add_axes(figure, WIDTH, 1.6 + 0.38 * len(names))
+    for share, rows in table.groupby("share", sort=False):
+        y, bars = rows["line"].map(names.index), interval_bars(rows)
+        draw_points(ax, mark[share], percent(share), rows["mean"], y, xerr=bars, ls="none")
+    _reference_lines(ax.axvline, references, mark)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_xlabel(f"validation {metric.replace('_', ' ')}")
+    legend_above(figure, ax, most=6, fontsize=8.5)
+    return ax
+
+
+def _reference_lines(draw: Callable, references: pd.DataFrame, mark: Mapping[Any, Mark]) -> None:
+    for row in references.to_dict("records"):
+        look = {"color": mark[row["share"]]["color"], "ls": STYLES[row["arm"]], "lw": 1.2}
+        draw(row["mean"], label=f"{row['arm']}, {percent(row['share'])}", **look)
 
 
 def draw_measures(ax: Axes, measures: pd.DataFrame, option: str) -> None:
@@ -119,20 +158,20 @@ def draw_measures(ax: Axes, measures: pd.DataFrame, option: str) -> None:
     ax.legend(fontsize=8.5)
 
 
-def heat_maps(table: pd.DataFrame, options: Sequence[str], metric: str) -> Figure:
+def heat_maps(figure: Figure, table: pd.DataFrame, options: Sequence[str], metric: str) -> None:
     """Means against two options (down, across), a map an arm and share."""
-    maps = series(table)
-    figure, axes = new_figure(1.2 + 4.6 * len(maps), 4.4, ncols=len(maps), squeeze=False)
-    for ax, (name, rows) in zip(axes[0], maps, strict=True):
+    maps, several = table.groupby(["arm", "share"], sort=False), table["arm"].nunique() > 1
+    axes = add_axes(figure, 1.2 + 4.6 * len(maps), 4.4, ncols=len(maps), squeeze=False)[0]
+    for ax, ((arm, share), rows) in zip(axes, maps, strict=True):
         _draw_heat_map(ax, rows, *options)
+        name = f"{arm}, " * several + f"{percent(share)} of the labels"
         ax.set_title(f"Validation {metric.replace('_', ' ')}, {name}", fontsize=9.5)
-    return figure
 
 
 def _draw_heat_map(ax: Axes, rows: pd.DataFrame, down: str, across: str) -> None:
     """Means as colours, with half their intervals in numbers; an empty cell was refused."""
     rows = rows.assign(half=(rows["ci_high"] - rows["ci_low"]) / 2)
-    tall, wide = (sorted(rows[option].unique(), key=_number_or_name) for option in (down, across))
+    tall, wide = (along(rows, option)[1][option].unique() for option in (down, across))
     tables = (rows.pivot(index=down, columns=across, values=name) for name in ("mean", "half"))
     mean, half = (table.loc[tall, wide].to_numpy(float) for table in tables)
     ax.imshow(mean, cmap="cividis", aspect="auto")
@@ -148,22 +187,35 @@ def _draw_heat_map(ax: Axes, rows: pd.DataFrame, down: str, across: str) -> None
     ax.grid(visible=False)
 
 
-def _number_or_name(value: str) -> tuple[float, str]:
-    """Numbers sort by value; names among them as 0."""
-    where, is_number = positions([value])
-    return (float(where[0]), "") if is_number else (0.0, value)
+def map_figure(
+    figure: Figure, table: pd.DataFrame, measures: pd.DataFrame, options: Sequence[str], metric: str
+) -> None:
+    """Means and measures against the first option.
+
+    A line is a value of the second option, a column of panels a combination of the others.
+    """
+    axis, line, *columns = options
+    combinations = table[columns].drop_duplicates().to_numpy().tolist()
+    rows = {"mean": f"validation {metric}"} | MEASURES
+    rows.pop("loss_ratio")
+    grid = {"nrows": len(rows), "ncols": len(combinations), "sharex": True, "sharey": "row"}
+    axes = add_axes(figure, WIDTH, 2.1 * len(rows) + 0.8, squeeze=False, **grid)
+    lines = marks(table[line].unique().tolist())
+    for column, combination in zip(axes.T, combinations, strict=True):
+        for ax, name in zip(column, rows, strict=True):
+            source = table if name == "mean" else measures
+            chosen = source[(source[columns] == combination).all(axis=1)]
+            means = chosen.groupby([line, axis], sort=False)[name].mean().reset_index()
+            for value, mark in lines.items():
+                x, drawn = along(means[means[line] == value], axis)
+                ax.plot(x, drawn[name], label=f"{_last(line)} {value}", ms=5, **mark)
+        named = zip(columns, combination, strict=True)
+        column[0].set_title(", ".join(f"{_last(c)} {v}" for c, v in named), fontsize=9)
+        value_axis(column[-1], table[axis].tolist(), _last(axis))
+    for ax, title in zip(axes[:, 0], rows.values(), strict=True):
+        ax.set_ylabel(title, fontsize=8.5)
+    legend_above(figure, axes[0, 0], most=6, fontsize=8.5)
 
 
-def _ranking(table: pd.DataFrame, metric: str) -> Figure:
-    ranked = table.sort_values("mean", ascending=metric in ERRORS).head(MAX_RANKED).iloc[::-1]
-    figure, ax = new_figure(10.4, 0.9 + 0.26 * len(ranked))
-    where, look = range(len(ranked)), {"fmt": "o", "ms": 5, "capsize": 2, "color": INK}
-    ax.errorbar(ranked["mean"], where, xerr=interval_bars(ranked), **look)
-    names = [
-        f"{row['point'] or UNCHANGED} ({row['arm']}, {percent(row['share'])})"
-        for row in ranked.to_dict("records")
-    ]
-    ax.set_yticks(where, names, fontsize=8)
-    ax.set_title(f"The best {len(ranked)} of {len(table)}")
-    ax.set_xlabel(f"validation {metric.replace('_', ' ')}")
-    return figure
+def _last(option: str) -> str:
+    return option.split(".")[-1].replace("_", " ")

@@ -13,10 +13,9 @@ from jaxssl.evaluation.grid import Point, as_text, points_at
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import paired_statistics, summarize
 from jaxssl.files import write_table
-from jaxssl.report import paper
+from jaxssl.report import paper, search
 from jaxssl.report.drawing import Drawing, save, styled
 from jaxssl.report.paper import Shown, write_page
-from jaxssl.report.search import heat_maps
 from jaxssl.runs import journal, layout
 from jaxssl.studies.grid import read_rows, run_points, tell_refused
 from jaxssl.studies.job import Job
@@ -68,7 +67,8 @@ def reproduce(
     points, rows, measures = _run(experiment, setting, config, study)
     verdicts = [_judge(claim, rows, measures) for claim in experiment.claims]
     with styled():
-        figure, table = draw(experiment, points, rows, measures)
+        figure = Figure(layout="constrained")
+        table = draw(figure, experiment, points, rows, measures)
     name, number, title = numbers[0], experiment.title, "in the paper's text, without a figure"
     if name[0].isdigit():
         name, number = f"figure_{'_'.join(numbers)}", f"Figure {' and '.join(numbers)}"
@@ -123,44 +123,48 @@ def _judge(
 
 
 def draw(
-    experiment: Experiment, points: Sequence[Point], rows: pd.DataFrame, measures: pd.DataFrame
-) -> tuple[Figure, pd.DataFrame]:
-    """The figure of an experiment and its numbers."""
+    figure: Figure,
+    experiment: Experiment,
+    points: Sequence[Point],
+    rows: pd.DataFrame,
+    measures: pd.DataFrame,
+) -> pd.DataFrame:
+    """Draw the figure of an experiment; returns its numbers."""
     columns = pd.DataFrame([_columns(experiment, point) for point in points])
     of_points = rows[rows["point"].isin(columns["point"]) & rows["arm"].isin(experiment.arms)]
     if experiment.is_curve:
-        return draw_curve(of_points)
+        return draw_curve(figure, of_points)
     x, table = experiment.x, columns.merge(points_table(of_points, METRIC), on="point")
     if len(measures):
         measures = measures.merge(columns, on="point")
     references = rows[rows["arm"].isin(REFERENCES) & (rows["point"] == "")]
     references = points_table(references, METRIC)
     if experiment.kind == "bars":
-        figure = paper.bars_figure(table, references)
+        search.bars_figure(figure, table, references, METRIC)
     elif experiment.kind == "grid":
-        figure = heat_maps(table, x, METRIC)
+        search.heat_maps(figure, table, x, METRIC)
     elif experiment.kind == "map":
-        figure = paper.map_figure(table, measures, x)
+        search.map_figure(figure, table, measures, x, METRIC)
     else:
-        figure = paper.option_figure(table, references, measures, x)
+        search.option_figure(figure, table, references, measures, x, METRIC)
     table = pd.concat([table, references.assign(line="reference")], ignore_index=True)
     measured = [name for name in MEASURED if name in measures]
     if measured:
         means = measures.groupby("point")[measured].mean().reset_index()
         table = table.merge(means, on="point", how="left")
-    return figure, table
+    return table
 
 
-def draw_curve(rows: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+def draw_curve(figure: Figure, rows: pd.DataFrame) -> pd.DataFrame:
     """Label curves, and the differences of SwAV where it ran."""
     table, arms = summarize(rows[rows["metric"] == METRIC]), set(rows["arm"])
     tested = [arm for arm in REFERENCES if arm in arms and SWAV in arms]
     statistics = paired_statistics(rows, tested, [METRIC])
-    figure = paper.curve_figure(table, statistics, METRIC)
+    paper.curve_figure(figure, table, statistics, METRIC)
     if tested:
         paired = statistics[PAIRED].rename(columns={"ci_low": "low", "ci_high": "high"})
         table = table.merge(paired, on=["arm", "share"], how="left")
-    return figure, table
+    return table
 
 
 def _columns(experiment: Experiment, point: Point) -> dict[str, str]:
