@@ -110,11 +110,10 @@ def option_figure(
     mark = marks([*table[key].drop_duplicates().itertuples(index=False, name=None)])
     for row, option in zip(axes, options, strict=True):
         varied = table[table[option] != ""]
-        for (share, line), rows in varied.groupby(key, sort=False):
-            x, rows = along(rows, option)
+        for (share, line), own in mark.items():
+            x, rows = along(varied[(varied[key] == [share, line]).all(axis=1)], option)
             name = ", ".join(filter(None, [percent(share), line]))
-            bars = interval_bars(rows)
-            draw_points(row[0], mark[share, line], name, x, rows["mean"], yerr=bars)
+            draw_points(row[0], own, name, x, rows["mean"], yerr=interval_bars(rows))
         of_share = {share: look for (share, _), look in reversed(mark.items())}
         _reference_lines(row[0].axhline, references, of_share)
         value_axis(row[0], varied[option].tolist(), option)
@@ -128,9 +127,10 @@ def bars_figure(figure: Figure, table: pd.DataFrame, references: pd.DataFrame, m
     """Points by `line`, one under the other, the first on top."""
     names, mark = table["line"].unique()[::-1].tolist(), marks(sorted(table["share"].unique()))
     ax = add_axes(figure, WIDTH, 1.6 + 0.38 * len(names))
-    for share, rows in table.groupby("share", sort=False):
+    for share, own in mark.items():
+        rows = table[table["share"] == share]
         y, bars = rows["line"].map(names.index), interval_bars(rows)
-        draw_points(ax, mark[share], percent(share), rows["mean"], y, xerr=bars, ls="none")
+        draw_points(ax, own, percent(share), rows["mean"], y, xerr=bars, ls="none")
     _reference_lines(ax.axvline, references, mark)
     ax.set_yticks(range(len(names)), names)
     ax.set_xlabel(f"validation {metric.replace('_', ' ')}")
@@ -162,9 +162,10 @@ def heat_maps(figure: Figure, table: pd.DataFrame, options: Sequence[str], metri
     """Means against two options (down, across), a map an arm and share."""
     maps, several = table.groupby(["arm", "share"], sort=False), table["arm"].nunique() > 1
     axes = add_axes(figure, 1.2 + 4.6 * len(maps), 4.4, ncols=len(maps), squeeze=False)[0]
-    for ax, ((arm, share), rows) in zip(axes, maps, strict=True):
+    for ax, (_, rows) in zip(axes, maps, strict=True):
         _draw_heat_map(ax, rows, *options)
-        name = f"{arm}, " * several + f"{percent(share)} of the labels"
+        first = rows.iloc[0]
+        name = f"{first['arm']}, " * several + f"{percent(first['share'])} of the labels"
         ax.set_title(f"Validation {metric.replace('_', ' ')}, {name}", fontsize=9.5)
 
 
