@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int
 
-from jaxssl.data.formats.matrix import BLOCK, TILE, Matrix
+from jaxssl.data.formats.matrix import BLOCK, TILE, Matrix, dense
 from jaxssl.data.scale import Range, is_toil_zero
 from jaxssl.types import InputError
 
@@ -66,12 +66,12 @@ class SampleMajor(NamedTuple):
     def _read(self, start: int, stop: int) -> np.ndarray:
         """Samples x genes; of a transposed matrix, some genes at a time."""
         if not self.transposed:
-            return self.x[start:stop]
+            return dense(self.x[start:stop])
         n_genes = self.x.shape[0]
         read = np.empty((stop - start, n_genes), np.float32)
         step = max(1, BLOCK // (stop - start))
         for first in range(0, n_genes, step):
-            read[:, first : first + step] = self.x[first : first + step, start:stop].T
+            read[:, first : first + step] = dense(self.x[first : first + step, start:stop]).T
         return read
 
 

@@ -34,7 +34,7 @@ def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:
 
 def finite_values(adata: AnnData) -> Shaped[np.ndarray, "samples genes"]:
     """The matrix, dense; values that are no numbers are refused."""
-    x = adata.X if isinstance(adata.X, np.ndarray) else dense(adata.X)
+    x = dense(adata.X)
     n_ill = sum(np.count_nonzero(~np.isfinite(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS))
     if n_ill:
         raise InputError(

@@ -16,7 +16,6 @@ from jaxssl.data.formats.matrix import (
     Matrix,
     RawTable,
     Reading,
-    SparseRows,
     as_names,
     as_text,
     by_name,
@@ -149,7 +148,7 @@ def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str
         return stored, []
     sparse: Any = anndata.io.sparse_dataset(stored)
     if sparse.format == "csr":
-        return SparseRows(sparse), ["the matrix is sparse"]
+        return sparse, ["the matrix is sparse"]
     x = reading.scratch.empty(*sparse.shape)  # rows are scattered over a file stored by columns
     step = max(1, BLOCK // max(1, sparse.shape[0]))
     for start in range(0, sparse.shape[1], step):

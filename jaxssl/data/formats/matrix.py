@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 import pandas as pd
-from jaxtyping import Float32
+from anndata.abc import CSRDataset
+from jaxtyping import Float32, Shaped
 
 from jaxssl.types import InputError
 
@@ -21,19 +22,8 @@ BLOCK = 1 << 22  # numbers read together: 16 MB, and as much again while they ar
 TILE = 128  # columns stored together, so that rows and columns are both read in large pieces
 
 
-class SparseRows:
-    """A sparse matrix on disk or in memory whose rows come out dense."""
-
-    def __init__(self, matrix: Any):
-        self.matrix = matrix
-        self.shape: tuple[int, ...] = tuple(matrix.shape)
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        return self.matrix[rows].toarray()
-
-
-Matrix = np.ndarray | h5py.Dataset | SparseRows
-"""Rows x columns of any size, of which rows can be cut."""
+Matrix = np.ndarray | h5py.Dataset | CSRDataset
+"""Rows x columns of any size, of which rows can be cut; `dense` makes them an array."""
 
 
 class Scratch(ExitStack):
@@ -164,9 +154,9 @@ def as_text(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(frame.index.map(str), dtype=object), dtype=object)
 
 
-def dense(x: Any) -> Float32[np.ndarray, "samples genes"]:
-    """A scipy sparse matrix as a C-ordered float32 array."""
-    return np.ascontiguousarray(x.astype(np.float32).toarray())
+def dense(x: Any) -> Shaped[np.ndarray, "rows columns"]:
+    """An array as it is, a scipy sparse matrix as a C-ordered one of float32."""
+    return x if isinstance(x, np.ndarray) else np.ascontiguousarray(x.astype(np.float32).toarray())
 
 
 def as_names(values: Any) -> np.ndarray:

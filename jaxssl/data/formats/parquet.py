@@ -10,14 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jaxssl.data.formats.head import is_name_for_ids
-from jaxssl.data.formats.matrix import (
-    BLOCK,
-    Matrix,
-    RawTable,
-    Reading,
-    as_text,
-    by_name,
-)
+from jaxssl.data.formats.matrix import BLOCK, Matrix, RawTable, Reading, as_text, by_name
 from jaxssl.types import InputError
 
 

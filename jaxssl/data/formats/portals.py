@@ -8,7 +8,7 @@ import pandas as pd
 
 from jaxssl.data.formats.delimited import read_matrix
 from jaxssl.data.formats.head import Head, read_head, sniff_table, split_line
-from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name, require_layer
+from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name, dense, require_layer
 from jaxssl.types import InputError
 
 _STAR_DEFAULT = "unstranded"
@@ -103,7 +103,8 @@ def _read_star_file(file: Path, layer: str, reading: Reading) -> tuple[RawTable,
     texts = [i for i, name in enumerate(dialect.header) if name in _STAR_TEXTS]
     table = read_matrix("GDC gene counts", dialect, texts, reading)
     is_gene = np.array([not gene.startswith(_NOT_GENES) for gene in table.rows.index])
-    return table._replace(rows=table.rows[is_gene]), table.x[is_gene, columns.index(layer)][None, :]
+    values = dense(table.x[is_gene])[None, :, columns.index(layer)]
+    return table._replace(rows=table.rows[is_gene]), values
 
 
 def is_recount3(head: Head) -> bool:
