@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from anndata import AnnData
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.normalize import log2_expression, normalize
@@ -24,22 +23,16 @@ CONVERSIONS = {
 
 
 def align_genes(
-    adata: AnnData, genes: Sequence[str], *, scale: str = "", max_missing: float = MAX_MISSING
+    x: Float[np.ndarray, "samples measured"],
+    names: np.ndarray,
+    genes: Sequence[str],
+    max_missing: float,
 ) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
-    """Columns of `adata` in the order of `genes`, NaN where it lacks one, and what was found.
+    """Columns of `x`, called `names`, in the order of `genes`, NaN for none; and what was found.
 
     A gene is matched by its id, then by its Ensembl id without version; each only where no other
-    column, and no other gene of the encoder, can be meant. `scale` "" is not held against theirs.
+    column, and no other gene of the encoder, can be meant.
     """
-    found_scale = str(adata.uns.get("jaxssl", {}).get("scale", ""))
-    if scale and found_scale and found_scale != scale:
-        how = CONVERSIONS.get((found_scale, scale), "as its data were made")
-        raise InputError(
-            f"the data are on the {found_scale} scale, the encoder was trained on {scale}",
-            f"give values on that scale ({how}), or, if these are wrongly taken for "
-            f"{found_scale}, import them by `read(scale={scale})`",
-        )
-    names = adata.var_names.to_numpy(dtype=object)
     position = _unambiguous(names)
     columns = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
     theirs, ours = (
@@ -49,10 +42,10 @@ def align_genes(
         columns[ours[stem]] = theirs[stem]
     absent = np.flatnonzero(columns < 0).tolist()
     _judge([genes[i] for i in absent], genes, names, max_missing)
-    x = np.take(np.asarray(adata.X, dtype=np.float32), columns, axis=1)
-    x[:, absent] = np.nan
+    aligned = np.take(x, columns, axis=1)
+    aligned[:, absent] = np.nan
     exact = sum(gene in position for gene in genes)
-    return x, {
+    return aligned, {
         "n_genes": len(genes),
         "n_missing": len(absent),
         "n_matched_without_version": len(genes) - len(absent) - exact,
@@ -70,10 +63,16 @@ def encoder_input(
     """
     values = finite_values(adata)
     scale = normalizer.expression_scale
-    found = str(adata.uns.get("jaxssl", {}).get("scale", scale))
-    logged = AnnData(log2_expression(values, found), var=pd.DataFrame(index=adata.var_names))
-    logged.uns["jaxssl"] = {"scale": found}
-    x, report = align_genes(logged, normalizer.genes, scale=scale, max_missing=max_missing)
+    found = str(adata.uns.get("jaxssl", {}).get("scale", "")) or scale
+    if found != scale:
+        how = CONVERSIONS.get((found, scale), "as its data were made")
+        raise InputError(
+            f"the data are on the {found} scale, the encoder was trained on {scale}",
+            f"give values on that scale ({how}), or, if these are wrongly taken for {found}, "
+            f"import them by `read(scale={scale})`",
+        )
+    names = adata.var_names.to_numpy(dtype=object)
+    x, report = align_genes(log2_expression(values, scale), names, normalizer.genes, max_missing)
     return normalize(normalizer, np.where(np.isnan(x), normalizer.mean[None, :], x)), report
 
 
