@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,7 +36,7 @@ def test_a_batch_that_is_written_in_the_features_is_told_and_noise_tells_nothing
 
 
 def test_one_batch_is_no_question(task):
-    alone = task._replace(batches=np.full(len(task.codes), "b0", object))
+    alone = replace(task, batches=np.full(len(task.codes), "b0", object))
     assert predictability(alone, {("x", 0): np.zeros((len(task.codes), 2))}).empty
 
 
@@ -45,7 +47,7 @@ def test_a_batch_that_the_draw_misses_is_not_held_against_it(task, monkeypatch):
     rare = [task.split.train[0], *task.split.test[:2]]  # one sample of the draw's many
     batches[rare] = "rare"
     written = np.eye(3)[pd.factorize(batches)[0]].astype(np.float32)
-    table = predictability(task._replace(batches=batches), {("written", 0): written})
+    table = predictability(replace(task, batches=batches), {("written", 0): written})
     assert table["batches"].item() == 2
     assert table["balanced_accuracy"].item() == 1
 

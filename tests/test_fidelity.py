@@ -10,6 +10,7 @@ import pytest
 
 from configs import study_microarray, study_tcga
 from configs.study_protocol import PERCENT
+from jaxssl.config import SplitConfig
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.split import make_split
 from jaxssl.evaluation.finetune import Labelled, Networks, finetune, pretrained_recipe, transfer
@@ -29,9 +30,8 @@ CODES = np.repeat(np.arange(len(CLASSES)), list(CLASSES.values()))
 
 @pytest.fixture(scope="module")
 def training():
-    split = make_split(
-        CODES, None, validation_share=0.15, test_share=0.15, seed=0, protocol="stratified"
-    )
+    options = SplitConfig(validation_share=0.15, test_share=0.15, protocol="stratified")
+    split = make_split(CODES, None, options)
     assert [len(part) for part in split] == [6546, 1403, 1403]
     return CODES[split.train]
 

@@ -1,5 +1,7 @@
 """Samples under two names, and what keeps them in one part."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,7 +93,7 @@ def test_a_scaler_that_saw_held_out_rows_is_found_out():
     task = make_task(data_with_twins(), options("grouped"))
     honest = prepare(task, options("grouped")).normalizer
     assert leakage.leaks_of_normalizer(task, honest) == []
-    everything = task._replace(split=task.split._replace(train=np.arange(200)))
+    everything = replace(task, split=task.split._replace(train=np.arange(200)))
     spoiled = prepare(everything, options("grouped")).normalizer
     assert [f.kind for f in leakage.leaks_of_normalizer(task, spoiled)] == ["fitted"]
 

@@ -27,8 +27,10 @@ WHOLE = pd.concat([results_of(SCORES, share=share) for share in SHARES])
 FITS = [(arm, 0.1, seed) for arm in SCORES for seed in (0, 1)]
 TEST = np.arange(3)
 TASK = Task(
-    *("d", "t", "", "", np.array(["s0", "s1", "s2"]), np.array(["g"]), np.zeros((3, 1)), "log2"),
-    *(np.array([0, 1, 0]), ("a", "b"), np.full(3, ""), np.full(3, ""), np.empty((0, 2), int)),
+    **dict.fromkeys(("groups", "batches"), np.full(3, "")),
+    **{"label": "t", "group": "", "batch": "", "codes": np.array([0, 1, 0]), "classes": ("a", "b")},
+    **{"dataset": "d", "sample_ids": np.array(["s0", "s1", "s2"]), "genes": np.array(["g"])},
+    **{"expression": np.zeros((3, 1)), "scale": "log2", "twins": np.empty((0, 2), int)},
     split=Split(TEST[:0], TEST[:0], TEST),
 )
 

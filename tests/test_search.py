@@ -1,6 +1,7 @@
 """Grids: which points there are, which share a program, and that none depends on the others."""
 
 import logging
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -199,7 +200,7 @@ def test_a_search_looks_at_the_validation_part_alone(task):
     assert set(run(task, {}, parts=("test",))[0]["part"]) == {"test"}
     spoiled = task.expression.copy()
     spoiled[task.split.test] = 99.0
-    blind, _ = run(task._replace(expression=spoiled), {}, config=config)
+    blind, _ = run(replace(task, expression=spoiled), {}, config=config)
     pd.testing.assert_series_equal(blind["value"], rows["value"])
 
 

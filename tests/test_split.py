@@ -9,11 +9,18 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 
+from jaxssl.config import SplitConfig
+from jaxssl.data import split as module
 from jaxssl.data.labels import encode
-from jaxssl.data.split import batches_with_labels, make_split
+from jaxssl.data.split import batches_with_labels
 from jaxssl.types import InputError
 
 SHARES = {"validation_share": 0.15, "test_share": 0.15}
+
+
+def make_split(codes, groups, batches=None, classes=(), **options):
+    split = SplitConfig(**options)
+    return module.make_split(codes, groups, split, batches=batches, classes=classes)
 
 
 def problem(seed: int, n: int = 900) -> tuple[np.ndarray, np.ndarray]:

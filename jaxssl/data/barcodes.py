@@ -42,20 +42,12 @@ SAMPLE_TYPES = {
 
 
 def are_barcodes(ids: np.ndarray) -> bool:
-    """Whether most ids are TCGA barcodes, dotted or not.
-
-    >>> are_barcodes(np.array(["TCGA.A1.A0SB.01", "TCGA-A1-A0SB-11A"]))
-    True
-    """
+    """Whether most ids are TCGA barcodes, dotted or not."""
     return bool(id_type(ids, {"TCGA": _TCGA.pattern})[0])
 
 
 def dashed(barcode: str) -> str:
-    """A barcode as TCGA writes it; other names stay.
-
-    >>> dashed("TCGA.A1.A0SB.01A")
-    'TCGA-A1-A0SB-01A'
-    """
+    """A barcode as TCGA writes it; other names stay."""
     return barcode.replace(".", "-") if barcode.startswith("TCGA.") else barcode
 
 
@@ -80,11 +72,7 @@ def donor(name: str) -> str:
 
 
 def sample_type(barcode: str) -> str:
-    """The two digits of the sample type; "" where the barcode has none.
-
-    >>> sample_type("TCGA-A1-A0SB-11A-22R")
-    '11'
-    """
+    """The two digits of the sample type; "" where the barcode has none."""
     return barcode[13:15] if _TCGA.fullmatch(barcode) and len(barcode) >= 15 else ""
 
 

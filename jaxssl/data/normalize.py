@@ -81,9 +81,7 @@ def fit_normalizer(
 
 
 def standardize(
-    normalizer: Normalizer,
-    x: Expression,
-    columns: Int[np.ndarray, " kept"] | None = None,
+    normalizer: Normalizer, x: Expression, columns: Int[np.ndarray, " kept"] | None = None
 ) -> Float[np.ndarray, "samples kept"]:
     """Standardise and clip each kept gene.
 
@@ -99,9 +97,7 @@ def standardize(
 
 
 def normalize(
-    normalizer: Normalizer,
-    x: Expression,
-    columns: Int[np.ndarray, " kept"] | None = None,
+    normalizer: Normalizer, x: Expression, columns: Int[np.ndarray, " kept"] | None = None
 ) -> Float[np.ndarray, "samples features"]:
     """Apply the whole fitted map; `columns` as in `standardize`."""
     if normalizer.rotation is None:

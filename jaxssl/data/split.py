@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Int
 
+from jaxssl.config import SplitConfig
 from jaxssl.data.groups import name_each
 from jaxssl.types import InputError, Split
 
@@ -20,11 +21,8 @@ OfLabelled = Int[np.ndarray, " labelled"]
 def make_split(
     codes: Int[np.ndarray, " samples"],
     groups: np.ndarray | None,
+    options: SplitConfig,
     *,
-    validation_share: float,
-    test_share: float,
-    seed: int,
-    protocol: str,
     batches: np.ndarray | None = None,
     classes: Sequence[str] = (),
 ) -> Split:
@@ -41,12 +39,13 @@ def make_split(
     labelled samples; under "leave_batch_out" `seed` is the number of the batch, in order of name.
     """
     names: list[str] = list(classes) or [f"number {code}" for code in range(int(codes.max()) + 1)]
-    shares = {_TEST: test_share, _VALIDATION: validation_share}
+    shares = {_TEST: options.test_share, _VALIDATION: options.validation_share}
+    seed, protocol = options.seed, options.protocol
     named = name_each(np.full(len(codes), "", dtype=object) if groups is None else groups)
     left_out, usable = np.empty(0, np.int64), np.ones(len(codes), bool)
     if protocol == LEAVE_BATCH_OUT:
         left_out, usable = _leave_out(codes, named, batches, seed, names)
-        shares, seed = {_TEST: 0.0, _VALIDATION: validation_share}, 0
+        shares[_TEST], seed = 0.0, 0
     labelled = np.flatnonzero(usable & (codes >= 0))
     unlabelled = usable & (codes < 0)
     known = codes[labelled]

@@ -1,6 +1,7 @@
 """A data set with its question: log2 expression, class codes and the outer split."""
 
-from typing import NamedTuple, cast
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -18,21 +19,28 @@ from jaxssl.data.split import make_split
 from jaxssl.types import ROLES, InputError, Normalizer, Split
 
 
-class Task(NamedTuple):
-    """What the engine and the evaluation need of a data set, on the host."""
+@dataclass(frozen=True)
+class Roles:
+    """What the columns about the samples mean."""
 
-    dataset: str
     label: str  # column that the classes come from
     group: str  # column that the groups come from; "": none
     batch: str  # column that the batches come from; "": none
-    sample_ids: np.ndarray
-    genes: np.ndarray
-    expression: Float[np.ndarray, "samples genes"]  # log2
-    scale: str  # of the file: "counts", "linear" or "log2"
     codes: Int[np.ndarray, " samples"]  # -1: unlabelled
     classes: tuple[str, ...]
     groups: np.ndarray  # what must stay together, as named; "" for a sample on its own
     batches: np.ndarray  # technical batch, as named; "" where unknown
+
+
+@dataclass(frozen=True)
+class Task(Roles):
+    """What the engine and the evaluation need of a data set, on the host."""
+
+    dataset: str
+    sample_ids: np.ndarray
+    genes: np.ndarray
+    expression: Float[np.ndarray, "samples genes"]  # log2
+    scale: str  # of the file: "counts", "linear" or "log2"
     twins: Pairs  # samples that are nearly the same
     split: Split
 
@@ -40,18 +48,6 @@ class Task(NamedTuple):
     def labelled_train(self) -> Int[np.ndarray, " labelled"]:
         """Rows of the training samples that have a label."""
         return self.split.train[self.codes[self.split.train] >= 0]
-
-
-class Roles(NamedTuple):
-    """What the columns of a data set mean, as `Task` has it."""
-
-    label: str
-    group: str
-    batch: str
-    codes: Int[np.ndarray, " samples"]
-    classes: tuple[str, ...]
-    groups: np.ndarray
-    batches: np.ndarray
 
 
 def take_roles(adata: AnnData, config: Config) -> Roles:
@@ -97,17 +93,14 @@ def make_task(adata: AnnData, config: Config) -> Task:
     split = make_split(
         roles.codes,
         together if (together != "").any() else None,
-        validation_share=config.split.validation_share,
-        test_share=config.split.test_share,
-        seed=config.split.seed,
-        protocol=config.split.protocol,
+        config.split,
         batches=roles.batches,
         classes=roles.classes,
     )
     if not config.data.use_unlabelled:
         split = split._replace(train=split.train[roles.codes[split.train] >= 0])
     return Task(
-        **roles._asdict(),
+        **vars(roles),
         dataset=config.data.name or str(recorded.get("name", "data")),
         sample_ids=adata.obs_names.to_numpy(),
         genes=adata.var_names.to_numpy(),
