@@ -53,6 +53,16 @@ class Verdict(NamedTuple):
     high: float = math.nan
     n: int = 0  # seeds
 
+    @property
+    def found(self) -> str:
+        """A difference with its interval, in points; a measure has neither."""
+        if self.n == 0:
+            return "not run"
+        if math.isnan(self.difference):
+            return f"{self.n} seeds"
+        points = [100 * value for value in (self.difference, self.low, self.high)]
+        return "{:+.1f} points ({:+.1f} to {:+.1f})".format(*points)
+
 
 def judge(claim: Claim, results: pd.DataFrame, metric: str) -> Verdict:
     """Hold a claim against result rows of one part.

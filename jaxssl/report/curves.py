@@ -166,3 +166,21 @@ def labels_saved(figure: Figure, saved: pd.DataFrame) -> None:
             axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     axes[0].set_ylabel("labels that the reference needs")
     legend_above(figure, axes[0])
+
+
+def curve_figure(
+    figure: Figure, summary: pd.DataFrame, statistics: pd.DataFrame, metric: str
+) -> None:
+    """Scores of the paper's arms, and the paired differences of SwAV, if any."""
+    axes = add_axes(figure, 10.4, 4.4, ncols=1 + bool(len(statistics)), squeeze=False)[0]
+    draw_scores(axes[0], summary, metric, tested=["swav"])
+    axes[0].legend(fontsize=8.5)
+    if len(statistics):
+        references = statistics["reference"].unique().tolist()
+        draw_differences(axes[1], statistics, references)
+        strong, mark = statistics[statistics["p_t"] < 0.001], arm_marks(references)
+        for row in strong.to_dict("records"):
+            axes[1].plot(row["share"], 0, "|", color=mark[row["reference"]]["color"], ms=9)
+        axes[1].set_title(f"swav, points of test {metric} (ticks: p < 0.001, paired t)")
+        share_axis(axes[1], summary)
+        axes[1].legend(fontsize=8.5)

@@ -17,6 +17,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -106,8 +107,18 @@ class Drawing:
     figure: Figure
     data: pd.DataFrame
 
+    @property
+    def csv(self) -> str:
+        """The numbers of the figure; the index only where it says something."""
+        return self.data.to_csv(index=self.data.index.name is not None, float_format="%.6g")
 
-def save(drawing: Drawing, folder: Path) -> str:
+    @property
+    def csv_uri(self) -> str:
+        """The numbers of the figure as a link that needs no file."""
+        return f"data:text/csv;base64,{base64.b64encode(self.csv.encode()).decode()}"
+
+
+def save(drawing: Drawing, folder: Path) -> Markup:
     """Write NAME.png, NAME.svg and NAME.csv; returns the SVG as an element of the page."""
     svg = io.StringIO()
     with styled(), matplotlib.rc_context({"svg.hashsalt": drawing.name}):
@@ -116,13 +127,9 @@ def save(drawing: Drawing, folder: Path) -> str:
         # neither date nor random ids: the same run gives the same file
         drawing.figure.savefig(svg, format="svg", metadata={"Date": None})
     write_text(folder / f"{drawing.name}.svg", svg.getvalue())
-    write_text(folder / f"{drawing.name}.csv", csv_text(drawing))
-    return inline_svg(svg.getvalue(), drawing.name)
-
-
-def csv_text(drawing: Drawing) -> str:
-    """The numbers of the figure; the index only where it says something."""
-    return drawing.data.to_csv(index=drawing.data.index.name is not None, float_format="%.6g")
+    write_text(folder / f"{drawing.name}.csv", drawing.csv)
+    # matplotlib escapes the names in it
+    return Markup(inline_svg(svg.getvalue(), drawing.name))
 
 
 def inline_svg(svg: str, name: str) -> str:
@@ -132,8 +139,3 @@ def inline_svg(svg: str, name: str) -> str:
         svg = svg.replace(colour, variable)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     return re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-
-
-def csv_uri(drawing: Drawing) -> str:
-    """The numbers of the figure as a link that needs no file."""
-    return f"data:text/csv;base64,{base64.b64encode(csv_text(drawing).encode()).decode()}"

@@ -48,15 +48,14 @@ def write_report(runs: Sequence[StudyResult], out: Path) -> None:
 
 
 def _figures(run: StudyResult, prefix: str, folder: Path) -> list[tuple[Any, ...]]:
-    """Every figure with its SVG, the link to its numbers and its tables."""
-    from jaxssl.report.drawing import csv_uri, save
+    """Every figure with its SVG and its tables."""
+    from jaxssl.report.drawing import save
     from jaxssl.report.figures import draw_run
 
     shown = []
     for drawing in draw_run(run, prefix):
-        svg = Markup(save(drawing, folder))  # matplotlib escapes the names in it
         parts = tables.part_tables(drawing.data, PARTS_OF.get(drawing.section, ""))
-        shown.append((drawing, svg, csv_uri(drawing), parts))
+        shown.append((drawing, save(drawing, folder), parts))
     return shown
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.data.task import Task
-from jaxssl.report.paper import ShownTable
 from jaxssl.types import InputError
 
 from . import baseline, questions, swav
@@ -52,8 +51,11 @@ def experiments_of(figure: str, setting: Setting) -> dict[tuple[str, ...], Exper
     return {n: make(setting) for n, make in having.items() if figure in (ALL, *n)}
 
 
-def make_table(name: str, task: Task, adata: AnnData) -> ShownTable:
-    """One of the paper's tables, from the user's own data; by class where they have no tissues."""
+def make_table(name: str, task: Task, adata: AnnData) -> tuple[str, str, pd.DataFrame]:
+    """Number, title and rows of a table of the paper, from the user's own data.
+
+    By class where they have no tissues.
+    """
     is_labelled, classes = task.codes >= 0, np.asarray(task.classes)
     if name == "table3":
         rows = [
@@ -61,7 +63,7 @@ def make_table(name: str, task: Task, adata: AnnData) -> ShownTable:
             for part, members in task.split._asdict().items()
         ]
         table = pd.DataFrame(rows, columns=["part", "samples", "labelled"])
-        return ShownTable("Table 3", "sizes of the parts", table)
+        return "Table 3", "sizes of the parts", table
     if name == "table1" and TISSUE in adata.obs:
         tissue = adata.obs[TISSUE].astype(str).to_numpy()
         label = np.where(is_labelled, classes[task.codes], "no label")
@@ -73,4 +75,4 @@ def make_table(name: str, task: Task, adata: AnnData) -> ShownTable:
         counts["total"] = counts.sum()
         table = counts.rename_axis("class").reset_index(name="samples")
     what = "tissue" if name == "table1" else "class"
-    return ShownTable(f"Table {name.removeprefix('table')}", f"samples by {what}", table)
+    return f"Table {name.removeprefix('table')}", f"samples by {what}", table

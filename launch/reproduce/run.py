@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
@@ -12,10 +13,11 @@ from jaxssl.evaluation import claims
 from jaxssl.evaluation.grid import Point, as_text, points_at
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import paired_statistics, summarize
-from jaxssl.files import write_table
-from jaxssl.report import paper, search
+from jaxssl.files import write_table, write_text
+from jaxssl.report import search
+from jaxssl.report.curves import curve_figure
 from jaxssl.report.drawing import Drawing, save, styled
-from jaxssl.report.paper import Shown, write_page
+from jaxssl.report.templates import template
 from jaxssl.runs import journal, layout
 from jaxssl.studies.grid import read_rows, run_points, tell_refused
 from jaxssl.studies.job import Job
@@ -52,33 +54,54 @@ def run_figures(figure: str, setting: Setting, job: Job) -> None:
     suffix = "" if figure == ALL else f"_{figure}"
     title = f"The paper's figures on {study.task.dataset}, as {setting.dataset}"
     page = study.folder / f"report{suffix}.html"
+    told = {"title": title, "scale": setting.sentence(), "command": hooks.command}
     for out in (page, page.with_suffix(".md")):
-        write_page(out, title, setting.sentence(), hooks.command, shown, tables)
-    rows = [(f.number, f.finding, f.verdict, *claim) for f in shown for claim in f.claims]
+        text = template(f"reproduction{out.suffix}").render(figures=shown, tables=tables, **told)
+        write_text(out, text)
+    rows = [
+        (figure.number, figure.finding, figure.verdict, claim.text, claim.found, claim.verdict)
+        for figure in shown
+        for claim in figure.claims
+    ]
     columns = ["figure", "finding", "verdict", "claim", "ours", "claim_verdict"]
     write_table(study.folder / f"verdicts{suffix}.csv", pd.DataFrame(rows, columns=columns))
     hooks.say(f"report: {page}")
+
+
+class Shown(NamedTuple):
+    """A figure of the page with what is claimed of it."""
+
+    number: str
+    title: str
+    drawing: Drawing
+    svg: Markup
+    finding: str  # of the paper
+    verdict: str  # on the finding
+    claims: Sequence[claims.Verdict]  # on what stands for it
 
 
 def reproduce(
     numbers: Sequence[str], experiment: Experiment, setting: Setting, config: Config, study: Study
 ) -> Shown:
     """Run what the folder lacks of an experiment, hold its claims against it and draw it."""
+    if experiment.is_curve:
+        setting = setting._replace(seeds=setting.curve_seeds, shares=setting.curve_shares)
     points, rows, measures = _run(experiment, setting, config, study)
     verdicts = [_judge(claim, rows, measures) for claim in experiment.claims]
     with styled():
         figure = Figure(layout="constrained")
         table = draw(figure, experiment, points, rows, measures)
-    name, number, title = numbers[0], experiment.title, "in the paper's text, without a figure"
-    if name[0].isdigit():
-        name, number = f"figure_{'_'.join(numbers)}", f"Figure {' and '.join(numbers)}"
-        title = experiment.title
+    if numbers[0][0].isdigit():
+        name, title = f"figure_{'_'.join(numbers)}", experiment.title
+        number = f"Figure {' and '.join(numbers)}"
+    else:
+        name, title = numbers[0], "in the paper's text, without a figure"
+        number = experiment.title
     title = "a question of our own" if experiment.is_open else title
-    n_seeds = setting.curve_seeds if experiment.is_curve else setting.seeds
-    scores = f"{experiment.part.capitalize()} {METRIC}, means over {n_seeds} seeds"
+    scores = f"{experiment.part.capitalize()} {METRIC}, means over {setting.seeds} seeds"
     caption = f"{scores} with 95 % t intervals over seeds."
     drawing = Drawing("paper", name, experiment.title, caption, figure, table)
-    svg = Markup(save(drawing, study.folder / layout.FIGURES))
+    svg = save(drawing, study.folder / layout.FIGURES)
     verdict = OPEN if experiment.is_open else claims.together(verdicts)
     return Shown(number, title, drawing, svg, experiment.finding, verdict, verdicts)
 
@@ -90,13 +113,11 @@ def _run(
 
     They lie in a folder named by the part; points of the same name run once.
     """
-    store = study.folder / experiment.part
-    seeds = range(setting.curve_seeds if experiment.is_curve else setting.seeds)
-    shares = setting.curve_shares if experiment.is_curve else setting.shares
+    store, seeds = study.folder / experiment.part, range(setting.seeds)
     store.mkdir(exist_ok=True)
 
     def run(values: Sequence[Values], arms: Sequence[str]) -> list[Point]:
-        compared = {"sweep.arms": tuple(arms), "sweep.shares": tuple(shares)}
+        compared = {"sweep.arms": tuple(arms), "sweep.shares": tuple(setting.shares)}
         n_train = len(study.task.split.train)
         points, refused = points_at(with_options(config, compared), values, n_train)
         tell_refused(refused, study.hooks)
@@ -107,7 +128,7 @@ def _run(
     if not experiment.is_curve:
         run([{}], REFERENCES)
     rows, measures = read_rows(store), journal.read_parts(store / layout.MEASURES)
-    rows = rows[rows["seed"].isin(seeds) & rows["share"].isin(shares)]
+    rows = rows[rows["seed"].isin(seeds) & rows["share"].isin(setting.shares)]
     return points, rows, measures[measures["seed"].isin(seeds)] if len(measures) else measures
 
 
@@ -160,7 +181,7 @@ def draw_curve(figure: Figure, rows: pd.DataFrame) -> pd.DataFrame:
     table, arms = summarize(rows[rows["metric"] == METRIC]), set(rows["arm"])
     tested = [arm for arm in REFERENCES if arm in arms and SWAV in arms]
     statistics = paired_statistics(rows, tested, [METRIC])
-    paper.curve_figure(figure, table, statistics, METRIC)
+    curve_figure(figure, table, statistics, METRIC)
     if tested:
         paired = statistics[PAIRED].rename(columns={"ci_low": "low", "ci_high": "high"})
         table = table.merge(paired, on=["arm", "share"], how="left")
