@@ -15,6 +15,7 @@ from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.expression import read
+from jaxssl.data.formats.matrix import RawTable, by_name
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.sample_major import SampleMajor, survey
 from jaxssl.data.scale import guess_scale
@@ -279,12 +280,16 @@ def test_the_span_of_values_tells_the_scale_or_why_not(x, scale, reason):
     assert reason in why
 
 
+def orientation(rows, columns):
+    return detect_orientation(RawTable("csv", np.empty(0), by_name(rows), by_name(columns)))[0]
+
+
 def test_a_shape_that_only_one_reading_explains_tells_the_orientation():
     many, few = np.array([f"x{i}" for i in range(12_000)]), np.array([f"y{i}" for i in range(2400)])
-    assert detect_orientation(many, few)[0] == "genes_in_rows"
-    assert detect_orientation(few, many)[0] == "samples_in_rows"
-    assert detect_orientation(many[:-1], few)[0] == ""
-    assert detect_orientation(many, np.append(few, "z"))[0] == ""
+    assert orientation(many, few) == "genes_in_rows"
+    assert orientation(few, many) == "samples_in_rows"
+    assert orientation(many[:-1], few) == ""
+    assert orientation(many, np.append(few, "z")) == ""
 
 
 def test_samples_without_a_name_and_genes_that_all_have_gaps_are_refused(tmp_path):

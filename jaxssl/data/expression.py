@@ -13,7 +13,7 @@ from anndata import AnnData
 
 from jaxssl.data.formats.matrix import Reading, Scratch
 from jaxssl.data.import_options import ImportOptions, paths_of
-from jaxssl.data.plan import Import, plan_import
+from jaxssl.data.plan import plan_import
 from jaxssl.files import replacing, write_text
 
 Paths = str | Path | Sequence[str | Path]
@@ -134,36 +134,26 @@ def prepare(
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
+    beside, digest = out.with_suffix(".prepare.json"), hashlib.sha256()
     with Scratch(out.parent) as scratch:
         reading = Reading(scratch, advance=advance)
         plan = plan_import(paths_of(path), ImportOptions(**options), reading)
-        return _write(plan, out)
-
-
-def _write(plan: Import, path: Path) -> dict[str, Any]:
-    """Write an import as an `.h5ad`, and its record as JSON beside it.
-
-    Each is there whole or not at all, and no file stands beside the record of another. Returns the
-    record: the facts, the counts of classes, a hash of X.
-    """
-    obs, var, facts = plan.obs, plan.var, plan.facts
-    beside = path.with_suffix(".prepare.json")
-    digest = hashlib.sha256()
-    with replacing(path) as part:
-        AnnData(obs=obs, var=var, uns={"jaxssl": facts}).write_h5ad(
-            part, convert_strings_to_categoricals=False
-        )
-        with h5py.File(part, "r+") as file:
-            if "X" in file:
-                del file["X"]
-            x = file.create_dataset("X", (len(obs), len(var)), np.float32)
-            x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-            start = 0
-            for block in plan.blocks():
-                x[start : start + len(block)] = block
-                digest.update(np.ascontiguousarray(block).data)
-                start += len(block)
-        beside.unlink(missing_ok=True)
+        obs, var, facts = plan.obs, plan.var, plan.facts
+        with replacing(out) as part:
+            AnnData(obs=obs, var=var, uns={"jaxssl": facts}).write_h5ad(
+                part, convert_strings_to_categoricals=False
+            )
+            with h5py.File(part, "r+") as file:
+                if "X" in file:
+                    del file["X"]
+                x = file.create_dataset("X", (len(obs), len(var)), np.float32)
+                x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+                start = 0
+                for block in plan.blocks():
+                    x[start : start + len(block)] = block
+                    digest.update(np.ascontiguousarray(block).data)
+                    start += len(block)
+            beside.unlink(missing_ok=True)
     labels = Counter(obs[facts["label"]] if facts["label"] else [])
     record = facts | {
         "n_samples": len(obs),

@@ -15,7 +15,7 @@ from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading, Scratch, names_of
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.import_options import paths_of
-from jaxssl.data.orientation import told_orientation
+from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import oriented
 from jaxssl.data.sample_major import Survey, survey
 from jaxssl.data.samples import add_columns, join_samples, known_ids, read_tables
@@ -73,7 +73,7 @@ def inspect(
 def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileReport:
     """All that can be told of a matrix."""
     known = known_ids(tables[0], raw, "") if tables else None
-    orientation, orientation_reason = told_orientation(raw, known)
+    orientation, orientation_reason = detect_orientation(raw, known)
     x, obs, var = oriented(raw, orientation)
     samples, genes = names_of(obs), names_of(var)
     joins, is_joined = [], bool(tables)

@@ -13,41 +13,39 @@ _TRANSCRIPTOME = (12_000, 70_000)  # genes, probe sets or transcripts of a whole
 _SIDES = ("row", "column")
 
 
-def detect_orientation(
-    row_ids: np.ndarray, column_ids: np.ndarray, sample_ids: np.ndarray | None = None
-) -> tuple[str, str]:
+def detect_orientation(raw: RawTable, sample_ids: np.ndarray | None = None) -> tuple[str, str]:
     """Tell the orientation and the reason; an orientation of "" means that nothing decides.
 
-    In order of weight: ids of the label table (`sample_ids`), identifier patterns of genes and of
-    samples, ids that look like gene symbols, and a shape that only one reading explains.
+    In order of weight: what the format says, ids of the label table (`sample_ids`), identifier
+    patterns of genes and of samples, ids like gene symbols, a shape that only one reading explains.
     """
-    found, reason = _by_ids(row_ids, column_ids, sample_ids)
+    if raw.orientation:
+        return raw.orientation, f"as the format {raw.format} has it"
+    found, reason = _by_ids(raw, sample_ids)
     if found:
         return found, reason
-    ids = (row_ids, column_ids)
+    ids = raw.ids
     are_symbols = [_are_symbols(side) for side in ids]
     if sum(are_symbols) == 1:
         side = are_symbols.index(True)
         reason = f"{_SIDES[side]} ids look like gene symbols, such as {ids[side][0]}"
         return ORIENTATIONS[side], reason
     low, high = _TRANSCRIPTOME
-    n_rows, n_columns = len(row_ids), len(column_ids)
+    n_rows, n_columns = map(len, ids)
     for side, n_ids, n_others in (0, n_rows, n_columns), (1, n_columns, n_rows):
         if low <= n_ids <= high and n_ids >= 5 * n_others:
             return ORIENTATIONS[side], f"the shape, {n_rows} rows by {n_columns} columns"
-    return "", (
-        f"rows are called {row_ids[0]}, columns {column_ids[0]}: neither is a known kind of id"
-    )
+    return "", f"rows are called {ids[0][0]}, columns {ids[1][0]}: neither is a known kind of id"
 
 
 def resolve_orientation(
-    wanted: str, raw: RawTable, sample_ids: np.ndarray | None = None
+    wanted: str, raw: RawTable, sample_ids: np.ndarray | None
 ) -> tuple[str, str]:
     """Settle on an orientation, with the reason; `wanted` is "auto" or one of ORIENTATIONS.
 
     Ids that contradict what was asked for, or what the format says itself, are refused.
     """
-    by_ids, evidence = _by_ids(*raw.ids, sample_ids)
+    by_ids, evidence = _by_ids(raw, sample_ids)
     if wanted != "auto":
         if by_ids not in ("", wanted):
             raise InputError(
@@ -55,7 +53,7 @@ def resolve_orientation(
                 f"leave it out or pass `orientation={by_ids}`",
             )
         return wanted, "as told by `orientation`"
-    found, reason = told_orientation(raw, sample_ids)
+    found, reason = detect_orientation(raw, sample_ids)
     if raw.orientation and by_ids not in ("", found):
         rows = found.split("_")[0]
         raise InputError(
@@ -70,18 +68,9 @@ def resolve_orientation(
     return found, reason
 
 
-def told_orientation(raw: RawTable, sample_ids: np.ndarray | None) -> tuple[str, str]:
-    """The orientation that the format has, else the one that ids or shape tell, and the reason."""
-    if raw.orientation:
-        return raw.orientation, f"as the format {raw.format} has it"
-    return detect_orientation(*raw.ids, sample_ids)
-
-
-def _by_ids(
-    row_ids: np.ndarray, column_ids: np.ndarray, sample_ids: np.ndarray | None
-) -> tuple[str, str]:
+def _by_ids(raw: RawTable, sample_ids: np.ndarray | None) -> tuple[str, str]:
     """Evidence strong enough to contradict the user."""
-    ids = (row_ids, column_ids)
+    ids = raw.ids
     known = set() if sample_ids is None else set(sample_ids)
     hits = [sum(i in known for i in side) for side in ids]
     for side in (0, 1):

@@ -10,10 +10,9 @@ from jaxtyping import Bool, Float32
 
 from jaxssl.data import rules, samples
 from jaxssl.data.annotation import read_annotation
-from jaxssl.data.cleaning import Cleaning, plan_cleaning
+from jaxssl.data.cleaning import Cleaning, column_of_names, plan_cleaning
 from jaxssl.data.formats import may_tell
 from jaxssl.data.formats.matrix import Reading, names_of
-from jaxssl.data.gene_map import column_of_names
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import drop_small_classes
@@ -134,14 +133,8 @@ def _settle_columns(
 
     Blanks small classes in `obs`; returns what to record.
     """
-    made = rules.columns_of(options.label_rule)
-    columns = {
-        role: getattr(options, role) or made.get(role, "") or str(prepared.get(role, ""))
-        for role in ROLES
-    }
-    for role, name in columns.items():
-        if name:
-            samples.require_column(obs.columns, name, role)
+    recorded = {**prepared, **rules.columns_of(options.label_rule)}
+    columns = samples.choose_columns(obs.columns, options, recorded)
     label, min_class_size = columns["label"], options.min_class_size
     facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}
     if not label:

@@ -1,9 +1,9 @@
 """The table of samples: labels, groups and batches, joined to a matrix by sample id."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from jaxssl.data import barcodes
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.formats.matrix import RawTable
 from jaxssl.data.genes import duplicates
-from jaxssl.types import InputError
+from jaxssl.types import ROLES, InputError
 
 _SHEET_SAMPLE = "Sample ID"  # column of the GDC's sample sheet
 _RIVAL = 0.5  # share of the samples above which a second column could be that of their ids
@@ -133,6 +133,17 @@ def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
             )
         renamed.append(samples[0] or name)
     return np.array(renamed, dtype=object)
+
+
+def choose_columns(
+    columns: Sequence[str] | pd.Index, options: Any, recorded: Mapping[str, Any]
+) -> dict[str, str]:
+    """Role → the column that has it, as told or else as recorded; "" for none."""
+    chosen = {role: getattr(options, role) or str(recorded.get(role, "")) for role in ROLES}
+    for role, name in chosen.items():
+        if name:
+            require_column(columns, name, role)
+    return chosen
 
 
 def require_column(columns: Sequence[str] | pd.Index, name: str, option: str) -> None:

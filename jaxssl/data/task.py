@@ -13,10 +13,10 @@ from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
 from jaxssl.data.normalize import log2_expression
-from jaxssl.data.samples import require_column
+from jaxssl.data.samples import choose_columns
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
 from jaxssl.data.split import make_split
-from jaxssl.types import ROLES, InputError, Normalizer, Split
+from jaxssl.types import InputError, Normalizer, Split
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,12 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
     """
     recorded, options = adata.uns.get("jaxssl", {}), config.data
     obs = as_text(cast(pd.DataFrame, adata.obs))
-    columns = {role: getattr(options, role) or str(recorded.get(role, "")) for role in ROLES}
+    columns = choose_columns(obs.columns, options, recorded)
     if not columns["label"]:
         raise InputError(
             "no label column is known",
             "name one with `label`, or join a table of samples by `read(labels=TABLE)`",
         )
-    for role, name in columns.items():
-        if name:
-            require_column(obs.columns, name, role)
     min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))
     codes, classes = encode(obs[columns["label"]].to_numpy(), min_class_size=min_class_size)
     groups, batches = (
