@@ -4,9 +4,8 @@ import itertools
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
-from jaxssl.data.formats import geo, kind_of
+from jaxssl.data.formats import geo, kind_of, parquet
 from jaxssl.data.formats.head import (
     MISSING_TEXT,
     Dialect,
@@ -51,11 +50,8 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
+    with parquet.intact(path):
         frame = pd.read_parquet(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        found = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read as a table ({found})", "write it again") from error
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.rename_axis(str(frame.index.name or _NAMELESS)).reset_index()
     return as_text(frame)

@@ -1,6 +1,7 @@
 """What the columns of a table of samples could be used for, judged by names and values."""
 
 import math
+import re
 from collections import Counter
 from typing import Any
 
@@ -23,7 +24,7 @@ def describe(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
         if is_class and not (is_number and n_values > 10):
             classes = dict(counts.most_common())
             found[str(name)] = {"role": "label", "n_labelled": n_filled, "classes": classes}
-        elif not is_number and n_values > 1 and _is_called(str(name), GROUP_NAMES):
+        elif not is_number and n_values > 1 and re.search(GROUP_NAMES, str(name).lower()):
             found[str(name)] = {"role": "group", "n_labelled": n_filled, "n_groups": n_values}
     return found
 
@@ -44,7 +45,7 @@ def choose_group(columns: dict[str, dict[str, Any]], label: str) -> str:
     fit = {
         name: column
         for name, column in columns.items()
-        if name != label and _is_called(name, GROUP_NAMES) and _count(column) >= _MIN_GROUPS
+        if name != label and re.search(GROUP_NAMES, name.lower()) and _count(column) >= _MIN_GROUPS
     }
     return choose(fit, "group", GROUP_NAMES) or choose(fit, "label", GROUP_NAMES)
 
@@ -58,10 +59,6 @@ def _rank(column: str, names: str) -> int:
     """Place of the first name that is part of the column's; their number where none is."""
     order = names.split("|")
     return next((i for i, name in enumerate(order) if name in column.lower()), len(order))
-
-
-def _is_called(column: str, names: str) -> bool:
-    return any(name in column.lower() for name in names.split("|"))
 
 
 def _is_number(value: str) -> bool:

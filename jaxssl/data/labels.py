@@ -15,11 +15,11 @@ def drop_small_classes(
     values: np.ndarray, min_class_size: int
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Blank the labels of classes below `min_class_size`; returns the values and what went."""
-    classes, counts = np.unique(values[values != ""].astype(str), return_counts=True)
-    small = classes[counts < min_class_size]
-    kept = np.where(np.isin(values.astype(str), small), "", values).astype(object)
-    sizes = counts[counts < min_class_size]
-    return kept, {str(name): int(n) for name, n in zip(small, sizes, strict=True)}
+    names = values.astype(str)
+    classes, counts = np.unique(names[names != ""], return_counts=True)
+    sizes = zip(classes.tolist(), counts.tolist(), strict=True)
+    small = {name: size for name, size in sizes if size < min_class_size}
+    return np.where(np.isin(names, list(small)), "", values).astype(object), small
 
 
 def encode(

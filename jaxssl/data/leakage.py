@@ -50,8 +50,7 @@ def leaks_of_split(task: Task) -> list[Finding]:
 def leaks_of_normalizer(task: Task, normalizer: Normalizer) -> list[Finding]:
     """A scaler that was fitted on other samples than the training part's."""
     columns = columns_of(task, normalizer)
-    train = task.expression[task.split.train]
-    mean = train.mean(axis=0, dtype=np.float64)
+    mean = task.expression[task.split.train].mean(axis=0, dtype=np.float64)
     mean = mean if columns is None else mean[columns]
     text = (
         "scaling and components were fitted on other samples than the training part's; fit them "

@@ -75,7 +75,19 @@ def _leave_out(
     names: list[str],
 ) -> tuple[Int[np.ndarray, " left_out"], Bool[np.ndarray, " samples"]]:
     """The labelled samples of a batch, and which samples share neither batch nor group with it."""
-    in_batch, batch = _find_batch(codes, batches, number)
+    if batches is None or not (batches != "").any():
+        raise InputError(
+            "`split.protocol=leave_batch_out` needs a batch column", "name one with `batch`"
+        )
+    known = batches_with_labels(codes, batches)
+    if number >= len(known):
+        raise InputError(
+            f"there is no batch number {number}: {len(known)} batches have labels (from 0 on: "
+            f"{', '.join(known[:5])})",
+            "lower `split.seed` or `split.n_splits`",
+        )
+    batch = str(known[number])
+    in_batch = batches.astype(str) == batch
     test = np.flatnonzero(in_batch & (codes >= 0))
     usable = ~in_batch & ~np.isin(groups, groups[in_batch])
     if not (usable & (codes >= 0)).any():
@@ -92,24 +104,6 @@ def _leave_out(
             stacklevel=3,
         )
     return test, usable
-
-
-def _find_batch(
-    codes: Int[np.ndarray, " samples"], batches: np.ndarray | None, number: int
-) -> tuple[Bool[np.ndarray, " samples"], str]:
-    """Which samples are of the batch to leave out, and its name."""
-    if batches is None or not (batches != "").any():
-        raise InputError(
-            "`split.protocol=leave_batch_out` needs a batch column", "name one with `batch`"
-        )
-    names = batches_with_labels(codes, batches)
-    if number >= len(names):
-        raise InputError(
-            f"there is no batch number {number}: {len(names)} batches have labels (from 0 on: "
-            f"{', '.join(names[:5])})",
-            "lower `split.seed` or `split.n_splits`",
-        )
-    return batches.astype(str) == names[number], str(names[number])
 
 
 def _grouped(

@@ -17,7 +17,7 @@ _SUFFIXES = {".tab": "tsv"} | {f".{name}": name for name in (*_PLAIN, "gct")}
 
 
 TEXT_FORMATS: dict[str, tuple[Callable[[Head], bool], Callable[[Head, Reading], RawTable]]] = {
-    "gct": (portals.is_gct, portals.read_gct),
+    "gct": (lambda head: head.lines[0].strip().startswith("#1."), portals.read_gct),
     "geo": (geo.recognises, geo.read),
     "gdc": (portals.is_gdc, lambda head, reading: portals.read_gdc([head.path], reading)),
     "recount3": (portals.is_recount3, portals.read_recount3),

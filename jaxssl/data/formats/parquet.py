@@ -28,7 +28,7 @@ def read(path: Path, reading: Reading) -> RawTable:
     numbers = [name for name in schema.names if name != ids and name not in texts]
     if not numbers or not file.metadata.num_rows:
         raise InputError(f"{path} has no column of numbers, or no row", "name an expression file")
-    with _intact(path):
+    with intact(path):
         rows = by_name(file.read([ids], use_pandas_metadata=False)[ids].to_pylist())
         if texts:
             text = file.read(texts, use_pandas_metadata=False).to_pandas()
@@ -61,7 +61,7 @@ def _numbers(file: pq.ParquetFile, names: list[str], reading: Reading) -> Matrix
 
 def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[str]]:
     """The file, its column of ids and its other text columns."""
-    with _intact(path):
+    with intact(path):
         file = pq.ParquetFile(path)
     schema = file.schema_arrow
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
@@ -79,13 +79,16 @@ def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[s
 
 
 @contextmanager
-def _intact(path: Path) -> Iterator[None]:
+def intact(path: Path) -> Iterator[None]:
     """What Arrow says of a damaged file, as an InputError."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         found = " ".join(str(error).split())
-        raise InputError(f"{path} is a damaged parquet file: {found}") from error
+        raise InputError(
+            f"{path} is a damaged parquet file, or cannot be read as a table ({found})",
+            "write it again",
+        ) from error
 
 
 def _is_number(kind: pa.DataType) -> bool:

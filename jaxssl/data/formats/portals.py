@@ -25,11 +25,6 @@ _MAGETAB_CORNER = re.compile(
 )
 
 
-def is_gct(head: Head) -> bool:
-    """Whether the first line names the format."""
-    return head.lines[0].strip().startswith("#1.")
-
-
 def read_gct(head: Head, reading: Reading) -> RawTable:
     """Read GCT 1.2, as GTEx and the Broad write it, and hold it to the dimensions it states."""
     version = head.lines[0].strip()
