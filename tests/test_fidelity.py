@@ -31,7 +31,8 @@ CODES = np.repeat(np.arange(len(CLASSES)), list(CLASSES.values()))
 @pytest.fixture(scope="module")
 def training():
     options = SplitConfig(validation_share=0.15, test_share=0.15, protocol="stratified")
-    split = make_split(CODES, None, options)
+    none = np.full(len(CODES), "", dtype=object)
+    split = make_split(CODES, none, none, list(CLASSES), options)
     assert [len(part) for part in split] == [6546, 1403, 1403]
     return CODES[split.train]
 

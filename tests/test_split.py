@@ -19,8 +19,10 @@ SHARES = {"validation_share": 0.15, "test_share": 0.15}
 
 
 def make_split(codes, groups, batches=None, classes=(), **options):
-    split = SplitConfig(**options)
-    return module.make_split(codes, groups, split, batches=batches, classes=classes)
+    none = np.full(len(codes), "", dtype=object)
+    groups, batches = (none if names is None else names for names in (groups, batches))
+    classes = classes or [f"number {code}" for code in range(codes.max() + 1)]
+    return module.make_split(codes, groups, batches, classes, SplitConfig(**options))
 
 
 def problem(seed: int, n: int = 900) -> tuple[np.ndarray, np.ndarray]:

@@ -20,11 +20,10 @@ OfLabelled = Int[np.ndarray, " labelled"]
 
 def make_split(
     codes: Int[np.ndarray, " samples"],
-    groups: np.ndarray | None,
+    groups: np.ndarray,
+    batches: np.ndarray,
+    classes: Sequence[str],
     options: SplitConfig,
-    *,
-    batches: np.ndarray | None = None,
-    classes: Sequence[str] = (),
 ) -> Split:
     """Divide samples into train, validation and test, stratified by class.
 
@@ -38,25 +37,24 @@ def make_split(
     Groups and batches are names, "" for a sample on its own and an unknown batch; shares are of the
     labelled samples; under "leave_batch_out" `seed` is the number of the batch, in order of name.
     """
-    names: list[str] = list(classes) or [f"number {code}" for code in range(int(codes.max()) + 1)]
     shares = {_TEST: options.test_share, _VALIDATION: options.validation_share}
     seed, protocol = options.seed, options.protocol
-    named = name_each(np.full(len(codes), "", dtype=object) if groups is None else groups)
+    named = name_each(groups)
     left_out, usable = np.empty(0, np.int64), np.ones(len(codes), bool)
     if protocol == LEAVE_BATCH_OUT:
-        left_out, usable = _leave_out(codes, named, batches, seed, names)
+        left_out, usable = _leave_out(codes, named, batches, seed, classes)
         shares[_TEST], seed = 0.0, 0
     labelled = np.flatnonzero(usable & (codes >= 0))
     unlabelled = usable & (codes < 0)
     known = codes[labelled]
-    if protocol == "stratified" or (protocol == "grouped" and groups is None):
+    if protocol == "stratified" or (protocol == "grouped" and not (groups != "").any()):
         parts = _stratified(known, shares, seed)
     else:
         parts = _grouped(known, named[labelled], shares, seed)
-        parts = _complete_training(known, named[labelled], parts, names)
+        parts = _complete_training(known, named[labelled], parts, classes)
         unlabelled &= ~np.isin(named, named[labelled[parts != _TRAIN]])
     if protocol != LEAVE_BATCH_OUT:
-        _report(known, parts, shares, names)
+        _report(known, parts, shares, classes)
     train = np.concatenate([labelled[parts == _TRAIN], np.flatnonzero(unlabelled)])
     test = np.concatenate([left_out, labelled[parts == _TEST]])
     return Split(np.sort(train), labelled[parts == _VALIDATION], test)
@@ -70,12 +68,12 @@ def batches_with_labels(codes: Int[np.ndarray, " samples"], batches: np.ndarray)
 def _leave_out(
     codes: Int[np.ndarray, " samples"],
     groups: np.ndarray,
-    batches: np.ndarray | None,
+    batches: np.ndarray,
     number: int,
-    names: list[str],
+    classes: Sequence[str],
 ) -> tuple[Int[np.ndarray, " left_out"], Bool[np.ndarray, " samples"]]:
     """The labelled samples of a batch, and which samples share neither batch nor group with it."""
-    if batches is None or not (batches != "").any():
+    if not (batches != "").any():
         raise InputError(
             "`split.protocol=leave_batch_out` needs a batch column", "name one with `batch`"
         )
@@ -99,7 +97,7 @@ def _leave_out(
     unseen = np.setdiff1d(codes[test], codes[usable])
     if len(unseen):
         warnings.warn(
-            f"batch {batch} is the only one with {', '.join(names[c] for c in unseen)}: "
+            f"batch {batch} is the only one with {', '.join(classes[int(c)] for c in unseen)}: "
             "these test samples cannot be told",
             stacklevel=3,
         )
@@ -140,7 +138,7 @@ def _grouped(
 
 
 def _complete_training(
-    codes: OfLabelled, groups: np.ndarray, parts: OfLabelled, names: list[str]
+    codes: OfLabelled, groups: np.ndarray, parts: OfLabelled, classes: Sequence[str]
 ) -> OfLabelled:
     """Move groups back to train until it holds every class, validation's before the test's."""
     parts = parts.copy()
@@ -152,8 +150,8 @@ def _complete_training(
         parts[groups == members[counts.argmax()]] = _TRAIN
         n_groups = len(np.unique(groups[codes == code]))
         warnings.warn(
-            f"class {names[int(code)]} has only {n_groups} groups; {members[counts.argmax()]} was "
-            "kept in training, which would otherwise lack the class",
+            f"class {classes[int(code)]} has only {n_groups} groups; {members[counts.argmax()]} "
+            "was kept in training, which would otherwise lack the class",
             stacklevel=3,
         )
     return parts
@@ -184,7 +182,7 @@ def _stratified(codes: OfLabelled, shares: dict[int, float], seed: int) -> OfLab
 
 
 def _report(
-    codes: OfLabelled, parts: OfLabelled, shares: dict[int, float], names: list[str]
+    codes: OfLabelled, parts: OfLabelled, shares: dict[int, float], classes: Sequence[str]
 ) -> None:
     """Warn of held-out parts that lack a class or are far from their share."""
     for part, name in ((_VALIDATION, "validation"), (_TEST, "test")):
@@ -192,7 +190,7 @@ def _report(
         if shares[part] and len(absent):
             warnings.warn(
                 f"{len(absent)} of {len(np.unique(codes))} classes have no sample in the {name} "
-                f"part: {', '.join(names[int(code)] for code in absent)}",
+                f"part: {', '.join(classes[int(code)] for code in absent)}",
                 stacklevel=3,
             )
         share = float(np.mean(parts == part))

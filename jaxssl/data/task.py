@@ -87,13 +87,7 @@ def make_task(adata: AnnData, config: Config) -> Task:
     expression = log2_expression(x, scale)
     twins = find_twins(expression)
     together = join_groups(roles.groups, twins)
-    split = make_split(
-        roles.codes,
-        together if (together != "").any() else None,
-        config.split,
-        batches=roles.batches,
-        classes=roles.classes,
-    )
+    split = make_split(roles.codes, together, roles.batches, roles.classes, config.split)
     if not config.data.use_unlabelled:
         split = split._replace(train=split.train[roles.codes[split.train] >= 0])
     return Task(
