@@ -106,10 +106,7 @@ def _shared_genes(of_files: Sequence[np.ndarray]) -> np.ndarray:
 def _plan_missing(
     part: Part, chosen: Int[np.ndarray, " chosen"], genes: np.ndarray, policy: str
 ) -> tuple[Bool[np.ndarray, " chosen"], Float32[np.ndarray, " chosen"]]:
-    """Of the chosen genes, called `genes`, which stay and what fills the gaps of each.
-
-    The policy is that of `impute`; under "mean", genes without any value go.
-    """
+    """Of the chosen genes, called `genes`, which stay and what fills the gaps of each."""
     seen = part.seen
     n_infinite, n_missing = seen.n_infinite[chosen], seen.n_missing[chosen]
     if n_infinite.any():

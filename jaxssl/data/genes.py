@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int
 
 from jaxssl.types import InputError
 
-ID_PATTERNS = {
+GENE_PATTERNS = {
     "Ensembl gene": r"ENS[A-Z]*G\d{11}(\.\d+)?(_PAR_Y)?",
     "Ensembl transcript": r"ENS[A-Z]*T\d{11}(\.\d+)?(_PAR_Y)?",
     "miRNA": r"(hsa|mmu|rno)-(mir|miR|let)-\S+",
@@ -18,10 +18,9 @@ ID_PATTERNS = {
     "Illumina probe": r"ILMN_\d+",
     "RefSeq": r"[NX][MR]_\d+(\.\d+)?",
     "symbol (Entrez)": r"\S+ \(\d+\)",
-    "gene symbol": r"([A-Z][A-Z0-9]+([-.][A-Z0-9]+)*|C\d+orf\d+)",
-    "number": r"\d+",
 }
-WEAK_PATTERNS = ("gene symbol", "number")  # samples are called S1 or 17 as well
+SYMBOL_PATTERN = {"gene symbol": r"([A-Z][A-Z0-9]+([-.][A-Z0-9]+)*|C\d+orf\d+)"}
+ID_PATTERNS = GENE_PATTERNS | SYMBOL_PATTERN | {"number": r"\d+"}  # samples: S1 or 17 as well
 SAMPLE_PATTERNS = {
     "TCGA barcode": r"TCGA[-.]\w{2}[-.]\w{4}\S*",
     "GTEx sample": r"(GTEX|K)[-.]\w+[-.]\S+",

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from jaxssl.data.formats.matrix import RawTable
-from jaxssl.data.genes import ID_PATTERNS, SAMPLE_PATTERNS, WEAK_PATTERNS, id_type
+from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, SYMBOL_PATTERN, id_type
 from jaxssl.types import InputError
 
 ORIENTATIONS = ("genes_in_rows", "samples_in_rows")
@@ -41,10 +41,7 @@ def detect_orientation(raw: RawTable, sample_ids: np.ndarray | None = None) -> t
 def resolve_orientation(
     wanted: str, raw: RawTable, sample_ids: np.ndarray | None
 ) -> tuple[str, str]:
-    """Settle on an orientation, with the reason; `wanted` is "auto" or one of ORIENTATIONS.
-
-    Ids that contradict what was asked for, or what the format says itself, are refused.
-    """
+    """Settle on an orientation, with the reason; ids that contradict user or format are refused."""
     by_ids, evidence = _by_ids(raw, sample_ids)
     if wanted != "auto":
         if by_ids not in ("", wanted):
@@ -77,8 +74,8 @@ def _by_ids(raw: RawTable, sample_ids: np.ndarray | None) -> tuple[str, str]:
         if hits[side] > 10 * hits[1 - side]:
             reason = f"{hits[side]} of {len(ids[side])} {_SIDES[side]} ids are in the label table"
             return ORIENTATIONS[1 - side], reason
-    of_genes = {k: v for k, v in ID_PATTERNS.items() if k not in WEAK_PATTERNS}
-    for patterns, orientations in (of_genes, ORIENTATIONS), (SAMPLE_PATTERNS, ORIENTATIONS[::-1]):
+    strong = (GENE_PATTERNS, ORIENTATIONS), (SAMPLE_PATTERNS, ORIENTATIONS[::-1])
+    for patterns, orientations in strong:
         kinds = [id_type(side, patterns)[0] for side in ids]
         if bool(kinds[0]) != bool(kinds[1]):
             side = int(not kinds[0])
@@ -90,5 +87,4 @@ def _by_ids(raw: RawTable, sample_ids: np.ndarray | None) -> tuple[str, str]:
 def _are_symbols(ids: np.ndarray) -> bool:
     # samples are called A1 to H12; genes hardly ever share the letters they start with
     starts = {re.split(r"[^A-Z]", str(i), maxsplit=1)[0] for i in ids[:1000]}
-    pattern = {"gene symbol": ID_PATTERNS["gene symbol"]}
-    return bool(id_type(ids, pattern)[0]) and len(starts) > 0.3 * min(len(ids), 1000)
+    return bool(id_type(ids, SYMBOL_PATTERN)[0]) and len(starts) > 0.3 * min(len(ids), 1000)

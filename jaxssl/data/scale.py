@@ -79,10 +79,7 @@ def guess_scale(values: Range) -> tuple[str, str]:
 
 
 def resolve_scale(wanted: str, values: Range, declared: str = "") -> tuple[str, str]:
-    """Settle on a scale, with the reason; `wanted` is "auto" or one of SCALES.
-
-    `declared` is what the format says of itself.
-    """
+    """Settle on a scale, with the reason; `declared` is what the format says of itself."""
     found, reason = guess_scale(values)
     if declared in SCALES:
         if wanted not in ("auto", declared):

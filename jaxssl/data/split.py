@@ -16,6 +16,7 @@ _TRAIN, _VALIDATION, _TEST = 0, 1, 2
 _N_FOLDS = 20  # parts of 5 %
 _TOLERANCE = 0.05  # of the labelled samples: a part further from its share is reported
 OfLabelled = Int[np.ndarray, " labelled"]
+Shares = dict[int, float]  # part → share of the labelled samples
 
 
 def make_split(
@@ -104,9 +105,7 @@ def _leave_out(
     return test, usable
 
 
-def _grouped(
-    codes: OfLabelled, groups: np.ndarray, shares: dict[int, float], seed: int
-) -> OfLabelled:
+def _grouped(codes: OfLabelled, groups: np.ndarray, shares: Shares, seed: int) -> OfLabelled:
     """Part of each labelled sample, from 20 folds.
 
     Fewer folds where the smallest class could not put one sample in each, so that the few it has
@@ -157,7 +156,7 @@ def _complete_training(
     return parts
 
 
-def _stratified(codes: OfLabelled, shares: dict[int, float], seed: int) -> OfLabelled:
+def _stratified(codes: OfLabelled, shares: Shares, seed: int) -> OfLabelled:
     n_classes = len(np.unique(codes))
     parts = np.full(len(codes), _TRAIN)
     rest = np.arange(len(codes))
@@ -181,9 +180,7 @@ def _stratified(codes: OfLabelled, shares: dict[int, float], seed: int) -> OfLab
     return parts
 
 
-def _report(
-    codes: OfLabelled, parts: OfLabelled, shares: dict[int, float], classes: Sequence[str]
-) -> None:
+def _report(codes: OfLabelled, parts: OfLabelled, shares: Shares, classes: Sequence[str]) -> None:
     """Warn of held-out parts that lack a class or are far from their share."""
     for part, name in ((_VALIDATION, "validation"), (_TEST, "test")):
         absent = np.setdiff1d(codes, codes[parts == part])

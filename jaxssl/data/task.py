@@ -51,10 +51,7 @@ class Task(Roles):
 
 
 def take_roles(adata: AnnData, config: Config) -> Roles:
-    """Decide which columns are label, group and batch, and read them.
-
-    They are those of `config.data`, else those that reading recorded in `uns["jaxssl"]`.
-    """
+    """Read label, group and batch from the columns that `config.data` names, else the record."""
     recorded, options = adata.uns.get("jaxssl", {}), config.data
     obs = as_text(cast(pd.DataFrame, adata.obs))
     columns = choose_columns(obs.columns, options, recorded)
@@ -104,13 +101,12 @@ def make_task(adata: AnnData, config: Config) -> Task:
 
 def columns_of(task: Task, normalizer: Normalizer) -> Int[np.ndarray, " kept"] | None:
     """Where in the task's expression the normalizer's genes are; None if it has just these."""
-    position = {gene: i for i, gene in enumerate(task.genes)}
-    absent = [gene for gene in normalizer.genes if gene not in position]
-    if absent:
+    columns = pd.Index(task.genes).get_indexer(pd.Index(normalizer.genes))
+    absent = np.flatnonzero(columns < 0)
+    if len(absent):
         raise InputError(
-            f"{len(absent)} of the encoder's {len(normalizer.genes)} genes are missing (first: "
-            f"{absent[0]})",
+            f"{len(absent)} of the encoder's {len(columns)} genes are missing (first: "
+            f"{normalizer.genes[absent[0]]})",
             "use the data of its pretraining, or `finetune()` for other data",
         )
-    columns = np.array([position[gene] for gene in normalizer.genes])
     return None if np.array_equal(columns, np.arange(len(task.genes))) else columns

@@ -67,10 +67,7 @@ def read_table(path: str | Path, reading: Reading) -> RawTable:
 
 
 def text_columns(path: Path) -> tuple[Sequence[str], int]:
-    """Names of the columns, ids apart, that hold text, and the number of columns.
-
-    Only of plain tables: other formats say themselves what is text.
-    """
+    """Names of a plain table's columns, ids apart, that hold text; and the number of columns."""
     kind = kind_of(path)
     if kind == "parquet":
         return parquet.text_columns(path)
