@@ -24,10 +24,10 @@ def hidden(setting: Setting) -> Experiment:
     ]
     return Experiment(
         "Hidden layers of the baseline",
-        list(points.values()),
         "three hidden layers are enough",
+        list(points.values()),
         claims,
-        "bars",
+        kind="bars",
         line=lambda values: as_text(values["encoder.hidden"]),
         arms=(SCRATCH,),
     )
@@ -44,15 +44,11 @@ def rate(setting: Setting) -> Experiment:
     rivals = {f"{r:g} is no better than 4e-4": points[r, size] for r in rates if r != best}
     rivals |= {f"batch {b} is no better than {size}": points[best, b] for b in sizes if b != size}
     claims = [_no_better(setting, *rival, points[best, size]) for rival in rivals.items()]
-    return Experiment(
+    title, finding = (
         "Learning rate and batch size of the baseline",
-        list(points.values()),
         "learning rate 4e-4 and batch 256",
-        claims,
-        "grid",
-        x,
-        arms=(SCRATCH,),
     )
+    return Experiment(title, finding, [*points.values()], claims, x, "grid", arms=(SCRATCH,))
 
 
 def _no_better(setting: Setting, text: str, rival: Values, ours: Values) -> Claim:
@@ -72,7 +68,7 @@ def curve(setting: Setting) -> Experiment:
     ends = [Cell("", SCRATCH, low), Cell("", SCRATCH, high)]
     claims = [Claim(text, [Cell("", SCRATCH, knee)], ends, "positive")]
     title, finding = "Share of the labels, baseline", "the curve bends early"
-    return Experiment(title, [{}], finding, claims, "curve", arms=(SCRATCH, LOGREG))
+    return Experiment(title, finding, [{}], claims, kind="curve", arms=(SCRATCH, LOGREG))
 
 
 def comparison(setting: Setting) -> Experiment:
@@ -95,5 +91,5 @@ def comparison(setting: Setting) -> Experiment:
         finding = "a gain at every share, up to 2.5 points, still positive at 100 %"
         claims = [gain("a gain at few labels (up to 10 %)", few, "positive")]
         claims += [gain(f"a gain at {share:.0%}", [share], "positive") for share in shares]
-    arms = (SCRATCH, LOGREG, SWAV)
-    return Experiment("SwAV against the baseline", [{}], finding, claims, "curve", arms=arms)
+    title, arms = "SwAV against the baseline", (SCRATCH, LOGREG, SWAV)
+    return Experiment(title, finding, [{}], claims, kind="curve", arms=arms)

@@ -36,7 +36,7 @@ def count_map(setting: Setting) -> Experiment:
         claims.append(setting.claim(f"a large batch helps {counts[-1]} prototypes", queued, small))
     title = "Why accuracy falls as K grows"
     finding = "accuracy falls as K grows, and it cannot say why"
-    return Experiment(title, points, finding, claims, "map", x, is_open=True)
+    return Experiment(title, finding, points, claims, x, "map", is_open=True)
 
 
 CHANGES: dict[str, Values] = {
@@ -65,8 +65,8 @@ def reason(setting: Setting) -> Experiment:
     swav, scratch = setting.cells(in_turn[-1:], SWAV), setting.cells([{}], SCRATCH)
     claims.append(Claim("with all changes, better than the baseline", swav, scratch, "positive"))
     points, finding = [{}, *alone, *in_turn[1:]], "nothing of the kind was tried"
-    title = "What the paper's recipe lacks"
-    return Experiment(title, points, finding, claims, "bars", line=_changes_of, is_open=True)
+    title, look = "What the paper's recipe lacks", {"kind": "bars", "line": _changes_of}
+    return Experiment(title, finding, points, claims, is_open=True, **look)
 
 
 def _changes_of(values: Values) -> str:

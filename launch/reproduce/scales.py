@@ -68,11 +68,11 @@ class Experiment(NamedTuple):
     """
 
     title: str
-    points: Points
     finding: str  # what the paper says
+    points: Points
     claims: Sequence[Claim | MeasureClaim]  # by which our run answers
-    kind: str  # of figure: "option", "bars", "grid", "map" or "curve"
     x: tuple[str, ...] = ()  # options on the axes
+    kind: str = "option"  # of figure, or "bars", "grid", "map", "curve"
     line: Callable[[Values], str] = lambda values: ""  # tells points of one value on the axis apart
     arms: tuple[str, ...] = (SWAV,)
     is_open: bool = False  # a question of our own: its claims are answered, none is a verdict on it

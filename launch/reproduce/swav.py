@@ -16,9 +16,8 @@ def transfer(setting: Setting) -> Experiment:
         setting.claim("three layers are better than one", [three], [one]),
         setting.claim("two are about equal to three", [two], [three], "zero"),
     ]
-    finding = "three transferred layers are best, two about equal"
-    x = ("finetune.transfer_layers",)
-    return Experiment("Hidden layers transferred", points, finding, claims, "option", x)
+    finding, x = "three transferred layers are best, two about equal", ("finetune.transfer_layers",)
+    return Experiment("Hidden layers transferred", finding, points, claims, x)
 
 
 def freeze(setting: Setting) -> Experiment:
@@ -27,8 +26,8 @@ def freeze(setting: Setting) -> Experiment:
         setting.claim("none frozen is better than three", [none], [three]),
         setting.claim("none frozen is better than two", [none], [two]),
     ]
-    x, title = ("finetune.freeze_layers",), "Transferred layers frozen"
-    return Experiment(title, points, "freezing hurts", claims, "option", x)
+    x = ("finetune.freeze_layers",)
+    return Experiment("Transferred layers frozen", "freezing hurts", points, claims, x)
 
 
 def prototypes(setting: Setting) -> Experiment:
@@ -44,8 +43,7 @@ def prototypes(setting: Setting) -> Experiment:
         for k in (least, most)
         if k != best
     ]
-    x = ("method.n_prototypes",)
-    return Experiment("Prototypes", list(points.values()), finding, claims, "option", x)
+    return Experiment("Prototypes", finding, [*points.values()], claims, ("method.n_prototypes",))
 
 
 def epsilon(setting: Setting) -> Experiment:
@@ -70,8 +68,8 @@ def epsilon(setting: Setting) -> Experiment:
             setting.claim(f"{low} is better than {high}", soft[:1], soft[-1:]),
             setting.claim(f"at {low} hard codes are better", hard[:1], soft[:1]),
         ]
-    x, title = ("method.epsilon",), "Softness of the codes"
-    return Experiment(title, points, finding, claims, "option", x, _hard_or_soft)
+    title, x = "Softness of the codes", ("method.epsilon",)
+    return Experiment(title, finding, points, claims, x, line=_hard_or_soft)
 
 
 def _hard_or_soft(values: Values) -> str:
@@ -97,7 +95,7 @@ def batch(setting: Setting) -> Experiment:
         finding = "a large batch is better"
         claim = setting.claim("the largest is better than the smallest", largest, smallest)
     x = ("pretrain.batch_size",)
-    return Experiment("Batch size of SwAV", points, finding, [claim], "option", x)
+    return Experiment("Batch size of SwAV", finding, points, [claim], x)
 
 
 def augment(setting: Setting) -> Experiment:
@@ -121,7 +119,7 @@ def augment(setting: Setting) -> Experiment:
     text = "masking everything collapses"
     collapse = MeasureClaim(text, everything, "loss_ratio", COLLAPSED_LOSS)
     x, title = ("augment.mask_rate", "augment.noise"), "Masked share, noise coefficient"
-    return Experiment(title, masks + noises, finding, [*claims, collapse], "option", x)
+    return Experiment(title, finding, masks + noises, [*claims, collapse], x)
 
 
 DECLARED_RADIUS = 1.0
@@ -142,7 +140,7 @@ def autoencoder(setting: Setting) -> Experiment:
     ]
     points, finding = [masking, noise, *latent.values()], "the autoencoder's views are discouraging"
     title = "The three augmentations"
-    return Experiment(title, points, finding, claims, "bars", line=_augmentation)
+    return Experiment(title, finding, points, claims, kind="bars", line=_augmentation)
 
 
 def _augmentation(values: Values) -> str:
