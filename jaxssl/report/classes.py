@@ -1,6 +1,7 @@
 """What predictions say of every class and every batch: confusion, recall, accuracy, calibration."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from jaxssl.report.drawing import (
     add_axes,
     arm_marks,
     draw_points,
+    interval_bars,
     legend_above,
     short,
 )
@@ -37,10 +39,10 @@ def nearest_share(shares: list[float]) -> float:
 
 
 def by_arm(
-    measure: Callable[[pd.DataFrame], pd.DataFrame], predictions: Mapping[str, pd.DataFrame]
+    measure: Callable[..., pd.DataFrame], predictions: Mapping[str, pd.DataFrame], *own: Any
 ) -> pd.DataFrame:
     """One table of what `measure` finds in the predictions of every arm."""
-    return pd.concat([measure(of_arm).assign(arm=arm) for arm, of_arm in predictions.items()])
+    return pd.concat([measure(rows, *own).assign(arm=arm) for arm, rows in predictions.items()])
 
 
 def confusion_counts(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -110,10 +112,9 @@ def part_scores(figure: Figure, data: pd.DataFrame, what: str) -> None:
     for i, (arm, table) in enumerate(tables.items()):
         drawn = table[table["part"].isin(list(place))]
         y = drawn["part"].map(place) + 0.28 * ((len(tables) - 1) / 2 - i)
-        error = np.stack([drawn["mean"] - drawn["low"], drawn["high"] - drawn["mean"]])
-        error = np.maximum(error, 0)  # a mean of equal numbers may miss them by a bit
-        line = {"ls": "", "elinewidth": 1, "capsize": None}
-        draw_points(ax, mark[arm], short(arm), drawn["mean"], y, xerr=error, **line)
+        bars = interval_bars(drawn, "mean", "low", "high")
+        line = {"xerr": bars, "ls": "", "elinewidth": 1, "capsize": None}
+        draw_points(ax, mark[arm], short(arm), drawn["mean"], y, **line)
     names = [f"{short(str(c))} ({n:,})" for c, n in zip(first["part"], first["n"], strict=True)]
     ax.set_yticks(list(place.values()), names, fontsize=8.5)
     lowest = data["low"].min()

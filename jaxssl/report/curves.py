@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.ticker
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -152,11 +151,9 @@ def labels_saved(figure: Figure, saved: pd.DataFrame) -> None:
             rows = saved[(saved["arm"] == arm) & (saved["reference"] == reference)]
             rows = rows.sort_values("n_labelled")
             x = rows["n_labelled"] * 1.04 ** (i - (len(references) - 1) / 2)
-            bounds = rows[["needed", "needed_low", "needed_high"]]
-            needed, low, high = np.minimum(bounds, 1.35 * most).to_numpy().T
-            error = np.maximum(np.nan_to_num(np.stack([needed - low, high - needed])), 0)
-            look = {"yerr": error, "lw": 0.9, "ls": ":", "capsize": None}
-            draw_points(ax, mark[reference], short(reference), x, needed, **look)
+            needed = rows[["needed", "needed_low", "needed_high"]].clip(upper=1.35 * most)
+            look = {"yerr": interval_bars(needed, *needed), "lw": 0.9, "ls": ":", "capsize": None}
+            draw_points(ax, mark[reference], short(reference), x, needed["needed"], **look)
         ax.axhline(1.2 * most, color=MUTED, lw=0.8)
         place = {"va": "top", "xycoords": ("axes fraction", "data"), "fontsize": 8.5}
         ax.annotate("more than the largest budget", (0.02, 1.14 * most), color=MUTED, **place)

@@ -84,10 +84,12 @@ def draw_points(ax: Axes, mark: Mark, label: Any, x: Any, y: Any, **look: Any) -
     ax.errorbar(x, y, label=label, **{"ms": 5.5, "elinewidth": 1.1, "capsize": 2} | mark | look)
 
 
-def interval_bars(rows: pd.DataFrame, centre: str = "mean") -> np.ndarray:
+def interval_bars(
+    rows: pd.DataFrame, centre: str = "mean", low: str = "ci_low", high: str = "ci_high"
+) -> np.ndarray:
     """Lengths below and above; no interval (one repetition) draws no bar."""
-    low, high = rows[centre] - rows["ci_low"], rows["ci_high"] - rows[centre]
-    return np.nan_to_num(np.stack([low, high]))
+    lengths = np.stack([rows[centre] - rows[low], rows[high] - rows[centre]])
+    return np.maximum(np.nan_to_num(lengths), 0)  # a mean of equal numbers may miss them by a bit
 
 
 def short(name: str, length: int = 24) -> str:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -101,7 +100,7 @@ def _classes(run: StudyResult) -> Iterator[Drawing]:
     predictions, share = _predictions(run)
     if not predictions:
         return
-    table = classes.by_arm(partial(classes.part_accuracy, column="label"), predictions)
+    table = classes.by_arm(classes.part_accuracy, predictions, "label")
     yield _drawing("recall", table, classes.part_scores, "recall on the test part", share=share)
     bins = classes.by_arm(classes.reliability, predictions)
     bins = bins[["arm", "bin", "confidence", "accuracy", "n"]]
@@ -113,7 +112,7 @@ def _classes(run: StudyResult) -> Iterator[Drawing]:
         for arm, of_arm in predictions.items():
             batch = of_arm["sample_id"].map(batches).fillna("")
             predictions[arm] = of_arm.assign(batch=batch)
-        table = classes.by_arm(partial(classes.part_accuracy, column="batch"), predictions)
+        table = classes.by_arm(classes.part_accuracy, predictions, "batch")
         what = "accuracy on the test part"
         yield _drawing("batches", table, classes.part_scores, what, share=share)
 
@@ -146,10 +145,9 @@ def _maps(run: StudyResult) -> Iterator[Drawing]:
         return
     table = maps.coordinates(run.embedding)
     places = [place for pair in maps.MAPS.values() for place in pair if place in table]
+    split = split_number(run.folders[0])
     words: dict[str, Any] = {"shown": len(table), "n": run.embedding.n_obs}
-    words["split"] = (
-        f"split {split_number(run.folders[0])}, " if split_number(run.folders[0]) else ""
-    )
+    words["split"] = f"split {split}, " if split else ""
     for column, word in maps.COLUMNS.items():
         if column in table and table[column].nunique() > 1:
             own = {"of": f"_{word}", "word": word, "most": MOST_USED * (word == "prototype")}

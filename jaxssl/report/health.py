@@ -24,12 +24,12 @@ def pretraining_curves(
 ) -> list[Axes]:
     """Loss per seed with the ln K line, and the measures of collapse, by epoch."""
     figure.set_size_inches(10.4, 5.6)
-    grid = figure.add_gridspec(2, 6)
-    places = [grid[0, :], *(grid[1, 2 * i : 2 * i + 2] for i in range(3))]
-    axes = [figure.add_subplot(place) for place in places]
-    for ax, measure in zip(axes, MEASURES, strict=True):
+    loss, *others = MEASURES
+    mosaic: Any = [[loss] * len(others), others]
+    axes = figure.subplot_mosaic(mosaic)
+    for measure, ax in axes.items():
         draw_measure(ax, metrics, measure, collapsed)
-    return axes
+    return list(axes.values())
 
 
 def draw_measure(
