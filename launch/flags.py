@@ -3,7 +3,6 @@
 import itertools
 import sys
 from collections.abc import Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -53,60 +52,42 @@ def _define_config(name: str) -> None:
         exit.fail(exit.as_flags(str(error)), 2)
 
 
-_FLAGS = {
-    "config": _define_config,
-    "method": partial(flags.DEFINE_string, default="", help="Pretraining method, such as simclr."),
-    "data": partial(flags.DEFINE_string, default="", help="Expression file, or demo."),
-    "label": partial(flags.DEFINE_string, default="", help=f"Label column; {RECORDED}"),
-    "group": partial(flags.DEFINE_string, default="", help=f"Group column; {RECORDED}"),
-    "batch": partial(flags.DEFINE_string, default="", help=f"Batch column; {RECORDED}"),
-    "seeds": partial(
-        flags.DEFINE_integer, default=0, help="Repetitions; 0: the config's.", lower_bound=0
-    ),
-    "allow_leaks": partial(
-        flags.DEFINE_list, default=[], help=f"Let these pass, out of {', '.join(LEAKS)}."
-    ),
-    "out": partial(flags.DEFINE_string, default="", help="Folder to write."),
-    "resume": partial(
-        flags.DEFINE_bool, default=False, help="Go on in --out; only what is missing is computed."
-    ),
-    "overwrite": partial(
-        flags.DEFINE_bool, default=False, help="Delete what --out holds and start anew."
-    ),
-    "shares": partial(flags.DEFINE_list, default=[], help="Label shares, such as 0.01,0.05,1."),
-    "arms": partial(
-        flags.DEFINE_list, default=[], help="Arms, such as scratch,swav,logreg,selftrain; or all."
-    ),
-    "splits": partial(
+_FLAGS: dict[str, tuple[Any, ...]] = {
+    "config": (_define_config,),
+    "method": (flags.DEFINE_string, "", "Pretraining method, such as simclr."),
+    "data": (flags.DEFINE_string, "", "Expression file, or demo."),
+    "label": (flags.DEFINE_string, "", f"Label column; {RECORDED}"),
+    "group": (flags.DEFINE_string, "", f"Group column; {RECORDED}"),
+    "batch": (flags.DEFINE_string, "", f"Batch column; {RECORDED}"),
+    "seeds": (flags.DEFINE_integer, 0, "Repetitions; 0: the config's.", 0),
+    "allow_leaks": (flags.DEFINE_list, [], f"Let these pass, out of {', '.join(LEAKS)}."),
+    "out": (flags.DEFINE_string, "", "Folder to write."),
+    "resume": (flags.DEFINE_bool, False, "Go on in --out; only what is missing is computed."),
+    "overwrite": (flags.DEFINE_bool, False, "Delete what --out holds and start anew."),
+    "shares": (flags.DEFINE_list, [], "Label shares, such as 0.01,0.05,1."),
+    "arms": (flags.DEFINE_list, [], "Arms, such as scratch,swav,logreg,selftrain; or all."),
+    "splits": (
         flags.DEFINE_integer,
-        default=None,
-        help="Outer splits, each with all seeds; 0: one a batch. Default: the config's.",
+        None,
+        "Outer splits, each with all seeds; 0: one a batch. Default: the config's.",
     ),
-    "shard": partial(
-        flags.DEFINE_string, default="", help="i/n: run only the seeds i, i + n, ... (i from 0)."
-    ),
-    "encoder": partial(
-        flags.DEFINE_string, default="", help="Bundle, or a run folder with encoders."
-    ),
-    "max_missing": partial(
-        flags.DEFINE_float,
-        default=MAX_MISSING,
-        help="Share of genes that may be imputed.",
-        lower_bound=0,
-        upper_bound=1,
-    ),
+    "shard": (flags.DEFINE_string, "", "i/n: run only the seeds i, i + n, ... (i from 0)."),
+    "encoder": (flags.DEFINE_string, "", "Bundle, or a run folder with encoders."),
+    "max_missing": (flags.DEFINE_float, MAX_MISSING, "Share of genes that may be imputed.", 0, 1),
 }
+"""How a flag is defined: by which call, and with which default, help and bounds."""
 DATA = ("config", "data", *ROLES)
 RUN = (*DATA, "method", "seeds", "allow_leaks", "out", "resume", "overwrite")
 """What a verb that pretrains or compares reads."""
-ASKED = ("arms", "shares", "seeds", "splits", "shard", "encoder", "allow_leaks")
+ASKED = (*ROLES, "arms", "shares", "seeds", "splits", "shard", "encoder", "allow_leaks")
 """Flags that say what `make_job` says, in the same words."""
 
 
 def define(*names: str) -> None:
     """Define those of the shared flags that a verb reads."""
     for name in names:
-        _FLAGS[name](name)
+        call, *rest = _FLAGS[name]
+        call(name, *rest)
 
 
 def config() -> Config:
@@ -133,7 +114,6 @@ def job(of_encoder: Config | None = None, **said: Any) -> "Job":
         value_of("data"),
         Output(value_of("out"), bool(value_of("resume")), value_of("overwrite")),
         hooks(),
-        columns={role: value_of(role) for role in ROLES},
         method=method,
         **{name: value for name, value in given.items() if value is not None},
     )

@@ -18,7 +18,7 @@ from jaxssl.evaluation.grid import (
     as_text,
     by_program,
     check_grid,
-    make_points,
+    combinations,
     member_options,
     parse_grid,
     points_at,
@@ -49,7 +49,7 @@ def task():
 
 
 def points_of(task, grid, config=None):
-    return make_points(config or small_config(), grid, len(task.split.train))[0]
+    return points_at(config or small_config(), combinations(grid), len(task.split.train))[0]
 
 
 def run(task, grid, seeds=(0, 1), config=None, **kwargs):
@@ -93,7 +93,7 @@ def test_a_grid_that_cannot_be_read_is_refused_in_words(text, says):
 
 def test_points_that_the_options_refuse_are_told_and_the_others_stay(task):
     grid = {"method.n_prototypes": [(12,), (64,)], "pretrain.batch_size": [32, 64]}
-    points, refused = make_points(small_config(), grid, len(task.split.train))
+    points, refused = points_at(small_config(), combinations(grid), len(task.split.train))
     assert [point.name for point in points] == [
         "",
         "pretrain.batch_size=64",
@@ -102,7 +102,7 @@ def test_points_that_the_options_refuse_are_told_and_the_others_stay(task):
     assert refused[0].values == {"method.n_prototypes": (64,), "pretrain.batch_size": 32}
     assert "cannot share 32 samples" in refused[0].reason
     with pytest.raises(InputError, match="every point of the grid is refused"):
-        make_points(small_config(), {"method.epsilon": [-1.0]}, 100)
+        points_at(small_config(), combinations({"method.epsilon": [-1.0]}), 100)
 
 
 def test_values_share_a_program_and_shapes_do_not(task):

@@ -125,19 +125,18 @@ def in_words(values: Mapping[str, Any]) -> str:
     )
 
 
-def make_points(config: Config, grid: Grid, n_train: int) -> tuple[list[Point], list[Refused]]:
-    """Every combination, resolved on the training samples; and those that the options refuse."""
-    combinations = itertools.product(*grid.values())
-    return points_at(config, [dict(zip(grid, c, strict=True)) for c in combinations], n_train)
+def combinations(grid: Grid) -> list[dict[str, Any]]:
+    """Every combination of the values of a grid."""
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
 def points_at(
-    config: Config, combinations: Iterable[Mapping[str, Any]], n_train: int
+    config: Config, changes: Iterable[Mapping[str, Any]], n_train: int
 ) -> tuple[list[Point], list[Refused]]:
-    """`make_points` for a list of combinations in place of a grid."""
+    """Every change of options, resolved on the training samples; and those that they refuse."""
     points: list[Point] = []
     refused: list[Refused] = []
-    for values in map(dict, combinations):
+    for values in map(dict, changes):
         try:
             changed = with_options(config, values)
             validate(changed)

@@ -72,9 +72,8 @@ def audit(
         >>> jaxssl.audit(adata, out="runs/type1", shares=[0.02])  # doctest: +SKIP
     """
     output, hooks = Output(str(out), overwrite=overwrite), hooks_of(progress)
-    asked = {"shares": shares, "seeds": seeds, "splits": splits}
-    columns = {"label": label, "group": group}
-    job = make_job(config, data, output, hooks, columns=columns, **asked)
+    asked = {"shares": shares, "seeds": seeds, "splits": splits, "label": label, "group": group}
+    job = make_job(config, data, output, hooks, **asked)
     with released(out):
         return run_audit(job, what, n_comparisons=n_comparisons, levels=levels)
 

@@ -69,7 +69,7 @@ def finetune(
     bundle = read_encoder(encoder)
     config = dataclasses.replace(bundle.config, finetune=options or bundle.config.finetune)
     output, hooks = Output(str(out), overwrite=overwrite), hooks_of(progress)
-    job = make_job(config, data, output, hooks, columns={"label": label, "group": group})
+    job = make_job(config, data, output, hooks, label=label, group=group)
     with released(out):
         return run_finetuning(job, bundle, share=share, max_missing=max_missing)
 

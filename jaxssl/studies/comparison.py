@@ -1,6 +1,6 @@
 """The comparison of a study: every arm, share and seed that is missing, fitted and scored."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import jax
 import numpy as np
@@ -17,7 +17,7 @@ from jaxssl.studies.start import Study
 from jaxssl.types import InputError, Normalizer, Params
 
 
-def compare(study: Study, bundles: Iterable[EncoderBundle], seeds: Sequence[int]) -> None:
+def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     """Fit and score every arm, share and seed that the folder lacks."""
     bundles = list(bundles)
     check_encoders_of(study, bundles)
@@ -28,10 +28,10 @@ def compare(study: Study, bundles: Iterable[EncoderBundle], seeds: Sequence[int]
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
     count = Count(study.hooks.tell, "arm and share", n_fits)
     with study.notes.stage("evaluate"):
-        for fitted in sweep(study.prepared, encoders, seeds, done):
+        for fitted in sweep(study.prepared, encoders, study.seeds, done):
             stage = "baselines" if fitted.arm in BASELINES else "finetune"
             study.notes.book(stage, fitted.seconds)
-            journal.add_results(folder, fitted, study.task, seeds)
+            journal.add_results(folder, fitted, study.task, study.seeds)
             count.advance(_in_a_line(fitted))
     write_table(folder / layout.RESULTS_CSV, journal.join_parts(folder / layout.RESULTS))
 

@@ -1,24 +1,23 @@
 """Grids of options: the points that are missing, what they come to, and the best of trials."""
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from jaxssl.config import Config, with_options
-from jaxssl.data.task import Task
 from jaxssl.evaluation.arms import named_arms
 from jaxssl.evaluation.grid import (
     UNCHANGED,
     Grid,
     Point,
-    Refused,
     check_grid,
+    combinations,
     in_words,
-    make_points,
     options_table,
+    points_at,
 )
 from jaxssl.evaluation.search import points_table, search
 from jaxssl.evaluation.stats import ERRORS
@@ -26,8 +25,8 @@ from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output, released
 from jaxssl.studies.job import Data, Job, hooks_of, listed, make_job
-from jaxssl.studies.progress import Count, Hooks
-from jaxssl.studies.start import begin
+from jaxssl.studies.progress import Count
+from jaxssl.studies.start import Study, begin
 from jaxssl.types import InputError
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
@@ -86,9 +85,8 @@ def tune(
         >>> found.best.values  # doctest: +SKIP
     """
     output, hooks = Output(str(out), resume, overwrite), hooks_of(progress)
-    asked = {"method": method, "shares": shares, "seeds": seeds}
-    columns = {"label": label, "group": group}
-    job = make_job(config, data, output, hooks, columns=columns, **asked)
+    asked = {"method": method, "shares": shares, "seeds": seeds, "label": label, "group": group}
+    job = make_job(config, data, output, hooks, **asked)
     with released(out):
         return run_grid(job, {name: listed(values) for name, values in grid.items()}, metric, arms)
 
@@ -108,12 +106,8 @@ def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tun
         raise InputError("no option is to be varied", "pass `grid=augment.noise:0.5,1`, say")
     options = check_grid(grid, config)
     study = begin(job._replace(config=config), compares=True)
-    # the options as given, for points resolve what is left to the data on their own
-    ready = dataclasses.replace(config, data=study.config.data)
-    points, refused = make_points(ready, options, len(study.task.split.train))
-    tell_refused(refused, hooks)
-    run_points(study.folder, study.task, points, job.seeds, hooks)
-    table = _write_table(study.folder, points, job.seeds, metric)
+    points = run_points(study, study.asked, combinations(options))
+    table = _write_table(study, points, metric)
     mean = table.groupby("point")["mean"].mean()[[point.name for point in points]]
     rank = mean.to_numpy() * (1 if metric in ERRORS else -1)
     best = points[int(rank.argmin())]
@@ -126,16 +120,14 @@ def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tun
     return Tuned(best, float(mean[best.name]), table)
 
 
-def _write_table(
-    folder: Path, points: Sequence[Point], seeds: Sequence[int], metric: str
-) -> pd.DataFrame:
+def _write_table(study: Study, points: Sequence[Point], metric: str) -> pd.DataFrame:
     """Write the table and the figure of a grid's points."""
     from jaxssl.report.drawing import save  # here, for matplotlib takes a second
     from jaxssl.report.search import search_drawing
 
-    values = options_table(points)
+    folder, values = study.folder, options_table(points)
     rows, measures = (
-        values.merge(table[table["seed"].isin(list(seeds))], on="point") if len(table) else table
+        values.merge(table[table["seed"].isin(study.seeds)], on="point") if len(table) else table
         for table in (read_rows(folder), journal.read_parts(folder / layout.MEASURES))
     )
     table = values.merge(points_table(rows, metric), on="point")
@@ -146,42 +138,34 @@ def _write_table(
     return table
 
 
-def tell_refused(refused: Sequence[Refused], hooks: Hooks) -> None:
-    """Tell which points the options do not allow, and why."""
-    for values, reason in refused:
-        hooks.say(f"left out: {in_words(values)}: {reason}")
-
-
 def run_points(
-    folder: Path,
-    task: Task,
-    points: Sequence[Point],
-    seeds: Sequence[int],
-    hooks: Hooks,
-    parts: Sequence[str] = ("validation",),
-) -> None:
-    """Run what the folder lacks, and score it on the held-out `parts`.
+    study: Study, config: Config, values: Iterable[Mapping[str, Any]], part: str = "validation"
+) -> list[Point]:
+    """The points where options have these values; what the folder lacks of them is run.
 
+    They differ from `config`, which has the arms and shares, and are scored on a held-out `part`.
     Rows are written as soon as a point has them.
     """
-    rows = read_rows(folder)
-    done = set()
-    if len(rows):
-        done = set(zip(rows["point"], rows["arm"], rows["share"], rows["seed"], strict=True))
-    sweep = points[0].config.sweep
-    keys = [(p.name, a, s) for p in points for a in sweep.arms for s in sweep.shares]
-    missing = sum((*key, seed) not in done for key in keys for seed in seeds)
-    count = Count(hooks.tell, "fits", missing)
-    for found in search(task, points, seeds, parts, done, log=lambda p: hooks.say(f"points: {p}")):
+    folder, task, seeds, hooks = study.folder, study.task, study.seeds, study.hooks
+    points, refused = points_at(config, values, len(task.split.train))
+    for options, reason in refused:
+        hooks.say(f"left out: {in_words(options)}: {reason}")
+    rows, keys = read_rows(folder), ["point", "arm", "share", "seed"]
+    done = set(rows[keys].itertuples(index=False, name=None)) if len(rows) else set()
+    names, sweep = [point.name for point in points], config.sweep
+    missing = set(itertools.product(names, sweep.arms, sweep.shares, seeds)) - done
+    count = Count(hooks.tell, "fits", len(missing))
+    for found in search(task, points, seeds, [part], done, lambda p: hooks.say(f"points: {p}")):
         # measures first, then the results that vouch for them
         if found.pretraining:
             journal.add_part(folder / layout.MEASURES, pd.DataFrame(found.pretraining))
         journal.add_part(folder / layout.RESULTS, pd.DataFrame(found.rows))
-        fits = {(row["point"], row["arm"], row["share"], row["seed"]) for row in found.rows}
-        count.advance(found.rows[0]["point"] or UNCHANGED, len(fits))
+        n_fits = len({tuple(row[key] for key in keys) for row in found.rows})
+        count.advance(found.rows[0]["point"] or UNCHANGED, n_fits)
     for name in (layout.MEASURES, layout.RESULTS):
         if len(journal.read_parts(folder / name)):
             journal.join_parts(folder / name)
+    return points
 
 
 def read_rows(folder: Path) -> pd.DataFrame:

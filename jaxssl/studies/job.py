@@ -48,7 +48,9 @@ def make_job(
     output: Output,
     hooks: Hooks = SILENT,
     *,
-    columns: Mapping[str, str] | None = None,
+    label: str = "",
+    group: str = "",
+    batch: str = "",
     method: str = "",
     arms: Sequence[str] = (),
     shares: Sequence[float | str] = (),
@@ -68,7 +70,7 @@ def make_job(
         raise InputError(f"`config` is of type {kind}", "pass a jaxssl.Config")
     config = from_dict(to_dict(config))
     path = str(data) if isinstance(data, str | Path) else ""
-    config = with_data(config, {**(columns or {}), "path": path})
+    config = with_data(config, path=path, label=label, group=group, batch=batch)
     config.run.seeds = _number("seeds", seeds, operator.index) or config.run.seeds
     config.split.n_splits = config.split.n_splits if splits is None else splits
     config.split.allow_leaks = listed(allow_leaks) or config.split.allow_leaks
@@ -103,7 +105,7 @@ def listed(values: Any) -> tuple:
     return (values,) if isinstance(values, str | float | int) else tuple(values)
 
 
-def with_data(config: Config, said: Mapping[str, str]) -> Config:
+def with_data(config: Config, **said: str) -> Config:
     """The configuration with the data options that are said; "" is not said."""
     given = {name: value for name, value in said.items() if value}
     return replace(config, data=replace(config.data, **given))
@@ -112,7 +114,7 @@ def with_data(config: Config, said: Mapping[str, str]) -> Config:
 def with_pretraining_of(config: Config, pretrained: Config) -> Config:
     """The options of a pretraining, with the data, comparison and machine of another run."""
     return replace(
-        with_data(pretrained, {name: getattr(config.data, name) for name in ("path", *ROLES)}),
+        with_data(pretrained, **{name: getattr(config.data, name) for name in ("path", *ROLES)}),
         split=replace(pretrained.split, allow_leaks=config.split.allow_leaks),
         sweep=config.sweep,
         finetune=config.finetune,

@@ -24,7 +24,6 @@ from jaxssl.evaluation.grid import in_words
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, write_methods
 from jaxssl.runs import journal, layout
-from jaxssl.runs.identity import hash_of, write_identity
 from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import compare
@@ -85,7 +84,7 @@ def compare_methods(
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress)
     asked = {"arms": beside(arms), "shares": shares, "seeds": seeds}
     columns = {"label": label, "group": group, "batch": batch}
-    job = make_job(config, data, output, hooks, columns=columns, **asked)
+    job = make_job(config, data, output, hooks, **asked, **columns)
     return in_folder(partial(run_methods, methods=methods, trial_seeds=range(trial_seeds)), job)
 
 
@@ -94,20 +93,21 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
 
     What all methods share is in the job; its arms are what they are set beside.
     """
-    methods, common, seeds = _named(methods), job.config, job.seeds
+    methods, common = _named(methods), job.config
     _check_beside(common.sweep.arms)
     common = with_options(common, {"sweep.arms": (*common.sweep.arms, *methods)})
     study = begin(job._replace(config=common), compares=True)
     settle_trials(study.folder, common, trial_seeds)
-    # the options as given, for trials resolve what is left to the data on their own
-    common = dataclasses.replace(common, data=study.config.data)
-    tuned = {method: tune_method(study, common, method, trial_seeds) for method in methods}
-    bundles = {method: _pretrain(study, tuned[method], seeds) for method in methods}
+    of_trials = study._replace(seeds=trial_seeds)
+    tuned = {method: tune_method(of_trials, method) for method in methods}
+    bundles = {method: _pretrain(study, tuned[method]) for method in methods}
     best = max(methods, key=lambda method: tuned[method].score)
     student = best + SELFTRAIN
-    tuned[student] = tune_student(study, tuned[best], student, trial_seeds)
-    study = _with_student(study, tuned[student], student)
-    compare(study, [b for of_method in bundles.values() for b in of_method.values()], seeds)
+    tuned[student] = tune_student(of_trials, tuned[best], student)
+    config = with_options(study.config, {"sweep.arms": (*study.config.sweep.arms, student)})
+    chosen = tuned[student].best.config.selftrain
+    study = study.with_config(dataclasses.replace(config, selftrain=chosen))
+    compare(study, [b for of_method in bundles.values() for b in of_method.values()])
     messages = [f"{m}, {text}" for m, own in bundles.items() for text in unhealthy(own)]
     summary = conclude_study(study, {}, messages=messages)
     _tell(study, tuned, bundles, summary, trial_seeds)
@@ -142,23 +142,13 @@ def _check_beside(arms: Sequence[str]) -> None:
             )
 
 
-def _pretrain(study: Study, tuned: Tuned, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
+def _pretrain(study: Study, tuned: Tuned) -> dict[int, EncoderBundle]:
     """Pretrain all seeds by the best trial, in a run folder of its own."""
     config = tuned.best.config
     study.hooks.say(f"{config.method.name}, as chosen: {in_words(tuned.best.values)}")
-    own = study._replace(
-        folder=study.folder / config.method.name,
-        prepared=dataclasses.replace(study.prepared, config=config),
-    )
-    write_identity(own.folder, config, hash_of(study.task), study.hooks.command)
-    return make_encoders(own, seeds)
-
-
-def _with_student(study: Study, student: Tuned, arm: str) -> Study:
-    """The study with one arm more, which follows the chosen options."""
-    config = with_options(study.config, {"sweep.arms": (*study.config.sweep.arms, arm)})
-    config = dataclasses.replace(config, selftrain=student.best.config.selftrain)
-    return study._replace(prepared=dataclasses.replace(study.prepared, config=config))
+    own = study.with_config(config)._replace(folder=study.folder / config.method.name)
+    own.identify(own.folder, config)
+    return make_encoders(own)
 
 
 def _tell(

@@ -20,15 +20,15 @@ MEASURES = ("loss", "loss_ratio", "code_entropy_ratio", "usage_perplexity", "eff
 """What is told of an epoch."""
 
 
-def make_encoders(study: Study, seeds: Sequence[int]) -> dict[int, EncoderBundle]:
+def make_encoders(study: Study) -> dict[int, EncoderBundle]:
     """Pretrain the seeds that have no bundle yet; write bundles, metrics, embedding and usage."""
-    bundles = journal.load_encoders(study.folder, seeds)
+    bundles = journal.load_encoders(study.folder, study.seeds)
     check_split(study.task, bundles)
-    missing = [seed for seed in seeds if seed not in bundles]
+    missing = [seed for seed in study.seeds if seed not in bundles]
     if missing:
         with study.notes.stage("pretrain"):
             bundles |= _make_missing(study, missing)
-    bundles = {seed: bundles[seed] for seed in seeds}
+    bundles = {seed: bundles[seed] for seed in study.seeds}
     sound = {seed: bundle for seed, bundle in bundles.items() if not has_diverged(bundle)}
     if sound:
         with study.notes.stage("maps"):

@@ -1,6 +1,7 @@
 """The start of a study: its data are read, its question is posed, its folder is opened."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -26,7 +27,7 @@ from jaxssl.runs.identity import check_identity, hash_of, write_identity
 from jaxssl.runs.journal import write_splits
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import check_folder, open_folder
-from jaxssl.studies.job import Data, Job
+from jaxssl.studies.job import Data, Job, with_data
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import ROLES, InputError
 from jaxssl.validate import validate
@@ -40,6 +41,9 @@ class Study(NamedTuple):
 
     folder: Path
     adata: AnnData
+    data_hash: str
+    asked: Config  # not resolved: every point of a grid settles what is left to the data by itself
+    seeds: Sequence[int]
     prepared: Prepared
     notes: Notes
     hooks: Hooks
@@ -53,6 +57,14 @@ class Study(NamedTuple):
     def config(self) -> Config:
         """The options, resolved."""
         return self.prepared.config
+
+    def with_config(self, config: Config) -> "Study":
+        """The study by other options, on the same encoder input."""
+        return self._replace(prepared=replace(self.prepared, config=config))
+
+    def identify(self, folder: Path, config: Config) -> None:
+        """Write what identifies a run of this study's data in a folder."""
+        write_identity(folder, config, self.data_hash, self.hooks.command)
 
 
 def begin(job: Job, *, compares: bool) -> Study:
@@ -74,8 +86,8 @@ def begin(job: Job, *, compares: bool) -> Study:
             budgets(task, config)
             leaks += leakage.leaks_of_selection(len(task.split.validation))
         notes.leaks(leaks, config.split.allow_leaks)
-    config = resolve(with_columns(config, task), len(task.split.train))
-    data_hash = hash_of(task)
+    asked = with_columns(config, task)
+    config, data_hash = resolve(asked, len(task.split.train)), hash_of(task)
     # that of the encoders which are there: fitted on another machine, signs may differ
     normalizer = next((bundle.normalizer for bundle in job.encoders.values()), None)
     if output.resume:
@@ -88,10 +100,11 @@ def begin(job: Job, *, compares: bool) -> Study:
         notes.leaks(leaks, config.split.allow_leaks)
     folder = open_folder(output)
     announce(config, hooks)
+    study = Study(folder, adata, data_hash, asked, job.seeds, prepared, notes, hooks)
     with notes.stage("read"):
-        write_identity(folder, config, data_hash, hooks.command)
+        study.identify(folder, config)
         write_splits(folder, task)
-    return Study(folder, adata, prepared, notes, hooks)
+    return study
 
 
 def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
@@ -138,8 +151,7 @@ def pose(adata: AnnData, config: Config, hooks: Hooks) -> Task:
 
 def with_columns(config: Config, task: Task) -> Config:
     """The configuration with the columns that the task took its roles from, for the record."""
-    columns = {role: getattr(task, role) for role in ROLES}
-    return replace(config, data=replace(config.data, **columns))
+    return with_data(config, **{role: getattr(task, role) for role in ROLES})
 
 
 def announce(config: Config, hooks: Hooks) -> None:

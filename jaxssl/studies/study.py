@@ -90,7 +90,9 @@ def study(
         data,
         Output(str(out or ""), resume, overwrite),
         hooks_of(progress, stop),
-        columns={"label": label, "group": group, "batch": batch},
+        label=label,
+        group=group,
+        batch=batch,
         method=method,
         arms=arms,
         shares=shares,
@@ -141,7 +143,7 @@ def pretrain(
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
     asked = {"method": method, "seeds": seeds, "shard": shard, "allow_leaks": allow_leaks}
     columns = {"label": label, "group": group, "batch": batch}
-    job = make_job(config, data, output, hooks, columns=columns, **asked)
+    job = make_job(config, data, output, hooks, **asked, **columns)
     return in_folder(run_pretraining, job)
 
 
@@ -180,8 +182,8 @@ def run_one_split(job: Job, *, report: bool = True) -> Encoders:
     study = begin(job, compares=True)
     encoders = job.encoders
     if not encoders and any(map(method_of, job.config.sweep.arms)):
-        encoders = make_encoders(study, job.seeds)
-    compare(study, encoders.values(), job.seeds)
+        encoders = make_encoders(study)
+    compare(study, encoders.values())
     # those of an earlier process too, whose rows are in the table
     everyone = load_encoders(study.folder, but=encoders) | dict(encoders)
     conclude_study(study, everyone, report=report)
@@ -191,7 +193,7 @@ def run_one_split(job: Job, *, report: bool = True) -> Encoders:
 def run_pretraining(job: Job) -> Encoders:
     """Pretrain all seeds on the training part of a split; returns the encoders."""
     study = begin(job, compares=False)
-    encoders = make_encoders(study, job.seeds)
+    encoders = make_encoders(study)
     finish(study, encoders, summarize(study, encoders))
     study.hooks.say(f"encoders: {study.folder / layout.ENCODERS}")
     return encoders

@@ -1,6 +1,5 @@
 """Run experiments: their points, figures and verdicts, and one page of all."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,9 +7,9 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from jaxssl.config import Config, with_options
+from jaxssl.config import with_options
 from jaxssl.evaluation import claims
-from jaxssl.evaluation.grid import Point, as_text, points_at
+from jaxssl.evaluation.grid import Point, as_text
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import paired_statistics, summarize
 from jaxssl.files import write_table, write_text
@@ -19,7 +18,7 @@ from jaxssl.report.curves import curve_figure
 from jaxssl.report.drawing import Drawing, save, styled
 from jaxssl.report.templates import template
 from jaxssl.runs import journal, layout
-from jaxssl.studies.grid import read_rows, run_points, tell_refused
+from jaxssl.studies.grid import read_rows, run_points
 from jaxssl.studies.job import Job
 from jaxssl.studies.start import Study, begin
 
@@ -40,15 +39,13 @@ def run_figures(figure: str, setting: Setting, job: Job) -> None:
     config.run.seeds = max(setting.seeds, setting.curve_seeds)
     config.sweep.shares = tuple(setting.shares)
     study = begin(job, compares=True)
-    # unresolved, for points resolve what is left to the data on their own
-    config = dataclasses.replace(config, data=study.config.data)
     names = [name for name in TABLES[setting.dataset] if figure in (ALL, name)]
     tables = [make_table(name, study.task, study.adata) for name in names]
     shown: list[Shown] = []
     for i, (numbers, experiment) in enumerate(experiments.items(), start=1):
         name = f"figure {' and '.join(numbers)}"
         hooks.say(f"{name} ({i} of {len(experiments)}): {experiment.title}")
-        shown.append(reproduce(numbers, experiment, setting, config, study))
+        shown.append(reproduce(numbers, experiment, setting, study))
         hooks.say(f"{name}: {experiment.finding}: {shown[-1].verdict}")
     # a figure on its own leaves the report on all of them as it is
     suffix = "" if figure == ALL else f"_{figure}"
@@ -81,12 +78,12 @@ class Shown(NamedTuple):
 
 
 def reproduce(
-    numbers: Sequence[str], experiment: Experiment, setting: Setting, config: Config, study: Study
+    numbers: Sequence[str], experiment: Experiment, setting: Setting, study: Study
 ) -> Shown:
     """Run what the folder lacks of an experiment, hold its claims against it and draw it."""
     if experiment.is_curve:
         setting = setting._replace(seeds=setting.curve_seeds, shares=setting.curve_shares)
-    points, rows, measures = _run(experiment, setting, config, study)
+    points, rows, measures = _run(experiment, setting, study)
     verdicts = [_judge(claim, rows, measures) for claim in experiment.claims]
     with styled():
         figure = Figure(layout="constrained")
@@ -107,7 +104,7 @@ def reproduce(
 
 
 def _run(
-    experiment: Experiment, setting: Setting, config: Config, study: Study
+    experiment: Experiment, setting: Setting, study: Study
 ) -> tuple[list[Point], pd.DataFrame, pd.DataFrame]:
     """The points that the options allow, their scores, and what their pretrainings measured.
 
@@ -115,14 +112,11 @@ def _run(
     """
     store, seeds = study.folder / experiment.part, range(setting.seeds)
     store.mkdir(exist_ok=True)
+    own = study._replace(folder=store, seeds=seeds)
 
     def run(values: Sequence[Values], arms: Sequence[str]) -> list[Point]:
         compared = {"sweep.arms": tuple(arms), "sweep.shares": tuple(setting.shares)}
-        n_train = len(study.task.split.train)
-        points, refused = points_at(with_options(config, compared), values, n_train)
-        tell_refused(refused, study.hooks)
-        run_points(store, study.task, points, seeds, study.hooks, (experiment.part,))
-        return points
+        return run_points(own, with_options(study.asked, compared), values, experiment.part)
 
     points = run(experiment.points, experiment.arms)
     if not experiment.is_curve:
