@@ -33,7 +33,7 @@ _LEVELS = absl_flags.DEFINE_list(
 def main() -> None:
     """Fit, compare, print, write."""
     levels = [int(n) for n in _LEVELS.value]
-    run_audit(flags.job(), _WHAT.value, n_comparisons=_COMPARISONS.value, levels=levels)
+    run_audit(flags.job(), _WHAT.value, _COMPARISONS.value, levels)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from absl import flags as absl_flags
 from jaxssl.data.expression import write_h5ad
 from jaxssl.runs.output import new_file
 from jaxssl.studies.classifier import embed
-from jaxssl.types import InputError
 
 from . import exit, flags
 from .screen import hooks
@@ -24,10 +23,9 @@ _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --o
 
 def main() -> None:
     """Align, normalise, embed, write."""
-    encoder, max_missing = flags.value_of("encoder"), flags.value_of("max_missing")
+    max_missing = flags.value_of("max_missing")
     out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
-    if not encoder:
-        raise InputError("no encoder is given", "pass `encoder=RUN`")
+    encoder = flags.folder_of("encoder", "pretrain")
     adata = embed(encoder, flags.value_of("data"), hooks(), max_missing=max_missing)
     write_h5ad(adata, out)
     print(f"wrote {out}: {adata.n_obs:,} samples, {adata.obsm['X_jaxssl'].shape[1]} dimensions")

@@ -14,7 +14,6 @@ from absl import flags as absl_flags
 
 from jaxssl.studies.classifier import run_finetuning
 from jaxssl.studies.start import read_encoder
-from jaxssl.types import InputError
 
 from . import exit, flags
 
@@ -30,15 +29,12 @@ _FREEZE = absl_flags.DEFINE_integer(
 
 def main() -> None:
     """Align, split, fit, score."""
-    encoder, max_missing = flags.value_of("encoder"), flags.value_of("max_missing")
-    if not encoder:
-        raise InputError("no encoder is given", "pass `encoder=RUN`")
-    bundle = read_encoder(encoder)
+    bundle = read_encoder(flags.folder_of("encoder", "pretrain"))
     layers = {"transfer_layers": _TRANSFER.value, "freeze_layers": _FREEZE.value}
     layers = {name: value for name, value in layers.items() if value >= 0}
     finetune = dataclasses.replace(flags.finetune_options(bundle.config), **layers)
     job = flags.job(dataclasses.replace(bundle.config, finetune=finetune), encoder="")
-    run_finetuning(job, bundle, share=_SHARE.value, max_missing=max_missing)
+    run_finetuning(job, bundle, _SHARE.value, flags.value_of("max_missing"))
 
 
 if __name__ == "__main__":

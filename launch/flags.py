@@ -124,6 +124,13 @@ def value_of(name: str) -> Any:
     return flags.FLAGS[name].value if name in flags.FLAGS else None
 
 
+def folder_of(name: str, maker: str) -> str:
+    """Value of a flag that names what `maker` wrote, and that the verb cannot do without."""
+    if not value_of(name):
+        raise InputError(f"no {name} is given", f"pass `{name}=RUN`, a folder of `{maker}()`")
+    return value_of(name)
+
+
 def refuse_options(given: Config, sections: Iterable[str], reason: str) -> None:
     """Refuse options of sections that a verb would leave unread, unless at their defaults."""
     ours, options = to_dict(Config()), to_dict(given)

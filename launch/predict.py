@@ -10,13 +10,12 @@ from absl import flags as absl_flags
 from jaxssl.files import write_table
 from jaxssl.runs.output import new_file
 from jaxssl.studies.classifier import predict
-from jaxssl.types import InputError
 
 from . import exit, flags
 from .screen import hooks
 
 flags.define("data", "max_missing")
-_CLASSIFIER = absl_flags.DEFINE_string("classifier", "", "Folder of finetune, or its classifier/.")
+absl_flags.DEFINE_string("classifier", "", "Folder of finetune, or its classifier/.")
 _OUT = absl_flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
 _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
 
@@ -25,11 +24,8 @@ def main() -> None:
     """Align, normalise, predict, write."""
     max_missing = flags.value_of("max_missing")
     out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value)
-    if not _CLASSIFIER.value:
-        raise InputError(
-            "no classifier is given", "pass `classifier=RUN`, a folder of `finetune()`"
-        )
-    table = predict(_CLASSIFIER.value, flags.value_of("data"), hooks(), max_missing=max_missing)
+    classifier = flags.folder_of("classifier", "finetune")
+    table = predict(classifier, flags.value_of("data"), hooks(), max_missing=max_missing)
     write_table(out, table)
     print(f"wrote {out}: {len(table):,} samples, {table.shape[1] - 2} classes")
 

@@ -21,13 +21,12 @@ from jaxssl.engine.ensemble import chunks
 from jaxssl.evaluation.predictions import pack
 from jaxssl.evaluation.stats import KEY
 from jaxssl.evaluation.sweep import Fitted, results_frame
-from jaxssl.files import flush, plain, read_json, write_json, write_table, write_text
+from jaxssl.files import plain, read_json, write_json, write_table, write_text
 from jaxssl.runs.layout import (
     CHECKPOINTS,
     CUT,
     METRICS,
     RESULTS,
-    SPLITS,
     encoder_folders,
     parts_folder,
     predictions_file,
@@ -72,44 +71,33 @@ def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         file.write(_lines(rows))
 
 
-def flush_metrics(folder: Path) -> None:
-    """Have the disk hold what was appended, before the encoders that it is about."""
-    flush(folder / METRICS)
-
-
 def drop_metrics(folder: Path, seeds: Collection[int]) -> None:
     """Drop the rows of some seeds, and the half line that a killed run left."""
+    if (folder / METRICS).exists():
+        rows = [row for row in read_metrics(folder) if row["seed"] not in seeds]
+        write_text(folder / METRICS, _lines(rows))
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Rows of `metrics.jsonl`, without the half line that a killed run left."""
     file = folder / METRICS
-    if file.exists():
-        rows = [_read(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        write_text(file, _lines(row for row in rows if row and row["seed"] not in seeds))
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(plain(row), allow_nan=False) + "\n" for row in rows)
 
 
-def _read(line: str) -> dict[str, Any]:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return {}
-
-
-def write_splits(folder: Path, task: Task) -> None:
-    """Write part, label, group and batch of every sample."""
-    labels = [task.classes[code] if code >= 0 else "" for code in task.codes]
-    columns = {"sample_id": task.sample_ids, "part": part_of(task), "label": labels}
-    columns |= {"group": task.groups.astype(str), "batch": task.batches.astype(str)}
-    write_table(folder / SPLITS, pd.DataFrame(columns))
-
-
-def part_of(task: Task) -> np.ndarray:
-    """Name of every sample's part; "" for none."""
+def samples_of(task: Task) -> pd.DataFrame:
+    """Part, label, group and batch of every sample; "" for none."""
     part = np.full(len(task.codes), "", dtype=object)
     for name, rows in task.split._asdict().items():
         part[rows] = name
-    return part
+    labels = [task.classes[code] if code >= 0 else "" for code in task.codes]
+    columns = {"sample_id": task.sample_ids, "part": part, "label": labels}
+    columns |= {"group": task.groups.astype(str), "batch": task.batches.astype(str)}
+    return pd.DataFrame(columns)
 
 
 def load_encoders(

@@ -46,19 +46,17 @@ def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
         raise InputError(
             f"the parts in {parent} were run with different options", "report them apart"
         )
-    of_split: dict[str, set[str]] = {}
+    hash_of: dict[str, str] = {}  # by split
+    holder: dict[tuple[str, int], str] = {}
     for shard in shards:
-        found = of_split.setdefault(split_number(shard.folders[0]), set())
-        found.add(str(shard.environment.get("data_hash", "")))
-        if len(found) > 1:
+        split, data_hash = split_number(shard.folders[0]), shard.environment.get("data_hash", "")
+        if hash_of.setdefault(split, data_hash) != data_hash:
             raise InputError(
                 f"the parts in {parent} are of different data or splits", "report them apart"
             )
-    holder: dict[tuple[str, int], str] = {}
-    for shard in shards:
         name = shard.folders[0].resolve().relative_to(parent).as_posix()
         for seed in shard.seeds:
-            other = holder.setdefault((split_number(shard.folders[0]), seed), name)
+            other = holder.setdefault((split, seed), name)
             if other != name:
                 raise InputError(
                     f"{other} and {name} in {parent} both hold seed {seed}",
@@ -68,17 +66,14 @@ def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
 
 def _join(shards: Sequence[StudyResult], parent: Path) -> StudyResult:
     _check_parts(shards, parent)
-    results = _concatenated([shard.results for shard in shards])
-    statistics = _concatenated([shard.statistics for shard in shards])
+    results, statistics = _together(shards, "results"), _together(shards, "statistics")
     joined = replace(
         shards[0],
         name=parent.name,
         folders=tuple(shard.folders[0] for shard in shards),
         summary=_joined_summary(shards),
-        metrics=_concatenated([_with_split(shard, shard.metrics) for shard in shards]),
         results=results,
-        batch=_concatenated([_with_split(shard, shard.batch) for shard in shards]),
-        usage=_concatenated([_with_split(shard, shard.usage) for shard in shards]),
+        **{name: _together(shards, name) for name in ("metrics", "batch", "usage")},
     )
     if results is None or statistics is None:
         return joined
@@ -102,12 +97,6 @@ def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:
         section: {name: value for name, value in options.items() if (section, name) not in OF_SPLIT}
         for section, options in config.items()
     }
-
-
-def _with_split(run: StudyResult, table: pd.DataFrame | None) -> pd.DataFrame | None:
-    """The table with the split that its seeds belong to, if the run is one of several splits."""
-    number = split_number(run.folders[0])
-    return table if table is None or not number else table.assign(split=int(number))
 
 
 def _joined_summary(shards: Sequence[StudyResult]) -> dict[str, Any]:
@@ -143,6 +132,11 @@ def _joined_summary(shards: Sequence[StudyResult]) -> dict[str, Any]:
     )
 
 
-def _concatenated(tables: Sequence[pd.DataFrame | None]) -> pd.DataFrame | None:
-    present = [table for table in tables if table is not None]
-    return pd.concat(present, ignore_index=True) if present else None
+def _together(shards: Sequence[StudyResult], name: str) -> pd.DataFrame | None:
+    """A table of all parts, with the split that its seeds belong to where there are several."""
+    tables = []
+    for shard in shards:
+        table, number = getattr(shard, name), split_number(shard.folders[0])
+        of_split = {"split": int(number)} if number else {}
+        tables += [] if table is None else [table.assign(**of_split)]
+    return pd.concat(tables, ignore_index=True) if tables else None

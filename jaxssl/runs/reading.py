@@ -1,6 +1,5 @@
 """Reading a run folder: whatever a run did not write is absent, not an error."""
 
-import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 
 from jaxssl.files import read_json
 from jaxssl.runs import layout
-from jaxssl.runs.journal import read_parts
+from jaxssl.runs.journal import read_metrics, read_parts
 from jaxssl.runs.merge import merge_parts
 from jaxssl.runs.result import StudyResult
 from jaxssl.types import InputError
@@ -54,7 +53,7 @@ def read_run(folder: Path) -> StudyResult:
             config=read_json(folder / layout.CONFIG),
             environment=read_json(folder / layout.ENVIRONMENT),
             summary=read_json(folder / layout.SUMMARY),
-            metrics=_metrics(folder / layout.METRICS),
+            metrics=_metrics(folder),
             results=_results(folder),
             statistics=_table(folder / layout.STATISTICS),
             endpoint=_table(folder / layout.ENDPOINT),
@@ -99,15 +98,10 @@ def _results(folder: Path) -> pd.DataFrame | None:
     return _table(folder / layout.RESULTS_CSV) if rows.empty else rows
 
 
-def _metrics(path: Path) -> pd.DataFrame | None:
-    if not path.is_file():
-        return None
-    lines = path.read_text(encoding="utf-8").splitlines()
-    # a killed run may have left half a line; its epoch was repeated
-    rows = pd.DataFrame([json.loads(line) for line in lines if line.endswith("}")])
+def _metrics(folder: Path) -> pd.DataFrame | None:
+    rows = pd.DataFrame(read_metrics(folder))
     if rows.empty:
         return None
-    rows = rows[rows["phase"] == "pretrain"]
     # a resumed run repeats the epochs after its checkpoint
     return rows.drop_duplicates(["seed", "epoch"], keep="last").sort_values(["seed", "epoch"])
 

@@ -75,12 +75,10 @@ def audit(
     asked = {"shares": shares, "seeds": seeds, "splits": splits, "label": label, "group": group}
     job = make_job(config, data, output, hooks, **asked)
     with released(out):
-        return run_audit(job, what, n_comparisons=n_comparisons, levels=levels)
+        return run_audit(job, what, n_comparisons, levels)
 
 
-def run_audit(
-    job: Job, what: str, *, n_comparisons: int = 200, levels: Sequence[int] = (5, 5, 3)
-) -> pd.DataFrame:
+def run_audit(job: Job, what: str, n_comparisons: int, levels: Sequence[int]) -> pd.DataFrame:
     """Run an audit and write its table and all scores; as `audit`."""
     if what not in AUDITS:
         raise InputError(f"`what={what}`", f"choose one of {', '.join(AUDITS)}")

@@ -71,11 +71,11 @@ def finetune(
     output, hooks = Output(str(out), overwrite=overwrite), hooks_of(progress)
     job = make_job(config, data, output, hooks, label=label, group=group)
     with released(out):
-        return run_finetuning(job, bundle, share=share, max_missing=max_missing)
+        return run_finetuning(job, bundle, share, max_missing)
 
 
 def run_finetuning(
-    job: Job, bundle: EncoderBundle, *, share: float = 1.0, max_missing: float = MAX_MISSING
+    job: Job, bundle: EncoderBundle, share: float, max_missing: float
 ) -> EncoderBundle:
     """Split, fine-tune on a share of the training labels, score the held-out parts, write all.
 
@@ -149,8 +149,7 @@ def predict(
     Example:
         >>> jaxssl.predict("runs/clf", new)  # doctest: +SKIP
     """
-    bundle = read_encoder(classifier)
-    adata, x = _aligned(bundle, data, hooks, max_missing)
+    bundle, adata, x = _aligned(classifier, data, hooks, max_missing)
     probabilities = predict_rows(bundle, x)
     classes = tuple(bundle.provenance["classes"])
     named = np.asarray(classes)[probabilities.argmax(axis=1)]
@@ -181,17 +180,17 @@ def embed(
     Example:
         >>> jaxssl.embed("runs/mirna", new).obsm["X_jaxssl"]  # doctest: +SKIP
     """
-    bundle = read_encoder(encoder)
-    adata, x = _aligned(bundle, data, hooks, max_missing)
+    bundle, adata, x = _aligned(encoder, data, hooks, max_missing)
     return annotate(adata, bundle, x)
 
 
 def _aligned(
-    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float
-) -> tuple[AnnData, np.ndarray]:
-    """The data set, and what the encoder sees of it."""
+    encoder: str | Path, data: Data, hooks: Hooks, max_missing: float
+) -> tuple[EncoderBundle, AnnData, np.ndarray]:
+    """The encoder, the data set, and what the one sees of the other."""
+    bundle = read_encoder(encoder)
     adata = read_data(DataConfig(), hooks, data)
     x, found = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
     n = found["n_genes"]
     hooks.say(f"genes: {n - found['n_missing']} of {n} found by name")
-    return adata, x
+    return bundle, adata, x

@@ -19,16 +19,16 @@ from jaxssl.types import InputError, Normalizer, Params
 
 def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     """Fit and score every arm, share and seed that the folder lacks."""
-    bundles = list(bundles)
-    check_encoders_of(study, bundles)
     config, folder = study.config, study.folder
-    encoders = by_method(bundles)
+    bundles = list(bundles)
+    check_split(study.task, bundles)
+    _check_normalizers(study.prepared.normalizer, bundles)
     results = journal.read_results(folder)
     done = set(zip(results["arm"], results["share"], results["seed"], strict=True))
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
     count = Count(study.hooks.tell, "arm and share", n_fits)
     with study.notes.stage("evaluate"):
-        for fitted in sweep(study.prepared, encoders, study.seeds, done):
+        for fitted in sweep(study.prepared, by_method(bundles), study.seeds, done):
             stage = "baselines" if fitted.arm in BASELINES else "finetune"
             study.notes.book(stage, fitted.seconds)
             journal.add_results(folder, fitted, study.task, study.seeds)
@@ -45,23 +45,17 @@ def by_method(bundles: Iterable[EncoderBundle]) -> dict[str, dict[int, Params]]:
     return encoders
 
 
-def check_encoders_of(study: Study, bundles: Iterable[EncoderBundle]) -> None:
-    """Refuse encoders of other training samples than this split's, or of another normalisation."""
-    own = study.prepared.normalizer
+def _check_normalizers(own: Normalizer, bundles: Iterable[EncoderBundle]) -> None:
+    """Refuse encoders of another normalisation than that of the study."""
+    arrays, structure = jax.tree.flatten(own)
     for bundle in bundles:
-        seed = bundle.provenance["seed"]
-        check_split(study.task, {seed: bundle})
-        if not _same(bundle.normalizer, own):
+        others, other_structure = jax.tree.flatten(bundle.normalizer)
+        if structure != other_structure or not all(map(np.array_equal, arrays, others)):
             raise InputError(
-                f"the encoder of seed {seed} has another normalizer than the encoders beside it",
+                f"the encoder of seed {bundle.provenance['seed']} has another normalizer than the "
+                "encoders beside it",
                 "pretrain all seeds in one folder",
             )
-
-
-def _same(a: Normalizer, b: Normalizer) -> bool:
-    return jax.tree.structure(a) == jax.tree.structure(b) and all(
-        map(np.array_equal, jax.tree.leaves(a), jax.tree.leaves(b))
-    )
 
 
 def _in_a_line(fitted: Fitted) -> str:

@@ -12,7 +12,7 @@ from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.evaluation import batch
 from jaxssl.files import write_table
 from jaxssl.runs import layout
-from jaxssl.runs.journal import part_of
+from jaxssl.runs.journal import samples_of
 from jaxssl.studies.start import Study
 
 MAX_EMBEDDED = 5  # seeds whose embedding is asked for its batch
@@ -22,9 +22,7 @@ def write_embedding(study: Study, bundles: Mapping[int, EncoderBundle]) -> None:
     """Write the first seed's embedding of all samples, and the prototypes that every seed uses."""
     task, features, first = study.task, study.prepared.features, min(bundles)
     index = pd.Index(task.sample_ids, dtype=object)
-    obs = pd.DataFrame({"part": part_of(task)}, index=index)
-    obs["label"] = np.where(task.codes >= 0, np.asarray(task.classes)[task.codes], "")
-    obs["batch"] = task.batches.astype(str)
+    obs = samples_of(task)[["part", "label", "batch"]].set_axis(index)
     usage = []
     for seed, bundle in bundles.items():
         scores = prototype_scores(bundle, features)

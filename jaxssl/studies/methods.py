@@ -83,8 +83,8 @@ def compare_methods(
     """
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress)
     asked = {"arms": beside(arms), "shares": shares, "seeds": seeds}
-    columns = {"label": label, "group": group, "batch": batch}
-    job = make_job(config, data, output, hooks, **asked, **columns)
+    asked |= {"label": label, "group": group, "batch": batch}
+    job = make_job(config, data, output, hooks, **asked)
     return in_folder(partial(run_methods, methods=methods, trial_seeds=range(trial_seeds)), job)
 
 

@@ -1,6 +1,6 @@
 """The pretraining of a study: the seeds that have no encoder yet, logged, saved, diagnosed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxssl.config import to_dict
@@ -9,6 +9,7 @@ from jaxssl.engine import pretrain as engine
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save_bundle
 from jaxssl.engine.diagnose import HEALTHY, divergences
 from jaxssl.engine.prepared import fingerprint
+from jaxssl.files import flush
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
 from jaxssl.studies.embeddings import write_embedding
@@ -23,7 +24,7 @@ MEASURES = ("loss", "loss_ratio", "code_entropy_ratio", "usage_perplexity", "eff
 def make_encoders(study: Study) -> dict[int, EncoderBundle]:
     """Pretrain the seeds that have no bundle yet; write bundles, metrics, embedding and usage."""
     bundles = journal.load_encoders(study.folder, study.seeds)
-    check_split(study.task, bundles)
+    check_split(study.task, bundles.values())
     missing = [seed for seed in study.seeds if seed not in bundles]
     if missing:
         with study.notes.stage("pretrain"):
@@ -38,13 +39,13 @@ def make_encoders(study: Study) -> dict[int, EncoderBundle]:
     return bundles
 
 
-def check_split(task: Task, bundles: Mapping[int, EncoderBundle]) -> None:
+def check_split(task: Task, bundles: Iterable[EncoderBundle]) -> None:
     """Refuse encoders that were trained on other training samples than this split's."""
-    for seed, bundle in bundles.items():
+    for bundle in bundles:
         if bundle.provenance["training_samples"] != fingerprint(task):
             raise InputError(
-                f"the encoder of seed {seed} was trained on other samples than this split's "
-                "training part, so test samples may have been seen",
+                f"the encoder of seed {bundle.provenance['seed']} was trained on other samples "
+                "than this split's training part, so test samples may have been seen",
                 "use the data, label, group and split options of its pretraining",
             )
 
@@ -72,7 +73,7 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
         for ids in parts:
             checkpoints = folder / layout.CHECKPOINTS
             for chunk in engine.pretrain(plan, config, pool, ids, log, checkpoints, stop=stop):
-                journal.flush_metrics(folder)
+                flush(folder / layout.METRICS)  # before the encoders that it is about
                 for seed in chunk.params:
                     made[seed] = engine.make_bundle(prepared, chunk, seed, versions())
                     save_bundle(layout.encoder_folder(folder, seed), made[seed])

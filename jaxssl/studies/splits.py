@@ -9,7 +9,6 @@ from anndata import AnnData
 from jaxssl.config import Config
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
 from jaxssl.data.task import take_roles
-from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
 from jaxssl.files import write_json, write_table
 from jaxssl.report.render import write_report
@@ -17,7 +16,6 @@ from jaxssl.runs import layout
 from jaxssl.runs.merge import merge_parts
 from jaxssl.runs.reading import read_run
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.summary import write_conclusions
 from jaxssl.types import InputError
 
 
@@ -51,9 +49,9 @@ def merge_splits(folders: Sequence[Path], parent: Path, hooks: Hooks) -> None:
     summary = run.summary | {"splits": [folder.name for folder in folders]}
     if run.statistics is not None:
         empty = pd.DataFrame(columns=ENDPOINT_COLUMNS)
-        tables = [getattr(run, name) for name in Conclusions._fields]
-        concluded = Conclusions(*(empty if table is None else table for table in tables))
-        write_conclusions(parent, concluded)
+        concluded = (run.statistics, run.endpoint, run.saved)
+        for name, table in zip(layout.CONCLUSIONS, concluded, strict=True):
+            write_table(parent / name, empty if table is None else table)
     write_json(parent / layout.SUMMARY, summary)
     write_report([run], parent / layout.REPORT)
     hooks.say(str(summary["headline"] or "no arm was set against a reference"))

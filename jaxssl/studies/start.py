@@ -22,9 +22,10 @@ from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.evaluation.sweep import budgets, check_arms
+from jaxssl.files import write_table
 from jaxssl.runs import layout
 from jaxssl.runs.identity import check_identity, hash_of, write_identity
-from jaxssl.runs.journal import write_splits
+from jaxssl.runs.journal import samples_of
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import check_folder, open_folder
 from jaxssl.studies.job import Data, Job, with_data
@@ -103,7 +104,7 @@ def begin(job: Job, *, compares: bool) -> Study:
     study = Study(folder, adata, data_hash, asked, job.seeds, prepared, notes, hooks)
     with notes.stage("read"):
         study.identify(folder, config)
-        write_splits(folder, task)
+        write_table(folder / layout.SPLITS, samples_of(task))
     return study
 
 

@@ -142,8 +142,8 @@ def pretrain(
     """
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
     asked = {"method": method, "seeds": seeds, "shard": shard, "allow_leaks": allow_leaks}
-    columns = {"label": label, "group": group, "batch": batch}
-    job = make_job(config, data, output, hooks, **asked, **columns)
+    asked |= {"label": label, "group": group, "batch": batch}
+    job = make_job(config, data, output, hooks, **asked)
     return in_folder(run_pretraining, job)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of
 from jaxssl.engine.diagnose import HEALTHY
-from jaxssl.evaluation.conclusions import Conclusions, conclude
+from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.headline import in_words
 from jaxssl.files import plain, write_json, write_table, write_text
 from jaxssl.report.render import model_card, write_report
@@ -68,7 +68,8 @@ def summarize(
         test_train_ratio=len(task.split.test) / len(task.split.train),
     )
     if len(results):
-        write_conclusions(study.folder, concluded)
+        for name, table in zip(layout.CONCLUSIONS, concluded, strict=True):
+            write_table(study.folder / name, table)
     messages = [*(others or []), *unhealthy(bundles)]
     is_pretrained = bool(bundles) or others is not None
     verdicts = {seed: diagnosis_of(bundle) for seed, bundle in bundles.items()}
@@ -109,9 +110,3 @@ def write_cards(
         own = layout.encoder_folder(folder, seed)
         if own.is_dir():  # a sweep's encoders lie elsewhere
             write_text(own / layout.CARD, model_card(bundle, summary))
-
-
-def write_conclusions(folder: Path, concluded: Conclusions) -> None:
-    """Write a table a conclusion."""
-    for name, table in zip(layout.CONCLUSIONS, concluded, strict=True):
-        write_table(folder / name, table)
