@@ -17,7 +17,7 @@ import psutil
 
 from jaxssl.config import Config, choose_n_components, resolve
 from jaxssl.engine.ensemble import use_cores
-from jaxssl.engine.footprint import FREE_SHARE, free_memory, plan_memory
+from jaxssl.engine.footprint import FREE_SHARE, MemoryPlan, free_memory, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.runs.identity import versions
 
@@ -102,17 +102,16 @@ def plans(size: Size, n_seeds: int) -> Iterator[str]:
     """What fits here and on each card, a line each."""
     config = resolve(size.config, size.n_samples)
     here = plan_pretraining(config, size.n_samples, size.n_features, n_seeds).memory
-    yield _line("here", n_seeds, here.chunk, here.total, here.n_devices * here.budget)
+    yield _line("here", n_seeds, here)
     for gigabytes in CARDS_GB:
         usable = FREE_SHARE * gigabytes
         plan = plan_memory(here.footprint, n_seeds, usable, n_devices=1, vectorized=True)
-        where = f"a card of {gigabytes} GB"
-        yield _line(where, n_seeds, plan.chunk, plan.total, plan.budget)
+        yield _line(f"a card of {gigabytes} GB", n_seeds, plan)
 
 
-def _line(where: str, n_seeds: int, chunk: int, total: int, budget: int) -> str:
-    n_chunks = -(-n_seeds // chunk)
-    rounds = "all at once" if n_chunks == 1 else f"{chunk} at a time, {n_chunks} times"
+def _line(where: str, n_seeds: int, plan: MemoryPlan) -> str:
+    n_chunks, total, budget = -(-n_seeds // plan.chunk), plan.total, plan.n_devices * plan.budget
+    rounds = "all at once" if n_chunks == 1 else f"{plan.chunk} at a time, {n_chunks} times"
     fits = "" if total <= budget else "; does not fit: set --config.normalize.max_genes=20000, say"
     return f"{where}: {rounds}, {total / 1e9:.2f} of {budget / 1e9:.1f} GB{fits}"
 

@@ -12,7 +12,7 @@ from jaxssl.config import Config, with_method
 from jaxssl.evaluation.endpoint import endpoint
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, methods_table, student_table
-from jaxssl.studies.trials import STUDENT_TRIALS, settle_trials
+from jaxssl.studies.methods import STUDENT_TRIALS, settle_trials
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 

@@ -24,8 +24,7 @@ from jaxssl.runs.identity import write_identity
 from jaxssl.runs.output import Output, open_folder, released
 from jaxssl.studies.job import Data, Job, hooks_of, make_job
 from jaxssl.studies.progress import Count
-from jaxssl.studies.splits import split_numbers
-from jaxssl.studies.start import announce, pose, read_data, with_columns
+from jaxssl.studies.start import announce, pose, read_data, split_numbers, with_columns
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 

@@ -15,28 +15,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jaxssl.config import Config, with_options
+from jaxssl.config import Config, with_method, with_options
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, method_of
 from jaxssl.evaluation.baselines import BASELINES
-from jaxssl.evaluation.grid import in_words
+from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
+from jaxssl.evaluation.grid import in_words, options_table
+from jaxssl.files import read_json, write_json, write_table
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, write_methods
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import compare
-from jaxssl.studies.grid import Tuned
+from jaxssl.studies.grid import Tuned, read_rows, run_points
 from jaxssl.studies.job import Data, Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders, unhealthy
 from jaxssl.studies.start import Study, begin
 from jaxssl.studies.summary import conclude_study, write_cards
-from jaxssl.studies.trials import settle_trials, tune_method, tune_student
 from jaxssl.types import InputError
 
 BESIDE = (*BASELINES, SCRATCH, RANDOM_ENCODER)
 """What methods can be set beside."""
+STUDENT_TRIALS: list[dict[str, Any]] = [
+    {"selftrain.student": student, "selftrain.temperature": t, "selftrain.labelled_weight": w}
+    for student in ("pretrained", "random")
+    for t, w in ((1.0, 0.0), (2.0, 0.0), (1.0, 0.3))
+]
+"""Of self-training; as many as a method has."""
 
 
 def compare_methods(
@@ -99,11 +106,11 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
     study = begin(job._replace(config=common), compares=True)
     settle_trials(study.folder, common, trial_seeds)
     of_trials = study._replace(seeds=trial_seeds)
-    tuned = {method: tune_method(of_trials, method) for method in methods}
+    tuned = {method: _tune_method(of_trials, method) for method in methods}
     bundles = {method: _pretrain(study, tuned[method]) for method in methods}
     best = max(methods, key=lambda method: tuned[method].score)
     student = best + SELFTRAIN
-    tuned[student] = tune_student(of_trials, tuned[best], student)
+    tuned[student] = _tune_student(of_trials, tuned[best], student)
     config = with_options(study.config, {"sweep.arms": (*study.config.sweep.arms, student)})
     chosen = tuned[student].best.config.selftrain
     study = study.with_config(dataclasses.replace(config, selftrain=chosen))
@@ -140,6 +147,56 @@ def _check_beside(arms: Sequence[str]) -> None:
                 "name methods with `methods`, and with `arms` what they are set beside, out of "
                 f"{', '.join(BESIDE)}",
             )
+
+
+def settle_trials(folder: Path, common: Config, seeds: Sequence[int]) -> None:
+    """Note what the choice of a trial rests on; a resume must rest on the same."""
+    now = {"trial_seeds": len(seeds), "shares": shares_of_endpoint(common.sweep.shares)}
+    then = now | read_json(folder / layout.CHOICE)
+    for name, value in now.items():
+        if then[name] != value:
+            raise InputError(
+                f"{folder} chose its trials with {name} {then[name]}, now {value}",
+                "drop the change, or pass `overwrite` or another `out`",
+            )
+    write_json(folder / layout.CHOICE, now)
+
+
+def _tune_method(study: Study, method: str) -> Tuned:
+    """The best trial of a method."""
+    own = with_method(study.asked, method)
+    config = dataclasses.replace(study.asked, method=own.method, augment=own.augment)
+    return _tune(study, config, method, METHODS[method].trials)
+
+
+def _tune_student(study: Study, teacher: Tuned, arm: str) -> Tuned:
+    """The best trial of self-training on top of a method."""
+    found = _tune(study, teacher.best.config, arm, STUDENT_TRIALS)
+    study.identify(study.folder / arm, found.best.config)
+    return found
+
+
+def _tune(study: Study, config: Config, arm: str, trials: Sequence[Mapping[str, Any]]) -> Tuned:
+    """Run the trials that the folder lacks, and choose by the validation area at few labels."""
+    study.hooks.say(f"trials of {arm}")
+    shares = shares_of_endpoint(config.sweep.shares)
+    if not shares:
+        raise InputError("a trial is scored at 1 to 10 % of the labels", "add such shares")
+    compared = with_options(config, {"sweep.arms": (arm,), "sweep.shares": tuple(shares)})
+    study = study._replace(folder=study.folder / arm / layout.TRIALS)
+    study.folder.mkdir(parents=True, exist_ok=True)
+    study.identify(study.folder, compared)  # trials bear what they change
+    points = run_points(study, compared, trials)
+    rows = read_rows(study.folder)
+    rows = rows[rows["seed"].isin(study.seeds) & rows["share"].isin(shares)]
+    area = {
+        point.name: float(areas(rows[rows["point"] == point.name], "validation")["value"].mean())
+        for point in points
+    }
+    table = options_table(points).assign(score=list(area.values()))
+    write_table(study.folder / "trials.csv", table)
+    best = max(points, key=lambda point: area[point.name])
+    return Tuned(best, area[best.name], table)
 
 
 def _pretrain(study: Study, tuned: Tuned) -> dict[int, EncoderBundle]:

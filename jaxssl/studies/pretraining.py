@@ -1,18 +1,23 @@
-"""The pretraining of a study: the seeds that have no encoder yet, logged, saved, diagnosed."""
+"""The pretraining of a study: seeds without an encoder, logged, saved, diagnosed, embedded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
 from jaxssl.config import to_dict
+from jaxssl.data.expression import write_h5ad
 from jaxssl.data.task import Task
 from jaxssl.engine import pretrain as engine
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save_bundle
 from jaxssl.engine.diagnose import HEALTHY, divergences
+from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.engine.prepared import fingerprint
-from jaxssl.files import flush
+from jaxssl.files import flush, write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
-from jaxssl.studies.embeddings import write_embedding
 from jaxssl.studies.progress import Count
 from jaxssl.studies.start import Study
 from jaxssl.types import InputError
@@ -33,7 +38,7 @@ def make_encoders(study: Study) -> dict[int, EncoderBundle]:
     sound = {seed: bundle for seed, bundle in bundles.items() if not has_diverged(bundle)}
     if sound:
         with study.notes.stage("maps"):
-            write_embedding(study, sound)
+            _write_embedding(study, sound)
     for message in unhealthy(bundles):
         study.hooks.say(f"warning: {message}")
     return bundles
@@ -78,6 +83,29 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
                     made[seed] = engine.make_bundle(prepared, chunk, seed, versions())
                     save_bundle(layout.encoder_folder(folder, seed), made[seed])
     return made
+
+
+def _write_embedding(study: Study, bundles: Mapping[int, EncoderBundle]) -> None:
+    """Write the first seed's embedding of all samples, and the prototypes that every seed uses."""
+    task, features, first = study.task, study.prepared.features, min(bundles)
+    index = pd.Index(task.sample_ids, dtype=object)
+    obs = journal.samples_of(task)[["part", "label", "batch"]].set_axis(index)
+    usage = []
+    for seed, bundle in bundles.items():
+        scores = prototype_scores(bundle, features)
+        if scores is None:
+            continue
+        prototype, n_prototypes = scores.argmax(axis=1), scores.shape[1]
+        counts = np.bincount(prototype[task.split.train], minlength=n_prototypes)
+        share = counts / len(task.split.train)
+        usage.append(pd.DataFrame({"seed": seed, "prototype": range(n_prototypes), "share": share}))
+        if seed == first:
+            obs["prototype"] = prototype.astype(str)
+    if usage:
+        write_table(study.folder / layout.USAGE, pd.concat(usage))
+    out = AnnData(obs=obs)
+    out.obsm["X_jaxssl"] = embed(bundles[first], features)
+    write_h5ad(out, study.folder / layout.EMBEDDING)
 
 
 class _Log:

@@ -15,8 +15,9 @@ from jaxssl.data import leakage
 from jaxssl.data.columns import possible_groups
 from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
+from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
 from jaxssl.data.synthetic import load_demo, make_synthetic
-from jaxssl.data.task import Task, make_task
+from jaxssl.data.task import Task, make_task, take_roles
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usable
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.ensemble import use_cores
@@ -127,6 +128,27 @@ def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
         adata = read(path, **{role: getattr(options, role) for role in ROLES})
     hooks.say(adata.uns["jaxssl"]["notes"])
     return adata
+
+
+def split_numbers(config: Config, adata: AnnData) -> range:
+    """Numbers of the splits to run: those asked for, or one for every batch that has labels."""
+    split = config.split
+    if split.n_splits and split.protocol != LEAVE_BATCH_OUT:
+        return range(split.seed, split.seed + split.n_splits)
+    roles = take_roles(adata, config)
+    n_batches = len(batches_with_labels(roles.codes, roles.batches))
+    if not n_batches:
+        raise InputError(
+            "`splits=0` runs a split for every batch, and no batch column is known",
+            "name one with `batch`, or pass `splits=5`",
+        )
+    numbers = range(split.seed, split.seed + split.n_splits if split.n_splits else n_batches)
+    if split.protocol == LEAVE_BATCH_OUT and (numbers.stop > n_batches or not numbers):
+        raise InputError(
+            f"{n_batches} batches have labels (numbers 0 to {n_batches - 1})",
+            "lower `split.seed` or `splits`, or pass `splits=0` for all",
+        )
+    return numbers
 
 
 def pose(adata: AnnData, config: Config, hooks: Hooks) -> Task:

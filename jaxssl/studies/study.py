@@ -15,9 +15,8 @@ from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import by_method, compare
 from jaxssl.studies.job import Data, Encoders, Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders
-from jaxssl.studies.splits import merge_splits, split_numbers
-from jaxssl.studies.start import begin, read_data
-from jaxssl.studies.summary import conclude_study, finish, summarize
+from jaxssl.studies.start import begin, read_data, split_numbers
+from jaxssl.studies.summary import conclude_study, finish, merge_splits, summarize
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 

@@ -8,19 +8,25 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.engine.bundle import EncoderBundle, diagnosis_of
+from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged
 from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.engine.embed import embed
+from jaxssl.evaluation import batch
 from jaxssl.evaluation.conclusions import conclude
+from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
 from jaxssl.evaluation.headline import in_words
 from jaxssl.files import plain, write_json, write_table, write_text
 from jaxssl.report.render import model_card, write_report
 from jaxssl.runs import journal, layout
+from jaxssl.runs.merge import merge_parts
 from jaxssl.runs.notes import peak_bytes
 from jaxssl.runs.reading import read_run
 from jaxssl.runs.result import read_predictions
-from jaxssl.studies.embeddings import write_batch
 from jaxssl.studies.pretraining import unhealthy
+from jaxssl.studies.progress import Hooks
 from jaxssl.studies.start import Study
+
+MAX_EMBEDDED = 5  # seeds whose embedding is asked for its batch
 
 
 def conclude_study(
@@ -37,7 +43,7 @@ def conclude_study(
     hooks, folder = study.hooks, study.folder
     if (study.task.batches != "").any():
         with study.notes.stage("batch"):
-            write_batch(study, bundles)
+            _write_batch(study, bundles)
     n_seeds = journal.read_results(folder)["seed"].nunique()
     study.notes.count_seeds(max(n_seeds, study.config.run.seeds))
     with study.notes.stage("report"):
@@ -110,3 +116,30 @@ def write_cards(
         own = layout.encoder_folder(folder, seed)
         if own.is_dir():  # a sweep's encoders lie elsewhere
             write_text(own / layout.CARD, model_card(bundle, summary))
+
+
+def _write_batch(study: Study, bundles: Mapping[int, EncoderBundle]) -> None:
+    """Write how well the batch is told from input and embeddings."""
+    seeds = [seed for seed in sorted(bundles) if not has_diverged(bundles[seed])][:MAX_EMBEDDED]
+    features = study.prepared.features
+    representations = {("input", 0): features}
+    representations |= {("embedding", seed): embed(bundles[seed], features) for seed in seeds}
+    write_table(study.folder / layout.BATCH, batch.predictability(study.task, representations))
+
+
+def merge_splits(folders: Sequence[Path], parent: Path, hooks: Hooks) -> None:
+    """Write the tables and the report of all splits together."""
+    (run,) = merge_parts([read_run(folder) for folder in folders])
+    assert run.results is not None
+    write_table(parent / layout.RESULTS, run.results)
+    write_table(parent / layout.RESULTS_CSV, run.results)
+    summary = run.summary | {"splits": [folder.name for folder in folders]}
+    if run.statistics is not None:
+        empty = pd.DataFrame(columns=ENDPOINT_COLUMNS)
+        concluded = (run.statistics, run.endpoint, run.saved)
+        for name, table in zip(layout.CONCLUSIONS, concluded, strict=True):
+            write_table(parent / name, empty if table is None else table)
+    write_json(parent / layout.SUMMARY, summary)
+    write_report([run], parent / layout.REPORT)
+    hooks.say(str(summary["headline"] or "no arm was set against a reference"))
+    hooks.say(f"report: {parent / layout.REPORT}")
