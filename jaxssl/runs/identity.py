@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,6 @@ def write_identity(folder: Path, config: Config, data_hash: str, command: str = 
     """Write `config.json` and `environment.json`; on a resume, compare with them first.
 
     `data_hash` is that of `hash_of`, and "" for a folder of several splits.
-
-    What earlier processes of a resumed run ran on is kept under "before"; a change is warned of.
     """
     old = check_identity(folder, config, data_hash)
     environment = {
@@ -84,13 +82,8 @@ def hash_of(task: Task) -> str:
     return digest.hexdigest()[:16]
 
 
-def _environments_before(
-    old: dict[str, Any], new: Mapping[str, Any]
-) -> Sequence[Mapping[str, Any]]:
-    """All environments of a resumed run but this one; warns where this one differs from the last.
-
-    `old` is what the folder holds, {} for a new run.
-    """
+def _environments_before(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """All environments of a run before this one; warns where this one differs from the last."""
     if not old:
         return []
     before = old.pop("before", [])
@@ -134,7 +127,6 @@ def _commit() -> str:
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     command += ["--abbrev=40", "--exclude=*"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""  # no git on this machine
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return subprocess.check_output(command, stderr=subprocess.DEVNULL, text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""  # no git on this machine, or no checkout

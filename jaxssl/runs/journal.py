@@ -1,8 +1,7 @@
 """What a run writes as it goes, and what a resumed run finds there.
 
-The pretraining notes how its seeds are cut, and a row an epoch and seed: `metrics.jsonl` follows
-the checkpoints, and what a killed run logged beyond them is logged anew. Scores come in parts, one
-an arm and share, each written once; `join_parts` makes one table of them.
+`metrics.jsonl` follows the checkpoints: what a killed run logged beyond them is logged anew. Scores
+come in parts, one an arm and share, each written once; `join_parts` makes one table of them.
 """
 
 import json
@@ -120,11 +119,9 @@ def add_part(file: Path, rows: pd.DataFrame) -> None:
 
 def read_parts(file: Path) -> pd.DataFrame:
     """The rows so far, joined or not, in the order of writing; no columns where there are none."""
-    paths = [
-        path for path in (file, *sorted(parts_folder(file).glob("*.parquet"))) if path.is_file()
-    ]
+    paths = [file, *sorted(parts_folder(file).glob("*.parquet"))]
     try:
-        tables = [pd.read_parquet(path) for path in paths]
+        tables = [pd.read_parquet(path) for path in paths if path.is_file()]
     except ValueError as error:  # Arrow's, of a file that was cut off
         raise InputError(f"{file.parent} holds a damaged table ({error})", "run it anew") from error
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

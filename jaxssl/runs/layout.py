@@ -61,9 +61,8 @@ def encoder_folders(folder: Path) -> dict[int, Path]:
 
 def all_encoder_folders(folder: Path) -> list[Path]:
     """The bundles of a run folder, or those of the methods that it compares."""
-    return sorted(
-        [*folder.glob(f"{ENCODERS}/seed_*[0-9]"), *folder.glob(f"*/{ENCODERS}/seed_*[0-9]")]
-    )
+    name = f"{ENCODERS}/seed_*[0-9]"
+    return sorted([*folder.glob(name), *folder.glob(f"*/{name}")])
 
 
 def shard_folder(folder: Path, shard: str) -> Path:
@@ -99,11 +98,8 @@ def predictions_file(folder: Path, arm: str, share: float, first_seed: int | Non
 def predictions_files(folder: Path, arm: str, share: float) -> list[Path]:
     """All files with test probabilities of an arm at a share."""
     file = predictions_file(folder, arm, share)
-    return [
-        path
-        for path in (file, *sorted(file.parent.glob(f"{file.stem}_*.parquet")))
-        if path.is_file()
-    ]
+    files = [file, *sorted(file.parent.glob(f"{file.stem}_*.parquet"))]
+    return [path for path in files if path.is_file()]
 
 
 def parts_folder(file: Path) -> Path:

@@ -115,21 +115,19 @@ def _joined_summary(shards: Sequence[StudyResult]) -> dict[str, Any]:
         for seed in health.get("collapsed_seeds", [])
     ]
     leaks = dict.fromkeys(leak for s in summaries for leak in s.get("allowed_leaks", []))
-    return (
-        summaries[0]
-        | counts
-        | {
-            "allowed_leaks": list(leaks),
-            "seeds": sorted({seed for shard in shards for seed in shard.seeds}),
-            "warnings": list(dict.fromkeys(w for s in summaries for w in s.get("warnings", []))),
-            "timings": {},  # of one shard, they would say nothing of the run
-            "pretraining": {
-                "status": (ill or healths)[0].get("status", ""),
-                "messages": [message for health in ill for message in health["messages"]],
-                "collapsed_seeds": collapsed,
-            },
-        }
-    )
+    return {
+        **summaries[0],
+        **counts,
+        "allowed_leaks": list(leaks),
+        "seeds": sorted({seed for shard in shards for seed in shard.seeds}),
+        "warnings": list(dict.fromkeys(w for s in summaries for w in s.get("warnings", []))),
+        "timings": {},  # of one shard, they would say nothing of the run
+        "pretraining": {
+            "status": (ill or healths)[0].get("status", ""),
+            "messages": [message for health in ill for message in health["messages"]],
+            "collapsed_seeds": collapsed,
+        },
+    }
 
 
 def _together(shards: Sequence[StudyResult], name: str) -> pd.DataFrame | None:

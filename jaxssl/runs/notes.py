@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import psutil
 
 from jaxssl.data import leakage
 from jaxssl.data.leakage import Finding
@@ -22,10 +21,7 @@ COMPILED = "/jax/core/compile/backend_compile_duration"  # or read from the pers
 
 
 class Compilations:
-    """The programs that JAX compiles in this process from now on, and the seconds that takes.
-
-    Seconds are of lowering and compiling; tracing is the caller's.
-    """
+    """The programs that JAX compiles from now on, and seconds of lowering and compiling them."""
 
     def __init__(self) -> None:
         self.programs: list[str] = []  # names of the functions
@@ -117,11 +113,6 @@ class Notes:
         fresh, self._compiled = compiled - self._compiled, compiled
         self._add("compile", fresh)
         return fresh
-
-
-def resident_bytes() -> int:
-    """Memory of this process now."""
-    return psutil.Process().memory_info().rss
 
 
 def peak_bytes() -> int:

@@ -33,14 +33,11 @@ class Output(NamedTuple):
 
 
 def open_folder(output: Output) -> Path:
-    """Create the folder and lock it; one that holds something is refused unless told what to do.
-
-    What a killed run left half-written there is removed.
-    """
+    """Create and lock the folder; one that holds something is refused unless told what to do."""
     folder = check_folder(output)
     _make_and_lock(folder, folder / LOCK)
     check_folder(output)  # again: another run may have ended meanwhile
-    sweep_parts(folder, but=LOCK)  # runs inside sweep their own
+    sweep_parts(folder, but=LOCK)  # what a killed run left; runs inside sweep their own
     if output.overwrite:
         # what a killed process leaves of this must not pass for a run of other options
         for path in sorted(_content(folder), key=lambda path: path.name in IDENTITY):
@@ -69,10 +66,7 @@ def check_folder(output: Output) -> Path:
 
 
 def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
-    """Path of a file to write, locked; refused if it exists or is of another kind.
-
-    What a killed run left half-written of it is removed.
-    """
+    """Path of a file to write, locked; refused if it exists or is of another kind."""
     path = Path(name)
     if path.suffix not in suffixes:
         raise InputError(
@@ -84,7 +78,7 @@ def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
     _refuse_existing(path, overwrite)
     _make_and_lock(path, lock)
     _refuse_existing(path, overwrite)  # again: another may have written meanwhile
-    for part in filter(is_part, path.parent.glob(f".{path.name}.*")):
+    for part in filter(is_part, path.parent.glob(f".{path.name}.*")):  # what a killed run left
         part.unlink()
     return path
 

@@ -18,7 +18,7 @@ import pandas as pd
 from jaxssl.config import Config, with_method, with_options
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.pretrain import plan_pretraining
-from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, method_of
+from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
 from jaxssl.evaluation.grid import in_words, options_table
@@ -30,7 +30,7 @@ from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import compare
 from jaxssl.studies.grid import Tuned, read_rows, run_points
-from jaxssl.studies.job import Data, Job, hooks_of, in_folder, make_job
+from jaxssl.studies.job import Data, Encoders, Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders, unhealthy
 from jaxssl.studies.start import Study, begin
 from jaxssl.studies.summary import conclude_study, write_cards
@@ -141,7 +141,7 @@ def _named(methods: Sequence[str]) -> list[str]:
 def _check_beside(arms: Sequence[str]) -> None:
     """Refuse arms that belong to a method."""
     for arm in arms:
-        if method_of(arm) or arm not in BESIDE:
+        if arm not in BESIDE:
             raise InputError(
                 f"`arms={arm}`",
                 "name methods with `methods`, and with `arms` what they are set beside, out of "
@@ -211,7 +211,7 @@ def _pretrain(study: Study, tuned: Tuned) -> dict[int, EncoderBundle]:
 def _tell(
     study: Study,
     tuned: Mapping[str, Tuned],
-    bundles: Mapping[str, Mapping[int, EncoderBundle]],
+    bundles: Mapping[str, Encoders],
     summary: Mapping[str, Any],
     trial_seeds: Sequence[int],
 ) -> None:
@@ -219,7 +219,7 @@ def _tell(
     folder = study.folder
     for method, own in bundles.items():
         write_cards(folder / method, own, summary)
-    costs = {method: _cost(folder / method, tuned[method], bundles[method]) for method in bundles}
+    costs = {method: _cost(study, tuned[method], own) for method, own in bundles.items()}
     chosen = {arm: in_words(found.best.values) for arm, found in tuned.items()}
     results = journal.read_results(folder)
     endpoint = pd.read_csv(folder / layout.ENDPOINT)
@@ -235,12 +235,12 @@ def _tell(
     study.hooks.say(f"methods: {folder / layout.METHODS}")
 
 
-def _cost(folder: Path, tuned: Tuned, bundles: Mapping[int, EncoderBundle]) -> Pretraining:
+def _cost(study: Study, tuned: Tuned, bundles: Encoders) -> Pretraining:
     """Time and memory of a seed's pretraining: the median epoch's, and as planned."""
-    bundle = next(iter(bundles.values()))
-    n_features = bundle.params["encoder"]["layer_0"]["dense"]["kernel"].shape[0]
+    folder = study.folder / tuned.best.config.method.name
     config = journal.with_chunk_of(folder, tuned.best.config, bundles)
-    plan = plan_pretraining(config, bundle.provenance["n_train"], n_features, len(bundles))
+    n_train, n_features = len(study.task.split.train), study.prepared.n_features
+    plan = plan_pretraining(config, n_train, n_features, len(bundles))
     rows = pd.read_json(folder / layout.METRICS, lines=True)
     seconds = rows.groupby("epoch")["seconds"].median().median()  # of a chunk's seeds together
     ms = 1e3 * seconds / plan.schedule.steps_per_epoch / min(plan.memory.chunk, len(bundles))

@@ -18,6 +18,7 @@ from jaxssl.engine.prepared import fingerprint
 from jaxssl.files import flush, write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
+from jaxssl.studies.job import Encoders
 from jaxssl.studies.progress import Count
 from jaxssl.studies.start import Study
 from jaxssl.types import InputError
@@ -55,7 +56,7 @@ def check_split(task: Task, bundles: Iterable[EncoderBundle]) -> None:
             )
 
 
-def unhealthy(bundles: Mapping[int, EncoderBundle]) -> list[str]:
+def unhealthy(bundles: Encoders) -> list[str]:
     """One sentence for every seed whose pretraining is not healthy."""
     verdicts = {seed: diagnosis_of(bundle) for seed, bundle in bundles.items()}
     return [verdict.sentence(s) for s, verdict in verdicts.items() if verdict != HEALTHY]
@@ -85,7 +86,7 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     return made
 
 
-def _write_embedding(study: Study, bundles: Mapping[int, EncoderBundle]) -> None:
+def _write_embedding(study: Study, bundles: Encoders) -> None:
     """Write the first seed's embedding of all samples, and the prototypes that every seed uses."""
     task, features, first = study.task, study.prepared.features, min(bundles)
     index = pd.Index(task.sample_ids, dtype=object)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged
+from jaxssl.engine.bundle import diagnosis_of, has_diverged
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import embed
 from jaxssl.evaluation import batch
@@ -22,6 +22,7 @@ from jaxssl.runs.merge import merge_parts
 from jaxssl.runs.notes import peak_bytes
 from jaxssl.runs.reading import read_run
 from jaxssl.runs.result import read_predictions
+from jaxssl.studies.job import Encoders
 from jaxssl.studies.pretraining import unhealthy
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.start import Study
@@ -31,7 +32,7 @@ MAX_EMBEDDED = 5  # seeds whose embedding is asked for its batch
 
 def conclude_study(
     study: Study,
-    bundles: Mapping[int, EncoderBundle],
+    bundles: Encoders,
     *,
     report: bool = True,
     messages: Sequence[str] | None = None,
@@ -62,7 +63,7 @@ def conclude_study(
 
 
 def summarize(
-    study: Study, bundles: Mapping[int, EncoderBundle], others: Sequence[str] | None = None
+    study: Study, bundles: Encoders, others: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Write the tables of what is concluded so far; returns the summary."""
     task, notes, results = study.task, study.notes, journal.read_results(study.folder)
@@ -101,16 +102,14 @@ def summarize(
     }
 
 
-def finish(study: Study, bundles: Mapping[int, EncoderBundle], summary: Mapping[str, Any]) -> None:
+def finish(study: Study, bundles: Encoders, summary: Mapping[str, Any]) -> None:
     """Write `summary.json`, with the seconds of all stages, and a card beside every encoder."""
     write_json(study.folder / layout.SUMMARY, {**summary, "timings": study.notes.timings()})
     write_cards(study.folder, bundles, summary)
     study.notes.close()
 
 
-def write_cards(
-    folder: Path, bundles: Mapping[int, EncoderBundle], summary: Mapping[str, Any]
-) -> None:
+def write_cards(folder: Path, bundles: Encoders, summary: Mapping[str, Any]) -> None:
     """Write MODEL_CARD.md beside every encoder of a folder."""
     for seed, bundle in bundles.items():
         own = layout.encoder_folder(folder, seed)
@@ -118,7 +117,7 @@ def write_cards(
             write_text(own / layout.CARD, model_card(bundle, summary))
 
 
-def _write_batch(study: Study, bundles: Mapping[int, EncoderBundle]) -> None:
+def _write_batch(study: Study, bundles: Encoders) -> None:
     """Write how well the batch is told from input and embeddings."""
     seeds = [seed for seed in sorted(bundles) if not has_diverged(bundles[seed])][:MAX_EMBEDDED]
     features = study.prepared.features

@@ -9,12 +9,13 @@ from typing import Any
 
 import jax
 import numpy as np
+import psutil
 
 from jaxssl.config import NormalizeConfig
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.pretrain import merge, pretrain
-from jaxssl.runs.notes import peak_bytes, resident_bytes
+from jaxssl.runs.notes import peak_bytes
 
 from .pretraining import N_STEPS, make_pool, plan_swav, train_epochs
 from .timing import Bench, Row, in_new_process, interleave
@@ -76,7 +77,7 @@ def _pretrain(folder: str, n_features: int, batch_size: int, n_seeds: int) -> Ro
     use_cores(n_seeds)
     plan, config = plan_swav(n_features, batch_size, n_seeds, n_steps=2 * N_STEPS)
     pool = make_pool(n_features)
-    before = resident_bytes()
+    before = psutil.Process().memory_info().rss
     with tempfile.TemporaryDirectory(dir=folder) as checkpoints:
         merge(pretrain(plan, config, pool, range(n_seeds), checkpoints=Path(checkpoints)))
     taken, planned = peak_bytes() - before, plan.memory.total
@@ -91,7 +92,7 @@ def measure_conditioning(_: Bench, n_samples: int, n_genes: int) -> Row:
 def _condition(n_samples: int, n_genes: int) -> Row:
     rng = np.random.default_rng(0)
     axes = rng.normal(size=(N_AXES, n_genes)).astype(np.float32)
-    start = resident_bytes()
+    start = psutil.Process().memory_info().rss
     x = np.empty((n_samples, n_genes), np.float32)
     for first in range(0, n_samples, BLOCK):
         n = min(BLOCK, n_samples - first)
