@@ -1,10 +1,4 @@
-"""All pretraining methods on equal terms: tuned alike, then set beside the classical arms.
-
-Each method takes its views, options and trials from its own file in `jaxssl/methods`, and all else
-from the common options. A trial is scored on the validation part at 1 to 10 % of the labels; the
-best one is pretrained with all seeds. The method that did best in its trials then teaches a student
-(arm METHOD+selftrain), tuned by as many trials. The test part is looked at once, at the end.
-"""
+"""All pretraining methods on equal terms: tuned alike, then set beside the classical arms."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence

@@ -73,7 +73,7 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     study.hooks.say(f"encoder input: {prepared.n_features} features; method: {options}")
     study.hooks.say(plan.memory.sentence(len(missing)))
     journal.drop_metrics(folder, {seed for ids in parts for seed in ids})
-    log = _Log(study, Count(study.hooks.tell, "epoch", plan.schedule.n_epochs * len(parts)))
+    log = _log_of(study, Count(study.hooks.tell, "epoch", plan.schedule.n_epochs * len(parts)))
     made: dict[int, EncoderBundle] = {}
     with study.hooks.patient() as stop:
         for ids in parts:
@@ -109,23 +109,21 @@ def _write_embedding(study: Study, bundles: Encoders) -> None:
     write_h5ad(out, study.folder / layout.EMBEDDING)
 
 
-class _Log:
-    """Notes every epoch in the folder, counts it, and warns of seeds that diverge."""
+def _log_of(study: Study, count: Count) -> engine.LogFn:
+    """What notes every epoch in the folder, counts it, and warns of seeds that diverge."""
+    lost: set[int] = set()
 
-    def __init__(self, study: Study, count: Count):
-        self._study, self._count = study, count
-        self._lost: set[int] = set()
-
-    def __call__(self, rows: list[dict[str, Any]], restored: bool) -> None:
-        journal.append_metrics(self._study.folder, rows)
-        n_epochs = len({row["epoch"] for row in rows})
-        self._count.advance(_in_a_line(rows), n_epochs, restored=restored)
+    def log(rows: list[dict[str, Any]], restored: bool) -> None:
+        journal.append_metrics(study.folder, rows)
+        count.advance(_in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
         for seed, when in divergences(rows).items():
-            if seed not in self._lost:
-                self._study.notes.warn(
+            if seed not in lost:
+                study.notes.warn(
                     f"seed {seed} diverged: {when}; it counts as one that knows nothing"
                 )
-            self._lost.add(seed)
+            lost.add(seed)
+
+    return log
 
 
 def _in_a_line(rows: Sequence[Mapping[str, Any]]) -> str:

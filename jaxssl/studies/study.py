@@ -1,10 +1,9 @@
 """The main job, end to end: data, pretraining of all seeds, comparison, conclusions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from jaxssl.config import Config
+from jaxssl.config import Config, with_options
 from jaxssl.evaluation.arms import method_of
 from jaxssl.evaluation.sweep import check_encoders, check_methods
 from jaxssl.runs import layout
@@ -84,24 +83,11 @@ def study(
     """
     if encoder and splits is not None:
         raise InputError("`splits` is not for given encoders, which are of one split", "drop it")
-    job = make_job(
-        config,
-        data,
-        Output(str(out or ""), resume, overwrite),
-        hooks_of(progress, stop),
-        label=label,
-        group=group,
-        batch=batch,
-        method=method,
-        arms=arms,
-        shares=shares,
-        seeds=seeds,
-        splits=splits,
-        shard=shard,
-        encoder=encoder,
-        allow_leaks=allow_leaks,
-    )
-    return in_folder(run_study, job)
+    output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
+    asked = {"method": method, "arms": arms, "shares": shares, "seeds": seeds, "splits": splits}
+    asked |= {"shard": shard, "encoder": encoder, "allow_leaks": allow_leaks}
+    asked |= {"label": label, "group": group, "batch": batch}
+    return in_folder(run_study, make_job(config, data, output, hooks, **asked))
 
 
 def pretrain(
@@ -142,8 +128,7 @@ def pretrain(
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
     asked = {"method": method, "seeds": seeds, "shard": shard, "allow_leaks": allow_leaks}
     asked |= {"label": label, "group": group, "batch": batch}
-    job = make_job(config, data, output, hooks, **asked)
-    return in_folder(run_pretraining, job)
+    return in_folder(run_pretraining, make_job(config, data, output, hooks, **asked))
 
 
 def run_study(job: Job) -> Encoders:
@@ -170,7 +155,7 @@ def run_each_split(job: Job) -> None:
     folders = [layout.split_folder(parent, number) for number in numbers]
     for number, folder in zip(numbers, folders, strict=True):
         hooks.say(f"split {number}: {folder}")
-        own = replace(config, split=replace(config.split, seed=number, n_splits=1))
+        own = with_options(config, {"split.seed": number, "split.n_splits": 1})
         output = Output(str(folder), resume=True)
         run_one_split(job._replace(config=own, output=output, data=adata), report=False)
     merge_splits(folders, parent, hooks)
