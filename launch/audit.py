@@ -25,9 +25,7 @@ _WHAT = absl_flags.DEFINE_enum("what", "type1", list(AUDITS), "What to look into
 _COMPARISONS = absl_flags.DEFINE_integer(
     "comparisons", 200, "Null comparisons of --what=type1.", lower_bound=10
 )
-_LEVELS = absl_flags.DEFINE_list(
-    "levels", ["5", "5", "3"], "Label subsets, pretrainings, fine-tunings."
-)
+_LEVELS = absl_flags.DEFINE_list("levels", "5,5,3", "Label subsets, pretrainings, fine-tunings.")
 
 
 def main() -> None:

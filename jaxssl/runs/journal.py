@@ -21,21 +21,13 @@ from jaxssl.evaluation.predictions import pack
 from jaxssl.evaluation.stats import KEY
 from jaxssl.evaluation.sweep import Fitted, results_frame
 from jaxssl.files import plain, read_json, write_json, write_table, write_text
-from jaxssl.runs.layout import (
-    CHECKPOINTS,
-    CUT,
-    METRICS,
-    RESULTS,
-    encoder_folders,
-    parts_folder,
-    predictions_file,
-)
+from jaxssl.runs import layout
 from jaxssl.types import InputError
 
 
 def with_chunk_of(folder: Path, config: Config, missing: Collection[int]) -> Config:
     """The configuration with the seed chunk of an interrupted run, if there was one."""
-    before = read_json(folder / CUT)
+    before = read_json(folder / layout.CUT)
     if config.run.chunk or not before:
         return config
     chunk, is_begun = before["chunk"], _unfinished(before["begun"], missing)
@@ -48,14 +40,14 @@ def cut(folder: Path, missing: Sequence[int], chunk: int) -> list[list[int]]:
 
     First those that an earlier run began and did not finish, as they were; then the other seeds.
     """
-    before = read_json(folder / CUT)
+    before = read_json(folder / layout.CUT)
     begun = before["begun"] if before.get("chunk") == chunk else []
     unfinished = _unfinished(begun, missing)
     covered = {seed for ids in unfinished for seed in ids}
     rest = [seed for seed in missing if seed not in covered]
     new = [list(dict.fromkeys(ids)) for ids in chunks(rest, chunk)] if rest else []
-    (folder / CHECKPOINTS).mkdir(exist_ok=True)
-    write_json(folder / CUT, {"chunk": chunk, "begun": [*begun, *new]})
+    (folder / layout.CHECKPOINTS).mkdir(exist_ok=True)
+    write_json(folder / layout.CUT, {"chunk": chunk, "begun": [*begun, *new]})
     return [*unfinished, *new]
 
 
@@ -66,20 +58,20 @@ def _unfinished(begun: list[list[int]], missing: Collection[int]) -> list[list[i
 
 def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Append to `metrics.jsonl`."""
-    with (folder / METRICS).open("a", encoding="utf-8") as file:
+    with (folder / layout.METRICS).open("a", encoding="utf-8") as file:
         file.write(_lines(rows))
 
 
 def drop_metrics(folder: Path, seeds: Collection[int]) -> None:
     """Drop the rows of some seeds, and the half line that a killed run left."""
-    if (folder / METRICS).exists():
+    if (folder / layout.METRICS).exists():
         rows = [row for row in read_metrics(folder) if row["seed"] not in seeds]
-        write_text(folder / METRICS, _lines(rows))
+        write_text(folder / layout.METRICS, _lines(rows))
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Rows of `metrics.jsonl`, without the half line that a killed run left."""
-    file = folder / METRICS
+    file = folder / layout.METRICS
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     return [json.loads(line) for line in lines if line.endswith("}")]
 
@@ -103,14 +95,14 @@ def load_encoders(
     folder: Path, seeds: Collection[int] | None = None, but: Collection[int] = ()
 ) -> dict[int, EncoderBundle]:
     """The bundles of a run folder, by seed: all, or those of `seeds`; without those of `but`."""
-    found = encoder_folders(folder)
+    found = layout.encoder_folders(folder)
     wanted = set(found if seeds is None else seeds) & set(found) - set(but)
     return {seed: load_bundle(found[seed]) for seed in sorted(wanted)}
 
 
 def add_part(file: Path, rows: pd.DataFrame) -> None:
     """Write rows as the next part of the table that `join_parts` will write to `file`."""
-    folder = parts_folder(file)
+    folder = layout.parts_folder(file)
     folder.mkdir(exist_ok=True)
     # past the last one, for a process that was killed while it joined them may have left any
     number = 1 + max((int(path.stem) for path in folder.glob("*.parquet")), default=-1)
@@ -119,7 +111,7 @@ def add_part(file: Path, rows: pd.DataFrame) -> None:
 
 def read_parts(file: Path) -> pd.DataFrame:
     """The rows so far, joined or not, in the order of writing; no columns where there are none."""
-    paths = [file, *sorted(parts_folder(file).glob("*.parquet"))]
+    paths = [file, *sorted(layout.parts_folder(file).glob("*.parquet"))]
     try:
         tables = [pd.read_parquet(path) for path in paths if path.is_file()]
     except ValueError as error:  # Arrow's, of a file that was cut off
@@ -134,13 +126,13 @@ def join_parts(file: Path) -> pd.DataFrame:
     """Write all rows to `file` in place of their parts; returns them."""
     rows = read_parts(file)
     write_table(file, rows)
-    shutil.rmtree(parts_folder(file), ignore_errors=True)
+    shutil.rmtree(layout.parts_folder(file), ignore_errors=True)
     return rows
 
 
 def read_results(folder: Path) -> pd.DataFrame:
     """Result rows so far."""
-    rows = read_parts(folder / RESULTS)
+    rows = read_parts(folder / layout.RESULTS)
     if "point" in rows:
         raise InputError(f"{folder} holds the grid of a search", "pass another `out`")
     return rows if len(rows) else results_frame([])
@@ -152,8 +144,8 @@ def add_results(folder: Path, fitted: Fitted, task: Task, seeds: Sequence[int]) 
     added = None if first == seeds[0] else first
     test = task.split.test
     tables = [predictions_frame(task, test, seed, p) for seed, p in fitted.probabilities.items()]
-    write_table(predictions_file(folder, fitted.arm, fitted.share, added), pd.concat(tables))
-    add_part(folder / RESULTS, results_frame(fitted.rows))
+    write_table(layout.predictions_file(folder, fitted.arm, fitted.share, added), pd.concat(tables))
+    add_part(folder / layout.RESULTS, results_frame(fitted.rows))
 
 
 def predictions_frame(

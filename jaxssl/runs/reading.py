@@ -41,9 +41,8 @@ def read_runs(folders: Sequence[Path]) -> list[StudyResult]:
 
 def read_run(folder: Path) -> StudyResult:
     """Read one folder."""
-    if not any((folder / name).is_file() for name in layout.READABLE) and not (
-        layout.parts_folder(folder / layout.RESULTS).is_dir()
-    ):
+    parts = layout.parts_folder(folder / layout.RESULTS)
+    if not parts.is_dir() and not any((folder / name).is_file() for name in layout.READABLE):
         found = "is not a run folder" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {found}", f"one holds any of {', '.join(layout.READABLE)}")
     try:

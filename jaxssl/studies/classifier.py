@@ -167,8 +167,7 @@ def embed(
     Args:
         encoder: bundle, or run folder of `pretrain` or `study`, whose first seed is taken.
         data: AnnData (samples x genes), which is changed, a file, "demo" or "synthetic".
-        hooks: told what is found.
-        max_missing: share of the encoder's genes that the data may lack.
+        hooks, max_missing: as in `jaxssl.predict`.
 
     Returns:
         The data with the embedding (samples x dim) in `obsm["X_jaxssl"]`, and the nearest prototype

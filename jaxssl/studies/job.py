@@ -76,13 +76,13 @@ def make_job(
     config.split.allow_leaks = listed(allow_leaks) or config.split.allow_leaks
     given = tuple(_number("shares", share, float) for share in listed(shares))
     config.sweep.shares = given or config.sweep.shares
-    encoders = read_encoders(encoder, seeds_of(config, shard)) if encoder else {}
+    wanted = seeds_of(config, shard)
+    encoders = read_encoders(encoder, wanted) if encoder else {}
     own = next((bundle.config.method.name for bundle in encoders.values()), method)
     if method not in ("", own):
         raise InputError(f"`method={method}`, but the encoders are of {own}", "drop `method`")
     config = with_method(config, own) if own else config
     config.sweep.arms = named_arms(arms, config.method.name) or config.sweep.arms
-    wanted = seeds_of(config, shard)
     if encoder and is_bundle(Path(encoder)):
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
     for bundle in list(encoders.values())[:1]:
