@@ -45,7 +45,7 @@ class Study(NamedTuple):
     adata: AnnData
     data_hash: str
     asked: Config  # not resolved: every point of a grid settles what is left to the data by itself
-    seeds: Sequence[int]  # to run: of a shard, or of trials, some
+    seeds: Sequence[int]  # to run
     prepared: Prepared
     notes: Notes
     hooks: Hooks
