@@ -275,7 +275,7 @@ def test_what_a_format_says_of_its_scale_is_held_to(tmp_path):
     ],
 )
 def test_the_span_of_values_tells_the_scale_or_why_not(x, scale, reason):
-    found, why = guess_scale(survey(SampleMajor(np.array([x], np.float32))).range)
+    found, why = guess_scale(survey(SampleMajor(np.array([x], np.float32), np.arange(1))).range)
     assert found == scale
     assert reason in why
 

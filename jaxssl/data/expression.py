@@ -12,11 +12,9 @@ import numpy as np
 from anndata import AnnData
 
 from jaxssl.data.formats.matrix import Reading, Scratch
-from jaxssl.data.import_options import ImportOptions, paths_of
+from jaxssl.data.import_options import ImportOptions, Paths, paths_of
 from jaxssl.data.plan import plan_import
 from jaxssl.files import replacing, write_text
-
-Paths = str | Path | Sequence[str | Path]
 
 
 def read(

@@ -9,6 +9,7 @@ from jaxssl.data.orientation import ORIENTATIONS
 from jaxssl.data.scale import SCALES
 from jaxssl.types import InputError
 
+Paths = str | Path | Sequence[str | Path]
 CHOICES = {
     "orientation": ("auto", *ORIENTATIONS),
     "scale": ("auto", *SCALES),
@@ -24,7 +25,7 @@ CHOICES = {
 class ImportOptions:
     """How a file is read; what the file itself tells need not be said."""
 
-    labels: str | Path | Sequence[str | Path] | None = None  # tables of samples, joined by id
+    labels: Paths | None = None  # tables of samples, joined by id
     label: str = ""  # of the table, else of the file or its obs
     group: str = ""
     batch: str = ""
@@ -52,7 +53,7 @@ class ImportOptions:
                 )
 
 
-def paths_of(given: str | Path | Sequence[str | Path] | None) -> list[Path]:
+def paths_of(given: Paths | None) -> list[Path]:
     """One path, several, or none, as a list."""
     if not given:
         return []

@@ -14,7 +14,7 @@ from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading, Scratch, names_of
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
-from jaxssl.data.import_options import paths_of
+from jaxssl.data.import_options import Paths, paths_of
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import oriented
 from jaxssl.data.sample_major import Survey, survey
@@ -27,7 +27,7 @@ _LIMIT = 1 << 28  # bytes of a text that are read without being asked
 
 def inspect(
     path: str | Path,
-    labels: str | Path | Sequence[str | Path] | None = None,
+    labels: Paths | None = None,
     *,
     layer: str = "",
     whole: bool = False,
@@ -63,7 +63,7 @@ def inspect(
     with Scratch() as scratch:
         raw = read_table(path, Reading(scratch, texts, layer, limit=0 if whole else _LIMIT))
         report = _examine(path, raw, tables)
-    problems, needed = _problems(report, bool(names))
+    problems, needed = _problems(report)
     given = {"layer": layer, "labels": names[0] if len(names) == 1 else names}
     beside = [*texts, *no_expression(raw.ids[1])]
     options = _options(report, given, needed, beside)
@@ -125,7 +125,7 @@ def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
     }
 
 
-def _problems(report: FileReport, has_labels: bool) -> tuple[list[str], dict[str, str]]:
+def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
     """What would stop `read`, and the options that solve it, upper case where to be chosen."""
     missing, others = report.missing_share, report.no_expression
     n_genes, n_samples = report.n_duplicate_genes, report.n_duplicate_samples
@@ -147,7 +147,7 @@ def _problems(report: FileReport, has_labels: bool) -> tuple[list[str], dict[str
         problems.insert(0, f"columns that seem to be no expression: {', '.join(others[:4])}")
     if report.n_infinite:
         problems.append(f"{report.n_infinite} values are infinite: export log2(x + 1)")
-    if has_labels and not report.is_joined:
+    if report.join and not report.is_joined:
         problems.append("the labels do not match the samples")
     return problems, dict(fix.split("=") for _, fix in found)
 

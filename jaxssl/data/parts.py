@@ -66,10 +66,8 @@ def oriented(raw: RawTable, orientation: str) -> tuple[SampleMajor, pd.DataFrame
     """Samples x genes, without dropped samples, and what the file tells of either."""
     is_turned = orientation == "genes_in_rows"
     obs, var = (raw.columns, raw.rows) if is_turned else (raw.rows, raw.columns)
-    if raw.dropped is None:
-        return SampleMajor(raw.x, is_turned), obs, var
-    kept = np.flatnonzero(~raw.dropped)
-    return SampleMajor(raw.x, is_turned, kept), obs.iloc[kept], var
+    kept = np.arange(len(obs)) if raw.dropped is None else np.flatnonzero(~raw.dropped)
+    return SampleMajor(raw.x, kept, is_turned), obs.iloc[kept], var
 
 
 def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarray) -> None:

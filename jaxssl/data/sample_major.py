@@ -17,16 +17,15 @@ class SampleMajor(NamedTuple):
     """Samples x genes of a matrix that may be of any size."""
 
     x: Matrix
+    kept: Int[np.ndarray, " samples"]  # positions of the samples to use
     transposed: bool = False  # genes are in the rows of `x`
-    kept: np.ndarray | None = None  # positions of the samples to use; None: all
     divisor: Float32[np.ndarray, " samples"] | None = None  # of the values of each sample used
     name: str = "the matrix"  # for messages
 
     @property
     def shape(self) -> tuple[int, int]:
         """Samples and genes."""
-        rows, columns = self.x.shape[::-1] if self.transposed else self.x.shape
-        return (rows if self.kept is None else len(self.kept)), columns
+        return len(self.kept), self.x.shape[0 if self.transposed else 1]
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
         """Successive samples, about `BLOCK` numbers at a time; each block is the caller's own.
@@ -35,12 +34,11 @@ class SampleMajor(NamedTuple):
         is decompressed twice.
         """
         n_all = self.x.shape[1] if self.transposed else self.x.shape[0]
-        kept = np.arange(n_all) if self.kept is None else self.kept
         step = max(1, BLOCK // max(1, self.shape[1]))
         together = self._stored_together()
         outer = -(-step // together) * together
         for start in range(0, n_all, outer):
-            first, last = np.searchsorted(kept, (start, start + outer))
+            first, last = np.searchsorted(self.kept, (start, start + outer))
             if first == last:
                 continue
             try:
@@ -49,7 +47,7 @@ class SampleMajor(NamedTuple):
                 found = " ".join(str(error).split())
                 raise InputError(f"{self.name} is damaged ({found})", "fetch it again") from error
             for done in range(first, last, step):
-                rows = kept[done : min(done + step, last)] - start
+                rows = self.kept[done : min(done + step, last)] - start
                 block = np.ascontiguousarray(read[rows], np.float32)  # a copy, by the rows
                 if self.divisor is not None:
                     block /= self.divisor[done : done + len(block), None]
