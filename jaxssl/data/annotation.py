@@ -35,7 +35,11 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     kind = kind_of(path)
     if kind == "parquet":
-        return _tidy(_read_parquet(path), path)
+        with parquet.intact(path):
+            frame = pd.read_parquet(path)
+        if not isinstance(frame.index, pd.RangeIndex):
+            frame = frame.rename_axis(str(frame.index.name or _NAMELESS)).reset_index()
+        return _tidy(as_text(frame), path)
     if kind != "text":
         raise InputError(
             f"{path} holds {kind}", "expected a csv or tsv table with one row a sample"
@@ -47,14 +51,6 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
     dialect = sniff_table(head, allow_no_corner=True)
     dialect = dialect._replace(skip=dialect.skip + n_above)
     return _tidy(_read_text(dialect), path)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    with parquet.intact(path):
-        frame = pd.read_parquet(path)
-    if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.rename_axis(str(frame.index.name or _NAMELESS)).reset_index()
-    return as_text(frame)
 
 
 def _start_of_table(head: Head) -> tuple[Head, int]:

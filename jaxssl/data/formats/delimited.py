@@ -94,21 +94,15 @@ def _check_ids(dialect: Dialect, ids: np.ndarray) -> None:
     """A first column of numbers is no column of ids."""
     probe = [str(i) for i in ids[:1000]]
     is_measured = sum(re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", i) is not None for i in probe)
-    is_counted = sum(i.isdigit() for i in probe)
-    if is_measured > 0.5 * len(probe) or (
-        is_counted == len(probe) and _is_like_the_others(dialect.header)
-    ):
+    forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", n)) for n in dialect.header[:100]]
+    is_one_of_many = forms[0] in forms[1:]  # S1, above it, is called as S2 is
+    is_counted = is_one_of_many and all(i.isdigit() for i in probe)
+    if is_measured > 0.5 * len(probe) or is_counted:
         raise InputError(
             f"{dialect.head.path}: the first column, {dialect.header[0]!r}, holds numbers such as "
             f"{probe[0]}, where names of the rows are expected",
             "write these with the table",
         )
-
-
-def _is_like_the_others(header: list[str]) -> bool:
-    """Whether the first name of a header has the form of another one: S1, S2, ..."""
-    forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", name)) for name in header[:100]]
-    return forms[0] in forms[1:]
 
 
 class EmptyTable(InputError):
