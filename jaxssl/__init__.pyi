@@ -6,8 +6,8 @@ from .data.inspect import FileReport as FileReport
 from .data.inspect import inspect as inspect
 from .engine.bundle import EncoderBundle as EncoderBundle
 from .engine.bundle import load_bundle as load_bundle
-from .estimators import SSLClassifier as SSLClassifier
-from .estimators import SSLEncoder as SSLEncoder
+from .estimators.classifier import SSLClassifier as SSLClassifier
+from .estimators.encoder import SSLEncoder as SSLEncoder
 from .runs.reading import open_study as open_study
 from .runs.result import StudyResult as StudyResult
 from .studies.audit import audit as audit

@@ -37,10 +37,11 @@ Positive = Annotated[int, Range(1, 1e7)]
 Count = Annotated[int, Range(0, 1e9)]
 
 
-@dataclass_transform()
+@dataclass_transform(eq_default=False)  # which alone tells a type checker of the hash
 def optionclass(cls: type[T]) -> type[T]:
     """Make a dataclass of options, whose fields have the plain types that flags can parse."""
-    made = dataclasses.dataclass(cls)
+    # hashed by its values: compiled programs are kept by their options
+    made = dataclasses.dataclass(unsafe_hash=True)(cls)
     for field in dataclasses.fields(made):  # pyright: ignore[reportArgumentType]
         field.type = _plain(field.type)
     return made

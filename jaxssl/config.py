@@ -145,7 +145,7 @@ class RunConfig:
     precision: Literal["float32", "bfloat16"] = "float32"  # of matrix products
 
 
-@dataclass
+@dataclass(unsafe_hash=True)
 class Config:
     """All options of a run."""
 
@@ -222,20 +222,13 @@ def choose_n_components(n_train: int) -> int:
     return min(max(n_train // 10, 10), 100)  # conditioning amplifies the noise of trailing axes
 
 
-def choose_n_steps(n_train: int) -> int:
-    """Steps that grow with the square root of the training set: 513 for 130 samples, 4,000 at most.
-
-    Fewer samples are learnt by heart sooner; more do not need more in proportion.
-    """
-    return min(max(round(45 * math.sqrt(n_train)), 500), 4000)
-
-
 def resolve(config: Config, n_train: int) -> Config:
     """A copy in which every count left to the data follows from the `n_train` training samples."""
     config = from_dict(to_dict(config))
     pretrain, normalize = config.pretrain, config.normalize
     pretrain.batch_size = min(pretrain.batch_size, n_train)
-    pretrain.n_steps = pretrain.n_steps or choose_n_steps(n_train)
+    # fewer samples are learnt by heart sooner; more do not need more in proportion
+    pretrain.n_steps = pretrain.n_steps or min(max(round(45 * math.sqrt(n_train)), 500), 4000)
     config.method.settle(pretrain.batch_size, n_train)
     if normalize.input == "spectral":
         normalize.n_components = normalize.n_components or choose_n_components(n_train)

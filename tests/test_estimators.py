@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from verbs import launch
 
 import jaxssl
+from jaxssl import SSLClassifier, SSLEncoder
 from jaxssl.config import Config
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_order
@@ -25,7 +26,7 @@ from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.embed import embed
 from jaxssl.engine.prepared import fingerprint
-from jaxssl.estimators import SSLClassifier, SSLEncoder, classifier, encoder
+from jaxssl.estimators import classifier, encoder
 from jaxssl.estimators.inputs import encode, is_labelled
 from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.evaluation.classifier import fit_classifier, predict

@@ -1,6 +1,5 @@
 """What a pretrained encoder says of samples: embeddings and prototype scores."""
 
-import dataclasses
 from collections.abc import Callable
 from functools import lru_cache, partial
 
@@ -9,14 +8,12 @@ import numpy as np
 from anndata import AnnData
 from jaxtyping import Float
 
-from jaxssl.config import EncoderConfig
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.methods import METHODS
-from jaxssl.methods.interface import Training
-from jaxssl.model import make_encoder
+from jaxssl.methods.interface import MethodConfig, Training
+from jaxssl.model import EncoderConfig, make_encoder
 
 BLOCK = 4096  # samples per compiled call
-_compiled_scores: dict[str, Callable] = {}
 
 
 def embed(
@@ -24,32 +21,33 @@ def embed(
 ) -> Float[np.ndarray, "samples dim"]:
     """Encoder output for normalised input, as `data.align.encoder_input` makes it of a data set."""
     config = bundle.config
-    apply = _compiled_encoder(dataclasses.astuple(config.encoder), config.run.precision)
+    apply = _compiled_encoder(config.encoder, config.run.precision)
     return _by_blocks(partial(apply, bundle.params["encoder"]), x)
 
 
 @lru_cache(maxsize=32)
-def _compiled_encoder(options: tuple, precision: str) -> Callable:
+def _compiled_encoder(options: EncoderConfig, precision: str) -> Callable:
     """Compiled for all encoders of one architecture: their parameters are an argument."""
-    return jax.jit(make_encoder(EncoderConfig(*options), precision).apply)
+    return jax.jit(make_encoder(options, precision).apply)
 
 
 def prototype_scores(
     bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
 ) -> Float[np.ndarray, "samples prototypes"] | None:
-    """Scores on the first head's prototypes, the arg-max of which is the sample's own.
-
-    None for a method without prototypes.
-    """
+    """Scores on the first head's prototypes, if there are some; the largest is the sample's own."""
     config, n_train = bundle.config, bundle.provenance.get("n_train", 0)
-    encoder = make_encoder(config.encoder, config.run.precision)
-    method = METHODS[config.method.name].make(config.method, Training(encoder, n_train, 0))
-    if method.scores is None:
-        return None
-    # compiled once for all encoders of the same options
-    key = repr((config.method, config.encoder, config.run.precision, n_train))
-    scores = _compiled_scores.setdefault(key, jax.jit(method.scores))
-    return _by_blocks(partial(scores, bundle.params), x)
+    scores = _compiled_scores(config.method, config.encoder, config.run.precision, n_train)
+    return _by_blocks(partial(scores, bundle.params), x) if scores else None
+
+
+@lru_cache(maxsize=32)
+def _compiled_scores(
+    options: MethodConfig, encoder_options: EncoderConfig, precision: str, n_train: int
+) -> Callable | None:
+    """Compiled for all encoders of the same options."""
+    training = Training(make_encoder(encoder_options, precision), n_train, n_steps=0)
+    scores = METHODS[options.name].make(options, training).scores
+    return jax.jit(scores) if scores else None
 
 
 def annotate(

@@ -1,6 +1,7 @@
 """A classifier on a pretrained encoder, in scikit-learn's form."""
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,10 +18,11 @@ from jaxssl.estimators.options import seed_of, set_options
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.studies.start import read_encoder
-from jaxssl.types import InputError
+from jaxssl.types import MAX_MISSING, InputError
 from jaxssl.validate import validate
 
 
+@dataclass(eq=False, repr=False)  # as any estimator has them
 class SSLClassifier(ClassifierMixin, BundleEstimator):
     """Fine-tuning of a pretrained encoder on few labels, by LP-FT.
 
@@ -60,15 +62,13 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
     Source: Kumar et al. 2022, arXiv 2202.10054.
     """
 
-    def __init__(
-        self, encoder=None, config=None, label="", scale="auto", max_missing=0.3, random_state=0
-    ):
-        self.encoder = encoder
-        self.config = config
-        self.label = label
-        self.scale = scale
-        self.max_missing = max_missing
-        self.random_state = random_state
+    # of any type: what cannot be used is refused in `fit`, as scikit-learn asks
+    encoder: Any = None
+    config: Any = None
+    label: Any = ""
+    scale: Any = "auto"
+    max_missing: Any = MAX_MISSING
+    random_state: Any = 0
 
     def fit(self, X: Any, y: Any = None) -> "SSLClassifier":
         """Pretrain an encoder where none is given, and fine-tune it on the labelled samples.
@@ -181,7 +181,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
 
     def _encoder(self, X: Any) -> SSLEncoder:
         """The encoder to fine-tune, fitted."""
-        given: Any = self.encoder
+        given = self.encoder
         if hasattr(given, "bundle_"):
             return given
         if isinstance(given, SSLEncoder):
@@ -195,18 +195,12 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
                 f"`encoder` is of type {type(given).__name__}", "pass an SSLEncoder, or a bundle"
             )
         method = self.config.method.name if isinstance(self.config, Config) else "swav"
-        encoder = SSLEncoder(
-            method,
-            config=self.config,
-            scale=self.scale,
-            max_missing=self.max_missing,
-            random_state=self.random_state,
-        )
-        return encoder.fit(X)
+        shared = ("config", "scale", "max_missing", "random_state")
+        return SSLEncoder(method, **{name: getattr(self, name) for name in shared}).fit(X)
 
     def _options(self, pretrained: Config) -> Config:
         """The encoder's configuration with the fine-tuning options that are asked for."""
-        values: Any = self.config or {}
+        values = self.config or {}
         if isinstance(values, Config):
             config = dataclasses.replace(pretrained, finetune=values.finetune)
         else:

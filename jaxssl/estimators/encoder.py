@@ -1,7 +1,7 @@
 """A pretrained encoder as a scikit-learn transformer."""
 
-import json
 import warnings
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,22 +12,24 @@ from anndata import AnnData
 from jaxtyping import Float32
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from jaxssl.config import from_dict, to_dict
 from jaxssl.data.normalize import log2_expression
-from jaxssl.data.task import Task
+from jaxssl.data.task import Roles, Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, usable
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import annotate, embed
 from jaxssl.engine.prepared import prepare
-from jaxssl.engine.pretrain import Plan, make_bundle, merge, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, pretrain
 from jaxssl.estimators.inputs import read
 from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.estimators.stored import HISTORY, BundleEstimator
 from jaxssl.runs.identity import versions
 from jaxssl.studies.start import read_encoder
-from jaxssl.types import Split
+from jaxssl.types import MAX_MISSING, Split
+
+_plan = lru_cache(maxsize=32)(plan_pretraining)  # kept, so that folds of one size compile once
 
 
+@dataclass(eq=False, repr=False)  # as any estimator has them
 class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstimator):
     """Self-supervised pretraining of an encoder of expression profiles.
 
@@ -68,21 +70,13 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
     Sources: SwAV: Caron et al. 2020, arXiv 2006.09882; the others stand at their options.
     """
 
-    def __init__(
-        self,
-        method="swav",
-        n_prototypes=None,
-        config=None,
-        scale="auto",
-        max_missing=0.3,
-        random_state=0,
-    ):
-        self.method = method
-        self.n_prototypes = n_prototypes
-        self.config = config
-        self.scale = scale
-        self.max_missing = max_missing
-        self.random_state = random_state
+    # of any type: what cannot be used is refused in `fit`, as scikit-learn asks
+    method: Any = "swav"
+    n_prototypes: Any = None
+    config: Any = None
+    scale: Any = "auto"
+    max_missing: Any = MAX_MISSING
+    random_state: Any = 0
 
     def fit(self, X: Any, y: Any = None) -> "SSLEncoder":
         """Fit the normalizer and pretrain the encoder; warns if the training was not healthy.
@@ -101,7 +95,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         seed = seed_of(self.random_state)
         prepared = prepare(_training_task(read(self, X)), config)
         pool = prepared.pool
-        plan = _plan(json.dumps(to_dict(prepared.config)), *pool.shape)
+        plan = _plan(prepared.config, *pool.shape, n_seeds=1)
         pretrained = merge(pretrain(plan, prepared.config, pool, [seed]))
         self.bundle_ = make_bundle(prepared, pretrained, seed, versions())
         self.history_ = pd.DataFrame(pretrained.history)
@@ -189,29 +183,18 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         return tags
 
 
-@lru_cache(maxsize=32)
-def _plan(config: str, n_samples: int, n_features: int) -> Plan:
-    """The pretraining of one seed; kept, so that folds of one size are compiled once."""
-    return plan_pretraining(from_dict(json.loads(config)), n_samples, n_features, 1)
-
-
 def _training_task(adata: AnnData) -> Task:
     """All samples as training samples, without label and without a held-out part."""
     n, facts = adata.n_obs, adata.uns["jaxssl"]
     none = np.full(n, "", object)
+    roles = Roles("", "", "", codes=np.full(n, -1, np.int32), classes=(), groups=none, batches=none)
     return Task(
+        **roles._asdict(),
         dataset=facts["name"],
-        label="",
-        group="",
-        batch="",
         sample_ids=adata.obs["id"].to_numpy(),
         genes=adata.var_names.to_numpy(),
         expression=log2_expression(np.asarray(adata.X), facts["scale"]),
         scale=facts["scale"],
-        codes=np.full(n, -1, np.int32),
-        classes=(),
-        groups=none,
-        batches=none,
         twins=np.empty((0, 2), np.int64),
         split=Split(np.arange(n), np.arange(0), np.arange(0)),
     )

@@ -41,7 +41,9 @@ def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
     else:
         wanted |= {"reset": is_fit, "ensure_min_samples": 2 if is_fit else 1}
         x = validate_data(estimator, cast(Any, table), **wanted)
-    genes = np.asarray(table.columns, object) if by_name else feature_names(estimator)
+    # numbered as in scikit-learn where the data that were fitted named none
+    numbered = [f"x{i}" for i in range(estimator.n_features_in_)]
+    genes = table.columns if by_name else getattr(estimator, "feature_names_in_", numbered)
     ids = table.index if isinstance(table, pd.DataFrame) else range(len(x))
     # ids as a column: those of drawn samples may repeat
     obs = pd.DataFrame({"id": [str(i) for i in ids]}, index=[str(i) for i in range(len(x))])
@@ -51,12 +53,6 @@ def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
         "name": str(recorded.get("name", "data")),
     }
     return adata
-
-
-def feature_names(estimator: Any) -> np.ndarray:
-    """The genes of a fitted estimator; x0, x1, … as in scikit-learn where its data named none."""
-    numbered = [f"x{i}" for i in range(estimator.n_features_in_)]
-    return np.asarray(getattr(estimator, "feature_names_in_", numbered), object)
 
 
 def labels_of(X: Any, y: Any, label: str) -> np.ndarray:

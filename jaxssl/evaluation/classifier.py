@@ -55,14 +55,13 @@ def predict(
 
 def _compiled(config: Config, n_classes: int) -> tuple[Network, Callable, Callable]:
     """Encoder, fine-tuning and prediction, compiled once for all fits of one architecture."""
-    encoder, precision = dataclasses.astuple(config.encoder), config.run.precision
-    return _programs(encoder, precision, config.finetune.batch_size, n_classes)
+    return _programs(config.encoder, config.run.precision, config.finetune.batch_size, n_classes)
 
 
 @lru_cache(maxsize=32)
 def _programs(
-    encoder_options: tuple, precision: str, batch_size: int, n_classes: int
+    encoder_options: EncoderConfig, precision: str, batch_size: int, n_classes: int
 ) -> tuple[Network, Callable, Callable]:
-    encoder = make_encoder(EncoderConfig(*encoder_options), precision)
+    encoder = make_encoder(encoder_options, precision)
     networks = finetune.Networks(encoder, make_classifier(n_classes, precision), batch_size)
     return encoder, jax.jit(partial(finetune.finetune, networks)), jax.jit(networks.predict)

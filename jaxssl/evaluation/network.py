@@ -1,6 +1,5 @@
 """The arms that train the MLP: one compiled program for all of them, at all label budgets."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -31,8 +30,7 @@ STUDENT = 1
 def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> Callable[..., Fits]:
     """Build the fit of the arms that train the MLP: one compiled program for all, at all shares."""
     options, n_layers = config.finetune, len(config.encoder.hidden)
-    encoder = dataclasses.astuple(config.encoder)
-    programs = _compile(encoder, config.run.precision, options.batch_size, n_classes)
+    programs = _compile(config.encoder, config.run.precision, options.batch_size, n_classes)
     position, shared = _place(inputs)
     lesson = make_lesson(config.selftrain)
 
@@ -79,13 +77,15 @@ class Programs(NamedTuple):
 
 
 @lru_cache
-def _compile(encoder_options: tuple, precision: str, batch_size: int, n_classes: int) -> Programs:
+def _compile(
+    encoder_options: EncoderConfig, precision: str, batch_size: int, n_classes: int
+) -> Programs:
     """The programs of some shapes.
 
     Kept: who fits the same shapes again, under whatever recipe, finds them compiled.
     """
     networks = finetune.Networks(
-        make_encoder(EncoderConfig(*encoder_options), precision),
+        make_encoder(encoder_options, precision),
         make_classifier(n_classes, precision),
         batch_size,
     )
