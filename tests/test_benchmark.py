@@ -18,7 +18,7 @@ from launch.benchmark import suites, work
 from launch.benchmark.pretraining import N_SAMPLES, measure, plan_swav
 from launch.benchmark.scaling import measure_conditioning
 from launch.benchmark.studies import count_programs
-from launch.benchmark.timing import Bench, Limits, in_new_process, interleave
+from launch.benchmark.timing import Bench, in_new_process, interleave
 from launch.benchmark.work import step_flops, work_of_step
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("standard_promotion")
 
 @pytest.fixture(scope="module")
 def bench():
-    return Bench(Limits(), 1, {})
+    return Bench(1, {})
 
 
 def test_candidates_take_turns_after_a_first_call_each():
@@ -69,11 +69,11 @@ def test_torch_reference_computes_the_same_codes():
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's compiler, of PyTorch
 @pytest.mark.parametrize("name", suites.NEEDS)
-def test_a_reference_trains_as_jaxssl_does(name, bench):
+def test_a_reference_trains_as_jaxssl_does(name):
     found, left_out = suites.find_references()
     if name not in found:
         pytest.skip(f"in the bench extra or installed beside it: {left_out}")
-    row = measure(bench._replace(references={name: found[name]}), 20, 64, jax.device_count())
+    row = measure(Bench(1, {name: found[name]}), 20, 64, jax.device_count())
     assert row[f"{name}_loss_difference"] < 1e-4
 
 

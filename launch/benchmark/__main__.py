@@ -24,9 +24,8 @@ from jaxssl.types import InputError
 
 from .. import exit
 from .suites import FAULTS, SECTIONS, Section, find_references, table
-from .timing import Bench, Limits
+from .timing import Bench
 
-BESIDE = ("torch", "torchvision", "lightly")
 _SUITE = flags.DEFINE_enum(
     "suite", "quick", ["quick", "full", "faults"], "Sizes to measure; or faults to survive."
 )
@@ -41,12 +40,12 @@ def main() -> None:
     file = Path(_OUT.value) / "benchmark.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     found, left_out = find_references()
-    bench = Bench(Limits(), _ROUNDS.value, found)
+    bench = Bench(_ROUNDS.value, found)
     machine = {
         "cores": joblib.cpu_count(),  # every candidate gets all
         "devices": [f"{device.device_kind} ({device.platform})" for device in jax.devices()],
         "load_average": os.getloadavg()[0],
-        "versions": versions((*PACKAGES, *BESIDE)),
+        "versions": versions((*PACKAGES, "torch", "torchvision", "lightly")),
     }
     result: dict[str, Any] = {"suite": _SUITE.value, "machine": machine, "left_out": left_out}
     result["sections"] = {}
@@ -58,7 +57,7 @@ def main() -> None:
         for size in sizes:
             print(f"{name}: {', '.join(map(str, size))}", flush=True)
             rows.append(section.row(bench, size))
-            result["limits"] = bench.limits.best
+            result["limits"] = bench.best
             # after every row: an interrupted suite leaves those that it has
             file.write_text(json.dumps(result, indent=2) + "\n")
     _print(result)

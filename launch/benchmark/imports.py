@@ -8,7 +8,8 @@ the file cache.
 import gc
 import resource
 import tempfile
-import time
+from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -18,11 +19,12 @@ import pandas as pd
 from jaxssl.data.expression import prepare
 from jaxssl.runs.notes import peak_bytes
 
-from .timing import Bench, Row, in_new_process
+from .timing import Bench, Row, in_new_process, seconds
 
 LIMIT = 1 << 30  # bytes of private memory (RLIMIT_DATA) that the import may have
 CHUNK = 2000  # samples of a gene that a generated ARCHS4 file stores together
 MAX_ROUNDS = 3
+CORNER = "CompositeSequence Identifier"  # names the column of the genes
 
 
 def measure(bench: Bench, kind: str, n_samples: int, n_genes: int) -> Row:
@@ -33,23 +35,23 @@ def measure(bench: Bench, kind: str, n_samples: int, n_genes: int) -> Row:
         write(path, n_samples, n_genes)
         imported, parsed = [], []
         for _ in range(min(bench.n_rounds, MAX_ROUNDS)):
-            imported.append(in_new_process(_import, path, LIMIT))
+            imported.append(in_new_process(_import, path))
             if kind == "text":
                 parsed.append(in_new_process(_parse, path))
         megabytes = path.stat().st_size / 1e6
-    seconds, peak_gb = _over_rounds(imported)
-    row: Row = {"megabytes": megabytes, "seconds": seconds, "rate": megabytes / seconds}
+    taken, peak_gb = _over_rounds(imported)
+    row: Row = {"megabytes": megabytes, "seconds": taken, "rate": megabytes / taken}
     row |= {"peak_gb": peak_gb, "limit_gb": LIMIT / 1e9}
     if parsed:
         row["pandas_seconds"], row["pandas_peak_gb"] = _over_rounds(parsed)
-        row["ratio"] = row["pandas_seconds"] / seconds
+        row["ratio"] = row["pandas_seconds"] / taken
     return row
 
 
 def _over_rounds(rounds: list[tuple[float, float]]) -> tuple[float, float]:
     """Median of the seconds and largest peak."""
-    seconds, peaks = zip(*rounds, strict=True)
-    return float(np.median(seconds)), max(peaks)
+    taken, peaks = zip(*rounds, strict=True)
+    return float(np.median(taken)), max(peaks)
 
 
 def write_text(path: Path, n_samples: int, n_genes: int) -> None:
@@ -58,7 +60,7 @@ def write_text(path: Path, n_samples: int, n_genes: int) -> None:
     texts = np.array([f"{x:.4f}" for x in np.linspace(2, 14.9999, 4096)])
     with path.open("w") as file:
         names = "\t".join(f"GSM{1_000_000 + i}" for i in range(n_samples))
-        file.write(f"CompositeSequence Identifier\t{names}\n")
+        file.write(f"{CORNER}\t{names}\n")
         for gene in range(n_genes):
             line = "\t".join(texts[rng.integers(0, len(texts), n_samples)])
             file.write(f"{gene}_at\t{line}\n")
@@ -80,18 +82,15 @@ def write_archs4(path: Path, n_samples: int, n_genes: int) -> None:
         file["meta/samples/singlecellprobability"] = rng.uniform(0, 0.6, n_samples)
 
 
-def _import(path: Path, limit: int) -> tuple[float, float]:
+def _import(path: Path) -> tuple[float, float]:
     """Seconds and peak gigabytes of an import."""
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
     gc.collect()
-    started = time.perf_counter()
-    prepare(path, path.with_name("out.h5ad"))
-    return time.perf_counter() - started, peak_bytes() / 1e9
+    return seconds(lambda: prepare(path, path.with_name("out.h5ad"))), peak_bytes() / 1e9
 
 
 def _parse(path: Path) -> tuple[float, float]:
     """Seconds and peak gigabytes of pandas."""
-    started = time.perf_counter()
-    columns = pd.read_csv(path, sep="\t", nrows=0).columns
-    pd.read_csv(path, sep="\t", index_col=0, dtype=dict.fromkeys(columns[1:], np.float32))
-    return time.perf_counter() - started, peak_bytes() / 1e9
+    types = defaultdict(lambda: np.float32, {CORNER: str})
+    read = partial(pd.read_csv, path, sep="\t", index_col=0, dtype=types)
+    return seconds(read), peak_bytes() / 1e9

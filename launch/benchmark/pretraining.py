@@ -17,13 +17,12 @@ from .timing import (
     COPY,
     GEMM,
     Bench,
-    Limits,
     References,
     Row,
-    Timing,
     in_new_process,
     interleave,
     seconds,
+    set_beside,
 )
 from .work import work_of_step
 
@@ -51,7 +50,6 @@ def plan_swav(
 
 
 def make_pool(n_features: int) -> np.ndarray:
-    """Draw a training matrix of `N_SAMPLES` rows."""
     return np.random.default_rng(0).normal(size=(N_SAMPLES, n_features)).astype(np.float32)
 
 
@@ -83,7 +81,7 @@ def measure(bench: Bench, n_features: int, batch_size: int, n_seeds: int) -> Row
     if n_seeds >= jax.device_count() or jax.default_backend() != "cpu":
         return _measure_here(bench, *size)
     row, rates = in_new_process(_measure_few_seeds, bench.n_rounds, bench.references, *size)
-    bench.limits.keep(rates)
+    bench.keep(rates)
     return row
 
 
@@ -91,8 +89,8 @@ def _measure_few_seeds(
     n_rounds: int, references: References, n_features: int, batch_size: int, n_seeds: int
 ) -> tuple[Row, dict[str, float]]:
     use_cores(n_seeds)
-    bench = Bench(Limits(), n_rounds, references)
-    return _measure_here(bench, n_features, batch_size, n_seeds), bench.limits.best
+    bench = Bench(n_rounds, references)
+    return _measure_here(bench, n_features, batch_size, n_seeds), bench.best
 
 
 def _measure_here(bench: Bench, n_features: int, batch_size: int, n_seeds: int) -> Row:
@@ -110,20 +108,17 @@ def _measure_here(bench: Bench, n_features: int, batch_size: int, n_seeds: int) 
             tasks["torch_compile"] = compiled
         except Exception as error:  # whatever its backend, a compiler or a header, lacks here
             row["torch_compile_error"] = f"{type(error).__name__}: {error}".splitlines()[0]
-    timings, limits = bench.limits.interleave(tasks, bench.n_rounds)
+    timings, limits = bench.interleave(tasks)
     if "torch_compile" in timings:
         row["torch_compile_seconds"] -= timings["torch_compile"].median
     for name, make_loop in bench.references.items():
         row[f"{name}_loss_difference"] = _loss_difference(make_loop, n_features, batch_size, pool)
-    row |= _step_times(timings, plan.schedule.steps_per_epoch, at_once)
-    step, work = row["jaxssl_ms"] / 1e3, work_of_step(plan, batch_size, N_SAMPLES, n_features)
-    return row | {
-        "samples_per_s": batch_size / step,
-        "gemm_share": work.flops / 1e9 / step / limits[GEMM],
-        "copy_share": work.traffic / 1e9 / step / limits[COPY],
-        "gflop": work.flops / 1e9,
-        "mbyte": work.traffic / 1e6,
-    }
+    row |= set_beside(timings, "ms", 1e3 / plan.schedule.steps_per_epoch, at_once)
+    flops, traffic = work_of_step(plan, batch_size, N_SAMPLES, n_features)
+    row |= {"samples_per_s": 1e3 * batch_size / row["jaxssl_ms"]}
+    row["gemm_share"] = flops / 1e6 / row["jaxssl_ms"] / limits[GEMM]
+    row["copy_share"] = traffic / 1e6 / row["jaxssl_ms"] / limits[COPY]
+    return row | {"gflop": flops / 1e9, "mbyte": traffic / 1e6}
 
 
 def _loss_difference(
@@ -142,25 +137,13 @@ def _loss_difference(
     return float(np.max(np.abs(ours - theirs) / theirs))
 
 
-def _step_times(timings: dict[str, Timing], n_steps: int, n_seeds: int) -> Row:
-    """Milliseconds a step and seed of every candidate, and how many times ours the others take."""
-    row: Row = {"compile_seconds": timings["jaxssl"].first - timings["jaxssl"].median}
-    for name, timing in timings.items():
-        row |= timing.fields(f"{name}_ms", 1e3 / n_steps / (n_seeds if name == "jaxssl" else 1))
-        if name != "jaxssl":
-            row[f"times_{name}"] = row[f"{name}_ms"] / row["jaxssl_ms"]
-    return row
-
-
 def measure_draws(bench: Bench, batch_size: int, n_features: int) -> Row:
     """Nanoseconds a number of noise, drawn and added to a batch, beside `jax.random.normal`."""
     shape = (N_VIEWS, batch_size, n_features)
     generators = {"jaxssl": standard_normal, "jax_random": jax.random.normal}
     tasks = {name: _add_noise(draw, shape) for name, draw in generators.items()}
-    row: Row = {}
-    for name, timing in interleave(tasks, bench.n_rounds).items():
-        row |= timing.fields(f"{name}_ns", 1e9 / (N_DRAWS * N_VIEWS * batch_size * n_features))
-    return row | {"times_jax_random": row["jax_random_ns"] / row["jaxssl_ns"]}
+    timings = interleave(tasks, bench.n_rounds)
+    return set_beside(timings, "ns", 1e9 / (N_DRAWS * N_VIEWS * batch_size * n_features))
 
 
 def _add_noise(draw: Callable, shape: tuple[int, ...]) -> Callable[[], Any]:

@@ -2,7 +2,6 @@
 
 import itertools
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from jaxssl.engine.pretrain import merge, pretrain
 from jaxssl.runs.notes import peak_bytes
 
 from .pretraining import N_STEPS, make_pool, plan_swav, train_epochs
-from .timing import Bench, Row, in_new_process, interleave
+from .timing import Bench, Row, in_new_process, interleave, seconds
 
 BASE = {"seeds": 4, "genes": 2_000, "epochs": 1}
 BATCH_SIZE = 64
@@ -33,10 +32,10 @@ def measure(bench: Bench, grows: str, factors: tuple[int, ...]) -> Row:
     """
     base = BASE[grows]
     tasks = {str(by): _train(**BASE | {grows: base * by}) for by in factors}
-    seconds = [timing.median for timing in interleave(tasks, bench.n_rounds).values()]
-    exponent, _ = np.polyfit(np.log(factors), np.log(seconds), 1)
+    times = [timing.median for timing in interleave(tasks, bench.n_rounds).values()]
+    exponent, _ = np.polyfit(np.log(factors), np.log(times), 1)
     row: Row = {"exponent": float(exponent), "from": base * factors[0], "to": base * factors[-1]}
-    return row | {"from_s": seconds[0], "to_s": seconds[-1], "seconds": seconds}
+    return row | {"from_s": times[0], "to_s": times[-1], "seconds": times}
 
 
 def _train(seeds: int, genes: int, epochs: int) -> Callable[[], Any]:
@@ -99,10 +98,6 @@ def _condition(n_samples: int, n_genes: int) -> Row:
         scores = rng.standard_normal((n, N_AXES), np.float32)
         x[first : first + n] = scores @ axes + rng.standard_normal((n, n_genes), np.float32)
     genes = [f"gene_{i}" for i in range(n_genes)]
-    started = time.perf_counter()
-    normalize(fit_normalizer(x, genes, NormalizeConfig()), x)
-    return {
-        "seconds": time.perf_counter() - started,
-        "matrix_gb": x.nbytes / 1e9,
-        "times_matrix": (peak_bytes() - start) / x.nbytes,
-    }
+    taken = seconds(lambda: normalize(fit_normalizer(x, genes, NormalizeConfig()), x))
+    times_matrix = (peak_bytes() - start) / x.nbytes
+    return {"seconds": taken, "matrix_gb": x.nbytes / 1e9, "times_matrix": times_matrix}

@@ -24,7 +24,7 @@ from jaxssl.runs.reading import open_study
 from jaxssl.studies.study import study
 
 from .pretraining import train_epochs
-from .timing import GEMM, Bench, Row, in_new_process, interleave, run_verb
+from .timing import GEMM, Bench, Row, in_new_process, interleave, run_verb, set_beside
 from .work import step_flops
 
 MAPPED = ("jit(init)", "jit(epoch)", "jit(fit_one)", "jit(fresh_encoder)")
@@ -48,14 +48,11 @@ def measure_finetuning(bench: Bench, n_features: int, n_seeds: int, n_labelled: 
         from .torch_reference import scratch_fit
 
         tasks["torch"] = scratch_fit(config, inputs, N_CLASSES, n_labelled)
-    timings, limits = bench.limits.interleave(tasks, bench.n_rounds)
-    row: Row = timings["jaxssl"].fields("jaxssl_s", 1 / n_seeds)
-    row["compile_seconds"] = timings["jaxssl"].first - timings["jaxssl"].median
+    timings, limits = bench.interleave(tasks)
+    row = set_beside(timings, "s", 1, n_seeds)
     row["fits_per_s"] = 1 / row["jaxssl_s"]
     row["gemm_share"] = _fit_flops(n_features, config) / 1e9 / row["jaxssl_s"] / limits[GEMM]
     if "torch" in tasks:
-        row |= timings["torch"].fields("torch_s", 1)
-        row["times_torch"] = row["torch_s"] / row["jaxssl_s"]
         ours, theirs = fit_seeds()[0][0], tasks["torch"]()
         row["prediction_difference"] = float(np.abs(ours - theirs).mean())
     return row

@@ -14,8 +14,6 @@ from .timing import Bench, References, Row
 NEEDS = {"torch": "torch", "lightly": "lightly.loss"}
 """Module that a reference needs."""
 
-INSTALL = "pip install '.[bench]'"
-
 
 def find_references() -> tuple[References, list[str]]:
     """Return the references that can be imported, and why the others cannot."""
@@ -25,7 +23,7 @@ def find_references() -> tuple[References, list[str]]:
             importlib.import_module(module)
             found[name] = importlib.import_module(f"{__package__}.torch_reference").LOOPS[name]
         except (ImportError, RuntimeError) as error:  # a torchvision of another PyTorch: the latter
-            left_out.append(f"{name} ({INSTALL}): {error}")
+            left_out.append(f"{name} (pip install '.[bench]'): {error}")
     return found, left_out
 
 

@@ -39,11 +39,6 @@ class Timing(NamedTuple):
     highest: float
     first: float
 
-    def fields(self, name: str, factor: float) -> Row:
-        """Median and range times a factor, as fields of a row."""
-        extremes = [factor * self.lowest, factor * self.highest]
-        return {name: factor * self.median, f"{name}_range": extremes}
-
 
 def interleave(tasks: Tasks, n_rounds: int) -> dict[str, Timing]:
     """Time the tasks in the order A B A B …, after a first call of each."""
@@ -55,6 +50,22 @@ def interleave(tasks: Tasks, n_rounds: int) -> dict[str, Timing]:
     return timings
 
 
+def set_beside(timings: Mapping[str, Timing], unit: str, factor: float, n_seeds: int = 1) -> Row:
+    """Times of the candidates in a unit, and how many times ours the others take.
+
+    A call of ours is of `n_seeds`, and one of the others of one.
+    """
+    ours = timings["jaxssl"]
+    row: Row = {"compile_seconds": ours.first - ours.median}
+    for name, timing in timings.items():
+        by = factor / n_seeds if timing is ours else factor
+        row[f"{name}_{unit}"] = by * timing.median
+        row[f"{name}_{unit}_range"] = [by * timing.lowest, by * timing.highest]
+        if timing is not ours:
+            row[f"times_{name}"] = row[f"{name}_{unit}"] / row[f"jaxssl_{unit}"]
+    return row
+
+
 def seconds(task: Callable[[], Any]) -> float:
     """Wall time of one call."""
     started = time.perf_counter()
@@ -62,13 +73,15 @@ def seconds(task: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-class Limits:
-    """The best matrix products and copies of this machine, taking turns with what is held to them.
+class Bench:
+    """What a measurement may use; and the limits of this machine, matrix products and copies.
 
-    A machine's clock drifts, so that each table row is held to the best of its own minutes.
+    They take turns with what is held to them: a machine's clock drifts, so that each table row is
+    held to the best of its own minutes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, n_rounds: int, references: References) -> None:
+        self.n_rounds, self.references = n_rounds, references  # turns of every candidate
         self.best: dict[str, float] = {}  # rates of all rows
         a = jnp.ones((GEMM_SIZE, GEMM_SIZE))
         product = jax.jit(lambda a: jnp.matmul(a, a, precision="highest"))
@@ -76,15 +89,15 @@ class Limits:
         sources = np.array_split(np.ones(COPY_BYTES // 8), n_cores)
         targets = np.array_split(np.empty(COPY_BYTES // 8), n_cores)
         pool = ThreadPoolExecutor(n_cores)
-        self.tasks = {
+        self.limits = {
             GEMM: lambda: product(a).block_until_ready(),
             COPY: lambda: list(pool.map(np.copyto, targets, sources)),
         }
 
-    def interleave(self, tasks: Tasks, n_rounds: int) -> tuple[dict[str, Timing], dict[str, float]]:
+    def interleave(self, tasks: Tasks) -> tuple[dict[str, Timing], dict[str, float]]:
         """Time the tasks in turns with the limits; timings, and the best rates meanwhile."""
-        timings = interleave({**tasks, **self.tasks}, n_rounds)
-        again = interleave(self.tasks, n_rounds)
+        timings = interleave({**tasks, **self.limits}, self.n_rounds)
+        again = interleave(self.limits, self.n_rounds)
         work = {GEMM: 2 * GEMM_SIZE**3, COPY: 2 * COPY_BYTES}  # a copy reads and writes
         rates = {
             name: amount / 1e9 / min(timings.pop(name).lowest, again[name].lowest)
@@ -98,14 +111,6 @@ class Limits:
         self.best |= {name: max(rate, self.best.get(name, 0)) for name, rate in rates.items()}
 
 
-class Bench(NamedTuple):
-    """What a measurement may use."""
-
-    limits: Limits
-    n_rounds: int  # turns of every candidate
-    references: References
-
-
 def in_new_process(measure: Callable[..., Found], *arguments: object) -> Found:
     """Return what a function of a module finds for these arguments in a new process."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -113,7 +118,6 @@ def in_new_process(measure: Callable[..., Found], *arguments: object) -> Found:
 
 
 def command(verb: str, *flags: str) -> list[str]:
-    """The command line of a verb."""
     return [sys.executable, "-m", f"{LAUNCH}.{verb}", *flags]
 
 

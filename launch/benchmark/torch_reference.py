@@ -44,7 +44,6 @@ def torch_encoder(params: Params) -> torch.nn.Sequential:
 
 
 def torch_dense(params: Params) -> torch.nn.Linear:
-    """A dense layer of these parameters."""
     dense = torch.nn.Linear(*params["kernel"].shape)
     dense.weight, dense.bias = _parameter(params["kernel"].T), _parameter(params["bias"])
     return dense
@@ -106,48 +105,47 @@ def sinkhorn(scores: torch.Tensor, epsilon: float, n_iterations: int) -> torch.T
     return mass * n_samples
 
 
-class SwAVLoop:
-    """A SwAV pretraining of jaxssl's seed 0, from its initial parameters and on its batches."""
+def swav_loop(
+    make_head: Callable[[np.ndarray, Any], Head],
+    plan: Plan,
+    config: Config,
+    pool: np.ndarray,
+    *,
+    compiled: bool = False,
+) -> Callable[[], list[float]]:
+    """A SwAV pretraining of jaxssl's seed 0, from its initial parameters and on its batches.
 
-    def __init__(
-        self,
-        make_head: Callable[[np.ndarray, Any], Head],
-        plan: Plan,
-        config: Config,
-        pool: np.ndarray,
-        *,
-        compiled: bool = False,
-    ) -> None:
-        key = seed_keys(0, [0])[0]
-        state = jax.jit(plan.trainer.init)(Member(key, {}), Pool(jnp.asarray(pool), {}))
-        order = jax.random.fold_in(streams(key).order, 0)
-        rows = np.array(epoch_batches(order, len(pool), plan.schedule))
-        params, self.noise = jax.device_get(state.params), config.augment.noise
-        self.pool = torch.from_numpy(pool)
-        self.batches = list(torch.tensor(rows, dtype=torch.int64))
-        self.encoder = torch_encoder(params["encoder"])
-        weight = np.asarray(params["prototypes"]["head_0"])
-        self.prototypes, self.swapped_loss = make_head(weight, config.method)
-        parameters = [*self.encoder.parameters(), *self.prototypes.parameters()]
-        self.optimizer = torch.optim.Adam(parameters, lr=config.optimizer.learning_rate)
-        self.loss = torch.compile(self._loss) if compiled else self._loss  # forward and backward
+    Each call of what is returned trains for an epoch and returns the loss of every step.
+    """
+    key = seed_keys(0, [0])[0]
+    state = jax.jit(plan.trainer.init)(Member(key, {}), Pool(jnp.asarray(pool), {}))
+    order = jax.random.fold_in(streams(key).order, 0)
+    rows = np.array(epoch_batches(order, len(pool), plan.schedule))
+    samples, batches = torch.from_numpy(pool), list(torch.tensor(rows, dtype=torch.int64))
+    params, noise = jax.device_get(state.params), config.augment.noise
+    encoder = torch_encoder(params["encoder"])
+    prototypes, loss = make_head(np.asarray(params["prototypes"]["head_0"]), config.method)
+    parameters = [*encoder.parameters(), *prototypes.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=config.optimizer.learning_rate)
 
-    def __call__(self) -> list[float]:
-        """Train for an epoch; returns the loss of every step."""
+    def loss_of(views: torch.Tensor) -> torch.Tensor:
+        return loss(prototypes(functional.normalize(encoder(views))).chunk(2))
+
+    run = torch.compile(loss_of) if compiled else loss_of  # forward and backward
+
+    def train() -> list[float]:
         losses = []
-        for index in self.batches:
-            x = self.pool[index]
-            loss = self.loss(torch.cat([x + self.noise * torch.randn_like(x) for _ in range(2)]))
-            _step(self.optimizer, loss)
-            losses.append(loss.item())
+        for index in batches:
+            x = samples[index]
+            found = run(torch.cat([x + noise * torch.randn_like(x) for _ in range(2)]))
+            _step(optimizer, found)
+            losses.append(found.item())
         return losses
 
-    def _loss(self, views: torch.Tensor) -> torch.Tensor:
-        scores = self.prototypes(functional.normalize(self.encoder(views)))
-        return self.swapped_loss(scores.chunk(2))
+    return train
 
 
-LOOPS = {"torch": partial(SwAVLoop, torch_head), "lightly": partial(SwAVLoop, lightly_head)}
+LOOPS = {"torch": partial(swav_loop, torch_head), "lightly": partial(swav_loop, lightly_head)}
 
 
 def scratch_fit(

@@ -14,15 +14,8 @@ from jaxssl.types import Member, Pool
 from .timing import Bench, Row
 
 
-class Work(NamedTuple):
-    """What one step of one seed has to do at least."""
-
-    flops: int
-    traffic: int  # bytes
-
-
-def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -> Work:
-    """Count the work of a step from the shapes of the parameters.
+def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -> tuple[int, int]:
+    """Floating-point operations and bytes of a step of one seed, from the shapes of the parameters.
 
     Adam reads parameters, gradients and two moments and writes all but the gradients: 7 arrays.
     The gradients are written and the weights read forward and backward: 3. The views are written
@@ -36,7 +29,7 @@ def work_of_step(plan: Plan, batch_size: int, n_samples: int, n_features: int) -
     n_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
     rows = 2 * batch_size
     traffic = 4 * (n_params * (7 + 3) + rows * n_features * 3)
-    return Work(step_flops(widths, n_prototypes, rows), traffic)
+    return step_flops(widths, n_prototypes, rows), traffic
 
 
 def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
@@ -73,10 +66,10 @@ def measure(_: Bench, card: str, n_samples: int, n_features: int, n_seeds: int) 
     config.normalize.input = "genes"
     config = resolve(config, n_samples)
     plan = plan_pretraining(config, n_samples, n_features, n_seeds)
-    step = work_of_step(plan, config.pretrain.batch_size, n_samples, n_features)
+    flops, traffic = work_of_step(plan, config.pretrain.batch_size, n_samples, n_features)
     usable_gb = FREE_SHARE * limits.memory_gb  # as a run would take
     memory = plan_memory(plan.memory.footprint, n_seeds, usable_gb, n_devices=1, vectorized=True)
-    compute, move = step.flops / limits.flops_per_s, step.traffic / limits.bytes_per_s
+    compute, move = flops / limits.flops_per_s, traffic / limits.bytes_per_s
     seconds = max(compute, move)
     return {
         "seeds_at_once": memory.chunk,

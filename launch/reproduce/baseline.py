@@ -56,7 +56,6 @@ def _no_better(setting: Setting, text: str, rival: Values, ours: Values) -> Clai
 
 
 def curve(setting: Setting) -> Experiment:
-    """The share of the labels."""
     shares = setting.curve_shares
     low, high = shares[0], shares[-1]
     knee = min(shares[1:-1], key=lambda share: abs(share - 0.1))
@@ -72,7 +71,6 @@ def curve(setting: Setting) -> Experiment:
 
 
 def comparison(setting: Setting) -> Experiment:
-    """SwAV against the baseline."""
     shares = setting.curve_shares
     few = [share for share in shares if share <= 0.1] or shares[:1]
     many = [share for share in shares if share not in few]

@@ -169,5 +169,4 @@ SETTINGS = (
 
 
 def setting_of(dataset: str, scale: str) -> Setting:
-    """The setting of a data set at a scale."""
     return next(s for s in SETTINGS if (s.dataset, s.scale) == (dataset, scale))
