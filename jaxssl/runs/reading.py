@@ -46,6 +46,7 @@ def read_run(folder: Path) -> StudyResult:
         found = "is not a run folder" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {found}", f"one holds any of {', '.join(layout.READABLE)}")
     try:
+        rows = read_parts(folder / layout.RESULTS)
         return StudyResult(
             name=folder.resolve().name,
             folders=(folder.absolute(),),
@@ -53,7 +54,7 @@ def read_run(folder: Path) -> StudyResult:
             environment=read_json(folder / layout.ENVIRONMENT),
             summary=read_json(folder / layout.SUMMARY),
             metrics=_metrics(folder),
-            results=_results(folder),
+            results=_table(folder / layout.RESULTS_CSV) if rows.empty else rows,
             statistics=_table(folder / layout.STATISTICS),
             endpoint=_table(folder / layout.ENDPOINT),
             saved=_table(folder / layout.SAVED),
@@ -90,11 +91,6 @@ def _shards(folder: Path) -> list[Path]:
     if missing:
         warnings.warn(f"{folder} lacks shards {', '.join(missing)}", stacklevel=4)
     return found
-
-
-def _results(folder: Path) -> pd.DataFrame | None:
-    rows = read_parts(folder / layout.RESULTS)
-    return _table(folder / layout.RESULTS_CSV) if rows.empty else rows
 
 
 def _metrics(folder: Path) -> pd.DataFrame | None:

@@ -104,10 +104,11 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
     bundles = {method: _pretrain(study, tuned[method]) for method in methods}
     best = max(methods, key=lambda method: tuned[method].score)
     student = best + SELFTRAIN
-    tuned[student] = _tune_student(of_trials, tuned[best], student)
+    tuned[student] = _tune(of_trials, tuned[best].best.config, student, STUDENT_TRIALS)
+    chosen = tuned[student].best.config
+    study.identify(study.folder / student, chosen)
     config = with_options(study.config, {"sweep.arms": (*study.config.sweep.arms, student)})
-    chosen = tuned[student].best.config.selftrain
-    study = study.with_config(dataclasses.replace(config, selftrain=chosen))
+    study = study.with_config(dataclasses.replace(config, selftrain=chosen.selftrain))
     compare(study, [b for of_method in bundles.values() for b in of_method.values()])
     messages = [f"{m}, {text}" for m, own in bundles.items() for text in unhealthy(own)]
     summary = conclude_study(study, {}, messages=messages)
@@ -161,13 +162,6 @@ def _tune_method(study: Study, method: str) -> Tuned:
     own = with_method(study.asked, method)
     config = dataclasses.replace(study.asked, method=own.method, augment=own.augment)
     return _tune(study, config, method, METHODS[method].trials)
-
-
-def _tune_student(study: Study, teacher: Tuned, arm: str) -> Tuned:
-    """The best trial of self-training on top of a method."""
-    found = _tune(study, teacher.best.config, arm, STUDENT_TRIALS)
-    study.identify(study.folder / arm, found.best.config)
-    return found
 
 
 def _tune(study: Study, config: Config, arm: str, trials: Sequence[Mapping[str, Any]]) -> Tuned:
