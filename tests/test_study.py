@@ -4,7 +4,6 @@ import subprocess
 import sys
 import warnings
 from dataclasses import replace
-from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -21,7 +20,7 @@ from jaxssl.evaluation.sweep import RESULT_COLUMNS
 from jaxssl.runs.output import Output
 from jaxssl.studies.job import make_job
 from jaxssl.studies.progress import Event
-from jaxssl.types import InputError, Stopped
+from jaxssl.types import InputError, Normalizer, Stopped
 
 pytestmark = [
     pytest.mark.usefixtures("standard_promotion"),
@@ -227,7 +226,8 @@ def test_python_pretrains_finetunes_and_predicts_as_the_verbs_do(tmp_path):
 
 def test_arms_of_an_encoder_follow_its_method(monkeypatch):
     pretrained = with_method(Config(), "simclr")
-    of_seed, output = SimpleNamespace(config=pretrained), Output("")
+    normalizer = Normalizer((), "log2", *[np.empty(0)] * 4)
+    of_seed, output = jaxssl.EncoderBundle(pretrained, normalizer, {}, {"seed": 0}), Output("")
     monkeypatch.setattr("jaxssl.studies.job.read_encoders", lambda folder, seeds: {0: of_seed})
     own = make_job(None, None, output, encoder="a/run").config
     assert own.sweep.arms == ("majority", "scratch", "logreg", "pca_logreg", "simclr")

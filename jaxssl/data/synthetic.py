@@ -8,6 +8,8 @@ from jaxssl.types import InputError
 
 _RECORD = {"scale": "log2", "group": "", "batch": "", "min_class_size": 0}
 """What reading would record of both."""
+_SIMULATED = {"label": "class", "group": "donor", "batch": "batch", "source": "synthetic"}
+_SIMULATED |= {"notes": "simulated; the truth is in obs, varm and obsm"}
 
 
 def make_synthetic(
@@ -52,14 +54,12 @@ def make_synthetic(
     measured = noise * rng.standard_normal((n_samples, n_genes))
     x = (baseline + activities @ programmes + shift + measured).astype(np.float32)
     truth = {"class": classes, "superclass": superclasses, "batch": batches, "donor": donors}
-    columns = {name: _numbered(name, codes) for name, codes in truth.items()}
-    obs = pd.DataFrame(columns, index=_numbered("sample", np.arange(len(x)), 5))
+    named = {name: _numbered(name, codes) for name, codes in truth.items()}
+    obs = pd.DataFrame(named, index=_numbered("sample", np.arange(len(x)), 5))
     adata = AnnData(x, obs, pd.DataFrame(index=_numbered("gene", np.arange(n_genes), 5)))
     adata.varm["programmes"] = programmes.T.astype(np.float32)
     adata.obsm["activities"] = activities.astype(np.float32)
-    columns = {"label": "class", "group": "donor", "batch": "batch"}
-    notes = "simulated; the truth is in obs, varm and obsm"
-    adata.uns["jaxssl"] = _RECORD | columns | {"source": "synthetic", "notes": notes, "seed": seed}
+    adata.uns["jaxssl"] = _RECORD | _SIMULATED | {"seed": seed}
     return adata
 
 

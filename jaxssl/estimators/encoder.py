@@ -189,7 +189,7 @@ def _training_task(adata: AnnData) -> Task:
     none = np.full(n, "", object)
     roles = Roles("", "", "", codes=np.full(n, -1, np.int32), classes=(), groups=none, batches=none)
     return Task(
-        **roles._asdict(),
+        **vars(roles),
         dataset=facts["name"],
         sample_ids=adata.obs["id"].to_numpy(),
         genes=adata.var_names.to_numpy(),

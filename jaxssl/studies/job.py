@@ -64,11 +64,9 @@ def make_job(
 
     The options are a copy. With `encoder`, those of its pretraining are taken from it.
     """
-    config = Config() if config is None else config
-    if not isinstance(config, Config):
-        kind = type(config).__name__
-        raise InputError(f"`config` is of type {kind}", "pass a jaxssl.Config")
-    config = from_dict(to_dict(config))
+    if not isinstance(config, Config | None):
+        raise InputError(f"`config` is of type {type(config).__name__}", "pass a jaxssl.Config")
+    config = from_dict(to_dict(config or Config()))
     path = str(data) if isinstance(data, str | Path) else ""
     config = with_data(config, path=path, label=label, group=group, batch=batch)
     config.run.seeds = _number("seeds", seeds, operator.index) or config.run.seeds
@@ -78,18 +76,24 @@ def make_job(
     config.sweep.shares = given or config.sweep.shares
     wanted = seeds_of(config, shard)
     encoders = read_encoders(encoder, wanted) if encoder else {}
-    own = next((bundle.config.method.name for bundle in encoders.values()), method)
-    if method not in ("", own):
-        raise InputError(f"`method={method}`, but the encoders are of {own}", "drop `method`")
-    config = with_method(config, own) if own else config
+    method = _method_of(encoders, method)
+    config = with_method(config, method) if method else config
     config.sweep.arms = named_arms(arms, config.method.name) or config.sweep.arms
+    if encoders:
+        config = with_pretraining_of(config, next(iter(encoders.values())).config)
     if encoder and is_bundle(Path(encoder)):
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
-    for bundle in list(encoders.values())[:1]:
-        config = with_pretraining_of(config, bundle.config)
     if shard and output.folder:
         output = output._replace(folder=str(layout.shard_folder(Path(output.folder), shard)))
     return Job(config, output, wanted, hooks, data, encoders)
+
+
+def _method_of(encoders: Encoders, asked: str) -> str:
+    """The method of the encoders, by default the one that is asked for."""
+    own = next((bundle.config.method.name for bundle in encoders.values()), asked)
+    if asked not in ("", own):
+        raise InputError(f"`method={asked}`, but the encoders are of {own}", "drop `method`")
+    return own
 
 
 def _number(name: str, value: Any, read: Callable) -> Any:
