@@ -14,8 +14,7 @@
 | seeds      | members of an ensemble; functions of one seed never see it           |
 """
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +25,8 @@ ROLES = ("label", "group", "batch")
 """What a column of the table of samples can be to a study."""
 MAX_MISSING = 0.3
 """Share of an encoder's genes that new samples may lack; they are imputed."""
+STATIC = {"static": True}
+"""Marks a field that is no array, so that JAX compiles for each of its values."""
 
 
 class InputError(ValueError):
@@ -60,6 +61,9 @@ Params = dict[str, Any]
 
 Profiles = Float[Array, "batch features"]
 """The samples of one optimisation step."""
+
+Samples = Float[Array, "samples features"]
+"""All training samples."""
 
 Metrics = dict[str, Array]
 """Scalars (or short vectors) of one step or epoch, by name."""
@@ -105,6 +109,7 @@ class Split(NamedTuple):
     test: Int[np.ndarray, " test"]
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Normalizer:
     """A fitted map from expression to encoder input; `data.normalize` fits and applies it.
@@ -114,8 +119,9 @@ class Normalizer:
     [`lower_component`, `upper_component`]. The conditioning is inside `rotation`.
     """
 
-    genes: tuple[str, ...]  # the genes kept, in column order
-    expression_scale: str  # scale of the data it was fitted on: "counts", "linear" or "log2"
+    genes: tuple[str, ...] = field(metadata=STATIC)  # the genes kept, in column order
+    # scale of the data it was fitted on: "counts", "linear" or "log2"
+    expression_scale: str = field(metadata=STATIC)
     mean: Float[np.ndarray, " genes"]
     scale: Float[np.ndarray, " genes"]
     lower: Float[np.ndarray, " genes"]  # in training standard deviations
@@ -123,10 +129,3 @@ class Normalizer:
     rotation: Float[np.ndarray, "genes features"] | None = None
     lower_component: Float[np.ndarray, " features"] | None = None
     upper_component: Float[np.ndarray, " features"] | None = None
-
-
-jax.tree_util.register_dataclass(
-    Normalizer,
-    meta_fields=["genes", "expression_scale"],
-    data_fields=[f.name for f in dataclasses.fields(Normalizer)[2:]],
-)

@@ -43,8 +43,7 @@ def _check_views(config: Config) -> None:
             f"`augment.n_views={augment.n_views}`: {method.name} compares "
             f"{method.MIN_VIEWS} views of a profile"
         )
-    strengths = ("noise", "mask_rate", "latent_radius")
-    method.check_views([name for name in strengths if getattr(augment, name)])
+    method.check_views(augment.changes())
 
 
 def _check_lists(config: Config) -> None:

@@ -12,7 +12,7 @@ from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
-from jaxssl.methods.augment import encode, fit_autoencoder, make_pool, perturb_latent
+from jaxssl.methods.augment import fit_autoencoder, make_pool, perturb_latent
 from jaxssl.model import make_autoencoder
 from jaxssl.types import Pool
 
@@ -31,6 +31,11 @@ def pool():
 def decoded(pool, codes):
     _, decoder = make_autoencoder(12, 3)
     return decoder.apply(pool.autoencoder["decoder"], codes)
+
+
+def encode(pool, x, latent_dim):
+    encoder, _ = make_autoencoder(x.shape[1], latent_dim)
+    return encoder.apply(pool.autoencoder["encoder"], x)
 
 
 def test_it_reconstructs_what_has_as_few_dimensions_as_its_code(pool):

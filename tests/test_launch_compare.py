@@ -10,6 +10,7 @@ from verbs import launch
 
 from jaxssl.config import Config, with_method
 from jaxssl.evaluation.endpoint import endpoint
+from jaxssl.evaluation.grid import combinations
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, methods_table, student_table
 from jaxssl.studies.methods import STUDENT_TRIALS, settle_trials
@@ -19,7 +20,7 @@ from jaxssl.validate import validate
 
 def test_every_method_has_as_many_trials_as_self_training_and_all_are_allowed():
     for method in METHODS:
-        config, trials = with_method(Config(), method), METHODS[method].trials
+        config, trials = with_method(Config(), method), combinations(METHODS[method].grid)
         assert len(trials) == len(STUDENT_TRIALS) == 6, method
         assert len({repr(sorted(trial.items())) for trial in trials}) == 6, method
         validate(config)

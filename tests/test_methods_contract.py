@@ -78,12 +78,12 @@ def train(method, augment):
             views = make(jax.random.fold_in(key, step), POOL[INDEX], INDEX, Pool(POOL, {}))
             batch = Batch(views, memory, step)
             gradient = jax.value_and_grad(method.loss, has_aux=True)
-            (_, metrics), grads = gradient(params, batch)
+            (loss, metrics), grads = gradient(params, batch)
             params = jax.tree.map(lambda p, g: p - 0.1 * g, params, grads)
-            return (params, remembered(method, params, batch)), (metrics, grads)
+            return (params, remembered(method, params, batch)), (loss, metrics, grads)
 
-        (params, memory), (metrics, grads) = jax.lax.scan(body, (params, memory), steps)
-        return params, memory, metrics, grads
+        (params, memory), (loss, metrics, grads) = jax.lax.scan(body, (params, memory), steps)
+        return params, memory, metrics | {"loss": loss}, grads
 
     return run
 
@@ -127,7 +127,7 @@ def test_members_of_a_vmapped_ensemble_differ_and_equal_themselves_alone(case):
         assert bool((leaf[0] != leaf[1]).any())
 
 
-def test_memory_keeps_its_shape_and_metrics_are_float32_and_hold_the_loss(case):
+def test_memory_keeps_its_shape_and_loss_and_metrics_are_float32(case):
     method, _, alone, _ = case
     first = jax.eval_shape(method.init, KEYS[0], POOL[INDEX])
     params, memory, metrics, _ = alone(KEYS[0], STEPS)

@@ -1,5 +1,6 @@
 """What a pretraining tells of itself: an epoch and seed a row, and whether the encoder is alive."""
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -64,10 +65,7 @@ KEEPS_APART = (
 def rows_of_epoch(
     ids: list[int], epoch: int, n_steps: int, metrics: dict[str, Array], started: float
 ) -> list[Row]:
-    """Measures of every seed of a chunk after an epoch of `n_steps` steps.
-
-    Of a seed whose loss is no number, with the last step before.
-    """
+    """Measures of every seed of a chunk after an epoch of `n_steps` steps."""
     host = jax.device_get(metrics)
     head = {"phase": "pretrain", "epoch": epoch, "step": (epoch + 1) * n_steps}
     seconds = round(time.perf_counter() - started, 4)
@@ -85,20 +83,14 @@ def divergences(history: Iterable[Row]) -> dict[int, str]:
     """Of every seed that diverged, when: the epoch (from 1) and the last step before."""
     when: dict[int, str] = {}
     for row in history:
-        if "last_finite_step" in row and row["seed"] not in when:
-            when[row["seed"]] = (
-                f"the loss is no number in epoch {row['epoch'] + 1}, after step "
-                f"{row['last_finite_step']:,}"
-            )
+        if "last_finite_step" in row:
+            at = f"in epoch {row['epoch'] + 1}, after step {row['last_finite_step']:,}"
+            when.setdefault(row["seed"], f"the loss is no number {at}")
     return when
 
 
 def measure(metrics: Mapping[str, np.ndarray | np.generic]) -> dict[str, float]:
-    """Scalars of a seed's epoch from what the compiled program returns.
-
-    `scatter` becomes `effective_rank`; a method's `usage` (share of the samples nearest to each
-    prototype) becomes `usage_perplexity`.
-    """
+    """Scalars of a seed's epoch from what the compiled program returns."""
     arrays = ("usage", "scatter")
     measured = {name: float(value) for name, value in metrics.items() if name not in arrays}
     if "usage" in metrics:
@@ -127,25 +119,21 @@ def perplexity(mass: Float[np.ndarray, " n"]) -> float:
 def verdicts(history: Iterable[Row], config: Config) -> dict[int, Diagnosis]:
     """The state of every seed after its last epoch."""
     last, lost = {row["seed"]: row for row in history}, divergences(history)
-    measured = {
-        seed: {name: value for name, value in row.items() if isinstance(value, float)}
+    return {
+        seed: diverged(lost[seed], config) if seed in lost else diagnose(row, config)
         for seed, row in last.items()
     }
-    return {
-        seed: diverged(lost[seed], config) if seed in lost else diagnose(measured[seed], config)
-        for seed in last
-    }
 
 
-def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:
+def diagnose(last: Row, config: Config) -> Diagnosis:
     """Name the state of a seed from the metrics of its last epoch.
 
     Measures that a method does not report (no prototypes, say) are not judged; options that it does
     not have, or augmentations that are off, are not advised.
     """
-    if not all(value == value and abs(value) != float("inf") for value in last.values()):
+    if not all(math.isfinite(value) for value in last.values() if isinstance(value, float)):
         return diverged("a measure of it is no number", config)
-    weaker = (*_weaker_views(config), SLOWER)
+    weaker = (*(Fix("lower", f"augment.{name}") for name in config.augment.changes()), SLOWER)
     code_entropy, loss = last.get("code_entropy_ratio", 0.0), last.get("loss_ratio", 0.0)
     rank, n_used = last["effective_rank"], last.get("usage_perplexity", COLLAPSED_USAGE)
     if code_entropy > UNIFORM_CODES:
@@ -172,12 +160,6 @@ def diagnose(last: Mapping[str, float], config: Config) -> Diagnosis:
 def diverged(cause: str, config: Config) -> Diagnosis:
     """The verdict on a seed whose numbers left the range of floats."""
     return Diagnosis(DIVERGED, cause, _advise(config, SLOWER, Fix("raise", "method.epsilon")))
-
-
-def _weaker_views(config: Config) -> list[Fix]:
-    """Fixes by every augmentation that is on."""
-    names = ("mask_rate", "noise", "latent_radius")
-    return [Fix("lower", f"augment.{name}") for name in names if getattr(config.augment, name)]
 
 
 def _advise(config: Config, *fixes: Fix) -> str:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,10 +21,10 @@ from jaxssl.engine.optimize import make_optimizer
 from jaxssl.engine.prepared import Prepared, fingerprint
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
-from jaxssl.methods.augment import fit_autoencoder, make_pool, make_views
+from jaxssl.methods.augment import make_pool, make_views
 from jaxssl.methods.interface import Training
 from jaxssl.model import make_encoder
-from jaxssl.types import Member, Params, Pool, Stopped
+from jaxssl.types import Member, Params, Stopped
 
 LogFn = Callable[[list[Row], bool], None]
 """Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
@@ -90,11 +90,8 @@ def plan_pretraining(
         return Parts(method, encoder.apply, make_views(own.augment), optimizer)
 
     trainer = make_trainer(make_parts, schedule)
-    x: Any = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
-    pool = Pool(x, {})
-    if config.augment.latent_radius > 0:
-        fit = partial(fit_autoencoder, latent_dim=config.augment.latent_dim, n_steps=1)
-        pool = Pool(x, jax.eval_shape(fit, jax.random.key(0), x))
+    x = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
+    pool = jax.eval_shape(partial(make_pool, options=config.augment, root_key=0), x)
     member = Member(jax.random.key(0), {name: jnp.float32(0) for name in varied})
     state = jax.eval_shape(trainer.init, member, pool)
     matrices = [leaf for leaf in jax.tree.leaves(state.params) if len(leaf.shape) > 1]
@@ -169,12 +166,9 @@ def make_members(
     return Member(seed_keys(root_key, [variant.seed for variant in of_ids]), options)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=32)  # so that a plan that goes on is not compiled again
 def over_all_seeds(trainer: Trainer) -> Trainer:
-    """The trainer of a chunk of seeds, compiled; an epoch replaces the state that it is given.
-
-    Kept, so that a plan that goes on is not compiled again.
-    """
+    """The trainer of a chunk of seeds, compiled; an epoch replaces the state that it is given."""
     return Trainer(
         init=over_seeds(trainer.init, [True, False]),
         epoch=over_seeds(trainer.epoch, [True, False, False], donate=0),

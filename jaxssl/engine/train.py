@@ -12,7 +12,7 @@ from jaxssl.engine.optimize import restart
 from jaxssl.methods.augment import ViewsFn
 from jaxssl.methods.interface import Batch, Method
 from jaxssl.methods.losses import spread
-from jaxssl.types import Member, Metrics, Params, Pool, Profiles, TrainState, Views
+from jaxssl.types import Member, Metrics, Params, Pool, Profiles, Samples, TrainState, Views
 
 PROBE_SAMPLES = 512  # training samples on which an epoch's embedding is measured
 
@@ -120,11 +120,7 @@ def is_turn(epoch: Int[Array, ""] | int, every: int, n_epochs: int) -> Bool[Arra
 
 
 def refresh(
-    parts: Parts,
-    state: TrainState,
-    is_due: Bool[Array, ""],
-    key: PRNGKeyArray,
-    x: Float[Array, "samples features"],
+    parts: Parts, state: TrainState, is_due: Bool[Array, ""], key: PRNGKeyArray, x: Samples
 ) -> TrainState:
     """What a method does before an epoch, if it is due."""
     of_method, restarting = parts.method.refresh, parts.method.restart
@@ -147,11 +143,11 @@ def train_step(
     """One update of parameters, optimizer and memory."""
     method, batch = parts.method, Batch(views, state.memory, step)
     gradient = jax.value_and_grad(method.loss, has_aux=True)
-    (_, metrics), grads = gradient(state.params, batch)
+    (loss, metrics), grads = gradient(state.params, batch)
     updates, opt_state = parts.optimizer.update(grads, state.opt_state, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
     memory = method.remember(params, batch) if method.remember else state.memory
-    return TrainState(params, memory, opt_state, state.member), metrics
+    return TrainState(params, memory, opt_state, state.member), metrics | {"loss": loss}
 
 
 def streams(key: PRNGKeyArray) -> Streams:

@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxssl.bounds import Positive, Range, Share, optionclass
 from jaxssl.methods.noise import standard_normal
 from jaxssl.model import make_autoencoder
-from jaxssl.types import Params, Pool, Profiles, Views
+from jaxssl.types import Params, Pool, Profiles, Samples, Views
 
 
 @optionclass
@@ -37,6 +37,10 @@ class AugmentConfig:
     autoencoder_steps: Positive = 1000  # of its training, on training samples
     n_views: Annotated[int, Range(1, 16)] = 2  # those past the second only predict
     extra_mask_rate: Share = 0.8  # mask rate of the views past the second
+
+    def changes(self) -> list[str]:
+        """The strengths that are on."""
+        return [name for name in ("mask_rate", "noise", "latent_radius") if getattr(self, name)]
 
 
 NOISES = (0.5, 1.0, 1.5)
@@ -78,19 +82,18 @@ def columns_mask(key: PRNGKeyArray, x: Profiles, rate: Strength) -> Bool[Array, 
     return jnp.broadcast_to(subset[None, :], x.shape)
 
 
-def entries_mask(key: PRNGKeyArray, x: Profiles, rate: Strength) -> Bool[Array, "batch features"]:
-    """Every entry on its own with probability `rate`."""
-    # not a subset of fixed size: sorting every sample's genes would cost more than the encoder
-    return jax.random.bernoulli(key, rate, x.shape)
-
-
-MASKS = {"batch": columns_mask, "sample": entries_mask}
+MASKS = {
+    "batch": columns_mask,
+    # no subset of fixed size: sorting every sample's genes would cost more than the encoder
+    "sample": lambda key, x, rate: jax.random.bernoulli(key, rate, x.shape),
+}
+"""What is replaced: whole columns, or every entry on its own with probability `rate`."""
 
 
 def mask(
     key: PRNGKeyArray, x: Profiles, pool: Pool, *, rate: Strength, per: str, fill: str
 ) -> Profiles:
-    """Replace a share `rate` of the features: whole columns per "batch", entries per "sample"."""
+    """Replace a share `rate` of the features."""
     key_mask, key_fill = jax.random.split(key)
     return jnp.where(MASKS[per](key_mask, x, rate), FILLS[fill](key_fill, x, pool), x)
 
@@ -103,23 +106,13 @@ def add_noise(key: PRNGKeyArray, x: Profiles, strength: Strength) -> Profiles:
 def perturb_latent(
     key: PRNGKeyArray, x: Profiles, pool: Pool, *, radius: Strength, latent_dim: int
 ) -> Profiles:
-    """Encode, step `radius` in a random direction of the latent space, decode (the study's third).
-
-    The unit of the radius is the root mean square distance of the training codes from their mean.
-    """
-    _, decoder = make_autoencoder(x.shape[1], latent_dim)
+    """Encode, step `radius` in a random direction of the codes, decode (the study's third)."""
+    encoder, decoder = make_autoencoder(x.shape[1], latent_dim)
     direction = jax.random.normal(key, (x.shape[0], latent_dim))
     direction /= jnp.linalg.norm(direction, axis=1, keepdims=True)
-    codes = encode(pool, x, latent_dim)
-    return decoder.apply(
-        pool.autoencoder["decoder"], codes + radius * pool.autoencoder["unit"] * direction
-    )
-
-
-def encode(pool: Pool, x: Profiles, latent_dim: int) -> Float[Array, "batch latent"]:
-    """Codes of profiles under the pool's autoencoder."""
-    encoder, _ = make_autoencoder(x.shape[1], latent_dim)
-    return encoder.apply(pool.autoencoder["encoder"], x)
+    fitted = pool.autoencoder
+    codes = encoder.apply(fitted["encoder"], x)
+    return decoder.apply(fitted["decoder"], codes + radius * fitted["unit"] * direction)
 
 
 def make_augment(options: AugmentConfig, mask_rate: Strength) -> Augment:
@@ -149,30 +142,26 @@ def is_off(strength: Strength) -> bool:
 
 
 def make_views(options: AugmentConfig) -> ViewsFn:
-    """(key, x, index, pool) → `Views`, every view under its own key.
-
-    The views past the second mask `extra_mask_rate`.
-    """
-    pair = make_augment(options, options.mask_rate)
-    extra = make_augment(options, options.extra_mask_rate)
-
+    """(key, x, index, pool) → `Views`, each under a key of its own."""
     # mapped, not drawn one by one and stacked: a compiler draws inside the stacking's copy, which
     # is neither vectorised nor parallel
-    def draw(augment: Augment, keys: Key[Array, " views"], x: Profiles, pool: Pool):
-        return jax.vmap(augment, in_axes=(0, None, None), out_axes=0)(keys, x, pool)
+    pair, extra = (
+        jax.vmap(make_augment(options, rate), in_axes=(0, None, None))
+        for rate in (options.mask_rate, options.extra_mask_rate)
+    )
 
     def views(key: PRNGKeyArray, x: Profiles, index: Int[Array, " batch"], pool: Pool) -> Views:
         keys = jax.random.split(key, options.n_views)
-        drawn = draw(pair, keys[:2], x, pool)
+        drawn = pair(keys[:2], x, pool)
         if options.n_views > 2:
-            drawn = jnp.concatenate([drawn, draw(extra, keys[2:], x, pool)])
+            drawn = jnp.concatenate([drawn, extra(keys[2:], x, pool)])
         return Views(drawn, index, x)
 
     return views
 
 
 def make_pool(
-    x: Float[np.ndarray, "samples features"], options: AugmentConfig, root_key: int
+    x: Float[np.ndarray | Array, "samples features"], options: AugmentConfig, root_key: int
 ) -> Pool:
     """What all seeds train on; an autoencoder, where views want one, is the same for all seeds."""
     if options.latent_radius == 0:
@@ -183,9 +172,7 @@ def make_pool(
 
 
 @partial(jax.jit, static_argnames=("latent_dim", "n_steps"))
-def fit_autoencoder(
-    key: PRNGKeyArray, x: Float[Array, "samples features"], latent_dim: int, n_steps: int
-) -> Params:
+def fit_autoencoder(key: PRNGKeyArray, x: Samples, latent_dim: int, n_steps: int) -> Params:
     """Minimise the mean squared error of the reconstruction by Adam: `encoder` and `decoder`.
 
     `unit` is the root mean square distance of the codes from their mean, in which
@@ -201,7 +188,7 @@ def fit_autoencoder(
     optimizer = optax.adam(optax.cosine_decay_schedule(AUTOENCODER_RATE, n_steps))
     batch_size = min(AUTOENCODER_BATCH, len(x))
 
-    def loss(params: Params, batch: Float[Array, "batch features"]) -> Float[Array, ""]:
+    def loss(params: Params, batch: Profiles) -> Float[Array, ""]:
         decoded = decoder.apply(params["decoder"], encoder.apply(params["encoder"], batch))
         return jnp.mean((decoded - batch) ** 2)
 

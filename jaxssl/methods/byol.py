@@ -63,8 +63,7 @@ def init(options: BYOLConfig, stack: Stack, key: PRNGKeyArray, x: Profiles) -> S
 def loss(options: BYOLConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
     """2 - 2 cos between the prediction from one view and the target's projection of another.
 
-    Metrics: loss and projection_spread (of `losses.spread`; 0: collapsed; the loss falls where it
-    collapses, and does not tell).
+    The loss falls where it collapses, and does not tell.
     """
     x = batch.views.x
     z = stack.project(params, x)
@@ -77,7 +76,7 @@ def loss(options: BYOLConfig, stack: Stack, params: Params, batch: Batch) -> Los
     predicted = flat.reshape(z.shape)
     pairs = permutations(range(len(z)), 2)
     value = jnp.stack([cosine_distance(predicted[i], targets[j]) for i, j in pairs]).mean()
-    return value, {"loss": value, "projection_spread": spread(z)}
+    return value, {"projection_spread": spread(z)}
 
 
 def remember(options: BYOLConfig, n_steps: int, params: Params, batch: Batch) -> PyTree:

@@ -44,14 +44,14 @@ class ScarfConfig(ProjectedConfig):
 
 
 def simclr_loss(options: SimCLRConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
-    """NT-Xent of every pair of views; metrics as of `contrast`."""
+    """NT-Xent of every pair of views."""
     z = stack.embed(params, batch.views.x)
     pairs = combinations(range(len(z)), 2)
     return contrast(z, pairs, options.temperature, options.decoupled)
 
 
 def scarf_loss(options: ScarfConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
-    """NT-Xent between the profile as it is and every view; metrics as of `contrast`."""
+    """NT-Xent between the profile as it is and every view."""
     views = jnp.concatenate([batch.views.original[None], batch.views.x])
     z = stack.embed(params, views)
     return contrast(z, ((0, i) for i in range(1, len(z))), options.temperature)
@@ -63,14 +63,10 @@ def contrast(
     temperature: float | Float[Array, ""],
     decoupled: bool = False,
 ) -> Loss:
-    """Mean NT-Xent over pairs of views.
-
-    Metrics: loss, loss_ratio (of the loss where all views are alike; 1: collapsed) and
-    projection_spread (of `losses.spread`; 0: collapsed).
-    """
+    """Mean NT-Xent over pairs of views."""
     value = jnp.stack([nt_xent(z[i], z[j], temperature, decoupled) for i, j in pairs]).mean()
     chance = nt_xent_of_chance(z.shape[1], decoupled)
-    return value, {"loss": value, "loss_ratio": value / chance, "projection_spread": spread(z)}
+    return value, {"loss_ratio": value / chance, "projection_spread": spread(z)}
 
 
 SIMCLR = Recipe(

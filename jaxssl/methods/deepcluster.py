@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from jaxssl.bounds import Positive, Range, Temperature, optionclass
 from jaxssl.methods.augment import NOISES
@@ -27,7 +27,7 @@ from jaxssl.methods.kmeans import kmeans
 from jaxssl.methods.losses import l2_normalize, spread
 from jaxssl.methods.stack import ProjectedConfig, Stack, init_heads, init_prototypes, score
 from jaxssl.model import Network, make_classifier
-from jaxssl.types import InputError, Params, Profiles
+from jaxssl.types import InputError, Params, Profiles, Samples
 
 N_CLUSTERS = 50  # where their number is left to the data
 
@@ -106,7 +106,7 @@ def refresh(
     head: Network,
     params: Params,
     key: PRNGKeyArray,
-    data: Float[Array, "samples features"],
+    data: Samples,
 ) -> Start:
     """Cluster the embeddings, scaled to unit length, and begin with a fresh classifier.
 
@@ -124,8 +124,7 @@ def loss(encoder: Network, head: Network, params: Params, batch: Batch) -> Loss:
     """Cross-entropy of every view against its sample's cluster.
 
     Clusters weigh alike whatever their size, as if drawn evenly: else one that holds most samples
-    would be a solution. Metrics: loss, loss_ratio (/ ln K), usage (K: shares of the samples by
-    cluster) and empty_clusters.
+    would be a solution.
     """
     views, memory = batch.views, batch.memory
     n_views, batch_size, n_features = views.x.shape
@@ -138,7 +137,6 @@ def loss(encoder: Network, head: Network, params: Params, batch: Batch) -> Loss:
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
     value = jnp.mean(weights[clusters][None, :] * losses)
     return value, {
-        "loss": value,
         "loss_ratio": value / jnp.log(float(len(sizes))),
         "usage": sizes / jnp.maximum(sizes.sum(), 1.0),
         "empty_clusters": len(sizes) - n_filled,
@@ -169,11 +167,7 @@ def deepcluster_v2(options: DeepClusterV2Config, training: Training) -> Method:
 
 
 def refresh_v2(
-    options: DeepClusterV2Config,
-    stack: Stack,
-    params: Params,
-    key: PRNGKeyArray,
-    data: Float[Array, "samples features"],
+    options: DeepClusterV2Config, stack: Stack, params: Params, key: PRNGKeyArray, data: Samples
 ) -> Start:
     """Cluster the projections anew for every head; centroids become prototypes."""
     z = l2_normalize(stack.project(params, data[None])[0])
@@ -191,8 +185,7 @@ def refresh_v2(
 def loss_v2(options: DeepClusterV2Config, stack: Stack, params: Params, batch: Batch) -> Loss:
     """Cross-entropy of every view against its sample's cluster, averaged over the heads.
 
-    Metrics: loss, loss_ratio (/ ln K) and projection_spread, means over the heads; usage (K: shares
-    of the samples by cluster) of the first head; empty_clusters of all heads.
+    `usage` is of the first head, `empty_clusters` of all.
     """
     views, memory = batch.views, batch.memory
     z = stack.embed(params, views.x)
@@ -208,7 +201,6 @@ def loss_v2(options: DeepClusterV2Config, stack: Stack, params: Params, batch: B
     sizes = memory["sizes"]["head_0"]
     empty = [jnp.sum((s == 0).astype(jnp.float32)) for s in memory["sizes"].values()]
     return by_head.mean(), {
-        "loss": by_head.mean(),
         "loss_ratio": (by_head / log_k).mean(),
         "projection_spread": spread(z),
         "usage": sizes / jnp.maximum(sizes.sum(), 1.0),

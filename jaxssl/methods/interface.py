@@ -1,6 +1,5 @@
 """What the engine asks of a pretraining method: a struct of pure functions for one seed."""
 
-import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
@@ -9,14 +8,19 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from jaxssl.bounds import optionclass
 from jaxssl.model import Network
-from jaxssl.types import InputError, Metrics, Params, Profiles, Views
+from jaxssl.types import InputError, Metrics, Params, Profiles, Samples, Views
 
 Step = int | Int[Array, ""]
 """Optimisation steps done; unbatched under vmap, so that `lax.cond` on it stays a branch."""
 Start = tuple[Params, PyTree]
 """Parameters, and what is remembered beside them."""
 Loss = tuple[Float[Array, ""], Metrics]
-"""What is differentiated in the parameters, and measures (float32 arrays)."""
+"""What is differentiated in the parameters, and further measures (float32 arrays).
+
+Of those that several methods have, `loss_ratio` divides by the loss of who knows nothing (1:
+collapsed), `projection_spread` is `losses.spread` (0: collapsed), and `usage` is the share of the
+samples by prototype or cluster.
+"""
 
 
 @optionclass
@@ -72,7 +76,7 @@ class Method(NamedTuple):
     # the memory after a step; None: it stays as it is
     remember: Callable[[Params, Batch], PyTree] | None = None
     # parameters and memory from all training samples; None: they stay as they are
-    refresh: Callable[[Params, PRNGKeyArray, Float[Array, "samples features"]], Start] | None = None
+    refresh: Callable[[Params, PRNGKeyArray, Samples], Start] | None = None
     refresh_every: int = 1  # epochs; the last round is as long as any, or longer
     # top-level keys of params that `refresh` draws anew; their optimizer state starts anew too
     restart: tuple[str, ...] = ()
@@ -87,13 +91,6 @@ class Recipe(NamedTuple):
 
     options: type[MethodConfig]
     make: Callable[[Any, Training], Method]
-    grid: Mapping[str, Sequence[Any]]  # dotted option → values that a comparison tries
+    # dotted option → values that a comparison tries; as many combinations for one as for another
+    grid: Mapping[str, Sequence[Any]]
     views: Mapping[str, Any] = MappingProxyType({})  # of `AugmentConfig`, where they differ
-
-    @property
-    def trials(self) -> list[dict[str, Any]]:
-        """Every combination of the grid; as many for one method as for another."""
-        return [
-            dict(zip(self.grid, values, strict=True))
-            for values in itertools.product(*self.grid.values())
-        ]

@@ -55,18 +55,14 @@ def make_keys(stack: Stack, batch: Batch) -> Float[Array, "batch dim"]:
 
 
 def loss(options: MoCoConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
-    """InfoNCE of the batch against the queue, older keys of the same sample left out.
-
-    Metrics: loss, loss_ratio (of the loss where all views are alike; 1: collapsed) and
-    projection_spread (of `losses.spread`; 0: collapsed).
-    """
+    """InfoNCE of the batch against the queue, older keys of the same sample left out."""
     views, memory = batch.views, batch.memory
     z = l2_normalize(stack.project(params, views.x[:1])[0])
     keys, held = make_keys(stack, batch), memory["index"][None, :]
     allowed = (held >= 0) & (held != views.index[:, None])
     value = info_nce(z, keys, memory["queue"], allowed, options.temperature)
     chance = jnp.log1p(jnp.maximum(allowed.sum(axis=1).astype(jnp.float32), 1)).mean()
-    return value, {"loss": value, "loss_ratio": value / chance, "projection_spread": spread(z)}
+    return value, {"loss_ratio": value / chance, "projection_spread": spread(z)}
 
 
 def remember(options: MoCoConfig, stack: Stack, params: Params, batch: Batch) -> PyTree:

@@ -101,16 +101,12 @@ def on_heads(make_heads: Callable[..., Heads], loss: Callable) -> Callable[[Any,
 def denoising_loss(
     options: DenoisingConfig, said: dict[str, Rows], seen: Rows, original: Rows, batch: Profiles
 ) -> Loss:
-    """Squared error over all entries, or over those that the augmentation changed.
-
-    Metrics: loss and loss_ratio (of the error of who knows but the batch's means; 1: nothing is
-    learnt).
-    """
+    """Squared error over all entries, or over those that the augmentation changed."""
     counted = (seen != original).astype(jnp.float32) if options.target == "changed" else None
     value = squared_error(said["decoder"], original, counted)
-    means = batch.mean(axis=0, keepdims=True)
+    means = batch.mean(axis=0, keepdims=True)  # all that is known by who has learnt nothing
     chance = squared_error(jnp.broadcast_to(means, original.shape), original, counted)
-    return value, {"loss": value, "loss_ratio": value / jnp.maximum(chance, 1e-12)}
+    return value, {"loss_ratio": value / jnp.maximum(chance, 1e-12)}
 
 
 def vime_loss(
@@ -118,9 +114,8 @@ def vime_loss(
 ) -> Loss:
     """Cross-entropy of the mask plus alpha times the squared error of the values, over all views.
 
-    An entry counts as corrupted if its value changed, as in the paper's code. Metrics: loss,
-    mask_loss (nats an entry), values_loss and loss_ratio (of the loss of who knows but the share of
-    corrupted entries and the batch's means; 1: nothing is learnt).
+    An entry counts as corrupted if its value changed, as in the paper's code. Who knows nothing
+    knows the share of corrupted entries and the batch's means.
     """
     changed = (seen != original).astype(jnp.float32)
     mask_loss = optax.sigmoid_binary_cross_entropy(said["mask"], changed).mean()
@@ -129,7 +124,6 @@ def vime_loss(
     share = changed.mean()
     chance = entr(share) + entr(1 - share) + options.alpha * batch.var(axis=0).mean()
     return value, {
-        "loss": value,
         "mask_loss": mask_loss,
         "values_loss": values_loss,
         "loss_ratio": value / chance,

@@ -45,9 +45,8 @@ class BarlowTwinsConfig(ProjectedConfig):
 def vicreg_loss(options: VICRegConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
     """The three terms, weighed; the variance term averaged over views, the covariances summed.
 
-    Means and sums are those of the authors' code. Metrics: loss, its terms invariance, variance (1:
-    every dimension is dead) and covariance before they are weighed, and projection_spread (0:
-    collapsed).
+    Means and sums are those of the authors' code. Metrics are the terms before they are weighed,
+    too; variance 1: every dimension is dead.
     """
     z = stack.project(params, batch.views.x)
     pairs = combinations(range(len(z)), 2)
@@ -61,7 +60,7 @@ def vicreg_loss(options: VICRegConfig, stack: Stack, params: Params, batch: Batc
         + options.variance * terms["variance"]
         + options.covariance * terms["covariance"]
     )
-    return value, {"loss": value, **terms, "projection_spread": spread(z)}
+    return value, {**terms, "projection_spread": spread(z)}
 
 
 def variance_term(z: Float[Array, "batch dim"]) -> Float[Array, ""]:
@@ -83,9 +82,8 @@ def barlow_twins_loss(
 ) -> Loss:
     """Squared distance of the cross-correlation from the identity, off the diagonal weighed.
 
-    Metrics: loss, self_correlation (mean over the dimensions, between views; 0: nothing in common),
-    off_diagonal (mean squared correlation of different dimensions) and projection_spread (0:
-    collapsed).
+    Metrics: self_correlation (mean over the dimensions, between views; 0: nothing in common) and
+    off_diagonal (mean squared correlation of different dimensions).
     """
     z = stack.project(params, batch.views.x)
     dim = z.shape[2]
@@ -95,7 +93,6 @@ def barlow_twins_loss(
     on_diagonal = jnp.sum((1 - diagonal) ** 2, axis=1)
     value = jnp.mean(on_diagonal + options.redundancy * off_diagonal)
     return value, {
-        "loss": value,
         "self_correlation": diagonal.mean(),
         "off_diagonal": off_diagonal.mean() / (dim * (dim - 1)),
         "projection_spread": spread(z),

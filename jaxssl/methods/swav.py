@@ -117,26 +117,19 @@ def is_ready(step: Step, batch_size: int, length: int, start: int) -> Bool[Array
 def loss(options: SwAVConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
     """Swapped prediction, averaged over the prototype heads.
 
-    Metrics: loss and loss_ratio (loss / ln K; 1: collapsed), means over the heads; of the first
-    head code_entropy (soft codes, mean over samples, nats), code_entropy_ratio (/ ln K) and usage
-    (K: share of embeddings nearest to each prototype; mean codes would be even by construction,
-    collapsed or not).
+    Of the first head, `code_entropy` is the mean over samples of the soft codes' (nats), its ratio
+    to ln K, and `usage` by the nearest prototype: mean codes would be even by construction.
     """
     z = stack.embed(params, batch.views.x)
     heads = [params["prototypes"][f"head_{i}"] for i in range(len(options.n_prototypes))]
     head_scores = [score(z, prototypes) for prototypes in heads]
     head_codes = [soft_codes(options, z[:N_CODE_VIEWS], c, batch) for c in heads]
     targets = [harden(codes) for codes in head_codes] if options.hard_codes else head_codes
-    losses = jnp.stack(
-        [
-            swapped_prediction(codes, head, options.temperature)
-            for codes, head in zip(targets, head_scores, strict=True)
-        ]
-    )
+    of_head = partial(swapped_prediction, temperature=options.temperature)
+    losses = jnp.stack(list(map(of_head, targets, head_scores)))
     log_k = jnp.log(jnp.array(options.n_prototypes))
     code_entropy = entropy(head_codes[0]).mean()
     return losses.mean(), {
-        "loss": losses.mean(),
         "loss_ratio": (losses / log_k).mean(),
         "code_entropy": code_entropy,
         "code_entropy_ratio": code_entropy / log_k[0],

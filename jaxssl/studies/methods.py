@@ -15,7 +15,7 @@ from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
-from jaxssl.evaluation.grid import in_words, options_table
+from jaxssl.evaluation.grid import combinations, in_words, options_table
 from jaxssl.files import read_json, write_json, write_table
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import Pretraining, write_methods
@@ -161,7 +161,7 @@ def _tune_method(study: Study, method: str) -> Tuned:
     """The best trial of a method."""
     own = with_method(study.asked, method)
     config = dataclasses.replace(study.asked, method=own.method, augment=own.augment)
-    return _tune(study, config, method, METHODS[method].trials)
+    return _tune(study, config, method, combinations(METHODS[method].grid))
 
 
 def _tune(study: Study, config: Config, arm: str, trials: Sequence[Mapping[str, Any]]) -> Tuned:
