@@ -19,6 +19,7 @@ from jaxtyping import Array, Int, Key, PyTree
 
 Axes = tuple[int | None, ...]
 """Of every argument, the seed axis (0) or none."""
+SPLIT, REPLICATED = PartitionSpec("seeds"), PartitionSpec()
 
 MAX_CORES = 16  # as devices; each may hold a copy of the training matrix
 
@@ -53,9 +54,6 @@ def over_seeds(
         on_device = partial(_one_by_one, fn, in_axes)
     else:
         on_device = partial(_in_place, fn, in_axes, donate)
-    of_args = tuple(
-        PartitionSpec("seeds") if has_axis else PartitionSpec() for has_axis in seed_args
-    )
 
     def over_devices(*args: PyTree) -> PyTree:
         if jax.device_count() == 1 or _length(args, in_axes) % jax.device_count():
@@ -63,8 +61,8 @@ def over_seeds(
         split = jax.shard_map(
             on_device,
             mesh=_mesh(),
-            in_specs=of_args,
-            out_specs=PartitionSpec("seeds"),
+            in_specs=tuple(SPLIT if has_axis else REPLICATED for has_axis in seed_args),
+            out_specs=SPLIT,
             check_vma=False,  # nothing is exchanged between devices
         )
         return split(*args)
@@ -138,9 +136,7 @@ def shard(tree: PyTree, per_seed: bool) -> PyTree:
     if n_devices == 1:
         return jax.device_put(tree)
     split = per_seed and len(jax.tree.leaves(tree)[0]) % n_devices == 0
-    return jax.device_put(
-        tree, NamedSharding(_mesh(), PartitionSpec("seeds") if split else PartitionSpec())
-    )
+    return jax.device_put(tree, NamedSharding(_mesh(), SPLIT if split else REPLICATED))
 
 
 def _mesh() -> Mesh:

@@ -46,8 +46,10 @@ def make_optimizer(
     direction = _direction(options)
     if frozen or restarting:
         apart: dict[Hashable, optax.GradientTransformation] = {
-            name: optax.transforms.conditionally_mask(direction, should_transform_fn=_after(steps))
-            for name, steps in frozen.items()
+            name: optax.transforms.conditionally_mask(
+                direction, should_transform_fn=lambda step, least=least, **_: step >= least
+            )
+            for name, least in frozen.items()
         }
         apart |= dict.fromkeys(restarting, direction)
         direction = optax.partition(
@@ -77,20 +79,13 @@ def restart(
 def _direction(options: OptimizerConfig) -> optax.GradientTransformation:
     """The update before the learning rate; decay applies to matrices, not to biases or norms."""
     decay = optax.add_decayed_weights(options.weight_decay, mask=_is_matrix)
+    trust = optax.masked(optax.scale_by_trust_ratio(), _is_matrix)
     return {
-        "adam": lambda: optax.scale_by_adam(),
-        "adamw": lambda: optax.chain(optax.scale_by_adam(), decay),
-        "lars": lambda: optax.chain(
-            decay,
-            optax.masked(optax.scale_by_trust_ratio(), _is_matrix),
-            optax.trace(LARS_MOMENTUM),
-        ),
-    }[options.name]()
+        "adam": optax.scale_by_adam(),
+        "adamw": optax.chain(optax.scale_by_adam(), decay),
+        "lars": optax.chain(decay, trust, optax.trace(LARS_MOMENTUM)),
+    }[options.name]
 
 
 def _is_matrix(params: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
-
-
-def _after(steps: int):
-    return lambda step, **_: step >= steps

@@ -43,18 +43,9 @@ class Prepared:
             return self.features
         return standardize(self.normalizer, self.task.expression, self._columns)
 
-    @property
-    def n_features(self) -> int:
-        """Width of the encoder input."""
-        rotation = self.normalizer.rotation
-        return len(self.normalizer.genes) if rotation is None else rotation.shape[1]
-
 
 def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) -> Prepared:
-    """Settle the options that follow from the training samples, and fit the normalizer on them.
-
-    With a `normalizer`, such as an encoder's, that one is used.
-    """
+    """Settle what follows from the training samples, and fit the normalizer unless one is given."""
     rows = task.split.train
     config = resolve(config, len(rows))
     if normalizer is None:

@@ -125,7 +125,7 @@ def variance(job: Job, levels: Sequence[int]) -> tuple[list[dict[str, Any]], pd.
         of_split = with_options(config, {"split.seed": number})
         prepared = _prepare(job._replace(config=of_split, data=adata))
         pool = prepared.pool
-        plan = plan_pretraining(prepared.config, len(pool), prepared.n_features, n_pretrained)
+        plan = plan_pretraining(prepared.config, *pool.shape, n_seeds=n_pretrained)
         trained = merge(pretrain(plan, prepared.config, pool, range(n_pretrained)))
         encoders = {seed: params["encoder"] for seed, params in trained.params.items()}
         log = partial(count.advance, f"every combination on split {number}")

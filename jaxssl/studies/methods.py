@@ -227,7 +227,7 @@ def _cost(study: Study, tuned: Tuned, bundles: Encoders) -> Pretraining:
     """Time and memory of a seed's pretraining: the median epoch's, and as planned."""
     folder = study.folder / tuned.best.config.method.name
     config = journal.with_chunk_of(folder, tuned.best.config, bundles)
-    n_train, n_features = len(study.task.split.train), study.prepared.n_features
+    n_train, n_features = len(study.task.split.train), study.prepared.features.shape[1]
     plan = plan_pretraining(config, n_train, n_features, len(bundles))
     rows = pd.read_json(folder / layout.METRICS, lines=True)
     seconds = rows.groupby("epoch")["seconds"].median().median()  # of a chunk's seeds together

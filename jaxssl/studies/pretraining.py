@@ -67,10 +67,10 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     pool = prepared.pool
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
     config = journal.with_chunk_of(folder, study.config, missing)
-    plan = engine.plan_pretraining(config, len(pool), prepared.n_features, len(missing))
+    plan = engine.plan_pretraining(config, *pool.shape, n_seeds=len(missing))
     parts = journal.cut(folder, missing, plan.memory.chunk)
     options = ", ".join(f"{n} {v}" for n, v in to_dict(config)["method"].items())
-    study.hooks.say(f"encoder input: {prepared.n_features} features; method: {options}")
+    study.hooks.say(f"encoder input: {pool.shape[1]} features; method: {options}")
     study.hooks.say(plan.memory.sentence(len(missing)))
     journal.drop_metrics(folder, {seed for ids in parts for seed in ids})
     log = _log_of(study, Count(study.hooks.tell, "epoch", plan.schedule.n_epochs * len(parts)))
