@@ -12,7 +12,7 @@ from jaxssl.config import Config, with_method
 from jaxssl.evaluation.endpoint import endpoint
 from jaxssl.evaluation.grid import combinations
 from jaxssl.methods import METHODS
-from jaxssl.report.methods import Pretraining, methods_table, student_table
+from jaxssl.report.methods import methods_table, student_table
 from jaxssl.studies.methods import STUDENT_TRIALS, settle_trials
 from jaxssl.types import InputError
 from jaxssl.validate import validate
@@ -49,12 +49,9 @@ RESULTS = rows_of(
 
 def test_the_table_is_sorted_by_the_endpoint_and_has_costs_and_verdicts_where_there_are_any():
     tested = ["simclr", "simclr+selftrain"]
-    table = methods_table(
-        RESULTS,
-        endpoint(RESULTS, tested, ["logreg"]),
-        {"simclr": "noise 1"},
-        {"simclr": Pretraining(1.5, 20.0, 1)},
-    ).set_index("arm")
+    costs = {"ms a step and seed": "1.50", "MB a seed": "20", "unhealthy": "1"}
+    beside = pd.DataFrame([{"arm": "simclr", **costs, "chosen": "noise 1"}])
+    table = methods_table(RESULTS, endpoint(RESULTS, tested, ["logreg"]), beside).set_index("arm")
     assert table.index.tolist() == ["simclr+selftrain", "simclr", "logreg"]
     mean = RESULTS[(RESULTS["arm"] == "simclr") & (RESULTS["part"] == "test")]["value"].mean()
     assert table.loc["simclr", "2 %"] == f"{mean:.3f}"

@@ -1,8 +1,7 @@
 """Methods side by side: scores by share, the endpoint, what a pretraining takes."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,25 +14,16 @@ from jaxssl.files import write_text
 from jaxssl.report.tables import as_markdown
 
 
-class Pretraining(NamedTuple):
-    """What the pretraining of a seed takes."""
-
-    ms_per_step: float
-    megabytes: float  # parameters, moments, gradients and activations
-    unhealthy: int  # seeds
-
-
 def write_methods(
     folder: Path,
     results: pd.DataFrame,
     endpoint: pd.DataFrame,
-    chosen: Mapping[str, str],
-    costs: Mapping[str, Pretraining],
+    beside: pd.DataFrame,
     command: str,
     notes: str,  # on trials and budgets
 ) -> None:
     """Write methods.csv, and methods.md with it and with self-training beside its teacher."""
-    methods, students = methods_table(results, endpoint, chosen, costs), student_table(results)
+    methods, students = methods_table(results, endpoint, beside), student_table(results)
     write_text(folder / "methods.csv", methods.to_csv(index=False))
     write_text(folder / "selftrain.csv", students.to_csv(index=False))
     best = endpoint.loc[endpoint["is_best"].astype(bool), "reference"].unique()
@@ -51,37 +41,28 @@ def write_methods(
 
 
 def methods_table(
-    results: pd.DataFrame,
-    endpoint: pd.DataFrame,
-    chosen: Mapping[str, str],
-    costs: Mapping[str, Pretraining],
+    results: pd.DataFrame, endpoint: pd.DataFrame, beside: pd.DataFrame
 ) -> pd.DataFrame:
-    """A row an arm, the best endpoint first."""
+    """A row an arm, the best endpoint first; `beside` has further columns as text, by `arm`."""
     scores = summarize(results)
     scores = scores[scores["metric"] == METRIC].set_index(["arm", "share"])["mean"]
     shares = sorted(results["share"].unique())
     columns = ["arm", *map(percent, shares), "endpoint", "against classical", "verdict"]
-    columns += ["ms a step and seed", "MB a seed", "unhealthy", "chosen"]
     whole = areas(results, "test").groupby("arm")["value"]
     declared = endpoint[endpoint["is_best"].astype(bool)].set_index("arm")
     rows, ranks = [], []
     for arm in [arm for arm in results["arm"].unique() if arm != FLOOR]:
         values = whole.get_group(arm).to_numpy()
         low, high = t_interval(values)
-        row = {"arm": arm, "chosen": chosen.get(arm, "")}
-        row |= {percent(share): f"{mean:.3f}" for share, mean in scores[arm].items()}
-        row["endpoint"] = f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
+        row = {percent(share): f"{mean:.3f}" for share, mean in scores[arm].items()}
+        row |= {"arm": arm, "endpoint": f"{values.mean():.3f} ({low:.3f} to {high:.3f})"}
         if arm in declared.index:
             row["against classical"] = _points(declared.loc[arm])
             row["verdict"] = endpoint_verdict(declared.loc[arm])
-        if arm in costs:
-            row["ms a step and seed"] = f"{costs[arm].ms_per_step:.2f}"
-            row["MB a seed"] = f"{costs[arm].megabytes:.0f}"
-            row["unhealthy"] = str(costs[arm].unhealthy)
         rows.append(row)
         ranks.append(-values.mean())
-    order = np.argsort(ranks, kind="stable")
-    return pd.DataFrame(rows, columns=columns).iloc[order].fillna("").reset_index(drop=True)
+    table = pd.DataFrame(rows, columns=columns).iloc[np.argsort(ranks, kind="stable")]
+    return table.merge(beside, on="arm", how="left").fillna("")
 
 
 def student_table(results: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
 from jaxssl.evaluation.grid import combinations, in_words, options_table
 from jaxssl.files import read_json, write_json, write_table
 from jaxssl.methods import METHODS
-from jaxssl.report.methods import Pretraining, write_methods
+from jaxssl.report.methods import write_methods
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
@@ -207,8 +207,12 @@ def _tell(
     folder = study.folder
     for method, own in bundles.items():
         write_cards(folder / method, own, summary)
-    costs = {method: _cost(study, tuned[method], own) for method, own in bundles.items()}
-    chosen = {arm: in_words(found.best.values) for arm, found in tuned.items()}
+    beside = [
+        {"arm": arm}
+        | (_cost(study, found, bundles[arm]) if arm in bundles else {})
+        | {"chosen": in_words(found.best.values)}
+        for arm, found in tuned.items()
+    ]
     results = journal.read_results(folder)
     endpoint = pd.read_csv(folder / layout.ENDPOINT)
     n_trials = " or ".join(map(str, sorted({len(found.table) for found in tuned.values()})))
@@ -219,11 +223,11 @@ def _tell(
         "step takes (views, target networks). The student has trials of its own, after its "
         "teacher's."
     )
-    write_methods(folder, results, endpoint, chosen, costs, study.hooks.command, notes)
+    write_methods(folder, results, endpoint, pd.DataFrame(beside), study.hooks.command, notes)
     study.hooks.say(f"methods: {folder / layout.METHODS}")
 
 
-def _cost(study: Study, tuned: Tuned, bundles: Encoders) -> Pretraining:
+def _cost(study: Study, tuned: Tuned, bundles: Encoders) -> dict[str, str]:
     """Time and memory of a seed's pretraining: the median epoch's, and as planned."""
     folder = study.folder / tuned.best.config.method.name
     config = journal.with_chunk_of(folder, tuned.best.config, bundles)
@@ -234,4 +238,5 @@ def _cost(study: Study, tuned: Tuned, bundles: Encoders) -> Pretraining:
     ms = 1e3 * seconds / plan.schedule.steps_per_epoch / min(plan.memory.chunk, len(bundles))
     footprint = plan.memory.footprint
     megabytes = (footprint.per_seed + footprint.working) / 1e6
-    return Pretraining(float(np.round(ms, 3)), megabytes, len(unhealthy(bundles)))
+    costs = {"ms a step and seed": f"{np.round(ms, 3):.2f}", "MB a seed": f"{megabytes:.0f}"}
+    return costs | {"unhealthy": str(len(unhealthy(bundles)))}
