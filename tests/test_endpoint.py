@@ -72,7 +72,7 @@ def test_a_network_is_no_classical_arm():
 def test_equivalence_is_that_of_statsmodels():
     difference = np.random.default_rng(1).normal(0.002, 0.01, size=20)
     expected = DescrStatsW(difference).ttost_mean(-0.01, 0.01)[0]
-    assert equivalence(difference, 0.01) == pytest.approx(expected, abs=1e-10)
+    assert equivalence(difference) == pytest.approx(expected, abs=1e-10)
 
 
 def test_equivalence_with_overlapping_training_sets_takes_the_larger_variance():
@@ -81,17 +81,17 @@ def test_equivalence_with_overlapping_training_sets_takes_the_larger_variance():
     from scipy.stats import t
 
     expected = t.sf((0.01 - difference.mean()) / error, 4)
-    assert equivalence(difference, 0.01, 0.25) == pytest.approx(expected, abs=1e-10)
-    assert equivalence(difference, 0.01, 0.25) > equivalence(difference, 0.01)
+    assert equivalence(difference, 0.25) == pytest.approx(expected, abs=1e-10)
+    assert equivalence(difference, 0.25) > equivalence(difference)
 
 
 @pytest.mark.parametrize(("value", "p"), [(0.0, 0.0), (0.5, 1.0)])
 def test_equivalence_without_spread_is_a_fact(value, p):
-    assert equivalence(np.full(5, value), 0.01) == p
+    assert equivalence(np.full(5, value)) == p
 
 
 def test_too_few_repetitions_decide_nothing():
-    assert np.isnan(equivalence(np.array([0.1]), 0.01))
+    assert np.isnan(equivalence(np.array([0.1])))
 
 
 def sentence(means, **options):

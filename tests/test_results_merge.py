@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rows import results_of
 
 from jaxssl.data.task import Task
-from jaxssl.evaluation.stats import KEY, drop_repeated
+from jaxssl.evaluation.stats import KEY
 from jaxssl.evaluation.sweep import RESULT_COLUMNS, Fitted
 from jaxssl.runs import journal
 from jaxssl.runs.merge import merge_parts
@@ -42,7 +42,7 @@ def probabilities(arm, share, seed):
 
 def fitted(arm, share, seeds):
     chosen = WHOLE["seed"].isin(seeds) & (WHOLE["arm"] == arm) & (WHOLE["share"] == share)
-    rows = WHOLE.loc[chosen, list(RESULT_COLUMNS)].to_dict("records")
+    rows = WHOLE.loc[chosen, RESULT_COLUMNS].to_dict("records")
     return Fitted(arm, share, rows, {s: probabilities(arm, share, s) for s in seeds}, 0.0)
 
 
@@ -63,7 +63,7 @@ def test_fits_appended_in_any_order_and_again_are_each_there_once(order, repeate
         folder = Path(name)
         for arm, share, seed in [*order, *repeated]:
             journal.add_results(folder, fitted(arm, share, [seed]), TASK, [0, 1])
-        found = drop_repeated(journal.read_results(folder))
+        found = journal.read_results(folder)
         expected = WHOLE[WHOLE["seed"].isin([0, 1]) & (WHOLE["share"] == 0.1)]
         assert_same_rows(found, expected, KEY)
         for arm, share, _ in FITS:

@@ -70,7 +70,8 @@ def nearest_neighbours(problem: Problem) -> CLASSES:
     if n_folds > 1:
         fewest = len(x) - -(-len(x) // n_folds)  # labels of the smallest training fold
         grid = {"n_neighbors": [k for k in NEIGHBOURS if k <= fewest]}
-        model = GridSearchCV(model, grid, cv=make_folds(n_folds, problem.seed))
+        folds = StratifiedKFold(n_folds, shuffle=True, random_state=problem.seed)
+        model = GridSearchCV(model, grid, cv=folds)
     return model.fit(x, problem.y).predict_proba(problem.x[problem.held_out])
 
 
@@ -109,7 +110,9 @@ def choose_penalty(
     `UNTUNED` where no fold can be left out that leaves two classes to fit.
     """
     n_folds = count_folds(y)
-    folds = make_folds(n_folds, seed).split(x, y) if n_folds > 1 else ()
+    if n_folds == 1:
+        return UNTUNED
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(x, y)
     # of two classes, one may have a single label
     folds = [(fitted, rest) for fitted, rest in folds if len(np.unique(y[fitted])) > 1]
     if not folds:
@@ -128,11 +131,6 @@ def choose_penalty(
 def count_folds(y: Int[np.ndarray, " labelled"]) -> int:
     """As many as the largest class has labels, at most 3; one leaves nothing to validate on."""
     return min(MAX_FOLDS, int(np.bincount(y).max()))
-
-
-def make_folds(n_folds: int, seed: int) -> StratifiedKFold:
-    """Stratified folds, drawn anew for every repetition."""
-    return StratifiedKFold(n_folds, shuffle=True, random_state=seed)
 
 
 def row_space(

@@ -76,7 +76,7 @@ def judge(claim: Claim, results: pd.DataFrame, metric: str) -> Verdict:
     if len(d) == 0:
         return Verdict(claim.text, UNDECIDED)
     low, high = t_interval(d)
-    near = equivalence(d, MARGIN) <= ALPHA
+    near = equivalence(d) <= ALPHA
     agree, differ = {
         "positive": (low > 0, high < 0 or near),
         "not positive": (high < MARGIN, low > 0),

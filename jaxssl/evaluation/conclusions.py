@@ -10,14 +10,12 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import stats
 
-from jaxssl.evaluation.endpoint import METRIC, endpoint, weights
+from jaxssl.evaluation.endpoint import endpoint, weights
 from jaxssl.evaluation.labels_saved import saved_table
 from jaxssl.evaluation.predictions import unpack
 from jaxssl.evaluation.stats import paired_statistics
 
-METRICS = (
-    *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "auroc", "auprc", "mcc"),
-)
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "auroc", "auprc", "mcc")
 N_RESAMPLES = 2000
 SEED = 0
 BLOCK = 100  # resamples at once
@@ -79,12 +77,7 @@ def endpoint_interval(
     difference = difference.droplevel("label")
     group = groups.reindex(difference.index).fillna("")
     group = group.where(group != "", difference.index.to_series())
-    return group_interval(
-        difference.to_numpy(float),
-        pd.factorize(labels)[0],
-        group.to_numpy(),
-        balanced=METRIC == "balanced_accuracy",
-    )
+    return group_interval(difference.to_numpy(float), pd.factorize(labels)[0], group.to_numpy())
 
 
 def _hits(predictions: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -98,25 +91,21 @@ def _hits(predictions: pd.DataFrame | None) -> pd.DataFrame | None:
 def group_interval(
     difference: Float[np.ndarray, " samples"],
     codes: Int[np.ndarray, " samples"],
-    groups: Sequence[str] | np.ndarray,
-    *,
-    balanced: bool,
+    groups: np.ndarray,
 ) -> tuple[float, float]:
-    """95 % percentile interval of a difference in (balanced) accuracy, groups drawn with return.
+    """95 % percentile interval of a difference in balanced accuracy, groups drawn with return.
 
     `difference` is per test sample: the share of the seeds in which the arm is right minus that of
     the reference. Balanced accuracy is the mean over the classes that a draw holds. NaN below two
     groups.
     """
-    _, group = np.unique(np.asarray(groups).astype(str), return_inverse=True)
-    n_groups = int(group.max()) + 1
+    names, group = np.unique(groups.astype(str), return_inverse=True)
+    n_groups = len(names)
     if n_groups < 2:
         return float("nan"), float("nan")
-    stratum = codes if balanced else np.zeros_like(codes)
-    shape = (n_groups, int(stratum.max()) + 1)
-    total, count = np.zeros(shape), np.zeros(shape)
-    np.add.at(total, (group, stratum), difference)
-    np.add.at(count, (group, stratum), 1)
+    total, count = np.zeros((2, n_groups, int(codes.max()) + 1))
+    np.add.at(total, (group, codes), difference)
+    np.add.at(count, (group, codes), 1)
 
     def statistic(drawn: Int[np.ndarray, "... groups"], axis: int) -> Float[np.ndarray, "..."]:
         del axis  # the last
@@ -132,4 +121,5 @@ def group_interval(
         method="percentile",
         rng=np.random.default_rng(SEED),
     )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    low, high = found.confidence_interval
+    return float(low), float(high)

@@ -1,5 +1,6 @@
 """What may be said of a comparison: verdicts, and one sentence that a reader takes away."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,10 +91,8 @@ def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
         interval = "one repetition, so no interval"
     return (
         f"Over {row['n']} {unit}, {row['arm']} {VERBS[endpoint_verdict(row)]} {row['reference']}"
-        + (
-            f"{among} in {area}: {row['mean']:.3f} against {row['reference_mean']:.3f}, "
-            f"{by} ({interval})."
-        )
+        f"{among} in {area}: {row['mean']:.3f} against {row['reference_mean']:.3f}, {by} "
+        f"({interval})."
     )
 
 
@@ -121,26 +120,22 @@ def percent(share: float) -> str:
 
 def _spans(shares: Sequence[float], tested: Sequence[float]) -> list[str]:
     """Shares in per cent; a run of four or more that were tested in a row is "first to last"."""
-    runs: list[list[float]] = []
-    for share in shares:
-        if runs and tested.index(share) == tested.index(runs[-1][-1]) + 1:
-            runs[-1].append(share)
-        else:
-            runs.append([share])
     spans: list[str] = []
-    for run in runs:
+    # in a run, places among the tested shares grow as those among the chosen ones
+    place = {share: tested.index(share) - i for i, share in enumerate(shares)}
+    for _, run in itertools.groupby(shares, place.get):
         texts = [f"{100 * share:g}" for share in run]
-        spans += texts if len(run) < 4 else [f"{texts[0]} to {texts[-1]}"]
+        spans += texts if len(texts) < 4 else [f"{texts[0]} to {texts[-1]}"]
     return spans
 
 
 def _interval(row: "pd.Series[Any]") -> str:
-    scale, unit = (1, "") if row["metric"] == "log_loss" else (100, " points")
-    numbers = [scale * float(row[name]) for name in ("difference", "ci_low", "ci_high")]
-    digits = 3 if scale == 1 else 1
+    is_loss = row["metric"] == "log_loss"
+    scale, digits, unit = (1, 3, "") if is_loss else (100, 1, " points")
+    numbers = (scale * row[name] for name in ("difference", "ci_low", "ci_high"))
     mean, low, high = (f"{number:+.{digits}f}" for number in numbers)
     difference = f"{mean}{unit} against {row['reference']}"
-    if np.isnan(numbers[1]):
+    if np.isnan(row["ci_low"]):
         return difference
     return f"{difference}, 95 % interval {low} to {high}, Holm p {row['p_holm']:.1g}"
 

@@ -99,8 +99,6 @@ def labels_saved(
     n_labelled: Int[np.ndarray, " shares"],
     reference: Float[np.ndarray, "repetitions shares"],
     arm: Float[np.ndarray, " repetitions"],
-    *,
-    n_resamples: int = N_RESAMPLES,
 ) -> Saved:
     """Labels that a reference needs for the mean score of an arm, with a bootstrap interval.
 
@@ -110,7 +108,7 @@ def labels_saved(
     n = len(arm)
     if n < 2:
         return Saved(float(needed), float("nan"), float("nan"))
-    drawn = np.random.default_rng(SEED).integers(n, size=(n_resamples, n))
+    drawn = np.random.default_rng(SEED).integers(n, size=(N_RESAMPLES, n))
     found = labels_needed(n_labelled, reference[drawn].mean(axis=1), arm[drawn].mean(axis=1))
     # an order statistic, for there is nothing between a number and inf
     low, high = np.percentile(found, LEVELS, method="inverted_cdf")

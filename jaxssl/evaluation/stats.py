@@ -109,7 +109,7 @@ def compare(
     2003, Machine Learning 52). A difference that is zero in every repetition has p = 1; the same
     non-zero number in every one leaves a test nothing to measure chance by: p is NaN.
     """
-    p_equivalence = equivalence(difference, MARGIN, test_train_ratio)
+    p_equivalence = equivalence(difference, test_train_ratio)
     # k/n - m/n leaves 1e-17 behind, which would break ties and hide zeros from Wilcoxon
     difference = difference.round(12)
     n = len(difference)
@@ -135,11 +135,9 @@ def compare(
 
 
 def equivalence(
-    difference: Float[np.ndarray, " repetitions"],
-    margin: float,
-    test_train_ratio: float = float("nan"),
+    difference: Float[np.ndarray, " repetitions"], test_train_ratio: float = float("nan")
 ) -> float:
-    """p of the two one-sided t tests that the mean difference is within ± `margin` (TOST).
+    """p of the two one-sided t tests that the mean difference is within ± `MARGIN` (TOST).
 
     Schuirmann 1987. NaN below two repetitions; without any spread, 0 or 1 as the difference lies
     inside or outside.
@@ -149,7 +147,7 @@ def equivalence(
         return float("nan")
     scale = 1.0 if np.isnan(test_train_ratio) else 1.0 + n * test_train_ratio
     error = np.sqrt(scale * difference.var(ddof=1) / n)
-    distance = margin - abs(difference.mean())  # to the nearer bound, whose test has the larger p
+    distance = MARGIN - abs(difference.mean())  # to the nearer bound, whose test has the larger p
     if error == 0:
         return float(distance <= 0)
     return float(stats.t.sf(distance / error, n - 1))
@@ -166,11 +164,6 @@ def t_interval(
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def drop_repeated(results: pd.DataFrame) -> pd.DataFrame:
-    """Rows with each key once; tables are append-only, so a later row replaces an earlier."""
-    return results.drop_duplicates(KEY, keep="last")
-
-
 def repetitions(values: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     """Rows by (split, seed) -> one row per repetition, and whether there are several splits."""
     splits = values.index.get_level_values("split")
@@ -180,8 +173,9 @@ def repetitions(values: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
 
 
 def rows_of(results: pd.DataFrame, part: str, metrics: Sequence[str]) -> pd.DataFrame:
-    """The rows of a held-out part in those metrics, each key once."""
-    return drop_repeated(results[(results["part"] == part) & results["metric"].isin(metrics)])
+    """The rows of a held-out part in those metrics; of a key that occurs twice, the later one."""
+    rows = results[(results["part"] == part) & results["metric"].isin(metrics)]
+    return rows.drop_duplicates(KEY, keep="last")
 
 
 def adjust(table: pd.DataFrame, declared: Any = slice(None)) -> pd.DataFrame:
