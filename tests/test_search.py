@@ -99,8 +99,9 @@ def test_points_that_the_options_refuse_are_told_and_the_others_stay(task):
         "pretrain.batch_size=64",
         "method.n_prototypes=64 pretrain.batch_size=64",
     ]
-    assert refused[0].values == {"method.n_prototypes": (64,), "pretrain.batch_size": 32}
-    assert "cannot share 32 samples" in refused[0].reason
+    [(values, reason)] = refused
+    assert values == {"method.n_prototypes": (64,), "pretrain.batch_size": 32}
+    assert "cannot share 32 samples" in reason
     with pytest.raises(InputError, match="every point of the grid is refused"):
         points_at(small_config(), combinations({"method.epsilon": [-1.0]}), 100)
 

@@ -9,7 +9,7 @@ import pytest
 
 from jaxssl.config import EncoderConfig, SelftrainConfig
 from jaxssl.evaluation.finetune import Labelled, Networks
-from jaxssl.evaluation.selftrain import distillation, make_lesson, teach
+from jaxssl.evaluation.selftrain import Lesson, distillation, teach
 from jaxssl.model import make_classifier, make_encoder
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -32,7 +32,8 @@ def labelled(n=9):
 
 
 def learn(logits, data=None, **options):
-    lesson = make_lesson(SelftrainConfig(n_steps=300, learning_rate=3e-3, **options))
+    taught = SelftrainConfig(n_steps=300, learning_rate=3e-3, **options)
+    lesson = Lesson(*(getattr(taught, name) for name in Lesson._fields))
     return LEARN(KEY, START, jnp.asarray(logits, jnp.float32), data or labelled(), lesson)
 
 

@@ -77,7 +77,7 @@ def test_in_memory_in_a_folder_and_as_a_verb_a_study_gives_the_same_rows(result,
 
 
 def test_a_result_tells_all_that_a_folder_holds(result, tmp_path):
-    assert tuple(result.results.columns) == RESULT_COLUMNS
+    assert list(result.results.columns) == RESULT_COLUMNS
     assert set(result.statistics["arm"]) == {"swav"}
     assert result.seeds == [0, 1] == sorted(result.encoders)
     table = result.predictions("swav", 0.1)

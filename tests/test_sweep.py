@@ -122,7 +122,7 @@ def test_nothing_is_read_of_labels_beyond_the_budget(prepared, encoders):
     spoiled[inputs.orders[0][20:]] = 0
     spoiled[inputs.held_out] = 0
     for codes in (inputs.codes, spoiled):
-        fit = make_fit_network(ready.config, inputs._replace(codes=codes), 4)
+        fit = make_fit_network(ready.config, inputs._replace(codes=codes))
         found = fit("swav", encoders["swav"], 20, [0])[0][0]
         expected = found if codes is inputs.codes else expected
     np.testing.assert_array_equal(found, expected)
@@ -149,9 +149,9 @@ def test_what_an_arm_says_of_a_held_out_sample_does_not_depend_on_the_others(
     spoiled = inputs.features.copy()
     spoiled[others] = 100.0
     found = [
-        make_fit_network(ready.config, inputs._replace(features=x), 4)(
-            arm, encoders["swav"], 40, [0]
-        )[0][0][0]
+        make_fit_network(ready.config, inputs._replace(features=x))(arm, encoders["swav"], 40, [0])[
+            0
+        ][0][0]
         for x in (inputs.features, spoiled)
     ]
     np.testing.assert_array_equal(*found)
@@ -162,7 +162,7 @@ def test_a_random_encoder_never_moves(prepared):
     inputs = make_inputs(ready, [0])
     options = replace(ready.config.finetune, learning_rate=1e9, scratch_learning_rate=1e9)
     fits = (
-        make_fit_network(replace(ready.config, finetune=o), inputs, 4)
+        make_fit_network(replace(ready.config, finetune=o), inputs)
         for o in (ready.config.finetune, options)
     )
     found = [fit(RANDOM_ENCODER, None, 40, [0])[0][0] for fit in fits]

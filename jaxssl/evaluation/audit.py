@@ -71,7 +71,7 @@ def null_scores(
     sides = []
     for side in (0, 1):
         run = dataclasses.replace(config.run, root_key=config.run.root_key + side)
-        fit = make_fit_network(dataclasses.replace(config, run=run), inputs, len(task.classes))
+        fit = make_fit_network(dataclasses.replace(config, run=run), inputs)
         blocks = []
         for start in range(0, len(seeds), BLOCK):
             block = seeds[start : start + BLOCK]
@@ -87,10 +87,9 @@ def sides_table(
     second: Float[np.ndarray, "comparisons repetitions"],
 ) -> pd.DataFrame:
     """Both sides' scores, a row a repetition, so that any other test can be run on them."""
-    comparison, repetition = np.indices(first.shape)
-    columns = {"comparison": comparison, "repetition": repetition}
-    columns |= {"first": first, "second": second}
-    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+    levels, names = [range(n) for n in first.shape], ["comparison", "repetition"]
+    index = pd.MultiIndex.from_product(levels, names=names)
+    return pd.DataFrame({"first": first.ravel(), "second": second.ravel()}, index).reset_index()
 
 
 def scores_on_test(task: Task, fits: Fits) -> pd.DataFrame:
@@ -110,7 +109,7 @@ def crossed_scores(
     orders = {i: inputs.orders[labels] for i, labels in combinations["labels"].items()}
     of_each = {i: encoders[pretrained] for i, pretrained in combinations["pretraining"].items()}
     keys = combinations["finetuning"].to_dict()
-    fit = make_fit_network(config, inputs._replace(orders=orders), len(task.classes))
+    fit = make_fit_network(config, inputs._replace(orders=orders))
     tables = []
     for share, n in budgets(task, config).items():
         scores = scores_on_test(task, fit(config.method.name, of_each, n, list(keys), keys))

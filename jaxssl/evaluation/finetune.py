@@ -5,8 +5,9 @@ step counts, the rates and what is frozen are traced, so a whole sweep is one co
 LP-FT: Kumar et al. 2022, arXiv 2202.10054. Plain fine-tuning: `probe_steps = 0`.
 """
 
+import dataclasses
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple, cast
 
 import jax
@@ -14,9 +15,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
-from jaxssl.config import FinetuneConfig
+from jaxssl.config import Config, EncoderConfig, FinetuneConfig
 from jaxssl.methods.noise import threefry2x32
-from jaxssl.model import Network
+from jaxssl.model import Network, make_classifier, make_encoder
 from jaxssl.types import Params
 
 ADAM = optax.scale_by_adam()
@@ -108,6 +109,18 @@ class Networks(NamedTuple):
     ) -> Float[Array, "samples classes"]:
         """Class probabilities."""
         return jax.nn.softmax(self.logits(params, x))
+
+
+def make_networks(config: Config, n_classes: int) -> Networks:
+    """What the options describe; one object for the same shapes, so that its programs are found."""
+    encoder, batch_size = dataclasses.astuple(config.encoder), config.finetune.batch_size
+    return _make_networks(encoder, config.run.precision, batch_size, n_classes)
+
+
+@lru_cache(maxsize=32)
+def _make_networks(encoder: tuple, precision: str, batch_size: int, n_classes: int) -> Networks:
+    made = make_encoder(EncoderConfig(*encoder), precision)
+    return Networks(made, make_classifier(n_classes, precision), batch_size)
 
 
 def finetune(

@@ -40,18 +40,6 @@ class Point(NamedTuple):
     values: dict[str, Any]  # dotted option → value, as the grid lists them
     config: Config  # resolved
 
-    @property
-    def shown(self) -> str:
-        """The name as people are told it."""
-        return self.name or UNCHANGED
-
-
-class Refused(NamedTuple):
-    """A combination that the options do not allow, and why."""
-
-    values: dict[str, Any]
-    reason: str
-
 
 def parse_grid(texts: Iterable[str]) -> dict[str, list[str]]:
     """Split `section.option:value,value,…` into options and values, as yet texts."""
@@ -132,19 +120,18 @@ def combinations(grid: Grid) -> list[dict[str, Any]]:
 
 def points_at(
     config: Config, changes: Iterable[Mapping[str, Any]], n_train: int
-) -> tuple[list[Point], list[Refused]]:
-    """Every change of options, resolved on the training samples; and those that they refuse."""
-    points: list[Point] = []
-    refused: list[Refused] = []
+) -> tuple[list[Point], list[tuple[dict[str, Any], str]]]:
+    """Changes of options, resolved on the training samples; those that are refused, and why."""
+    points, refused = [], []
     for values in map(dict, changes):
         try:
             changed = with_options(config, values)
             validate(changed)
             points.append(Point(name_of(values, config), values, resolve(changed, n_train)))
         except InputError as error:
-            refused.append(Refused(values, str(error)))
+            refused.append((values, str(error)))
     if not points:
-        raise InputError(f"every point of the grid is refused; the first: {refused[0].reason}")
+        raise InputError(f"every point of the grid is refused; the first: {refused[0][1]}")
     twice = [name for name, n in Counter(point.name for point in points).items() if n > 1]
     if twice:
         raise InputError(f"a point of the grid stands there twice: {twice[0] or UNCHANGED}")

@@ -3,22 +3,18 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
 
-from jaxssl.config import Config, EncoderConfig
+from jaxssl.config import Config
 from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fits, Inputs
-from jaxssl.evaluation.selftrain import make_lesson, teach
-from jaxssl.model import make_classifier, make_encoder
-from jaxssl.types import Params
+from jaxssl.evaluation.selftrain import Lesson, teach
 
 RECIPES = {SCRATCH: finetune.scratch_recipe, RANDOM_ENCODER: finetune.probe_recipe}
 """How an arm trains; all others as `pretrained_recipe`."""
@@ -27,12 +23,15 @@ STUDENT = 1
 """Folded into the key of a fit: the student's streams."""
 
 
-def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> Callable[..., Fits]:
+def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
     """Build the fit of the arms that train the MLP: one compiled program for all, at all shares."""
     options, n_layers = config.finetune, len(config.encoder.hidden)
-    programs = _compile(config.encoder, config.run.precision, options.batch_size, n_classes)
-    position, shared = _place(inputs)
-    lesson = make_lesson(config.selftrain)
+    networks = finetune.make_networks(config, inputs.n_classes)
+    fresh_encoders, fit_labels, selftrain = _compile(networks)
+    train, held_out = inputs.train, inputs.features[inputs.held_out]
+    codes = np.maximum(inputs.codes[train], 0)  # an unlabelled row is never in an order
+    shared = shard((inputs.features[train], codes, held_out), per_seed=False)
+    lesson = Lesson(*(getattr(config.selftrain, name) for name in Lesson._fields))
 
     def fit(
         arm: str,
@@ -43,23 +42,23 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> Callable
     ) -> Fits:
         recipe = RECIPES.get(arm.removesuffix(SELFTRAIN), finetune.pretrained_recipe)
         fits: Fits = {}
-        for ids in chunks(seeds, _chunk(config, shared, len(seeds))):
+        for ids in chunks(seeds, _chunk(config, networks, shared, len(seeds))):
             started = time.perf_counter()
             drawn = [keys[seed] if keys else seed for seed in ids]
             of_seeds = shard(seed_keys(config.run.root_key, drawn), per_seed=True)
-            fresh = params = programs.fresh(of_seeds, shared[0][:1])
+            fresh = params = fresh_encoders(of_seeds, shared[0][:1])
             if encoders is not None:
                 stacked = jax.tree.map(lambda *p: jnp.stack(p), *[encoders[seed] for seed in ids])
                 params = finetune.transfer(stacked, params, options.transfer_layers)
-            orders = np.stack([position[inputs.orders[seed]] for seed in ids])
-            per_seed = shard((of_seeds, params, orders), per_seed=True)
+            orders = np.searchsorted(train, [inputs.orders[seed] for seed in ids])  # it is sorted
+            per_seed = shard((of_seeds, params, orders.astype(np.int32)), per_seed=True)
             how = np.int32(n), recipe(options, n_layers)
             if arm.endswith(SELFTRAIN):
                 student = params if config.selftrain.student == "pretrained" else fresh
                 student = shard(student, per_seed=True)
-                fitted = programs.selftrain(*per_seed, student, *shared, *how, lesson)
+                fitted = selftrain(*per_seed, student, *shared, *how, lesson)
             else:
-                fitted = programs.fit(*per_seed, *shared, *how)
+                fitted = fit_labels(*per_seed, *shared, *how)
             probabilities = np.asarray(fitted)
             seconds = (time.perf_counter() - started) / len(set(ids))
             fits |= {seed: (probabilities[i], seconds) for i, seed in enumerate(ids)}
@@ -68,27 +67,13 @@ def make_fit_network(config: Config, inputs: Inputs, n_classes: int) -> Callable
     return fit
 
 
-class Programs(NamedTuple):
-    """Compiled for the seeds of a chunk: fresh encoders, and fits up to held-out probabilities."""
-
-    fresh: Callable[..., Params]
-    fit: Callable[..., Float[Array, "seeds held_out classes"]]
-    selftrain: Callable[..., Float[Array, "seeds held_out classes"]]
-
-
 @lru_cache
-def _compile(
-    encoder_options: EncoderConfig, precision: str, batch_size: int, n_classes: int
-) -> Programs:
-    """The programs of some shapes.
+def _compile(networks: finetune.Networks) -> tuple[Callable, Callable, Callable]:
+    """Programs for the seeds of a chunk: fresh encoders, and fits up to held-out probabilities.
 
-    Kept: who fits the same shapes again, under whatever recipe, finds them compiled.
+    Those by labels alone, and by self-training. Kept: who fits the same shapes again, under
+    whatever recipe, finds them compiled.
     """
-    networks = finetune.Networks(
-        make_encoder(encoder_options, precision),
-        make_classifier(n_classes, precision),
-        batch_size,
-    )
 
     def fresh_encoder(key, x):
         return networks.encoder.init(streams(key).fresh, x)
@@ -105,33 +90,17 @@ def _compile(
         taught = teach(networks, key, student, logits, labelled, lesson)
         return networks.predict(taught, held_out)
 
-    return Programs(
+    return (
         over_seeds(fresh_encoder, [True, False]),
         over_seeds(fit_one, [True, True, True, *[False] * 5]),
         over_seeds(selftrain_one, [True, True, True, True, *[False] * 6]),
     )
 
 
-def _place(inputs: Inputs) -> tuple[Int[np.ndarray, " samples"], tuple[Array, Array, Array]]:
-    """Row of every sample in the training matrix; and on the device training x, y, held-out x."""
-    position = np.zeros(len(inputs.codes), np.int32)
-    position[inputs.train] = np.arange(len(inputs.train))
-    shared = shard(
-        (
-            inputs.features[inputs.train],
-            np.maximum(inputs.codes[inputs.train], 0),  # an unlabelled row is never in an order
-            inputs.features[inputs.held_out],
-        ),
-        per_seed=False,
-    )
-    return position, shared
-
-
-def _chunk(config: Config, shared, n_seeds: int) -> int:
+def _chunk(config: Config, networks: finetune.Networks, shared, n_seeds: int) -> int:
     """Seeds per compiled call, from what one fit needs."""
     x, _, held_out = shared
-    encoder = make_encoder(config.encoder, config.run.precision)
-    params = jax.eval_shape(encoder.init, jax.random.key(0), x[:1])
+    params = jax.eval_shape(networks.encoder.init, jax.random.key(0), x[:1])
     width = sum(config.encoder.hidden)
     rows = 6 * config.finetune.batch_size + 2 * (len(x) + len(held_out))
     working = 4 * bytes_of(params) + 4 * width * rows

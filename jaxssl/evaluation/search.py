@@ -8,19 +8,19 @@ common is mostly the labels: after many steps, weights differ as those of two se
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
+from jaxssl.config import with_options
 from jaxssl.data.task import Task
-from jaxssl.engine.prepared import prepare
+from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.engine.pretrain import Pretrained, Variant, plan_pretraining, pretrain
 from jaxssl.evaluation.arms import Encoders, Inputs, make_inputs, method_of
-from jaxssl.evaluation.grid import Point, by_program, member_options
+from jaxssl.evaluation.grid import UNCHANGED, Point, by_program, member_options
 from jaxssl.evaluation.stats import t_interval
-from jaxssl.evaluation.sweep import budgets, check_methods, fit_arms
+from jaxssl.evaluation.sweep import budgets, check_methods, sweep
 from jaxssl.validate import get_option
 
 Done = Collection[tuple[str, str, float, int]]
@@ -51,25 +51,26 @@ def search(
         check_methods(point.config)
     normalized = None
     for group in by_program(points):
-        config, run = group[0].config, _Group(task, group, seeds, done)
+        config, run = group[0].config, _Group(group, seeds, done)
         if not any(run.lacking(point, config.sweep.arms) for point in group):
             continue
         if config.normalize != normalized:
             prepared, normalized = prepare(task, config), config.normalize
             inputs = make_inputs(prepared, seeds)
             inputs = inputs._replace(parts={part: inputs.parts[part] for part in parts})
-        log(group[0].shown + (f" and {len(group) - 1} more" if len(group) > 1 else ""))
+        log(
+            (group[0].name or UNCHANGED) + (f" and {len(group) - 1} more" if len(group) > 1 else "")
+        )
         for point in group:
             arms = [arm for arm in config.sweep.arms if not method_of(arm)]
             if run.lacking(point, arms):
-                yield Found(run.fit(point, arms, inputs, {}), [])
-        yield from _with_encoders(run, inputs, prepared.pool)
+                yield Found(run.fit(prepared, inputs, point, arms, {}), [])
+        yield from _with_encoders(run, prepared, inputs)
 
 
 class _Group(NamedTuple):
     """Points of one program, and what is done of all points."""
 
-    task: Task
     points: list[Point]
     seeds: Sequence[int]
     done: Done
@@ -80,23 +81,27 @@ class _Group(NamedTuple):
         return sorted({fit[-1] for fit in fits if fit not in self.done})
 
     def fit(
-        self, point: Point, arms: Sequence[str], inputs: Inputs, encoders: Encoders
+        self,
+        prepared: Prepared,
+        inputs: Inputs,
+        point: Point,
+        arms: Sequence[str],
+        encoders: Encoders,
     ) -> list[dict[str, Any]]:
         """Result rows of a point's arms: for the seeds of the encoders, or for all without any."""
+        own = replace(prepared, config=with_options(point.config, {"sweep.arms": arms}))
         done = {(arm, share, s) for name, arm, share, s in self.done if name == point.name}
         of_method, seeds = {point.config.method.name: encoders}, list(encoders) or self.seeds
-        fits = fit_arms(self.task, point.config, arms, inputs, of_method, seeds, done)
+        fits = sweep(own, of_method, seeds, done, inputs)
         return [{"point": point.name} | row for fitted in fits for row in fitted.rows]
 
 
-def _with_encoders(
-    run: _Group, inputs: Inputs, pool: Float[np.ndarray, "samples features"]
-) -> Iterator[Found]:
+def _with_encoders(run: _Group, prepared: Prepared, inputs: Inputs) -> Iterator[Found]:
     """The arms that start from an encoder: a chunk of pretrained members at a time."""
     config = run.points[0].config
     arms = [arm for arm in config.sweep.arms if method_of(arm)]
     varied = member_options(config)
-    wanted: dict[str, list[Variant]] = {}
+    wanted = {}
     for point in run.points:
         own = {name: float(get_option(point.config, name)) for name in varied}
         wanted[point.name] = [Variant(seed, own) for seed in run.lacking(point, arms)]
@@ -106,9 +111,8 @@ def _with_encoders(
             members.append(variant)
     if not members:
         return
-    n_samples, n_features = pool.shape
-    plan = plan_pretraining(config, n_samples, n_features, len(members), varied)
-    variants = dict(enumerate(members))
+    pool, variants = prepared.pool, dict(enumerate(members))
+    plan = plan_pretraining(config, len(pool), prepared.n_features, len(members), varied)
     for chunk in pretrain(plan, config, pool, list(variants), variants=variants):
         for point in run.points:
             seed_of = {
@@ -116,7 +120,7 @@ def _with_encoders(
             }
             encoders = {seed: chunk.params[i]["encoder"] for i, seed in seed_of.items()}
             if encoders:
-                rows = run.fit(point, arms, inputs, encoders)
+                rows = run.fit(prepared, inputs, point, arms, encoders)
                 yield Found(rows, _measured(point, chunk, seed_of))
 
 

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 from optax.losses import softmax_cross_entropy
 
-from jaxssl.config import SelftrainConfig
 from jaxssl.evaluation.finetune import (
     Labelled,
     Networks,
@@ -28,19 +27,12 @@ from jaxssl.types import Params
 
 
 class Lesson(NamedTuple):
-    """How a student learns; all traced."""
+    """How a student learns, by the names of the options; all traced."""
 
-    steps: int | Step
+    n_steps: int | Step
     learning_rate: Rate  # decays to 0 by a cosine
     temperature: Rate  # T of teacher and student
     labelled_weight: Rate  # of the labels' own loss; the teacher has the rest
-
-
-def make_lesson(options: SelftrainConfig) -> Lesson:
-    """The lesson that the options describe."""
-    return Lesson(
-        options.n_steps, options.learning_rate, options.temperature, options.labelled_weight
-    )
 
 
 def distillation(
@@ -80,5 +72,5 @@ def teach(
         own = cross_entropy(networks.logits(params, labelled.x[labels]), labelled.y[labels])
         return (1 - lesson.labelled_weight) * taught + lesson.labelled_weight * own
 
-    rate = partial(cosine, lesson.learning_rate, lesson.steps)
-    return descend(loss, params, lesson.steps, rate)
+    rate = partial(cosine, lesson.learning_rate, lesson.n_steps)
+    return descend(loss, params, lesson.n_steps, rate)

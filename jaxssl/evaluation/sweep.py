@@ -30,10 +30,10 @@ from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.predictions import score
 from jaxssl.types import InputError
 
-RESULT_COLUMNS = (
+RESULT_COLUMNS = [
     *("dataset", "task", "arm", "method", "share", "n_labelled", "seed", "split", "part"),
     *("metric", "value", "fit_seconds", "device"),
-)
+]
 Done = Collection[tuple[str, float, int]]
 """(arm, share, seed) that need not be computed again."""
 
@@ -53,26 +53,18 @@ def sweep(
     encoders: Mapping[str, Encoders],
     seeds: Sequence[int],
     done: Done = (),
+    inputs: Inputs | None = None,
 ) -> Iterator[Fitted]:
-    """Fit and score what is missing of the configured arms; `encoders` by method and seed."""
-    budgets(prepared.task, prepared.config)
-    check_encoders(prepared.config.sweep.arms, encoders, seeds)
-    arms, inputs = prepared.config.sweep.arms, make_inputs(prepared, seeds)
-    yield from fit_arms(prepared.task, prepared.config, arms, inputs, encoders, seeds, done)
+    """Fit and score what is missing of the configured arms, one arm and share after the other.
 
-
-def fit_arms(
-    task: Task,
-    config: Config,
-    arms: Sequence[str],
-    inputs: Inputs,
-    encoders: Mapping[str, Encoders],
-    seeds: Sequence[int],
-    done: Done,
-) -> Iterator[Fitted]:
-    """Fit and score every seed that is not done, one arm and share after the other."""
-    fit_network = make_fit_network(config, inputs, len(task.classes))
-    for arm, (share, n) in itertools.product(arms, budgets(task, config).items()):
+    `encoders` by method and seed; `inputs` are those of `prepared` where they are known.
+    """
+    task, config = prepared.task, prepared.config
+    arms, labels = config.sweep.arms, budgets(task, config)
+    check_encoders(arms, encoders, seeds)
+    inputs = inputs or make_inputs(prepared, seeds)
+    fit_network = make_fit_network(config, inputs)
+    for arm, (share, n) in itertools.product(arms, labels.items()):
         missing = [seed for seed in seeds if (arm, share, seed) not in done]
         if not missing:
             continue
@@ -84,16 +76,14 @@ def fit_arms(
         else:
             fits = fit_network(arm, of_method, n, missing)
         seconds = time.perf_counter() - started
-        head = {
-            **{"dataset": task.dataset, "task": task.label, "arm": arm, "share": share},
-            **{"method": method_of(arm), "n_labelled": n},
-            **{"split": config.split.seed, "device": jax.devices()[0].device_kind},
-        }
-        yield Fitted(arm, share, *score_fits(head, inputs, fits, len(task.classes)), seconds)
+        head = {"dataset": task.dataset, "task": task.label, "arm": arm, "share": share}
+        head |= {"method": method_of(arm), "n_labelled": n, "split": config.split.seed}
+        head |= {"device": jax.devices()[0].device_kind}
+        yield Fitted(arm, share, *score_fits(head, inputs, fits), seconds)
 
 
 def score_fits(
-    head: Mapping[str, Any], inputs: Inputs, fits: Fits, n_classes: int
+    head: Mapping[str, Any], inputs: Inputs, fits: Fits
 ) -> tuple[list[dict[str, Any]], dict[int, Float[np.ndarray, "test classes"]]]:
     """Rows that begin with `head`, of every fit and part; probabilities on the test part."""
     ends = np.cumsum([len(rows) for rows in inputs.parts.values()])[:-1]
@@ -101,7 +91,7 @@ def score_fits(
     for seed, (probabilities, seconds) in fits.items():
         # a seed that diverged stays in the mean, as one that knows nothing
         finite = np.isfinite(probabilities).all(axis=1, keepdims=True)
-        probabilities = np.where(finite, probabilities, 1 / n_classes)
+        probabilities = np.where(finite, probabilities, 1 / inputs.n_classes)
         of_parts = dict(zip(inputs.parts, np.split(probabilities, ends), strict=True))
         for part, members in inputs.parts.items():
             fit = {**head, "seed": seed, "part": part, "fit_seconds": seconds}
@@ -155,4 +145,4 @@ def check_encoders(
 
 def results_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows as a table with its columns in their order."""
-    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
+    return pd.DataFrame(rows, columns=RESULT_COLUMNS)

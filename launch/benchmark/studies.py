@@ -38,7 +38,7 @@ def measure_finetuning(bench: Bench, n_features: int, n_seeds: int, n_labelled: 
     """Seconds a fit of the `scratch` arm, predictions on the held-out rows included."""
     inputs = make_inputs(n_features, n_seeds)
     config = resolve(Config(), N_TRAIN)
-    fit = make_fit_network(config, inputs, N_CLASSES)
+    fit = make_fit_network(config, inputs)
 
     def fit_seeds() -> Any:
         return fit(SCRATCH, None, n_labelled, range(n_seeds))
@@ -126,7 +126,7 @@ def measure_protocol(bench: Bench, n_seeds: int) -> Row:
     n_features, seeds = config.normalize.n_components, range(n_seeds)
     inputs = make_inputs(n_features, n_seeds)
     plan = plan_pretraining(config, N_TRAIN, n_features, n_seeds)
-    fit = make_fit_network(config, inputs, N_CLASSES)
+    fit = make_fit_network(config, inputs)
     # untrained encoders take as long to fine-tune as any
     init = jax.jit(make_encoder(config.encoder, config.run.precision).init)
     x, keys = jnp.asarray(inputs.features[:1]), seed_keys(config.run.root_key, seeds)
