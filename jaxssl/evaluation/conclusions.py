@@ -20,9 +20,6 @@ N_RESAMPLES = 2000
 SEED = 0
 BLOCK = 100  # resamples at once
 
-ReadPredictions = Callable[[str, float], pd.DataFrame | None]
-"""(arm, share) → sample_id, seed, label, p_CLASS… of the test part, if they were kept."""
-
 
 class Conclusions(NamedTuple):
     """Tables of a run: comparisons by share, the primary endpoint, labels saved."""
@@ -35,15 +32,17 @@ class Conclusions(NamedTuple):
 def conclude(
     results: pd.DataFrame,
     references: Sequence[str],
-    read_predictions: ReadPredictions,
+    read_predictions: Callable[[str, float], pd.DataFrame | None],
     groups: "pd.Series[str]",
     *,
     test_train_ratio: float = float("nan"),
 ) -> Conclusions:
     """Compare every arm that is no reference with every reference.
 
-    `groups` has the group of every test sample by its id; "" is a sample on its own. On several
-    splits a sample has several partners, and the endpoint has no interval over test samples.
+    `read_predictions` gives, of an arm and a share, sample_id, seed, label and p_CLASS… of the test
+    part, if they were kept; `groups` the group of every test sample by its id, "" for a sample on
+    its own. On several splits a sample has several partners, and the endpoint has no interval over
+    test samples.
     """
     metrics = [metric for metric in METRICS if metric in set(results["metric"])]
     statistics = paired_statistics(results, references, metrics, test_train_ratio=test_train_ratio)

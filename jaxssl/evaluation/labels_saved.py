@@ -1,7 +1,7 @@
 """How many labels a reference needs to be as good as an arm with few."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,14 +17,6 @@ SAVED_COLUMNS = [
     *("dataset", "task", "arm", "reference", "metric", "share", "n_labelled", "score", "needed"),
     *("needed_low", "needed_high", "saved"),
 ]
-
-
-class Saved(NamedTuple):
-    """Labels that the reference needs, and a 95 % interval; inf where all it was given are few."""
-
-    needed: float
-    low: float
-    high: float
 
 
 def rise(curves: Float[np.ndarray, "curves shares"]) -> Float[np.ndarray, "curves shares"]:
@@ -99,17 +91,18 @@ def labels_saved(
     n_labelled: Int[np.ndarray, " shares"],
     reference: Float[np.ndarray, "repetitions shares"],
     arm: Float[np.ndarray, " repetitions"],
-) -> Saved:
-    """Labels that a reference needs for the mean score of an arm, with a bootstrap interval.
+) -> tuple[float, float, float]:
+    """Labels that a reference needs for the mean score of an arm, and a 95 % bootstrap interval.
 
-    The repetitions of both arms are drawn together; the interval is NaN below two of them.
+    inf where all that the reference was given are too few. The repetitions of both arms are drawn
+    together; the interval is NaN below two of them.
     """
     (needed,) = labels_needed(n_labelled, reference.mean(axis=0)[None], arm.mean()[None])
     n = len(arm)
     if n < 2:
-        return Saved(float(needed), float("nan"), float("nan"))
+        return float(needed), float("nan"), float("nan")
     drawn = np.random.default_rng(SEED).integers(n, size=(N_RESAMPLES, n))
     found = labels_needed(n_labelled, reference[drawn].mean(axis=1), arm[drawn].mean(axis=1))
     # an order statistic, for there is nothing between a number and inf
     low, high = np.percentile(found, LEVELS, method="inverted_cdf")
-    return Saved(float(needed), float(low), float(high))
+    return float(needed), float(low), float(high)

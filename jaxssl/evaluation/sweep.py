@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 from jaxssl.config import Config
@@ -34,8 +33,6 @@ RESULT_COLUMNS = [
     *("dataset", "task", "arm", "method", "share", "n_labelled", "seed", "split", "part"),
     *("metric", "value", "fit_seconds", "device"),
 ]
-Done = Collection[tuple[str, float, int]]
-"""(arm, share, seed) that need not be computed again."""
 
 
 class Fitted(NamedTuple):
@@ -52,12 +49,13 @@ def sweep(
     prepared: Prepared,
     encoders: Mapping[str, Encoders],
     seeds: Sequence[int],
-    done: Done = (),
+    done: Collection[tuple[str, float, int]] = (),
     inputs: Inputs | None = None,
 ) -> Iterator[Fitted]:
     """Fit and score what is missing of the configured arms, one arm and share after the other.
 
-    `encoders` by method and seed; `inputs` are those of `prepared` where they are known.
+    `encoders` by method and seed; `done` are arm, share and seed of what need not be computed
+    again; `inputs` are those of `prepared` where they are known.
     """
     task, config = prepared.task, prepared.config
     arms, labels = config.sweep.arms, budgets(task, config)
@@ -141,8 +139,3 @@ def check_encoders(
                 f"arm {arm} has no encoder for seeds {missing}",
                 "pretrain them by `pretrain()` and pass their folder with `encoder`",
             )
-
-
-def results_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows as a table with its columns in their order."""
-    return pd.DataFrame(rows, columns=RESULT_COLUMNS)

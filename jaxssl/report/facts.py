@@ -151,13 +151,10 @@ def notes(run: StudyResult) -> dict[str, str]:
     return {key: TEXTS["sections"][key]["note"].format(**own) for key, own in words.items()}
 
 
-def options(config: dict[str, Any], prefix: str = "") -> Pairs:
-    """Nested options as dotted names."""
-    pairs: Pairs = []
-    for name, value in config.items():
-        if isinstance(value, dict):
-            pairs += options(value, f"{prefix}{name}.")
-        else:
-            values = value if isinstance(value, (list, tuple)) else [value]
-            pairs.append((prefix + name, ", ".join(map(str, values))))
-    return pairs
+def options(config: dict[str, dict[str, Any]]) -> Pairs:
+    """Every option by its dotted name."""
+    return [
+        (f"{section}.{name}", ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for section, options in config.items()
+        for name, value in options.items()
+    ]

@@ -19,7 +19,7 @@ from jaxssl.engine.bundle import EncoderBundle, load_bundle
 from jaxssl.engine.ensemble import chunks
 from jaxssl.evaluation.predictions import pack
 from jaxssl.evaluation.stats import KEY
-from jaxssl.evaluation.sweep import Fitted, results_frame
+from jaxssl.evaluation.sweep import RESULT_COLUMNS, Fitted
 from jaxssl.files import plain, read_json, write_json, write_table, write_text
 from jaxssl.runs import layout
 from jaxssl.types import InputError
@@ -135,7 +135,7 @@ def read_results(folder: Path) -> pd.DataFrame:
     rows = read_parts(folder / layout.RESULTS)
     if "point" in rows:
         raise InputError(f"{folder} holds the grid of a search", "pass another `out`")
-    return rows if len(rows) else results_frame([])
+    return rows if len(rows) else pd.DataFrame(columns=RESULT_COLUMNS)
 
 
 def add_results(folder: Path, fitted: Fitted, task: Task, seeds: Sequence[int]) -> None:
@@ -145,7 +145,7 @@ def add_results(folder: Path, fitted: Fitted, task: Task, seeds: Sequence[int]) 
     test = task.split.test
     tables = [predictions_frame(task, test, seed, p) for seed, p in fitted.probabilities.items()]
     write_table(layout.predictions_file(folder, fitted.arm, fitted.share, added), pd.concat(tables))
-    add_part(folder / layout.RESULTS, results_frame(fitted.rows))
+    add_part(folder / layout.RESULTS, pd.DataFrame(fitted.rows, columns=RESULT_COLUMNS))
 
 
 def predictions_frame(
