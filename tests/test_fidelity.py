@@ -13,7 +13,8 @@ from configs.study_protocol import PERCENT
 from jaxssl.config import SplitConfig
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.split import make_split
-from jaxssl.evaluation.finetune import Labelled, Networks, finetune, pretrained_recipe, transfer
+from jaxssl.evaluation.finetune import Labelled, Networks, finetune, transfer
+from jaxssl.evaluation.network import make_recipe
 from jaxssl.methods.augment import make_views
 from jaxssl.model import make_classifier, make_encoder
 from jaxssl.types import Pool
@@ -80,7 +81,7 @@ def test_masking_a_subset_per_sample_is_another_thing():
 def test_fine_tuning_moves_all_transferred_layers_from_a_random_head(config):
     options, n_layers = config.finetune, len(config.encoder.hidden)
     assert (options.transfer_layers, options.freeze_layers, n_layers) == (3, 0, 3)
-    recipe = pretrained_recipe(options, n_layers)._replace(steps=3)
+    recipe = make_recipe("swav", options, n_layers)._replace(steps=3)
     assert recipe.probe_steps == 0
     np.testing.assert_array_equal(recipe.layer_rates, 1)
     encoder, head = make_encoder(config.encoder, "float32"), make_classifier(3, "float32")

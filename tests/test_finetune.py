@@ -16,10 +16,9 @@ from jaxssl.evaluation.finetune import (
     Networks,
     batch_positions,
     finetune,
-    pretrained_recipe,
-    scratch_recipe,
     transfer,
 )
+from jaxssl.evaluation.network import make_recipe
 from jaxssl.model import make_classifier, make_encoder
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -55,7 +54,7 @@ def test_batch_positions_cover_the_labels_evenly(n):
 
 def test_only_the_first_n_of_the_order_are_read():
     run = partial(finetune, Networks(ENCODER, HEAD, OPTIONS.batch_size))
-    recipe = pretrained_recipe(OPTIONS, 3)
+    recipe = make_recipe("swav", OPTIONS, 3)
     data = labelled(12)
     spoiled = data._replace(y=data.y.at[12:].set(0))
     a, b = (run(jax.random.key(3), START, d, recipe) for d in (data, spoiled))
@@ -70,7 +69,7 @@ def test_one_compiled_program_serves_all_shares_and_arms():
         return partial(finetune, Networks(ENCODER, HEAD, OPTIONS.batch_size))(*args)
 
     run = jax.jit(counted)
-    for recipe in (scratch_recipe(OPTIONS, 3), pretrained_recipe(OPTIONS, 3)):
+    for recipe in (make_recipe("scratch", OPTIONS, 3), make_recipe("swav", OPTIONS, 3)):
         for n in (3, 12, 90):
             run(jax.random.key(0), START, labelled(n), recipe)
     assert len(traces) == 1
@@ -79,7 +78,7 @@ def test_one_compiled_program_serves_all_shares_and_arms():
 def test_frozen_layers_stay_bitwise_and_the_others_move():
     options = FinetuneConfig(freeze_layers=2, n_steps=20, probe_steps=5, batch_size=16)
     params = partial(finetune, Networks(ENCODER, HEAD, options.batch_size))(
-        jax.random.key(0), START, labelled(), pretrained_recipe(options, 3)
+        jax.random.key(0), START, labelled(), make_recipe("swav", options, 3)
     )
     for name in ("layer_0", "layer_1"):
         jax.tree.map(np.testing.assert_array_equal, params["encoder"][name], START[name])
@@ -92,7 +91,7 @@ def test_frozen_layers_stay_bitwise_and_the_others_move():
 
 
 def test_a_probe_alone_leaves_the_encoder_bitwise_and_separates_the_classes():
-    recipe = pretrained_recipe(OPTIONS, 3)._replace(steps=0, probe_steps=200)
+    recipe = make_recipe("swav", OPTIONS, 3)._replace(steps=0, probe_steps=200)
     params = partial(finetune, Networks(ENCODER, HEAD, OPTIONS.batch_size))(
         jax.random.key(0), START, labelled(), recipe
     )
@@ -121,7 +120,7 @@ def test_arms_share_the_batches_of_a_seed(monkeypatch):
 
     monkeypatch.setattr(module, "batch_positions", noted)
     run = jax.jit(partial(finetune, Networks(ENCODER, HEAD, OPTIONS.batch_size)))
-    for recipe in (scratch_recipe(OPTIONS, 3), pretrained_recipe(OPTIONS, 3)):
+    for recipe in (make_recipe("scratch", OPTIONS, 3), make_recipe("swav", OPTIONS, 3)):
         probe_steps = min(recipe.probe_steps, 1)
         short = recipe._replace(probe_steps=probe_steps, steps=2)
         jax.block_until_ready(run(jax.random.key(5), START, labelled(9), short))
@@ -133,7 +132,7 @@ def test_arms_share_the_batches_of_a_seed(monkeypatch):
 
 
 def test_the_probe_is_penalised_logistic_regression_on_standardised_embeddings():
-    recipe = pretrained_recipe(OPTIONS, 3)._replace(steps=0, probe_steps=4000)
+    recipe = make_recipe("swav", OPTIONS, 3)._replace(steps=0, probe_steps=4000)
     options = dataclasses.replace(OPTIONS, batch_size=90)  # every label in every batch
     params = partial(finetune, Networks(ENCODER, HEAD, options.batch_size))(
         jax.random.key(0), START, labelled(), recipe

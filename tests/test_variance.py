@@ -18,7 +18,6 @@ from jaxssl.evaluation.audit import (
     decompose,
     null_scores,
     rejections,
-    sides_table,
 )
 from jaxssl.model import make_encoder
 
@@ -78,14 +77,20 @@ def test_a_design_with_holes_is_refused():
         decompose(crossed((1, 1, 1), (3, 2, 2), 1).iloc[1:], FACTORS)
 
 
+def sides(first, second):
+    comparison, repetition = (index.ravel() for index in np.indices(first.shape))
+    columns = {"comparison": comparison, "repetition": repetition}
+    return pd.DataFrame({**columns, "first": first.ravel(), "second": second.ravel()})
+
+
 def test_sound_tests_reject_a_null_as_often_as_they_say_and_a_real_difference_nearly_always():
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 2000, 10))
-    for found in rejections(first, second).itertuples():
+    for found in rejections(sides(first, second)).itertuples():
         assert found.n_comparisons == 2000
         assert 0.035 < found.rejected < 0.065
         assert found.low < 0.05 < found.high
-    for found in rejections(first, second + 3).itertuples():
+    for found in rejections(sides(first, second + 3)).itertuples():
         assert found.rejected > 0.99
 
 
@@ -93,7 +98,7 @@ def test_an_unpaired_spread_makes_a_test_reject_too_rarely_and_the_audit_says_so
     rng = np.random.default_rng(1)
     first = rng.normal(size=(400, 10))
     constant = np.repeat(first[:, :1], 10, axis=1)  # ties: Wilcoxon has nothing to say
-    (student, wilcoxon) = rejections(constant, constant).itertuples()
+    (student, wilcoxon) = rejections(sides(constant, constant)).itertuples()
     assert student.rejected == wilcoxon.rejected == 0
     assert student.high < 0.05
 
@@ -112,20 +117,21 @@ def small_task():
 def test_an_arm_against_itself_is_called_different_five_times_of_a_hundred():
     _, prepared = small_task()
     scores = null_scores(prepared, 0.2, 8, 200, lambda n: None)
-    for first, second in scores.values():
-        assert np.mean(first != second) > 0.5, "the sides differ by chance"
-        for found in rejections(first, second).itertuples():
+    for table in scores.values():
+        assert np.mean(table["first"] != table["second"]) > 0.5, "the sides differ by chance"
+        for found in rejections(table).itertuples():
             assert 0.01 < found.rejected < 0.1
 
 
+@pytest.mark.usefixtures("standard_promotion")
 def test_both_sides_of_the_audit_are_kept_a_row_a_repetition():
-    first, second = np.arange(6.0).reshape(2, 3), -np.arange(6.0).reshape(2, 3)
-    table = sides_table(first, second)
-    assert len(table) == 6
+    _, prepared = small_task()
+    table = null_scores(prepared, 0.2, 3, 2, lambda n: None)["accuracy"]
     assert table.columns.tolist() == ["comparison", "repetition", "first", "second"]
-    for row in table.astype({"comparison": int, "repetition": int}).itertuples():
-        at = row.comparison, row.repetition
-        assert (row.first, row.second) == (first[at], second[at])
+    at = list(zip(table["comparison"], table["repetition"], strict=True))
+    assert at == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    alone = null_scores(prepared, 0.2, 1, 6, lambda n: None)["accuracy"]  # the same seeds
+    pd.testing.assert_frame_equal(table[["first", "second"]], alone[["first", "second"]])
 
 
 @pytest.mark.usefixtures("standard_promotion")

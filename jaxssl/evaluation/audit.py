@@ -1,8 +1,7 @@
 """Is the procedure sound, and where does the spread of a score come from?
 
 The type-I audit sets an arm against itself, which a sound procedure calls a difference 5 times of
-100. Both sides have the same split, the same labels and the same recipe; they differ in the initial
-weights and the order of the batches alone.
+100: its sides differ in the initial weights and the order of the batches alone.
 
 A crossed design has every combination of the levels of its factors once. Its variance components
 follow from the mean squares of an analysis of variance (Searle, Casella & McCulloch 1992, chapter
@@ -16,7 +15,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from scipy import stats as distributions
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
@@ -40,12 +38,11 @@ Log = Callable[[int], None]
 """Told how many more fits are done."""
 
 
-def rejections(
-    first: Float[np.ndarray, "comparisons repetitions"],
-    second: Float[np.ndarray, "comparisons repetitions"],
-) -> pd.DataFrame:
-    """Share of the comparisons (rows) that each test rejects, with its exact 95 % interval."""
-    table = pd.DataFrame([compare(a - b) for a, b in zip(first, second, strict=True)])
+def rejections(scores: pd.DataFrame) -> pd.DataFrame:
+    """Share of the comparisons of `null_scores` that each test rejects, its exact 95 % interval."""
+    difference = scores["first"] - scores["second"]
+    by_comparison = difference.groupby(scores["comparison"])
+    table = pd.DataFrame([compare(of_one.to_numpy()) for _, of_one in by_comparison])
     rows = []
     for test in TESTS:
         n, rejected = len(table), int((table[test] <= ALPHA).sum())
@@ -59,13 +56,12 @@ def rejections(
 
 def null_scores(
     prepared: Prepared, share: float, n_repetitions: int, n: int, log: Log
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Test scores of both sides of `n` null comparisons of `scratch`, by metric.
+) -> dict[str, pd.DataFrame]:
+    """By metric, a row a repetition: both sides' test scores in `n` null comparisons of `scratch`.
 
-    Arrays of (comparisons, repetitions). Every comparison has its own seeds, and so its own label
-    subsets; its sides have other root keys.
+    Every comparison has its own seeds, and so its own label subsets; its sides, other root keys.
     """
-    seeds, shape = range(n * n_repetitions), (n, n_repetitions)
+    seeds = range(n * n_repetitions)
     task, config, inputs = prepared.task, prepared.config, make_inputs(prepared, seeds)
     n_labels = label_budget(share, len(task.labelled_train), len(task.classes))
     sides = []
@@ -77,19 +73,11 @@ def null_scores(
             block = seeds[start : start + BLOCK]
             blocks.append(scores_on_test(task, fit(SCRATCH, None, n_labels, block)))
             log(len(block))
-        sides.append(pd.concat(blocks))
-    first, second = ({m: side[m].to_numpy().reshape(shape) for m in METRICS} for side in sides)
-    return {m: (first[m], second[m]) for m in METRICS}
-
-
-def sides_table(
-    first: Float[np.ndarray, "comparisons repetitions"],
-    second: Float[np.ndarray, "comparisons repetitions"],
-) -> pd.DataFrame:
-    """Both sides' scores, a row a repetition, so that any other test can be run on them."""
-    levels, names = [range(n) for n in first.shape], ["comparison", "repetition"]
-    index = pd.MultiIndex.from_product(levels, names=names)
-    return pd.DataFrame({"first": first.ravel(), "second": second.ravel()}, index).reset_index()
+        sides.append(blocks)
+    comparison, repetition = np.divmod(seeds, n_repetitions)
+    first, second = (pd.concat(blocks, ignore_index=True) for blocks in sides)
+    columns = {"comparison": comparison, "repetition": repetition}
+    return {m: pd.DataFrame({**columns, "first": first[m], "second": second[m]}) for m in METRICS}
 
 
 def scores_on_test(task: Task, fits: Fits) -> pd.DataFrame:

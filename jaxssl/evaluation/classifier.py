@@ -12,6 +12,7 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
+from jaxssl.evaluation.network import make_recipe
 from jaxssl.types import InputError
 
 # compiled once for all fits of one architecture
@@ -38,7 +39,7 @@ def fit_classifier(
     fresh = networks.encoder.init(keys.fresh, rows[:1])
     start = finetune.transfer(bundle.params["encoder"], fresh, config.finetune.transfer_layers)
     labelled = finetune.Labelled(rows, y, positions, jnp.int32(len(order)))
-    recipe = finetune.pretrained_recipe(config.finetune, len(config.encoder.hidden))
+    recipe = make_recipe(config.method.name, config.finetune, len(config.encoder.hidden))
     params = jax.device_get(FIT(networks, keys.finetune, start, labelled, recipe))
     provenance = bundle.provenance | {"classes": list(classes), "n_labelled": len(order)}
     return dataclasses.replace(bundle, config=config, params=params, provenance=provenance)

@@ -5,7 +5,6 @@ step counts, the rates and what is frozen are traced, so a whole sweep is one co
 LP-FT: Kumar et al. 2022, arXiv 2202.10054. Plain fine-tuning: `probe_steps = 0`.
 """
 
-import dataclasses
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import NamedTuple, cast
@@ -15,7 +14,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
-from jaxssl.config import Config, EncoderConfig, FinetuneConfig
+from jaxssl.config import Config, EncoderConfig
 from jaxssl.methods.noise import threefry2x32
 from jaxssl.model import Network, make_classifier, make_encoder
 from jaxssl.types import Params
@@ -43,25 +42,6 @@ class Labelled(NamedTuple):
     y: Int[Array, " samples"]
     order: Int[Array, " labelled"]  # positions in x; every prefix is class-proportional
     n: Int[Array, ""]  # how many of the order are labelled
-
-
-def pretrained_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
-    """Recipe of an arm that starts from a pretrained encoder."""
-    probe = options.probe_steps, options.probe_learning_rate, options.probe_decay
-    rates = (jnp.arange(n_layers) >= options.freeze_layers).astype(jnp.float32)
-    return Recipe(*probe, options.n_steps, options.learning_rate, rates)
-
-
-def scratch_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
-    """Recipe of the `scratch` arm: every layer from random, no probe."""
-    steps, rate = options.scratch_steps, options.scratch_learning_rate
-    return Recipe(0, 0.0, 0.0, steps, rate, jnp.ones(n_layers))
-
-
-def probe_recipe(options: FinetuneConfig, n_layers: int) -> Recipe:
-    """Recipe of the `random_encoder` arm: a linear head on an encoder that never moves."""
-    probe = options.probe_steps, options.probe_learning_rate, options.probe_decay
-    return Recipe(*probe, 0, 0.0, jnp.zeros(n_layers))
 
 
 def transfer(pretrained: Params, fresh: Params, n_layers: int) -> Params:
@@ -113,14 +93,16 @@ class Networks(NamedTuple):
 
 def make_networks(config: Config, n_classes: int) -> Networks:
     """What the options describe; one object for the same shapes, so that its programs are found."""
-    encoder, batch_size = dataclasses.astuple(config.encoder), config.finetune.batch_size
-    return _make_networks(encoder, config.run.precision, batch_size, n_classes)
+    batch_size = config.finetune.batch_size
+    return _make_networks(config.encoder, config.run.precision, batch_size, n_classes)
 
 
 @lru_cache(maxsize=32)
-def _make_networks(encoder: tuple, precision: str, batch_size: int, n_classes: int) -> Networks:
-    made = make_encoder(EncoderConfig(*encoder), precision)
-    return Networks(made, make_classifier(n_classes, precision), batch_size)
+def _make_networks(
+    options: EncoderConfig, precision: str, batch_size: int, n_classes: int
+) -> Networks:
+    encoder = make_encoder(options, precision)
+    return Networks(encoder, make_classifier(n_classes, precision), batch_size)
 
 
 def finetune(

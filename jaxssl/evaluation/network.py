@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxssl.config import Config
+from jaxssl.config import Config, FinetuneConfig
 from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
 from jaxssl.engine.train import streams
@@ -16,11 +16,20 @@ from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fits, Inputs
 from jaxssl.evaluation.selftrain import Lesson, teach
 
-RECIPES = {SCRATCH: finetune.scratch_recipe, RANDOM_ENCODER: finetune.probe_recipe}
-"""How an arm trains; all others as `pretrained_recipe`."""
-
 STUDENT = 1
 """Folded into the key of a fit: the student's streams."""
+
+
+def make_recipe(arm: str, options: FinetuneConfig, n_layers: int) -> finetune.Recipe:
+    """How an arm trains: `scratch` without a probe, `random_encoder` its head, others by LP-FT."""
+    probe = options.probe_steps, options.probe_learning_rate, options.probe_decay
+    if arm == SCRATCH:
+        steps, rate = options.scratch_steps, options.scratch_learning_rate
+        return finetune.Recipe(0, 0.0, 0.0, steps, rate, jnp.ones(n_layers))
+    if arm == RANDOM_ENCODER:
+        return finetune.Recipe(*probe, 0, 0.0, jnp.zeros(n_layers))
+    rates = (jnp.arange(n_layers) >= options.freeze_layers).astype(jnp.float32)
+    return finetune.Recipe(*probe, options.n_steps, options.learning_rate, rates)
 
 
 def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
@@ -40,7 +49,7 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
         seeds: Sequence[int],
         keys: Mapping[int, int] | None = None,  # seed → the one that weights and batches follow
     ) -> Fits:
-        recipe = RECIPES.get(arm.removesuffix(SELFTRAIN), finetune.pretrained_recipe)
+        recipe = make_recipe(arm.removesuffix(SELFTRAIN), options, n_layers)
         fits: Fits = {}
         for ids in chunks(seeds, _chunk(config, networks, shared, len(seeds))):
             started = time.perf_counter()
@@ -52,7 +61,7 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
                 params = finetune.transfer(stacked, params, options.transfer_layers)
             orders = np.searchsorted(train, [inputs.orders[seed] for seed in ids])  # it is sorted
             per_seed = shard((of_seeds, params, orders.astype(np.int32)), per_seed=True)
-            how = np.int32(n), recipe(options, n_layers)
+            how = np.int32(n), recipe
             if arm.endswith(SELFTRAIN):
                 student = params if config.selftrain.student == "pretrained" else fresh
                 student = shard(student, per_seed=True)

@@ -16,7 +16,6 @@ from jaxssl.evaluation.audit import (
     decompose,
     null_scores,
     rejections,
-    sides_table,
 )
 from jaxssl.evaluation.headline import percent
 from jaxssl.files import write_table
@@ -106,10 +105,10 @@ def type_one(job: Job, n_comparisons: int) -> tuple[list[dict[str, Any]], pd.Dat
     for share in shares:
         log = partial(count.advance, f"null comparisons at {percent(share)}")
         scores = null_scores(prepared, share, n_seeds, n_comparisons, log)
-        for metric, (first, second) in scores.items():
-            found = rejections(first, second).to_dict("records")
+        for metric, table in scores.items():
+            found = rejections(table).to_dict("records")
             rows += [{"share": share, "metric": metric} | row for row in found]
-            tables.append(sides_table(first, second).assign(share=share, metric=metric))
+            tables.append(table.assign(share=share, metric=metric))
     return rows, pd.concat(tables)
 
 
