@@ -112,7 +112,7 @@ def _with_encoders(run: _Group, prepared: Prepared, inputs: Inputs) -> Iterator[
     if not members:
         return
     pool, variants = prepared.pool, dict(enumerate(members))
-    plan = plan_pretraining(config, len(pool), prepared.n_features, len(members), varied)
+    plan = plan_pretraining(config, *pool.shape, n_seeds=len(members), varied=varied)
     for chunk in pretrain(plan, config, pool, list(variants), variants=variants):
         for point in run.points:
             seed_of = {
