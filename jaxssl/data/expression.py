@@ -88,10 +88,8 @@ def read(
     with Scratch() as scratch:
         plan = plan_import(paths_of(path), options, Reading(scratch))
         x = np.empty((len(plan.obs), len(plan.var)), np.float32)
-        start = 0
-        for block in plan.blocks():
-            x[start : start + len(block)] = block
-            start += len(block)
+        for rows, block in plan.blocks():
+            x[rows] = block
     facts = plan.facts | {"name": paths_of(path)[0].stem}  # as verbs call the data set
     return AnnData(x, obs=plan.obs, var=plan.var, uns={"jaxssl": facts})
 
@@ -146,11 +144,9 @@ def prepare(
                     del file["X"]
                 x = file.create_dataset("X", (len(obs), len(var)), np.float32)
                 x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-                start = 0
-                for block in plan.blocks():
-                    x[start : start + len(block)] = block
+                for rows, block in plan.blocks():
+                    x[rows] = block
                     digest.update(np.ascontiguousarray(block).data)
-                    start += len(block)
             beside.unlink(missing_ok=True)
     labels = Counter(obs[facts["label"]] if facts["label"] else [])
     record = facts | {

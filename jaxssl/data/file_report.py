@@ -59,11 +59,9 @@ class FileReport:
         yield f"{self.file}: {self.format}, {self.n_samples:,} samples x {self.n_genes:,} genes"
         yield from (f"note         {note}" for note in self.notes)
         yield f"orientation  {self.orientation or 'unknown'}: {self.orientation_reason}"
-        for kind, name, examples in (
-            ("gene ids", self.gene_id_type, self.gene_examples),
-            ("sample ids", self.sample_id_type, self.sample_examples),
-        ):
-            yield f"{kind:12} {name or 'unknown kind'}: {', '.join(examples)}, ..."
+        genes, samples = ", ".join(self.gene_examples), ", ".join(self.sample_examples)
+        yield f"gene ids     {self.gene_id_type or 'unknown kind'}: {genes}, ..."
+        yield f"sample ids   {self.sample_id_type or 'unknown kind'}: {samples}, ..."
         yield f"scale        {self.scale or 'unknown'}: {self.scale_reason}"
         yield (
             f"values       {self.zero_share:.1%} zeros, {self.missing_share:.2%} missing (in "

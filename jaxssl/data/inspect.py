@@ -26,11 +26,7 @@ _LIMIT = 1 << 28  # bytes of a text that are read without being asked
 
 
 def inspect(
-    path: str | Path,
-    labels: Paths | None = None,
-    *,
-    layer: str = "",
-    whole: bool = False,
+    path: str | Path, labels: Paths | None = None, *, layer: str = "", whole: bool = False
 ) -> FileReport:
     """Say what a file is: format, orientation, ids, scale, missing values, possible labels.
 

@@ -60,11 +60,7 @@ def fit_normalizer(
         raise InputError("every gene is constant over the training samples; nothing to learn from")
     if 0 < options.max_genes < kept.sum():
         kept &= np.argsort(np.argsort(-scale, kind="stable")) < options.max_genes
-    low = np.full(x.shape[1], np.inf, np.float32)
-    high = np.full(x.shape[1], -np.inf, np.float32)
-    for rows in _blocks(len(x)):
-        np.minimum(low, x[rows].min(axis=0), out=low)
-        np.maximum(high, x[rows].max(axis=0), out=high)
+    low, high = x.min(axis=0).astype(np.float32), x.max(axis=0).astype(np.float32)
     mean, scale, low, high = (values[kept] for values in (mean, scale, low, high))
     normalizer = Normalizer(
         genes=tuple(np.asarray(genes)[kept].tolist()),

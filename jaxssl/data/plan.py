@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float32
 
-from jaxssl.data import rules, samples
+from jaxssl.data import barcodes, rules, samples
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.cleaning import Cleaning, column_of_names, plan_cleaning
 from jaxssl.data.formats import may_tell
@@ -29,14 +29,16 @@ class Import(NamedTuple):
     plans: list[Cleaning]
     kept: Bool[np.ndarray, " read"]  # which of the samples read are written
 
-    def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
-        """Successive samples, cleaned."""
-        start = 0
+    def blocks(self) -> Iterator[tuple[slice, Float32[np.ndarray, "block genes"]]]:
+        """Successive samples, cleaned, and the rows that they are to be written to."""
+        n_read = n_written = 0
         for plan in self.plans:
             for block in plan.blocks():
-                kept = self.kept[start : start + len(block)]
-                start += len(block)
-                yield block if kept.all() else block[kept]
+                kept = self.kept[n_read : n_read + len(block)]
+                n_read += len(block)
+                block = block if kept.all() else block[kept]
+                yield slice(n_written, n_written + len(block)), block
+                n_written += len(block)
 
 
 def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading) -> Import:
@@ -82,7 +84,8 @@ def _check_early(
     known = [str(name) for table in tables for name in table.columns]
     if tables and options.sample_column:
         samples.require_column(known, options.sample_column, "sample_column")
-    known += [*rules.made_by(options.label_rule), *(["file"] if len(paths) > 1 else [])]
+    known += [barcodes.DONOR, barcodes.SAMPLE_TYPE, *(["file"] if len(paths) > 1 else [])]
+    known += rules.RULES[options.label_rule].makes if options.label_rule else ()
     for role in ROLES:
         name = getattr(options, role)
         if name and name not in known and not any(may_tell(path, name) for path in paths):

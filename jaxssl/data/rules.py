@@ -91,11 +91,6 @@ def _apply(rule: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return made, found
 
 
-def made_by(rule: str) -> tuple[str, ...]:
-    """Columns that the names of samples and the rule ("" for none) can make."""
-    return (barcodes.DONOR, barcodes.SAMPLE_TYPE, *(RULES[rule].makes if rule else ()))
-
-
 def columns_of(rule: str) -> dict[str, str]:
     """Role → column that the rule makes; {} without a rule."""
     return {"label": RULES[rule].makes[0], "group": RULES[rule].makes[-1]} if rule else {}
@@ -120,9 +115,8 @@ def _class_of(cancer: str, sample_type: str) -> str:
 
 def _tcga_ids(obs: pd.DataFrame) -> np.ndarray:
     """Barcodes with a sample type: the samples' names, else a column of them."""
-    candidates = [obs.index.to_numpy(dtype=object)]
-    candidates += [obs[name].to_numpy(dtype=object) for name in obs.columns]
-    for ids in candidates:
+    for values in (obs.index, *(obs[name] for name in obs.columns)):
+        ids = values.to_numpy(dtype=object)
         filled = ids[ids != ""]
         if len(filled) and barcodes.are_barcodes(filled) and len(str(filled[0])) >= 15:
             return ids

@@ -12,7 +12,6 @@ from typing import Any
 import jax
 
 from jaxssl.data import leakage
-from jaxssl.data.leakage import Finding
 
 FEW_SEEDS = 6  # from here on the signed-rank test can give a p below 0.05
 KINDS = (UserWarning, RuntimeWarning)  # of warnings that concern the user
@@ -86,11 +85,11 @@ class Notes:
                 f"use at least {FEW_SEEDS}, set before the first look"
             )
 
-    def leaks(self, findings: Sequence[Finding], allowed: Sequence[str]) -> None:
+    def leaks(self, found: leakage.Leaks, allowed: Sequence[str]) -> None:
         """Refuse leaks that are not allowed, and keep the others."""
-        leakage.refuse(findings, allowed)
-        for finding in findings:
-            text = f"leak ({finding.kind}), allowed: {finding.message}"
+        leakage.refuse(found, allowed)
+        for kind, leak in found.items():
+            text = f"leak ({kind}), allowed: {leak}"
             self._tell(f"warning: {text}")
             self.allowed_leaks.append(text)
 

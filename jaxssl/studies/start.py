@@ -86,7 +86,7 @@ def begin(job: Job, *, compares: bool) -> Study:
         leaks = leakage.leaks_of_split(task)
         if compares:
             budgets(task, config)
-            leaks += leakage.leaks_of_selection(len(task.split.validation))
+            leaks |= leakage.leaks_of_selection(len(task.split.validation))
         notes.leaks(leaks, config.split.allow_leaks)
     asked = with_columns(config, task)
     config, data_hash = resolve(asked, len(task.split.train)), hash_of(task)
@@ -98,7 +98,7 @@ def begin(job: Job, *, compares: bool) -> Study:
         normalizer = load_bundle(saved[0]).normalizer if saved else normalizer
     with notes.stage("normalize"):
         prepared = prepare(task, config, normalizer)
-        leaks = leakage.leaks_of_normalizer(task, prepared.normalizer) if compares else []
+        leaks = leakage.leaks_of_normalizer(task, prepared.normalizer) if compares else {}
         notes.leaks(leaks, config.split.allow_leaks)
     folder = open_folder(output)
     announce(config, hooks)

@@ -19,9 +19,12 @@ _SUFFIXES = {".tab": "tsv"} | {f".{name}": name for name in (*_PLAIN, "gct")}
 TEXT_FORMATS: dict[str, tuple[Callable[[Head], bool], Callable[[Head, Reading], RawTable]]] = {
     "gct": (lambda head: head.lines[0].strip().startswith("#1."), portals.read_gct),
     "geo": (geo.recognises, geo.read),
-    "gdc": (portals.is_gdc, lambda head, reading: portals.read_gdc([head.path], reading)),
+    "gdc": (
+        lambda head: head.lines[0].startswith(portals.GDC_STARTS),
+        lambda head, reading: portals.read_gdc(head.path, reading),
+    ),
     "recount3": (portals.is_recount3, portals.read_recount3),
-    "magetab": (portals.is_magetab, portals.read_magetab),
+    "magetab": (lambda head: portals.has_magetab_corner(head.lines[0]), portals.read_magetab),
     "depmap": (portals.is_depmap, portals.read_depmap),
     "delimited": (lambda _: True, delimited.read),
 }
@@ -91,7 +94,7 @@ def may_tell(path: Path, column: str) -> bool:
 def _read(path: Path, reading: Reading) -> RawTable:
     kind = kind_of(path)
     if kind == "folder":
-        return portals.read_gdc(portals.gdc_files(path), reading)
+        return portals.read_gdc(path, reading)
     if kind == "hdf5":
         return arrays.read_hdf5(path, reading)
     if kind != "text":
@@ -107,12 +110,9 @@ def _read(path: Path, reading: Reading) -> RawTable:
         size = path.stat().st_size
         share = f"the first {reading.limit / size:.0%} of {size / 1e9:.1f} GB"
         notes.insert(0, f"judged by {share}; pass `whole` to read all of it")
-    if not head.is_gzip and not _ends_a_line(path):
-        notes.append(f"the last line does not end: {path.name} may be cut, its last value with it")
-    return table._replace(notes=notes)
-
-
-def _ends_a_line(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+        is_ended = file.read(1) == b"\n"
+    if not head.is_gzip and not is_ended:
+        notes.append(f"the last line does not end: {path.name} may be cut, its last value with it")
+    return table._replace(notes=notes)

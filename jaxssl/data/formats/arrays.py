@@ -57,7 +57,7 @@ def read_npz(path: Path) -> RawTable:
 def read_hdf5(path: Path, reading: Reading) -> RawTable:
     """Open an AnnData file or one of ARCHS4; the matrix stays on disk."""
     try:
-        file = reading.scratch.open(path)
+        file = reading.scratch.enter_context(h5py.File(path, "r"))
         if "meta" in file and "data/expression" in file:
             return _open_archs4(path, file, reading)
         if "obs" in file and "var" in file:

@@ -67,9 +67,8 @@ def read(head: Head, reading: Reading) -> RawTable:
 
 def dialect_of(head: Head) -> Dialect:
     """How the table is written; comments above it are passed over."""
-    skip = 0
-    while skip < len(head.lines) and head.lines[skip].startswith("#"):
-        skip += 1
+    comments = itertools.takewhile(lambda line: line.startswith("#"), head.lines)
+    skip = len(list(comments))
     above, *below = head.lines[max(0, skip - 1) : skip + 1]
     n_tabs = below[0].count("\t") if below else 0
     is_header = skip == 1 and above.count("\t") == n_tabs > 0  # the line "#id ..." of tabs

@@ -33,10 +33,6 @@ class Scratch(ExitStack):
         super().__init__()
         self.folder = folder or tempfile.gettempdir()
 
-    def open(self, path: Path) -> h5py.File:
-        """An HDF5 file to read from for as long as this one lives."""
-        return self.enter_context(h5py.File(path, "r"))
-
     @cached_property
     def file(self) -> h5py.File:
         """What does not fit in memory; gone when closed, or when the process dies."""

@@ -14,6 +14,7 @@ from jaxssl.types import InputError
 _STAR_DEFAULT = "unstranded"
 _STAR_TEXTS = ("gene_name", "gene_type")
 _STAR_COUNTS = ("unstranded", "stranded_first", "stranded_second")
+GDC_STARTS = ("# gene-model", "#gene-model", "gene_id\tgene_name\tgene_type")
 _NOT_GENES = "N_"  # N_unmapped, N_multimapping, N_noFeature, N_ambiguous
 _DEPMAP_GENE = re.compile(r"\S+ \(\d+\)")  # TSPAN6 (7105)
 _DEPMAP_KEY = re.compile(r"(Profile|Sequencing|Model|ModelCondition)ID|IsDefaultEntryFor(Model|MC)")
@@ -53,22 +54,17 @@ def read_gct(head: Head, reading: Reading) -> RawTable:
     return table._replace(rows=by_name(rows.index, {"gene_name": rows.iloc[:, -1].to_numpy()}))
 
 
-def is_gdc(head: Head) -> bool:
-    """Whether the text starts with the gene model, or with the columns that stand below it."""
-    marks = ("# gene-model", "#gene-model", "gene_id\tgene_name\tgene_type")
-    return head.lines[0].startswith(marks)
+def read_gdc(path: Path, reading: Reading) -> RawTable:
+    """Read STAR's counts of a sample, or of all below a folder as the download tool lays them out.
 
-
-def gdc_files(folder: Path) -> list[Path]:
-    """The gene counts of all samples below a folder, as the download tool lays them out."""
-    found = [p for end in ("tsv", "tsv.gz") for p in folder.rglob(f"*star_gene_counts.{end}")]
-    if not found:
-        raise InputError(f"{folder} is a folder without gene counts of the GDC", "name a file")
-    return sorted(found, key=lambda file: file.name)
-
-
-def read_gdc(files: list[Path], reading: Reading) -> RawTable:
-    """Read STAR's counts, one sample a file; `reading.layer` chooses the column."""
+    `reading.layer` chooses the column.
+    """
+    files = [path]
+    if path.is_dir():
+        found = [p for end in ("tsv", "tsv.gz") for p in path.rglob(f"*star_gene_counts.{end}")]
+        files = sorted(found, key=lambda file: file.name)
+    if not files:
+        raise InputError(f"{path} is a folder without gene counts of the GDC", "name a file")
     layer = reading.layer or _STAR_DEFAULT
     first, values = _read_star_file(files[0], layer, reading)
     genes = first.rows.index
@@ -117,16 +113,11 @@ def read_recount3(head: Head, reading: Reading) -> RawTable:
     return read_matrix("recount3 gene sums", sniff_table(head, skip), (), reading, **told)
 
 
-def is_magetab(head: Head) -> bool:
-    """Whether the corner of the table bears one of the names that MAGE-TAB has for it."""
-    return _is_magetab_corner(head.lines[0])
-
-
 def read_magetab(head: Head, reading: Reading) -> RawTable:
     """Read a matrix of ArrayExpress; a second row of headings is passed over."""
     dialect = sniff_table(head)
     notes = []
-    if len(head.lines) > 1 and _is_magetab_corner(head.lines[1]):
+    if len(head.lines) > 1 and has_magetab_corner(head.lines[1]):
         dialect = dialect._replace(skip=dialect.skip + 1)
         second = split_line(head.path, head.lines[1], dialect.delimiter)
         notes = [f"second row of headings passed over: {', '.join(dict.fromkeys(second[1:4]))}"]
@@ -134,7 +125,8 @@ def read_magetab(head: Head, reading: Reading) -> RawTable:
     return read_matrix("ArrayExpress matrix", dialect, (), reading, **told)
 
 
-def _is_magetab_corner(line: str) -> bool:
+def has_magetab_corner(line: str) -> bool:
+    """Whether a line starts with one of the names that MAGE-TAB has for the corner of a table."""
     return bool(_MAGETAB_CORNER.fullmatch(line.split("\t", 1)[0].strip(' "').lower()))
 
 
