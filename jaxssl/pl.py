@@ -130,10 +130,7 @@ def embedding(data: Any, color: str = "label", ax: "Axes | None" = None, basis: 
 
 
 def confusion(
-    result: "StudyResult",
-    arm: str = "",
-    share: float | None = None,
-    ax: "Axes | None" = None,
+    result: "StudyResult", arm: str = "", share: float | None = None, ax: "Axes | None" = None
 ) -> Any:
     """Draw the confusion matrix of an arm on the test part, seeds pooled.
 

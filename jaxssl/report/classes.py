@@ -28,9 +28,7 @@ SHARE = 0.1  # predictions are shown at the share of labels nearest to this one
 MAX_BATCHES = 40  # the largest ones are drawn; the CSV has all
 MIN_SAMPLES = 10  # of a bin of the calibration that is drawn; fewer say nothing
 # transparent at 0, so that an empty cell has the colour of light and of dark paper alike
-_SHADES = LinearSegmentedColormap.from_list(
-    "shades", [(*to_rgb(COLOURS[0]), a) for a in (0.0, 1.0)]
-)
+_SHADES = LinearSegmentedColormap.from_list("shades", [(*to_rgb(COLOURS[0]), a) for a in (0, 1)])
 
 
 def nearest_share(shares: list[float]) -> float:
@@ -76,10 +74,8 @@ def draw_confusion(ax: Axes, counts: pd.DataFrame, n_seeds: int, size: float = 0
         text = f"{percent[i, j]:.0f}"
         ax.text(j, i, text, ha="center", va="center", fontsize=digits, color=colour)
     names = [short(str(name)) for name in counts.index]
-    tests = n_samples // n_seeds
-    rows = [f"{name} ({n:,})" for name, n in zip(names, tests, strict=True)]
-    few = n_classes < 5
-    turned = {"rotation": 45, "ha": "right"} if few else {"rotation": 90, "ha": "center"}
+    rows = [f"{name} ({n:,})" for name, n in zip(names, n_samples // n_seeds, strict=True)]
+    turned = {"rotation": 45, "ha": "right"} if n_classes < 5 else {"rotation": 90, "ha": "center"}
     look = {"fontsize": letters, "parse_math": False}
     ax.set_xticks(range(n_classes), names, **look, **turned)
     ax.set_yticks(range(n_classes), rows, **look)
@@ -117,9 +113,8 @@ def part_scores(figure: Figure, data: pd.DataFrame, what: str) -> None:
         draw_points(ax, mark[arm], short(arm), drawn["mean"], y, **line)
     names = [f"{short(str(c))} ({n:,})" for c, n in zip(first["part"], first["n"], strict=True)]
     ax.set_yticks(list(place.values()), names, fontsize=8.5)
-    lowest = data["low"].min()
-    ax.set(xlabel=f"{what} (in brackets: samples)", xlim=(max(-0.02, lowest - 0.05), 1.02))
-    ax.set_ylim(-0.7, len(place) - 0.3)
+    ax.set_xlabel(f"{what} (in brackets: samples)")
+    ax.set(xlim=(max(-0.02, data["low"].min() - 0.05), 1.02), ylim=(-0.7, len(place) - 0.3))
     ax.grid(axis="x", color=GRID)
     legend_above(figure, ax)
 

@@ -57,8 +57,7 @@ def draw_scores(ax: Axes, summary: pd.DataFrame, metric: str, tested: Sequence[s
         x = curve["share"] * 1.045 ** (i - (len(arms) - 1) / 2)
         line, width, size, layer = ("-", 2.4, 6.5, 3) if arm in tested else ("--", 1.2, 4.5, 2)
         look = {"ls": line, "lw": width, "ms": size, "zorder": layer}
-        bars = interval_bars(curve)
-        draw_points(ax, mark[arm], short(arm), x, curve["mean"], yerr=bars, **look)
+        draw_points(ax, mark[arm], short(arm), x, curve["mean"], yerr=interval_bars(curve), **look)
     ax.set_title(f"Test {metric.replace('_', ' ')}")
     share_axis(ax, summary)
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from jaxssl.report.drawing import ALARM, COLOURS, INK, MUTED, add_axes
 
+Seeds = Collection[int | str]  # by id, or as "split/seed" where there are several splits
 MEASURES = {
     "loss": "Pretraining loss",
     "code_entropy_ratio": "Code entropy / ln K",
@@ -19,9 +20,7 @@ MEASURES = {
 }
 
 
-def pretraining_curves(
-    figure: Figure, metrics: pd.DataFrame, collapsed: Collection[int | str]
-) -> list[Axes]:
+def pretraining_curves(figure: Figure, metrics: pd.DataFrame, collapsed: Seeds) -> list[Axes]:
     """Loss per seed with the ln K line, and the measures of collapse, by epoch."""
     figure.set_size_inches(10.4, 5.6)
     loss, *others = MEASURES
@@ -32,9 +31,7 @@ def pretraining_curves(
     return list(axes.values())
 
 
-def draw_measure(
-    ax: Axes, metrics: pd.DataFrame, measure: str, collapsed: Collection[int | str]
-) -> None:
+def draw_measure(ax: Axes, metrics: pd.DataFrame, measure: str, collapsed: Seeds) -> None:
     """One of `MEASURES` by epoch, a line a seed; collapsed seeds stand out and are named.
 
     K is exp(loss / loss_ratio); methods without prototypes or clusters get no line for it.
@@ -72,9 +69,7 @@ def _members(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {"/".join(map(str, key)): rows for key, rows in table.groupby(keys)}
 
 
-def _draw_seeds(
-    ax: Axes, metrics: pd.DataFrame, name: str, collapsed: Collection[int | str]
-) -> None:
+def _draw_seeds(ax: Axes, metrics: pd.DataFrame, name: str, collapsed: Seeds) -> None:
     for seed, curve in _members(metrics).items():
         if seed not in set(map(str, collapsed)):
             ax.plot(curve["epoch"], curve[name], color=COLOURS[0], lw=1.1, alpha=0.55)
@@ -95,12 +90,11 @@ def _n_prototypes(metrics: pd.DataFrame) -> int | None:
 
 def ranked_usage(usage: pd.DataFrame) -> pd.DataFrame:
     """Share of the training samples at each prototype, of every seed the most used first."""
-    return pd.concat(
-        [rows.sort_values("share", ascending=False) for rows in _members(usage).values()]
-    )
+    tables = [rows.sort_values("share", ascending=False) for rows in _members(usage).values()]
+    return pd.concat(tables)
 
 
-def prototype_usage(figure: Figure, usage: pd.DataFrame, collapsed: Collection[int | str]) -> None:
+def prototype_usage(figure: Figure, usage: pd.DataFrame, collapsed: Seeds) -> None:
     """The shares of `ranked_usage`, one line per seed, and how many prototypes have a sample."""
     ranked, used = add_axes(figure, 10.4, 3.4, ncols=2, width_ratios=[2, 1])
     bad, counts, colours, members = set(map(str, collapsed)), {}, [], _members(usage)

@@ -1,7 +1,4 @@
-"""Two-dimensional maps of the embedding, by class, batch and prototype.
-
-PCA and t-SNE; UMAP too where jaxssl[umap] is installed.
-"""
+"""Two-dimensional maps of the embedding, by class, batch and prototype."""
 
 import importlib
 import importlib.util
@@ -102,12 +99,11 @@ def _add_legend(
     """What the marks of `ax` mean, with the numbers that stand on the map for long names."""
     if not _has_legend(table, column):
         return
-    few = len(_categories(table, column)) <= 22
     on_map = _names_on_map(table, column)
     handles, names = ax.get_legend_handles_labels()
     numbers = ["" if on_map.get(name, name) == name else f"{on_map[name]}  " for name in names]
     labels = [number + short(name, 30) for number, name in zip(numbers, names, strict=True)]
-    look = {"fontsize": 8.5 if few else 7.3, "labelspacing": 0.3}
+    look = {"fontsize": 8.5 if len(_categories(table, column)) <= 22 else 7.3, "labelspacing": 0.3}
     owner.legend(handles, labels, handletextpad=0.2, markerscale=1.5, **look, **place)
 
 

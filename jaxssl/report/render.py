@@ -38,13 +38,9 @@ def write_report(runs: Sequence[StudyResult], out: Path) -> None:
         pages.append({"name": name, "anchor": slug, "figures": figures} | _texts(run))
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = hashlib.sha256(script.encode()).digest()  # the page's policy lets no other script run
-    text = template(f"report{out.suffix}").render(
-        runs=pages,
-        sections=TEXTS["sections"],
-        script=Markup(script),
-        script_hash=base64.b64encode(digest).decode(),
-    )
-    write_text(out, text)
+    own = {"script": Markup(script), "script_hash": base64.b64encode(digest).decode()}
+    page = template(f"report{out.suffix}")
+    write_text(out, page.render(runs=pages, sections=TEXTS["sections"], **own))
 
 
 def _figures(run: StudyResult, prefix: str, folder: Path) -> list[tuple[Any, ...]]:

@@ -47,8 +47,7 @@ def search_drawing(
     with styled():
         figure = Figure(layout="constrained")
         if len(options) == 1:
-            several = table["arm"].nunique() > 1
-            lines = table.assign(line=table["arm"] if several else "")
+            lines = table.assign(line=table["arm"] if table["arm"].nunique() > 1 else "")
             option_figure(figure, lines, table[:0], measures, options, metric)
         elif len(options) == 2:
             heat_maps(figure, table, options, metric)

@@ -129,12 +129,10 @@ def part_tables(data: pd.DataFrame, what: str) -> list[Table]:
     if not {*PARTS, "arm"} <= set(data.columns):
         return []
     arms = data["arm"].unique().tolist()
-    cells = {
-        (row["part"], row["arm"]): Cell(
-            f"{row['mean']:.3f}", note=f"{row['low']:.3f} to {row['high']:.3f}"
-        )
-        for row in data.to_dict("records")
-    }
+    cells = {}
+    for row in data.to_dict("records"):
+        span = f"{row['low']:.3f} to {row['high']:.3f}"
+        cells[row["part"], row["arm"]] = Cell(f"{row['mean']:.3f}", note=span)
     first = data[data["arm"] == arms[0]].sort_values("n", ascending=False)
     rows = [
         [Cell(str(part)), Cell(f"{n:,}"), *(cells.get((part, arm), NOT_RUN) for arm in arms)]

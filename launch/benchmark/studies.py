@@ -24,7 +24,7 @@ from jaxssl.runs.reading import open_study
 from jaxssl.studies.study import study
 
 from .pretraining import train_epochs
-from .timing import GEMM, Bench, Row, in_new_process, interleave, run_verb, set_beside
+from .timing import Bench, Row, in_new_process, interleave, run_verb, set_beside
 from .work import step_flops
 
 MAPPED = ("jit(init)", "jit(epoch)", "jit(fit_one)", "jit(fresh_encoder)")
@@ -39,21 +39,18 @@ def measure_finetuning(bench: Bench, n_features: int, n_seeds: int, n_labelled: 
     inputs = make_inputs(n_features, n_seeds)
     config = resolve(Config(), N_TRAIN)
     fit = make_fit_network(config, inputs)
-
-    def fit_seeds() -> Any:
-        return fit(SCRATCH, None, n_labelled, range(n_seeds))
-
-    tasks: dict[str, Callable[[], Any]] = {"jaxssl": fit_seeds}
+    tasks: dict[str, Callable[[], Any]] = {}
+    tasks["jaxssl"] = lambda: fit(SCRATCH, None, n_labelled, range(n_seeds))
     if "torch" in bench.references:
         from .torch_reference import scratch_fit
 
         tasks["torch"] = scratch_fit(config, inputs, N_CLASSES, n_labelled)
-    timings, limits = bench.interleave(tasks)
+    timings, gemm, _ = bench.interleave(tasks)
     row = set_beside(timings, "s", 1, n_seeds)
     row["fits_per_s"] = 1 / row["jaxssl_s"]
-    row["gemm_share"] = _fit_flops(n_features, config) / 1e9 / row["jaxssl_s"] / limits[GEMM]
+    row["gemm_share"] = _fit_flops(n_features, config) / 1e9 / row["jaxssl_s"] / gemm
     if "torch" in tasks:
-        ours, theirs = fit_seeds()[0][0], tasks["torch"]()
+        ours, theirs = tasks["jaxssl"]()[0][0], tasks["torch"]()
         row["prediction_difference"] = float(np.abs(ours - theirs).mean())
     return row
 

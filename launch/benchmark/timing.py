@@ -94,8 +94,8 @@ class Bench:
             COPY: lambda: list(pool.map(np.copyto, targets, sources)),
         }
 
-    def interleave(self, tasks: Tasks) -> tuple[dict[str, Timing], dict[str, float]]:
-        """Time the tasks in turns with the limits; timings, and the best rates meanwhile."""
+    def interleave(self, tasks: Tasks) -> tuple[dict[str, Timing], float, float]:
+        """Time the tasks in turns with the limits; timings, and the best rates of both limits."""
         timings = interleave({**tasks, **self.limits}, self.n_rounds)
         again = interleave(self.limits, self.n_rounds)
         work = {GEMM: 2 * GEMM_SIZE**3, COPY: 2 * COPY_BYTES}  # a copy reads and writes
@@ -104,7 +104,7 @@ class Bench:
             for name, amount in work.items()
         }
         self.keep(rates)
-        return timings, rates
+        return timings, rates[GEMM], rates[COPY]
 
     def keep(self, rates: Mapping[str, float]) -> None:
         """Note rates of this machine, measured here or in another process."""

@@ -168,12 +168,10 @@ def scratch_fit(
     batches = list(torch.tensor(inputs.orders[0][np.asarray(positions)], dtype=torch.int64))
     x, y = torch.from_numpy(inputs.features), torch.from_numpy(inputs.codes).long()
     held_out = x[torch.from_numpy(inputs.held_out)]
-    encoder_params, head_params = jax.device_get((encoder_params, head_params))
+    encoder_params, output = jax.device_get((encoder_params, head_params["output"]))
 
     def fit() -> np.ndarray:
-        model = torch.nn.Sequential(
-            torch_encoder(encoder_params), torch_dense(head_params["output"])
-        )
+        model = torch.nn.Sequential(torch_encoder(encoder_params), torch_dense(output))
         optimizer = torch.optim.Adam(model.parameters(), lr=options.scratch_learning_rate)
         for rows in batches:
             _step(optimizer, functional.cross_entropy(model(x[rows]), y[rows]))

@@ -22,15 +22,9 @@ def hidden(setting: Setting) -> Experiment:
         for widths, point in points.items()
         if widths != three and all(a == b for a, b in zip(widths, three, strict=False))
     ]
-    return Experiment(
-        "Hidden layers of the baseline",
-        "three hidden layers are enough",
-        list(points.values()),
-        claims,
-        kind="bars",
-        line=lambda values: as_text(values["encoder.hidden"]),
-        arms=(SCRATCH,),
-    )
+    title, finding = "Hidden layers of the baseline", "three hidden layers are enough"
+    look = {"kind": "bars", "line": lambda values: as_text(values["encoder.hidden"])}
+    return Experiment(title, finding, [*points.values()], claims, arms=(SCRATCH,), **look)
 
 
 def rate(setting: Setting) -> Experiment:
@@ -44,10 +38,8 @@ def rate(setting: Setting) -> Experiment:
     rivals = {f"{r:g} is no better than 4e-4": points[r, size] for r in rates if r != best}
     rivals |= {f"batch {b} is no better than {size}": points[best, b] for b in sizes if b != size}
     claims = [_no_better(setting, *rival, points[best, size]) for rival in rivals.items()]
-    title, finding = (
-        "Learning rate and batch size of the baseline",
-        "learning rate 4e-4 and batch 256",
-    )
+    title = "Learning rate and batch size of the baseline"
+    finding = "learning rate 4e-4 and batch 256"
     return Experiment(title, finding, [*points.values()], claims, x, "grid", arms=(SCRATCH,))
 
 

@@ -9,7 +9,7 @@ from anndata import AnnData
 from jaxssl.data.task import Task
 from jaxssl.types import InputError
 
-from . import baseline, questions, swav
+from . import baseline, swav
 from .scales import Experiment, Setting
 
 ALL = "all"
@@ -25,8 +25,8 @@ FIGURES: dict[Callable[[Setting], Experiment], dict[str, tuple[str, ...]]] = {
     swav.augment: {"tcga": ("24",), "microarray": ("25",)},
     swav.autoencoder: {"tcga": ("autoencoder",), "microarray": ("autoencoder",)},
     baseline.comparison: {"tcga": ("29", "30"), "microarray": ("27", "28")},
-    questions.count_map: {"tcga": ("map",), "microarray": ("map",)},
-    questions.reason: {"tcga": ("reason",), "microarray": ("reason",)},
+    swav.count_map: {"tcga": ("map",), "microarray": ("map",)},
+    swav.reason: {"tcga": ("reason",), "microarray": ("reason",)},
 }
 """Experiment → data set → its figures. What has no number is in no figure of the paper."""
 
