@@ -93,7 +93,7 @@ def _judge(
     if share <= max_missing:
         warnings.warn(f"{message}; they are imputed with the training mean", stacklevel=3)
         return
-    kinds = [id_type(np.asarray(ids, object))[0] or "unknown" for ids in (genes, names)]
+    kinds = [id_type(np.asarray(ids, object)) or "unknown" for ids in (genes, names)]
     if kinds[0] != kinds[1]:
         message += f"; its ids are of the kind {kinds[0]}, the data's {kinds[1]}"
     fix = f"pass `max_missing={min(1, share + 0.005):.2f}` to impute them with the training mean"

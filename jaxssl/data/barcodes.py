@@ -43,7 +43,7 @@ SAMPLE_TYPES = {
 
 def are_barcodes(ids: np.ndarray) -> bool:
     """Whether most ids are TCGA barcodes, dotted or not."""
-    return bool(id_type(ids, {"TCGA": _TCGA.pattern})[0])
+    return bool(id_type(ids, {"TCGA": _TCGA.pattern}))
 
 
 def dashed(barcode: str) -> str:

@@ -1,13 +1,16 @@
 """What a careful colleague would say about a file before it is used."""
 
 import dataclasses
+import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from jaxssl.data import columns, rules
+from jaxssl.data import rules
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
@@ -23,6 +26,10 @@ from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.types import InputError
 
 _LIMIT = 1 << 28  # bytes of a text that are read without being asked
+_LABEL_NAMES = "label|tissue|disease|cancer|class|subtype|type|diagnosis|site"
+_GROUP_NAMES = "patient|donor|subject|individual|group|case|series|study"
+_MAX_CLASSES = 100
+_MIN_GROUPS = 3  # one for each of train, validation and test
 
 
 def inspect(
@@ -53,7 +60,7 @@ def inspect(
     texts, n_columns = text_columns(path)
     if 2 * len(texts) > n_columns - 1 > 0:
         table = read_annotation(path)
-        return FileReport(str(path), "samples", len(table), columns.describe(table))
+        return FileReport(str(path), "samples", len(table), _describe(table))
     names = [str(table) for table in paths_of(labels)]
     tables = read_tables(names)
     with Scratch() as scratch:
@@ -85,14 +92,14 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         file=str(path),
         kind="expression",
         n_samples=len(samples),
-        columns=columns.describe(obs) | columns.describe(rules.derive(obs, "")[0]),
+        columns=_describe(obs) | _describe(rules.derive(obs, "")[0]),
         n_genes=len(genes),
         format=raw.format,
         orientation=orientation,
         orientation_reason=orientation_reason,
-        gene_id_type=id_type(genes)[0],
+        gene_id_type=id_type(genes),
         gene_examples=[str(i) for i in genes[:3]],
-        sample_id_type=id_type(samples, SAMPLE_PATTERNS)[0],
+        sample_id_type=id_type(samples, SAMPLE_PATTERNS),
         sample_examples=[str(i) for i in samples[:3]],
         n_duplicate_genes=len(duplicates(genes)),
         n_duplicate_samples=len(duplicates(samples)),
@@ -152,8 +159,8 @@ def _options(
     report: FileReport, given: dict[str, Any], needed: dict[str, str], beside: list[str]
 ) -> dict[str, Any]:
     """Keywords of `read`, in the order in which a reader wants them."""
-    label = columns.choose(report.columns, "label", columns.LABEL_NAMES)
-    group = columns.choose_group(report.columns, label)
+    label = _choose(report.columns, "label", _LABEL_NAMES)
+    group = _choose_group(report.columns, label)
     sizes = report.columns[label]["classes"].values() if label else []
     is_small = min(sizes, default=20) < 20 and sum(size >= 20 for size in sizes) > 1
     options = {name: value for name, value in given.items() if value}
@@ -169,3 +176,62 @@ def _options(
     beside = [name for name in beside if name not in named]
     options |= needed | {"text_columns": beside}
     return {name: value for name, value in options.items() if value}
+
+
+def _describe(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Role and values of each column that could be a label ("label") or a group ("group")."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in table.columns:
+        counts = Counter(str(value) for value in table[name] if value != "")
+        n_values, n_filled = len(counts), counts.total()
+        is_number = all(_is_number(value) for value in counts)
+        is_class = 2 <= n_values <= min(_MAX_CLASSES, n_filled // 3)
+        if is_class and not (is_number and n_values > 10):
+            classes = dict(counts.most_common())
+            found[str(name)] = {"role": "label", "n_labelled": n_filled, "classes": classes}
+        elif not is_number and n_values > 1 and re.search(_GROUP_NAMES, str(name).lower()):
+            found[str(name)] = {"role": "group", "n_labelled": n_filled, "n_groups": n_values}
+    return found
+
+
+def possible_groups(table: pd.DataFrame) -> list[str]:
+    """Columns whose samples may belong together: a patient, a donor, a series."""
+    return [name for name, found in _describe(table).items() if found["role"] == "group"]
+
+
+def _choose(columns: dict[str, dict[str, Any]], role: str, names: str) -> str:
+    """The column of that role whose name says most, ties to the most values; "" for none."""
+    fit = [name for name, column in columns.items() if column["role"] == role]
+    return min(
+        fit, key=lambda name: (_rank(name, names), -_n_values(columns[name]), name), default=""
+    )
+
+
+def _choose_group(columns: dict[str, dict[str, Any]], label: str) -> str:
+    """The column, other than the label, that is called after groups and has enough of them."""
+    fit = {
+        name: column
+        for name, column in columns.items()
+        if name != label
+        and re.search(_GROUP_NAMES, name.lower())
+        and _n_values(column) >= _MIN_GROUPS
+    }
+    return _choose(fit, "group", _GROUP_NAMES) or _choose(fit, "label", _GROUP_NAMES)
+
+
+def _n_values(column: dict[str, Any]) -> int:
+    """How many different values a described column has."""
+    return len(column.get("classes", ())) or column.get("n_groups", 0)
+
+
+def _rank(column: str, names: str) -> int:
+    """Place of the first name that is part of the column's; their number where none is."""
+    order = names.split("|")
+    return next((i for i, name in enumerate(order) if name in column.lower()), len(order))
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False

@@ -76,7 +76,7 @@ def _by_ids(raw: RawTable, sample_ids: np.ndarray | None) -> tuple[str, str]:
             return ORIENTATIONS[1 - side], reason
     strong = (GENE_PATTERNS, ORIENTATIONS), (SAMPLE_PATTERNS, ORIENTATIONS[::-1])
     for patterns, orientations in strong:
-        kinds = [id_type(side, patterns)[0] for side in ids]
+        kinds = [id_type(side, patterns) for side in ids]
         if bool(kinds[0]) != bool(kinds[1]):
             side = int(not kinds[0])
             reason = f"{_SIDES[side]} ids are of the kind {kinds[side]}, such as {ids[side][0]}"
@@ -87,4 +87,4 @@ def _by_ids(raw: RawTable, sample_ids: np.ndarray | None) -> tuple[str, str]:
 def _are_symbols(ids: np.ndarray) -> bool:
     # samples are called A1 to H12; genes hardly ever share the letters they start with
     starts = {re.split(r"[^A-Z]", str(i), maxsplit=1)[0] for i in ids[:1000]}
-    return bool(id_type(ids, SYMBOL_PATTERN)[0]) and len(starts) > 0.3 * min(len(ids), 1000)
+    return bool(id_type(ids, SYMBOL_PATTERN)) and len(starts) > 0.3 * min(len(ids), 1000)

@@ -65,7 +65,7 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     notes = [*first.notes, *of_others, *gene_notes, *obs_notes]
     facts = {
         "orientation": first.orientation,
-        "gene_id_type": id_type(names_of(var))[0] or "unknown",
+        "gene_id_type": id_type(names_of(var)) or "unknown",
         "scale": first.scale,
         "impute": options.impute,
         "duplicates": options.duplicates,

@@ -16,7 +16,6 @@ from jaxssl.types import ROLES, InputError
 
 _SHEET_SAMPLE = "Sample ID"  # column of the GDC's sample sheet
 _RIVAL = 0.5  # share of the samples above which a second column could be that of their ids
-_SHOWN = 5  # ids of either side that a message names
 
 
 class Match(NamedTuple):
@@ -194,7 +193,7 @@ def _unmatched(match: Match) -> str:
     """Some ids of either side that the other lacks."""
     data = match.names[~match.known]
     labels = match.keys[~pd.Index(match.keys).isin(match.names)]
-    return f"only in the data: {_some(data, _SHOWN)}; only in the labels: {_some(labels, _SHOWN)}"
+    return f"only in the data: {_some(data, 5)}; only in the labels: {_some(labels, 5)}"
 
 
 def _some(names: Sequence[str] | np.ndarray, count: int = 12) -> str:

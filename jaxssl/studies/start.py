@@ -12,9 +12,9 @@ from anndata import AnnData
 
 from jaxssl.config import Config, DataConfig, resolve
 from jaxssl.data import leakage
-from jaxssl.data.columns import possible_groups
 from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
+from jaxssl.data.inspect import possible_groups
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
 from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.data.task import Task, make_task, take_roles

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jaxssl.data.formats import arrays, delimited, geo, parquet, portals
-from jaxssl.data.formats.head import Head, read_head
+from jaxssl.data.formats.head import Head, find_text, read_head
 from jaxssl.data.formats.matrix import RawTable, Reading, require_layer
 from jaxssl.types import InputError
 
@@ -75,7 +75,8 @@ def text_columns(path: Path) -> tuple[Sequence[str], int]:
     if kind == "parquet":
         return parquet.text_columns(path)
     if kind == "text" and text_format(head := read_head(path)) == "delimited":
-        return delimited.text_columns(head)
+        dialect = delimited.dialect_of(head)
+        return [dialect.header[i] for i in find_text(dialect)], len(dialect.header)
     return [], 0
 
 

@@ -77,12 +77,6 @@ def dialect_of(head: Head) -> Dialect:
     return sniff_table(head, 0 if is_header else skip, allow_no_corner=True)
 
 
-def text_columns(head: Head) -> tuple[list[str], int]:
-    """Names of the columns, the first apart, that hold text; and how many columns there are."""
-    dialect = dialect_of(head)
-    return [dialect.header[i] for i in find_text(dialect)], len(dialect.header)
-
-
 def no_expression(names: np.ndarray) -> list[str]:
     """Names among those of samples or genes that common exports give to other columns."""
     plain = [re.sub(r"[^a-z0-9]", "", str(name).lower()) for name in names]

@@ -44,12 +44,9 @@ class Scratch(ExitStack):
 
     def dataset(self, n_columns: int, n_rows: int) -> h5py.Dataset:
         """An empty float32 matrix that grows by `n_rows` rows at a time."""
+        name, chunks = str(len(self.file)), (n_rows, min(TILE, n_columns))
         return self.file.create_dataset(
-            str(len(self.file)),
-            (0, n_columns),
-            np.float32,
-            chunks=(n_rows, min(TILE, n_columns)),
-            maxshape=(None, n_columns),
+            name, (0, n_columns), np.float32, chunks=chunks, maxshape=(None, n_columns)
         )
 
     def empty(self, n_rows: int, n_columns: int) -> Any:
