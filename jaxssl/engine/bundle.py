@@ -73,7 +73,9 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         bundle = jaxssl.load_bundle("runs/mirna/encoder/seed_000")
     """
     folder = Path(folder)
-    _refuse_links(folder)
+    for path in folder.rglob("*"):
+        if path.is_symlink():  # what comes from elsewhere must not point at other files of the disk
+            raise InputError(f"{path} is a link, and a bundle has none", "copy the file itself")
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         if description["format"] != FORMAT:  # and may say the rest in other words
@@ -157,13 +159,6 @@ def _verify_texts(folder: Path, description: dict[str, Any], genes: tuple[str, .
                 f"{folder}: {name} is not as it was written",
                 "take a copy of the bundle from where it was made",
             )
-
-
-def _refuse_links(folder: Path) -> None:
-    """A bundle is its own files: what comes from elsewhere must not point at others of the disk."""
-    for path in folder.rglob("*"):
-        if path.is_symlink():
-            raise InputError(f"{path} is a link, and a bundle has none", "copy the file itself")
 
 
 def _hash_of_description(description: dict[str, Any]) -> str:

@@ -96,7 +96,11 @@ def free_memory() -> int:
     stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
-    return min(psutil.virtual_memory().available, _container_limit()) // jax.device_count()
+    # the memory limit of the control group, which a container or a Slurm job sets
+    file = Path("/sys/fs/cgroup/memory.max")
+    text = file.read_text().strip() if file.exists() else "max"
+    limit = int(text) if text.isdigit() else sys.maxsize
+    return min(psutil.virtual_memory().available, limit) // jax.device_count()
 
 
 def bytes_of(tree: PyTree) -> int:
@@ -106,10 +110,3 @@ def bytes_of(tree: PyTree) -> int:
         for leaf in jax.tree.leaves(tree)
         if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
     )
-
-
-def _container_limit() -> int:
-    """Memory limit of the control group, which a container or a Slurm job sets; bytes."""
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text().strip() if limit.exists() else "max"
-    return int(text) if text.isdigit() else sys.maxsize

@@ -5,7 +5,6 @@ comparison, made once, against the classical arm that did best on the validation
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,14 +56,6 @@ def areas(results: pd.DataFrame, part: str) -> pd.DataFrame:
     return pd.concat(tables)[columns] if tables else pd.DataFrame(columns=columns)
 
 
-def best_classical(results: pd.DataFrame, classical: Sequence[str]) -> dict[Any, str]:
-    """By data set and task, the classical arm with the largest mean area on the validation part."""
-    of_classical = areas(results[results["arm"].isin(classical)], "validation")
-    means = of_classical.groupby(["dataset", "task", "arm"])["value"].mean().dropna()
-    best = means.reset_index("arm").sort_values("value").groupby(["dataset", "task"])["arm"].last()
-    return best.to_dict()
-
-
 def endpoint(
     results: pd.DataFrame,
     arms: Sequence[str],
@@ -78,7 +69,10 @@ def endpoint(
     best on the validation part. `p_holm` adjusts its deciding p over all declared ones, and is NaN
     of the others. Empty where no share of 1 to 10 % was tested.
     """
-    best = best_classical(results, [arm for arm in references if arm in CLASSICAL])
+    classical = results["arm"].isin([arm for arm in references if arm in CLASSICAL])
+    on_validation = areas(results[classical], "validation").groupby(["dataset", "task", "arm"])
+    means = on_validation["value"].mean().dropna().reset_index("arm").sort_values("value")
+    best = means.groupby(["dataset", "task"])["arm"].last().to_dict()
     shares = shares_of_endpoint(results["share"].unique().tolist())
     same = {"metric": METRIC, "shares": " ".join(f"{share:g}" for share in shares)}
     rows = []

@@ -51,77 +51,72 @@ def search(
         check_methods(point.config)
     normalized = None
     for group in by_program(points):
-        config, run = group[0].config, _Group(group, seeds, done)
-        if not any(run.lacking(point, config.sweep.arms) for point in group):
+        config = group[0].config
+        if not any(lacking(point, config.sweep.arms, seeds, done) for point in group):
             continue
         if config.normalize != normalized:
             prepared, normalized = prepare(task, config), config.normalize
             inputs = make_inputs(prepared, seeds)
             inputs = inputs._replace(parts={part: inputs.parts[part] for part in parts})
-        log(
-            (group[0].name or UNCHANGED) + (f" and {len(group) - 1} more" if len(group) > 1 else "")
-        )
+        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+        log((group[0].name or UNCHANGED) + more)
+        run = _Run(prepared, inputs, seeds, done)
         for point in group:
             arms = [arm for arm in config.sweep.arms if not method_of(arm)]
-            if run.lacking(point, arms):
-                yield Found(run.fit(prepared, inputs, point, arms, {}), [])
-        yield from _with_encoders(run, prepared, inputs)
+            if lacking(point, arms, seeds, done):
+                yield Found(run.fit(point, arms, {}), [])
+        yield from _with_encoders(run, group)
 
 
-class _Group(NamedTuple):
-    """Points of one program, and what is done of all points."""
+def lacking(point: Point, arms: Sequence[str], seeds: Sequence[int], done: Done) -> list[int]:
+    """Seeds that lack a fit of one of the arms."""
+    fits = itertools.product([point.name], arms, point.config.sweep.shares, seeds)
+    return sorted({fit[-1] for fit in fits if fit not in done})
 
-    points: list[Point]
+
+class _Run(NamedTuple):
+    """What the fits of all points have in common."""
+
+    prepared: Prepared
+    inputs: Inputs
     seeds: Sequence[int]
     done: Done
 
-    def lacking(self, point: Point, arms: Sequence[str]) -> list[int]:
-        """Seeds that lack a fit of one of the arms."""
-        fits = itertools.product([point.name], arms, point.config.sweep.shares, self.seeds)
-        return sorted({fit[-1] for fit in fits if fit not in self.done})
-
-    def fit(
-        self,
-        prepared: Prepared,
-        inputs: Inputs,
-        point: Point,
-        arms: Sequence[str],
-        encoders: Encoders,
-    ) -> list[dict[str, Any]]:
+    def fit(self, point: Point, arms: Sequence[str], encoders: Encoders) -> list[dict[str, Any]]:
         """Result rows of a point's arms: for the seeds of the encoders, or for all without any."""
-        own = replace(prepared, config=with_options(point.config, {"sweep.arms": arms}))
+        own = replace(self.prepared, config=with_options(point.config, {"sweep.arms": arms}))
         done = {(arm, share, s) for name, arm, share, s in self.done if name == point.name}
         of_method, seeds = {point.config.method.name: encoders}, list(encoders) or self.seeds
-        fits = sweep(own, of_method, seeds, done, inputs)
+        fits = sweep(own, of_method, seeds, done, self.inputs)
         return [{"point": point.name} | row for fitted in fits for row in fitted.rows]
 
 
-def _with_encoders(run: _Group, prepared: Prepared, inputs: Inputs) -> Iterator[Found]:
+def _with_encoders(run: _Run, points: Sequence[Point]) -> Iterator[Found]:
     """The arms that start from an encoder: a chunk of pretrained members at a time."""
-    config = run.points[0].config
+    config = points[0].config
     arms = [arm for arm in config.sweep.arms if method_of(arm)]
     varied = member_options(config)
     wanted = {}
-    for point in run.points:
+    for point in points:
         own = {name: float(get_option(point.config, name)) for name in varied}
-        wanted[point.name] = [Variant(seed, own) for seed in run.lacking(point, arms)]
+        missing = lacking(point, arms, run.seeds, run.done)
+        wanted[point.name] = [Variant(seed, own) for seed in missing]
     members: list[Variant] = []
     for variant in itertools.chain.from_iterable(wanted.values()):
         if variant not in members:  # points that differ in fine-tuning alone have theirs in common
             members.append(variant)
     if not members:
         return
-    pool, variants = prepared.pool, dict(enumerate(members))
+    pool, variants = run.prepared.pool, dict(enumerate(members))
     plan = plan_pretraining(config, *pool.shape, n_seeds=len(members), varied=varied)
     for chunk in pretrain(plan, config, pool, list(variants), variants=variants):
-        for point in run.points:
+        for point in points:
             seed_of = {
                 i: variants[i].seed for i in chunk.params if variants[i] in wanted[point.name]
             }
             encoders = {seed: chunk.params[i]["encoder"] for i, seed in seed_of.items()}
             if encoders:
-                rows = run.fit(prepared, inputs, point, arms, encoders)
-                yield Found(rows, _measured(point, chunk, seed_of))
+                yield Found(run.fit(point, arms, encoders), _measured(point, chunk, seed_of))
 
 
 def _measured(point: Point, chunk: Pretrained, seed_of: Mapping[int, int]) -> list[dict[str, Any]]:

@@ -12,17 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 from optax.losses import softmax_cross_entropy
 
-from jaxssl.evaluation.finetune import (
-    Labelled,
-    Networks,
-    Rate,
-    Step,
-    batch_positions,
-    cosine,
-    cross_entropy,
-    descend,
-    make_batch,
-)
+from jaxssl.evaluation import finetune
+from jaxssl.evaluation.finetune import Labelled, Networks, Rate, Step
 from jaxssl.types import Params
 
 
@@ -62,15 +53,16 @@ def teach(
     fresh = head.init(key_head, encoder.apply(encoder_params, labelled.x[:1]))
     params = {"encoder": encoder_params, "head": jax.tree.map(jnp.zeros_like, fresh)}
     words, n_profiles = jax.random.bits(key_profiles, (2,)), len(labelled.x)
-    of_labels = make_batch(key_labels, labelled, batch_size)
+    of_labels = finetune.make_batch(key_labels, labelled, batch_size)
 
     def loss(params: Params, step: Step) -> Float[Array, ""]:
-        rows = batch_positions(words, step, jnp.int32(n_profiles), batch_size)
+        rows = finetune.batch_positions(words, step, jnp.int32(n_profiles), batch_size)
         student = networks.logits(params, labelled.x[rows])
         taught = distillation(logits[rows], student, lesson.temperature)
         labels = of_labels(step)
-        own = cross_entropy(networks.logits(params, labelled.x[labels]), labelled.y[labels])
+        logits_of_labels = networks.logits(params, labelled.x[labels])
+        own = finetune.cross_entropy(logits_of_labels, labelled.y[labels])
         return (1 - lesson.labelled_weight) * taught + lesson.labelled_weight * own
 
-    rate = partial(cosine, lesson.learning_rate, lesson.n_steps)
-    return descend(loss, params, lesson.n_steps, rate)
+    rate = partial(finetune.cosine, lesson.learning_rate, lesson.n_steps)
+    return finetune.descend(loss, params, lesson.n_steps, rate)

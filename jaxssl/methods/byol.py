@@ -45,10 +45,8 @@ def byol(options: BYOLConfig, training: Training) -> Method:
 
 def _predictor(options: BYOLConfig, stack: Stack, dim: int) -> Network:
     """From projection to projection."""
-    norm = options.projection_norm
-    return make_projection(
-        options.predictor, options.predictor_hidden, dim, stack.encoder.precision, norm
-    )
+    kind, hidden, norm = options.predictor, options.predictor_hidden, options.projection_norm
+    return make_projection(kind, hidden, dim, stack.encoder.precision, norm)
 
 
 def init(options: BYOLConfig, stack: Stack, key: PRNGKeyArray, x: Profiles) -> Start:

@@ -39,14 +39,9 @@ class Stack(NamedTuple):
     @classmethod
     def of(cls, options: ProjectedConfig, encoder: Network) -> "Stack":
         """The encoder with the projection head that the options describe."""
-        projection = make_projection(
-            options.projection,
-            options.projection_hidden,
-            options.projection_dim,
-            encoder.precision,
-            options.projection_norm,
-        )
-        return cls(encoder, projection)
+        kind, hidden, dim = options.projection, options.projection_hidden, options.projection_dim
+        norm, precision = options.projection_norm, encoder.precision
+        return cls(encoder, make_projection(kind, hidden, dim, precision, norm))
 
     def init(self, keys: Key[Array, "2"], x: Profiles) -> tuple[Params, Float[Array, "batch dim"]]:
         """Random parameters, and what they make of `x`."""
