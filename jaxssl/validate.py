@@ -18,8 +18,13 @@ def validate(config: Config) -> None:
     for name, section in vars(config).items():
         check_section(name, section)
     _check_lists(config)
-    _check_views(config)
-    split, layers = config.split, config.finetune
+    split, layers, method, augment = config.split, config.finetune, config.method, config.augment
+    if augment.n_views < method.MIN_VIEWS:
+        raise InputError(
+            f"`augment.n_views={augment.n_views}`: {method.name} compares "
+            f"{method.MIN_VIEWS} views of a profile"
+        )
+    method.check_views(augment.changes())
     held_out = split.validation_share + split.test_share
     if held_out >= 1:
         raise InputError(
@@ -34,16 +39,6 @@ def validate(config: Config) -> None:
             f"`finetune.transfer_layers={layers.transfer_layers}` do not fit",
             f"0 <= freeze <= transfer <= {n_layers} (the encoder's layers) must hold",
         )
-
-
-def _check_views(config: Config) -> None:
-    method, augment = config.method, config.augment
-    if augment.n_views < method.MIN_VIEWS:
-        raise InputError(
-            f"`augment.n_views={augment.n_views}`: {method.name} compares "
-            f"{method.MIN_VIEWS} views of a profile"
-        )
-    method.check_views(augment.changes())
 
 
 def _check_lists(config: Config) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxssl.config import AugmentConfig
-from jaxssl.methods.augment import add_noise, make_augment, make_views, mask
+from jaxssl.methods.augment import make_augment, make_views, mask
 from jaxssl.types import Pool
 
 KEY = jax.random.key(0)
@@ -82,7 +82,7 @@ def test_marginal_fill_takes_every_gene_from_another_sample():
 
 @pytest.mark.parametrize("strength", [0.1, 2.0])
 def test_noise_has_its_strength_and_no_mean(strength):
-    noise = np.asarray(add_noise(KEY, X, strength) - X)
+    noise = np.asarray(make_augment(AugmentConfig(noise=strength), 0.0)(KEY, X, POOL) - X)
     assert abs(noise.mean()) < 5 * strength / np.sqrt(4000)
     assert abs(noise.std() / strength - 1) < 5 / np.sqrt(8000)
 

@@ -13,8 +13,7 @@ from jaxssl.config import Config
 from jaxssl.data.labels import label_order
 from jaxssl.engine.bundle import EncoderBundle, usable
 from jaxssl.estimators.encoder import SSLEncoder
-from jaxssl.estimators.inputs import encode, is_labelled, labels_of
-from jaxssl.estimators.options import seed_of, set_options
+from jaxssl.estimators.inputs import encode, is_labelled, labels_of, seed_of, set_options
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.studies.start import read_encoder

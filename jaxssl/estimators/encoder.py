@@ -19,8 +19,7 @@ from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import annotate, embed
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, pretrain
-from jaxssl.estimators.inputs import read
-from jaxssl.estimators.options import make_config, seed_of
+from jaxssl.estimators.inputs import make_config, read, seed_of
 from jaxssl.estimators.stored import HISTORY, BundleEstimator
 from jaxssl.runs.identity import versions
 from jaxssl.studies.start import read_encoder

@@ -98,11 +98,6 @@ def mask(
     return jnp.where(MASKS[per](key_mask, x, rate), FILLS[fill](key_fill, x, pool), x)
 
 
-def add_noise(key: PRNGKeyArray, x: Profiles, strength: Strength) -> Profiles:
-    """x + c N(0, 1), c = `strength`."""
-    return x + strength * standard_normal(key, x.shape)
-
-
 def perturb_latent(
     key: PRNGKeyArray, x: Profiles, pool: Pool, *, radius: Strength, latent_dim: int
 ) -> Profiles:
@@ -128,7 +123,7 @@ def make_augment(options: AugmentConfig, mask_rate: Strength) -> Augment:
         if not is_off(radius):
             x = perturb_latent(stream(2), x, pool, radius=radius, latent_dim=options.latent_dim)
         if not is_off(options.noise):
-            x = add_noise(stream(0), x, options.noise)
+            x = x + options.noise * standard_normal(stream(0), x.shape)
         if not is_off(mask_rate):
             x = mask(stream(1), x, pool, rate=mask_rate, per=per, fill=fill)
         return x

@@ -209,12 +209,8 @@ def loss_v2(options: DeepClusterV2Config, stack: Stack, params: Params, batch: B
 
 
 DEEPCLUSTER = Recipe(
-    DeepClusterConfig,
-    deepcluster,
-    {"augment.noise": NOISES, "method.n_prototypes": ((20,), (50,))},
+    DeepClusterConfig, deepcluster, {"augment.noise": NOISES, "method.n_prototypes": ((20,), (50,))}
 )
 DEEPCLUSTER_V2 = Recipe(
-    DeepClusterV2Config,
-    deepcluster_v2,
-    {"augment.noise": NOISES, "method.temperature": (0.1, 0.2)},
+    DeepClusterV2Config, deepcluster_v2, {"augment.noise": NOISES, "method.temperature": (0.1, 0.2)}
 )
