@@ -10,16 +10,10 @@ from . import exit, signals
 
 def hooks() -> Hooks:
     """A screen, patience while a pretraining can be saved, and the command for the record."""
-    screen = Screen()
+    screen, spec = Screen(), getattr(sys.modules["__main__"], "__spec__", None)
+    module = spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).name
     return Hooks(
         lambda event: screen(event._replace(text=exit.as_flags(event.text))),
         signals.patient,
-        command_line(),
+        " ".join([f"python -m {module}", *sys.argv[1:]]),
     )
-
-
-def command_line() -> str:
-    """The command that this process was started by."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    module = spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).name
-    return " ".join([f"python -m {module}", *sys.argv[1:]])

@@ -49,7 +49,7 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
         seeds: Sequence[int],
         keys: Mapping[int, int] | None = None,  # seed → the one that weights and batches follow
     ) -> Fits:
-        recipe = make_recipe(arm.removesuffix(SELFTRAIN), options, n_layers)
+        how = np.int32(n), make_recipe(arm.removesuffix(SELFTRAIN), options, n_layers)
         fits: Fits = {}
         for ids in chunks(seeds, _chunk(config, networks, shared, len(seeds))):
             started = time.perf_counter()
@@ -61,7 +61,6 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
                 params = finetune.transfer(stacked, params, options.transfer_layers)
             orders = np.searchsorted(train, [inputs.orders[seed] for seed in ids])  # it is sorted
             per_seed = shard((of_seeds, params, orders.astype(np.int32)), per_seed=True)
-            how = np.int32(n), recipe
             if arm.endswith(SELFTRAIN):
                 student = params if config.selftrain.student == "pretrained" else fresh
                 student = shard(student, per_seed=True)

@@ -60,8 +60,7 @@ def check_identity(folder: Path, config: Config, data_hash: str) -> dict[str, An
     """What the folder was last run on, {} for a new one."""
     options = read_json(folder / CONFIG)
     if options:
-        new = json.loads(json.dumps(to_dict(config)))
-        _check_options(folder, renamed(options), new)
+        _check_options(folder, renamed(options), json.loads(json.dumps(to_dict(config))))
     old = read_json(folder / ENVIRONMENT)
     if old and old["data_hash"] != data_hash:
         raise InputError(

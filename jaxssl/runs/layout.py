@@ -95,13 +95,6 @@ def predictions_file(folder: Path, arm: str, share: float, first_seed: int | Non
     return folder / PREDICTIONS / f"{arm}_{exact}{added}.parquet"
 
 
-def predictions_files(folder: Path, arm: str, share: float) -> list[Path]:
-    """All files with test probabilities of an arm at a share."""
-    file = predictions_file(folder, arm, share)
-    files = [file, *sorted(file.parent.glob(f"{file.stem}_*.parquet"))]
-    return [path for path in files if path.is_file()]
-
-
 def parts_folder(file: Path) -> Path:
     """Where the parts of a growing table lie until they are joined in `file`."""
     return file.with_suffix("")

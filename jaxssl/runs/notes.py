@@ -13,7 +13,6 @@ import jax
 
 from jaxssl.data import leakage
 
-FEW_SEEDS = 6  # from here on the signed-rank test can give a p below 0.05
 KINDS = (UserWarning, RuntimeWarning)  # of warnings that concern the user
 LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"
 COMPILED = "/jax/core/compile/backend_compile_duration"  # or read from the persistent cache
@@ -76,14 +75,6 @@ class Notes:
     def book(self, name: str, seconds: float) -> None:
         """Seconds of the running stage that are another's, which timed itself."""
         self._add(name, seconds - self._note_compilations())
-
-    def count_seeds(self, n_seeds: int) -> None:
-        """Warn of a comparison that has too few repetitions."""
-        if n_seeds < FEW_SEEDS:
-            self.warn(
-                f"{n_seeds} seeds are few: intervals are wide, and no test on ranks can reject; "
-                f"use at least {FEW_SEEDS}, set before the first look"
-            )
 
     def leaks(self, found: leakage.Leaks, allowed: Sequence[str]) -> None:
         """Refuse leaks that are not allowed, and keep the others."""

@@ -144,8 +144,9 @@ def read_predictions(folders: Sequence[Path], arm: str, share: float) -> pd.Data
     tables = []
     for folder in folders:
         of_split = {"split": int(n)} if (n := layout.split_number(folder)) else {}
-        files = layout.predictions_files(folder, arm, share)
-        tables += [pd.read_parquet(file).assign(**of_split) for file in files]
+        file = layout.predictions_file(folder, arm, share)
+        files = [file, *sorted(file.parent.glob(f"{file.stem}_*.parquet"))]
+        tables += [pd.read_parquet(path).assign(**of_split) for path in files if path.is_file()]
     if not tables:
         return None
     together = pd.concat(tables, ignore_index=True)

@@ -10,13 +10,7 @@ import pandas as pd
 from jaxssl.config import Config, with_options
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
-from jaxssl.evaluation.audit import (
-    FACTORS,
-    crossed_scores,
-    decompose,
-    null_scores,
-    rejections,
-)
+from jaxssl.evaluation.audit import FACTORS, crossed_scores, decompose, null_scores, rejections
 from jaxssl.evaluation.headline import percent
 from jaxssl.files import write_table
 from jaxssl.runs.identity import write_identity

@@ -80,7 +80,6 @@ def run_finetuning(
     """Split, fine-tune on a share of the training labels, score the held-out parts, write all.
 
     The job has the encoder's options, with the data and the fine-tuning options to use.
-    `max_missing` is the share of the encoder's genes that the data may lack.
     """
     config, hooks = job.config, job.hooks
     validate(config)
@@ -100,8 +99,7 @@ def run_finetuning(
     order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
     folder = open_folder(job.output._replace(can_resume=False))
     train = task.split.train
-    position = np.searchsorted(train, order)  # train is sorted
-    of_train = x[train], task.codes[train], task.classes, position
+    of_train = x[train], task.codes[train], task.classes, np.searchsorted(train, order)  # sorted
     classifier = fit_classifier(bundle, config, *of_train, seed)
     save_bundle(folder / layout.CLASSIFIER, classifier)
     scores = _score_parts(classifier, task, x, folder, hooks)

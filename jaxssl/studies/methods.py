@@ -95,7 +95,13 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
     What all methods share is in the job; its arms are what they are set beside.
     """
     methods, common = _named(methods), job.config
-    _check_beside(common.sweep.arms)
+    for arm in common.sweep.arms:
+        if arm not in BESIDE:
+            raise InputError(
+                f"`arms={arm}`",
+                "name methods with `methods`, and with `arms` what they are set beside, out of "
+                f"{', '.join(BESIDE)}",
+            )
     common = with_options(common, {"sweep.arms": (*common.sweep.arms, *methods)})
     study = begin(job._replace(config=common), compares=True)
     settle_trials(study.folder, common, trial_seeds)
@@ -112,7 +118,9 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
     compare(study, [b for of_method in bundles.values() for b in of_method.values()])
     messages = [f"{m}, {text}" for m, own in bundles.items() for text in unhealthy(own)]
     summary = conclude_study(study, {}, messages=messages)
-    _tell(study, tuned, bundles, summary, trial_seeds)
+    for method, own in bundles.items():
+        write_cards(study.folder / method, own, summary)
+    _write_methods(study, tuned, bundles, len(trial_seeds))
 
 
 def beside(arms: Sequence[str]) -> Sequence[str]:
@@ -131,17 +139,6 @@ def _named(methods: Sequence[str]) -> list[str]:
             known = ", ".join(METHODS)
             raise InputError(f"unknown method {method!r} in `methods`", f"choose among {known}")
     return list(dict.fromkeys(chosen))
-
-
-def _check_beside(arms: Sequence[str]) -> None:
-    """Refuse arms that belong to a method."""
-    for arm in arms:
-        if arm not in BESIDE:
-            raise InputError(
-                f"`arms={arm}`",
-                "name methods with `methods`, and with `arms` what they are set beside, out of "
-                f"{', '.join(BESIDE)}",
-            )
 
 
 def settle_trials(folder: Path, common: Config, seeds: Sequence[int]) -> None:
@@ -196,17 +193,11 @@ def _pretrain(study: Study, tuned: Tuned) -> dict[int, EncoderBundle]:
     return make_encoders(own)
 
 
-def _tell(
-    study: Study,
-    tuned: Mapping[str, Tuned],
-    bundles: Mapping[str, Encoders],
-    summary: Mapping[str, Any],
-    trial_seeds: Sequence[int],
+def _write_methods(
+    study: Study, tuned: Mapping[str, Tuned], bundles: Mapping[str, Encoders], n_seeds: int
 ) -> None:
-    """Write methods.csv, methods.md and the cards of all encoders."""
+    """Write methods.csv and methods.md; a trial had `n_seeds`."""
     folder = study.folder
-    for method, own in bundles.items():
-        write_cards(folder / method, own, summary)
     beside = [
         {"arm": arm}
         | (_cost(study, found, bundles[arm]) if arm in bundles else {})
@@ -218,7 +209,7 @@ def _tell(
     n_trials = " or ".join(map(str, sorted({len(found.table) for found in tuned.values()})))
     length = study.config.pretrain
     notes = (
-        f"{n_trials} trials of {len(trial_seeds)} seeds a method; {length.n_steps:,} steps of "
+        f"{n_trials} trials of {n_seeds} seeds a method; {length.n_steps:,} steps of "
         f"{length.batch_size} samples in every trial and pretraining. Methods differ in what a "
         "step takes (views, target networks). The student has trials of its own, after its "
         "teacher's."

@@ -164,7 +164,13 @@ def pose(adata: AnnData, config: Config, hooks: Hooks) -> Task:
         f"{parts['validation']:,} validation, {parts['test']:,} test{together}"
     )
     if not task.group and config.split.protocol == "grouped":
-        _warn_of_groups(adata)
+        columns = possible_groups(as_text(cast(pd.DataFrame, adata.obs)))
+        if columns:
+            warnings.warn(
+                f"no group column is used, so samples of one {columns[0]} may stand in several "
+                f"parts of the split; pass `group={columns[0]}`",
+                stacklevel=2,
+            )
     n_out = len(task.codes) - sum(parts.values())
     if n_out:
         why = " whose group is held out" if config.data.use_unlabelled else ""
@@ -202,14 +208,3 @@ def read_encoder(folder: str | Path) -> EncoderBundle:
             stacklevel=2,
         )
     return bundle
-
-
-def _warn_of_groups(adata: AnnData) -> None:
-    """Say which columns could tell what belongs together, where none is used."""
-    columns = possible_groups(as_text(cast(pd.DataFrame, adata.obs)))
-    if columns:
-        warnings.warn(
-            f"no group column is used, so samples of one {columns[0]} may stand in several parts "
-            f"of the split; pass `group={columns[0]}`",
-            stacklevel=3,
-        )

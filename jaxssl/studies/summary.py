@@ -27,15 +27,12 @@ from jaxssl.studies.pretraining import unhealthy
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.start import Study
 
+FEW_SEEDS = 6  # from here on the signed-rank test can give a p below 0.05
 MAX_EMBEDDED = 5  # seeds whose embedding is asked for its batch
 
 
 def conclude_study(
-    study: Study,
-    bundles: Encoders,
-    *,
-    report: bool = True,
-    messages: Sequence[str] | None = None,
+    study: Study, bundles: Encoders, *, report: bool = True, messages: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Write what a comparison comes to: statistics, report, summary, cards; tell the headline.
 
@@ -45,8 +42,12 @@ def conclude_study(
     if (study.task.batches != "").any():
         with study.notes.stage("batch"):
             _write_batch(study, bundles)
-    n_seeds = journal.read_results(folder)["seed"].nunique()
-    study.notes.count_seeds(max(n_seeds, study.config.run.seeds))
+    n_seeds = max(journal.read_results(folder)["seed"].nunique(), study.config.run.seeds)
+    if n_seeds < FEW_SEEDS:
+        study.notes.warn(
+            f"{n_seeds} seeds are few: intervals are wide, and no test on ranks can reject; "
+            f"use at least {FEW_SEEDS}, set before the first look"
+        )
     with study.notes.stage("report"):
         summary = summarize(study, bundles, messages)
     try:
