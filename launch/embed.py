@@ -23,10 +23,9 @@ _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --o
 
 def main() -> None:
     """Align, normalise, embed, write."""
-    max_missing = flags.value_of("max_missing")
     out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
-    encoder = flags.folder_of("encoder", "pretrain")
-    adata = embed(encoder, flags.value_of("data"), hooks(), max_missing=max_missing)
+    encoder, data = flags.folder_of("encoder", "pretrain"), flags.value_of("data")
+    adata = embed(encoder, data, hooks(), max_missing=flags.value_of("max_missing"))
     write_h5ad(adata, out)
     print(f"wrote {out}: {adata.n_obs:,} samples, {adata.obsm['X_jaxssl'].shape[1]} dimensions")
 

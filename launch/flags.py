@@ -33,8 +33,7 @@ def _load(config: str) -> Config:
 def _on_command_line(name: str) -> str:
     """The value that the command line gives a flag, "" for none."""
     found = ""
-    words = sys.argv[1:]
-    for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
+    for word, following in itertools.zip_longest(sys.argv[1:], sys.argv[2:], fillvalue=""):
         flag, is_joined, value = word.partition("=")
         if flag in (f"--{name}", f"-{name}"):
             found = value if is_joined else following

@@ -16,8 +16,7 @@ from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fits, Inputs
 from jaxssl.evaluation.selftrain import Lesson, teach
 
-STUDENT = 1
-"""Folded into the key of a fit: the student's streams."""
+STUDENT = 1  # folded into the key of a fit: the student's streams
 
 
 def make_recipe(arm: str, options: FinetuneConfig, n_layers: int) -> finetune.Recipe:

@@ -27,8 +27,7 @@ ENCODERS, CARD = "encoder", "MODEL_CARD.md"
 EMBEDDING, USAGE, BATCH = "embedding.h5ad", "prototype_usage.csv", "batch.csv"
 RESULTS, RESULTS_CSV, PREDICTIONS = "results.parquet", "results.csv", "predictions"
 STATISTICS, ENDPOINT, SAVED = "statistics.csv", "endpoint.csv", "saved.csv"
-CONCLUSIONS = (STATISTICS, ENDPOINT, SAVED)
-"""As `evaluation.conclusions.Conclusions` has them."""
+CONCLUSIONS = (STATISTICS, ENDPOINT, SAVED)  # as `evaluation.conclusions.Conclusions` has them
 REPORT, FIGURES = "report.html", "figures"
 
 MEASURES, POINTS = "pretraining.parquet", "points.csv"
@@ -38,12 +37,9 @@ TRIALS, CHOICE, METHODS = "trials", "trials.json", "methods.md"
 CLASSIFIER, CLASSIFIED = "classifier", "predictions.parquet"
 """Of a fine-tuning: the bundle, and its probabilities on the held-out parts."""
 
-IDENTITY = (ENVIRONMENT, CONFIG)
-"""What tells which run it is: written first, deleted last."""
-MARKS = (ENVIRONMENT, SUMMARY, CLASSIFIER)
-"""What shows that a run made a folder."""
-READABLE = (SUMMARY, RESULTS, RESULTS_CSV, METRICS)
-"""What shows that a run folder has something to tell."""
+IDENTITY = (ENVIRONMENT, CONFIG)  # what tells which run it is: written first, deleted last
+MARKS = (ENVIRONMENT, SUMMARY, CLASSIFIER)  # any shows that a run made a folder
+READABLE = (SUMMARY, RESULTS, RESULTS_CSV, METRICS)  # any shows that there is something to tell
 TABLES = (SPLITS, RESULTS, RESULTS_CSV, METRICS, STATISTICS, ENDPOINT, SAVED, BATCH, USAGE)
 """Tables of a study whose rows a repeated run gives again, bit for bit but for seconds."""
 

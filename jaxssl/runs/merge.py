@@ -29,8 +29,7 @@ OF_SPLIT = {
 def merge_parts(runs: Sequence[StudyResult]) -> list[StudyResult]:
     """Join the runs whose folders are shard_I_of_N or split_N of one parent; others stay apart.
 
-    A folder that is named twice counts once. Conclusions are those of the joined results.
-    InputError where parts differ in their options or hold the same seed.
+    A folder named twice counts once; parts that differ in options or share a seed are refused.
     """
     merged: dict[Path, list[StudyResult]] = {}
     for path, run in {run.folders[0].resolve(): run for run in runs}.items():

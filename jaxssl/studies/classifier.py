@@ -120,8 +120,7 @@ def _score_parts(
         rows = getattr(task.split, part)
         probabilities = predict_rows(classifier, x[rows])
         scores[part] = score(task.codes[rows], probabilities)
-        table = predictions_frame(task, rows, seed, probabilities)
-        tables.append(table.assign(part=part))
+        tables.append(predictions_frame(task, rows, seed, probabilities).assign(part=part))
         hooks.say(f"{part}: accuracy {scores[part]['accuracy']:.3f} on {len(rows):,} samples")
     write_table(folder / layout.CLASSIFIED, pd.concat(tables))
     return scores

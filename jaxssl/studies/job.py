@@ -25,10 +25,8 @@ from jaxssl.runs.result import StudyResult
 from jaxssl.studies.progress import SILENT, Hooks, Screen
 from jaxssl.types import ROLES, InputError
 
-Data = AnnData | str | Path | None
-"""A data set, its file, or None where the options name one."""
-Encoders = Mapping[int, EncoderBundle]
-"""By seed."""
+Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
+Encoders = Mapping[int, EncoderBundle]  # by seed
 
 
 class Job(NamedTuple):

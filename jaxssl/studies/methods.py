@@ -30,8 +30,7 @@ from jaxssl.studies.start import Study, begin
 from jaxssl.studies.summary import conclude_study, write_cards
 from jaxssl.types import InputError
 
-BESIDE = (*BASELINES, SCRATCH, RANDOM_ENCODER)
-"""What methods can be set beside."""
+BESIDE = (*BASELINES, SCRATCH, RANDOM_ENCODER)  # what methods can be set beside
 STUDENT_TRIALS: list[dict[str, Any]] = [
     {"selftrain.student": student, "selftrain.temperature": t, "selftrain.labelled_weight": w}
     for student in ("pretrained", "random")
@@ -106,7 +105,11 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
     study = begin(job._replace(config=common), compares=True)
     settle_trials(study.folder, common, trial_seeds)
     of_trials = study._replace(seeds=trial_seeds)
-    tuned = {method: _tune_method(of_trials, method) for method in methods}
+    tuned: dict[str, Tuned] = {}
+    for method in methods:
+        own = with_method(study.asked, method)
+        config = dataclasses.replace(study.asked, method=own.method, augment=own.augment)
+        tuned[method] = _tune(of_trials, config, method, combinations(METHODS[method].grid))
     bundles = {method: _pretrain(study, tuned[method]) for method in methods}
     best = max(methods, key=lambda method: tuned[method].score)
     student = best + SELFTRAIN
@@ -118,9 +121,9 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
     compare(study, [b for of_method in bundles.values() for b in of_method.values()])
     messages = [f"{m}, {text}" for m, own in bundles.items() for text in unhealthy(own)]
     summary = conclude_study(study, {}, messages=messages)
-    for method, own in bundles.items():
-        write_cards(study.folder / method, own, summary)
-    _write_methods(study, tuned, bundles, len(trial_seeds))
+    for method, of_method in bundles.items():
+        write_cards(study.folder / method, of_method, summary)
+    _write_comparison(study, tuned, bundles, len(trial_seeds))
 
 
 def beside(arms: Sequence[str]) -> Sequence[str]:
@@ -152,13 +155,6 @@ def settle_trials(folder: Path, common: Config, seeds: Sequence[int]) -> None:
                 "drop the change, or pass `overwrite` or another `out`",
             )
     write_json(folder / layout.CHOICE, now)
-
-
-def _tune_method(study: Study, method: str) -> Tuned:
-    """The best trial of a method."""
-    own = with_method(study.asked, method)
-    config = dataclasses.replace(study.asked, method=own.method, augment=own.augment)
-    return _tune(study, config, method, combinations(METHODS[method].grid))
 
 
 def _tune(study: Study, config: Config, arm: str, trials: Sequence[Mapping[str, Any]]) -> Tuned:
@@ -193,7 +189,7 @@ def _pretrain(study: Study, tuned: Tuned) -> dict[int, EncoderBundle]:
     return make_encoders(own)
 
 
-def _write_methods(
+def _write_comparison(
     study: Study, tuned: Mapping[str, Tuned], bundles: Mapping[str, Encoders], n_seeds: int
 ) -> None:
     """Write methods.csv and methods.md; a trial had `n_seeds`."""
