@@ -15,14 +15,14 @@ from verbs import run
 
 from jaxssl.evaluation.arms import ARMS
 from jaxssl.evaluation.stats import summarize
+from jaxssl.report import maps
 from jaxssl.report.classes import confusion_counts, nearest_share
 from jaxssl.report.curves import MAX_TICKS, label_efficiency
 from jaxssl.report.drawing import arm_marks, marks, short
 from jaxssl.report.facts import controlled
 from jaxssl.report.figures import draw_run
-from jaxssl.report.maps import coordinates
 from jaxssl.report.render import write_report
-from jaxssl.report.tables import endpoint_table, part_tables, score_tables
+from jaxssl.report.tables import comparison_tables, part_tables, score_tables
 from jaxssl.runs.merge import merge_parts
 from jaxssl.runs.reading import expand, read_run, read_runs
 from jaxssl.types import InputError
@@ -107,7 +107,7 @@ def test_every_arm_share_and_metric_has_its_row(report, run_folder):
 def test_declared_comparison_is_marked_among_all(run_folder):
     endpoint = read_run(run_folder).endpoint
     assert endpoint is not None
-    table = endpoint_table(endpoint)
+    [table] = comparison_tables(endpoint)
     assert len(table.rows) == len(endpoint)
     marked = {(row[0].text, row[1].text) for row in table.rows if row[1].note}
     best = endpoint[endpoint["is_best"]]
@@ -353,14 +353,15 @@ def test_confusion_share_is_the_nearest_to_ten_per_cent():
     assert nearest_share([0.06, 1.0]) == 0.06
 
 
-def test_maps_of_a_large_embedding_draw_a_fixed_subsample():
+def test_maps_of_a_large_embedding_draw_a_fixed_subsample(monkeypatch):
+    monkeypatch.setattr(maps, "MAX_SAMPLES", 30)
     x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     obs = pd.DataFrame({"label": "a"}, index=[str(i) for i in range(50)])
     embedding = anndata.AnnData(obs=obs, obsm={"X_jaxssl": x})
-    table = coordinates(embedding, max_samples=30)
+    table = maps.coordinates(embedding)
     assert len(table) == 30
     assert table["sample_id"].is_unique
-    pd.testing.assert_frame_equal(table, coordinates(embedding, max_samples=30))
+    pd.testing.assert_frame_equal(table, maps.coordinates(embedding))
 
 
 def test_an_arm_looks_the_same_whatever_arms_are_beside_it():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import anndata
 
 MAX_SAMPLES = 2000  # more neither fit the eye nor the minute that t-SNE may take
+SEED = 0
 MAX_NAMED = 40  # categories with a mark of their own
 PERPLEXITY = 30.0
 NOTHING = ("", "nan", "-1")  # in place of a label, batch or prototype
@@ -33,35 +34,32 @@ def coordinates(
     embedding: "anndata.AnnData",
     columns: Sequence[str] = (*COLUMNS, "part"),
     maps: Sequence[str] | None = None,
-    *,
-    max_samples: int = MAX_SAMPLES,
-    seed: int = 0,
 ) -> pd.DataFrame:
-    """At most `max_samples` samples with those columns of `obs` and their place on each map.
+    """At most `MAX_SAMPLES` samples with those columns of `obs` and their place on each map.
 
-    The draw and the maps, by default all that are available, are fixed by `seed`. t-SNE (van der
+    The draw and the maps, by default all that are available, are fixed by `SEED`. t-SNE (van der
     Maaten & Hinton 2008) sees the first 50 principal components, as its authors do.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
     rows = np.arange(embedding.n_obs)
-    if len(rows) > max_samples:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, max_samples, replace=False))
+    if len(rows) > MAX_SAMPLES:
+        rows = np.sort(np.random.default_rng(SEED).choice(rows, MAX_SAMPLES, replace=False))
     x = np.asarray(embedding.obsm["X_jaxssl"], np.float32)[rows]
     names = [name for name in columns if name in embedding.obs]
     table = pd.DataFrame({name: embedding.obs[name].astype(str) for name in names}).iloc[rows]
     table.insert(0, "sample_id", embedding.obs_names[rows])
-    components = PCA(min(50, *x.shape), random_state=seed).fit_transform(x)
+    components = PCA(min(50, *x.shape), random_state=SEED).fit_transform(x)
     for name in maps or available():
         if name == "PCA":
             places = np.pad(components, ((0, 0), (0, 2)))[:, :2]
         elif name == "t-SNE":
-            options = {"perplexity": min(PERPLEXITY, (len(x) - 1) / 3), "random_state": seed}
+            options = {"perplexity": min(PERPLEXITY, (len(x) - 1) / 3), "random_state": SEED}
             start = "random" if x.shape[1] < 2 else "pca"
             places = TSNE(init=start, **options).fit_transform(components)
         else:
-            umap = importlib.import_module("umap").UMAP(random_state=seed, n_jobs=1)
+            umap = importlib.import_module("umap").UMAP(random_state=SEED, n_jobs=1)
             places = umap.fit_transform(components)
         table[list(MAPS[name])] = places.round(3)
     return table.reset_index(drop=True)

@@ -71,24 +71,16 @@ def score_tables(summary: pd.DataFrame, tested: list[str]) -> list[Table]:
     return tables
 
 
-def difference_tables(statistics: pd.DataFrame) -> list[Table]:
-    """One table per metric with every comparison, won, lost or undecided."""
-    return [
-        _comparisons(str(metric).replace("_", " "), rows.sort_values(["arm", "reference", "share"]))
-        for metric, rows in statistics.groupby("metric", sort=False)
-    ]
-
-
-def endpoint_table(endpoint: pd.DataFrame) -> Table:
-    """Every comparison of the primary endpoint; declared ones say so and have a verdict."""
-    return _comparisons("primary endpoint", endpoint.sort_values(["arm", "reference"]))
-
-
-def _comparisons(title: str, table: pd.DataFrame) -> Table:
-    """A row a comparison, without the columns that no row has anything in."""
-    rows = [_comparison(row) for _, row in table.iterrows()]
-    header = [name for name in rows[0] if any(row[name].text for row in rows)]
-    return Table(title, header, [[row[name] for name in header] for row in rows])
+def comparison_tables(comparisons: pd.DataFrame) -> list[Table]:
+    """One table per metric, or of the primary endpoint, with every comparison and its verdict."""
+    tables = []
+    for metric, of_metric in comparisons.groupby("metric", sort=False):
+        order = [name for name in ("arm", "reference", "share") if name in of_metric]
+        rows = [_comparison(row) for _, row in of_metric.sort_values(order).iterrows()]
+        header = [name for name in rows[0] if any(row[name].text for row in rows)]
+        title = "primary endpoint" if "is_best" in of_metric else str(metric).replace("_", " ")
+        tables.append(Table(title, header, [[row[name] for name in header] for row in rows]))
+    return tables
 
 
 def _comparison(row: "pd.Series[Any]") -> dict[str, Cell]:

@@ -58,10 +58,8 @@ def make_table(name: str, task: Task, adata: AnnData) -> tuple[str, str, pd.Data
     """
     is_labelled, classes = task.codes >= 0, np.asarray(task.classes)
     if name == "table3":
-        rows = [
-            (part, len(members), int(is_labelled[members].sum()))
-            for part, members in task.split._asdict().items()
-        ]
+        parts = task.split._asdict().items()
+        rows = [(name, len(part), int(is_labelled[part].sum())) for name, part in parts]
         table = pd.DataFrame(rows, columns=["part", "samples", "labelled"])
         return "Table 3", "sizes of the parts", table
     if name == "table1" and TISSUE in adata.obs:

@@ -86,8 +86,7 @@ def reproduce(
     points, rows, measures = _run(experiment, setting, study)
     verdicts = [_judge(claim, rows, measures) for claim in experiment.claims]
     with styled():
-        figure = Figure(layout="constrained")
-        table = draw(figure, experiment, points, rows, measures)
+        figure, table = draw(experiment, points, rows, measures)
     if numbers[0][0].isdigit():
         name, title = f"figure_{'_'.join(numbers)}", experiment.title
         number = f"Figure {' and '.join(numbers)}"
@@ -138,17 +137,14 @@ def _judge(
 
 
 def draw(
-    figure: Figure,
-    experiment: Experiment,
-    points: Sequence[Point],
-    rows: pd.DataFrame,
-    measures: pd.DataFrame,
-) -> pd.DataFrame:
-    """Draw the figure of an experiment; returns its numbers."""
+    experiment: Experiment, points: Sequence[Point], rows: pd.DataFrame, measures: pd.DataFrame
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw the figure of an experiment; returns its numbers too."""
+    figure = Figure(layout="constrained")
     columns = pd.DataFrame([_columns(experiment, point) for point in points])
     of_points = rows[rows["point"].isin(columns["point"]) & rows["arm"].isin(experiment.arms)]
     if experiment.is_curve:
-        return draw_curve(figure, of_points)
+        return figure, draw_curve(figure, of_points)
     x, table = experiment.x, columns.merge(points_table(of_points, METRIC), on="point")
     if len(measures):
         measures = measures.merge(columns, on="point")
@@ -167,7 +163,7 @@ def draw(
     if measured:
         means = measures.groupby("point")[measured].mean().reset_index()
         table = table.merge(means, on="point", how="left")
-    return table
+    return figure, table
 
 
 def draw_curve(figure: Figure, rows: pd.DataFrame) -> pd.DataFrame:
