@@ -152,9 +152,6 @@ def predictions_frame(
     task: Task, rows: np.ndarray, seed: int, probabilities: np.ndarray
 ) -> pd.DataFrame:
     """Probabilities of one seed on rows of the data set, a column a class."""
-    head = {
-        "sample_id": task.sample_ids[rows],
-        "seed": seed,
-        "label": np.asarray(task.classes)[task.codes[rows]],
-    }
+    labels = np.asarray(task.classes)[task.codes[rows]]
+    head = {"sample_id": task.sample_ids[rows], "seed": seed, "label": labels}
     return pd.DataFrame(head | pack(task.classes, probabilities))

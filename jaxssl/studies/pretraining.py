@@ -63,8 +63,7 @@ def unhealthy(bundles: Encoders) -> list[str]:
 
 
 def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBundle]:
-    prepared, folder = study.prepared, study.folder
-    pool = prepared.pool
+    prepared, folder, pool = study.prepared, study.folder, study.prepared.pool
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
     config = journal.with_chunk_of(folder, study.config, missing)
     plan = engine.plan_pretraining(config, *pool.shape, n_seeds=len(missing))

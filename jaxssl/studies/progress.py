@@ -66,16 +66,11 @@ class Screen:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
-        if not event.unit:
-            self._write(event.text)
-        elif sys.stderr.isatty() or "ipykernel" in sys.modules:
+        if event.unit and (sys.stderr.isatty() or "ipykernel" in sys.modules):
             self._draw(event)
-        else:
-            left = f"{event.left:.0f} s left"
-            self._write(f"{event.unit} {event.done}/{event.total}, {left}: {event.text}")
-
-    def _write(self, text: str) -> None:
-        tqdm.write(text)
+            return
+        at = f"{event.unit} {event.done}/{event.total}, {event.left:.0f} s left: "
+        tqdm.write(at + event.text if event.unit else event.text)
         sys.stdout.flush()
 
     def _draw(self, event: Event) -> None:
