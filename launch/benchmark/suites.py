@@ -11,8 +11,7 @@ from . import imports, kills, pretraining, scaling, studies, work
 from .pretraining import BATCH_SIZES
 from .timing import Bench, References, Row
 
-NEEDS = {"torch": "torch", "lightly": "lightly.loss"}
-"""Module that a reference needs."""
+NEEDS = {"torch": "torch", "lightly": "lightly.loss"}  # the module of a reference
 
 
 def find_references() -> tuple[References, list[str]]:

@@ -30,8 +30,7 @@ FIGURES: dict[Callable[[Setting], Experiment], dict[str, tuple[str, ...]]] = {
 }
 """Experiment → data set → its figures. What has no number is in no figure of the paper."""
 
-TABLES = {"tcga": ["table2", "table3"], "microarray": ["table1", "table3"]}
-"""Data set → its tables."""
+TABLES = {"tcga": ["table2", "table3"], "microarray": ["table1", "table3"]}  # of a data set
 TISSUE = "tissue"  # column of the microarray data that Table 1 is by
 
 

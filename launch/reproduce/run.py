@@ -28,8 +28,7 @@ from .scales import REFERENCES, SWAV, Experiment, Setting, Values
 METRIC = "accuracy"  # the paper's
 MEASURED = ["loss_ratio", "code_entropy_ratio", "usage_share", "effective_rank"]
 PAIRED = ["arm", "share", "reference", "difference", "ci_low", "ci_high", "p_t", "p_holm"]
-OPEN = "open question"
-"""In place of a verdict, where the paper found nothing that could be agreed with."""
+OPEN = "open question"  # in place of a verdict, where the paper found nothing to agree with
 
 
 def run_figures(figure: str, setting: Setting, job: Job) -> None:
