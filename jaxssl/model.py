@@ -197,18 +197,11 @@ def make_encoder(options: EncoderConfig, precision: str) -> Network:
     return _network(MLP(hidden, None, norm, precision, options.activate_last))
 
 
-def make_projection(
-    kind: str, hidden: int, dim: int, precision: str, norm: str = "none"
-) -> Network:
-    """Projection head: "none" (identity, no parameters), "linear", or "mlp" (one hidden layer)."""
+def make_head(kind: Head, hidden: int, dim: int, precision: str, norm: str = "none") -> Network:
+    """Head: "none" (identity, no parameters), "linear", or "mlp" (one hidden layer)."""
     if kind == "none":
         return _network(MLP((), None, "none", precision))
     return _network(MLP({"linear": (), "mlp": (hidden,)}[kind], dim, norm, precision))
-
-
-def make_classifier(n_classes: int, precision: str) -> Network:
-    """Linear classifier head: embedding to logits."""
-    return _network(MLP((), n_classes, "none", precision))
 
 
 def make_autoencoder(n_features: int, latent_dim: int) -> tuple[Network, Network]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxssl.config import Config
+from jaxssl.config import AugmentConfig, Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
@@ -55,11 +55,11 @@ def test_a_view_is_decoded_from_a_point_at_the_radius(pool):
     spread = jnp.sqrt(((codes - codes.mean(axis=0, keepdims=True)) ** 2).sum(axis=1).mean())
     assert float(pool.autoencoder["unit"]) == pytest.approx(float(spread), rel=1e-5)
     key = jax.random.key(1)
-    still = perturb_latent(key, pool.x, pool, radius=0.0, latent_dim=3)
+    still = perturb_latent(key, pool.x, pool, AugmentConfig(latent_radius=0.0, latent_dim=3))
     np.testing.assert_allclose(still, decoded(pool, codes), atol=1e-5)
     direction = jax.random.normal(key, (300, 3))
     direction /= jnp.linalg.norm(direction, axis=1, keepdims=True)
-    moved = perturb_latent(key, pool.x, pool, radius=0.7, latent_dim=3)
+    moved = perturb_latent(key, pool.x, pool, AugmentConfig(latent_radius=0.7, latent_dim=3))
     np.testing.assert_allclose(moved, decoded(pool, codes + 0.7 * spread * direction), atol=1e-4)
 
 

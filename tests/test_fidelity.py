@@ -16,7 +16,7 @@ from jaxssl.data.split import make_split
 from jaxssl.evaluation.finetune import Labelled, Networks, finetune, transfer
 from jaxssl.evaluation.network import make_recipe
 from jaxssl.methods.augment import make_views
-from jaxssl.model import make_classifier, make_encoder
+from jaxssl.model import make_encoder, make_head
 from jaxssl.types import Pool
 
 CONFIG = study_tcga.get_config()
@@ -84,7 +84,7 @@ def test_fine_tuning_moves_all_transferred_layers_from_a_random_head(config):
     recipe = make_recipe("swav", options, n_layers)._replace(steps=3)
     assert recipe.probe_steps == 0
     np.testing.assert_array_equal(recipe.layer_rates, 1)
-    encoder, head = make_encoder(config.encoder, "float32"), make_classifier(3, "float32")
+    encoder, head = make_encoder(config.encoder, "float32"), make_head("linear", 0, 3, "float32")
     x = jax.random.normal(jax.random.key(0), (30, 7))
     pretrained, fresh = (encoder.init(jax.random.key(i), x) for i in (1, 2))
     start = transfer(pretrained, fresh, options.transfer_layers)

@@ -19,12 +19,12 @@ from jaxssl.evaluation.finetune import (
     transfer,
 )
 from jaxssl.evaluation.network import make_recipe
-from jaxssl.model import make_classifier, make_encoder
+from jaxssl.model import make_encoder, make_head
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
 ENCODER = make_encoder(EncoderConfig((16, 8, 8), "layer"), "float32")
-HEAD = make_classifier(3, "float32")
+HEAD = make_head("linear", 0, 3, "float32")
 OPTIONS = FinetuneConfig(batch_size=16, probe_steps=30, n_steps=30, scratch_steps=60)
 RNG = np.random.default_rng(0)
 CODES = np.arange(90) % 3

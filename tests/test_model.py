@@ -21,8 +21,8 @@ def make_encoder(*args):
     return compiled(model.make_encoder(*args))
 
 
-def make_projection(*args):
-    return compiled(model.make_projection(*args))
+def make_head(*args):
+    return compiled(model.make_head(*args))
 
 
 def dense(params, x):
@@ -72,7 +72,7 @@ def test_encoder_without_norm_has_no_norm_parameters():
 
 
 def test_projection_none_is_the_identity_without_parameters():
-    projection = make_projection("none", 7, 3, "float32")
+    projection = make_head("none", 7, 3, "float32")
     params = projection.init(jax.random.key(1), X)
     assert params == {}
     np.testing.assert_array_equal(projection.apply(params, X), X)
@@ -80,17 +80,17 @@ def test_projection_none_is_the_identity_without_parameters():
 
 def test_projection_heads_are_what_their_names_say():
     x = np.asarray(X, np.float64)
-    linear = make_projection("linear", 7, 3, "float32")
+    linear = make_head("linear", 7, 3, "float32")
     params = jitter(linear.init(jax.random.key(1), X))
     np.testing.assert_allclose(linear.apply(params, X), dense(params["output"], x), atol=1e-5)
-    mlp = make_projection("mlp", 7, 3, "float32")
+    mlp = make_head("mlp", 7, 3, "float32")
     params = jitter(mlp.init(jax.random.key(1), X))
     hidden = np.maximum(dense(params["layer_0"]["dense"], x), 0.0)
     np.testing.assert_allclose(mlp.apply(params, X), dense(params["output"], hidden), atol=1e-5)
 
 
 def test_classifier_is_linear_in_the_embedding():
-    classifier = compiled(model.make_classifier(3, "float32"))
+    classifier = make_head("linear", 0, 3, "float32")
     params = jitter(classifier.init(jax.random.key(1), X))
     expected = dense(params["output"], np.asarray(X, np.float64))
     np.testing.assert_allclose(classifier.apply(params, X), expected, atol=1e-5)

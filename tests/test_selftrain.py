@@ -10,12 +10,12 @@ import pytest
 from jaxssl.config import EncoderConfig, SelftrainConfig
 from jaxssl.evaluation.finetune import Labelled, Networks
 from jaxssl.evaluation.selftrain import Lesson, distillation, teach
-from jaxssl.model import make_classifier, make_encoder
+from jaxssl.model import make_encoder, make_head
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
 ENCODER = make_encoder(EncoderConfig((16, 8), "layer"), "float32")
-HEAD = make_classifier(3, "float32")
+HEAD = make_head("linear", 0, 3, "float32")
 RNG = np.random.default_rng(0)
 CODES = np.arange(90) % 3
 X = (RNG.normal(size=(3, 5))[CODES] * 2 + RNG.normal(size=(90, 5)) * 0.3).astype(np.float32)

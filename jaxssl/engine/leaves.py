@@ -75,9 +75,8 @@ def save_leaves(path: Path, leaves: Leaves) -> None:
 def load_leaves(path: Path, expected: Mapping[str, Leaf]) -> Leaves:
     """Read arrays and compare each with what is expected of it."""
     try:
-        found: Leaves = {
-            name: np.asarray(leaf) for name, leaf in ocp.load(str(path.absolute())).items()
-        }
+        stored = ocp.load(str(path.absolute()))
+        found: Leaves = {name: np.asarray(leaf) for name, leaf in stored.items()}
     except Exception as error:  # orbax, tensorstore and JSON raise many kinds for a damaged folder
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         words = words.partition(" [tensorstore_spec")[0]  # pages of JSON

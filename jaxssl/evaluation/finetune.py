@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from jaxssl.config import Config, EncoderConfig
 from jaxssl.methods.noise import threefry2x32
-from jaxssl.model import Network, make_classifier, make_encoder
+from jaxssl.model import Network, make_encoder, make_head
 from jaxssl.types import Params
 
 ADAM = optax.scale_by_adam()
@@ -102,7 +102,7 @@ def _make_networks(
     options: EncoderConfig, precision: str, batch_size: int, n_classes: int
 ) -> Networks:
     encoder = make_encoder(options, precision)
-    return Networks(encoder, make_classifier(n_classes, precision), batch_size)
+    return Networks(encoder, make_head("linear", 0, n_classes, precision), batch_size)
 
 
 def finetune(

@@ -98,16 +98,15 @@ def mask(
     return jnp.where(MASKS[per](key_mask, x, rate), FILLS[fill](key_fill, x, pool), x)
 
 
-def perturb_latent(
-    key: PRNGKeyArray, x: Profiles, pool: Pool, *, radius: Strength, latent_dim: int
-) -> Profiles:
-    """Encode, step `radius` in a random direction of the codes, decode (the study's third)."""
-    encoder, decoder = make_autoencoder(x.shape[1], latent_dim)
-    direction = jax.random.normal(key, (x.shape[0], latent_dim))
+def perturb_latent(key: PRNGKeyArray, x: Profiles, pool: Pool, options: AugmentConfig) -> Profiles:
+    """Encode, step the radius in a random direction of the codes, decode (the study's third)."""
+    encoder, decoder = make_autoencoder(x.shape[1], options.latent_dim)
+    direction = jax.random.normal(key, (x.shape[0], options.latent_dim))
     direction /= jnp.linalg.norm(direction, axis=1, keepdims=True)
     fitted = pool.autoencoder
     codes = encoder.apply(fitted["encoder"], x)
-    return decoder.apply(fitted["decoder"], codes + radius * fitted["unit"] * direction)
+    radius = options.latent_radius * fitted["unit"]
+    return decoder.apply(fitted["decoder"], codes + radius * direction)
 
 
 def make_augment(options: AugmentConfig, mask_rate: Strength) -> Augment:
@@ -119,12 +118,12 @@ def make_augment(options: AugmentConfig, mask_rate: Strength) -> Augment:
 
     def augment(key: PRNGKeyArray, x: Profiles, pool: Pool) -> Profiles:
         stream = partial(jax.random.fold_in, key)
-        radius, per, fill = options.latent_radius, options.mask_per, options.mask_fill
-        if not is_off(radius):
-            x = perturb_latent(stream(2), x, pool, radius=radius, latent_dim=options.latent_dim)
+        if not is_off(options.latent_radius):
+            x = perturb_latent(stream(2), x, pool, options)
         if not is_off(options.noise):
             x = x + options.noise * standard_normal(stream(0), x.shape)
         if not is_off(mask_rate):
+            per, fill = options.mask_per, options.mask_fill
             x = mask(stream(1), x, pool, rate=mask_rate, per=per, fill=fill)
         return x
 

@@ -17,7 +17,7 @@ from jaxssl.methods.augment import NOISES
 from jaxssl.methods.interface import Batch, Loss, Method, Recipe, Start, Step, Training
 from jaxssl.methods.losses import cosine_distance, spread
 from jaxssl.methods.stack import ProjectedConfig, Stack, moving_average
-from jaxssl.model import Head, Network, make_projection
+from jaxssl.model import Head, Network, make_head
 from jaxssl.types import Params, Profiles
 
 
@@ -46,7 +46,7 @@ def byol(options: BYOLConfig, training: Training) -> Method:
 def _predictor(options: BYOLConfig, stack: Stack, dim: int) -> Network:
     """From projection to projection."""
     kind, hidden, norm = options.predictor, options.predictor_hidden, options.projection_norm
-    return make_projection(kind, hidden, dim, stack.encoder.precision, norm)
+    return make_head(kind, hidden, dim, stack.encoder.precision, norm)
 
 
 def init(options: BYOLConfig, stack: Stack, key: PRNGKeyArray, x: Profiles) -> Start:

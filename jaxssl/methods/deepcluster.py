@@ -26,7 +26,7 @@ from jaxssl.methods.interface import Batch, Loss, Method, MethodConfig, Recipe, 
 from jaxssl.methods.kmeans import kmeans
 from jaxssl.methods.losses import l2_normalize, spread
 from jaxssl.methods.stack import ProjectedConfig, Stack, init_heads, init_prototypes, score
-from jaxssl.model import Network, make_classifier
+from jaxssl.model import Network, make_head
 from jaxssl.types import InputError, Params, Profiles, Samples
 
 N_CLUSTERS = 50  # where their number is left to the data
@@ -84,7 +84,7 @@ def settle_clusters(counts: tuple[int, ...], n_train: int) -> tuple[int, ...]:
 def deepcluster(options: DeepClusterConfig, training: Training) -> Method:
     """DeepCluster as a `Method`; `refresh` finds the clusters before the first step."""
     encoder, (k,) = training.encoder, options.n_prototypes
-    head = make_classifier(k, encoder.precision)
+    head = make_head("linear", 0, k, encoder.precision)
 
     def init(key: PRNGKeyArray, x: Profiles) -> Start:
         assignments = jnp.zeros(training.n_samples, jnp.int32)

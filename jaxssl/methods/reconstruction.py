@@ -18,7 +18,7 @@ from jaxssl.methods.augment import NOISES, REDRAWN
 from jaxssl.methods.interface import Batch, Loss, Method, MethodConfig, Recipe, Start, Training
 from jaxssl.methods.losses import squared_error
 from jaxssl.methods.stack import init_heads
-from jaxssl.model import Network, make_projection
+from jaxssl.model import Network, make_head
 from jaxssl.types import InputError, Params, Profiles
 
 Heads = dict[str, Network]
@@ -63,12 +63,12 @@ class VimeConfig(MethodConfig):
 def decoder(options: DenoisingConfig, precision: str, n_features: int) -> Heads:
     """From the embedding back to the profile."""
     kind, hidden = ("mlp" if options.decoder_hidden else "linear"), options.decoder_hidden
-    return {"decoder": make_projection(kind, hidden, n_features, precision, "layer")}
+    return {"decoder": make_head(kind, hidden, n_features, precision, "layer")}
 
 
 def estimators(_: VimeConfig, precision: str, n_features: int) -> Heads:
     """From the embedding to what was replaced (logits), and to the values before."""
-    return dict.fromkeys(("mask", "values"), make_projection("linear", 0, n_features, precision))
+    return dict.fromkeys(("mask", "values"), make_head("linear", 0, n_features, precision))
 
 
 def on_heads(make_heads: Callable[..., Heads], loss: Callable) -> Callable[[Any, Training], Method]:

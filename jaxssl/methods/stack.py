@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray, PyTree, Shaped
 from jaxssl.bounds import Positive, optionclass
 from jaxssl.methods.interface import Batch, Loss, Method, MethodConfig, Start, Training
 from jaxssl.methods.losses import l2_normalize
-from jaxssl.model import Head, Network, Norm, make_projection
+from jaxssl.model import Head, Network, Norm, make_head
 from jaxssl.types import Params, Profiles
 
 
@@ -41,7 +41,7 @@ class Stack(NamedTuple):
         """The encoder with the projection head that the options describe."""
         kind, hidden, dim = options.projection, options.projection_hidden, options.projection_dim
         norm, precision = options.projection_norm, encoder.precision
-        return cls(encoder, make_projection(kind, hidden, dim, precision, norm))
+        return cls(encoder, make_head(kind, hidden, dim, precision, norm))
 
     def init(self, keys: Key[Array, "2"], x: Profiles) -> tuple[Params, Float[Array, "batch dim"]]:
         """Random parameters, and what they make of `x`."""

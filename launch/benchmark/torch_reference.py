@@ -23,7 +23,7 @@ from jaxssl.engine.train import epoch_batches, streams
 from jaxssl.evaluation.arms import Inputs
 from jaxssl.evaluation.finetune import batch_positions
 from jaxssl.methods.swav import SwAVConfig
-from jaxssl.model import LAYER_NORM_EPSILON, make_classifier, make_encoder
+from jaxssl.model import LAYER_NORM_EPSILON, make_encoder, make_head
 from jaxssl.types import Member, Params, Pool
 
 torch.set_num_threads(joblib.cpu_count())  # all cores, as jaxssl has
@@ -154,7 +154,7 @@ def scratch_fit(
     """The `scratch` arm's fit of seed 0, which returns class probabilities of the held-out rows."""
     options, keys = config.finetune, streams(seed_keys(config.run.root_key, [0])[0])
     encoder = make_encoder(config.encoder, config.run.precision)
-    head = make_classifier(n_classes, config.run.precision)
+    head = make_head("linear", 0, n_classes, config.run.precision)
     first = jnp.asarray(inputs.features[:1])
     encoder_params = jax.jit(encoder.init)(keys.fresh, first)
     key_head, _, key_train = jax.random.split(keys.finetune, 3)
