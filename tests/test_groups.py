@@ -11,6 +11,7 @@ from jaxssl.data.groups import find_twins, join_groups
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
+from jaxssl.runs.notes import Notes
 from jaxssl.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -81,12 +82,13 @@ def test_the_grouped_split_keeps_twins_together_and_the_studys_is_found_out():
 
 def test_a_leak_ends_the_run_unless_it_is_allowed():
     task = make_task(data_with_twins(), options("stratified", "patient"))
-    found = leakage.leaks_of_split(task)
+    found, notes = leakage.leaks_of_split(task), Notes(print)
     with pytest.raises(InputError, match=r"leak \(groups\): .* `allow_leaks=groups`"):
-        leakage.refuse(found, ())
+        notes.leaks(found, ())
     with pytest.raises(InputError, match="twins"):
-        leakage.refuse(found, ("groups",))
-    leakage.refuse(found, ("groups", "twins"))
+        notes.leaks(found, ("groups",))
+    notes.leaks(found, ("groups", "twins"))
+    notes.close()
 
 
 def test_a_scaler_that_saw_held_out_rows_is_found_out():

@@ -164,16 +164,14 @@ def _options(
     sizes = report.columns[label]["classes"].values() if label else []
     is_small = min(sizes, default=20) < 20 and sum(size >= 20 for size in sizes) > 1
     options = {name: value for name, value in given.items() if value}
-    named: tuple[str, ...] = ()
     if report.rules:
         options["label_rule"] = next(iter(report.rules))
     elif given["labels"] or report.columns:
-        named = (label, group)
         options |= {"label": label or "COLUMN", "group": group}
         options |= {"min_class_size": 20} if is_small else {}
     else:
         options |= {"labels": "TABLE", "label": "COLUMN"}
-    beside = [name for name in beside if name not in named]
+    beside = [name for name in beside if name not in (options.get("label"), options.get("group"))]
     options |= needed | {"text_columns": beside}
     return {name: value for name, value in options.items() if value}
 

@@ -1,12 +1,10 @@
-"""What would let held-out samples speak in training: found, named, refused unless allowed."""
-
-from collections.abc import Sequence
+"""What would let held-out samples speak in training: found and named."""
 
 import numpy as np
 import pandas as pd
 
 from jaxssl.data.task import Task, columns_of
-from jaxssl.types import InputError, Normalizer
+from jaxssl.types import Normalizer
 
 TOLERANCE = 1e-3  # training standard deviations; a held-out share of 15 % moves means by more
 
@@ -61,12 +59,3 @@ def leaks_of_selection(n_validation: int) -> Leaks:
         "part; raise `split.validation_share`"
     )
     return {} if n_validation else {"selection": text}
-
-
-def refuse(found: Leaks, allowed: Sequence[str]) -> None:
-    """Raise InputError for the first leak that is not allowed."""
-    for kind, text in found.items():
-        if kind not in allowed:
-            raise InputError(
-                f"leak ({kind}): {text}", f"or pass `allow_leaks={kind}`, which the report will say"
-            )

@@ -136,7 +136,10 @@ def _settle_columns(
 
     Blanks small classes in `obs`; returns what to record.
     """
-    recorded = {**prepared, **rules.columns_of(options.label_rule)}
+    recorded = dict(prepared)
+    if options.label_rule:
+        made = rules.RULES[options.label_rule].makes
+        recorded |= {"label": made[0], "group": made[-1]}
     columns = samples.choose_columns(obs.columns, options, recorded)
     label, min_class_size = columns["label"], options.min_class_size
     facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}

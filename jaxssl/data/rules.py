@@ -91,11 +91,6 @@ def _apply(rule: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return made, found
 
 
-def columns_of(rule: str) -> dict[str, str]:
-    """Role → column that the rule makes; {} without a rule."""
-    return {"label": RULES[rule].makes[0], "group": RULES[rule].makes[-1]} if rule else {}
-
-
 def _derive_tcga20(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Columns tcga20 and donor_by_name, by cancer type and barcode."""
     ids = _tcga_ids(obs)

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from jaxssl.data import leakage
+from jaxssl.types import InputError
 
 KINDS = (UserWarning, RuntimeWarning)  # of warnings that concern the user
 LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"
@@ -76,9 +76,12 @@ class Notes:
         """Seconds of the running stage that are another's, which timed itself."""
         self._add(name, seconds - self._note_compilations())
 
-    def leaks(self, found: leakage.Leaks, allowed: Sequence[str]) -> None:
-        """Refuse leaks that are not allowed, and keep the others."""
-        leakage.refuse(found, allowed)
+    def leaks(self, found: dict[str, str], allowed: Sequence[str]) -> None:
+        """Refuse leaks (kind → words) that are not allowed, and keep the others."""
+        for kind, leak in found.items():
+            if kind not in allowed:
+                fix = f"or pass `allow_leaks={kind}`, which the report will say"
+                raise InputError(f"leak ({kind}): {leak}", fix)
         for kind, leak in found.items():
             text = f"leak ({kind}), allowed: {leak}"
             self._tell(f"warning: {text}")

@@ -56,9 +56,8 @@ def text_format(head: Head) -> str:
     return next(name for name, (recognises, _) in TEXT_FORMATS.items() if recognises(head))
 
 
-def read_table(path: str | Path, reading: Reading) -> RawTable:
+def read_table(path: Path, reading: Reading) -> RawTable:
     """Read any supported file, or folder of gene counts."""
-    path = Path(path)
     table = _read(path, reading)
     if not len(table.rows) or not len(table.columns):
         raise InputError(f"{path} holds no values: {table.format} of no rows or no columns")

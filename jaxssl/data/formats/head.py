@@ -80,12 +80,10 @@ def read_head(path: Path) -> Head:
         start = file.read(_START)
         _refuse_foreign(path, start, is_gzip=is_gzip)
         start += b"".join(itertools.islice(file, 10))
-    encoding = "utf-8-sig"
     try:
-        text = start.decode(encoding)
+        text, encoding = start.decode("utf-8-sig"), "utf-8-sig"
     except UnicodeDecodeError:
-        encoding = "latin-1"
-        text = start.decode(encoding)
+        text, encoding = start.decode("latin-1"), "latin-1"
     return Head(path, is_gzip, encoding, [line.rstrip("\r") for line in text.split("\n")])
 
 
