@@ -9,10 +9,13 @@ Example:
     >>> result.headline, jaxssl.pl.label_curve(result)  # doctest: +SKIP
 """
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import lazy_loader
 
 # what `__init__.pyi` names is imported when it is first asked for, as JAX takes a second
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__version__ = version("jaxssl")
+try:
+    __version__ = version("jaxssl")
+except PackageNotFoundError:  # a checkout that is not installed
+    __version__ = ""

@@ -1,11 +1,13 @@
 """Labels saved, where the answer is known."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from rows import results_of
 from sklearn.isotonic import isotonic_regression
 
 from jaxssl.evaluation import labels_saved as module
-from jaxssl.evaluation.labels_saved import labels_needed, labels_saved, rise
+from jaxssl.evaluation.labels_saved import labels_needed, labels_saved, rise, saved_table
 
 BUDGETS = np.array([10, 20, 50, 100, 200, 500, 1000])
 
@@ -75,3 +77,19 @@ def test_a_single_budget_is_enough_or_is_not():
     reference = np.array([[0.5], [0.6]])
     assert labels_saved(BUDGETS[:1], reference, np.array([0.4, 0.5]))[0] == 10
     assert labels_saved(BUDGETS[:1], reference, np.array([0.8, 0.7]))[0] == np.inf
+
+
+def test_what_two_arms_save_does_not_depend_on_a_third_that_lacks_seeds():
+    rng, shares = np.random.default_rng(0), (0.01, 0.1, 1.0)
+    scores = {"swav": 0.6, "scratch": 0.5, "knn": 0.4}
+    table = pd.concat(
+        results_of(
+            {arm: low + 0.1 * i + 0.1 * rng.random(8) for arm, low in scores.items()}, share=s
+        )
+        for i, s in enumerate(shares)
+    )
+    some = table[(table["arm"] != "knn") | (table["seed"] > 2)]
+    pair = saved_table(table[table["arm"] != "knn"], ["swav"], ["scratch"])
+    beside = saved_table(some, ["swav"], ["knn", "scratch"])
+    beside = beside[beside["reference"] == "scratch"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(beside, pair, check_exact=True)

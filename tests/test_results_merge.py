@@ -150,6 +150,14 @@ def test_shards_of_a_run_of_several_splits_merge_by_split(tmp_path):
     assert told.groupby("split")["seed"].unique().map(sorted).tolist() == [list(SEEDS)] * 2
 
 
+def test_names_that_only_begin_as_those_of_parts_are_names_as_any_other(tmp_path):
+    named = open_study(write_shard(tmp_path / "split_by_donor", SEEDS))
+    assert_is_whole(named)
+    write_shard(tmp_path / "run" / "shard_0_of_1", SEEDS)
+    write_shard(tmp_path / "run" / "shard_0_of_1.old", SEEDS)
+    assert_is_whole(open_study(tmp_path / "run"))
+
+
 def test_a_missing_shard_is_missed_aloud(tmp_path):
     write_shard(tmp_path / "shard_1_of_3", (1, 4))
     with pytest.warns(UserWarning, match="lacks shards 0/3, 2/3"):

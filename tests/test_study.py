@@ -234,6 +234,11 @@ def test_arms_of_an_encoder_follow_its_method(monkeypatch):
     assert own.method == pretrained.method
     asked = make_job(None, None, output, encoder="a/run", arms=["selftrain", "swav"]).config
     assert asked.sweep.arms == ("simclr+selftrain", "swav"), "what is asked for stays"
+    several = Config()
+    several.sweep.arms, pretrained.split.n_splits = ("scratch", "byol", "swav"), 5
+    given = make_job(several, None, output, encoder="a/run").config
+    assert given.sweep.arms == ("scratch", "simclr")
+    assert given.split.n_splits == 1, "encoders are of one split"
 
 
 def test_every_public_name_is_there_and_explains_itself():

@@ -109,7 +109,7 @@ def prepare(
     """As `read`, but onto disk: a sample-major `.h5ad` of any size, in bounded memory.
 
     What `jaxssl prepare` does. What does not fit in memory goes to a scratch file beside `out`, as
-    large as the matrix. `out` appears whole or not at all.
+    large as the matrix. `out` appears whole or not at all, in place of what is there.
 
     Args:
         path: an expression file, or several of the same genes.

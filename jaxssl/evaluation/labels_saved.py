@@ -72,7 +72,8 @@ def saved_table(
             str(arm): rows.pivot(index=["split", "seed"], columns="share", values="value")
             for arm, rows in group.groupby("arm")
         }
-        for arm, reference, pair, _ in pairs(pd.concat(curves, axis=1), arms, references):
+        by_arm = pd.concat(curves, axis=1).sort_index()  # the bootstrap draws by position
+        for arm, reference, pair, _ in pairs(by_arm, arms, references):
             counts = budgets.loc[pair[reference].columns].to_numpy().astype(int)
             for share in pair[arm].columns if len(pair) else ():
                 ours = pair[arm][share].to_numpy()

@@ -104,8 +104,10 @@ def option_figure(
     lines of one share apart; `references` is of arms that are the same at every point.
     """
     has_measures, key = not set(MEASURES).isdisjoint(measures), ["share", "line"]
-    grid = {"nrows": len(options), "ncols": 1 + has_measures, "squeeze": False, "sharey": "col"}
+    grid = {"nrows": len(options), "ncols": 1 + has_measures, "squeeze": False}
     axes = add_axes(figure, WIDTH, 0.6 + 3.6 * len(options), **grid)
+    for ax in axes[1:, 0]:
+        ax.sharey(axes[0, 0])
     mark = marks([*table[key].drop_duplicates().itertuples(index=False, name=None)])
     for row, option in zip(axes, options, strict=True):
         varied = table[table[option] != ""]

@@ -7,6 +7,7 @@ come in parts, one an arm and share, each written once; `join_parts` makes one t
 import json
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,11 @@ def drop_metrics(folder: Path, seeds: Collection[int]) -> None:
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Rows of `metrics.jsonl`, without the half line that a killed run left."""
-    file = folder / layout.METRICS
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    file, rows = folder / layout.METRICS, []
+    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
+        with suppress(ValueError):
+            rows.append(json.loads(line))
+    return rows
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -78,10 +78,15 @@ def whole_folder(part: Path) -> Path:
     return part
 
 
+def is_shard(folder: Path) -> bool:
+    """Whether a folder is a shard of a run, by its name."""
+    return re.fullmatch(r"shard_\d+_of_\d+", folder.name) is not None
+
+
 def split_number(folder: Path) -> str:
     """Which of several splits the folder holds; "" for a run of one."""
-    name = folder.resolve().name
-    return name.removeprefix("split_") if name.startswith("split_") else ""
+    found = re.fullmatch(r"split_(\d+)", folder.resolve().name)
+    return found[1] if found else ""
 
 
 def predictions_file(folder: Path, arm: str, share: float, first_seed: int | None = None) -> Path:

@@ -107,16 +107,13 @@ def release(folder: Path | None = None) -> None:
 
 @contextmanager
 def released(folder: str | Path) -> Iterator[None]:
-    """Give back the locks below a folder at the end of the block."""
+    """Give back the locks below a folder at the end of the block; no two blocks share one."""
+    if (Path(folder) / LOCK).resolve() in _held:
+        raise InputError(f"another study of this process writes {folder}", "pass another `out`")
     try:
         yield
     finally:
         release(Path(folder))
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a run of this process writes a folder."""
-    return (folder / LOCK).resolve() in _held
 
 
 def check_lock(path: Path) -> None:

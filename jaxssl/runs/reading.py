@@ -85,7 +85,7 @@ def expand(folders: Sequence[Path]) -> list[Path]:
 
 def _shards(folder: Path) -> list[Path]:
     """The shards of a run; warns of those that are missing."""
-    found = sorted(folder.glob("shard_*_of_*"))
+    found = sorted(filter(layout.is_shard, folder.glob("shard_*")))
     all_of = {f"{i}/{n}" for n in {int(p.name.split("_")[-1]) for p in found} for i in range(n)}
     missing = sorted(shard for shard in all_of if layout.shard_folder(folder, shard) not in found)
     if missing:

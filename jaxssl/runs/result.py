@@ -131,7 +131,7 @@ class StudyResult:
         from jaxssl.report.render import SUFFIXES, write_report  # draws: few callers want it
 
         first = self.folders[0]
-        own = first if len(self.folders) == 1 else first.parent
+        own = first if len(self.folders) == 1 else layout.whole_folder(first)
         out = Path(path) if path else own / layout.REPORT
         if out.suffix not in SUFFIXES:
             raise InputError(f"{out} is no HTML or Markdown file", "pass `path=report.html`")

@@ -22,6 +22,7 @@ from jaxssl.types import InputError
 from jaxssl.validate import validate
 
 AUDITS = ("type1", "variance")
+MIN_COMPARISONS = 10  # fewer say nothing of a rate of 5 %
 
 
 def audit(
@@ -36,6 +37,7 @@ def audit(
     splits: int | None = None,
     label: str = "",
     group: str = "",
+    batch: str = "",
     config: Config | None = None,
     overwrite: bool = False,
     progress: bool | Callable = True,
@@ -45,7 +47,7 @@ def audit(
     What `jaxssl audit` does, with the same numbers.
 
     Args:
-        data, shares, seeds, splits, label, group, config, overwrite, progress: as in
+        data, shares, seeds, splits, label, group, batch, config, overwrite, progress: as in
             `jaxssl.study`.
         out: folder for the table and all scores.
         what: "type1" sets an arm against itself, with other weights and batches, which a sound
@@ -58,14 +60,15 @@ def audit(
         Rates of rejection, or components of variance, a row a share and metric.
 
     Raises:
-        InputError: as `jaxssl.study` does, and on another `what`.
+        InputError: as `jaxssl.study` does, and on another `what`, too few comparisons or levels.
 
     Example:
         >>> jaxssl.audit(adata, out="runs/type1", shares=[0.02])  # doctest: +SKIP
     """
-    output, hooks = Output(str(out), overwrite=overwrite), hooks_of(progress)
-    asked = {"shares": shares, "seeds": seeds, "splits": splits, "label": label, "group": group}
-    job = make_job(config, data, output, hooks, **asked)
+    output = Output(str(out), overwrite=overwrite, can_resume=False)
+    asked = {"shares": shares, "seeds": seeds, "splits": splits}
+    asked |= {"label": label, "group": group, "batch": batch}
+    job = make_job(config, data, output, hooks_of(progress), **asked)
     with released(out):
         return run_audit(job, what, n_comparisons, levels)
 
@@ -74,6 +77,9 @@ def run_audit(job: Job, what: str, n_comparisons: int, levels: Sequence[int]) ->
     """Run an audit and write its table and all scores; as `audit`."""
     if what not in AUDITS:
         raise InputError(f"`what={what}`", f"choose one of {', '.join(AUDITS)}")
+    if n_comparisons < MIN_COMPARISONS or len(levels) != len(FACTORS) or min(levels) < 1:
+        finding = f"`n_comparisons={n_comparisons}`, `levels={','.join(map(str, levels))}`"
+        raise InputError(finding, f"pass at least {MIN_COMPARISONS}, and a count a factor: 5,5,3")
     config, hooks = job.config, job.hooks
     announce(config, hooks)
     folder = open_folder(job.output)

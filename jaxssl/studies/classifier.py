@@ -32,7 +32,7 @@ from jaxssl.validate import validate
 
 
 def finetune(
-    encoder: str | Path,
+    encoder: str | Path | EncoderBundle,
     data: Data = None,
     *,
     out: str | Path,
@@ -49,7 +49,7 @@ def finetune(
     What `jaxssl finetune` does, with the same numbers. `SSLClassifier` fits all its samples.
 
     Args:
-        encoder: bundle, or run folder of `pretrain` or `study`.
+        encoder: bundle or its folder, or run folder of `pretrain` or `study`.
         data: as in `jaxssl.study`; by default that of the pretraining.
         out: folder for the classifier, its held-out probabilities and its scores.
         share: of the training labels.
@@ -127,12 +127,16 @@ def _score_parts(
 
 
 def predict(
-    classifier: str | Path, data: Data, hooks: Hooks = SILENT, *, max_missing: float = MAX_MISSING
+    classifier: str | Path | EncoderBundle,
+    data: Data,
+    hooks: Hooks = SILENT,
+    *,
+    max_missing: float = MAX_MISSING,
 ) -> pd.DataFrame:
     """Class probabilities of new samples; genes are matched by name.
 
     Args:
-        classifier: folder of `finetune`, or the classifier in it.
+        classifier: folder of `finetune`, the classifier in it, or a bundle.
         data: AnnData (samples x genes), a file, "demo" or "synthetic".
         hooks: told what is found.
         max_missing: share of the classifier's genes that the data may lack.
@@ -155,14 +159,18 @@ def predict(
 
 
 def embed(
-    encoder: str | Path, data: Data, hooks: Hooks = SILENT, *, max_missing: float = MAX_MISSING
+    encoder: str | Path | EncoderBundle,
+    data: Data,
+    hooks: Hooks = SILENT,
+    *,
+    max_missing: float = MAX_MISSING,
 ) -> AnnData:
     """Embed samples with a pretrained encoder; genes are matched by name.
 
     What `jaxssl embed` does. `SSLEncoder.load(encoder)` is the same encoder for scikit-learn.
 
     Args:
-        encoder: bundle, or run folder of `pretrain` or `study`, whose first seed is taken.
+        encoder: bundle or its folder, or run folder of `pretrain` or `study`: its first seed's.
         data: AnnData (samples x genes), which is changed, a file, "demo" or "synthetic".
         hooks, max_missing: as in `jaxssl.predict`.
 
@@ -181,7 +189,7 @@ def embed(
 
 
 def _aligned(
-    encoder: str | Path, data: Data, hooks: Hooks, max_missing: float
+    encoder: str | Path | EncoderBundle, data: Data, hooks: Hooks, max_missing: float
 ) -> tuple[EncoderBundle, AnnData, np.ndarray]:
     """The encoder, the data set, and what the one sees of the other."""
     bundle = read_encoder(encoder)

@@ -16,10 +16,10 @@ from anndata import AnnData
 
 from jaxssl.config import Config, from_dict, to_dict, with_method
 from jaxssl.engine.bundle import EncoderBundle, is_bundle, load_bundle
-from jaxssl.evaluation.arms import named_arms
+from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
-from jaxssl.runs.output import Output, is_held, released
+from jaxssl.runs.output import Output, released
 from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.progress import SILENT, Hooks, Screen
@@ -76,7 +76,7 @@ def make_job(
     encoders = read_encoders(encoder, wanted) if encoder else {}
     method = _method_of(encoders, method)
     config = with_method(config, method) if method else config
-    config.sweep.arms = named_arms(arms, config.method.name) or config.sweep.arms
+    config.sweep.arms = named_arms(arms, config.method.name) or _arms_of(config, encoders)
     if encoders:
         config = with_pretraining_of(config, next(iter(encoders.values())).config)
     if encoder and is_bundle(Path(encoder)):
@@ -84,6 +84,14 @@ def make_job(
     if shard and output.folder:
         output = output._replace(folder=str(layout.shard_folder(Path(output.folder), shard)))
     return Job(config, output, wanted, hooks, data, encoders)
+
+
+def _arms_of(config: Config, encoders: Encoders) -> tuple[str, ...]:
+    """The configured arms; with encoders, those of another method are the same arms of theirs."""
+    if not encoders:
+        return config.sweep.arms
+    own, others = config.method.name, [(arm, method_of(arm)) for arm in config.sweep.arms]
+    return tuple(dict.fromkeys(arm.replace(o, own, 1) if o else arm for arm, o in others))
 
 
 def _method_of(encoders: Encoders, asked: str) -> str:
@@ -117,7 +125,8 @@ def with_pretraining_of(config: Config, pretrained: Config) -> Config:
     """The options of a pretraining, with the data, comparison and machine of another run."""
     return replace(
         with_data(pretrained, **{name: getattr(config.data, name) for name in ("path", *ROLES)}),
-        split=replace(pretrained.split, allow_leaks=config.split.allow_leaks),
+        # of one split: that of the encoders
+        split=replace(pretrained.split, allow_leaks=config.split.allow_leaks, n_splits=1),
         sweep=config.sweep,
         finetune=config.finetune,
         selftrain=config.selftrain,
@@ -166,8 +175,6 @@ def in_folder(run: Callable[[Job], Encoders | None], job: Job) -> StudyResult:
         raise InputError("`resume` and `overwrite` are of a folder", "pass `out`")
     temporary = "" if job.output.folder else tempfile.mkdtemp(prefix="jaxssl_")
     folder = Path(temporary, "study") if temporary else Path(job.output.folder)
-    if is_held(folder):
-        raise InputError(f"another study of this process writes {folder}", "pass another `out`")
     try:
         with released(folder):
             encoders = run(job._replace(output=job.output._replace(folder=str(folder))))

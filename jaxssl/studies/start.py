@@ -192,14 +192,16 @@ def announce(config: Config, hooks: Hooks) -> None:
     hooks.say(f"device: {jax.device_count()} x {devices}, precision: {config.run.precision}")
 
 
-def read_encoder(folder: str | Path) -> EncoderBundle:
+def read_encoder(given: str | Path | EncoderBundle) -> EncoderBundle:
     """An encoder or a classifier, to be used; warns of one whose pretraining was not healthy.
 
     Of a run folder it is the classifier, or the first seed's encoder.
     """
-    given = Path(folder)
-    inside = [given / layout.CLASSIFIER, *layout.encoder_folders(given).values()]
-    bundle = usable(load_bundle(next((path for path in inside if path.is_dir()), given)))
+    if not isinstance(given, EncoderBundle):
+        folder = Path(given)
+        inside = [folder / layout.CLASSIFIER, *layout.encoder_folders(folder).values()]
+        given = load_bundle(next((path for path in inside if path.is_dir()), folder))
+    bundle = usable(given)
     verdict = diagnosis_of(bundle)
     if verdict != HEALTHY:
         warnings.warn(

@@ -106,7 +106,7 @@ def sinkhorn(scores: torch.Tensor, epsilon: float, n_iterations: int) -> torch.T
 
 
 def swav_loop(
-    make_head: Callable[[np.ndarray, Any], Head],
+    head_of: Callable[[np.ndarray, Any], Head],
     plan: Plan,
     config: Config,
     pool: np.ndarray,
@@ -124,7 +124,7 @@ def swav_loop(
     samples, batches = torch.from_numpy(pool), list(torch.tensor(rows, dtype=torch.int64))
     params, noise = jax.device_get(state.params), config.augment.noise
     encoder = torch_encoder(params["encoder"])
-    prototypes, loss = make_head(np.asarray(params["prototypes"]["head_0"]), config.method)
+    prototypes, loss = head_of(np.asarray(params["prototypes"]["head_0"]), config.method)
     parameters = [*encoder.parameters(), *prototypes.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=config.optimizer.learning_rate)
 
