@@ -1,7 +1,6 @@
 """Options: their bounds, their flags, and what a choice of method takes along."""
 
 import dataclasses
-import importlib
 from typing import get_type_hints
 
 import pytest
@@ -12,6 +11,7 @@ from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
 from jaxssl.methods import METHODS
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
+from launch.config_files import NAMES, load
 
 CASES = [
     f"{section}.{field.name}"
@@ -83,7 +83,9 @@ def test_a_value_outside_its_declaration_is_refused_with_what_is_allowed(name, v
 
 
 def test_defaults_and_whole_numbers_for_fractions_are_allowed():
-    validate(with_options(Config(), {"augment.noise": 1, "run.memory_gb": 2}))
+    whole = with_options(Config(), {"augment.noise": 1, "run.memory_gb": 2})
+    validate(whole)
+    assert (whole.augment.noise, whole.run.memory_gb) == (1, 2), "kept as they are"
     for name in METHODS:
         validate(with_method(Config(), name))
 
@@ -120,6 +122,9 @@ def test_a_chosen_method_brings_its_options_views_and_arms_and_leaves_the_rest()
         with_method(config, "swan")
 
 
-def test_configs_are_valid():
-    for name in ("default", "demo", "demo_synthetic", "study_tcga", "study_microarray"):
-        validate(importlib.import_module(f"configs.{name}").get_config())
+def test_every_config_that_comes_along_is_valid_and_is_stored_as_it_is():
+    assert {"default", "demo", "demo_synthetic", "study_protocol"} < set(NAMES)
+    for name in NAMES:
+        config = load(name)
+        validate(config)
+        assert from_dict(to_dict(config)) == config, name
