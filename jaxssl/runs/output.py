@@ -130,7 +130,7 @@ def _acquire(path: Path) -> BaseFileLock:
             lock: BaseFileLock = FileLock(path, timeout=PATIENCE, poll_interval=0.05)
             lock.acquire()
         except (OSError, NotImplementedError) as error:
-            if isinstance(error, PermissionError) or not path.parent.is_dir():
+            if isinstance(error, PermissionError | Timeout) or not path.parent.is_dir():
                 raise
             # a file system without locks
             lock = SoftFileLock(path, timeout=PATIENCE, poll_interval=0.05)

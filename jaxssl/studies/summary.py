@@ -15,6 +15,8 @@ from jaxssl.evaluation import batch
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
 from jaxssl.evaluation.headline import in_words
+from jaxssl.evaluation.labels_saved import SAVED_COLUMNS
+from jaxssl.evaluation.stats import STATISTICS_COLUMNS
 from jaxssl.files import plain, write_json, write_table, write_text
 from jaxssl.report.render import model_card, write_report
 from jaxssl.runs import journal, layout
@@ -135,10 +137,10 @@ def merge_splits(folders: Sequence[Path], parent: Path, hooks: Hooks) -> None:
     write_table(parent / layout.RESULTS_CSV, run.results)
     summary = run.summary | {"splits": [folder.name for folder in folders]}
     if run.statistics is not None:
-        empty = pd.DataFrame(columns=ENDPOINT_COLUMNS)
         concluded = (run.statistics, run.endpoint, run.saved)
-        for name, table in zip(layout.CONCLUSIONS, concluded, strict=True):
-            write_table(parent / name, empty if table is None else table)
+        columns = (STATISTICS_COLUMNS, ENDPOINT_COLUMNS, SAVED_COLUMNS)
+        for name, table, header in zip(layout.CONCLUSIONS, concluded, columns, strict=True):
+            write_table(parent / name, pd.DataFrame(columns=header) if table is None else table)
     write_json(parent / layout.SUMMARY, summary)
     write_report([run], parent / layout.REPORT)
     hooks.say(str(summary["headline"] or "no arm was set against a reference"))
