@@ -16,14 +16,14 @@ every combination of a few of each (--levels: label subsets, pretrainings, fine-
 
 from absl import flags as absl_flags
 
-from jaxssl.studies.audit import AUDITS, run_audit
+from jaxssl.studies.audit import AUDITS, MIN_COMPARISONS, run_audit
 
 from . import exit, flags
 
 flags.define(*flags.RUN, "shares", "splits")
 _WHAT = absl_flags.DEFINE_enum("what", "type1", list(AUDITS), "What to look into.")
 _COMPARISONS = absl_flags.DEFINE_integer(
-    "comparisons", 200, "Null comparisons of --what=type1.", lower_bound=10
+    "comparisons", 200, "Null comparisons of --what=type1.", lower_bound=MIN_COMPARISONS
 )
 _LEVELS = absl_flags.DEFINE_list("levels", "5,5,3", "Label subsets, pretrainings, fine-tunings.")
 

@@ -249,3 +249,10 @@ def test_every_public_name_is_there_and_explains_itself():
             assert "Args:" in found.__doc__, name
             assert "Returns:" in found.__doc__, name
             assert "Example" in found.__doc__, name
+
+
+def test_an_audit_of_too_few_comparisons_or_levels_is_refused_before_anything_is_written(tmp_path):
+    for wrong in ({"n_comparisons": 2}, {"what": "variance", "levels": (5, 5)}, {"what": "type2"}):
+        with pytest.raises(InputError, match=r"n_comparisons|what=type2"):
+            jaxssl.audit("synthetic", out=tmp_path / "audit", progress=False, **wrong)
+    assert not (tmp_path / "audit").exists()
