@@ -14,9 +14,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PART, OLD = ".part", ".old.part"
 DISK = {
@@ -27,6 +30,14 @@ DISK = {
     errno.EACCES: "access is denied",
 }
 """What a disk refuses, in words; libraries that write for us tell the number in their own way."""
+TEXT = frozenset(
+    [
+        *("dataset", "task", "arm", "method", "device", "reference", "part", "metric", "estimand"),
+        *("shares", "representation", "point"),
+        *("sample_id", "label", "predicted", "class", "group", "batch"),
+    ]
+)
+"""Columns of tables that hold text, whatever it looks like; a list of one share is no number."""
 
 
 @contextmanager
@@ -144,6 +155,23 @@ def write_table(path: Path, table: Any) -> None:
             table.to_parquet(part, index=False)
         else:
             table.to_csv(part, index=False)
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Read what `write_table` wrote: text as text, numbers to the last bit.
+
+    A .csv does not tell them apart: `TEXT` names the columns in which "001" and "NA" are names.
+    """
+    import pandas as pd  # slow, and whatever writes a text file imports this module
+
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    names = pd.read_csv(path, nrows=0).columns
+    kinds = {name: str for name in names if name in TEXT}
+    missing = {name: ["", "nan", "NaN"] for name in names if name not in TEXT}
+    options: dict[str, Any] = {"dtype": kinds, "na_values": missing, "keep_default_na": False}
+    # shares are keys: the fast parser may miss them by one bit
+    return pd.read_csv(path, float_precision="round_trip", **options)
 
 
 def plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from anndata import AnnData
 from jaxtyping import Float, Float32
 
 from jaxssl.data.genes import id_type, without_version
+from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression, normalize
 from jaxssl.data.scale import finite_values
 from jaxssl.types import MAX_MISSING, InputError, Normalizer
@@ -61,6 +62,8 @@ def encoder_input(
 
     Counts become log-CPM over all genes of the data; missing genes get the training mean.
     """
+    check_names(adata.obs_names, "samples")
+    check_names(adata.var_names, "genes")
     values = finite_values(adata)
     scale = normalizer.expression_scale
     found = str(adata.uns.get("jaxssl", {}).get("scale", "")) or scale

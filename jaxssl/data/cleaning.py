@@ -112,8 +112,8 @@ def _plan_missing(
     if n_infinite.any():
         raise InputError(
             f"{int(n_infinite.sum())} values are infinite (first: "
-            f"{_first(part, chosen, genes, np.isinf)}), as the logarithm of 0 is",
-            "export log2(x + 1) instead",
+            f"{_first(part, chosen, genes, np.isinf)}), or beyond float32",
+            "correct them; where they are the logarithm of 0, export log2(x + 1) instead",
         )
     keep, fill = np.ones(len(chosen), bool), np.zeros(len(chosen), np.float32)
     if not n_missing.any():

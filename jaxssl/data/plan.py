@@ -16,6 +16,7 @@ from jaxssl.data.formats.matrix import Reading, names_of
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import drop_small_classes
+from jaxssl.data.names import check_text
 from jaxssl.data.parts import Part, read_part
 from jaxssl.types import ROLES, InputError
 
@@ -61,6 +62,8 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
             )
     plans, var, counts, gene_notes = plan_cleaning(parts, options, gene_map)
     obs, kept, obs_notes = _describe(parts, tables, options)
+    check_text(obs, "samples")
+    check_text(var, "genes")
     of_others = [f"{part.path.name}: {note}" for part in parts[1:] for note in part.notes]
     notes = [*first.notes, *of_others, *gene_notes, *obs_notes]
     facts = {

@@ -48,7 +48,8 @@ class SampleMajor(NamedTuple):
                 raise InputError(f"{self.name} is damaged ({found})", "fetch it again") from error
             for done in range(first, last, step):
                 rows = self.kept[done : min(done + step, last)] - start
-                block = np.ascontiguousarray(read[rows], np.float32)  # a copy, by the rows
+                with np.errstate(over="ignore"):  # to infinity, which is refused
+                    block = np.ascontiguousarray(read[rows], np.float32)  # a copy, by the rows
                 if self.divisor is not None:
                     block /= self.divisor[done : done + len(block), None]
                 yield block
@@ -69,7 +70,8 @@ class SampleMajor(NamedTuple):
         read = np.empty((stop - start, n_genes), np.float32)
         step = max(1, BLOCK // (stop - start))
         for first in range(0, n_genes, step):
-            read[:, first : first + step] = dense(self.x[first : first + step, start:stop]).T
+            with np.errstate(over="ignore"):
+                read[:, first : first + step] = dense(self.x[first : first + step, start:stop]).T
         return read
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from anndata import AnnData
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 
 from jaxssl.data.formats.matrix import dense
 from jaxssl.types import InputError
@@ -33,15 +33,37 @@ def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:
 
 
 def finite_values(adata: AnnData) -> Shaped[np.ndarray, "samples genes"]:
-    """The matrix, dense; values that are no numbers are refused."""
+    """The matrix, dense; values that are no numbers, or none of float32, are refused."""
+    kind = getattr(adata.X, "dtype", None)
+    if kind is None or kind.kind not in "fiub":
+        raise InputError(f"the expression values are of type {kind}", "make numbers of `X`")
     x = dense(adata.X)
-    n_ill = sum(np.count_nonzero(~np.isfinite(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS))
+    check_finite(x, adata.obs_names, adata.var_names)
+    return x
+
+
+def check_finite(x: Shaped[np.ndarray, "samples genes"], samples: Any, genes: Any) -> None:
+    """Refuse values that are not finite in float32; names the first by those of its axes."""
+    n_ill, first = 0, ""
+    for start in range(0, len(x), _ROWS):
+        rows, columns = np.nonzero(~_is_finite(x[start : start + _ROWS]))
+        if len(rows) and not first:
+            i, j = start + rows[0], columns[0]
+            first = f"sample {samples[i]}, gene {genes[j]}: {x[i, j]:g}"
+        n_ill += len(rows)
     if n_ill:
         raise InputError(
-            f"{n_ill / x.size:.2%} of the expression values are NaN or infinite",
-            "fill them by `read(impute=mean)`",
+            f"{n_ill / x.size:.2%} of the expression values are NaN or infinite, or beyond "
+            f"float32 (first: {first})",
+            "correct them, or fill those that are missing by `read(impute=mean)`",
         )
-    return x
+
+
+def _is_finite(x: Shaped[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
+    """Which numbers are finite in float32."""
+    if x.dtype.kind == "f" and x.dtype.itemsize > np.dtype(np.float32).itemsize:
+        return np.abs(x) <= np.finfo(np.float32).max
+    return np.isfinite(x)
 
 
 def is_toil_zero(x: Any) -> Any:

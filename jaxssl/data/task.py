@@ -12,6 +12,7 @@ from jaxssl.config import Config
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
+from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import choose_columns
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
@@ -61,11 +62,14 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
             "name one with `label`, or join a table of samples by `read(labels=TABLE)`",
         )
     min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))
-    codes, classes = encode(obs[columns["label"]].to_numpy(), min_class_size=min_class_size)
+    for name in filter(None, columns.values()):
+        check_names([name], "columns")
+        check_names(obs[name], f"values of {name}")
     groups, batches = (
         obs[name].to_numpy() if name else np.full(len(obs), "", object)
         for name in (columns["group"], columns["batch"])
     )
+    codes, classes = encode(obs[columns["label"]].to_numpy(), min_class_size=min_class_size)
     return Roles(**columns, codes=codes, classes=classes, groups=groups, batches=batches)
 
 
@@ -78,6 +82,7 @@ def make_task(adata: AnnData, config: Config) -> Task:
             raise InputError(
                 f"{len(twice)} {what} bear the name of another (first: {twice[0]})", "rename them"
             )
+        check_names(names, what)
     roles = take_roles(adata, config)
     x = finite_values(adata)
     scale, _ = resolve_scale(str(recorded.get("scale", "auto")), range_of(x))
@@ -87,9 +92,11 @@ def make_task(adata: AnnData, config: Config) -> Task:
     split = make_split(roles.codes, together, roles.batches, roles.classes, config.split)
     if not config.data.use_unlabelled:
         split = split._replace(train=split.train[roles.codes[split.train] >= 0])
+    dataset = config.data.name or str(recorded.get("name", "data"))
+    check_names([dataset], "names of the data set")
     return Task(
         **vars(roles),
-        dataset=config.data.name or str(recorded.get("name", "data")),
+        dataset=dataset,
         sample_ids=adata.obs_names.to_numpy(),
         genes=adata.var_names.to_numpy(),
         expression=expression,

@@ -18,10 +18,20 @@ from sklearn.utils.validation import check_array, validate_data
 
 from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
 from jaxssl.data.genes import duplicates
-from jaxssl.data.scale import SCALES, finite_values, guess_scale, range_of, resolve_scale
+from jaxssl.data.names import check_names
+from jaxssl.data.samples import require_column
+from jaxssl.data.scale import (
+    SCALES,
+    check_finite,
+    finite_values,
+    guess_scale,
+    range_of,
+    resolve_scale,
+)
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
 
+_NUMBERS = ("floating", "integer", "mixed-integer-float", "decimal", "boolean", "empty")
 UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
 
 
@@ -35,6 +45,8 @@ def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
     table, recorded = _table(X)
     is_named = isinstance(table, pd.DataFrame) and all(isinstance(c, str) for c in table.columns)
     by_name = is_named and (is_fit or hasattr(estimator, "feature_names_in_"))
+    if by_name:
+        check_names(table.columns, "genes")
     twice: Any = duplicates(np.asarray(table.columns, object)) if by_name and is_fit else ()
     if len(twice):
         raise InputError(f"{len(twice)} genes occur twice (first: {twice[0]})", "rename them")
@@ -62,14 +74,14 @@ def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
     """Labels of all samples: `y`, or the column of an AnnData that `label` or its record names."""
     if y is not None:
         check_consistent_length(X, y)
+        if isinstance(y, list | tuple) and any(isinstance(value, str) for value in y):
+            y = np.array(y, object)  # NumPy would make text of all, less what ends it
         return column_or_1d(y, warn=True)
     if isinstance(X, AnnData):
         name = label or str(X.uns.get("jaxssl", {}).get("label", ""))
-        if name in X.obs:
-            return X.obs[name].astype(object).to_numpy()  # numbers as they are: -1 is none
         if name:
-            known = ", ".join(map(str, X.obs.columns))
-            raise InputError(f"there is no column {name!r} for `label`", f"the columns are {known}")
+            require_column(X.obs.columns, name, "label")
+            return X.obs[name].astype(object).to_numpy()  # numbers as they are: -1 is none
     raise InputError(
         "this estimator requires y to be passed, but the target y is None",
         "pass `y`, or an AnnData and `label=COLUMN`",
@@ -101,6 +113,10 @@ def encode(
     labelled = is_labelled(y)
     known = y[labelled]
     if known.dtype == object:
+        n_texts = sum(isinstance(value, str) for value in known)
+        if 0 < n_texts < len(known):  # as text, 1 and "1" would be one class
+            raise InputError(f"{n_texts} of {len(known)} labels are text", "make all of one type")
+        check_names(known, "labels")
         known = np.array(known.tolist())
     if len(known):
         check_classification_targets(known)
@@ -116,11 +132,30 @@ def encode(
 def _table(X: Any) -> tuple[Any, Mapping[str, Any]]:
     """An AnnData as a DataFrame, with its record; anything else as it is."""
     if not isinstance(X, AnnData):
+        _check_values(X)
         return X, {}
     X = X.to_memory() if X.isbacked else X
     values = finite_values(X)
     genes = pd.Index(X.var_names.astype(str), dtype=object)
     return pd.DataFrame(values, index=X.obs_names, columns=genes), X.uns.get("jaxssl", {})
+
+
+def _check_values(X: Any) -> None:
+    """Refuse what scikit-learn would turn to numbers, as text and dates; numbers by their names."""
+    is_table = isinstance(X, pd.DataFrame)
+    for i, kind in enumerate(X.dtypes if is_table else ()):
+        held = pd.api.types.infer_dtype(X.iloc[:, i]) if kind.kind not in "fiub" else ""
+        if held and held not in _NUMBERS:
+            finding = f"column {X.columns[i]} holds {held}, no numbers"
+            raise InputError(finding, "convert it by `astype(float)`, or leave it out")
+    x = X.to_numpy() if is_table else X
+    if not isinstance(x, np.ndarray) or x.ndim != 2:
+        return
+    if x.dtype.kind in "mM":
+        raise InputError(f"the array holds {x.dtype}, no numbers", "pass expression values")
+    if x.dtype.kind == "f":
+        axes = (X.index, X.columns) if is_table else map(range, x.shape)
+        check_finite(x, *axes)
 
 
 def _scale(

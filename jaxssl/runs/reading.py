@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.files import read_json
+from jaxssl.files import read_json, read_table
 from jaxssl.runs import layout
 from jaxssl.runs.journal import read_metrics, read_parts
 from jaxssl.runs.merge import merge_parts
@@ -104,12 +104,7 @@ def _metrics(folder: Path) -> pd.DataFrame | None:
 def _table(path: Path) -> pd.DataFrame | None:
     if not path.is_file():
         return None
-    if path.suffix == ".parquet":
-        table = pd.read_parquet(path)
-    else:
-        # shares are keys: the fast parser may miss them by one bit
-        # and a list of one share is no number
-        table = pd.read_csv(path, float_precision="round_trip", dtype={"shares": str})
+    table = read_table(path)
     return None if table.empty else table
 
 

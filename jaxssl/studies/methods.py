@@ -16,7 +16,7 @@ from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
 from jaxssl.evaluation.grid import combinations, in_words, options_table
-from jaxssl.files import read_json, write_json, write_table
+from jaxssl.files import read_json, read_table, write_json, write_table
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import write_methods
 from jaxssl.runs import journal, layout
@@ -201,7 +201,7 @@ def _write_comparison(
         for arm, found in tuned.items()
     ]
     results = journal.read_results(folder)
-    endpoint = pd.read_csv(folder / layout.ENDPOINT)
+    endpoint = read_table(folder / layout.ENDPOINT)
     n_trials = " or ".join(map(str, sorted({len(found.table) for found in tuned.values()})))
     length = study.config.pretrain
     notes = (

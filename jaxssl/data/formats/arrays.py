@@ -19,6 +19,7 @@ from jaxssl.data.formats.matrix import (
     as_names,
     as_text,
     by_name,
+    dense,
     require_layer,
 )
 from jaxssl.types import InputError
@@ -153,7 +154,7 @@ def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str
     step = max(1, BLOCK // max(1, sparse.shape[0]))
     for start in range(0, sparse.shape[1], step):
         stop = min(start + step, sparse.shape[1])
-        x[:, start:stop] = sparse[:, start:stop].toarray()
+        x[:, start:stop] = dense(sparse[:, start:stop])
     return x, ["the matrix is sparse, stored by columns"]
 
 

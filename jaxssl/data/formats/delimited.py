@@ -228,4 +228,5 @@ def _numbers(
         )
     if values is not None:  # a return that ends no line
         raise InputError(f"{path} holds characters that are no part of a table, near row {ids[0]}")
-    return parsed.to_numpy(np.float32)
+    with np.errstate(over="ignore"):  # to infinity, which is refused
+        return parsed.to_numpy(np.float32)

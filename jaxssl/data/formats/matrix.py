@@ -149,7 +149,10 @@ def as_text(frame: pd.DataFrame) -> pd.DataFrame:
 
 def dense(x: Any) -> Shaped[np.ndarray, "rows columns"]:
     """An array as it is, a scipy sparse matrix as a C-ordered one of float32."""
-    return x if isinstance(x, np.ndarray) else np.ascontiguousarray(x.astype(np.float32).toarray())
+    if isinstance(x, np.ndarray):
+        return x
+    with np.errstate(over="ignore"):  # to infinity, which whoever takes the values refuses
+        return np.ascontiguousarray(x.astype(np.float32).toarray())
 
 
 def as_names(values: Any) -> np.ndarray:

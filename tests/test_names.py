@@ -1,0 +1,126 @@
+"""Text is read as text everywhere, and a name that no file could give back is refused first."""
+
+import html
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from verbs import TINY, launch
+
+import jaxssl
+from jaxssl.config import Config
+from jaxssl.data.align import encoder_input
+from jaxssl.data.expression import prepare, read, write_h5ad
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.task import make_task
+from jaxssl.engine.bundle import load_bundle
+from jaxssl.estimators.inputs import encode, labels_of
+from jaxssl.files import read_table, write_table
+from jaxssl.runs import layout
+from jaxssl.types import InputError
+
+LOOK_ALIKE = ["001", "1", "NA", "nan", "null", "1e5", "True", "-0", " ", "", "1.0", "007", "None"]
+UNUSABLE = ["a\0", "a\nb", "a\r", "a\x0b", "a\u2028", "\ud800"]
+CLASSES = ["007", "NA", "$x^$", "a" * 300]
+
+
+def data(column="kind"):
+    adata = make_synthetic(n_samples=120, n_genes=30, n_classes=4)
+    codes = pd.factorize(adata.obs["class"])[0]
+    adata.obs = pd.DataFrame({column: np.array(CLASSES, object)[codes]}, index=adata.obs_names)
+    adata.uns["jaxssl"] = {"scale": "log2", "label": column, "notes": ""}
+    return adata
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_text_of_a_table_comes_back_as_it_was(tmp_path, suffix):
+    table = pd.DataFrame(dict.fromkeys(["dataset", "task", "group", "label"], LOOK_ALIKE))
+    table["value"] = [0.1 + 0.2, np.nan, np.inf, *range(len(table) - 3)]
+    table["is_best"] = True
+    write_table(tmp_path / f"x.{suffix}", table)
+    pd.testing.assert_frame_equal(read_table(tmp_path / f"x.{suffix}"), table)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A study of a file and a column whose names look like a number and like nothing."""
+    folder = tmp_path_factory.mktemp("names")
+    write_h5ad(data("NA"), folder / "001.h5ad")
+    launch("study", *TINY, f"--data={folder / '001.h5ad'}", "--label=NA", f"--out={folder / 'r'}")
+    return folder / "r"
+
+
+def test_a_study_of_names_like_numbers_ends_with_its_report(run):
+    result = jaxssl.open_study(run)
+    for table in (result.results, result.statistics, result.endpoint, result.saved):
+        assert set(zip(table["dataset"], table["task"], strict=True)) == {("001", "NA")}
+    assert set(result.samples["label"]) == set(CLASSES) == set(result.embedding.obs["label"])
+    assert result.summary["headline"] in html.unescape((run / layout.REPORT).read_text())
+    assert result.report(run / "again.md").stat().st_size > 0
+
+
+def test_several_such_studies_make_one_report(run, tmp_path):
+    shutil.copytree(run, tmp_path / "copy")
+    launch("report", run, tmp_path / "copy", f"--out={tmp_path / 'both.md'}")
+    headline = jaxssl.open_study(run).summary["headline"].replace("_", r"\_")
+    assert (tmp_path / "both.md").read_text().count(headline) == 2
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_name_that_no_file_gives_back_is_refused_first(name):
+    of_gene, of_sample, of_class, of_group = data(), data(), data(), data()
+    of_gene.var_names = [name, *of_gene.var_names[1:]]
+    of_sample.obs_names = [name, *of_sample.obs_names[1:]]
+    of_class.obs["kind"] = of_class.obs["kind"].replace("007", name)
+    of_group.obs["group"] = [name] * 60 + [""] * 60
+    of_group.uns["jaxssl"]["group"] = "group"
+    of_set = data()
+    of_set.uns["jaxssl"]["name"] = name
+    for adata in (of_gene, of_sample, of_class, of_group, of_set):
+        with pytest.raises(InputError, match=r"control character \(first: .*\); rename them"):
+            make_task(adata, Config())
+    frame = pd.DataFrame(of_gene.X, columns=of_gene.var_names)
+    with pytest.raises(InputError, match="1 genes hold a line break or another control"):
+        jaxssl.SSLEncoder().fit(frame)
+    with pytest.raises(InputError, match="1 labels hold a line break or another control"):
+        encode(np.array([name, "b"], object))
+
+
+def test_names_are_refused_on_import_before_anything_is_written(tmp_path):
+    x = np.arange(8.0).reshape(4, 2)
+    for samples, genes in ((["a\0b", *"cde"], ["u", "v"]), (list("abcd"), ["u\nv", "w"])):
+        np.savez(tmp_path / "x.npz", X=x, sample_ids=samples, feature_ids=genes)
+        with pytest.raises(InputError, match="control character"):
+            read(tmp_path / "x.npz", scale="linear")
+        with pytest.raises(InputError, match="control character"):
+            prepare(tmp_path / "x.npz", tmp_path / "out.h5ad", scale="linear")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
+def test_an_encoder_is_given_no_samples_whose_names_cannot_be_written(run):
+    adata = data()
+    adata.obs_names = ["a\0", *adata.obs_names[1:]]
+    with pytest.raises(InputError, match="1 samples hold a line break"):
+        encoder_input(adata, load_bundle(layout.encoder_folder(run, 0)).normalizer)
+
+
+def test_classes_that_differ_by_little_stay_apart():
+    names = ["é", "e\u0301", "a", "a ", " a", "A"]
+    classes, codes = encode(np.array(names * 3, object))
+    assert sorted(classes) == sorted(names)
+    assert classes[codes].tolist() == names * 3
+
+
+def test_labels_of_several_types_are_not_made_one():
+    x = np.zeros((4, 2))
+    assert labels_of(x, ["a", "a\0", "b", "b"], "").tolist() == ["a", "a\0", "b", "b"]
+    with pytest.raises(InputError, match="2 of 4 labels are text; make all of one type"):
+        encode(labels_of(x, ["1", 1, "2", 2], ""))
+
+
+def test_a_column_that_is_written_otherwise_is_proposed():
+    adata = data("Tissue")
+    for name in (" Tissue", "tissue ", "TISSUE"):
+        with pytest.raises(InputError, match="did you mean Tissue"):
+            labels_of(adata, None, name)
