@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxssl.types import InputError
+
 if TYPE_CHECKING:
     import pandas as pd
 
+DAMAGED = "put a whole copy there, or delete it and run the verb again with `resume`"
 PART, OLD = ".part", ".old.part"
 DISK = {
     errno.ENOSPC: "no space is left on the disk",
@@ -56,7 +59,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file; {} where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        read = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} is damaged ({error})", DAMAGED) from error
+    if not isinstance(read, dict):
+        raise InputError(f"{path} is damaged (it holds no object)", DAMAGED)
+    return read
 
 
 def write_text(path: Path, text: str) -> None:

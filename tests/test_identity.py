@@ -5,8 +5,10 @@ import json
 import pytest
 
 from jaxssl.config import Config
-from jaxssl.runs.identity import write_identity
+from jaxssl.runs.identity import Origin, write_identity
 from jaxssl.types import InputError
+
+DATA = Origin("data")
 
 
 def edit_options(folder, change):
@@ -17,21 +19,21 @@ def edit_options(folder, change):
 
 
 def test_an_option_that_an_older_version_did_not_have_stood_at_its_default(tmp_path):
-    write_identity(tmp_path, Config(), "data")
+    write_identity(tmp_path, Config(), DATA)
     edit_options(tmp_path, lambda options: options["augment"].pop("noise"))
     edit_options(tmp_path, lambda options: options.pop("selftrain"))
-    write_identity(tmp_path, Config(), "data")
+    write_identity(tmp_path, Config(), DATA)
     edit_options(tmp_path, lambda options: options["augment"].pop("noise"))
     other = Config()
     other.augment.noise += 0.1
     with pytest.raises(InputError, match=f"augment.noise={Config().augment.noise}, now"):
-        write_identity(tmp_path, other, "data")
+        write_identity(tmp_path, other, DATA)
 
 
 def test_other_data_are_refused_and_what_decides_nothing_may_change(tmp_path):
-    write_identity(tmp_path, Config(), "data")
+    write_identity(tmp_path, Config(), DATA)
     other = Config()
     other.run.chunk = 7
-    write_identity(tmp_path, other, "data")
+    write_identity(tmp_path, other, DATA)
     with pytest.raises(InputError, match="other data, labels or another split"):
-        write_identity(tmp_path, other, "other")
+        write_identity(tmp_path, other, Origin("other"))

@@ -280,9 +280,17 @@ def test_an_axis_of_many_shares_names_the_largest_and_none_twice_over():
 
 
 def test_damaged_files_of_a_run_are_refused(tmp_path):
-    (tmp_path / "results.parquet").write_bytes(b"PAR1 broken")
-    with pytest.raises(InputError, match=r"holds a damaged table .*; run it anew"):
-        read_run(tmp_path)
+    for name, text in {
+        **{"results.parquet": "PAR1", "summary.json": '{"a": 1', "config.json": "[]"},
+        **{"metrics.jsonl": '{"seed": 0, "ep\n{}\n', "statistics.csv": 'a,b\n"1,2\n3,4,5\n'},
+        **{"splits.parquet": "", "embedding.h5ad": "HDF"},
+    }.items():
+        folder = tmp_path / name.replace(".", "_")
+        folder.mkdir()
+        (folder / "results.csv").write_text("arm,share\n")
+        (folder / name).write_text(text)
+        with pytest.raises(InputError, match=rf"{name} is damaged \(.*\); put a whole copy there"):
+            read_run(folder)
 
 
 def test_shards_of_a_pretraining_join_without_a_sweep(tmp_path):

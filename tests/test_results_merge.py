@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from jaxssl.data.task import Task
 from jaxssl.evaluation.stats import KEY
 from jaxssl.evaluation.sweep import RESULT_COLUMNS, Fitted
 from jaxssl.runs import journal
+from jaxssl.runs.layout import predictions_file
 from jaxssl.runs.merge import merge_parts
 from jaxssl.runs.reading import open_study, read_run
 from jaxssl.runs.result import read_predictions
@@ -78,8 +80,8 @@ def write_shard(folder, seeds):
     rows.to_parquet(folder / "results.parquet")
     summary = {"seeds": list(seeds), "n_test": 3, "n_train": 9}
     (folder / "summary.json").write_text(json.dumps(summary))
-    for arm in SCORES:
-        predictions(arm, 0.1, seeds).to_parquet(folder / "predictions" / f"{arm}_0.1000.parquet")
+    for arm, share in product(SCORES, SHARES):
+        predictions(arm, share, seeds).to_parquet(predictions_file(folder, arm, share))
     return folder
 
 

@@ -9,15 +9,17 @@ import warnings
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxssl.config import Config, from_dict, renamed, to_dict
 from jaxssl.data.task import Task
-from jaxssl.files import read_json, write_json
-from jaxssl.runs.layout import CONFIG, ENVIRONMENT
+from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.files import plain, read_json, write_json
+from jaxssl.runs.layout import CONFIG, ENVIRONMENT, PARTS
+from jaxssl.runs.tables import RUN
 from jaxssl.types import InputError
 
 PACKAGES = ("jaxssl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scikit-learn")
@@ -34,13 +36,22 @@ VARIABLES = ("JAX_", "XLA_", "CUDA_VISIBLE", "OMP_", "OPENBLAS_", "MKL_")
 """How the names of those variables begin that decide how is computed."""
 
 
-def write_identity(folder: Path, config: Config, data_hash: str, command: str = "") -> None:
-    """Write `config.json` and `environment.json`; on a resume, compare with them first.
+class Origin(NamedTuple):
+    """What a run is on, besides its options."""
 
-    `data_hash` is that of `hash_of`, and "" for a folder of several splits.
-    """
-    old = check_identity(folder, config, data_hash)
+    data: str = ""  # hash of expression, names and labels; "" for a folder of several splits
+    data_hash: str = ""  # the same, with the split
+    encoders: str = ""  # run that trained the encoders which are compared; "": this one
+
+
+def write_identity(folder: Path, config: Config, origin: Origin, command: str = "") -> None:
+    """Write `config.json` and `environment.json`; on a resume, compare with them first."""
+    old = check_identity(folder, config, origin)
+    options = _hash_of_options(to_dict(config))
     environment = {
+        # kept on a resume: a later version may have more options
+        RUN: old.get(RUN, "") if old else _hash(options, *origin),
+        "options": options,
         "command": command,
         "versions": versions(),
         "device": jax.devices()[0].device_kind,
@@ -49,36 +60,71 @@ def write_identity(folder: Path, config: Config, data_hash: str, command: str = 
         "cores": os.cpu_count(),
         "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(VARIABLES)},
         "commit": _commit(),
-        "data_hash": data_hash,
+        **origin._asdict(),
     }
     environment["before"] = _environments_before(old, environment)
     write_json(folder / ENVIRONMENT, environment)
     write_json(folder / CONFIG, to_dict(config))
 
 
-def check_identity(folder: Path, config: Config, data_hash: str) -> dict[str, Any]:
+def check_identity(folder: Path, config: Config, origin: Origin) -> dict[str, Any]:
     """What the folder was last run on, {} for a new one."""
-    options = read_json(folder / CONFIG)
+    options, old = read_json(folder / CONFIG), read_json(folder / ENVIRONMENT)
+    for name, found in ((CONFIG, options), (ENVIRONMENT, old)):
+        if not found and any((folder / part).exists() for part in PARTS):
+            raise InputError(
+                f"{folder} holds results but no {name}, so which run they are of is not known",
+                "put the file back, or pass `overwrite` or another `out`",
+            )
     if options:
         _check_options(folder, renamed(options), json.loads(json.dumps(to_dict(config))))
-    old = read_json(folder / ENVIRONMENT)
-    if old and old["data_hash"] != data_hash:
-        raise InputError(
-            f"{folder} was run on other data, labels or another split ({old['data_hash']}, now "
-            f"{data_hash})",
-            "pass `overwrite` or another `out`",
-        )
+    for name, now in origin._asdict().items():
+        then = old.get(name, now)  # an earlier version noted less
+        if then != now:
+            what = "encoders" if name == "encoders" else "data, labels or another split"
+            raise InputError(
+                f"{folder} was run on other {what} ({then or 'its own'}, now {now or 'its own'})",
+                "pass `overwrite` or another `out`",
+            )
     return old
 
 
-def hash_of(task: Task) -> str:
-    """Hash of all that a result depends on: expression, names, labels and split."""
+def check_record(folder: Path) -> None:
+    """Refuse a `config.json` that is not that of the `environment.json` beside it."""
+    noted = read_json(folder / ENVIRONMENT).get("options")
+    if noted and noted != _hash_of_options(read_json(folder / CONFIG)):
+        raise InputError(
+            f"{folder / CONFIG} is not of the run that {ENVIRONMENT} is of",
+            "put the run's own file there",
+        )
+
+
+def origin_of(task: Task, encoders: Iterable[EncoderBundle] = ()) -> Origin:
+    """Hashes of all that a result depends on: expression, names, labels, split and encoders."""
     digest = hashlib.sha256(np.ascontiguousarray(task.expression).tobytes())
     for values in (task.sample_ids, task.genes, np.asarray(task.classes)):
         digest.update("\n".join(map(str, values)).encode())
-    for codes in (task.codes, *task.split):
-        digest.update(np.asarray(codes, np.int64).tobytes())
-    return digest.hexdigest()[:16]
+    digest.update(np.asarray(task.codes, np.int64).tobytes())
+    data = digest.hexdigest()[:16]
+    for rows in task.split:
+        digest.update(np.asarray(rows, np.int64).tobytes())
+    runs = sorted({str(bundle.provenance.get(RUN, "")) for bundle in encoders})
+    return Origin(data, digest.hexdigest()[:16], " ".join(runs))
+
+
+def _hash_of_options(stored: Mapping[str, Any]) -> str:
+    """Hash of the options that a resume may not change."""
+    kept = {
+        section: {
+            name: value for name, value in options.items() if (section, name) not in MAY_CHANGE
+        }
+        for section, options in stored.items()
+    }
+    return _hash(json.dumps(plain(kept), sort_keys=True))
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 def _environments_before(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ come in parts, one an arm and share, each written once; `join_parts` makes one t
 import json
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,22 @@ import pandas as pd
 
 from jaxssl.config import Config, with_options
 from jaxssl.data.task import Task
-from jaxssl.engine.bundle import EncoderBundle, load_bundle
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import chunks
 from jaxssl.evaluation.predictions import pack
 from jaxssl.evaluation.stats import KEY
 from jaxssl.evaluation.sweep import RESULT_COLUMNS, Fitted
-from jaxssl.files import plain, read_json, write_json, write_table, write_text
+from jaxssl.files import plain, read_json, write_json, write_text
 from jaxssl.runs import layout
+from jaxssl.runs.tables import (
+    RUN,
+    check_run,
+    read_own_bundle,
+    read_parquet,
+    run_of,
+    whole,
+    write_parquet,
+)
 from jaxssl.types import InputError
 
 
@@ -60,27 +70,34 @@ def _unfinished(begun: list[list[int]], missing: Collection[int]) -> list[list[i
 def append_metrics(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Append to `metrics.jsonl`."""
     with (folder / layout.METRICS).open("a", encoding="utf-8") as file:
-        file.write(_lines(rows))
+        file.write(_lines(folder, rows))
 
 
 def drop_metrics(folder: Path, seeds: Collection[int]) -> None:
     """Drop the rows of some seeds, and the half line that a killed run left."""
     if (folder / layout.METRICS).exists():
         rows = [row for row in read_metrics(folder) if row["seed"] not in seeds]
-        write_text(folder / layout.METRICS, _lines(rows))
+        write_text(folder / layout.METRICS, _lines(folder, rows))
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Rows of `metrics.jsonl`, without the half line that a killed run left."""
     file, rows = folder / layout.METRICS, []
-    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
-        with suppress(ValueError):
-            rows.append(json.loads(line))
+    text = whole(file, lambda: file.read_text(encoding="utf-8")) if file.is_file() else ""
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        is_half = number == len(lines) and not text.endswith("\n")
+        with suppress(ValueError) if is_half else nullcontext():
+            rows.append(whole(file, partial(json.loads, line)))
+    for run in dict.fromkeys(row.pop(RUN, "") for row in rows):
+        check_run(file, run, folder)
     return rows
 
 
-def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(json.dumps(plain(row), allow_nan=False) + "\n" for row in rows)
+def _lines(folder: Path, rows: Iterable[Mapping[str, Any]]) -> str:
+    """A line of JSON a row, with the id of the run."""
+    run = {RUN: found} if (found := run_of(folder)) else {}
+    return "".join(json.dumps(plain({**row, **run}), allow_nan=False) + "\n" for row in rows)
 
 
 def samples_of(task: Task) -> pd.DataFrame:
@@ -100,7 +117,7 @@ def load_encoders(
     """The bundles of a run folder, by seed: all, or those of `seeds`; without those of `but`."""
     found = layout.encoder_folders(folder)
     wanted = set(found if seeds is None else seeds) & set(found) - set(but)
-    return {seed: load_bundle(found[seed]) for seed in sorted(wanted)}
+    return {seed: read_own_bundle(found[seed]) for seed in sorted(wanted)}
 
 
 def add_part(file: Path, rows: pd.DataFrame) -> None:
@@ -109,16 +126,13 @@ def add_part(file: Path, rows: pd.DataFrame) -> None:
     folder.mkdir(exist_ok=True)
     # past the last one, for a process that was killed while it joined them may have left any
     number = 1 + max((int(path.stem) for path in folder.glob("*.parquet")), default=-1)
-    write_table(folder / f"{number:06d}.parquet", rows)
+    write_parquet(file.parent, folder / f"{number:06d}.parquet", rows)
 
 
 def read_parts(file: Path) -> pd.DataFrame:
     """The rows so far, joined or not, in the order of writing; no columns where there are none."""
     paths = [file, *sorted(layout.parts_folder(file).glob("*.parquet"))]
-    try:
-        tables = [pd.read_parquet(path) for path in paths if path.is_file()]
-    except ValueError as error:  # Arrow's, of a file that was cut off
-        raise InputError(f"{file.parent} holds a damaged table ({error})", "run it anew") from error
+    tables = [read_parquet(file.parent, path) for path in paths if path.is_file()]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     keys = [name for name in ("point", *KEY) if name in rows]
     # a process that was killed while it joined parts left some rows in both places
@@ -128,7 +142,7 @@ def read_parts(file: Path) -> pd.DataFrame:
 def join_parts(file: Path) -> pd.DataFrame:
     """Write all rows to `file` in place of their parts; returns them."""
     rows = read_parts(file)
-    write_table(file, rows)
+    write_parquet(file.parent, file, rows)
     shutil.rmtree(layout.parts_folder(file), ignore_errors=True)
     return rows
 
@@ -141,13 +155,26 @@ def read_results(folder: Path) -> pd.DataFrame:
     return rows if len(rows) else pd.DataFrame(columns=RESULT_COLUMNS)
 
 
+def without_predictions(folder: Path, results: pd.DataFrame) -> list[tuple[str, float, int]]:
+    """Arm, share and seed of the scores whose test probabilities are gone."""
+    gone, scored = [], results[["arm", "share", "seed"]].drop_duplicates()
+    for arm, share in dict.fromkeys(zip(scored["arm"], scored["share"], strict=True)):
+        files = layout.predictions_files(folder, arm, share)
+        tables = [read_parquet(folder, path, ["seed"])["seed"] for path in files]
+        kept = {seed for table in tables for seed in table.unique()}
+        seeds = scored.loc[(scored["arm"] == arm) & (scored["share"] == share), "seed"]
+        gone += [(arm, share, seed) for seed in seeds if seed not in kept]
+    return gone
+
+
 def add_results(folder: Path, fitted: Fitted, task: Task, seeds: Sequence[int]) -> None:
     """Add one arm and share: its test probabilities first, then the rows that vouch for them."""
     first = min(fitted.probabilities)
     added = None if first == seeds[0] else first
     test = task.split.test
     tables = [predictions_frame(task, test, seed, p) for seed, p in fitted.probabilities.items()]
-    write_table(layout.predictions_file(folder, fitted.arm, fitted.share, added), pd.concat(tables))
+    file = layout.predictions_file(folder, fitted.arm, fitted.share, added)
+    write_parquet(folder, file, pd.concat(tables))
     add_part(folder / layout.RESULTS, pd.DataFrame(fitted.rows, columns=RESULT_COLUMNS))
 
 

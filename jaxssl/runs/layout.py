@@ -12,6 +12,7 @@
 | `predictions/ARM_SHARE.parquet`      | test probabilities, a row a seed and sample              |
 | `statistics.csv`, `endpoint.csv`, `saved.csv` | what is concluded                               |
 | `summary.json`, `report.html`, `figures/`     | what people read                                |
+| `manifest.json`                      | a hash of every table, once the run has ended            |
 
 `results/` holds the scores of an arm and share each, until the run joins them in `results.parquet`.
 """
@@ -28,6 +29,7 @@ EMBEDDING, USAGE, BATCH = "embedding.h5ad", "prototype_usage.csv", "batch.csv"
 RESULTS, RESULTS_CSV, PREDICTIONS = "results.parquet", "results.csv", "predictions"
 STATISTICS, ENDPOINT, SAVED = "statistics.csv", "endpoint.csv", "saved.csv"
 CONCLUSIONS = (STATISTICS, ENDPOINT, SAVED)  # as `evaluation.conclusions.Conclusions` has them
+MANIFEST = "manifest.json"
 REPORT, FIGURES = "report.html", "figures"
 
 MEASURES, POINTS = "pretraining.parquet", "points.csv"
@@ -40,8 +42,15 @@ CLASSIFIER, CLASSIFIED = "classifier", "predictions.parquet"
 IDENTITY = (ENVIRONMENT, CONFIG)  # what tells which run it is: written first, deleted last
 MARKS = (ENVIRONMENT, SUMMARY, CLASSIFIER)  # any shows that a run made a folder
 READABLE = (SUMMARY, RESULTS, RESULTS_CSV, METRICS)  # any shows that there is something to tell
+DERIVED = {"statistics": STATISTICS, "endpoint": ENDPOINT, "saved": SAVED}
+DERIVED |= {"batch": BATCH, "usage": USAGE}
+"""Field of a result → the table that follows from others."""
 TABLES = (SPLITS, RESULTS, RESULTS_CSV, METRICS, STATISTICS, ENDPOINT, SAVED, BATCH, USAGE)
 """Tables of a study whose rows a repeated run gives again, bit for bit but for seconds."""
+
+
+PARTS = (RESULTS, RESULTS_CSV, "results", METRICS, CHECKPOINTS, ENCODERS, PREDICTIONS)
+"""What of a run rests on its options and data; any shows that it had begun."""
 
 
 def encoder_folder(folder: Path, seed: int) -> Path:
@@ -94,6 +103,12 @@ def predictions_file(folder: Path, arm: str, share: float, first_seed: int | Non
     added = "" if first_seed is None else f"_{first_seed:03d}"
     exact = f"{share:.4f}" if float(f"{share:.4f}") == share else repr(float(share))
     return folder / PREDICTIONS / f"{arm}_{exact}{added}.parquet"
+
+
+def predictions_files(folder: Path, arm: str, share: float) -> list[Path]:
+    """The files of an arm and a share that are there, in the order of writing."""
+    file = predictions_file(folder, arm, share)
+    return [*filter(Path.is_file, [file]), *sorted(file.parent.glob(f"{file.stem}_[0-9]*.parquet"))]
 
 
 def parts_folder(file: Path) -> Path:

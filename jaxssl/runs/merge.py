@@ -45,6 +45,9 @@ def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
         raise InputError(
             f"the parts in {parent} were run with different options", "report them apart"
         )
+    for name, what in (("data", "different data"), ("encoders", "different encoders")):
+        if len({shard.environment.get(name) for shard in shards} - {None}) > 1:
+            raise InputError(f"the parts in {parent} are of {what}", "report them apart")
     hash_of: dict[str, str] = {}  # by split
     holder: dict[tuple[str, int], str] = {}
     for shard in shards:
@@ -76,18 +79,24 @@ def _join(shards: Sequence[StudyResult], parent: Path) -> StudyResult:
     )
     if results is None or statistics is None:
         return joined
-    references = statistics["reference"].unique().tolist()
-    sizes = [(s.summary["n_test"], s.summary["n_train"]) for s in shards if "n_test" in s.summary]
+    return conclude_anew(joined, statistics["reference"].unique().tolist(), shards)
+
+
+def conclude_anew(
+    run: StudyResult, references: Sequence[str], parts: Sequence[StudyResult]
+) -> StudyResult:
+    """The run with the tables and the headline that its results come to."""
+    assert run.results is not None
+    sizes = [(s.summary["n_test"], s.summary["n_train"]) for s in parts if "n_test" in s.summary]
     concluded = conclude(
-        results,
+        run.results,
         references,
-        partial(read_predictions, joined.folders),
-        joined.groups(),
+        partial(read_predictions, run.folders),
+        run.groups(),
         test_train_ratio=float(np.mean([test / train for test, train in sizes])),
     )
     found = {name: None if t.empty else t for name, t in concluded._asdict().items()}
-    summary = joined.summary | in_words(results, concluded)
-    return replace(joined, summary=summary, **found)
+    return replace(run, summary=run.summary | in_words(run.results, concluded), **found)
 
 
 def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,20 @@
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from jaxssl.files import read_json, read_table
+from jaxssl.evaluation.headline import percent
+from jaxssl.files import DAMAGED, read_json, read_table
 from jaxssl.runs import layout
-from jaxssl.runs.journal import read_metrics, read_parts
-from jaxssl.runs.merge import merge_parts
+from jaxssl.runs.identity import check_record
+from jaxssl.runs.journal import read_metrics, read_parts, without_predictions
+from jaxssl.runs.merge import conclude_anew, merge_parts
 from jaxssl.runs.result import StudyResult
+from jaxssl.runs.tables import RUN, altered, check_run, read_parquet, whole
 from jaxssl.types import InputError
 
 
@@ -39,36 +43,66 @@ def read_runs(folders: Sequence[Path]) -> list[StudyResult]:
     return merge_parts([read_run(path) for path in expand(folders)])
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds something to tell."""
+    parts = layout.parts_folder(folder / layout.RESULTS)
+    return parts.is_dir() or any((folder / name).is_file() for name in layout.READABLE)
+
+
 def read_run(folder: Path) -> StudyResult:
     """Read one folder."""
-    parts = layout.parts_folder(folder / layout.RESULTS)
-    if not parts.is_dir() and not any((folder / name).is_file() for name in layout.READABLE):
+    if not is_run(folder):
         found = "is not a run folder" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {found}", f"one holds any of {', '.join(layout.READABLE)}")
-    try:
-        rows = read_parts(folder / layout.RESULTS)
-        return StudyResult(
-            name=folder.resolve().name,
-            folders=(folder.absolute(),),
-            config=read_json(folder / layout.CONFIG),
-            environment=read_json(folder / layout.ENVIRONMENT),
-            summary=read_json(folder / layout.SUMMARY),
-            metrics=_metrics(folder),
-            results=_table(folder / layout.RESULTS_CSV) if rows.empty else rows,
-            statistics=_table(folder / layout.STATISTICS),
-            endpoint=_table(folder / layout.ENDPOINT),
-            saved=_table(folder / layout.SAVED),
-            batch=_table(folder / layout.BATCH),
-            samples=_table(folder / layout.SPLITS),
-            usage=_table(folder / layout.USAGE),
-            embedding=_h5ad(folder / layout.EMBEDDING),
-        )
-    except (ValueError, OSError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{folder} holds a damaged file ({error})", "run the verb again"
-        ) from error
+    check_record(folder)
+    rows, summary = read_parts(folder / layout.RESULTS), read_json(folder / layout.SUMMARY)
+    if summary:
+        check_run(folder / layout.SUMMARY, summary.get(RUN, ""), folder)
+    changed = altered(folder)
+    found = _told_of(folder, changed, rows)
+    if found:
+        summary["warnings"] = [*summary.get("warnings", []), *found]
+    derived: dict[str, Any] = {
+        field: None if name in changed else _table(folder, name)
+        for field, name in layout.DERIVED.items()
+    }
+    result = StudyResult(
+        name=folder.resolve().name,
+        folders=(folder.absolute(),),
+        config=read_json(folder / layout.CONFIG),
+        environment=read_json(folder / layout.ENVIRONMENT),
+        summary=summary,
+        metrics=_metrics(folder),
+        results=_table(folder, layout.RESULTS_CSV) if rows.empty else rows,
+        samples=_table(folder, layout.SPLITS),
+        embedding=_embedding(folder),
+        **derived,
+    )
+    for text in found:
+        warnings.warn(text, stacklevel=3)
+    if result.results is None or not set(layout.CONCLUSIONS) & set(changed):
+        return result
+    return conclude_anew(result, result.config["sweep"]["reference_arms"], [result])
+
+
+def _told_of(folder: Path, changed: Sequence[str], rows: pd.DataFrame) -> list[str]:
+    """What is missing or changed in a run folder, in words; refused where nothing stands for it."""
+    found = []
+    for name in changed:
+        path = folder / name
+        state = "is not as the run wrote it" if path.is_file() else "is missing"
+        if name in layout.DERIVED.values():
+            anew = name in layout.CONCLUSIONS
+            what = "what it holds is computed anew" if anew else "it is left out"
+            found.append(f"{path} {state}; {what}")
+        elif path.is_file() and name != layout.RESULTS_CSV:
+            raise InputError(f"{path} {state}", DAMAGED)
+        elif name.partition("/")[0] != layout.PREDICTIONS:
+            found.append(f"{path} {state}")
+    if len(rows) and "point" not in rows:
+        gone = {(arm, share) for arm, share, _ in without_predictions(folder, rows)}
+        found += [f"{folder} lacks predictions of {a} at {percent(s)}" for a, s in sorted(gone)]
+    return found
 
 
 def expand(folders: Sequence[Path]) -> list[Path]:
@@ -76,10 +110,13 @@ def expand(folders: Sequence[Path]) -> list[Path]:
     expanded: list[Path] = []
     for folder in folders:
         summary = folder / layout.SUMMARY
-        splits = [folder / name for name in read_json(summary).get("splits", [])]
         shards = [] if summary.is_file() else _shards(folder)
-        parts = splits if splits and all(path.is_dir() for path in splits) else shards
-        expanded += expand(parts) or [folder]
+        splits = [folder / name for name in read_json(summary).get("splits", [])]
+        missing = [path.name for path in splits if not path.is_dir()]
+        if missing:
+            warnings.warn(f"{folder} lacks {', '.join(missing)}", stacklevel=3)
+        there = [path for path in splits if path.name not in missing]
+        expanded += expand(there or shards) or [folder]
     return expanded
 
 
@@ -101,16 +138,21 @@ def _metrics(folder: Path) -> pd.DataFrame | None:
     return rows.drop_duplicates(["seed", "epoch"], keep="last").sort_values(["seed", "epoch"])
 
 
-def _table(path: Path) -> pd.DataFrame | None:
+def _table(folder: Path, name: str) -> pd.DataFrame | None:
+    path = folder / name
     if not path.is_file():
         return None
-    table = read_table(path)
+    is_stamped = path.suffix == ".parquet"
+    table = read_parquet(folder, path) if is_stamped else whole(path, partial(read_table, path))
     return None if table.empty else table
 
 
-def _h5ad(path: Path) -> Any:
+def _embedding(folder: Path) -> Any:
+    path = folder / layout.EMBEDDING
     if not path.is_file():
         return None
     import anndata  # takes a second, and most results have none
 
-    return anndata.read_h5ad(path)
+    adata = whole(path, lambda: anndata.read_h5ad(path))
+    check_run(path, str(adata.uns.get(RUN, "")), folder)
+    return adata

@@ -11,6 +11,7 @@ import pandas as pd
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
+from jaxssl.runs.tables import read_parquet
 from jaxssl.types import InputError
 
 
@@ -144,9 +145,9 @@ def read_predictions(folders: Sequence[Path], arm: str, share: float) -> pd.Data
     tables = []
     for folder in folders:
         of_split = {"split": int(n)} if (n := layout.split_number(folder)) else {}
-        file = layout.predictions_file(folder, arm, share)
-        files = [file, *sorted(file.parent.glob(f"{file.stem}_*.parquet"))]
-        tables += [pd.read_parquet(path).assign(**of_split) for path in files if path.is_file()]
+        files = layout.predictions_files(folder, arm, share)
+        found = [read_parquet(folder, path) for path in files]
+        tables += [table.assign(**of_split) for table in found]
     if not tables:
         return None
     together = pd.concat(tables, ignore_index=True)

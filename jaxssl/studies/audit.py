@@ -13,7 +13,7 @@ from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
 from jaxssl.evaluation.audit import FACTORS, crossed_scores, decompose, null_scores, rejections
 from jaxssl.evaluation.headline import percent
 from jaxssl.files import write_table
-from jaxssl.runs.identity import write_identity
+from jaxssl.runs.identity import Origin, write_identity
 from jaxssl.runs.output import Output, open_folder, released
 from jaxssl.studies.job import Data, Job, hooks_of, make_job
 from jaxssl.studies.progress import Count
@@ -83,7 +83,7 @@ def run_audit(job: Job, what: str, n_comparisons: int, levels: Sequence[int]) ->
     config, hooks = job.config, job.hooks
     announce(config, hooks)
     folder = open_folder(job.output)
-    write_identity(folder, config, data_hash="", command=hooks.command)  # splits may follow
+    write_identity(folder, config, Origin(), hooks.command)  # splits may follow
     if what == "type1":
         rows, scores = type_one(job, n_comparisons)
     else:

@@ -1,6 +1,7 @@
 """The comparison of a study: every arm, share and seed that is missing, fitted and scored."""
 
 from collections.abc import Iterable
+from itertools import product
 
 import jax
 import numpy as np
@@ -25,10 +26,13 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     _check_normalizers(study.prepared.normalizer, bundles)
     results = journal.read_results(folder)
     done = set(zip(results["arm"], results["share"], results["seed"], strict=True))
+    gone = set(journal.without_predictions(folder, results))
+    if gone & set(product(config.sweep.arms, config.sweep.shares, study.seeds)):
+        study.hooks.say("scores whose probabilities are gone are computed again")
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
     count = Count(study.hooks.tell, "arm and share", n_fits)
     with study.notes.stage("evaluate"):
-        for fitted in sweep(study.prepared, by_method(bundles), study.seeds, done):
+        for fitted in sweep(study.prepared, by_method(bundles), study.seeds, done - gone):
             stage = "baselines" if fitted.arm in BASELINES else "finetune"
             study.notes.book(stage, fitted.seconds)
             journal.add_results(folder, fitted, study.task, study.seeds)

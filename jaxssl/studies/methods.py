@@ -220,7 +220,7 @@ def _cost(study: Study, tuned: Tuned, bundles: Encoders) -> dict[str, str]:
     config = journal.with_chunk_of(folder, tuned.best.config, bundles)
     n_train, n_features = len(study.task.split.train), study.prepared.features.shape[1]
     plan = plan_pretraining(config, n_train, n_features, len(bundles))
-    rows = pd.read_json(folder / layout.METRICS, lines=True)
+    rows = pd.DataFrame(journal.read_metrics(folder))
     seconds = rows.groupby("epoch")["seconds"].median().median()  # of a chunk's seeds together
     ms = 1e3 * seconds / plan.schedule.steps_per_epoch / min(plan.memory.chunk, len(bundles))
     footprint = plan.memory.footprint

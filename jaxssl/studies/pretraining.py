@@ -1,6 +1,7 @@
 """The pretraining of a study: seeds without an encoder, logged, saved, diagnosed, embedded."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from jaxssl.engine.prepared import fingerprint
 from jaxssl.files import flush, write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
+from jaxssl.runs.tables import RUN, run_of
 from jaxssl.studies.job import Encoders
 from jaxssl.studies.progress import Count
 from jaxssl.studies.start import Study
@@ -74,13 +76,15 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     journal.drop_metrics(folder, {seed for ids in parts for seed in ids})
     log = _log_of(study, Count(study.hooks.tell, "epoch", plan.schedule.n_epochs * len(parts)))
     made: dict[int, EncoderBundle] = {}
+    run = run_of(folder)
+    checkpoints = folder / layout.CHECKPOINTS / run  # states of another run are not found
     with study.hooks.patient() as stop:
         for ids in parts:
-            checkpoints = folder / layout.CHECKPOINTS
             for chunk in engine.pretrain(plan, config, pool, ids, log, checkpoints, stop=stop):
                 flush(folder / layout.METRICS)  # before the encoders that it is about
                 for seed in chunk.params:
-                    made[seed] = engine.make_bundle(prepared, chunk, seed, versions())
+                    bundle = engine.make_bundle(prepared, chunk, seed, versions())
+                    made[seed] = replace(bundle, provenance=bundle.provenance | {RUN: run})
                     save_bundle(layout.encoder_folder(folder, seed), made[seed])
     return made
 
@@ -103,7 +107,7 @@ def _write_embedding(study: Study, bundles: Encoders) -> None:
             obs["prototype"] = prototype.astype(str)
     if usage:
         write_table(study.folder / layout.USAGE, pd.concat(usage))
-    out = AnnData(obs=obs)
+    out = AnnData(obs=obs, uns={RUN: run_of(study.folder)})
     out.obsm["X_jaxssl"] = embed(bundles[first], features)
     write_h5ad(out, study.folder / layout.EMBEDDING)
 

@@ -23,12 +23,13 @@ from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.evaluation.sweep import budgets, check_arms
-from jaxssl.files import write_table
 from jaxssl.runs import layout
-from jaxssl.runs.identity import check_identity, hash_of, write_identity
+from jaxssl.runs.identity import Origin, check_identity, origin_of, write_identity
 from jaxssl.runs.journal import samples_of
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import check_folder, open_folder
+from jaxssl.runs.reading import is_run, read_run
+from jaxssl.runs.tables import read_own_bundle, write_parquet
 from jaxssl.studies.job import Data, Job, with_data
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import ROLES, InputError
@@ -43,7 +44,7 @@ class Study(NamedTuple):
 
     folder: Path
     adata: AnnData
-    data_hash: str
+    origin: Origin
     asked: Config  # not resolved: every point of a grid settles what is left to the data by itself
     seeds: Sequence[int]  # to run
     prepared: Prepared
@@ -65,8 +66,14 @@ class Study(NamedTuple):
         return self._replace(prepared=replace(self.prepared, config=config))
 
     def identify(self, folder: Path, config: Config) -> None:
-        """Write what identifies a run of this study's data in a folder."""
-        write_identity(folder, config, self.data_hash, self.hooks.command)
+        """Write what identifies a run of this study's data in a folder; see that it is that run's.
+
+        What cannot be read at the end is refused here.
+        """
+        write_identity(folder, config, self.origin, self.hooks.command)
+        if is_run(folder):
+            read_run(folder)
+        (folder / layout.MANIFEST).unlink(missing_ok=True)  # from here on tables change
 
 
 def begin(job: Job, *, compares: bool) -> Study:
@@ -89,23 +96,24 @@ def begin(job: Job, *, compares: bool) -> Study:
             leaks |= leakage.leaks_of_selection(len(task.split.validation))
         notes.leaks(leaks, config.split.allow_leaks)
     asked = with_columns(config, task)
-    config, data_hash = resolve(asked, len(task.split.train)), hash_of(task)
+    config = resolve(asked, len(task.split.train))
+    origin = origin_of(task, job.encoders.values())
     # that of the encoders which are there: fitted on another machine, signs may differ
     normalizer = next((bundle.normalizer for bundle in job.encoders.values()), None)
     if output.resume:
-        check_identity(folder, config, data_hash)
+        check_identity(folder, config, origin)
         saved = layout.all_encoder_folders(folder)
-        normalizer = load_bundle(saved[0]).normalizer if saved else normalizer
+        normalizer = read_own_bundle(saved[0]).normalizer if saved else normalizer
     with notes.stage("normalize"):
         prepared = prepare(task, config, normalizer)
         leaks = leakage.leaks_of_normalizer(task, prepared.normalizer) if compares else {}
         notes.leaks(leaks, config.split.allow_leaks)
     folder = open_folder(output)
     announce(config, hooks)
-    study = Study(folder, adata, data_hash, asked, job.seeds, prepared, notes, hooks)
+    study = Study(folder, adata, origin, asked, job.seeds, prepared, notes, hooks)
     with notes.stage("read"):
         study.identify(folder, config)
-        write_table(folder / layout.SPLITS, samples_of(task))
+        write_parquet(folder, folder / layout.SPLITS, samples_of(task))
     return study
 
 

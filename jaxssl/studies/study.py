@@ -7,7 +7,7 @@ from jaxssl.config import Config, with_options
 from jaxssl.evaluation.arms import method_of
 from jaxssl.evaluation.sweep import check_encoders, check_methods
 from jaxssl.runs import layout
-from jaxssl.runs.identity import write_identity
+from jaxssl.runs.identity import Origin, write_identity
 from jaxssl.runs.journal import load_encoders
 from jaxssl.runs.output import Output, check_folder, open_folder
 from jaxssl.runs.result import StudyResult
@@ -151,7 +151,7 @@ def run_each_split(job: Job) -> None:
     adata = read_data(config.data, hooks, job.data)
     numbers = split_numbers(config, adata)
     parent = open_folder(job.output)
-    write_identity(parent, config, data_hash="", command=hooks.command)  # each split has its own
+    write_identity(parent, config, Origin(), hooks.command)  # each split has its own
     folders = [layout.split_folder(parent, number) for number in numbers]
     for number, folder in zip(numbers, folders, strict=True):
         hooks.say(f"split {number}: {folder}")

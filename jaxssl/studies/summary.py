@@ -24,6 +24,7 @@ from jaxssl.runs.merge import merge_parts
 from jaxssl.runs.notes import peak_bytes
 from jaxssl.runs.reading import read_run
 from jaxssl.runs.result import read_predictions
+from jaxssl.runs.tables import RUN, run_of, write_manifest
 from jaxssl.studies.job import Encoders
 from jaxssl.studies.pretraining import unhealthy
 from jaxssl.studies.progress import Hooks
@@ -54,8 +55,10 @@ def conclude_study(
         summary = summarize(study, bundles, messages)
     try:
         with study.notes.stage("report"):
-            if report:
-                run = dataclasses.replace(read_run(folder), summary=plain(summary))
+            run = read_run(folder) if report else None  # and what it warns of is told, too
+        with study.notes.stage("report"):
+            if run:
+                run = dataclasses.replace(run, summary=plain(summary))
                 write_report([run], folder / layout.REPORT)
     finally:  # a figure that cannot be written takes nothing else with it
         finish(study, bundles, summary)
@@ -107,7 +110,9 @@ def summarize(
 
 def finish(study: Study, bundles: Encoders, summary: Mapping[str, Any]) -> None:
     """Write `summary.json`, with the seconds of all stages, and a card beside every encoder."""
-    write_json(study.folder / layout.SUMMARY, {**summary, "timings": study.notes.timings()})
+    own = {RUN: run_of(study.folder), "timings": study.notes.timings()}
+    write_json(study.folder / layout.SUMMARY, {**summary, **own})
+    write_manifest(study.folder)
     write_cards(study.folder, bundles, summary)
     study.notes.close()
 
@@ -135,7 +140,7 @@ def merge_splits(folders: Sequence[Path], parent: Path, hooks: Hooks) -> None:
     assert run.results is not None
     write_table(parent / layout.RESULTS, run.results)
     write_table(parent / layout.RESULTS_CSV, run.results)
-    summary = run.summary | {"splits": [folder.name for folder in folders]}
+    summary = run.summary | {RUN: run_of(parent), "splits": [folder.name for folder in folders]}
     if run.statistics is not None:
         concluded = (run.statistics, run.endpoint, run.saved)
         columns = (STATISTICS_COLUMNS, ENDPOINT_COLUMNS, SAVED_COLUMNS)
