@@ -1,9 +1,12 @@
 """Samples under two names, and what keeps them in one part."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
+from anndata import AnnData
 
 from jaxssl.config import Config
 from jaxssl.data import leakage
@@ -30,9 +33,82 @@ def test_a_shift_of_all_genes_by_their_own_offset_makes_no_twins():
     assert not len(find_twins((X + offsets).astype(np.float32)))
 
 
-def test_few_genes_tell_nobody_apart():
-    x = np.repeat(X[:30, :10], 2, axis=0)
-    assert not len(find_twins(x))
+@pytest.mark.parametrize("n_genes", [2, 3, 10, 48, 49, 50, 300])
+def test_exact_copies_are_found_among_any_number_of_genes(n_genes):
+    x = np.repeat(X[:30, :n_genes], 2, axis=0)
+    assert sorted(map(tuple, find_twins(x))) == [(i, i + 1) for i in range(0, 60, 2)]
+    x = np.concatenate([x[:, :48], np.full((60, 1), 5, np.float32)], axis=1)
+    x[3, -1] = 5.3  # a gene in which one sample differs from all tells of no pair
+    assert sorted(map(tuple, find_twins(x))) == [(i, i + 1) for i in range(0, 60, 2)]
+
+
+def six_digits(x):
+    return np.array([float(f"{value:.6g}") for value in x.ravel()]).reshape(x.shape)
+
+
+@pytest.mark.parametrize(
+    "rounded", [six_digits, partial(np.round, decimals=2), lambda x: 3 * x / 3]
+)
+def test_copies_that_went_through_a_text_are_found_among_few_genes(rounded):
+    x = X[:, :48].astype(np.float64)
+    x = np.concatenate([x, rounded(x)]).astype(np.float32)
+    assert sorted(map(tuple, find_twins(x))) == [(i, i + 60) for i in range(60)]
+
+
+def test_of_many_copies_each_is_paired_with_the_next():
+    x = np.concatenate([X[:, :48], np.zeros((500, 48), np.float32)])
+    assert sorted(map(tuple, find_twins(x))) == [(i, i + 1) for i in range(60, 559)]
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        RNG.integers(0, 2, size=(200, 3)),  # binary
+        RNG.random((200, 48)) < 0.02,  # mutations, which most samples have none of
+        np.repeat(X[:30, :1], 2, axis=0),  # one gene
+    ],
+)
+def test_what_chance_makes_alike_is_not_kept_together_but_told(x):
+    with pytest.warns(UserWarning, match="copies cannot be told there"):
+        assert not len(find_twins(x.astype(np.float32)))
+
+
+@pytest.mark.parametrize("n_genes", [2, 5, 20, 48])
+def test_strangers_among_few_genes_are_no_twins(n_genes):
+    tissue = RNG.normal(8, 1, size=(300, 1))
+    x = tissue + 0.3 * RNG.normal(size=(300, n_genes))
+    assert not len(find_twins(x.astype(np.float32)))
+
+
+def test_copies_at_the_mean_of_all_genes_are_found():
+    x = np.concatenate([X[:20], 16 - X[:20], np.full((3, 300), 8, np.float32)])
+    x[:40] = np.round(x[:40] * 64) / 64  # so that the mean is exact
+    assert find_twins(x).tolist() == [[40, 41], [41, 42]]
+
+
+def panel(n_genes=48):
+    """100 profiles twice, the copies with labels of their own."""
+    x = np.repeat(RNG.normal(8, 1, size=(100, n_genes)), 2, axis=0).astype(np.float32)
+    obs = pd.DataFrame({"class": RNG.permutation(np.repeat(["a", "b"], 100))})
+    obs["class"] = obs["class"].to_numpy()[np.arange(200) // 2 * 2]  # a copy has its own answer
+    return AnnData(x, obs.set_index(np.array([f"s{i}" for i in range(200)], object)))
+
+
+def test_copies_on_a_panel_do_not_give_random_labels_away():
+    from sklearn.linear_model import LogisticRegression
+
+    def accuracy(task):
+        train, test = task.labelled_train, task.split.test
+        fit = LogisticRegression(C=1e4, max_iter=5000).fit(
+            task.expression[train], task.codes[train]
+        )
+        return fit.score(task.expression[test], task.codes[test])
+
+    split = make_task(panel(), options("stratified"))
+    assert kinds(split) == ["twins"]
+    together = make_task(panel(), options("grouped"))
+    assert kinds(together) == []
+    assert accuracy(split) > accuracy(together) + 0.15
 
 
 def test_groups_are_found_across_blocks(monkeypatch):

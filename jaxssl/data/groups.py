@@ -4,6 +4,8 @@ Repeats, cell lines and re-uploads stand in a data set under two names; in two p
 of such a pair gives the other's answer away.
 """
 
+import warnings
+
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import coo_array
@@ -13,30 +15,102 @@ from jaxssl.data.normalize import moments
 
 SIMILAR = 0.98  # cosine of standardised profiles; other patients' of one tissue stay below 0.97
 MAX_GENES = 2000  # the most variable ones: enough to tell twins apart
-MIN_GENES = 50  # with fewer, strangers are alike too
+MIN_GENES = 50  # with fewer, strangers are alike too: only what is closer than chance allows counts
+CLOSE = 0.1  # standard deviations, in every one of few genes: copies, rounded or with little noise
+CHANCE = 0.05  # pairs of strangers that may be expected to be as close as one that counts
+UNSEEN = 0.1  # samples: how many have a value that no stranger has
 BLOCK = 1024  # rows compared at once
 Pairs = Int[np.ndarray, "pairs 2"]
+Profiles = Float[np.ndarray, "samples genes"]
 
 
-def find_twins(expression: Float[np.ndarray, "samples genes"]) -> Pairs:
+def find_twins(expression: Profiles) -> Pairs:
     """Pairs (i < j) of samples whose standardised profiles have a cosine above `SIMILAR`.
 
-    Each gene is standardised over all samples, so that what all profiles share does not count. None
-    are found among fewer than `MIN_GENES` varying genes.
+    Each gene is standardised over all samples, so that what all profiles share does not count.
+    Among fewer than `MIN_GENES` varying genes, those of copies: closer in every gene than strangers
+    would come by chance. Of more than two copies, each is paired with the next.
     """
     mean, scale = moments(expression)
     chosen = np.sort(np.argsort(scale, kind="stable")[::-1][:MAX_GENES])
     chosen = chosen[scale[chosen] > 1e-6]
-    if len(chosen) < MIN_GENES:
-        return np.empty((0, 2), np.int64)
     x = (expression[:, chosen] - mean[chosen]) / scale[chosen]
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-    pairs = []
+    return _similar(x) if len(chosen) >= MIN_GENES else _copies(x)
+
+
+def _similar(x: Profiles) -> Pairs:
+    """Pairs by cosine; profiles at the mean of all genes, which have none, are alike."""
+    norm = np.linalg.norm(x, axis=1, keepdims=True)
+    x /= np.maximum(norm, 1e-12)
+    pairs = [_chained(np.flatnonzero(norm < 1e-12))]
     for start in range(0, len(x), BLOCK):
         cosine = x[start : start + BLOCK] @ x[start:].T
         first, second = np.nonzero(np.triu(cosine, k=1) > SIMILAR)
         pairs.append(np.stack([first, second], axis=1) + start)
     return np.concatenate(pairs)
+
+
+def _copies(x: Profiles) -> Pairs:
+    """Pairs of profiles that are the same in few genes, up to rounding; warns where chance may be.
+
+    A gene in which a single sample differs from all others tells of no pair.
+    """
+    from scipy.spatial import KDTree  # here: few data sets need it
+
+    none = np.empty((0, 2), np.int64)
+    if len(x) < 3:
+        return none
+    ordered = np.sort(x, axis=0)
+    x = x[:, (ordered[1] != ordered[-1]) & (ordered[0] != ordered[-2])].astype(np.float64)
+    n_samples, n_genes = x.shape
+    if not n_genes:
+        return none
+    profiles, number, sizes = np.unique(x, axis=0, return_inverse=True, return_counts=True)
+    # beyond, strangers would be as close; half of it, for genes of one tissue go together
+    reach = min(CLOSE, (2 * CHANCE / n_samples**2) ** (1 / n_genes) / 2)
+    near = KDTree(profiles).query_pairs(reach, p=np.inf, output_type="ndarray")
+    same = np.flatnonzero(sizes > 1)
+    is_copied = _strangers_as_close(x, profiles, sizes, np.stack([same, same], axis=1)) < CHANCE
+    near = near[_strangers_as_close(x, profiles, sizes, near) < CHANCE]
+    order = np.argsort(number.ravel(), kind="stable")
+    members = np.split(order, np.cumsum(sizes)[:-1])
+    n_alike = int(sizes[same[~is_copied]].sum())
+    if n_alike:
+        warnings.warn(
+            f"{n_alike:,} samples have the profile of another, as happens by chance among so few "
+            f"or coarse genes ({n_genes} vary): copies cannot be told there and may stand in "
+            "several parts of the split; name what belongs together with `group`",
+            stacklevel=4,
+        )
+    pairs = [_chained(members[i]) for i in same[is_copied]]
+    pairs += [np.sort([[members[i][0], members[j][0]]]) for i, j in near]
+    return np.concatenate([none, *pairs])
+
+
+def _strangers_as_close(
+    x: Profiles,
+    profiles: Float[np.ndarray, "profiles genes"],
+    sizes: Int[np.ndarray, " profiles"],
+    pairs: Pairs,
+) -> Float[np.ndarray, " pairs"]:
+    """How many pairs of all samples chance would bring as close as two profiles are in every gene.
+
+    Genes are taken as independent; a profile paired with itself stands for its copies.
+    """
+    n, (i, j) = len(x), pairs.T
+    own = np.where(i == j, sizes[i], sizes[i] + sizes[j])
+    reach = np.abs(profiles[i] - profiles[j]).max(axis=1)
+    expected = np.full(len(pairs), np.log(n * n / 2))
+    for of_all, value in zip(np.sort(x, axis=0).T, profiles[i].T, strict=True):
+        ends = np.searchsorted(of_all, value + reach, "right")
+        strangers = ends - np.searchsorted(of_all, value - reach, "left") - own
+        expected += np.log(np.maximum(strangers, UNSEEN) / (n - own))
+    return np.exp(expected)
+
+
+def _chained(rows: Int[np.ndarray, " rows"]) -> Pairs:
+    """Each row paired with the next."""
+    return np.stack([rows[:-1], rows[1:]], axis=1)
 
 
 def name_each(groups: np.ndarray) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int
 
+from jaxssl.data.groups import join_groups
 from jaxssl.data.task import Task, columns_of
 from jaxssl.types import Normalizer
 
@@ -19,24 +21,30 @@ def leaks_of_split(task: Task) -> Leaks:
     for number, rows in enumerate(task.split):
         part[rows] = number
     found = {}
-    used = (part >= 0) & (task.groups != "")
-    n_parts = pd.Series(part[used]).groupby(task.groups[used].astype(str)).nunique()
-    spread = n_parts.index[n_parts > 1]
+    spread = _in_several_parts(part, task.groups)
     if len(spread):
         found["groups"] = (
             f"{len(spread):,} groups have samples in more than one part of the split (first: "
             f"{spread[0]}); split by `split.protocol=grouped`"
         )
-    first, second = task.twins.T
-    apart = (part[first] != part[second]) & (part[first] >= 0) & (part[second] >= 0)
-    if apart.any():
-        i, j = task.sample_ids[task.twins[apart][0]]
+    together = join_groups(np.full(len(part), "", object), task.twins)
+    spread = _in_several_parts(part, together)
+    if len(spread):
+        rows = np.flatnonzero((together == spread[0]) & (part >= 0))
+        i, j = task.sample_ids[[rows[0], rows[np.argmax(part[rows] != part[rows[0]])]]]
         found["twins"] = (
-            f"{int(apart.sum()):,} pairs of samples are nearly the same and in different parts "
-            f"(first: {i} and {j}); remove one of each, or split by `split.protocol=grouped`, "
-            "which keeps them together"
+            f"{len(spread):,} sets of samples that are the same or nearly so stand in different "
+            f"parts (first: {i} and {j}); keep one of each, or split by "
+            "`split.protocol=grouped`, which keeps them together"
         )
     return found
+
+
+def _in_several_parts(part: Int[np.ndarray, " samples"], groups: np.ndarray) -> pd.Index:
+    """Names of the groups that do not lie in one part; -1 is in none."""
+    used = (part >= 0) & (groups != "")
+    n_parts = pd.Series(part[used]).groupby(groups[used].astype(str)).nunique()
+    return n_parts.index[n_parts > 1]
 
 
 def leaks_of_normalizer(task: Task, normalizer: Normalizer) -> Leaks:
