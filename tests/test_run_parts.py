@@ -139,6 +139,20 @@ def test_tables_that_disagree_with_what_was_written_are_named(runs, run):
         jaxssl.open_study(run)
 
 
+def test_what_a_killed_run_tells_agrees_with_its_scores(runs, run):
+    (run / "manifest.json").unlink()
+    rows = pd.read_parquet(run / "results.parquet")
+    of_one_seed = rows[rows["seed"] == 0]
+    of_one_seed.attrs = rows.attrs
+    of_one_seed.to_parquet(run / "results.parquet", index=False)
+    with pytest.warns(UserWarning, match="has not come to its end; its verb goes on with `resume`"):
+        found = jaxssl.open_study(run)
+    assert (found.endpoint["n"] == 1).all()
+    assert found.headline.startswith("Over 1 seeds")
+    output = launch("report", run, "--overwrite")
+    assert "wrote" in output
+
+
 @pytest.mark.parametrize("name", ["results.parquet", "predictions/swav_0.1000.parquet"])
 def test_a_damaged_part_is_one_sentence_and_its_advice_helps(name, runs, run):
     whole = (run / name).read_bytes()

@@ -15,7 +15,7 @@ from jaxssl.runs.identity import check_record
 from jaxssl.runs.journal import read_metrics, read_parts, without_predictions
 from jaxssl.runs.merge import conclude_anew, merge_parts
 from jaxssl.runs.result import StudyResult
-from jaxssl.runs.tables import RUN, altered, check_run, read_parquet, whole
+from jaxssl.runs.tables import RUN, altered, check_run, read_parquet, run_of, whole
 from jaxssl.types import InputError
 
 
@@ -40,7 +40,23 @@ def open_study(folder: str | Path) -> StudyResult:
 
 def read_runs(folders: Sequence[Path]) -> list[StudyResult]:
     """What folders hold; shards and splits of one run are that run."""
-    return merge_parts([read_run(path) for path in expand(folders)])
+    return merge_parts([_as_it_stands(path) for path in expand(folders)])
+
+
+def _as_it_stands(folder: Path) -> StudyResult:
+    """What a folder holds; of a run under way, or killed, what its scores so far come to."""
+    run = read_run(folder)
+    is_grid = run.results is not None and "point" in run.results
+    if is_grid or not run_of(folder) or (folder / layout.MANIFEST).is_file():
+        return run
+    text = f"{folder} has not come to its end; its verb goes on with `resume`"
+    warnings.warn(text, stacklevel=4)
+    run.summary["warnings"] = [*run.summary.get("warnings", []), text]
+    return run if run.statistics is None else _concluded(run)
+
+
+def _concluded(run: StudyResult) -> StudyResult:
+    return conclude_anew(run, run.config["sweep"]["reference_arms"], [run])
 
 
 def is_run(folder: Path) -> bool:
@@ -82,7 +98,7 @@ def read_run(folder: Path) -> StudyResult:
         warnings.warn(text, stacklevel=3)
     if result.results is None or not set(layout.CONCLUSIONS) & set(changed):
         return result
-    return conclude_anew(result, result.config["sweep"]["reference_arms"], [result])
+    return _concluded(result)
 
 
 def _told_of(folder: Path, changed: Sequence[str], rows: pd.DataFrame) -> list[str]:
