@@ -1,6 +1,8 @@
 """How an option is declared: its type, its default and, beside them, what it may be."""
 
 import dataclasses
+import difflib
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import (
     Annotated,
@@ -27,14 +29,25 @@ class Range(NamedTuple):
 
     low: float
     high: float
+    is_open: bool = False  # whether the smallest itself is too small
+
+    def sentence(self, value: Any) -> str:
+        """Where a number lies, unlike this one."""
+        low, high = f"{self.low:,.10g}", f"{self.high:,.10g}"
+        if not self.is_open:
+            return f"in {low} .. {high}"
+        percent = f"; {value:g} % is {value / 100:g}" if 1 < value <= 100 else ""
+        return f"that lies in ({low}, {high}]{percent}"
 
 
 Share = Annotated[float, Range(0, 1)]
+LabelShare = Annotated[float, Range(0, 1, is_open=True)]
 Weight = Annotated[float, Range(0, 1e6)]
 Temperature = Annotated[float, Range(1e-3, 1e3)]
 LearningRate = Annotated[float, Range(0, 10)]
 Positive = Annotated[int, Range(1, 1e7)]
 Count = Annotated[int, Range(0, 1e9)]
+Seed = Annotated[int, Range(0, 2**31 - 1)]
 
 
 @dataclass_transform(eq_default=False)  # which alone tells a type checker of the hash
@@ -44,7 +57,23 @@ def optionclass(cls: type[T]) -> type[T]:
     made = dataclasses.dataclass(unsafe_hash=True)(cls)
     for field in dataclasses.fields(made):  # pyright: ignore[reportArgumentType]
         field.type = _plain(field.type)
+    made.__setattr__ = _set_known  # pyright: ignore[reportAttributeAccessIssue]
     return made
+
+
+def _set_known(self: Any, name: str, value: Any) -> None:
+    """Set an option; a misspelt one would be ignored."""
+    known = [field.name for field in dataclasses.fields(self)]
+    if name not in known:
+        hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+        raise InputError(f"{type(self).__name__} has no option {name!r}", hint)
+    object.__setattr__(self, name, value)
+
+
+def did_you_mean(name: str, known: Iterable[str], n: int = 1) -> str:
+    """The names that are nearest to an unknown one, as a question; "" where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=n)
+    return f"did you mean {' or '.join(near)}?" if near else ""
 
 
 def _plain(declared: Any) -> Any:
@@ -57,13 +86,17 @@ def check_section(name: str, options: Any) -> None:
     """Compare every option of a section with its declaration."""
     for option, declared in get_type_hints(type(options), include_extras=True).items():
         if option in vars(options):
-            value = getattr(options, option)
-            _check(f"`{name}.{option}={value}`", value, declared)
+            check_value(f"{name}.{option}", getattr(options, option), declared)
+
+
+def check_value(name: str, value: Any, declared: Any) -> None:
+    """Compare the value of an option, or of a keyword, with its declaration."""
+    _check(f"`{name}={value}`", value, declared)
 
 
 def _check(shown: str, value: Any, declared: Any) -> None:
     if get_origin(declared) is Literal:
-        if value not in get_args(declared):
+        if not any(value == choice for choice in get_args(declared)):
             choices = ", ".join(map(str, get_args(declared)))
             raise InputError(f"{shown} is unknown", f"choose one of {choices}")
         return
@@ -75,6 +108,34 @@ def _check(shown: str, value: Any, declared: Any) -> None:
         for item in value:
             _check(shown, item, get_args(plain)[0])
     for bounds in get_args(declared)[1:] if get_origin(declared) is Annotated else ():
-        if not bounds.low <= value <= bounds.high:
-            low, high = f"{bounds.low:,.10g}", f"{bounds.high:,.10g}"
-            raise InputError(f"{shown} is out of its range", f"choose a number in {low} .. {high}")
+        too_low = value <= bounds.low if bounds.is_open else value < bounds.low
+        if too_low or not value <= bounds.high:  # nan is neither
+            fix = f"choose a number {bounds.sentence(value)}"
+            raise InputError(f"{shown} is out of its range", fix)
+
+
+def count_of(name: str, value: Any) -> int:
+    """A whole number that a caller gives for an option."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InputError(f"`{name}={value}` is no whole number")
+    check_value(name, value, Count)
+    return int(value)
+
+
+def share_of(value: Any) -> float:
+    """A label share, which may be a text."""
+    try:
+        share = float("" if isinstance(value, bool) else value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"`shares={value}` is no number") from error
+    check_value("shares", share, LabelShare)
+    return share
+
+
+def listed(values: Any, name: str = "grid") -> tuple:
+    """Several values, or one, as a tuple."""
+    if isinstance(values, str | Real):
+        return (values,)
+    if not isinstance(values, Iterable):
+        raise InputError(f"`{name}={values}` is no list", "pass one, such as [0.1, 1.0]")
+    return tuple(values)

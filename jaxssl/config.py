@@ -9,17 +9,20 @@ import copy
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from jaxssl.bounds import (
     Count,
+    LabelShare,
     LearningRate,
     Positive,
     Range,
+    Seed,
     Share,
     Temperature,
     Weight,
+    did_you_mean,
     optionclass,
 )
 from jaxssl.methods import METHODS
@@ -42,7 +45,7 @@ class DataConfig:
     label: str = ""  # column of obs; default: what `prepare` recorded
     group: str = ""  # samples of one group stay in one part (patient, donor, series)
     batch: str = ""  # technical batch, used for figures only
-    min_class_size: int = 0  # samples; smaller classes become unlabelled. 0: never, raise instead
+    min_class_size: Count = 0  # samples; smaller classes become unlabelled. 0: never, raise instead
     use_unlabelled: bool = True  # samples without a label join pretraining
 
 
@@ -52,7 +55,7 @@ class SplitConfig:
 
     validation_share: Annotated[float, Range(0.01, 0.5)] = 0.15
     test_share: Annotated[float, Range(0.01, 0.5)] = 0.15
-    seed: int = 0  # also the id of the split in results; which batch, if one is left out
+    seed: Seed = 0  # also the id of the split in results; which batch, if one is left out
     n_splits: Count = 1  # splits seed .. seed + n_splits - 1; 0: as many as there are batches
     # "stratified": by class alone; "leave_batch_out": a batch is the test
     protocol: Literal["grouped", "stratified", "leave_batch_out"] = "grouped"
@@ -94,8 +97,8 @@ class PretrainConfig:
 class FinetuneConfig:
     """From encoder and labels to classifier. LP-FT: Kumar et al. 2022, arXiv 2202.10054."""
 
-    transfer_layers: int = 3  # of the encoder; the rest starts at random
-    freeze_layers: int = 0  # of the transferred
+    transfer_layers: Count = 3  # of the encoder; the rest starts at random
+    freeze_layers: Count = 0  # of the transferred
     probe_steps: Count = 200  # head on the frozen encoder first; 0: plain fine-tuning (STUDY)
     probe_learning_rate: LearningRate = 1e-2  # decays to 0 by a cosine
     probe_decay: Weight = 1e-2  # L2 penalty of the head, on standardised embeddings
@@ -122,7 +125,15 @@ class SweepConfig:
     """The label-efficiency comparison."""
 
     arms: tuple[str, ...] = ("majority", "scratch", "logreg", "pca_logreg", "swav")
-    shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the training labels
+    shares: tuple[LabelShare, ...] = (
+        0.01,
+        0.02,
+        0.05,
+        0.1,
+        0.2,
+        0.5,
+        1.0,
+    )  # of the training labels
     reference_arms: tuple[str, ...] = (
         "scratch",
         "random_encoder",
@@ -139,13 +150,13 @@ class RunConfig:
     """How the run uses the machine."""
 
     seeds: Positive = 10  # repetitions: seed ids 0 .. seeds - 1
-    root_key: int = 0  # of initial weights, batches and views; label orders follow the seed id
+    root_key: Seed = 0  # of initial weights, batches and views; label orders follow the seed id
     memory_gb: Weight = 0.0  # of a chunk of seeds; 0: 70 % of the free
     chunk: Count = 0  # seeds per compiled call; 0: from the memory estimate
     precision: Literal["float32", "bfloat16"] = "float32"  # of matrix products
 
 
-@dataclass(unsafe_hash=True)
+@optionclass
 class Config:
     """All options of a run."""
 
@@ -192,8 +203,10 @@ def from_dict(values: Mapping[str, Any]) -> Config:
 
 def _options_of(method: str) -> MethodConfig:
     """The options of a method at their defaults."""
-    if method not in METHODS:
-        raise InputError(f"unknown method {method!r}", f"choose one of {', '.join(METHODS)}")
+    if not isinstance(method, str) or method not in METHODS:
+        meant = did_you_mean(str(method), METHODS)
+        known = f"choose one of {', '.join(METHODS)}"
+        raise InputError(f"unknown method {method!r}", f"{known}; {meant}" if meant else known)
     return METHODS[method].options()
 
 

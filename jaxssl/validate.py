@@ -4,6 +4,7 @@ from typing import Any
 
 from jaxssl.bounds import check_section
 from jaxssl.config import LEAKS, Config
+from jaxssl.methods.interface import MethodConfig
 from jaxssl.types import InputError
 
 
@@ -15,8 +16,7 @@ def get_option(config: Config, name: str) -> Any:
 
 def validate(config: Config) -> None:
     """Check every option by itself, then those that depend on each other."""
-    for name, section in vars(config).items():
-        check_section(name, section)
+    check_sections(config)
     _check_lists(config)
     split, layers, method, augment = config.split, config.finetune, config.method, config.augment
     if augment.n_views < method.MIN_VIEWS:
@@ -41,17 +41,30 @@ def validate(config: Config) -> None:
         )
 
 
+def check_sections(config: Any) -> None:
+    """Check every section and every option by itself."""
+    if not isinstance(config, Config):
+        raise InputError(f"`config` is of type {type(config).__name__}", "pass a jaxssl.Config")
+    for name, default in vars(Config()).items():
+        kind = MethodConfig if name == "method" else type(default)
+        found = getattr(config, name)
+        if not isinstance(found, kind):
+            finding = f"`config.{name}` is of type {type(found).__name__}"
+            raise InputError(finding, f"pass a {kind.__name__}")
+        check_section(name, found)
+
+
 def _check_lists(config: Config) -> None:
     for name in ("encoder.hidden", "method.n_prototypes", "sweep.shares", "sweep.arms"):
         values = get_option(config, name)
         if values is not None and not len(values):
             raise InputError(f"`{name}` is empty", "pass one or more")
-    for name in ("sweep.shares", "sweep.arms"):
+    for name in ("sweep.shares", "sweep.arms", "sweep.reference_arms"):
         values = get_option(config, name)
         if len(set(values)) < len(values):
             raise InputError(f"`{name}={values}` holds one twice", "drop it")
     counts = get_option(config, "method.n_prototypes") or ()
-    if any(n < 0 or n == 1 for n in counts):
+    if any(n == 1 for n in counts):
         raise InputError(
             f"`method.n_prototypes={counts}` is out of its range",
             "pass whole numbers of at least 2, or 0 to leave them to the data",
@@ -59,7 +72,3 @@ def _check_lists(config: Config) -> None:
     for kind in config.split.allow_leaks:
         if kind not in LEAKS:
             raise InputError(f"`allow_leaks={kind}` is unknown", f"choose among {', '.join(LEAKS)}")
-    for share in config.sweep.shares:
-        if not 0 < share <= 1:
-            hint = f"{share:g} % is {share / 100:g}" if 1 < share <= 100 else ""
-            raise InputError(f"`shares={share:g}`: a label share lies in (0, 1]", hint)

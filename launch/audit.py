@@ -14,24 +14,29 @@ every combination of a few of each (--levels: label subsets, pretrainings, fine-
       --out=runs/variance
 """
 
+from typing import Any
+
 from absl import flags as absl_flags
 
-from jaxssl.studies.audit import AUDITS, MIN_COMPARISONS, run_audit
+from jaxssl.studies.audit import AUDITS, MIN_COMPARISONS, reader_of, run_audit
 
 from . import exit, flags
 
-flags.define(*flags.RUN, "shares", "splits")
+flags.define(*(name for name in flags.RUN if name != "resume"), "shares", "splits")
 _WHAT = absl_flags.DEFINE_enum("what", "type1", list(AUDITS), "What to look into.")
 _COMPARISONS = absl_flags.DEFINE_integer(
-    "comparisons", 200, "Null comparisons of --what=type1.", lower_bound=MIN_COMPARISONS
+    "comparisons", None, "Null comparisons of --what=type1; default: 200.", MIN_COMPARISONS
 )
-_LEVELS = absl_flags.DEFINE_list("levels", "5,5,3", "Label subsets, pretrainings, fine-tunings.")
+_LEVELS = absl_flags.DEFINE_list(
+    "levels", None, "Label subsets, pretrainings, fine-tunings of --what=variance; default: 5,5,3."
+)
 
 
 def main() -> None:
     """Fit, compare, print, write."""
-    levels = [int(n) for n in _LEVELS.value]
-    run_audit(flags.job(), _WHAT.value, _COMPARISONS.value, levels)
+    levels: Any = _LEVELS.value  # what is no number stays a text, and is refused
+    levels = levels and [int(n) if n.isdecimal() else n for n in levels]
+    run_audit(flags.job(reader_of(_WHAT.value)), _WHAT.value, _COMPARISONS.value, levels)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,7 @@ _TRIAL_SEEDS = absl_flags.DEFINE_integer("trial_seeds", 3, "Seeds of a trial.", 
 
 def main() -> None:
     """Tune and pretrain every method, compare all, tell."""
-    job = flags.job(arms=beside(flags.value_of("arms")))
-    reason = "a comparison, which takes methods and views from the methods' own files"
-    flags.refuse_options(job.config, ("method", "augment"), reason)
+    job = flags.job("compare", arms=beside(flags.value_of("arms")))
     run_methods(job, _METHODS.value, range(_TRIAL_SEEDS.value))
 
 

@@ -52,7 +52,7 @@ def main() -> None:
         f"a run may take {FREE_SHARE:.0%} of what is free: {FREE_SHARE * free_memory() / 1e9:.1f} "
         f"GB on each of {jax.device_count()} devices (cores of a CPU share its memory)"
     )
-    path, config = flags.value_of("data"), flags.config()
+    path, config = flags.value_of("data"), flags.config("doctor")
     for size in [size_of_data(path, config)] if path else known_sizes(config):
         print(f"\n{size.what}, {n_seeds} seeds:")
         for line in plans(size, n_seeds):

@@ -19,21 +19,22 @@ from . import exit, flags
 
 flags.define(*flags.DATA, "encoder", "out", "overwrite", "max_missing")
 _SHARE = absl_flags.DEFINE_float("share", 1.0, "Share of the training labels to use.")
-_TRANSFER = absl_flags.DEFINE_integer(
-    "transfer_layers", -1, "Layers transferred; default: the config's."
-)
-_FREEZE = absl_flags.DEFINE_integer(
-    "freeze_layers", -1, "Transferred layers frozen; default: the config's."
-)
+_LAYERS = {
+    name: absl_flags.DEFINE_integer(name, None, f"{text}; default: the config's.", lower_bound=0)
+    for name, text in (
+        ("transfer_layers", "Layers transferred"),
+        ("freeze_layers", "Transferred layers frozen"),
+    )
+}
 
 
 def main() -> None:
     """Align, split, fit, score."""
     bundle = read_encoder(flags.folder_of("encoder", "pretrain"))
-    layers = {"transfer_layers": _TRANSFER.value, "freeze_layers": _FREEZE.value}
-    layers = {name: value for name, value in layers.items() if value >= 0}
-    finetune = dataclasses.replace(flags.finetune_options(bundle.config), **layers)
-    job = flags.job(dataclasses.replace(bundle.config, finetune=finetune), encoder="")
+    options = flags.options_beside(bundle)
+    layers = {name: flag.value for name, flag in _LAYERS.items() if flag.value is not None}
+    finetune = dataclasses.replace(options.finetune, **layers)
+    job = flags.job("finetune", dataclasses.replace(options, finetune=finetune), encoder="")
     run_finetuning(job, bundle, _SHARE.value, flags.value_of("max_missing"))
 
 

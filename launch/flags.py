@@ -2,13 +2,13 @@
 
 import itertools
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 from ml_collections import config_flags
 
-from jaxssl.config import LEAKS, Config, FinetuneConfig, to_dict, with_method, with_options
+from jaxssl.config import LEAKS, Config, with_method, with_options
+from jaxssl.readers import refuse_unread
 from jaxssl.runs.output import Output
 from jaxssl.types import MAX_MISSING, ROLES, InputError
 
@@ -16,6 +16,7 @@ from . import exit
 from .config_files import load
 
 if TYPE_CHECKING:
+    from jaxssl.engine.bundle import EncoderBundle
     from jaxssl.studies.job import Job
 
 RECORDED = "default: what prepare recorded."
@@ -89,31 +90,36 @@ def define(*names: str) -> None:
         call(name, *rest)
 
 
-def config() -> Config:
-    """The options of `--config`, with those that the command line overrides."""
+def said() -> dict[str, Any]:
+    """The options that the command line overrides one by one."""
+    return config_flags.get_override_values(flags.FLAGS["config"])
+
+
+def config(reader: str) -> Config:
+    """The options of `--config`, with those that the command line overrides, for a reader."""
+    refuse_unread(reader, said())
     try:
         return value_of("config")
     except OSError as error:  # told on first use
         raise InputError(f"--config cannot be read: {error}") from error
 
 
-def job(of_encoder: Config | None = None, **said: Any) -> "Job":
-    """What the flags ask for, on `--config` or an encoder's options; `said` goes before flags."""
+def job(reader: str, of_encoder: Config | None = None, **words: Any) -> "Job":
+    """What the flags ask for, on `--config` or an encoder's options; `words` go before flags."""
     from jaxssl.studies.job import make_job  # scikit-learn comes with it: not for help
 
     from .screen import hooks
 
-    options = of_encoder or config()
-    given = {name: value_of(name) for name in ASKED} | said
-    method = value_of("method") or ""
-    if method == options.method.name and not given["encoder"]:
-        method = ""  # --config has it already, with options of its own
+    options = of_encoder or config(reader)
+    given = {name: value_of(name) for name in ASKED} | words
     return make_job(
         options,
         value_of("data"),
         Output(value_of("out"), bool(value_of("resume")), value_of("overwrite")),
         hooks(),
-        method=method,
+        method=value_of("method") or "",
+        reader=reader,
+        said=said(),
         **{name: value for name, value in given.items() if value is not None},
     )
 
@@ -130,20 +136,11 @@ def folder_of(name: str, maker: str) -> str:
     return value_of(name)
 
 
-def refuse_options(given: Config, sections: Iterable[str], reason: str) -> None:
-    """Refuse options of sections that a verb would leave unread, unless at their defaults."""
-    ours, options = to_dict(Config()), to_dict(given)
-    for section in sections:
-        for option, value in options[section].items():
-            if value != ours[section].get(option):
-                raise InputError(f"`{section}.{option}` is not for {reason}")
+def options_beside(encoder: "EncoderBundle") -> Config:
+    """The encoder's options, with the fine-tuning and the data of `--config` where it is given."""
+    from jaxssl.studies.classifier import options_of
 
-
-def finetune_options(pretrained: Config) -> FinetuneConfig:
-    """The fine-tuning options of `--config`, or the encoder's, each as the command line has it."""
-    overrides = config_flags.get_override_values(flags.FLAGS["config"])
-    for name in overrides:
-        if not name.startswith("finetune."):
-            raise InputError(f"`{name}` is not for a fine-tuning, which takes it from the encoder")
-    given = _on_command_line("config")
-    return (config() if given else with_options(pretrained, overrides)).finetune
+    if _on_command_line("config"):
+        return options_of(encoder, config("finetune"))
+    refuse_unread("finetune", said())
+    return with_options(encoder.config, said())

@@ -16,7 +16,7 @@ flags.define(*flags.RUN, "shard")
 
 def main() -> None:
     """Read, pose, pretrain."""
-    run_pretraining(flags.job())
+    run_pretraining(flags.job("pretrain"))
 
 
 if __name__ == "__main__":

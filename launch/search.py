@@ -26,7 +26,7 @@ _METRIC = absl_flags.DEFINE_enum(
 
 def main() -> None:
     """Read, lay out the grid, run what is missing, tell."""
-    run_grid(flags.job(), parse_grid(_GRID.value), _METRIC.value, flags.value_of("arms"))
+    run_grid(flags.job("search"), parse_grid(_GRID.value), _METRIC.value, flags.value_of("arms"))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ flags.define(*flags.RUN, "shares", "arms", "splits", "shard")
 
 def main() -> None:
     """Run every stage that the folder lacks."""
-    run_study(flags.job())
+    run_study(flags.job("study"))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ flags.define(*flags.RUN, "shares", "arms", "shard", "encoder")
 
 def main() -> None:
     """Read, pose, compare, tell."""
-    run_sweep(flags.job())
+    run_sweep(flags.job("study"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 from anndata import AnnData
 from jaxtyping import Float, Float32
 
+from jaxssl.bounds import Share, check_value
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression, normalize
@@ -64,6 +65,7 @@ def encoder_input(
     """
     check_names(adata.obs_names, "samples")
     check_names(adata.var_names, "genes")
+    check_value("max_missing", max_missing, Share)
     values = finite_values(adata)
     scale = normalizer.expression_scale
     found = str(adata.uns.get("jaxssl", {}).get("scale", "")) or scale

@@ -14,13 +14,14 @@ from jaxtyping import Float, Int
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from jaxssl.bounds import did_you_mean, listed
 from jaxssl.config import Config
 from jaxssl.data.labels import label_order
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS, Problem, logistic_regression
 from jaxssl.methods import METHODS
 from jaxssl.model import make_encoder
-from jaxssl.types import Params
+from jaxssl.types import InputError, Params
 
 SCRATCH, RANDOM_ENCODER = "scratch", "random_encoder"
 WITH_COMPONENTS, SELFTRAIN = "+components", "+selftrain"
@@ -73,10 +74,28 @@ def make_inputs(prepared: Prepared, seeds: Sequence[int]) -> Inputs:
 
 def named_arms(arms: Sequence[str], method: str) -> tuple[str, ...]:
     """Arms by name: "all" are all with one method, "selftrain" is the student that it teaches."""
-    arms = [arms] if isinstance(arms, str) else arms
+    arms = listed(arms, "arms")
     if list(arms) == ["all"]:
         return tuple(arm for arm in ARMS if method_of(arm) in ("", method))
     return tuple(method + SELFTRAIN if arm == "selftrain" else arm for arm in arms)
+
+
+def check_arms(arms: Sequence[str], name: str = "arms") -> None:
+    """Refuse an arm that does not exist."""
+    for arm in arms:
+        if arm not in ARMS:
+            meant = did_you_mean(str(arm), ARMS)
+            found = f"unknown arm {arm!r} in `{name}`: choose among {', '.join(ARMS)}"
+            raise InputError(found, meant)
+
+
+def check_references(config: Config) -> None:
+    """Refuse reference arms that are named and not compared; by default, those there are count."""
+    references = config.sweep.reference_arms
+    for arm in references if references != Config().sweep.reference_arms else ():
+        if arm not in config.sweep.arms:
+            finding = f"`sweep.reference_arms` has {arm}, which is not compared"
+            raise InputError(finding, "name it in `arms` too, or leave it out")
 
 
 def method_of(arm: str) -> str:

@@ -11,6 +11,15 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from jaxssl.config import Config, resolve, to_dict, with_options
+from jaxssl.evaluation.arms import (
+    RANDOM_ENCODER,
+    SCRATCH,
+    SELFTRAIN,
+    WITH_COMPONENTS,
+    check_arms,
+)
+from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.readers import idle
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
 
@@ -31,6 +40,11 @@ TRACED = (
     *("optimizer.learning_rate", "optimizer.weight_decay"),
 )
 """Options of a pretraining that change values alone, no shape, whatever the method."""
+
+
+OF_PRETRAINING = ("augment", "method", "optimizer", "pretrain.batch_size", "pretrain.n_steps")
+PROBE = ("finetune.probe_steps", "finetune.probe_learning_rate", "finetune.probe_decay")
+SCRATCH_STEPS = ("finetune.scratch_steps", "finetune.scratch_learning_rate")
 
 
 class Point(NamedTuple):
@@ -59,17 +73,50 @@ def parse_grid(texts: Iterable[str]) -> dict[str, list[str]]:
 def check_grid(grid: Grid, config: Config) -> dict[str, list[Any]]:
     """A grid whose options exist, with values in place of texts such as "512-256" for a list."""
     checked: dict[str, list[Any]] = {}
+    check_arms(config.sweep.arms)
     known = [f"{s}.{option}" for s in SECTIONS for option in vars(getattr(config, s))]
     for name, values in grid.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=2)
             fix = f"did you mean {' or '.join(near)}?" if near else f"vary {', '.join(SECTIONS)}"
             raise InputError(f"a grid has no option {name!r}", f"{fix}, such as method.epsilon")
+        if not any(is_read(name, arm) for arm in config.sweep.arms):
+            arms = ", ".join(config.sweep.arms)
+            found = f"`{name}` is not read by what is scored, so all points would be one: {arms}"
+            raise InputError(found, "vary another option, or name with `arms` one that reads it")
+        if not values:
+            raise InputError(f"`{name}` has no values in the grid", "list some")
         default = get_option(config, name)
         checked[name] = [_read(v, default, name) if isinstance(v, str) else v for v in values]
         if len({as_text(value) for value in checked[name]}) < len(values):
             raise InputError(f"a value of {name} stands there twice", "list it once")
     return checked
+
+
+def is_read(name: str, arm: str) -> bool:
+    """Whether an arm's scores can depend on an option."""
+    section = name.partition(".")[0]
+    reads = {name, section} & {*reads_of(arm)}
+    return bool(reads) and (arm, name) != (SCRATCH + SELFTRAIN, "selftrain.student")
+
+
+def reads_of(arm: str) -> tuple[str, ...]:
+    """The sections and options that an arm reads."""
+    if arm in BASELINES:
+        of_genes = ("normalize.max_genes", "normalize.clip")
+        reads = of_genes if BASELINES[arm].input == "genes" else ("normalize",)
+        return () if arm == "majority" else reads
+    teacher = arm.removesuffix(SELFTRAIN)
+    reads = ("normalize", "encoder", *(("selftrain",) if teacher != arm else ()))
+    if arm.endswith(WITH_COMPONENTS):
+        return (*reads, *OF_PRETRAINING)
+    reads = (*reads, "finetune.batch_size")
+    if teacher == SCRATCH:
+        return (*reads, *SCRATCH_STEPS)
+    if teacher == RANDOM_ENCODER:
+        return (*reads, *PROBE)
+    own = ("transfer_layers", "freeze_layers", "n_steps", "learning_rate")
+    return (*reads, *OF_PRETRAINING, *PROBE, *(f"finetune.{name}" for name in own))
 
 
 def _read(text: str, default: Any, name: str) -> Any:
@@ -130,6 +177,11 @@ def points_at(
             points.append(Point(name_of(values, config), values, resolve(changed, n_train)))
         except InputError as error:
             refused.append((values, str(error)))
+    for name in {name for point in points for name in point.values}:
+        lacks = {idle(name, point.config) for point in points}
+        if "" not in lacks:
+            found = f"`{name}` does nothing without {lacks.pop()}, so all points would be one"
+            raise InputError(found, "set that one too, or vary another option")
     if not points:
         raise InputError(f"every point of the grid is refused; the first: {refused[0][1]}")
     twice = [name for name, n in Counter(point.name for point in points).items() if n > 1]

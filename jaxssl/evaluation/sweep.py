@@ -14,11 +14,11 @@ from jaxssl.data.labels import label_budget
 from jaxssl.data.task import Task
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import (
-    ARMS,
     WITH_COMPONENTS,
     Encoders,
     Fits,
     Inputs,
+    check_arms,
     fit_baseline,
     fit_with_components,
     make_inputs,
@@ -105,13 +105,6 @@ def budgets(task: Task, config: Config) -> dict[float, int]:
     check_arms(config.sweep.arms)
     n_labelled, n_classes = len(task.labelled_train), len(task.classes)
     return {share: label_budget(share, n_labelled, n_classes) for share in config.sweep.shares}
-
-
-def check_arms(arms: Sequence[str]) -> None:
-    """Refuse an arm that does not exist."""
-    for arm in arms:
-        if arm not in ARMS:
-            raise InputError(f"unknown arm {arm!r} in `arms`: choose among {', '.join(ARMS)}")
 
 
 def check_methods(config: Config) -> None:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PRNGKeyArray
 
-from jaxssl.bounds import Positive, Range, Temperature, optionclass
+from jaxssl.bounds import Count, Positive, Range, Temperature, optionclass
 from jaxssl.methods.augment import NOISES
 from jaxssl.methods.interface import Batch, Loss, Method, MethodConfig, Recipe, Start, Training
 from jaxssl.methods.kmeans import kmeans
@@ -38,7 +38,7 @@ class DeepClusterConfig(MethodConfig):
 
     MIN_VIEWS: ClassVar[int] = 1
     name: ClassVar[str] = "deepcluster"
-    n_prototypes: tuple[int, ...] = (0,)  # clusters, of one head; 0: 50, or from the data
+    n_prototypes: tuple[Count, ...] = (0,)  # clusters, of one head; 0: 50, or from the data
     n_iterations: Annotated[int, Range(1, 100)] = 20  # of k-means
     # epochs, which are some 50 steps: a classifier must have time to learn
     cluster_every: Positive = 5
@@ -60,7 +60,7 @@ class DeepClusterV2Config(ProjectedConfig):
 
     MIN_VIEWS: ClassVar[int] = 1
     name: ClassVar[str] = "deepcluster_v2"
-    n_prototypes: tuple[int, ...] = (0, 0, 0)  # clusters of every head; 0: 50, or from the data
+    n_prototypes: tuple[Count, ...] = (0, 0, 0)  # clusters of every head; 0: 50, or from the data
     n_iterations: Annotated[int, Range(1, 100)] = 10  # of spherical k-means
     cluster_every: Positive = 1  # epochs
     temperature: Temperature = 0.1

@@ -30,7 +30,7 @@ class SwAVConfig(ProjectedConfig):
     """Options of SwAV."""
 
     name: ClassVar[str] = "swav"
-    n_prototypes: tuple[int, ...] = (0,)  # one count per prototype head; 0: from the data
+    n_prototypes: tuple[Count, ...] = (0,)  # one count per prototype head; 0: from the data
     epsilon: Temperature = 0.05  # softness of the codes
     n_iterations: Annotated[int, Range(1, 100)] = 3  # of Sinkhorn-Knopp
     temperature: Temperature = 0.1

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 
+from jaxssl.bounds import Positive, Range, check_value
 from jaxssl.config import Config, with_options
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
@@ -30,8 +31,8 @@ def audit(
     *,
     out: str | Path,
     what: str = "type1",
-    n_comparisons: int = 200,
-    levels: Sequence[int] = (5, 5, 3),
+    n_comparisons: int | None = None,
+    levels: Sequence[int] | None = None,
     shares: Sequence[float] = (),
     seeds: int = 0,
     splits: int | None = None,
@@ -53,8 +54,9 @@ def audit(
         what: "type1" sets an arm against itself, with other weights and batches, which a sound
             test calls a difference in 5 of 100 comparisons; "variance" tells what labels,
             pretraining, fine-tuning and the outer split contribute to the spread of an arm.
-        n_comparisons: of "type1".
-        levels: of "variance": label subsets, pretrainings, fine-tunings; all combinations run.
+        n_comparisons: of "type1"; 200 by default.
+        levels: of "variance": label subsets, pretrainings, fine-tunings, all combinations of which
+            run; (5, 5, 3) by default.
 
     Returns:
         Rates of rejection, or components of variance, a row a share and metric.
@@ -67,19 +69,24 @@ def audit(
     """
     output = Output(str(out), overwrite=overwrite, can_resume=False)
     asked = {"shares": shares, "seeds": seeds, "splits": splits}
-    asked |= {"label": label, "group": group, "batch": batch}
+    asked |= {"label": label, "group": group, "batch": batch, "reader": reader_of(what)}
     job = make_job(config, data, output, hooks_of(progress), **asked)
     with released(out):
         return run_audit(job, what, n_comparisons, levels)
 
 
-def run_audit(job: Job, what: str, n_comparisons: int, levels: Sequence[int]) -> pd.DataFrame:
+def reader_of(what: str) -> str:
+    """What an audit reads, by its name in `readers.READERS`."""
+    check_value("what", what, Literal[AUDITS])
+    return what
+
+
+def run_audit(
+    job: Job, what: str, n_comparisons: int | None = None, levels: Sequence[int] | None = None
+) -> pd.DataFrame:
     """Run an audit and write its table and all scores; as `audit`."""
-    if what not in AUDITS:
-        raise InputError(f"`what={what}`", f"choose one of {', '.join(AUDITS)}")
-    if n_comparisons < MIN_COMPARISONS or len(levels) != len(FACTORS) or min(levels) < 1:
-        finding = f"`n_comparisons={n_comparisons}`, `levels={','.join(map(str, levels))}`"
-        raise InputError(finding, f"pass at least {MIN_COMPARISONS}, and a count a factor: 5,5,3")
+    n_comparisons, levels = _sizes(job.config, reader_of(what), n_comparisons, levels)
+    validate(job.config)
     config, hooks = job.config, job.hooks
     announce(config, hooks)
     folder = open_folder(job.output)
@@ -94,6 +101,26 @@ def run_audit(job: Job, what: str, n_comparisons: int, levels: Sequence[int]) ->
     hooks.say(table.round(4).to_string(index=False))
     hooks.say(f"wrote {folder / what}.csv")
     return table
+
+
+def _sizes(
+    config: Config, what: str, n_comparisons: int | None, levels: Sequence[int] | None
+) -> tuple[int, Sequence[int]]:
+    """How much is run; what the other audit would read is refused."""
+    given = {"n_comparisons": n_comparisons, "levels": levels}
+    unread = "levels" if what == "type1" else "n_comparisons"
+    if given[unread] is not None:
+        raise InputError(f"`{unread}={given[unread]}` is not for `what={what}`", "drop it")
+    n_comparisons = 200 if n_comparisons is None else n_comparisons
+    check_value("n_comparisons", n_comparisons, Annotated[int, Range(MIN_COMPARISONS, 1e6)])
+    levels = (5, 5, 3) if levels is None else levels
+    check_value("levels", levels, tuple[Positive, ...])
+    if len(levels) != len(FACTORS) or sum(n > 1 for n in levels) < 2:
+        finding = f"`levels={','.join(map(str, levels))}`"
+        raise InputError(finding, "pass a count a factor, two of them above 1: 5,5,3")
+    if what == "type1" and config.run.seeds < 2:
+        raise InputError("`seeds=1` makes no pairs to test", "pass 2 or more")
+    return n_comparisons, levels
 
 
 def type_one(job: Job, n_comparisons: int) -> tuple[list[dict[str, Any]], pd.DataFrame]:

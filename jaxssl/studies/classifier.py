@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from jaxssl.config import DataConfig, FinetuneConfig
+from jaxssl.bounds import LabelShare, check_value
+from jaxssl.config import Config, DataConfig, FinetuneConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
@@ -20,14 +21,15 @@ from jaxssl.evaluation.classifier import fit_classifier
 from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.predictions import pack, score
 from jaxssl.files import write_json, write_table, write_text
+from jaxssl.readers import OF_ENCODER, refuse_beside_encoder
 from jaxssl.report.render import model_card
 from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
 from jaxssl.runs.output import Output, open_folder, released
-from jaxssl.studies.job import Data, Job, hooks_of, make_job
+from jaxssl.studies.job import Data, Job, hooks_of, make_job, with_data
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.studies.start import announce, pose, read_data, read_encoder
-from jaxssl.types import MAX_MISSING
+from jaxssl.types import MAX_MISSING, ROLES
 from jaxssl.validate import validate
 
 
@@ -67,9 +69,10 @@ def finetune(
         >>> jaxssl.finetune("runs/encoders", adata, out="runs/clf", share=0.05)  # doctest: +SKIP
     """
     bundle = read_encoder(encoder)
-    config = dataclasses.replace(bundle.config, finetune=options or bundle.config.finetune)
+    own = bundle.config.finetune if options is None else options
+    config = dataclasses.replace(bundle.config, finetune=own)
     output, hooks = Output(str(out), overwrite=overwrite), hooks_of(progress)
-    job = make_job(config, data, output, hooks, label=label, group=group)
+    job = make_job(config, data, output, hooks, label=label, group=group, reader="finetune")
     with released(out):
         return run_finetuning(job, bundle, share, max_missing)
 
@@ -83,6 +86,7 @@ def run_finetuning(
     """
     config, hooks = job.config, job.hooks
     validate(config)
+    check_value("share", share, LabelShare)
     adata = read_data(config.data, hooks, job.data)
     x, _ = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
     task = pose(adata, config, hooks)
@@ -109,6 +113,14 @@ def run_finetuning(
     card = model_card(classifier, {"classifier": scores})
     write_text(folder / layout.CLASSIFIER / layout.CARD, card)
     return classifier
+
+
+def options_of(bundle: EncoderBundle, given: Config) -> Config:
+    """The options of an encoder, with the data and the fine-tuning of another configuration."""
+    names = (*OF_ENCODER, "run.root_key", "run.precision")
+    refuse_beside_encoder(given, bundle.config, bundle.provenance.get("n_train", 1), names=names)
+    data = {name: getattr(given.data, name) for name in ("path", "name", *ROLES)}
+    return dataclasses.replace(with_data(bundle.config, **data), finetune=given.finetune)
 
 
 def _score_parts(

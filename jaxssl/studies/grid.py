@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from jaxssl.bounds import listed
 from jaxssl.config import Config, with_options
 from jaxssl.evaluation.arms import named_arms
 from jaxssl.evaluation.grid import (
@@ -24,7 +25,7 @@ from jaxssl.evaluation.stats import ERRORS
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output, released
-from jaxssl.studies.job import Data, Job, hooks_of, listed, make_job
+from jaxssl.studies.job import Data, Job, hooks_of, make_job
 from jaxssl.studies.progress import Count
 from jaxssl.studies.start import Study, begin
 from jaxssl.types import InputError
@@ -86,6 +87,7 @@ def tune(
     """
     output, hooks = Output(str(out), resume, overwrite), hooks_of(progress)
     asked = {"method": method, "shares": shares, "seeds": seeds, "label": label, "group": group}
+    asked |= {"reader": "search"}
     job = make_job(config, data, output, hooks, **asked)
     with released(out):
         return run_grid(job, {name: listed(values) for name, values in grid.items()}, metric, arms)

@@ -1,11 +1,10 @@
 """What is asked of a study: options, data, folder, seeds, and whom to tell."""
 
-import operator
 import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,19 @@ from typing import Any, NamedTuple
 
 from anndata import AnnData
 
+from jaxssl.bounds import check_section, check_value, count_of, listed, share_of
 from jaxssl.config import Config, from_dict, to_dict, with_method
 from jaxssl.engine.bundle import EncoderBundle, is_bundle, load_bundle
 from jaxssl.evaluation.arms import method_of, named_arms
+from jaxssl.readers import (
+    refuse_beside_encoder,
+    refuse_beside_method,
+    refuse_counts,
+    refuse_settled,
+    refuse_splits,
+    refuse_unread,
+    warn_of_idle,
+)
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
 from jaxssl.runs.output import Output, released
@@ -24,6 +33,7 @@ from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.progress import SILENT, Hooks, Screen
 from jaxssl.types import ROLES, InputError
+from jaxssl.validate import check_sections
 
 Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
 Encoders = Mapping[int, EncoderBundle]  # by seed
@@ -57,25 +67,26 @@ def make_job(
     shard: str = "",
     encoder: str | Path = "",
     allow_leaks: Sequence[str] = (),
+    reader: str = "study",
+    said: Collection[str] = (),
 ) -> Job:
     """The job that a caller's words come to; what is left out is as in `config`.
 
-    The options are a copy. With `encoder`, those of its pretraining are taken from it.
+    The options are a copy. With `encoder`, those of its pretraining are taken from it. What the
+    `reader` leaves unread is refused; `said` are the options that were named one by one.
     """
-    if not isinstance(config, Config | None):
-        raise InputError(f"`config` is of type {type(config).__name__}", "pass a jaxssl.Config")
-    config = from_dict(to_dict(config or Config()))
+    refuse_unread(reader, said, {"method": method, "seeds": seeds, "splits": splits})
+    roles = {"label": label, "group": group, "batch": batch}
     path = str(data) if isinstance(data, str | Path) else ""
-    config = with_data(config, path=path, label=label, group=group, batch=batch)
-    config.run.seeds = _number("seeds", seeds, operator.index) or config.run.seeds
-    config.split.n_splits = config.split.n_splits if splits is None else splits
-    config.split.allow_leaks = listed(allow_leaks) or config.split.allow_leaks
-    given = tuple(_number("shares", share, float) for share in listed(shares))
-    config.sweep.shares = given or config.sweep.shares
+    config = with_data(_options(config, reader), path=path, **roles)
+    _set_words(config, seeds, splits, shares, allow_leaks)
     wanted = seeds_of(config, shard)
-    encoders = read_encoders(encoder, wanted) if encoder else {}
+    counts = {"splits": splits, "seeds": seeds, "shard": shard}
+    encoders = _given_encoders(encoder, config, wanted, counts, said) if encoder else {}
     method = _method_of(encoders, method)
-    config = with_method(config, method) if method else config
+    if method not in ("", config.method.name):
+        refuse_beside_method(config, method, is_asked=not encoders)
+        config = with_method(config, method)
     config.sweep.arms = named_arms(arms, config.method.name) or _arms_of(config, encoders)
     if encoders:
         config = with_pretraining_of(config, next(iter(encoders.values())).config)
@@ -84,6 +95,42 @@ def make_job(
     if shard and output.folder:
         output = output._replace(folder=str(layout.shard_folder(Path(output.folder), shard)))
     return Job(config, output, wanted, hooks, data, encoders)
+
+
+def _options(config: Config | None, reader: str) -> Config:
+    """A copy of the options."""
+    config = Config() if config is None else config
+    check_sections(config)
+    refuse_settled(reader, config)
+    config = from_dict(to_dict(config))
+    warn_of_idle(config)
+    return config
+
+
+def _set_words(config: Config, seeds: Any, splits: Any, shares: Any, allow_leaks: Any) -> None:
+    """Set what a caller says of the options for which there are words, in a copy."""
+    config.run.seeds = count_of("seeds", seeds) or config.run.seeds
+    if splits is not None:
+        config.split.n_splits = count_of("splits", splits)
+    config.split.allow_leaks = listed(allow_leaks, "allow_leaks") or config.split.allow_leaks
+    config.sweep.shares = tuple(map(share_of, listed(shares, "shares"))) or config.sweep.shares
+
+
+def _given_encoders(
+    encoder: str | Path,
+    config: Config,
+    seeds: Sequence[int],
+    counts: Mapping[str, Any],
+    said: Collection[str],
+) -> Encoders:
+    """The encoders that are asked for, beside which all that is asked for can be done."""
+    refuse_splits(config, counts["splits"])
+    encoders = read_encoders(encoder, seeds)
+    given = next(iter(encoders.values()))
+    if is_bundle(Path(encoder)):
+        refuse_counts(config, given.config, counts)
+    refuse_beside_encoder(config, given.config, given.provenance.get("n_train", 1), said)
+    return encoders
 
 
 def _arms_of(config: Config, encoders: Encoders) -> tuple[str, ...]:
@@ -102,19 +149,6 @@ def _method_of(encoders: Encoders, asked: str) -> str:
     return own
 
 
-def _number(name: str, value: Any, read: Callable) -> Any:
-    try:
-        return read(value)
-    except (TypeError, ValueError) as error:
-        what = "whole number" if read is operator.index else "number"
-        raise InputError(f"`{name}={value}` is no {what}") from error
-
-
-def listed(values: Any) -> tuple:
-    """Several values, or one, as a tuple."""
-    return (values,) if isinstance(values, str | float | int) else tuple(values)
-
-
 def with_data(config: Config, **said: str) -> Config:
     """The configuration with the data options that are said; "" is not said."""
     given = {name: value for name, value in said.items() if value}
@@ -123,8 +157,9 @@ def with_data(config: Config, **said: str) -> Config:
 
 def with_pretraining_of(config: Config, pretrained: Config) -> Config:
     """The options of a pretraining, with the data, comparison and machine of another run."""
+    names = ("path", "name", *ROLES)
     return replace(
-        with_data(pretrained, **{name: getattr(config.data, name) for name in ("path", *ROLES)}),
+        with_data(pretrained, **{name: getattr(config.data, name) for name in names}),
         # of one split: that of the encoders
         split=replace(pretrained.split, allow_leaks=config.split.allow_leaks, n_splits=1),
         sweep=config.sweep,
@@ -136,7 +171,9 @@ def with_pretraining_of(config: Config, pretrained: Config) -> Config:
 
 def seeds_of(config: Config, shard: str) -> list[int]:
     """Seed ids to run: all, or those of a shard "i/n"."""
+    check_section("run", config.run)
     seeds = list(range(config.run.seeds))
+    check_value("shard", shard, str)
     if not shard:
         return seeds
     index, _, count = shard.partition("/")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jaxssl.bounds import Positive, check_value
 from jaxssl.config import Config, with_method, with_options
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.pretrain import plan_pretraining
@@ -83,7 +84,8 @@ def compare_methods(
     """
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress)
     asked = {"arms": beside(arms), "shares": shares, "seeds": seeds}
-    asked |= {"label": label, "group": group, "batch": batch}
+    asked |= {"label": label, "group": group, "batch": batch, "reader": "compare"}
+    check_value("trial_seeds", trial_seeds, Positive)
     job = make_job(config, data, output, hooks, **asked)
     return in_folder(partial(run_methods, methods=methods, trial_seeds=range(trial_seeds)), job)
 

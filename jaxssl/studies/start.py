@@ -22,7 +22,8 @@ from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usabl
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.prepared import Prepared, prepare
-from jaxssl.evaluation.sweep import budgets, check_arms
+from jaxssl.evaluation.arms import check_arms
+from jaxssl.evaluation.sweep import budgets
 from jaxssl.runs import layout
 from jaxssl.runs.identity import Origin, check_identity, origin_of, write_identity
 from jaxssl.runs.journal import samples_of
@@ -86,6 +87,7 @@ def begin(job: Job, *, compares: bool) -> Study:
     validate(config)
     folder = check_folder(output)  # before the data are read: that may take long
     check_arms(config.sweep.arms)
+    check_arms(config.sweep.reference_arms, "sweep.reference_arms")
     notes = Notes(hooks.say)
     with notes.stage("read"):
         adata = read_data(config.data, hooks, job.data)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jaxssl.config import Config, with_options
-from jaxssl.evaluation.arms import method_of
+from jaxssl.evaluation.arms import check_references, method_of
 from jaxssl.evaluation.sweep import check_encoders, check_methods
 from jaxssl.runs import layout
 from jaxssl.runs.identity import Origin, write_identity
@@ -81,8 +81,6 @@ def study(
         ... )
         >>> result.headline  # doctest: +SKIP
     """
-    if encoder and splits is not None:
-        raise InputError("`splits` is not for given encoders, which are of one split", "drop it")
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
     asked = {"method": method, "arms": arms, "shares": shares, "seeds": seeds, "splits": splits}
     asked |= {"shard": shard, "encoder": encoder, "allow_leaks": allow_leaks}
@@ -127,13 +125,15 @@ def pretrain(
     """
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
     asked = {"method": method, "seeds": seeds, "shard": shard, "allow_leaks": allow_leaks}
-    asked |= {"label": label, "group": group, "batch": batch}
+    asked |= {"label": label, "group": group, "batch": batch, "reader": "pretrain"}
     return in_folder(run_pretraining, make_job(config, data, output, hooks, **asked))
 
 
 def run_study(job: Job) -> Encoders:
     """Run every stage that the folder lacks; returns the encoders, of several splits none."""
     validate(job.config)  # first: a method that is only named has not its options
+    if not job.output.resume:  # one that goes on may have compared others before
+        check_references(job.config)
     if job.encoders:
         check_encoders(job.config.sweep.arms, by_method(job.encoders.values()), job.seeds)
     else:

@@ -14,8 +14,6 @@ import dataclasses
 
 from absl import flags as absl_flags
 
-from jaxssl.config import to_dict
-
 from .. import exit, flags
 from .figures import ALL
 from .run import run_figures
@@ -29,13 +27,7 @@ _SCALE = absl_flags.DEFINE_enum("scale", CPU, [CPU, FULL, SMOKE], "How much is r
 
 def main() -> None:
     """Take data, split and machine from the flags, and run every figure."""
-    job = flags.job()
-    others = sorted(to_dict(job.config).keys() - {"data", "split", "run"})
-    reason = (
-        "a reproduction, whose figures and `scale` say what differs from the paper; `tune()` "
-        "varies any option"
-    )
-    flags.refuse_options(job.config, others, reason)
+    job = flags.job("reproduce")
     setting = setting_of(_DATASET.value, _SCALE.value)
     given = {name: getattr(job.config, name) for name in ("data", "split", "run")}
     config = dataclasses.replace(setting.config(), **given)
