@@ -12,6 +12,7 @@ from jaxssl.config import Config, with_method
 from jaxssl.evaluation.endpoint import endpoint
 from jaxssl.evaluation.grid import combinations
 from jaxssl.methods import METHODS
+from jaxssl.readers import refuse_options
 from jaxssl.report.methods import methods_table, student_table
 from jaxssl.studies.methods import STUDENT_TRIALS, settle_trials
 from jaxssl.types import InputError
@@ -134,10 +135,7 @@ def test_a_method_that_does_not_exist_is_refused():
     assert "unknown method 'simclear'" in launch("compare", *words, code=2)
 
 
-@pytest.mark.filterwarnings("ignore:the load_module")
 def test_options_that_belong_to_methods_are_refused():
-    from launch.flags import refuse_options
-
     config = Config()
     refuse_options(config, ("method", "augment"), "a comparison")
     config.augment.noise = 2.0
