@@ -31,6 +31,7 @@ DISK = {
     errno.EFBIG: "the file would be larger than this system allows",
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "access is denied",
+    errno.ENAMETOOLONG: "the name is longer than this system allows",
 }
 """What a disk refuses, in words; libraries that write for us tell the number in their own way."""
 TEXT = frozenset(
@@ -71,7 +72,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+        # of a path that is no text: better a mark than no file
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from jaxssl.data.task import make_task
 from jaxssl.engine.bundle import load_bundle
 from jaxssl.estimators.inputs import encode, labels_of
 from jaxssl.files import read_table, write_table
+from jaxssl.report import maps
 from jaxssl.runs import layout
 from jaxssl.types import InputError
 
@@ -110,6 +111,19 @@ def test_classes_that_differ_by_little_stay_apart():
     classes, codes = encode(np.array(names * 3, object))
     assert sorted(classes) == sorted(names)
     assert classes[codes].tolist() == names * 3
+
+
+def test_only_what_has_no_name_is_grey_on_a_map():
+    adata = data()
+    adata.obsm["X_jaxssl"] = adata.X
+    for values, names in (
+        (["-1", "nan", "", None] * 30, {"-1", "nan"}),
+        ([-1, 0, 1, 2] * 30, {"0", "1", "2"}),
+        ([0.0, np.nan] * 60, {"0.0"}),
+    ):
+        adata.obs["kind"] = np.array(values, object)
+        table = maps.coordinates(adata, ["kind"], ["PCA"])
+        assert set(maps._categories(table, "kind").index) == names
 
 
 def test_labels_of_several_types_are_not_made_one():

@@ -18,7 +18,7 @@ from jaxssl.evaluation.sweep import RESULT_COLUMNS, Fitted
 from jaxssl.runs import journal
 from jaxssl.runs.layout import predictions_file
 from jaxssl.runs.merge import merge_parts
-from jaxssl.runs.reading import open_study, read_run
+from jaxssl.runs.reading import open_study, read_run, read_runs
 from jaxssl.runs.result import read_predictions
 from jaxssl.types import InputError, Split
 
@@ -150,6 +150,23 @@ def test_shards_of_a_run_of_several_splits_merge_by_split(tmp_path):
     assert_same_rows(found.results, both, [*KEY, "split"])
     told = found.predictions("swav", 0.1)
     assert told.groupby("split")["seed"].unique().map(sorted).tolist() == [list(SEEDS)] * 2
+
+
+def test_a_shard_of_several_splits_that_did_not_end_is_part_of_the_run_all_the_same(tmp_path):
+    for shard, seeds in (("shard_0_of_2", (0, 2, 4)), ("shard_1_of_2", (1, 3))):
+        for number in (0, 1):
+            folder = write_shard(tmp_path / shard / f"split_{number}", seeds)
+            rows = pd.read_parquet(folder / "results.parquet").assign(split=number)
+            rows.to_parquet(folder / "results.parquet")
+    (tmp_path / "shard_0_of_2" / "summary.json").write_text('{"splits": ["split_0", "split_1"]}')
+    (tmp_path / "shard_1_of_2" / "split_2").mkdir()  # begun, and without a result
+    with pytest.warns(
+        UserWarning, match="shard_1_of_2 lacks some splits, or its study did not end"
+    ):
+        [found] = read_runs([tmp_path])
+    assert len(found.folders) == 4
+    both = pd.concat([WHOLE.assign(split=number) for number in (0, 1)])
+    assert_same_rows(found.results, both, [*KEY, "split"])
 
 
 def test_names_that_only_begin_as_those_of_parts_are_names_as_any_other(tmp_path):

@@ -1,7 +1,7 @@
 """Names of samples, genes and classes: what no file could give back is refused before its use."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -22,8 +22,23 @@ def check_text(frame: pd.DataFrame, what: str) -> None:
     """Refuse names in the index as `check_names` does, and in the columns what HDF5 cannot hold."""
     check_names(frame.index, what)
     check_names(frame.columns, f"columns about {what}")
+    names = [str(name) for name in frame.columns]
+    ill = [name for name in names if not _is_key(name, names)]
+    if ill:
+        raise InputError(
+            f"{len(ill)} columns about {what} have names that no h5ad can hold beside the others "
+            f"(first: {ill[0]!r})",
+            "rename them, without a slash",
+        )
     for name in frame:
         _refuse(frame[name], f"values of {name}", _LOST, "a character that no file can hold")
+
+
+def _is_key(name: str, names: Sequence[str]) -> bool:
+    """Whether HDF5, to which a slash opens a group, can hold a column among the others."""
+    parts = name.split("/")
+    groups = {"/".join(parts[:i]) for i in range(1, len(parts))}
+    return not {"", "."} & set(parts) and not groups & set(names)
 
 
 def _refuse(names: Iterable[Any], what: str, pattern: re.Pattern[str], character: str) -> None:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from jaxssl.data.formats.matrix import as_text
 from jaxssl.report.drawing import INK, OTHER, PAPER, add_axes, marks, short
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ MAX_SAMPLES = 2000  # more neither fit the eye nor the minute that t-SNE may tak
 SEED = 0
 MAX_NAMED = 40  # categories with a mark of their own
 PERPLEXITY = 30.0
-NOTHING = ("", "nan", "-1")  # in place of a label, batch or prototype
+NOTHING = ""  # in place of a label, batch or prototype
 COLUMNS = {"label": "class", "batch": "batch", "prototype": "prototype"}
 MAPS = {"PCA": ("pc1", "pc2"), "t-SNE": ("tsne1", "tsne2"), "UMAP": ("umap1", "umap2")}
 
@@ -48,7 +49,9 @@ def coordinates(
         rows = np.sort(np.random.default_rng(SEED).choice(rows, MAX_SAMPLES, replace=False))
     x = np.asarray(embedding.obsm["X_jaxssl"], np.float32)[rows]
     names = [name for name in columns if name in embedding.obs]
-    table = pd.DataFrame({name: embedding.obs[name].astype(str) for name in names}).iloc[rows]
+    told = embedding.obs[names].iloc[rows].astype(object)
+    # the number -1 is no class, as of scikit-learn's labels; the text is one like any other
+    table = as_text(told.mask(told.isin([-1]), NOTHING))
     table.insert(0, "sample_id", embedding.obs_names[rows])
     components = PCA(min(50, *x.shape), random_state=SEED).fit_transform(x)
     for name in maps or available():
@@ -84,7 +87,7 @@ def draw_map(ax: Axes, table: pd.DataFrame, column: str, name: str) -> None:
 
 def _categories(table: pd.DataFrame, column: str) -> "pd.Series[int]":
     """How often each value of a column occurs, most frequent first: they take the best marks."""
-    return table[column][~table[column].isin(NOTHING)].value_counts()
+    return table[column][table[column] != NOTHING].value_counts()
 
 
 def _has_legend(table: pd.DataFrame, column: str) -> bool:

@@ -4,6 +4,7 @@ The lock is the system's, on a file: it goes with its process, however that ends
 """
 
 import atexit
+import glob
 import os
 import shutil
 import socket
@@ -15,11 +16,13 @@ from typing import NamedTuple
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
+from jaxssl.data.names import check_names
 from jaxssl.files import is_part, sweep_parts
 from jaxssl.runs.layout import IDENTITY, LOCK, MARKS
 from jaxssl.types import InputError
 
 _held: dict[Path, BaseFileLock] = {}
+MAX_NAME, MAX_PATH = 220, 3800  # bytes: 255 and 4,096, less what stands beside and inside
 PATIENCE = 0.5  # seconds, for another that only looks or is about to end
 
 
@@ -50,6 +53,7 @@ def check_folder(output: Output) -> Path:
     if not output.folder:
         raise InputError("no output folder is given", "pass `out=runs/NAME`")
     folder = Path(output.folder)
+    _require_name(folder)
     _require_writable(folder)
     check_lock(folder / LOCK)
     if not folder.is_dir() or not _content(folder):
@@ -72,13 +76,16 @@ def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
         raise InputError(
             f"`out={name}` must end in {' or '.join(suffixes)}", f"pass `out=NAME{suffixes[0]}`"
         )
+    _require_name(path)
     _require_writable(path.parent)
     lock = path.with_name(f".{path.name}{LOCK}")
     check_lock(lock)
     _refuse_existing(path, overwrite)
     _make_and_lock(path, lock)
     _refuse_existing(path, overwrite)  # again: another may have written meanwhile
-    for part in filter(is_part, path.parent.glob(f".{path.name}.*")):  # what a killed run left
+    for part in filter(
+        is_part, path.parent.glob(f".{glob.escape(path.name)}.*")
+    ):  # what a killed run left
         part.unlink()
     return path
 
@@ -147,6 +154,14 @@ def _acquire(path: Path) -> BaseFileLock:
 
 def _owner_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.owner")
+
+
+def _require_name(path: Path) -> None:
+    """Refuse a name that no file beside or inside could have, and one that no text can hold."""
+    check_names([path], "paths in `out`")
+    lengths = [len(os.fsencode(name)) for name in path.parts]
+    if max(lengths, default=0) > MAX_NAME or len(os.fsencode(path.absolute())) > MAX_PATH:
+        raise InputError(f"the name {path.name[:20]}... is too long", "pass a shorter `out`")
 
 
 def _require_writable(path: Path) -> None:

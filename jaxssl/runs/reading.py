@@ -128,12 +128,22 @@ def expand(folders: Sequence[Path]) -> list[Path]:
         summary = folder / layout.SUMMARY
         shards = [] if summary.is_file() else _shards(folder)
         splits = [folder / name for name in read_json(summary).get("splits", [])]
+        splits = splits or ([] if summary.is_file() else _splits(folder))
         missing = [path.name for path in splits if not path.is_dir()]
         if missing:
             warnings.warn(f"{folder} lacks {', '.join(missing)}", stacklevel=3)
         there = [path for path in splits if path.name not in missing]
         expanded += expand(there or shards) or [folder]
     return expanded
+
+
+def _splits(folder: Path) -> list[Path]:
+    """The splits with results of a study that did not end; warns of it."""
+    found = [path for path in folder.glob("split_*") if layout.split_number(path)]
+    found = [path for path in found if is_run(path)]
+    if found:
+        warnings.warn(f"{folder} lacks some splits, or its study did not end", stacklevel=4)
+    return sorted(found, key=lambda path: int(layout.split_number(path)))
 
 
 def _shards(folder: Path) -> list[Path]:
