@@ -2,6 +2,7 @@
 
 import html
 import shutil
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from jaxssl.engine.bundle import load_bundle
 from jaxssl.estimators.inputs import encode, labels_of
 from jaxssl.files import read_table, write_table
 from jaxssl.report import maps
-from jaxssl.runs import layout
+from jaxssl.runs import layout, output
 from jaxssl.types import InputError
 
 LOOK_ALIKE = ["001", "1", "NA", "nan", "null", "1e5", "True", "-0", " ", "", "1.0", "007", "None"]
@@ -97,6 +98,41 @@ def test_names_are_refused_on_import_before_anything_is_written(tmp_path):
         with pytest.raises(InputError, match="control character"):
             prepare(tmp_path / "x.npz", tmp_path / "out.h5ad", scale="linear")
     assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
+def test_columns_that_no_h5ad_holds_beside_the_others_are_refused_on_import(tmp_path):
+    pd.DataFrame(np.arange(12.0).reshape(4, 3), list("wxyz"), list("abc")).to_csv(
+        tmp_path / "x.csv"
+    )
+    options = {"scale": "linear", "orientation": "samples_in_rows", "sample_column": "id"}
+    for columns, first in ({"/": "u"}, "/"), ({"a": "u", "a/b": "v"}, "a/b"), ({".": "u"}, "."):
+        labels = pd.DataFrame({"id": list("wxyz")} | columns)
+        labels.to_csv(tmp_path / "l.csv", index=False)
+        with pytest.raises(InputError, match="1 columns about samples have names") as caught:
+            prepare(tmp_path / "x.csv", tmp_path / "o.h5ad", labels=tmp_path / "l.csv", **options)
+        assert f"(first: {first!r})" in str(caught.value)
+    labels.set_axis(["id", "a/b"], axis=1).to_csv(tmp_path / "l.csv", index=False)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        prepare(tmp_path / "x.csv", tmp_path / "o.h5ad", labels=tmp_path / "l.csv", **options)
+    assert read(tmp_path / "o.h5ad", label="a/b").obs["a/b"].tolist() == ["u"] * 4
+
+
+@pytest.mark.parametrize("name", ["x" * 245, "x" * 300, "a\nb", "\udce9", "a\0b"])
+def test_an_out_that_could_not_be_written_is_refused_before_the_data_are_read(tmp_path, name):
+    with pytest.raises(InputError, match=r"is too long|control character"):
+        jaxssl.pretrain("no such file", out=tmp_path / name)
+    with pytest.raises(InputError, match=r"is too long|control character"):
+        output.new_file(str(tmp_path / f"{name}.h5ad"), (".h5ad",), overwrite=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_new_file_removes_no_parts_of_others(tmp_path):
+    of_another = tmp_path / ".x.csv.1.part"
+    of_another.touch()
+    output.new_file(str(tmp_path / "[x].csv"), (".csv",), overwrite=False)
+    output.new_file(str(tmp_path / "*.csv"), (".csv",), overwrite=False)
+    output.release(tmp_path)
+    assert of_another.exists()
 
 
 def test_an_encoder_is_given_no_samples_whose_names_cannot_be_written(run):

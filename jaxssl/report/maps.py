@@ -49,7 +49,7 @@ def coordinates(
         rows = np.sort(np.random.default_rng(SEED).choice(rows, MAX_SAMPLES, replace=False))
     x = np.asarray(embedding.obsm["X_jaxssl"], np.float32)[rows]
     names = [name for name in columns if name in embedding.obs]
-    told = embedding.obs[names].iloc[rows].astype(object)
+    told = pd.DataFrame({name: embedding.obs[name] for name in names}, dtype=object).iloc[rows]
     # the number -1 is no class, as of scikit-learn's labels; the text is one like any other
     table = as_text(told.mask(told.isin([-1]), NOTHING))
     table.insert(0, "sample_id", embedding.obs_names[rows])

@@ -115,6 +115,7 @@ def release(folder: Path | None = None) -> None:
 @contextmanager
 def released(folder: str | Path) -> Iterator[None]:
     """Give back the locks below a folder at the end of the block; no two blocks share one."""
+    _require_name(Path(folder))
     if (Path(folder) / LOCK).resolve() in _held:
         raise InputError(f"another study of this process writes {folder}", "pass another `out`")
     try:

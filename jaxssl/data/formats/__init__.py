@@ -35,7 +35,7 @@ def _nearest(path: Path) -> str:
     """What a path that leads nowhere may have meant."""
     if not path.parent.is_dir():
         return f", nor does its folder, seen from {Path.cwd()}"
-    names = [sibling.name for sibling in path.parent.iterdir()]
+    names = [sibling.name for sibling in path.parent.iterdir() if sibling.name[0] != "."]
     near = difflib.get_close_matches(path.name, names, n=3)
     return f"; did you mean {', '.join(near)}?" if near else f" in {path.parent.resolve()}"
 
