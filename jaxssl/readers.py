@@ -28,11 +28,12 @@ LAYERS = ("finetune.transfer_layers", "finetune.freeze_layers")
 """They must fit the encoder, and are kept with it."""
 SCRATCH = ("finetune.scratch_steps", "finetune.scratch_learning_rate")
 INPUT = ("data", "split", "normalize", "encoder")
-OF_PRETRAINING = (*INPUT, "augment", "method", "optimizer", "pretrain")
+OF_TRAINING = ("normalize", "encoder", "augment", "method", "optimizer", "pretrain")
+OF_PRETRAINING = ("data", "split", *OF_TRAINING)
 OF_ENCODER = (
     *("data.min_class_size", "data.use_unlabelled"),
     *("split.validation_share", "split.test_share", "split.seed", "split.protocol"),
-    *OF_PRETRAINING[2:],
+    *OF_TRAINING,
 )
 """What a given encoder brings with it."""
 ONE_SPLIT = ("split.n_splits",)
@@ -77,16 +78,17 @@ READERS: dict[str, Reader] = {
         "varies any option",
         ("data", "split", "run"),
         ("run.seeds",),
-        (*OF_PRETRAINING[2:], "finetune", "selftrain", "sweep", *ONE_SPLIT),
+        (*OF_TRAINING, "finetune", "selftrain", "sweep", *ONE_SPLIT),
     ),
     "doctor": Reader(
         "a plan of memory",
-        (*OF_PRETRAINING[1:], "run"),
+        ("split", *OF_TRAINING, "run"),
         ("split.seed", "split.n_splits", "split.protocol", "split.allow_leaks", "run.seeds"),
     ),
+    "classifier": Reader("an `SSLClassifier()`, which fine-tunes", ("finetune",), SCRATCH),
     "encoder": Reader(
         "an `SSLEncoder()`, which pretrains one encoder on all samples",
-        (*OF_PRETRAINING[2:], "finetune", "run"),
+        (*OF_TRAINING, "finetune", "run"),
         ("pretrain.checkpoint_every", "run.seeds"),
     ),
 }

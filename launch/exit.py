@@ -26,6 +26,8 @@ _OPTION = re.compile(r"`([a-z_]+\.)?([a-z_]\w*)(?:=([^`]*))?`")
 _CALL = re.compile(r"`([a-z_]+)\(([^`]*)\)`")
 _VERBS = {"read": "prepare", "open_study": "report", "compare_methods": "compare", "tune": "search"}
 """Function of the library → verb, where they are called otherwise."""
+_NAMES = {"n_comparisons": "comparisons"}
+"""Keyword of the library → flag, where they differ."""
 _UNKNOWN_OPTION = re.compile(r"Field (\w+) not found|\.(\w+) does not exist")
 
 
@@ -82,6 +84,7 @@ def _as_flag(found: re.Match[str]) -> str:
     section, name, value = found.groups()
     if section and section[:-1] not in _sections():
         return found.group()
+    name = _NAMES.get(name, name)
     given = "" if value is None else f"={shlex.quote(value) if value else ''}"
     return f"--config.{section}{name}{given}" if section else f"--{name}{given}"
 

@@ -16,9 +16,10 @@ from jaxssl.estimators.encoder import SSLEncoder
 from jaxssl.estimators.inputs import encode, is_labelled, labels_of, seed_of, set_options
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.classifier import fit_classifier, predict
+from jaxssl.readers import OF_TRAINING, refuse_beside_encoder
 from jaxssl.studies.start import read_encoder
 from jaxssl.types import MAX_MISSING, InputError
-from jaxssl.validate import validate
+from jaxssl.validate import check_sections, validate
 
 
 @dataclass(eq=False, repr=False)  # as any estimator has them
@@ -86,7 +87,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         classes, codes = encode(y)
         encoder = self._encoder(X)
         bundle = usable(encoder.bundle_)
-        config = self._options(bundle.config)
+        config = self._options(bundle.config, bundle.provenance.get("n_train", 1))
         vars(self).pop("feature_names_in_", None)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(encoder, name):
@@ -197,17 +198,21 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         shared = ("config", "scale", "max_missing", "random_state")
         return SSLEncoder(method, **{name: getattr(self, name) for name in shared}).fit(X)
 
-    def _options(self, pretrained: Config) -> Config:
+    def _options(self, pretrained: Config, n_train: int) -> Config:
         """The encoder's configuration with the fine-tuning options that are asked for."""
         values = self.config or {}
         if isinstance(values, Config):
+            check_sections(values)
+            if self.encoder is not None:
+                names = (*OF_TRAINING, "run.root_key", "run.precision")
+                refuse_beside_encoder(values, pretrained, n_train, names=names)
             config = dataclasses.replace(pretrained, finetune=values.finetune)
         else:
-            other = [name for name in values if not name.startswith("finetune.")]
+            other = [name for name in values if not str(name).startswith("finetune.")]
             if other and self.encoder is not None:
                 fix = "give it to the `SSLEncoder`"
                 raise InputError(f"`{other[0]}` is an option of the encoder", fix)
             tuned = {name: values[name] for name in values if name not in other}
-            config = set_options(pretrained, tuned)
+            config = set_options(pretrained, tuned, "classifier")
         validate(config)
         return config

@@ -28,8 +28,9 @@ from jaxssl.data.scale import (
     range_of,
     resolve_scale,
 )
+from jaxssl.readers import refuse_unread, warn_of_idle
 from jaxssl.types import InputError
-from jaxssl.validate import get_option, validate
+from jaxssl.validate import check_sections, get_option, validate
 
 _NUMBERS = ("floating", "integer", "mixed-integer-float", "decimal", "boolean", "empty")
 UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
@@ -190,6 +191,7 @@ def make_config(
 ) -> Config:
     """The options of a pretraining, checked."""
     if isinstance(config, Config):
+        check_sections(config)
         if config.method.name != method:
             raise InputError(
                 f"`method={method}`, but `config` is of the method {config.method.name}",
@@ -197,31 +199,43 @@ def make_config(
             )
         settled = from_dict(to_dict(config))
     else:
-        settled = set_options(with_method(Config(), method), config or {})
+        settled = set_options(with_method(Config(), method), config, "encoder")
     if n_prototypes is not None:
+        if isinstance(config, Mapping) and "method.n_prototypes" in config:
+            raise InputError("`n_prototypes` is in `config` too", "say it once")
         n_heads = len(getattr(settled.method, "n_prototypes", ()))
         if not n_heads:
             raise InputError(f"{method} has no prototypes", "leave `n_prototypes` out")
-        counts = np.resize(n_prototypes, n_heads) if np.ndim(n_prototypes) == 0 else n_prototypes
-        settled = with_options(settled, {"method.n_prototypes": tuple(map(int, counts))})
+        counts = (n_prototypes,) * n_heads if np.ndim(n_prototypes) == 0 else tuple(n_prototypes)
+        counts = tuple(int(n) if isinstance(n, np.integer) else n for n in counts)
+        settled = with_options(settled, {"method.n_prototypes": counts})
+    warn_of_idle(settled)
     validate(settled)
     return settled
 
 
-def set_options(config: Config, values: Mapping[str, Any]) -> Config:
-    """A copy with dotted options, such as "pretrain.n_steps", set."""
+def set_options(config: Config, values: Mapping[str, Any] | None, reader: str) -> Config:
+    """A copy with dotted options, such as "pretrain.n_steps", set: such as the reader reads."""
+    values = {} if values is None else values
+    if not isinstance(values, Mapping):
+        raise InputError(
+            f"`config` is of type {type(values).__name__}", "pass a dict of options, or a Config"
+        )
     sections = [field.name for field in dataclasses.fields(config)]
     for name in values:
-        section, _, option = name.partition(".")
+        section, _, option = str(name).partition(".")
         if section not in sections or "." in option or get_option(config, name) is None:
             raise InputError(
                 f"there is no option {name!r} for {config.method.name}", "see `jaxssl.Config`"
             )
+    refuse_unread(reader, values)
     return with_options(config, values)
 
 
 def seed_of(random_state: Any) -> int:
     """Seed id of an int, of None (a random one), or of a NumPy RandomState."""
+    if isinstance(random_state, bool | np.bool_ | str | float):
+        raise InputError(f"`random_state={random_state}` is no whole number", "pass one, or None")
     if not isinstance(random_state, int | np.integer):
         return int(check_random_state(random_state).randint(2**31 - 1))
     if not 0 <= random_state < 2**31:

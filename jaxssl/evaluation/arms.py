@@ -92,6 +92,7 @@ def check_arms(arms: Sequence[str], name: str = "arms") -> None:
 def check_references(config: Config) -> None:
     """Refuse reference arms that are named and not compared; by default, those there are count."""
     references = config.sweep.reference_arms
+    check_arms(references, "sweep.reference_arms")
     for arm in references if references != Config().sweep.reference_arms else ():
         if arm not in config.sweep.arms:
             finding = f"`sweep.reference_arms` has {arm}, which is not compared"

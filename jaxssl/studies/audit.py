@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 
-from jaxssl.bounds import Positive, Range, check_value
+from jaxssl.bounds import Positive, Range, check_value, listed
 from jaxssl.config import Config, with_options
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
@@ -110,7 +110,8 @@ def _sizes(
     given = {"n_comparisons": n_comparisons, "levels": levels}
     unread = "levels" if what == "type1" else "n_comparisons"
     if given[unread] is not None:
-        raise InputError(f"`{unread}={given[unread]}` is not for `what={what}`", "drop it")
+        shown = ",".join(map(str, listed(given[unread], unread)))
+        raise InputError(f"`{unread}={shown}` is not for `what={what}`", "drop it")
     n_comparisons = 200 if n_comparisons is None else n_comparisons
     check_value("n_comparisons", n_comparisons, Annotated[int, Range(MIN_COMPARISONS, 1e6)])
     levels = (5, 5, 3) if levels is None else levels

@@ -3,11 +3,11 @@
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from jaxssl.bounds import listed
+from jaxssl.bounds import check_value, listed
 from jaxssl.config import Config, with_options
 from jaxssl.evaluation.arms import named_arms
 from jaxssl.evaluation.grid import (
@@ -89,8 +89,11 @@ def tune(
     asked = {"method": method, "shares": shares, "seeds": seeds, "label": label, "group": group}
     asked |= {"reader": "search"}
     job = make_job(config, data, output, hooks, **asked)
+    if not isinstance(grid, Mapping):
+        raise InputError(f"`grid={grid}` is no dict", 'pass {"augment.noise": [0.5, 1.0]}, say')
+    points = {str(name): listed(values) for name, values in grid.items()}
     with released(out):
-        return run_grid(job, {name: listed(values) for name, values in grid.items()}, metric, arms)
+        return run_grid(job, points, metric, arms)
 
 
 def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tuned:
@@ -102,8 +105,7 @@ def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tun
     method, hooks = job.config.method.name, job.hooks
     arms = named_arms(arms, method) or (method,)
     config = with_options(job.config, {"sweep.arms": arms})
-    if metric not in METRICS:
-        raise InputError(f"`metric={metric}`", f"choose one of {', '.join(METRICS)}")
+    check_value("metric", metric, Literal[METRICS])
     if not grid:
         raise InputError("no option is to be varied", "pass `grid=augment.noise:0.5,1`, say")
     options = check_grid(grid, config)
@@ -127,11 +129,13 @@ def _write_table(study: Study, points: Sequence[Point], metric: str) -> pd.DataF
     from jaxssl.report.drawing import save  # here, for matplotlib takes a second
     from jaxssl.report.search import search_drawing
 
-    folder, values = study.folder, options_table(points)
+    folder, values, asked = study.folder, options_table(points), study.asked.sweep
     rows, measures = (
         values.merge(table[table["seed"].isin(study.seeds)], on="point") if len(table) else table
         for table in (read_rows(folder), journal.read_parts(folder / layout.MEASURES))
     )
+    # a resume may ask for fewer than there are
+    rows = rows[rows["arm"].isin(asked.arms) & rows["share"].isin(asked.shares)]
     table = values.merge(points_table(rows, metric), on="point")
     write_table(folder / layout.POINTS, table)
     write_table(folder / layout.RESULTS_CSV, rows)
