@@ -1,12 +1,15 @@
 """Options: their bounds, their flags, and what a choice of method takes along."""
 
+import copy
 import dataclasses
-from typing import get_type_hints
+import math
+from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 from absl import flags
 from ml_collections import config_flags
 
+from jaxssl.bounds import check_section
 from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
 from jaxssl.methods import METHODS
 from jaxssl.types import InputError
@@ -80,6 +83,70 @@ def test_so_can_those_of_every_method(method, name):
 def test_a_value_outside_its_declaration_is_refused_with_what_is_allowed(name, value, finding):
     with pytest.raises(InputError, match=finding):
         validate(with_options(Config(), {name: value}))
+
+
+def numbers_in(declared, name):
+    """The declarations of the numbers of an option, as it stands and inside a tuple."""
+    if get_origin(declared) is tuple:
+        return numbers_in(get_args(declared)[0], name)
+    plain = get_args(declared)[0] if get_origin(declared) is Annotated else declared
+    return [(name, declared)] if plain in (int, float) else []
+
+
+SECTIONS = [("method", type(recipe.options())) for recipe in METHODS.values()]
+SECTIONS += [(n, type(options)) for n, options in vars(Config()).items() if n != "method"]
+NUMBERS = [
+    (section, kind, *number)
+    for section, kind in SECTIONS
+    for option, declared in get_type_hints(kind, include_extras=True).items()
+    for number in numbers_in(declared, option)
+]
+
+
+@pytest.mark.parametrize(("section", "kind", "option", "declared"), NUMBERS)
+def test_every_number_has_a_range_and_what_is_outside_is_one_sentence(
+    section, kind, option, declared
+):
+    assert get_origin(declared) is Annotated, "declared without a range"
+    low, high = get_args(declared)[1][:2]
+    assert math.isfinite(low)
+    assert math.isfinite(high)
+    is_list = isinstance(getattr(kind(), option), tuple)
+    outside = [math.nan, math.inf, -1e300, -1, high * 2, True, "3", None, [3]]
+    for value in [*outside, low] if get_args(declared)[1].is_open else outside:
+        options = kind()
+        setattr(options, option, (value,) if is_list else value)
+        with pytest.raises(InputError, match=rf"^`{section}\.{option}=.*; (choose|pass) ") as error:
+            check_section(section, options)
+        assert "\n" not in str(error.value)
+
+
+def test_a_scalar_in_the_place_of_a_list_is_refused():
+    for name, value in (("sweep.shares", 0.1), ("sweep.shares", "0.1"), ("encoder.hidden", 32)):
+        with pytest.raises(InputError, match=rf"`{name}={value}` is of another type; pass tuple"):
+            validate(with_options(Config(), {name: value}))
+
+
+def test_a_misspelt_option_is_refused_and_not_set_beside_the_others():
+    config = Config()
+    with pytest.raises(InputError, match=r"no option 'n_step'; did you mean n_steps\?"):
+        config.pretrain.n_step = 5
+    with pytest.raises(InputError, match=r"no option 'pretran'; did you mean pretrain\?"):
+        config.pretran = config.pretrain
+    with pytest.raises(InputError, match="SwAVConfig has no option 'name'"):
+        config.method.name = "byol"
+    assert copy.deepcopy(config) == config == Config()
+
+
+def test_something_else_in_the_place_of_a_section_is_refused():
+    for section, value, finding in (
+        ("pretrain", {"n_steps": 3}, r"`config\.pretrain` is of type dict; pass a PretrainConfig"),
+        ("method", Config().pretrain, r"`config\.method` is of type PretrainConfig; pass a Method"),
+    ):
+        config = Config()
+        setattr(config, section, value)
+        with pytest.raises(InputError, match=finding):
+            validate(config)
 
 
 def test_defaults_and_whole_numbers_for_fractions_are_allowed():
