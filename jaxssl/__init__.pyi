@@ -11,9 +11,9 @@ from .estimators.encoder import SSLEncoder as SSLEncoder
 from .runs.reading import open_study as open_study
 from .runs.result import StudyResult as StudyResult
 from .studies.audit import audit as audit
-from .studies.classifier import embed as embed
 from .studies.classifier import finetune as finetune
 from .studies.classifier import predict as predict
+from .studies.embedding import embed as embed
 from .studies.grid import tune as tune
 from .studies.methods import compare_methods as compare_methods
 from .studies.study import pretrain as pretrain

@@ -2,7 +2,8 @@
 
 What is written goes to a hidden neighbour first, is flushed to the disk and takes its name by a
 rename. A process that is killed leaves a neighbour that ends in `.part` and nothing else;
-`sweep_parts` removes those of a folder that no one else writes to.
+`sweep_parts` removes those of a folder that no one else writes to. A tree of names tells what a
+writer may delete; the rest is the user's.
 """
 
 import errno
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxssl.places import Tree, divide, matching, part_of
 from jaxssl.types import InputError
 
 if TYPE_CHECKING:
@@ -77,21 +79,26 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def complete_folder(folder: Path) -> Iterator[Path]:
+def complete_folder(folder: Path, names: Tree | None = None) -> Iterator[Path]:
     """A temporary neighbour that becomes `folder` when the block ends well.
 
     A folder that is there already is set aside first: for that instant there is none. Of a process
-    that is killed in it, `sweep_parts` puts the old one back.
+    that is killed in it, `sweep_parts` puts the old one back. What it holds beside the writer's
+    `names` comes along.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     # absolute: orbax refuses any other path
     parent = folder.parent.absolute()
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=PART, dir=parent))
+    prefix = f".{folder.name}.{os.getpid()}."
+    part = Path(tempfile.mkdtemp(prefix=prefix, suffix=PART, dir=parent))
     old = part.with_name(f".{folder.name}{OLD}")
     try:
         yield part
+        for path in divide(folder, names)[1] if names and folder.is_dir() else ():
+            _copy(path, part / path.relative_to(folder))
         for path in (part, *part.rglob("*")):
-            flush(path)
+            if not path.is_symlink():
+                flush(path)
         part.chmod(0o755)  # as any other folder, not as a temporary one
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -104,25 +111,31 @@ def complete_folder(folder: Path) -> Iterator[Path]:
         _put_back(old)
 
 
-def is_part(path: Path) -> bool:
-    """Whether a file or folder is one that was never completed."""
-    return path.name.startswith(".") and path.name.endswith(PART)
-
-
-def sweep_parts(folder: Path, but: str = "") -> None:
-    """Remove what killed processes left half-written below `folder`; put back what they moved.
+def sweep_parts(folder: Path, names: Tree, but: str = "") -> None:
+    """Remove what killed processes left half-written of `names`; put back what they moved.
 
     A folder inside that holds a file called `but` is left alone.
     """
-    for path in sorted(filter(is_part, folder.rglob(f"*{PART}"))):
-        inside = path.relative_to(folder).parents
-        if but and any((folder / parent / but).exists() for parent in list(inside)[:-1]):
+    for path in sorted(folder.rglob(f".*{PART}")):
+        inside = path.relative_to(folder)
+        if but and any((folder / parent / but).exists() for parent in [*inside.parents][:-1]):
+            continue
+        if not part_of(path) or not matching(inside.with_name(part_of(path)), names):
             continue
         _put_back(path)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _copy(path: Path, place: Path) -> None:
+    """Copy a file, link or folder; links stay links."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        shutil.copytree(path, place, symlinks=True)
+    else:
+        shutil.copy2(path, place, follow_symlinks=False)
 
 
 def _put_back(old: Path) -> None:

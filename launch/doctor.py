@@ -77,7 +77,7 @@ def known_sizes(config: Config) -> list[Size]:
 def size_of_data(path: str, config: Config) -> Size:
     """The pretraining of a file: its samples less the held-out shares, its genes as configured."""
     from jaxssl.data.inspect import inspect  # what reads takes a second to import
-    from jaxssl.studies.start import EMBEDDED
+    from jaxssl.studies.job import EMBEDDED
 
     if path in EMBEDDED:
         n_all, n_genes = EMBEDDED[path]().shape

@@ -4,29 +4,31 @@ Example:
 
   python -m launch.embed --encoder=runs/mirna/encoder/seed_000 --data=new.h5ad --out=embedded.h5ad
 
-writes the data with .obsm["X_jaxssl"] and .obs["prototype"].
+writes the data with .obsm["X_jaxssl"] and .obs["prototype"]; of an .h5ad, all else is as it was,
+and --out may be --data itself.
 """
 
 from absl import flags as absl_flags
 
-from jaxssl.data.expression import write_h5ad
 from jaxssl.runs.output import new_file
-from jaxssl.studies.classifier import embed
+from jaxssl.studies.embedding import embed_file
 
 from . import exit, flags
 from .screen import hooks
 
 flags.define("data", "encoder", "max_missing")
 _OUT = absl_flags.DEFINE_string("out", "", "The .h5ad to write.")
-_OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
+_OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out, or embedding.")
 
 
 def main() -> None:
     """Align, normalise, embed, write."""
-    out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     encoder, data = flags.folder_of("encoder", "pretrain"), flags.value_of("data")
-    adata = embed(encoder, data, hooks(), max_missing=flags.value_of("max_missing"))
-    write_h5ad(adata, out)
+    replaces = {"overwrite": _OVERWRITE.value}
+    out = new_file(_OUT.value, (".h5ad",), inputs=[("encoder", encoder)], **replaces)
+    adata = embed_file(
+        encoder, data, out, hooks(), max_missing=flags.value_of("max_missing"), **replaces
+    )
     print(f"wrote {out}: {adata.n_obs:,} samples, {adata.obsm['X_jaxssl'].shape[1]} dimensions")
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -63,7 +64,11 @@ _FLAGS: dict[str, tuple[Any, ...]] = {
     "allow_leaks": (flags.DEFINE_list, [], f"Let these pass, out of {', '.join(LEAKS)}."),
     "out": (flags.DEFINE_string, "", "Folder to write."),
     "resume": (flags.DEFINE_bool, False, "Go on in --out; only what is missing is computed."),
-    "overwrite": (flags.DEFINE_bool, False, "Delete what --out holds and start anew."),
+    "overwrite": (
+        flags.DEFINE_bool,
+        False,
+        "Delete the run in --out and start anew; files that no run wrote stay.",
+    ),
     "shares": (flags.DEFINE_list, [], "Label shares, such as 0.01,0.05,1."),
     "arms": (flags.DEFINE_list, [], "Arms, such as scratch,swav,logreg,selftrain; or all."),
     "splits": (
@@ -115,13 +120,20 @@ def job(reader: str, of_encoder: Config | None = None, **words: Any) -> "Job":
     return make_job(
         options,
         value_of("data"),
-        Output(value_of("out"), bool(value_of("resume")), value_of("overwrite")),
+        Output(value_of("out"), bool(value_of("resume")), value_of("overwrite"), inputs=_files()),
         hooks(),
         method=value_of("method") or "",
         reader=reader,
         said=said(),
         **{name: value for name, value in given.items() if value is not None},
     )
+
+
+def _files() -> tuple[tuple[str, str], ...]:
+    """The files that the command line names, beside the data."""
+    config, encoder = _on_command_line("config"), value_of("encoder")
+    named = [("config", config if Path(config).is_file() else ""), ("encoder", encoder)]
+    return tuple((name, path) for name, path in named if path)
 
 
 def value_of(name: str) -> Any:

@@ -22,8 +22,9 @@ _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --o
 
 def main() -> None:
     """Align, normalise, predict, write."""
-    out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value)
     classifier, data = flags.folder_of("classifier", "finetune"), flags.value_of("data")
+    inputs = [("classifier", classifier), *([("data", data)] if data else [])]
+    out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value, inputs=inputs)
     table = predict(classifier, data, hooks(), max_missing=flags.value_of("max_missing"))
     write_table(out, table)
     print(f"wrote {out}: {len(table):,} samples, {table.shape[1] - 2} classes")

@@ -17,7 +17,7 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
-from jaxssl.data.expression import prepare, read
+from jaxssl.data.expression import inputs_of, prepare, read
 from jaxssl.data.import_options import CHOICES
 from jaxssl.runs.output import new_file
 from jaxssl.types import InputError
@@ -54,8 +54,9 @@ def main(files: list[str]) -> None:
     """Read the files and write the .h5ad and its record, each whole or not at all."""
     if not files:
         raise InputError("no file given", "name one or several, and `out=NAME.h5ad`")
-    out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value)
     options = {name: flags.FLAGS[name].value for name in _OPTIONS}
+    inputs = inputs_of(files, options["labels"], options["gene_map"])
+    out = new_file(_OUT.value, (".h5ad",), overwrite=_OVERWRITE.value, inputs=inputs)
     with tqdm(unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
         done: dict[Path, int] = {}
 

@@ -15,6 +15,13 @@ SHARES = (0.1, 1.0)
 GAINS = {"swav": 1.5, "scratch": 0.8, "logreg": 5.0, "majority": 0.0}
 
 
+def mark(folder):
+    """What tells a folder of a run from any other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "environment.json").write_text(json.dumps({"versions": {}, "data_hash": ""}))
+    (folder / "config.json").write_text(json.dumps({"method": {}, "pretrain": {}}))
+
+
 def write_run(folder, seeds=(0, 1, 2)):
     """A run folder in miniature: three classes, two shares, the last seed collapsed."""
     (folder / "predictions").mkdir(parents=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from run_folders import mark
 from verbs import PRETRAIN, at_most, launch
 
 from jaxssl.files import complete_folder, disk_trouble, replacing, sweep_parts, write_text
@@ -75,23 +76,12 @@ def test_what_stood_in_a_place_is_back_when_the_new_one_cannot_take_it(tmp_path,
 def test_a_run_inside_a_run_sweeps_its_own(tmp_path):
     inner = tmp_path / "run" / "split_0"
     inner.mkdir(parents=True)
-    for path in (inner / ".lock", inner / ".a.csv.7.part", tmp_path / "run" / "summary.json"):
-        path.write_text("")
+    mark(tmp_path / "run")
+    for name in (".lock", ".results.csv.7.part"):
+        (inner / name).write_text("")
     open_folder(Output(str(tmp_path / "run"), resume=True))
     release()
-    assert (inner / ".a.csv.7.part").exists()
-
-
-def test_overwriting_that_is_killed_leaves_what_tells_which_run_it_was(tmp_path, monkeypatch):
-    for name in ("results.parquet", "config.json", "a.csv", "environment.json", "summary.json"):
-        (tmp_path / name).write_text("")
-    deleted = []
-    monkeypatch.setattr(Path, "unlink", lambda path, **_: deleted.append(path.name))
-    open_folder(Output(str(tmp_path), overwrite=True))
-    monkeypatch.undo()
-    release()
-    assert len(deleted) == 5
-    assert set(deleted[3:]) == {"config.json", "environment.json"}
+    assert (inner / ".results.csv.7.part").exists()
 
 
 @pytest.mark.parametrize("flag", ["resume", "overwrite"])
@@ -114,14 +104,16 @@ def test_what_differs_is_named_and_nothing_is_no_reference(tmp_path):
 
 
 def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
-    kept = [tmp_path / "run" / name for name in ("a.part", ".hidden", "summary.json")]
-    left = [tmp_path / "run" / name for name in (".c.csv.123.part", ".seed_000.x1.part/arrays/d")]
-    for path in (*kept, *left):
+    mark(tmp_path / "run")
+    names = ("a.part", ".hidden", ".thesis.part", ".thesis.2024.part", ".results.csv.draft.part")
+    kept = [*(tmp_path / "run").iterdir(), *(tmp_path / "run" / name for name in names)]
+    left = (".results.csv.123.part", "encoder/.seed_000.12.x1y2z3_4.part/arrays/d")
+    for path in (*kept, *(tmp_path / "run" / name for name in left)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("")
+        path.open("a").close()
     open_folder(Output(str(tmp_path / "run"), resume=True))
     release()
-    assert sorted((tmp_path / "run").rglob("*")) == sorted(kept)
+    assert sorted((tmp_path / "run").rglob("*")) == sorted([*kept, tmp_path / "run" / "encoder"])
 
 
 def test_a_folder_that_was_set_aside_when_its_writer_was_killed_is_put_back(tmp_path):
@@ -132,7 +124,7 @@ def test_a_folder_that_was_set_aside_when_its_writer_was_killed_is_put_back(tmp_
             assert (bundle / "file").exists() == (text == "new")
     assert [path.name for path in tmp_path.iterdir()] == ["seed_000"]
     bundle.rename(tmp_path / ".seed_000.old.part")
-    sweep_parts(tmp_path)
+    sweep_parts(tmp_path, {"seed_000": {"file": None}})
     assert (bundle / "file").read_text() == "new"
 
 
@@ -140,8 +132,8 @@ def test_a_link_named_as_a_half_written_file_leads_nowhere(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "data").write_text("")
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".a.part").symlink_to(tmp_path / "elsewhere")
-    sweep_parts(tmp_path / "run")
+    (tmp_path / "run" / ".a.1.part").symlink_to(tmp_path / "elsewhere")
+    sweep_parts(tmp_path / "run", {"a": None})
     assert not list((tmp_path / "run").iterdir())
     assert (tmp_path / "elsewhere" / "data").exists()
 

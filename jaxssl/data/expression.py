@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from jaxssl.data.formats.matrix import Reading, Scratch
 from jaxssl.data.import_options import ImportOptions, Paths, paths_of
 from jaxssl.data.plan import plan_import
 from jaxssl.files import replacing, write_text
+from jaxssl.places import input_within
+from jaxssl.types import InputError
 
 
 def read(
@@ -100,6 +102,37 @@ def write_h5ad(adata: AnnData, path: str | Path) -> None:
         adata.write_h5ad(part, convert_strings_to_categoricals=False)
 
 
+def inputs_of(
+    path: Paths, labels: Paths | None, gene_map: str | Path | None
+) -> list[tuple[str, Path]]:
+    """The files that an import reads, by their options; "" for those of expression."""
+    named = {"": paths_of(path), "labels": paths_of(labels), "gene_map": paths_of(gene_map)}
+    return [(name, file) for name, files in named.items() for file in files]
+
+
+def record_of(out: Path) -> Path:
+    """Where the record of an import lies, beside what it wrote."""
+    return out.with_suffix(".prepare.json")
+
+
+def _check_places(out: Path, beside: Path, inputs: Iterable[tuple[str, Path]]) -> None:
+    """Refuse to write an import where an input lies, or its record where something else does."""
+    for file in (out, beside):
+        within = input_within(file, inputs)
+        if within:
+            raise InputError(f"{within} would be replaced by {file}", "pass another `out`")
+    if beside.exists() and not _is_record(beside):
+        raise InputError(f"{beside} is no record of an import", "move it, or pass another `out`")
+
+
+def _is_record(file: Path) -> bool:
+    """Whether an import wrote a file, or was cut off in it."""
+    try:
+        return {"n_samples", "sha256"} <= set(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def prepare(
     path: Paths,
     out: str | Path,
@@ -128,9 +161,10 @@ def prepare(
         ...     "expression.tsv.gz", "tissues.h5ad", labels="labels.tsv", label="tissue"
         ... )
     """
-    out = Path(out)
+    out, beside = Path(out), record_of(Path(out))
+    _check_places(out, beside, inputs_of(path, options.get("labels"), options.get("gene_map")))
     out.parent.mkdir(parents=True, exist_ok=True)
-    beside, digest = out.with_suffix(".prepare.json"), hashlib.sha256()
+    digest = hashlib.sha256()
     with Scratch(out.parent) as scratch:
         reading = Reading(scratch, advance=advance)
         plan = plan_import(paths_of(path), ImportOptions(**options), reading)

@@ -12,12 +12,22 @@ from jaxtyping import PyTree
 
 from jaxssl.config import Config, from_dict, to_dict
 from jaxssl.engine.diagnose import DIVERGED, HEALTHY, Diagnosis
-from jaxssl.engine.leaves import flatten, load_leaves, on_record, record, save_leaves, unflatten
+from jaxssl.engine.leaves import (
+    ARRAYS,
+    flatten,
+    load_leaves,
+    on_record,
+    record,
+    save_leaves,
+    unflatten,
+)
 from jaxssl.files import complete_folder
 from jaxssl.types import InputError, Normalizer, Params
 
 DESCRIPTION = "bundle.json"
 FORMAT = 2  # tests/bundles holds one
+BUNDLE = {r"bundle\.json|genes\.txt|MODEL_CARD\.md|history\.csv": None, "arrays": ARRAYS}
+"""What lies in a bundle, with what runs and estimators put beside it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,10 @@ class EncoderBundle:
 
 
 def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
-    """Write an encoder bundle: `bundle.json`, `genes.txt` and the arrays, atomically."""
+    """Write an encoder bundle: `bundle.json`, `genes.txt` and the arrays, atomically.
+
+    In place of one that is there; files that are no part of a bundle stay.
+    """
     leaves = flatten({"params": bundle.params, "normalizer": bundle.normalizer})
     description = {
         "format": FORMAT,
@@ -42,7 +55,7 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
         "genes_sha256": _hash_of_genes(bundle.normalizer.genes),
     }
     description["sha256"] = _hash_of_description(description)
-    with complete_folder(folder) as partial:
+    with complete_folder(folder, BUNDLE) as partial:
         save_leaves(partial / "arrays", leaves)
         text = "\n".join(bundle.normalizer.genes) + "\n"
         (partial / "genes.txt").write_text(text, encoding="utf-8")

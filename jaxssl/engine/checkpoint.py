@@ -12,10 +12,12 @@ import jax
 
 from jaxssl.engine.diagnose import Row
 from jaxssl.engine.ensemble import shard
-from jaxssl.engine.leaves import Leaf, flatten, load_leaves, on_record, record, save_leaves
+from jaxssl.engine.leaves import ARRAYS, Leaf, flatten, load_leaves, on_record, record, save_leaves
 from jaxssl.files import complete_folder
 from jaxssl.types import InputError, TrainState
 
+STATES = {r"save_\d{6}": {r"progress\.json": None, "state": ARRAYS}}
+"""What lies in a chunk's folder."""
 SHARE = 0.1
 """Of the time, that saving may take where nothing else is asked for."""
 

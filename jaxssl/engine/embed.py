@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from typing import cast
 
 import jax
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float
 
@@ -12,7 +14,9 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.methods import METHODS
 from jaxssl.methods.interface import MethodConfig, Training
 from jaxssl.model import EncoderConfig, make_encoder
+from jaxssl.types import InputError
 
+EMBEDDED, PROTOTYPE = "X_jaxssl", "prototype"  # in obsm and in obs of an AnnData
 BLOCK = 4096  # samples per compiled call
 
 
@@ -51,13 +55,36 @@ def _compiled_scores(
 
 
 def annotate(
-    adata: AnnData, bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
+    adata: AnnData,
+    bundle: EncoderBundle,
+    x: Float[np.ndarray, "samples features"],
+    *,
+    overwrite: bool = False,
 ) -> AnnData:
-    """Write the embedding into `obsm["X_jaxssl"]`, nearest prototypes into `obs["prototype"]`."""
-    adata.obsm["X_jaxssl"] = embed(bundle, x)
+    """Write the embedding into `obsm["X_jaxssl"]`, nearest prototypes into `obs["prototype"]`.
+
+    Nothing else changes. With `overwrite` they replace those of an earlier embedding; a column of
+    that name which no embedding wrote is never replaced.
+    """
+    is_embedded = EMBEDDED in adata.obsm
+    if is_embedded and not overwrite:
+        raise InputError(
+            f"the data have an embedding already, obsm[{EMBEDDED!r}]",
+            "pass `overwrite` to replace it, or rename it",
+        )
+    before = adata.obs[PROTOTYPE].astype(str) if PROTOTYPE in adata.obs else None
+    is_ours = before is not None and is_embedded and before.str.fullmatch(r"\d+").all()
     scores = prototype_scores(bundle, x)
+    if before is not None and scores is not None and not is_ours:
+        raise InputError(
+            f"the data have a column {PROTOTYPE!r} of their own, where prototypes would go",
+            "rename it",
+        )
+    adata.obsm[EMBEDDED] = embed(bundle, x)
     if scores is not None:
-        adata.obs["prototype"] = scores.argmax(axis=1).astype(str)
+        adata.obs[PROTOTYPE] = scores.argmax(axis=1).astype(str)
+    elif is_ours:
+        adata.obs = cast(pd.DataFrame, adata.obs).drop(columns=PROTOTYPE)
     return adata
 
 

@@ -16,6 +16,12 @@ from orbax.checkpoint import v1 as ocp
 from jaxssl.types import InputError
 
 Leaves = dict[str, np.ndarray]
+ARRAYS: dict[str, Any] = {
+    r"_[A-Z_]+|_sharding|commit_success\.txt|orbax\.checkpoint": None,
+    r"manifest\.ocdbt|[0-9a-f]{32}": None,
+}
+"""What orbax calls its files, as a `files.Tree`; its folders hold the same."""
+ARRAYS[r"state|d|array_metadatas|process_\d+|ocdbt\.process_\d+"] = ARRAYS
 
 
 class Leaf(NamedTuple):

@@ -120,22 +120,24 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         x = self._input_of(X)
         return embed(usable(self.bundle_), x)
 
-    def embed(self, adata: AnnData) -> AnnData:
-        """Write the embedding of all samples into an AnnData.
+    def embed(self, adata: AnnData, *, overwrite: bool = False) -> AnnData:
+        """Write the embedding of all samples into an AnnData, as `jaxssl.embed` does.
 
         Args:
             adata: samples x genes; changed in place.
+            overwrite: replace the embedding that it has already.
 
         Returns:
             `adata` with `obsm["X_jaxssl"]` (samples x dim) and, if the method has prototypes, the
             number of each sample's nearest one, as text, in `obs["prototype"]`.
 
         Raises:
-            InputError: as `transform` does.
+            InputError: as `transform` does, and where it has an embedding, or a column "prototype"
+                of its own.
             NotFittedError: before `fit`.
         """
         x = self._input_of(adata)
-        return annotate(adata, usable(self.bundle_), x)
+        return annotate(adata, usable(self.bundle_), x, overwrite=overwrite)
 
     @classmethod
     def load(cls, folder: str | Path) -> "SSLEncoder":

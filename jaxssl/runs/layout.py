@@ -15,6 +15,7 @@
 | `manifest.json`                      | a hash of every table, once the run has ended            |
 
 `results/` holds the scores of an arm and share each, until the run joins them in `results.parquet`.
+`jaxssl.runs.previous` has these names as patterns: what they do not match, no run wrote.
 """
 
 import re
@@ -39,8 +40,8 @@ TRIALS, CHOICE, METHODS = "trials", "trials.json", "methods.md"
 CLASSIFIER, CLASSIFIED = "classifier", "predictions.parquet"
 """Of a fine-tuning: the bundle, and its probabilities on the held-out parts."""
 
-IDENTITY = (ENVIRONMENT, CONFIG)  # what tells which run it is: written first, deleted last
-MARKS = (ENVIRONMENT, SUMMARY, CLASSIFIER)  # any shows that a run made a folder
+BUNDLE = ("bundle.json", "genes.txt")  # what any encoder or classifier has
+IDENTITY = (ENVIRONMENT, CONFIG)  # what tells which run it is: written first
 READABLE = (SUMMARY, RESULTS, RESULTS_CSV, METRICS)  # any shows that there is something to tell
 DERIVED = {"statistics": STATISTICS, "endpoint": ENDPOINT, "saved": SAVED}
 DERIVED |= {"batch": BATCH, "usage": USAGE}
@@ -60,14 +61,18 @@ def encoder_folder(folder: Path, seed: int) -> Path:
 
 def encoder_folders(folder: Path) -> dict[int, Path]:
     """The bundles of a run folder, by seed."""
-    found = sorted((folder / ENCODERS).glob("seed_*[0-9]"))
-    return {int(path.name.removeprefix("seed_")): path for path in found}
+    return {int(path.name.removeprefix("seed_")): path for path in _bundles(folder, ENCODERS)}
 
 
 def all_encoder_folders(folder: Path) -> list[Path]:
     """The bundles of a run folder, or those of the methods that it compares."""
-    name = f"{ENCODERS}/seed_*[0-9]"
-    return sorted([*folder.glob(name), *folder.glob(f"*/{name}")])
+    return sorted([*_bundles(folder, ENCODERS), *_bundles(folder, f"*/{ENCODERS}")])
+
+
+def _bundles(folder: Path, where: str) -> list[Path]:
+    """What was saved there; an overwriting leaves folders in which only the user's files lie."""
+    found = sorted(folder.glob(f"{where}/seed_*[0-9]"))
+    return [path for path in found if any((path / name).exists() for name in BUNDLE)]
 
 
 def shard_folder(folder: Path, shard: str) -> Path:

@@ -6,9 +6,9 @@ The lock is the system's, on a file: it goes with its process, however that ends
 import atexit
 import glob
 import os
-import shutil
 import socket
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +17,10 @@ from typing import NamedTuple
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from jaxssl.data.names import check_names
-from jaxssl.files import is_part, sweep_parts
-from jaxssl.runs.layout import IDENTITY, LOCK, MARKS
+from jaxssl.files import sweep_parts
+from jaxssl.places import input_within, part_of
+from jaxssl.runs import previous
+from jaxssl.runs.layout import LOCK
 from jaxssl.types import InputError
 
 _held: dict[Path, BaseFileLock] = {}
@@ -33,6 +35,7 @@ class Output(NamedTuple):
     resume: bool = False
     overwrite: bool = False
     can_resume: bool = True  # whether the caller can go on with what is there
+    inputs: tuple[tuple[str, str | Path], ...] = ()  # files that the run reads, by their options
 
 
 def open_folder(output: Output) -> Path:
@@ -40,54 +43,93 @@ def open_folder(output: Output) -> Path:
     folder = check_folder(output)
     _make_and_lock(folder, folder / LOCK)
     check_folder(output)  # again: another run may have ended meanwhile
-    sweep_parts(folder, but=LOCK)  # what a killed run left; runs inside sweep their own
+    # what a killed run left; runs inside sweep their own
+    sweep_parts(folder, previous.names_of_runs(), but=LOCK)
     if output.overwrite:
-        # what a killed process leaves of this must not pass for a run of other options
-        for path in sorted(_content(folder), key=lambda path: path.name in IDENTITY):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        kept = [str(path.relative_to(folder)) for path in previous.set_aside(folder)]
+        if kept:
+            more = f" and {len(kept) - 5} more" if len(kept) > 5 else ""
+            names = f"{', '.join(kept[:5])}{more}"
+            warnings.warn(f"{folder} keeps what no run wrote: {names}", stacklevel=3)
     return folder
 
 
 def check_folder(output: Output) -> Path:
-    """The folder, if a run may write there; touches nothing."""
+    """The folder, if a run may write there; puts back what a killed overwriting had moved."""
+    if output.resume and output.overwrite:
+        raise InputError("`resume` goes on with what `overwrite` deletes", "pass one of them")
     if not output.folder:
         raise InputError("no output folder is given", "pass `out=runs/NAME`")
     folder = Path(output.folder)
     _require_name(folder)
     _require_writable(folder)
     check_lock(folder / LOCK)
+    if previous.is_unsettled(folder):
+        _make_and_lock(folder, folder / LOCK)
+        previous.settle(folder)
     if not folder.is_dir() or not _content(folder):
         return folder
-    if not (output.overwrite or output.resume):
-        resume = "`resume`, " if output.can_resume else ""
-        raise InputError(f"{folder} exists", f"pass {resume}`overwrite` or another `out`")
-    if not any((folder / mark).exists() for mark in MARKS):
-        option = "overwrite" if output.overwrite else "resume"
-        raise InputError(
-            f"{folder} is no run folder, so `{option}` leaves it", "pass another `out`"
-        )
+    _refuse_folder(folder, output)
+    for lock in folder.rglob(LOCK) if output.overwrite else ():
+        check_lock(lock)  # of a run inside
     return folder
 
 
-def new_file(name: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
-    """Path of a file to write, locked; refused if it exists or is of another kind."""
+def _refuse_folder(folder: Path, output: Output) -> None:
+    """Refuse a folder that holds something, unless it is a run's whose fate is told."""
+    reason, within = previous.why_no_run(folder), input_within(folder, output.inputs)
+    is_asked = output.overwrite or output.resume
+    if reason:
+        option = "overwrite" if output.overwrite else "resume"
+        leaves = f", so `{option}` leaves it" * is_asked
+        exists = "is" if is_asked else "exists and is"
+        raise InputError(f"{folder} {exists} no run folder{leaves}: {reason}", "pass another `out`")
+    if not is_asked:
+        options = ["`resume`"] * output.can_resume + ["`overwrite`"] * (not within)
+        said = f"{', '.join(options)} or " if options else ""
+        raise InputError(f"{folder} exists", f"pass {said}another `out`")
+    if within and output.overwrite:
+        raise InputError(
+            f"{within} lies in {folder}, which `overwrite` would empty",
+            "move it, or pass another `out`",
+        )
+
+
+def new_file(
+    name: str,
+    suffixes: Sequence[str],
+    *,
+    overwrite: bool,
+    inputs: Iterable[tuple[str, str | Path]] = (),
+) -> Path:
+    """Path of a file to write, locked; refused if it exists, is an input or of another kind."""
     path = Path(name)
     if path.suffix not in suffixes:
         raise InputError(
             f"`out={name}` must end in {' or '.join(suffixes)}", f"pass `out=NAME{suffixes[0]}`"
         )
     _require_name(path)
+    check_file(path, inputs)
     _require_writable(path.parent)
     lock = path.with_name(f".{path.name}{LOCK}")
     check_lock(lock)
     _refuse_existing(path, overwrite)
     _make_and_lock(path, lock)
     _refuse_existing(path, overwrite)  # again: another may have written meanwhile
-    for part in filter(
-        is_part, path.parent.glob(f".{glob.escape(path.name)}.*")
-    ):  # what a killed run left
-        part.unlink()
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*"):  # what a killed run left
+        if part_of(part) == path.name:
+            part.unlink()
     return path
+
+
+def check_file(path: Path, inputs: Iterable[tuple[str, str | Path]] = ()) -> None:
+    """Refuse a place that is an input, or where a run has a file of its own."""
+    within = input_within(path, inputs)
+    if within:
+        raise InputError(f"{within} would be replaced by `out={path}`", "pass another `out`")
+    run = previous.run_of(path) if path.exists() else None
+    if run:
+        raise InputError(f"{path} is part of the run in {run}", "pass another `out`")
 
 
 def hold(path: Path) -> None:
@@ -190,5 +232,6 @@ def _make_and_lock(out: Path, lock: Path) -> None:
 
 
 def _content(folder: Path) -> list[Path]:
-    """What a folder holds beside its lock and what was left half-written."""
-    return [p for p in folder.iterdir() if not p.name.startswith(LOCK) and not is_part(p)]
+    """What a folder holds beside what is hidden of us: its lock, marks, and the half-written."""
+    ours = (LOCK, f"{LOCK}.owner", previous.KEPT, previous.GONE)
+    return [path for path in folder.iterdir() if path.name not in ours and not part_of(path)]

@@ -9,13 +9,14 @@ import pandas as pd
 
 from jaxssl.bounds import Positive, Range, check_value, listed
 from jaxssl.config import Config, with_options
+from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
 from jaxssl.evaluation.audit import FACTORS, crossed_scores, decompose, null_scores, rejections
 from jaxssl.evaluation.headline import percent
 from jaxssl.files import write_table
 from jaxssl.runs.identity import Origin, write_identity
-from jaxssl.runs.output import Output, open_folder, released
+from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.studies.job import Data, Job, hooks_of, make_job
 from jaxssl.studies.progress import Count
 from jaxssl.studies.start import announce, pose, read_data, split_numbers, with_columns
@@ -88,6 +89,12 @@ def run_audit(
     n_comparisons, levels = _sizes(job.config, reader_of(what), n_comparisons, levels)
     validate(job.config)
     config, hooks = job.config, job.hooks
+    check_folder(job.output)  # before the data are read, which prove usable before it is opened
+    adata = read_data(config.data, hooks, job.data)
+    make_task(adata, config)
+    if what == "variance":
+        split_numbers(config, adata)
+    job = job._replace(data=adata)
     announce(config, hooks)
     folder = open_folder(job.output)
     write_identity(folder, config, Origin(), hooks.command)  # splits may follow

@@ -1,4 +1,4 @@
-"""One encoder and labels to a classifier, and what encoders and classifiers say of new samples."""
+"""One encoder and labels to a classifier, and what a classifier says of new samples."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,7 +15,6 @@ from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
-from jaxssl.engine.embed import annotate
 from jaxssl.engine.prepared import fingerprint
 from jaxssl.evaluation.classifier import fit_classifier
 from jaxssl.evaluation.classifier import predict as predict_rows
@@ -25,7 +24,7 @@ from jaxssl.readers import OF_ENCODER, refuse_beside_encoder
 from jaxssl.report.render import model_card
 from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
-from jaxssl.runs.output import Output, open_folder, released
+from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.studies.job import Data, Job, hooks_of, make_job, with_data
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.studies.start import announce, pose, read_data, read_encoder
@@ -71,7 +70,9 @@ def finetune(
     bundle = read_encoder(encoder)
     own = bundle.config.finetune if options is None else options
     config = dataclasses.replace(bundle.config, finetune=own)
-    output, hooks = Output(str(out), overwrite=overwrite), hooks_of(progress)
+    inputs = () if isinstance(encoder, EncoderBundle) else (("encoder", encoder),)
+    output = Output(str(out), overwrite=overwrite, inputs=inputs)
+    hooks = hooks_of(progress)
     job = make_job(config, data, output, hooks, label=label, group=group, reader="finetune")
     with released(out):
         return run_finetuning(job, bundle, share, max_missing)
@@ -85,8 +86,10 @@ def run_finetuning(
     The job has the encoder's options, with the data and the fine-tuning options to use.
     """
     config, hooks = job.config, job.hooks
+    output = job.output._replace(can_resume=False)
     validate(config)
     check_value("share", share, LabelShare)
+    check_folder(output)  # before the data are read
     adata = read_data(config.data, hooks, job.data)
     x, _ = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
     task = pose(adata, config, hooks)
@@ -101,7 +104,7 @@ def run_finetuning(
     n = label_budget(share, len(labelled), len(task.classes))
     seed = int(bundle.provenance["seed"])
     order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
-    folder = open_folder(job.output._replace(can_resume=False))
+    folder = open_folder(output)
     train = task.split.train
     of_train = x[train], task.codes[train], task.classes, np.searchsorted(train, order)  # sorted
     classifier = fit_classifier(bundle, config, *of_train, seed)
@@ -162,7 +165,7 @@ def predict(
     Example:
         >>> jaxssl.predict("runs/clf", new)  # doctest: +SKIP
     """
-    bundle, adata, x = _aligned(classifier, data, hooks, max_missing)
+    bundle, adata, x = aligned(classifier, data, hooks, max_missing)
     probabilities = predict_rows(bundle, x)
     classes = tuple(bundle.provenance["classes"])
     named = np.asarray(classes)[probabilities.argmax(axis=1)]
@@ -170,37 +173,7 @@ def predict(
     return pd.DataFrame(head | pack(classes, probabilities))
 
 
-def embed(
-    encoder: str | Path | EncoderBundle,
-    data: Data,
-    hooks: Hooks = SILENT,
-    *,
-    max_missing: float = MAX_MISSING,
-) -> AnnData:
-    """Embed samples with a pretrained encoder; genes are matched by name.
-
-    What `jaxssl embed` does. `SSLEncoder.load(encoder)` is the same encoder for scikit-learn.
-
-    Args:
-        encoder: bundle or its folder, or run folder of `pretrain` or `study`: its first seed's.
-        data: AnnData (samples x genes), which is changed, a file, "demo" or "synthetic".
-        hooks, max_missing: as in `jaxssl.predict`.
-
-    Returns:
-        The data with the embedding (samples x dim) in `obsm["X_jaxssl"]`, and the nearest prototype
-        in `obs["prototype"]` where the method has prototypes.
-
-    Raises:
-        InputError: on a folder without an encoder, and on data that do not fit it.
-
-    Example:
-        >>> jaxssl.embed("runs/mirna", new).obsm["X_jaxssl"]  # doctest: +SKIP
-    """
-    bundle, adata, x = _aligned(encoder, data, hooks, max_missing)
-    return annotate(adata, bundle, x)
-
-
-def _aligned(
+def aligned(
     encoder: str | Path | EncoderBundle, data: Data, hooks: Hooks, max_missing: float
 ) -> tuple[EncoderBundle, AnnData, np.ndarray]:
     """The encoder, the data set, and what the one sees of the other."""

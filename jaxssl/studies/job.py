@@ -15,6 +15,7 @@ from anndata import AnnData
 
 from jaxssl.bounds import check_section, check_value, count_of, listed, share_of
 from jaxssl.config import Config, from_dict, to_dict, with_method
+from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.engine.bundle import EncoderBundle, is_bundle, load_bundle
 from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.readers import (
@@ -36,6 +37,8 @@ from jaxssl.types import ROLES, InputError
 from jaxssl.validate import check_sections
 
 Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
+EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
+"""Data sets that no file holds."""
 Encoders = Mapping[int, EncoderBundle]  # by seed
 
 
@@ -92,9 +95,18 @@ def make_job(
         config = with_pretraining_of(config, next(iter(encoders.values())).config)
     if encoder and is_bundle(Path(encoder)):
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
+    output = _settle(output, shard, config, data, encoder)
+    return Job(config, output, wanted, hooks, data, encoders)
+
+
+def _settle(output: Output, shard: str, config: Config, data: Data, encoder: str | Path) -> Output:
+    """The output, of a shard its own, that knows the files which the run reads by their options."""
     if shard and output.folder:
         output = output._replace(folder=str(layout.shard_folder(Path(output.folder), shard)))
-    return Job(config, output, wanted, hooks, data, encoders)
+    file = data.filename if isinstance(data, AnnData) else data or config.data.path
+    named: list[tuple[str, Any]] = [("data", file), ("encoder", encoder)]
+    inputs = [(name, path) for name, path in named if path and str(path) not in EMBEDDED]
+    return output._replace(inputs=(*output.inputs, *inputs))
 
 
 def _options(config: Config | None, reader: str) -> Config:

@@ -16,7 +16,6 @@ from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.inspect import possible_groups
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
-from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.data.task import Task, make_task, take_roles
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usable
 from jaxssl.engine.diagnose import HEALTHY
@@ -31,12 +30,11 @@ from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import check_folder, open_folder
 from jaxssl.runs.reading import is_run, read_run
 from jaxssl.runs.tables import read_own_bundle, write_parquet
-from jaxssl.studies.job import Data, Job, with_data
+from jaxssl.studies.job import EMBEDDED, Data, Job, with_data
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import ROLES, InputError
 from jaxssl.validate import validate
 
-EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
 CACHE = Path.home() / ".cache" / "jaxssl" / "programs"
 
 
@@ -91,12 +89,7 @@ def begin(job: Job, *, compares: bool) -> Study:
     notes = Notes(hooks.say)
     with notes.stage("read"):
         adata = read_data(config.data, hooks, job.data)
-        task = pose(adata, config, hooks)
-        leaks = leakage.leaks_of_split(task)
-        if compares:
-            budgets(task, config)
-            leaks |= leakage.leaks_of_selection(len(task.split.validation))
-        notes.leaks(leaks, config.split.allow_leaks)
+        task = ask(adata, config, hooks, notes, compares=compares)
     asked = with_columns(config, task)
     config = resolve(asked, len(task.split.train))
     origin = origin_of(task, job.encoders.values())
@@ -117,6 +110,17 @@ def begin(job: Job, *, compares: bool) -> Study:
         study.identify(folder, config)
         write_parquet(folder, folder / layout.SPLITS, samples_of(task))
     return study
+
+
+def ask(adata: AnnData, config: Config, hooks: Hooks, notes: Notes, *, compares: bool) -> Task:
+    """The task, described, that has no leaks, and as many labels as are asked for."""
+    task = pose(adata, config, hooks)
+    leaks = leakage.leaks_of_split(task)
+    if compares:
+        budgets(task, config)
+        leaks |= leakage.leaks_of_selection(len(task.split.validation))
+    notes.leaks(leaks, config.split.allow_leaks)
+    return task
 
 
 def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:

@@ -1,0 +1,86 @@
+"""What a pretrained encoder says of new samples, added to their data."""
+
+from pathlib import Path
+
+from anndata import AnnData, read_h5ad
+
+from jaxssl.data.expression import write_h5ad
+from jaxssl.data.h5ad import add_to_h5ad, as_stored
+from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.embed import EMBEDDED, PROTOTYPE, annotate
+from jaxssl.places import input_within
+from jaxssl.studies.classifier import aligned
+from jaxssl.studies.job import Data
+from jaxssl.studies.progress import SILENT, Hooks
+from jaxssl.types import MAX_MISSING, InputError
+
+
+def embed(
+    encoder: str | Path | EncoderBundle,
+    data: Data,
+    hooks: Hooks = SILENT,
+    *,
+    max_missing: float = MAX_MISSING,
+    overwrite: bool = False,
+) -> AnnData:
+    """Embed samples with a pretrained encoder; genes are matched by name.
+
+    What `jaxssl embed` does. `SSLEncoder.load(encoder)` is the same encoder for scikit-learn.
+
+    Args:
+        encoder: bundle or its folder, or run folder of `pretrain` or `study`: its first seed's.
+        data: AnnData (samples x genes), to which the embedding is added, a file, "demo" or
+            "synthetic".
+        hooks, max_missing: as in `jaxssl.predict`.
+        overwrite: replace the embedding that the data have already.
+
+    Returns:
+        The data with the embedding (samples x dim) in `obsm["X_jaxssl"]`, and the nearest prototype
+        in `obs["prototype"]` where the method has prototypes. All else is as it was, also of an
+        `.h5ad`; any other file is as `jaxssl.read` reads it.
+
+    Raises:
+        InputError: on a folder without an encoder, on data that do not fit it, and on data with an
+            embedding, or a column "prototype" of their own.
+
+    Example:
+        >>> jaxssl.embed("runs/mirna", new).obsm["X_jaxssl"]  # doctest: +SKIP
+    """
+    bundle, adata, x = aligned(encoder, data, hooks, max_missing)
+    if isinstance(data, AnnData):
+        adata = data  # itself, also where what was read of it is a copy
+    elif data and as_stored(Path(data), adata.obs_names, EMBEDDED) is not None:
+        adata = read_h5ad(data)
+    return annotate(adata, bundle, x, overwrite=overwrite)
+
+
+def embed_file(
+    encoder: str | Path,
+    data: str,
+    out: Path,
+    hooks: Hooks = SILENT,
+    *,
+    max_missing: float = MAX_MISSING,
+    overwrite: bool = False,
+) -> AnnData:
+    """As `embed`, but onto disk: `out` is a copy of an `.h5ad` to which the embedding is added.
+
+    It may be the file itself. Of any other file, `out` holds what `jaxssl.read` reads.
+    """
+    bundle, adata, x = aligned(encoder, data, hooks, max_missing)
+    stored = as_stored(Path(data), adata.obs_names, EMBEDDED)
+    if stored is None:
+        within = input_within(out, [("data", data)])
+        if within:
+            raise InputError(
+                f"{within} is no .h5ad of samples x genes, to which an embedding could be added",
+                "pass another `out`",
+            )
+        write_h5ad(annotate(adata, bundle, x, overwrite=overwrite), out)
+        return adata
+    before = stored.obs.get(PROTOTYPE)
+    after = annotate(stored, bundle, x, overwrite=overwrite).obs.get(PROTOTYPE)
+    is_same = after is None if before is None else after is not None and after.equals(before)
+    prototypes = {} if is_same else {PROTOTYPE: after}
+    add_to_h5ad(Path(data), out, {EMBEDDED: stored.obsm[EMBEDDED]}, prototypes)
+    return stored
