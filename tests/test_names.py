@@ -10,7 +10,7 @@ import pytest
 from verbs import TINY, launch
 
 import jaxssl
-from jaxssl.config import Config
+from jaxssl.config import Config, with_options
 from jaxssl.data.align import encoder_input
 from jaxssl.data.expression import prepare, read, write_h5ad
 from jaxssl.data.synthetic import make_synthetic
@@ -167,10 +167,16 @@ def test_labels_of_several_types_are_not_made_one():
     assert labels_of(x, ["a", "a\0", "b", "b"], "").tolist() == ["a", "a\0", "b", "b"]
     with pytest.raises(InputError, match="2 of 4 labels are text; make all of one type"):
         encode(labels_of(x, ["1", 1, "2", 2], ""))
+    for y in (np.array([b"a", b"b"]), pd.to_datetime(["2020", "2021"]).to_numpy()):
+        with pytest.raises(InputError, match=r"the labels are of type .*; pass text"):
+            encode(y)
 
 
 def test_a_column_that_is_written_otherwise_is_proposed():
     adata = data("Tissue")
-    for name in (" Tissue", "tissue ", "TISSUE"):
-        with pytest.raises(InputError, match="did you mean Tissue"):
+    adata.obs["tissue "] = adata.obs["Tissue"]
+    for name in (" Tissue", "tissue", "TISSUE   "):
+        with pytest.raises(InputError, match=r"did you mean Tissue, 'tissue '\?"):
             labels_of(adata, None, name)
+        with pytest.raises(InputError, match=r"did you mean Tissue, 'tissue '\?"):
+            make_task(adata, with_options(Config(), {"data.label": name}))

@@ -111,9 +111,9 @@ def _plan_missing(
     n_infinite, n_missing = seen.n_infinite[chosen], seen.n_missing[chosen]
     if n_infinite.any():
         raise InputError(
-            f"{int(n_infinite.sum())} values are infinite (first: "
-            f"{_first(part, chosen, genes, np.isinf)}), or beyond float32",
-            "correct them; where they are the logarithm of 0, export log2(x + 1) instead",
+            f"{int(n_infinite.sum())} values are infinite, as the logarithm of 0 is, or beyond "
+            f"float32 (first: {_first(part, chosen, genes, np.isinf)})",
+            "export log2(x + 1) instead, or correct them",
         )
     keep, fill = np.ones(len(chosen), bool), np.zeros(len(chosen), np.float32)
     if not n_missing.any():

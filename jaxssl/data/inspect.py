@@ -149,7 +149,9 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
     if others:
         problems.insert(0, f"columns that seem to be no expression: {', '.join(others[:4])}")
     if report.n_infinite:
-        problems.append(f"{report.n_infinite} values are infinite: export log2(x + 1)")
+        problems.append(
+            f"{report.n_infinite} values are infinite: export log2(x + 1) instead, or correct them"
+        )
     if report.join and not report.is_joined:
         problems.append("the labels do not match the samples")
     return problems, dict(fix.split("=") for _, fix in found)

@@ -150,8 +150,12 @@ def require_column(columns: Sequence[str] | pd.Index, name: str, option: str) ->
     names = list(dict.fromkeys(str(c) for c in columns))
     if name in names:
         return
-    spelt = {known.lower(): known for known in reversed(names)}
-    near = [spelt[n] for n in difflib.get_close_matches(name.lower(), spelt, n=3, cutoff=0.6)]
+    spelt: dict[str, list[str]] = {}
+    for known in names:
+        spelt.setdefault(known.strip().lower(), []).append(known)
+    close = difflib.get_close_matches(name.strip().lower(), spelt, n=3, cutoff=0.6)
+    # a space at the end is seen in quotes alone
+    near = [n if n == n.strip() else repr(n) for form in close for n in spelt[form]]
     known = f"did you mean {', '.join(near)}?" if near else f"there are {_some(names)}"
     if not names:
         known = "the file has no table of samples; import it by `read(labels=TABLE)`"

@@ -119,6 +119,8 @@ def encode(
             raise InputError(f"{n_texts} of {len(known)} labels are text", "make all of one type")
         check_names(known, "labels")
         known = np.array(known.tolist())
+    if known.dtype.kind not in "biufU":
+        raise InputError(f"the labels are of type {known.dtype}", "pass text, or whole numbers")
     if len(known):
         check_classification_targets(known)
     classes, codes = np.unique(known, return_inverse=True)
