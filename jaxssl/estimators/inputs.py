@@ -111,6 +111,7 @@ def encode(
     y: Shaped[np.ndarray, " samples"],
 ) -> tuple[Shaped[np.ndarray, " classes"], Int32[np.ndarray, " samples"]]:
     """Sorted classes, and every sample's code, -1 where it has no label."""
+    _check_type(y)
     labelled = is_labelled(y)
     known = y[labelled]
     if known.dtype == object:
@@ -119,8 +120,7 @@ def encode(
             raise InputError(f"{n_texts} of {len(known)} labels are text", "make all of one type")
         check_names(known, "labels")
         known = np.array(known.tolist())
-    if known.dtype.kind not in "biufU":
-        raise InputError(f"the labels are of type {known.dtype}", "pass text, or whole numbers")
+    _check_type(known)
     if len(known):
         check_classification_targets(known)
     classes, codes = np.unique(known, return_inverse=True)
@@ -130,6 +130,12 @@ def encode(
     of_all = np.full(len(y), -1, np.int32)
     of_all[labelled] = codes
     return classes, of_all
+
+
+def _check_type(y: np.ndarray) -> None:
+    """Refuse labels that no bundle could keep: bytes, dates, complex numbers."""
+    if y.dtype.kind not in "biufUO":
+        raise InputError(f"the labels are of type {y.dtype}", "pass text, or whole numbers")
 
 
 def _table(X: Any) -> tuple[Any, Mapping[str, Any]]:
