@@ -51,7 +51,7 @@ def write_run(folder, seeds=(0, 1, 2)):
                 tables.append(table)
             name = f"{arm}_{share:.4f}.parquet"
             pd.concat(tables).to_parquet(folder / "predictions" / name)
-    results = pd.DataFrame(rows).assign(fit_seconds=0.0, device="cpu")
+    results = pd.DataFrame(rows).assign(fit_seconds=0.0, device="cpu", fit="")
     results.to_parquet(folder / "results.parquet")
     validation = results.assign(part="validation")
     results = pd.concat([results, validation], ignore_index=True)

@@ -25,7 +25,7 @@ from jaxssl.types import InputError, Split
 ANY = settings(max_examples=10, deadline=None, derandomize=True)
 SEEDS, SHARES = range(5), (0.1, 1.0)
 SCORES = {"swav": [0.8, 0.9, 0.85, 0.7, 0.95], "scratch": [0.6, 0.7, 0.85, 0.6, 0.5]}
-WHOLE = pd.concat([results_of(SCORES, share=share) for share in SHARES])
+WHOLE = pd.concat([results_of(SCORES, share=share) for share in SHARES]).assign(fit="")
 FITS = [(arm, 0.1, seed) for arm in SCORES for seed in (0, 1)]
 TEST = np.arange(3)
 TASK = Task(

@@ -127,7 +127,8 @@ def test_an_arm_against_itself_is_called_different_five_times_of_a_hundred():
 def test_both_sides_of_the_audit_are_kept_a_row_a_repetition():
     _, prepared = small_task()
     table = null_scores(prepared, 0.2, 3, 2, lambda n: None)["accuracy"]
-    assert table.columns.tolist() == ["comparison", "repetition", "first", "second"]
+    head = ["comparison", "repetition", "first", "second", "first_fit", "second_fit"]
+    assert table.columns.tolist() == head
     at = list(zip(table["comparison"], table["repetition"], strict=True))
     assert at == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     alone = null_scores(prepared, 0.2, 1, 6, lambda n: None)["accuracy"]  # the same seeds

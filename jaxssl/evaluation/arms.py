@@ -36,8 +36,16 @@ CLASSICAL = tuple(BASELINES)[1:]
 Encoders = Mapping[int, Params]
 """Encoder parameters by seed."""
 
-Fits = dict[int, tuple[Float[np.ndarray, "held_out classes"], float]]
-"""Per seed: probabilities on all held-out rows, and seconds."""
+
+class Fit(NamedTuple):
+    """What comes of fitting one seed."""
+
+    probabilities: Float[np.ndarray, "held_out classes"]
+    seconds: float
+    loss: float | np.floating = 0.0  # nats, on the labels of the fit, of the arms that descend it
+
+
+Fits = dict[int, Fit]  # by seed
 
 
 class Inputs(NamedTuple):
@@ -133,13 +141,7 @@ def fit_with_components(
         x = np.hstack([scaled(embedding), scaled(inputs.features)])
         return _problem(inputs, x, n, seed)
 
-    def fit(problem: Problem) -> Float[np.ndarray, "held_out present"]:
-        if np.isfinite(problem.x).all():
-            return logistic_regression(problem)
-        # the seed's pretraining diverged: it knows nothing, and the others go on
-        return np.full((len(problem.held_out), len(np.unique(problem.y))), np.nan)
-
-    return _fit_each(fit, map(problem, seeds), inputs.n_classes)
+    return _fit_each(logistic_regression, map(problem, seeds), inputs.n_classes)
 
 
 def _problem(inputs: Inputs, x: np.ndarray, n: int, seed: int) -> Problem:
@@ -152,11 +154,17 @@ def _fit_each(
 ) -> Fits:
     """Fits by seed, a core each."""
 
-    def timed(problem: Problem) -> tuple[Float[np.ndarray, "held_out classes"], float]:
+    def timed(problem: Problem) -> Fit:
         started = time.perf_counter()
         probabilities = np.zeros((len(problem.held_out), n_classes))
-        probabilities[:, np.unique(problem.y)] = fit(problem)  # 0 for a class without labels
-        return probabilities, time.perf_counter() - started
+        try:
+            probabilities[:, np.unique(problem.y)] = fit(problem)  # 0 for a class without labels
+        except (ValueError, ArithmeticError) as error:
+            is_its_own = isinstance(error, np.linalg.LinAlgError | ArithmeticError)
+            if not is_its_own and np.isfinite(problem.x).all():
+                raise
+            probabilities[:] = np.nan  # this fit knows nothing, and the others go on
+        return Fit(probabilities, time.perf_counter() - started)
 
     problems = list(problems)
     # many small products: one thread a fit and a fit a core, not all threads for each product

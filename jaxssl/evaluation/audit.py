@@ -20,9 +20,9 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from jaxssl.data.labels import label_budget
-from jaxssl.data.task import Task
 from jaxssl.engine.prepared import Prepared
-from jaxssl.evaluation.arms import SCRATCH, Encoders, Fits, make_inputs
+from jaxssl.evaluation.arms import SCRATCH, Encoders, Fits, Inputs, make_inputs
+from jaxssl.evaluation.fits import settle
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.predictions import score
 from jaxssl.evaluation.stats import ALPHA, compare
@@ -71,20 +71,27 @@ def null_scores(
         blocks = []
         for start in range(0, len(seeds), BLOCK):
             block = seeds[start : start + BLOCK]
-            blocks.append(scores_on_test(task, fit(SCRATCH, None, n_labels, block)))
+            blocks.append(scores_on_test(inputs, fit(SCRATCH, None, n_labels, block)))
             log(len(block))
         sides.append(blocks)
     comparison, repetition = np.divmod(seeds, n_repetitions)
     first, second = (pd.concat(blocks, ignore_index=True) for blocks in sides)
     columns = {"comparison": comparison, "repetition": repetition}
-    return {m: pd.DataFrame({**columns, "first": first[m], "second": second[m]}) for m in METRICS}
+    fits = {"first_fit": first["fit"], "second_fit": second["fit"]}
+    return {
+        m: pd.DataFrame({**columns, "first": first[m], "second": second[m], **fits})
+        for m in METRICS
+    }
 
 
-def scores_on_test(task: Task, fits: Fits) -> pd.DataFrame:
-    """Scores on the test part, a row a fit."""
-    codes = task.codes[task.split.test]
-    found = [score(codes, p[: len(codes)]) for p, _ in fits.values()]
-    return pd.DataFrame(found, columns=list(METRICS))
+def scores_on_test(inputs: Inputs, fits: Fits) -> pd.DataFrame:
+    """Scores on the test part, a row a fit, and what became of it."""
+    codes, rows = inputs.codes[inputs.held_out], []
+    n_test = len(inputs.parts["test"])  # the first of the parts
+    for fitted in fits.values():
+        settled, state = settle(codes, fitted)
+        rows.append(score(codes[:n_test], settled[:n_test]) | {"fit": state})
+    return pd.DataFrame(rows, columns=[*METRICS, "fit"])
 
 
 def crossed_scores(
@@ -100,10 +107,10 @@ def crossed_scores(
     fit = make_fit_network(config, inputs._replace(orders=orders))
     tables = []
     for share, n in budgets(task, config).items():
-        scores = scores_on_test(task, fit(config.method.name, of_each, n, list(keys), keys))
+        scores = scores_on_test(inputs, fit(config.method.name, of_each, n, list(keys), keys))
         for metric in METRICS:
             head = {"split": config.split.seed, "share": share, "metric": metric}
-            tables.append(combinations.assign(**head, value=scores[metric]))
+            tables.append(combinations.assign(**head, value=scores[metric], fit=scores["fit"]))
         log(len(combinations))
     return pd.concat(tables)
 

@@ -1,22 +1,26 @@
 """One encoder and one set of labels: a classifier to keep, as the bundle that `predict` reads."""
 
 import dataclasses
+import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from jaxssl.config import Config
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
+from jaxssl.evaluation.arms import Fit
+from jaxssl.evaluation.fits import DIVERGED, FINETUNED, LOST, fix, of_one, settle
 from jaxssl.evaluation.network import make_recipe
-from jaxssl.types import InputError
+from jaxssl.types import InputError, Params
 
 # compiled once for all fits of one architecture
 FIT = jax.jit(finetune.finetune, static_argnums=0)
+JUDGE = jax.jit(finetune.judge, static_argnums=0)
 PREDICT = jax.jit(finetune.Networks.predict, static_argnums=0)
 
 
@@ -31,7 +35,8 @@ def fit_classifier(
 ) -> EncoderBundle:
     """Fine-tune the encoder of `bundle` on normalised training rows; `order` has the labelled ones.
 
-    Every prefix of the order is class-proportional; `seed` is the id of the random streams.
+    Every prefix of the order is class-proportional; `seed` is the id of the random streams. Refuses
+    a fit that diverges.
     """
     networks = finetune.make_networks(config, len(classes))
     keys = streams(seed_keys(config.run.root_key, [seed])[0])
@@ -41,8 +46,23 @@ def fit_classifier(
     labelled = finetune.Labelled(rows, y, positions, jnp.int32(len(order)))
     recipe = make_recipe(config.method.name, config.finetune, len(config.encoder.hidden))
     params = jax.device_get(FIT(networks, keys.finetune, start, labelled, recipe))
+    check_fit(params, codes[order], JUDGE(networks, params, labelled, rows[order]))
     provenance = bundle.provenance | {"classes": list(classes), "n_labelled": len(order)}
     return dataclasses.replace(bundle, config=config, params=params, provenance=provenance)
+
+
+def check_fit(
+    params: Params,
+    codes: Int[np.ndarray, " labelled"],
+    judged: tuple[Float[Array, "labelled classes"], Float[Array, ""]],
+) -> None:
+    """Refuse a classifier that is no numbers; warn of one that did not learn its own labels."""
+    fitted = Fit(np.asarray(judged[0]), 0.0, float(judged[1]))
+    state, todo = settle(codes, fitted)[1], fix(FINETUNED, DIVERGED)
+    if state == DIVERGED or not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+        raise InputError("the fine-tuning diverged: the classifier is no numbers", todo)
+    if state:
+        warnings.warn(f"{of_one(state)}; {fix(FINETUNED, LOST)}", stacklevel=3)
 
 
 def predict(

@@ -9,6 +9,7 @@ import pandas as pd
 
 from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
+from jaxssl.evaluation.fits import counted, failed_fits, fix
 from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS, summarize
 
 NO_ENDPOINT = " There is no primary endpoint: no share of 1 to 10 % was compared."
@@ -96,6 +97,30 @@ def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
     )
 
 
+def failures(results: pd.DataFrame) -> list[str]:
+    """A sentence an arm and kind of failure, of the results of one task."""
+    sentences, tested = [], sorted(results["share"].unique())
+    for (arm, kind), rows in failed_fits(results).groupby(["arm", "fit"], sort=False):
+        at = _and(_spans(sorted(rows["share"]), tested))
+        fits = counted(int(rows["n"].sum()), int(rows["of"].sum()), str(kind))
+        sentences.append(f"Of {arm} at {at} %, {fits}.")
+    return sentences
+
+
+def failure_notes(failed: pd.DataFrame) -> list[str]:
+    """Every row of `fits.failed_fits` with its seeds, and what to do about it."""
+    notes = []
+    for _, row in failed.iterrows():
+        where = (
+            f"{row['point']}: " * bool(row["point"]) + f"{row['arm']} at {percent(row['share'])}"
+        )
+        seeds = f"seed{'s' * (row['n'] > 1)} {row['seeds']}"
+        note = f"{where}: {counted(row['n'], row['of'], row['fit'])} ({seeds})"
+        todo = fix(row["arm"], row["fit"])
+        notes.append(f"{note}; {todo}" if todo else note)
+    return notes
+
+
 def endpoint_verdict(row: "pd.Series[Any]") -> str:
     """As `verdict`, or "equivalent" (TOST at the margin); "" for what was not declared."""
     if not row["is_best"]:
@@ -152,7 +177,8 @@ def in_words(results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:
         of_share = arms.setdefault(row["arm"], {}).setdefault(f"{row['share']:g}", {})
         of_share[row["metric"]] = {key: row[key] for key in ("mean", "ci_low", "ci_high")}
     return {
-        "headline": " ".join(headlines(concluded)),
+        "headline": " ".join([*headlines(concluded), *failures(results)]),
+        "failed_fits": failed_fits(results).to_dict("records"),
         "arms": arms,
         "paired": concluded.statistics[columns].to_dict("records"),
         "endpoint": concluded.endpoint.to_dict("records"),

@@ -13,7 +13,7 @@ from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
-from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fits, Inputs
+from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fit, Fits, Inputs
 from jaxssl.evaluation.selftrain import Lesson, teach
 
 STUDENT = 1  # folded into the key of a fit: the student's streams
@@ -66,9 +66,9 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
                 fitted = selftrain(*per_seed, student, *shared, *how, lesson)
             else:
                 fitted = fit_labels(*per_seed, *shared, *how)
-            probabilities = np.asarray(fitted)
+            probabilities, losses = map(np.asarray, fitted)
             seconds = (time.perf_counter() - started) / len(set(ids))
-            fits |= {seed: (probabilities[i], seconds) for i, seed in enumerate(ids)}
+            fits |= {s: Fit(probabilities[i], seconds, losses[i]) for i, s in enumerate(ids)}
         return fits
 
     return fit
@@ -78,8 +78,8 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
 def _compile(networks: finetune.Networks) -> tuple[Callable, Callable, Callable]:
     """Programs for the seeds of a chunk: fresh encoders, and fits up to held-out probabilities.
 
-    Those by labels alone, and by self-training. Kept: who fits the same shapes again, under
-    whatever recipe, finds them compiled.
+    Those by labels alone, and by self-training; both tell the loss on the labels, too. Kept: who
+    fits the same shapes again, under whatever recipe, finds them compiled.
     """
 
     def fresh_encoder(key, x):
@@ -88,14 +88,14 @@ def _compile(networks: finetune.Networks) -> tuple[Callable, Callable, Callable]
     def fit_one(key, params, order, x, y, held_out, n, recipe):
         labelled, key = finetune.Labelled(x, y, order, n), streams(key).finetune
         trained = finetune.finetune(networks, key, params, labelled, recipe)
-        return networks.predict(trained, held_out)
+        return finetune.judge(networks, trained, labelled, held_out)
 
     def selftrain_one(key, params, order, student, x, y, held_out, n, recipe, lesson):
         labelled, key = finetune.Labelled(x, y, order, n), streams(key).finetune
         logits = networks.logits(finetune.finetune(networks, key, params, labelled, recipe), x)
         key = jax.random.fold_in(key, STUDENT)
         taught = teach(networks, key, student, logits, labelled, lesson)
-        return networks.predict(taught, held_out)
+        return finetune.judge(networks, taught, labelled, held_out)
 
     return (
         over_seeds(fresh_encoder, [True, False]),

@@ -48,6 +48,15 @@ def unpack(table: pd.DataFrame) -> LabelledPredictions:
     return LabelledPredictions(classes, table[columns].to_numpy(), codes)
 
 
+def recalls(
+    codes: Int[np.ndarray, " samples"], named: Int[np.ndarray, " samples"]
+) -> Float[np.ndarray, " present"]:
+    """Share of the samples of each class that are named so, of the classes that occur."""
+    n = np.bincount(codes)
+    hits = np.bincount(codes, weights=named == codes)
+    return hits[n > 0] / n[n > 0]
+
+
 def score(
     codes: Int[np.ndarray, " samples"], probabilities: Float[np.ndarray, "samples classes"]
 ) -> dict[str, float]:

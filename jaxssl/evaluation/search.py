@@ -18,6 +18,7 @@ from jaxssl.data.task import Task
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.engine.pretrain import Pretrained, Variant, plan_pretraining, pretrain
 from jaxssl.evaluation.arms import Encoders, Inputs, make_inputs, method_of
+from jaxssl.evaluation.fits import DIVERGED
 from jaxssl.evaluation.grid import UNCHANGED, Point, by_program, member_options
 from jaxssl.evaluation.stats import t_interval
 from jaxssl.evaluation.sweep import budgets, check_methods, sweep
@@ -137,6 +138,9 @@ def points_table(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     keys, rows = ["point", "arm", "share"], []
     for key, scores in results[results["metric"] == metric].groupby(keys, sort=False):
         low, high = t_interval(scores["value"].to_numpy())
-        row = {"metric": metric, "n": len(scores), "mean": scores["value"].mean()}
+        row = {"metric": metric, "n": len(scores), "diverged": 0}
+        if "fit" in scores:
+            row["diverged"] = int((scores["fit"] == DIVERGED).sum())
+        row["mean"] = scores["value"].mean()
         rows.append(dict(zip(keys, key, strict=True)) | row | {"ci_low": low, "ci_high": high})
     return pd.DataFrame(rows)

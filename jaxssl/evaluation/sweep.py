@@ -25,13 +25,15 @@ from jaxssl.evaluation.arms import (
     method_of,
 )
 from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.fits import settle
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.predictions import score
+from jaxssl.evaluation.stats import FLOOR
 from jaxssl.types import InputError
 
 RESULT_COLUMNS = [
     *("dataset", "task", "arm", "method", "share", "n_labelled", "seed", "split", "part"),
-    *("metric", "value", "fit_seconds", "device"),
+    *("metric", "value", "fit_seconds", "device", "fit"),  # fit: as `fits.settle` has it
 ]
 
 
@@ -86,13 +88,13 @@ def score_fits(
     """Rows that begin with `head`, of every fit and part; probabilities on the test part."""
     ends = np.cumsum([len(rows) for rows in inputs.parts.values()])[:-1]
     rows, test_probabilities = [], {}
-    for seed, (probabilities, seconds) in fits.items():
-        # a seed that diverged stays in the mean, as one that knows nothing
-        finite = np.isfinite(probabilities).all(axis=1, keepdims=True)
-        probabilities = np.where(finite, probabilities, 1 / inputs.n_classes)
+    for seed, fitted in fits.items():
+        probabilities, state = settle(inputs.codes[inputs.held_out], fitted)
+        state = "" if head["arm"] == FLOOR else state  # which looks at no sample
         of_parts = dict(zip(inputs.parts, np.split(probabilities, ends), strict=True))
         for part, members in inputs.parts.items():
-            fit = {**head, "seed": seed, "part": part, "fit_seconds": seconds}
+            fit = {**head, "seed": seed, "part": part, "fit_seconds": fitted.seconds}
+            fit["fit"] = state
             values = score(inputs.codes[members], of_parts[part])
             rows += [fit | {"metric": name, "value": value} for name, value in values.items()]
         if "test" in of_parts:

@@ -46,7 +46,10 @@ def headlines(run: StudyResult) -> list[str]:
         concluded = (run.statistics, run.endpoint, run.saved)
         of_task = Conclusions(*(absent if t is None else t.merge(key) for t in concluded))
         start = f"{task}. " if task else ""
-        sentences += [start + sentence for sentence in headline.headlines(of_task)]
+        said = headline.headlines(of_task)
+        if run.results is not None:
+            said += headline.failures(run.results.merge(key))
+        sentences += [start + sentence for sentence in said]
     return sentences
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.evaluation.conclusions import conclude
-from jaxssl.evaluation.headline import in_words
+from jaxssl.evaluation.fits import failed_fits
+from jaxssl.evaluation.headline import failure_notes, in_words
 from jaxssl.runs.layout import split_number, whole_folder
 from jaxssl.runs.result import StudyResult, read_predictions
 from jaxssl.types import InputError
@@ -73,7 +74,7 @@ def _join(shards: Sequence[StudyResult], parent: Path) -> StudyResult:
         shards[0],
         name=parent.name,
         folders=tuple(shard.folders[0] for shard in shards),
-        summary=_joined_summary(shards),
+        summary=_joined_summary(shards, failed_fits(results)),
         results=results,
         **{name: _together(shards, name) for name in ("metrics", "batch", "usage")},
     )
@@ -107,7 +108,7 @@ def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _joined_summary(shards: Sequence[StudyResult]) -> dict[str, Any]:
+def _joined_summary(shards: Sequence[StudyResult], failed: pd.DataFrame) -> dict[str, Any]:
     """What the parts' summaries say together; counts that differ as lowest and highest."""
     summaries = [shard.summary for shard in shards]
     healths = [summary.get("pretraining", {}) for summary in summaries]
@@ -122,13 +123,14 @@ def _joined_summary(shards: Sequence[StudyResult]) -> dict[str, Any]:
         for shard, health in zip(shards, healths, strict=True)
         for seed in health.get("collapsed_seeds", [])
     ]
+    warnings = dict.fromkeys(text for summary in summaries for text in _warnings(summary))
     leaks = dict.fromkeys(leak for s in summaries for leak in s.get("allowed_leaks", []))
     return {
         **summaries[0],
         **counts,
         "allowed_leaks": list(leaks),
         "seeds": sorted({seed for shard in shards for seed in shard.seeds}),
-        "warnings": list(dict.fromkeys(w for s in summaries for w in s.get("warnings", []))),
+        "warnings": [*warnings, *failure_notes(failed)],
         "timings": {},  # of one shard, they would say nothing of the run
         "pretraining": {
             "status": (ill or healths)[0].get("status", ""),
@@ -136,6 +138,12 @@ def _joined_summary(shards: Sequence[StudyResult]) -> dict[str, Any]:
             "collapsed_seeds": collapsed,
         },
     }
+
+
+def _warnings(summary: dict[str, Any]) -> list[str]:
+    """What a part warns of, without its failed fits: they are counted over all parts."""
+    of_fits = failure_notes(pd.DataFrame(summary.get("failed_fits", [])))
+    return [text for text in summary.get("warnings", []) if text not in of_fits]
 
 
 def _together(shards: Sequence[StudyResult], name: str) -> pd.DataFrame | None:

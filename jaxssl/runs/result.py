@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.evaluation.fits import failed_fits
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
 from jaxssl.runs.tables import read_parquet
@@ -29,7 +30,10 @@ class StudyResult:
         environment: command, versions, device, data hash.
         summary: headline, means, health of the pretraining, warnings, seconds: `summary.json`.
         metrics: a row an epoch and seed of the pretraining.
-        results: a row a score: arm, share, seed, part, metric, value and where they come from.
+        results: a row a score: arm, share, seed, part, metric, value and where they come from;
+            `fit` is "diverged" where the fit is no number (it counts as knowing nothing), "lost"
+            where it is worse on its own labels than that, "chance" where it does no better than
+            naming one class for all, else "".
         statistics: a row a comparison of an arm with a reference, share and metric.
         endpoint: the primary endpoint of every arm against every reference.
         saved: how many labels each reference needs for what an arm reaches with fewer.
@@ -70,6 +74,11 @@ class StudyResult:
         """Ids of the repetitions, also of a study that was killed before its summary."""
         scored = [] if self.results is None else self.results["seed"].unique().tolist()
         return sorted({*self.summary.get("seeds", []), *scored})
+
+    @property
+    def failed_fits(self) -> pd.DataFrame:
+        """A row an arm, share and kind of failure: `n` fits `of` how many, seeds."""
+        return failed_fits(self.results)
 
     @property
     def pretraining(self) -> dict[str, Any]:

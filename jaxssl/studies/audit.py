@@ -1,5 +1,6 @@
 """Is the procedure sound, and where does the spread of a score come from?"""
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,16 @@ from jaxssl.config import Config, with_options
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
-from jaxssl.evaluation.audit import FACTORS, crossed_scores, decompose, null_scores, rejections
+from jaxssl.evaluation.arms import SCRATCH
+from jaxssl.evaluation.audit import (
+    FACTORS,
+    METRICS,
+    crossed_scores,
+    decompose,
+    null_scores,
+    rejections,
+)
+from jaxssl.evaluation.fits import DIVERGED, KINDS, counted, fix
 from jaxssl.evaluation.headline import percent
 from jaxssl.files import write_table
 from jaxssl.runs.identity import Origin, write_identity
@@ -142,8 +152,12 @@ def type_one(job: Job, n_comparisons: int) -> tuple[list[dict[str, Any]], pd.Dat
         scores = null_scores(prepared, share, n_seeds, n_comparisons, log)
         for metric, table in scores.items():
             found = rejections(table).to_dict("records")
-            rows += [{"share": share, "metric": metric} | row for row in found]
+            diverged = int((table[["first_fit", "second_fit"]] == DIVERGED).sum().sum())
+            head = {"share": share, "metric": metric, "diverged": diverged}
+            rows += [head | row for row in found]
             tables.append(table.assign(share=share, metric=metric))
+        fits = scores[METRICS[0]]
+        _tell_failed(pd.concat([fits["first_fit"], fits["second_fit"]]), SCRATCH, share)
     return rows, pd.concat(tables)
 
 
@@ -166,11 +180,24 @@ def variance(job: Job, levels: Sequence[int]) -> tuple[list[dict[str, Any]], pd.
         tables.append(crossed_scores(prepared, encoders, n_labels, n_finetuned, log))
     everything = pd.concat(tables)
     rows = [
-        {"share": share, "metric": metric} | row
+        {"share": share, "metric": metric, "diverged": int((of_share["fit"] == DIVERGED).sum())}
+        | row
         for (share, metric), of_share in everything.groupby(["share", "metric"])
         for row in decompose(of_share, FACTORS).to_dict("records")
     ]
+    for share, of_share in everything[everything["metric"] == METRICS[0]].groupby("share"):
+        _tell_failed(of_share["fit"], config.method.name, float(str(share)))
     return rows, everything
+
+
+def _tell_failed(states: "pd.Series[str]", arm: str, share: float) -> None:
+    """Warn of the fits of an arm at a share that came to nothing."""
+    for kind in KINDS:
+        n = int((states == kind).sum())
+        if n:
+            what = f"of {arm} at {percent(share)}, {counted(n, len(states), kind)}"
+            todo = fix(arm, kind)
+            warnings.warn(f"{what}; {todo}" if todo else what, stacklevel=2)
 
 
 def _prepare(job: Job) -> Prepared:

@@ -1,6 +1,7 @@
 """One encoder and labels to a classifier, and what a classifier says of new samples."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
 from jaxssl.engine.prepared import fingerprint
+from jaxssl.evaluation.arms import Fit
 from jaxssl.evaluation.classifier import fit_classifier
 from jaxssl.evaluation.classifier import predict as predict_rows
+from jaxssl.evaluation.fits import of_one, settle
 from jaxssl.evaluation.predictions import pack, score
 from jaxssl.files import write_json, write_table, write_text
 from jaxssl.readers import OF_ENCODER, refuse_beside_encoder
@@ -85,8 +88,7 @@ def run_finetuning(
 
     The job has the encoder's options, with the data and the fine-tuning options to use.
     """
-    config, hooks = job.config, job.hooks
-    output = job.output._replace(can_resume=False)
+    config, hooks, output = job.config, job.hooks, job.output._replace(can_resume=False)
     validate(config)
     check_value("share", share, LabelShare)
     check_folder(output)  # before the data are read
@@ -104,10 +106,10 @@ def run_finetuning(
     n = label_budget(share, len(labelled), len(task.classes))
     seed = int(bundle.provenance["seed"])
     order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
-    folder = open_folder(output)
     train = task.split.train
     of_train = x[train], task.codes[train], task.classes, np.searchsorted(train, order)  # sorted
     classifier = fit_classifier(bundle, config, *of_train, seed)
+    folder = open_folder(output)  # now: a fit that diverged leaves what is there
     save_bundle(folder / layout.CLASSIFIER, classifier)
     scores = _score_parts(classifier, task, x, folder, hooks)
     summary = {"classes": list(task.classes), "n_labelled": n, "share": share} | scores
@@ -134,6 +136,9 @@ def _score_parts(
     for part in ("validation", "test"):
         rows = getattr(task.split, part)
         probabilities = predict_rows(classifier, x[rows])
+        probabilities, state = settle(task.codes[rows], Fit(probabilities, 0.0))
+        if state:
+            warnings.warn(f"{part}: {of_one(state)}", stacklevel=3)
         scores[part] = score(task.codes[rows], probabilities)
         tables.append(predictions_frame(task, rows, seed, probabilities).assign(part=part))
         hooks.say(f"{part}: accuracy {scores[part]['accuracy']:.3f} on {len(rows):,} samples")

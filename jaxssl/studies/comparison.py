@@ -8,7 +8,8 @@ import numpy as np
 
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.baselines import BASELINES
-from jaxssl.evaluation.headline import percent
+from jaxssl.evaluation.fits import failed_fits
+from jaxssl.evaluation.headline import failure_notes, percent
 from jaxssl.evaluation.sweep import Fitted, sweep
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
@@ -37,7 +38,10 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
             study.notes.book(stage, fitted.seconds)
             journal.add_results(folder, fitted, study.task, study.seeds)
             count.advance(_in_a_line(fitted))
-    write_table(folder / layout.RESULTS_CSV, journal.join_parts(folder / layout.RESULTS))
+    results = journal.join_parts(folder / layout.RESULTS)
+    write_table(folder / layout.RESULTS_CSV, results)
+    for text in failure_notes(failed_fits(results)):
+        study.notes.warn(text)
 
 
 def by_method(bundles: Iterable[EncoderBundle]) -> dict[str, dict[int, Params]]:

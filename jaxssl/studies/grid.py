@@ -1,7 +1,9 @@
 """Grids of options: the points that are missing, what they come to, and the best of trials."""
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -10,6 +12,7 @@ import pandas as pd
 from jaxssl.bounds import check_value, listed
 from jaxssl.config import Config, with_options
 from jaxssl.evaluation.arms import named_arms
+from jaxssl.evaluation.fits import DIVERGED, failed_fits
 from jaxssl.evaluation.grid import (
     UNCHANGED,
     Grid,
@@ -20,6 +23,7 @@ from jaxssl.evaluation.grid import (
     options_table,
     points_at,
 )
+from jaxssl.evaluation.headline import failure_notes
 from jaxssl.evaluation.search import points_table, search
 from jaxssl.evaluation.stats import ERRORS
 from jaxssl.files import write_table
@@ -75,7 +79,8 @@ def tune(
         arms: whose scores count; by default the method's own arm.
 
     Returns:
-        The best point by its mean over arms, shares and seeds, its score, and all points.
+        The best point by its mean over arms, shares and seeds, its score, and all points. A point
+        of which a fit diverged is not the best while there is another.
 
     Raises:
         InputError: on an option that does not exist, or a grid whose points are all refused.
@@ -112,11 +117,14 @@ def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tun
     study = begin(job._replace(config=config), compares=True)
     points = run_points(study, study.asked, combinations(options))
     table = _write_table(study, points, metric)
-    mean = table.groupby("point")["mean"].mean()[[point.name for point in points]]
+    rows = read_rows(study.folder)
+    rows = rows[rows["seed"].isin(study.seeds)]
+    able = able_points(points, rows, partial(warnings.warn, stacklevel=3))
+    mean = table.groupby("point")["mean"].mean()[[point.name for point in able]]
     rank = mean.to_numpy() * (1 if metric in ERRORS else -1)
-    best = points[int(rank.argmin())]
+    best = able[int(rank.argmin())]
     ranked = table.sort_values("mean", ascending=metric in ERRORS).head(SHOWN)
-    shown = [*options, "arm", "share", "n", "mean", "ci_low", "ci_high"]
+    shown = [*options, "arm", "share", "n", "diverged", "mean", "ci_low", "ci_high"]
     hooks.say(ranked[shown].to_string(index=False))
     file = study.folder / layout.POINTS
     hooks.say(f"validation {metric}, means over seeds; all {len(table)} rows: {file}")
@@ -172,6 +180,21 @@ def run_points(
         if len(journal.read_parts(folder / name)):
             journal.join_parts(folder / name)
     return points
+
+
+def able_points(
+    points: Sequence[Point], rows: pd.DataFrame, warn: Callable[[str], None]
+) -> list[Point]:
+    """Those that may be chosen: without a fit that diverged, unless all have one; warns of fits."""
+    rows = rows[rows["point"].isin([point.name for point in points])]
+    failed = failed_fits(rows)
+    for text in failure_notes(failed.replace({"point": {"": UNCHANGED}})):
+        warn(text)
+    diverged = set(failed.loc[failed["fit"] == DIVERGED, "point"])
+    able = [point for point in points if point.name not in diverged]
+    if not able:
+        warn("fits diverged at every point of the grid, the best one too: use none of them")
+    return able or list(points)
 
 
 def read_rows(folder: Path) -> pd.DataFrame:

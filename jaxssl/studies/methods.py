@@ -17,6 +17,7 @@ from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
 from jaxssl.evaluation.grid import combinations, in_words, options_table
+from jaxssl.evaluation.headline import failures
 from jaxssl.files import read_json, read_table, write_json, write_table
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import write_methods
@@ -24,7 +25,7 @@ from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import compare
-from jaxssl.studies.grid import Tuned, read_rows, run_points
+from jaxssl.studies.grid import Tuned, able_points, read_rows, run_points
 from jaxssl.studies.job import Data, Encoders, Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders, unhealthy
 from jaxssl.studies.start import Study, begin
@@ -172,13 +173,14 @@ def _tune(study: Study, config: Config, arm: str, trials: Sequence[Mapping[str, 
     points = run_points(study, compared, trials)
     rows = read_rows(study.folder)
     rows = rows[rows["seed"].isin(study.seeds) & rows["share"].isin(shares)]
+    able = able_points(points, rows, study.notes.warn)
     area = {
         point.name: float(areas(rows[rows["point"] == point.name], "validation")["value"].mean())
         for point in points
     }
     table = options_table(points).assign(score=list(area.values()))
     write_table(study.folder / "trials.csv", table)
-    best = max(points, key=lambda point: area[point.name])
+    best = max(able, key=lambda point: area[point.name])
     return Tuned(best, area[best.name], table)
 
 
@@ -210,7 +212,7 @@ def _write_comparison(
         f"{n_trials} trials of {n_seeds} seeds a method; {length.n_steps:,} steps of "
         f"{length.batch_size} samples in every trial and pretraining. Methods differ in what a "
         "step takes (views, target networks). The student has trials of its own, after its "
-        "teacher's."
+        "teacher's. " + " ".join(failures(results))
     )
     write_methods(folder, results, endpoint, pd.DataFrame(beside), study.hooks.command, notes)
     study.hooks.say(f"methods: {folder / layout.METHODS}")
