@@ -155,8 +155,7 @@ def _check_values(X: Any) -> None:
     for i, kind in enumerate(X.dtypes if is_table else ()):
         held = pd.api.types.infer_dtype(X.iloc[:, i]) if kind.kind not in "fiub" else ""
         if held and held not in _NUMBERS:
-            finding = f"column {X.columns[i]} holds {held}, no numbers"
-            raise InputError(finding, "convert it by `astype(float)`, or leave it out")
+            raise InputError(f"column {X.columns[i]} holds {held}", "convert it, or leave it out")
     x = X.to_numpy() if is_table else X
     if not isinstance(x, np.ndarray) or x.ndim != 2:
         return
