@@ -162,6 +162,18 @@ def test_only_what_has_no_name_is_grey_on_a_map():
         assert set(maps._categories(table, "kind").index) == names
 
 
+def test_numbers_and_text_that_look_alike_are_not_made_one():
+    adata = data()
+    for role, values in (("label", [1, "1", 2]), ("group", [1.5, "1.5", None])):
+        adata.obs["mixed"] = pd.Series(np.array(values * 40, object), adata.obs_names)
+        config = with_options(Config(), {f"data.{role}": "mixed"})
+        with pytest.raises(InputError, match=r"column mixed holds '1.*' as text and as another"):
+            make_task(adata, config)
+        adata.obs["mixed"] = adata.obs["mixed"].astype("category")
+        with pytest.raises(InputError, match=r"column mixed holds '1.*' as text and as another"):
+            make_task(adata, config)
+
+
 def test_labels_of_several_types_are_not_made_one():
     x = np.zeros((4, 2))
     assert labels_of(x, ["a", "a\0", "b", "b"], "").tolist() == ["a", "a\0", "b", "b"]

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from jaxssl.data.genes import duplicates
 from jaxssl.types import InputError
 
 _UNWRITABLE = r"\0\ud800-\udfff"  # HDF5 ends a text at the one and has no bytes for the other
@@ -32,6 +34,16 @@ def check_text(frame: pd.DataFrame, what: str) -> None:
         )
     for name in frame:
         _refuse(frame[name], f"values of {name}", _LOST, "a character that no file can hold")
+
+
+def check_alike(values: pd.Series, column: str) -> None:
+    """Refuse values that are not the same and would be as text, such as the number 1 and "1"."""
+    known = list(values.dropna().unique())
+    twice = duplicates(np.array(list(map(str, known)), object))
+    if len(twice):
+        raise InputError(
+            f"column {column} holds {twice[0]!r} as text and as another type", "make all text"
+        )
 
 
 def _is_key(name: str, names: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from jaxssl.config import Config
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
-from jaxssl.data.names import check_names
+from jaxssl.data.names import check_alike, check_names
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import choose_columns
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
@@ -65,6 +65,7 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
     for name in filter(None, columns.values()):
         check_names([name], "columns")
         check_names(obs[name], f"values of {name}")
+        check_alike(cast(pd.DataFrame, adata.obs)[name], name)
     groups, batches = (
         obs[name].to_numpy() if name else np.full(len(obs), "", object)
         for name in (columns["group"], columns["batch"])
