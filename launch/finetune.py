@@ -12,12 +12,12 @@ import dataclasses
 
 from absl import flags as absl_flags
 
-from jaxssl.studies.classifier import run_finetuning
+from jaxssl.studies.classifier import own_options, run_finetuning
 from jaxssl.studies.start import read_encoder
 
 from . import exit, flags
 
-flags.define(*flags.DATA, "encoder", "out", "overwrite", "max_missing")
+flags.define(*flags.DATA, "encoder", "allow_leaks", "out", "overwrite", "max_missing")
 _SHARE = absl_flags.DEFINE_float("share", 1.0, "Share of the training labels to use.")
 _LAYERS = {
     name: absl_flags.DEFINE_integer(name, None, f"{text}; default: the config's.", lower_bound=0)
@@ -34,7 +34,7 @@ def main() -> None:
     options = flags.options_beside(bundle)
     layers = {name: flag.value for name, flag in _LAYERS.items() if flag.value is not None}
     finetune = dataclasses.replace(options.finetune, **layers)
-    job = flags.job("finetune", dataclasses.replace(options, finetune=finetune), encoder="")
+    job = flags.job("finetune", own_options(options, finetune), encoder="")
     run_finetuning(job, bundle, _SHARE.value, flags.value_of("max_missing"))
 
 

@@ -217,7 +217,8 @@ def test_python_pretrains_finetunes_and_predicts_as_the_verbs_do(tmp_path):
     ]
     pd.testing.assert_frame_equal(*held_out, check_exact=True)
     new = make_synthetic(n_samples=20)
-    found = jaxssl.predict(tmp_path / "clf_python", new)
+    with pytest.warns(UserWarning, match="the classifier was trained on"):
+        found = jaxssl.predict(tmp_path / "clf_python", new)
     write_h5ad(new, tmp_path / "new.h5ad")
     words = [f"--data={tmp_path / 'new.h5ad'}", f"--out={tmp_path / 'p.parquet'}"]
     launch("predict", f"--classifier={tmp_path / 'clf_verb'}", *words)

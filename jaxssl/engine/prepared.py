@@ -1,16 +1,19 @@
 """A task ready to be trained on: its options settled, its normalizer fitted, its input computed."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from jaxssl.config import Config, resolve
 from jaxssl.data.normalize import fit_normalizer, normalize, standardize
 from jaxssl.data.task import Task, columns_of
 from jaxssl.types import Normalizer
+
+_DIGITS = 10  # of a hash: two of a million samples share one, once in two such sets
 
 
 @dataclass(frozen=True)
@@ -58,3 +61,27 @@ def fingerprint(task: Task) -> str:
     """Hash of the training samples' ids, to tell whether an encoder has seen a test row."""
     ids = "\n".join(sorted(map(str, task.sample_ids[task.split.train])))
     return hashlib.sha256(ids.encode()).hexdigest()[:16]
+
+
+def hashes_of(ids: Sequence[str] | np.ndarray) -> list[str]:
+    """A short hash of each sample's id, by which a bundle knows a sample again.
+
+    Numbers of rows are no ids: of these there are none.
+    """
+    names = [str(name) for name in ids]
+    if set(names) == {str(row) for row in range(len(names))}:
+        return []
+    return [hashlib.sha256(name.encode()).hexdigest()[:_DIGITS] for name in names]
+
+
+def is_among(ids: Sequence[str] | np.ndarray, recorded: str) -> Bool[np.ndarray, " samples"] | None:
+    """Which samples' hashes are among those that a bundle has on record; None: it cannot tell."""
+    known = {recorded[i : i + _DIGITS] for i in range(0, len(recorded), _DIGITS)}
+    hashes = hashes_of(ids)
+    return np.isin(hashes, list(known)) if known and hashes else None
+
+
+def record_of(task: Task, rows: Int[np.ndarray, " rows"]) -> str:
+    """The hashes of some samples' ids, for `is_among`."""
+    hashes = hashes_of(task.sample_ids)
+    return "".join(sorted(hashes[row] for row in rows)) if hashes else ""

@@ -18,7 +18,7 @@ from jaxssl.engine.diagnose import Diagnosis, Row, divergences, rows_of_epoch, v
 from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
 from jaxssl.engine.optimize import make_optimizer
-from jaxssl.engine.prepared import Prepared, fingerprint
+from jaxssl.engine.prepared import Prepared, fingerprint, record_of
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_pool, make_views
@@ -51,6 +51,7 @@ def make_bundle(
         "dataset": task.dataset,
         "n_train": len(task.split.train),
         "training_samples": fingerprint(task),
+        "training_ids": record_of(task, task.split.train),
         **diagnosis._asdict(),
         "versions": versions,
     }

@@ -91,5 +91,13 @@ def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
         headline=summary.get("headline", ""),
         scores=summary.get("arms", {}).get(method, {}),  # of the method's own arm, by share
         of_classifier=summary.get("classifier", {}),
-        leaks=summary.get("allowed_leaks", []),
+        limits=_limits(bundle, summary),
     )
+
+
+def _limits(bundle: EncoderBundle, summary: Mapping[str, Any]) -> list[str]:
+    """What was let pass and warned of where the bundle was made, and let pass by the run."""
+    origin = bundle.provenance
+    leaks = [*origin.get("allowed_leaks", []), *summary.get("allowed_leaks", [])]
+    known = [origin["overlap"]] if "overlap" in origin else []
+    return list(dict.fromkeys([*leaks, *origin.get("warnings", []), *known]))

@@ -83,9 +83,18 @@ class Notes:
                 fix = f"or pass `allow_leaks={kind}`, which the report will say"
                 raise InputError(f"leak ({kind}): {leak}", fix)
         for kind, leak in found.items():
-            text = f"leak ({kind}), allowed: {leak}"
-            self._tell(f"warning: {text}")
-            self.allowed_leaks.append(text)
+            self.inherit([f"leak ({kind}), allowed: {leak}"])
+
+    def inherit(self, allowed: Sequence[str]) -> None:
+        """Keep leaks that were allowed, here or where an encoder was made, each once."""
+        for text in allowed:
+            if text not in self.allowed_leaks:
+                self._tell(f"warning: {text}")
+                self.allowed_leaks.append(text)
+
+    def found(self) -> dict[str, list[str]]:
+        """The warnings and the allowed leaks so far."""
+        return {"warnings": [*self.warnings], "allowed_leaks": [*self.allowed_leaks]}
 
     def close(self) -> None:
         """End the count of what is compiled."""

@@ -1,5 +1,6 @@
 """Is the procedure sound, and where does the spread of a score come from?"""
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,8 +11,8 @@ import pandas as pd
 
 from jaxssl.bounds import Positive, Range, check_value, listed
 from jaxssl.config import Config, with_options
-from jaxssl.data.task import make_task
-from jaxssl.engine.prepared import Prepared, prepare
+from jaxssl.data.task import Task
+from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
 from jaxssl.evaluation.arms import SCRATCH
 from jaxssl.evaluation.audit import (
@@ -24,16 +25,21 @@ from jaxssl.evaluation.audit import (
 )
 from jaxssl.evaluation.fits import DIVERGED, KINDS, counted, fix
 from jaxssl.evaluation.headline import percent
-from jaxssl.files import write_table
+from jaxssl.evaluation.sweep import budgets
+from jaxssl.files import read_json, write_json, write_table
+from jaxssl.runs import layout
 from jaxssl.runs.identity import Origin, write_identity
+from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
-from jaxssl.studies.job import Data, Job, hooks_of, make_job
+from jaxssl.runs.tables import RUN, run_of
+from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again
 from jaxssl.studies.progress import Count
 from jaxssl.studies.start import announce, pose, read_data, split_numbers, with_columns
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 
 AUDITS = ("type1", "variance")
+Question = tuple[Task, Config]
 MIN_COMPARISONS = 10  # fewer say nothing of a rate of 5 %
 
 
@@ -50,6 +56,7 @@ def audit(
     label: str = "",
     group: str = "",
     batch: str = "",
+    allow_leaks: Sequence[str] = (),
     config: Config | None = None,
     overwrite: bool = False,
     progress: bool | Callable = True,
@@ -59,8 +66,8 @@ def audit(
     What `jaxssl audit` does, with the same numbers.
 
     Args:
-        data, shares, seeds, splits, label, group, batch, config, overwrite, progress: as in
-            `jaxssl.study`.
+        data, shares, seeds, splits, label, group, batch, allow_leaks, config, overwrite, progress:
+            as in `jaxssl.study`.
         out: folder for the table and all scores.
         what: "type1" sets an arm against itself, with other weights and batches, which a sound
             test calls a difference in 5 of 100 comparisons; "variance" tells what labels,
@@ -80,10 +87,13 @@ def audit(
     """
     output = Output(str(out), overwrite=overwrite, can_resume=False)
     asked = {"shares": shares, "seeds": seeds, "splits": splits}
-    asked |= {"label": label, "group": group, "batch": batch, "reader": reader_of(what)}
+    asked |= {"label": label, "group": group, "batch": batch, "allow_leaks": allow_leaks}
+    asked |= {"reader": reader_of(what)}
     job = make_job(config, data, output, hooks_of(progress), **asked)
     with released(out):
-        return run_audit(job, what, n_comparisons, levels)
+        table = run_audit(job, what, n_comparisons, levels)
+    warn_again(read_json(Path(out) / layout.SUMMARY))
+    return table
 
 
 def reader_of(what: str) -> str:
@@ -100,21 +110,23 @@ def run_audit(
     validate(job.config)
     config, hooks = job.config, job.hooks
     check_folder(job.output)  # before the data are read, which prove usable before it is opened
-    adata = read_data(config.data, hooks, job.data)
-    make_task(adata, config)
-    if what == "variance":
-        split_numbers(config, adata)
-    job = job._replace(data=adata)
+    notes = Notes(hooks.say)
+    with notes.stage("read"):
+        questions = _pose(job, notes, every_split=what == "variance")
     announce(config, hooks)
     folder = open_folder(job.output)
     write_identity(folder, config, Origin(), hooks.command)  # splits may follow
-    if what == "type1":
-        rows, scores = type_one(job, n_comparisons)
-    else:
-        rows, scores = variance(job, levels)
+    with notes.stage("audit"):
+        if what == "type1":
+            rows, scores = type_one(job, questions[0], n_comparisons)
+        else:
+            rows, scores = variance(job, questions, levels)
     write_table(folder / f"{what}_scores.csv", scores)
     table = pd.DataFrame(rows)
     write_table(folder / f"{what}.csv", table)
+    facts = {"audit": what, RUN: run_of(folder), **notes.found(), "timings": notes.timings()}
+    write_json(folder / layout.SUMMARY, facts)
+    notes.close()
     hooks.say(table.round(4).to_string(index=False))
     hooks.say(f"wrote {folder / what}.csv")
     return table
@@ -141,9 +153,11 @@ def _sizes(
     return n_comparisons, levels
 
 
-def type_one(job: Job, n_comparisons: int) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+def type_one(
+    job: Job, question: Question, n_comparisons: int
+) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Share of null comparisons that are rejected, by share, metric and test; and all scores."""
-    prepared = _prepare(job)
+    prepared = prepare(*question)
     n_seeds, shares = job.config.run.seeds, job.config.sweep.shares
     rows, tables = [], []
     count = Count(job.hooks.tell, "fits", 2 * n_seeds * n_comparisons * len(shares))
@@ -161,22 +175,21 @@ def type_one(job: Job, n_comparisons: int) -> tuple[list[dict[str, Any]], pd.Dat
     return rows, pd.concat(tables)
 
 
-def variance(job: Job, levels: Sequence[int]) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+def variance(
+    job: Job, questions: Sequence[Question], levels: Sequence[int]
+) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Components of every share, within splits and between them; and all scores."""
     n_labels, n_pretrained, n_finetuned = levels
-    config = job.config
-    adata = read_data(config.data, job.hooks, job.data)
-    tables, numbers = [], split_numbers(config, adata)
-    n_fits = n_labels * n_pretrained * n_finetuned
-    count = Count(job.hooks.tell, "fits", n_fits * len(config.sweep.shares) * len(numbers))
-    for number in numbers:
-        of_split = with_options(config, {"split.seed": number})
-        prepared = _prepare(job._replace(config=of_split, data=adata))
+    n_fits, tables = n_labels * n_pretrained * n_finetuned, []
+    total = n_fits * len(job.config.sweep.shares) * len(questions)
+    count = Count(job.hooks.tell, "fits", total)
+    for task, config in questions:
+        prepared = prepare(task, config)
         pool = prepared.pool
         plan = plan_pretraining(prepared.config, *pool.shape, n_seeds=n_pretrained)
         trained = merge(pretrain(plan, prepared.config, pool, range(n_pretrained)))
         encoders = {seed: params["encoder"] for seed, params in trained.params.items()}
-        log = partial(count.advance, f"every combination on split {number}")
+        log = partial(count.advance, f"every combination on split {config.split.seed}")
         tables.append(crossed_scores(prepared, encoders, n_labels, n_finetuned, log))
     everything = pd.concat(tables)
     rows = [
@@ -200,8 +213,16 @@ def _tell_failed(states: "pd.Series[str]", arm: str, share: float) -> None:
             warnings.warn(f"{what}; {todo}" if todo else what, stacklevel=2)
 
 
-def _prepare(job: Job) -> Prepared:
-    """The task that the options pose, ready for training; writes nothing."""
-    validate(job.config)
-    task = pose(read_data(job.config.data, job.hooks, job.data), job.config, job.hooks)
-    return prepare(task, with_columns(job.config, task))
+def _pose(job: Job, notes: Notes, *, every_split: bool) -> list[Question]:
+    """The task on one split, or on each, with its options; writes nothing."""
+    config, hooks = job.config, job.hooks
+    adata = read_data(config.data, hooks, job.data)
+    questions: list[Question] = []
+    for number in split_numbers(config, adata) if every_split else [config.split.seed]:
+        own = with_options(config, {"split.seed": number})
+        task = pose(adata, own, hooks, notes)
+        if questions:  # one matrix for all
+            task = dataclasses.replace(task, expression=questions[0][0].expression)
+        budgets(task, own)
+        questions.append((task, with_columns(own, task)))
+    return questions

@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,20 @@ from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
-from jaxssl.engine.prepared import fingerprint
+from jaxssl.engine.prepared import fingerprint, is_among, record_of
 from jaxssl.evaluation.arms import Fit
 from jaxssl.evaluation.classifier import fit_classifier
 from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.fits import of_one, settle
 from jaxssl.evaluation.predictions import pack, score
-from jaxssl.files import write_json, write_table, write_text
+from jaxssl.files import read_json, write_json, write_table, write_text
 from jaxssl.readers import OF_ENCODER, refuse_beside_encoder
 from jaxssl.report.render import model_card
 from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
+from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
-from jaxssl.studies.job import Data, Job, hooks_of, make_job, with_data
+from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again, with_data
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.studies.start import announce, pose, read_data, read_encoder
 from jaxssl.types import MAX_MISSING, ROLES
@@ -43,6 +44,7 @@ def finetune(
     share: float = 1.0,
     label: str = "",
     group: str = "",
+    allow_leaks: Sequence[str] = (),
     max_missing: float = MAX_MISSING,
     options: FinetuneConfig | None = None,
     overwrite: bool = False,
@@ -57,7 +59,8 @@ def finetune(
         data: as in `jaxssl.study`; by default that of the pretraining.
         out: folder for the classifier, its held-out probabilities and its scores.
         share: of the training labels.
-        label, group, overwrite, progress: as in `jaxssl.study`.
+        label, group, allow_leaks, overwrite, progress: as in `jaxssl.study`; what the pretraining
+            was allowed is not allowed here.
         max_missing: share of the encoder's genes that the data may lack.
         options: of the fine-tuning; by default the encoder's `config.finetune`.
 
@@ -71,14 +74,21 @@ def finetune(
         >>> jaxssl.finetune("runs/encoders", adata, out="runs/clf", share=0.05)  # doctest: +SKIP
     """
     bundle = read_encoder(encoder)
-    own = bundle.config.finetune if options is None else options
-    config = dataclasses.replace(bundle.config, finetune=own)
+    config = own_options(bundle.config, bundle.config.finetune if options is None else options)
     inputs = () if isinstance(encoder, EncoderBundle) else (("encoder", encoder),)
     output = Output(str(out), overwrite=overwrite, inputs=inputs)
-    hooks = hooks_of(progress)
-    job = make_job(config, data, output, hooks, label=label, group=group, reader="finetune")
+    asked = {"label": label, "group": group, "allow_leaks": allow_leaks, "reader": "finetune"}
+    job = make_job(config, data, output, hooks_of(progress), **asked)
     with released(out):
-        return run_finetuning(job, bundle, share, max_missing)
+        classifier = run_finetuning(job, bundle, share, max_missing)
+    warn_again({"warnings": read_json(Path(out) / layout.SUMMARY)["warnings"]})
+    return classifier
+
+
+def own_options(config: Config, finetune: FinetuneConfig) -> Config:
+    """The options of an encoder for a fine-tuning, which is to be allowed its leaks itself."""
+    split = dataclasses.replace(config.split, allow_leaks=())
+    return dataclasses.replace(config, finetune=finetune, split=split)
 
 
 def run_finetuning(
@@ -92,16 +102,14 @@ def run_finetuning(
     validate(config)
     check_value("share", share, LabelShare)
     check_folder(output)  # before the data are read
-    adata = read_data(config.data, hooks, job.data)
-    x, _ = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
-    task = pose(adata, config, hooks)
+    notes = Notes(hooks.say)
+    with notes.stage("read"):
+        adata = read_data(config.data, hooks, job.data)
+        x, _ = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
+        task = pose(adata, config, hooks, notes)
+    notes.inherit(bundle.provenance.get("allowed_leaks", []))
     announce(config, hooks)
-    knows_split = fingerprint(task) == bundle.provenance["training_samples"]
-    if not knows_split:
-        hooks.say(
-            "warning: this split is not that of the pretraining; if the data are the same, "
-            "held-out samples were seen there, without their labels"
-        )
+    overlap = _overlap(task, bundle, notes)
     labelled = task.labelled_train
     n = label_budget(share, len(labelled), len(task.classes))
     seed = int(bundle.provenance["seed"])
@@ -109,14 +117,21 @@ def run_finetuning(
     train = task.split.train
     of_train = x[train], task.codes[train], task.classes, np.searchsorted(train, order)  # sorted
     classifier = fit_classifier(bundle, config, *of_train, seed)
+    found = notes.found() | {"overlap": overlap["overlap"]}
+    found["warnings"] = list(dict.fromkeys(bundle.provenance.get("warnings", []) + notes.warnings))
+    origin = classifier.provenance | found | {"labelled_ids": record_of(task, order)}
+    classifier = dataclasses.replace(classifier, provenance=origin)
     folder = open_folder(output)  # now: a fit that diverged leaves what is there
     save_bundle(folder / layout.CLASSIFIER, classifier)
-    scores = _score_parts(classifier, task, x, folder, hooks)
+    with notes.stage("score"):
+        scores = _score_parts(classifier, task, x, folder, hooks)
+    found["warnings"] = list(dict.fromkeys(found["warnings"] + notes.warnings))
     summary = {"classes": list(task.classes), "n_labelled": n, "share": share} | scores
-    summary |= {"split_of_pretraining": knows_split, "pretraining": diagnosis_of(bundle)._asdict()}
+    summary |= {**overlap, **found, "pretraining": diagnosis_of(bundle)._asdict()}
     write_json(folder / layout.SUMMARY, summary)
     card = model_card(classifier, {"classifier": scores})
     write_text(folder / layout.CLASSIFIER / layout.CARD, card)
+    notes.close()
     return classifier
 
 
@@ -126,6 +141,34 @@ def options_of(bundle: EncoderBundle, given: Config) -> Config:
     refuse_beside_encoder(given, bundle.config, bundle.provenance.get("n_train", 1), names=names)
     data = {name: getattr(given.data, name) for name in ("path", "name", *ROLES)}
     return dataclasses.replace(with_data(bundle.config, **data), finetune=given.finetune)
+
+
+def _overlap(task: Task, bundle: EncoderBundle, notes: Notes) -> dict[str, Any]:
+    """What is known of held-out samples in the pretraining: counts by part, and in words."""
+    facts = {"split_of_pretraining": True, "seen_in_pretraining": {"validation": 0, "test": 0}}
+    if fingerprint(task) == bundle.provenance["training_samples"]:
+        return facts | {"overlap": "the split is that of the pretraining, by the samples' ids"}
+    start = "this split is not that of the pretraining"
+    seen = is_among(task.sample_ids, bundle.provenance.get("training_ids", ""))
+    if seen is None:
+        counts = None
+        text = (
+            f"{start}, and ids do not tell which samples were seen there (those of the bundle or "
+            "of the data are absent, or numbers of rows): if the data are the same, held-out "
+            "samples were, without their labels"
+        )
+    else:
+        counts = {n: int(seen[getattr(task.split, n)].sum()) for n in facts["seen_in_pretraining"]}
+        n_held_out = len(task.split.validation) + len(task.split.test)
+        text = (
+            f"{start}, and {sum(counts.values()):,} of {n_held_out:,} held-out samples bear the "
+            "id of a sample that was seen there, without its label"
+        )
+    if counts is None or any(counts.values()):
+        notes.warn(text)
+    else:
+        text += "; a sample under another id would not be noticed"
+    return {"split_of_pretraining": False, "seen_in_pretraining": counts, "overlap": text}
 
 
 def _score_parts(
@@ -171,6 +214,13 @@ def predict(
         >>> jaxssl.predict("runs/clf", new)  # doctest: +SKIP
     """
     bundle, adata, x = aligned(classifier, data, hooks, max_missing)
+    known = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("labelled_ids", ""))
+    if known is not None and known.any():
+        warnings.warn(
+            f"{known.sum():,} of {len(known):,} samples bear the id of one whose label the "
+            "classifier was trained on: how well it does on them is no measure of new ones",
+            stacklevel=2,
+        )
     probabilities = predict_rows(bundle, x)
     classes = tuple(bundle.provenance["classes"])
     named = np.asarray(classes)[probabilities.argmax(axis=1)]

@@ -59,6 +59,7 @@ def tune(
     seeds: int = 0,
     label: str = "",
     group: str = "",
+    allow_leaks: Sequence[str] = (),
     config: Config | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -70,8 +71,8 @@ def tune(
     one compiled program.
 
     Args:
-        data, method, shares, seeds, label, group, config, resume, overwrite, progress: as in
-            `jaxssl.study`.
+        data, method, shares, seeds, label, group, allow_leaks, config, resume, overwrite,
+            progress: as in `jaxssl.study`.
         grid: dotted option to its values, such as {"method.epsilon": [0.03, 0.05]}; all
             combinations are run.
         out: folder for the tables and the figure.
@@ -92,7 +93,7 @@ def tune(
     """
     output, hooks = Output(str(out), resume, overwrite), hooks_of(progress)
     asked = {"method": method, "shares": shares, "seeds": seeds, "label": label, "group": group}
-    asked |= {"reader": "search"}
+    asked |= {"allow_leaks": allow_leaks, "reader": "search"}
     job = make_job(config, data, output, hooks, **asked)
     if not isinstance(grid, Mapping):
         raise InputError(f"`grid={grid}` is no dict", 'pass {"augment.noise": [0.5, 1.0]}, say')

@@ -234,6 +234,12 @@ def in_folder(run: Callable[[Job], Encoders | None], job: Job) -> StudyResult:
         raise
     if temporary:
         weakref.finalize(result, shutil.rmtree, temporary, ignore_errors=True)
-    for text in (*result.summary.get("warnings", []), *result.pretraining.get("messages", [])):
-        warnings.warn(text, stacklevel=3)
+    warn_again(result.summary)
     return result
+
+
+def warn_again(summary: Mapping[str, Any]) -> None:
+    """Warn a Python user of what a summary warns of."""
+    messages = summary.get("pretraining", {}).get("messages", [])
+    for text in (*summary.get("warnings", []), *messages):
+        warnings.warn(text, stacklevel=4)

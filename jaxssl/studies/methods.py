@@ -53,6 +53,7 @@ def compare_methods(
     label: str = "",
     group: str = "",
     batch: str = "",
+    allow_leaks: Sequence[str] = (),
     config: Config | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -63,7 +64,8 @@ def compare_methods(
     What `jaxssl compare` does, with the same numbers; methods.md in `out` has the table.
 
     Args:
-        data, out, label, group, batch, resume, overwrite, progress: as in `jaxssl.study`.
+        data, out, label, group, batch, allow_leaks, resume, overwrite, progress: as in
+            `jaxssl.study`.
         methods: names, or ["all"].
         trial_seeds: seeds of a trial.
         arms: what the methods are set beside; by default all classical arms and training from
@@ -85,7 +87,8 @@ def compare_methods(
     """
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress)
     asked = {"arms": beside(arms), "shares": shares, "seeds": seeds}
-    asked |= {"label": label, "group": group, "batch": batch, "reader": "compare"}
+    asked |= {"label": label, "group": group, "batch": batch, "allow_leaks": allow_leaks}
+    asked |= {"reader": "compare"}
     check_value("trial_seeds", trial_seeds, Positive)
     job = make_job(config, data, output, hooks, **asked)
     return in_folder(partial(run_methods, methods=methods, trial_seeds=range(trial_seeds)), job)

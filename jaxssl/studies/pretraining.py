@@ -77,6 +77,7 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     log = _log_of(study, Count(study.hooks.tell, "epoch", plan.schedule.n_epochs * len(parts)))
     made: dict[int, EncoderBundle] = {}
     run = run_of(folder)
+    origin = {RUN: run, **study.notes.found()}  # before it begins: of the data and the split
     checkpoints = folder / layout.CHECKPOINTS / run  # states of another run are not found
     with study.hooks.patient() as stop:
         for ids in parts:
@@ -84,7 +85,7 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
                 flush(folder / layout.METRICS)  # before the encoders that it is about
                 for seed in chunk.params:
                     bundle = engine.make_bundle(prepared, chunk, seed, versions())
-                    made[seed] = replace(bundle, provenance=bundle.provenance | {RUN: run})
+                    made[seed] = replace(bundle, provenance=bundle.provenance | origin)
                     save_bundle(layout.encoder_folder(folder, seed), made[seed])
     return made
 

@@ -10,7 +10,7 @@ import jax
 import pandas as pd
 from anndata import AnnData
 
-from jaxssl.config import Config, DataConfig, resolve
+from jaxssl.config import Config, DataConfig, resolve, with_options
 from jaxssl.data import leakage
 from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
@@ -31,7 +31,7 @@ from jaxssl.runs.output import check_folder, open_folder
 from jaxssl.runs.reading import is_run, read_run
 from jaxssl.runs.tables import read_own_bundle, write_parquet
 from jaxssl.studies.job import EMBEDDED, Data, Job, with_data
-from jaxssl.studies.progress import Hooks
+from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.types import ROLES, InputError
 from jaxssl.validate import validate
 
@@ -89,7 +89,9 @@ def begin(job: Job, *, compares: bool) -> Study:
     notes = Notes(hooks.say)
     with notes.stage("read"):
         adata = read_data(config.data, hooks, job.data)
-        task = ask(adata, config, hooks, notes, compares=compares)
+        task = pose(adata, config, hooks, notes, compares=compares)
+        for bundle in job.encoders.values():
+            notes.inherit(bundle.provenance.get("allowed_leaks", []))
     asked = with_columns(config, task)
     config = resolve(asked, len(task.split.train))
     origin = origin_of(task, job.encoders.values())
@@ -110,17 +112,6 @@ def begin(job: Job, *, compares: bool) -> Study:
         study.identify(folder, config)
         write_parquet(folder, folder / layout.SPLITS, samples_of(task))
     return study
-
-
-def ask(adata: AnnData, config: Config, hooks: Hooks, notes: Notes, *, compares: bool) -> Task:
-    """The task, described, that has no leaks, and as many labels as are asked for."""
-    task = pose(adata, config, hooks)
-    leaks = leakage.leaks_of_split(task)
-    if compares:
-        budgets(task, config)
-        leaks |= leakage.leaks_of_selection(len(task.split.validation))
-    notes.leaks(leaks, config.split.allow_leaks)
-    return task
 
 
 def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
@@ -165,8 +156,10 @@ def split_numbers(config: Config, adata: AnnData) -> range:
     return numbers
 
 
-def pose(adata: AnnData, config: Config, hooks: Hooks) -> Task:
-    """The task, described in three lines."""
+def pose(
+    adata: AnnData, config: Config, hooks: Hooks, notes: Notes, *, compares: bool = False
+) -> Task:
+    """The task, described in three lines; a split that leaks is refused unless that is allowed."""
     task = make_task(adata, config)
     parts = {name: len(rows) for name, rows in task.split._asdict().items()}
     hooks.say(f"data: {task.dataset}, {len(task.codes):,} samples x {len(task.genes):,} genes")
@@ -189,7 +182,28 @@ def pose(adata: AnnData, config: Config, hooks: Hooks) -> Task:
     if n_out:
         why = " whose group is held out" if config.data.use_unlabelled else ""
         hooks.say(f"left out: {n_out:,} samples without a label{why}")
+    look_for_leaks(task, config, notes, compares=compares)
     return task
+
+
+def check_splits(adata: AnnData, config: Config, numbers: Sequence[int]) -> None:
+    """Refuse what the comparison on any of several splits would be refused for."""
+    notes = Notes(SILENT.say)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the split's own run will say it
+        for number in numbers:
+            own = with_options(config, {"split.seed": number})
+            look_for_leaks(make_task(adata, own), own, notes, compares=True)
+    notes.close()
+
+
+def look_for_leaks(task: Task, config: Config, notes: Notes, *, compares: bool = False) -> None:
+    """Refuse a split in which held-out samples would speak; for a comparison, shares too."""
+    leaks = leakage.leaks_of_split(task)
+    if compares:
+        budgets(task, config)
+        leaks |= leakage.leaks_of_selection(len(task.split.validation))
+    notes.leaks(leaks, config.split.allow_leaks)
 
 
 def with_columns(config: Config, task: Task) -> Config:

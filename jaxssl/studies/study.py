@@ -9,14 +9,12 @@ from jaxssl.evaluation.sweep import check_encoders, check_methods
 from jaxssl.runs import layout
 from jaxssl.runs.identity import Origin, write_identity
 from jaxssl.runs.journal import load_encoders
-from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import by_method, compare
 from jaxssl.studies.job import Data, Encoders, Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders
-from jaxssl.studies.progress import SILENT
-from jaxssl.studies.start import ask, begin, read_data, split_numbers
+from jaxssl.studies.start import begin, check_splits, read_data, split_numbers
 from jaxssl.studies.summary import conclude_study, finish, merge_splits, summarize
 from jaxssl.types import InputError
 from jaxssl.validate import validate
@@ -153,9 +151,7 @@ def run_each_split(job: Job) -> None:
     check_folder(job.output)  # before the data are read
     adata = read_data(config.data, hooks, job.data)
     numbers = split_numbers(config, adata)
-    first, notes = with_options(config, {"split.seed": numbers[0]}), Notes(SILENT.say)
-    ask(adata, first, SILENT, notes, compares=True)  # before what is there goes
-    notes.close()
+    check_splits(adata, config, numbers)
     parent = open_folder(job.output)
     write_identity(parent, config, Origin(), hooks.command)  # each split has its own
     folders = [layout.split_folder(parent, number) for number in numbers]
