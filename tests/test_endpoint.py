@@ -1,5 +1,7 @@
 """The primary endpoint: its area, its reference, its tests."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +10,9 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.endpoint import areas, endpoint, weights
-from jaxssl.evaluation.headline import endpoint_sentence, endpoint_verdict, headlines
+from jaxssl.evaluation.headline import endpoint_sentence, endpoint_verdict, headlines, in_words
 from jaxssl.evaluation.stats import equivalence
+from jaxssl.runs import layout
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.5)
 
@@ -27,6 +30,30 @@ def sweep(means, noise=0.01, n=12, parts=("test", "validation")):
             }
             tables.append(results_of(values, share=share, metric="balanced_accuracy", part=part))
     return pd.concat(tables)
+
+
+def test_shares_that_are_nearly_the_same_stay_apart_and_are_found_again():
+    shares = [1 / 30, 1 / 30 + 1e-9, 0.05]
+    parts = [
+        results_of(
+            {"swav": [0.8 + i / 10, 0.81], "logreg": [0.7, 0.72]}, share=share, metric=m, part=part
+        )
+        for i, share in enumerate(shares)
+        for part in ("test", "validation")
+        for m in ("balanced_accuracy", "accuracy")
+    ]
+    results, asked = pd.concat(parts), []
+
+    def read(arm, share):
+        asked.append(share)
+
+    concluded = conclude(results, ["logreg"], read, pd.Series(dtype=object))
+    assert set(asked) == set(shares)
+    assert concluded.endpoint["shares"].iloc[0].split()[2] == "0.05"
+    told = in_words(results, concluded)["arms"]["swav"]
+    assert sorted(map(float, told)) == sorted(shares)
+    files = {layout.predictions_file(Path("r"), "swav", share) for share in (*shares, 1e-5)}
+    assert len(files) == len(shares) + 1
 
 
 def level(value, slope=0.0):

@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from jaxssl.evaluation.arms import CLASSICAL
-from jaxssl.evaluation.stats import MARGIN, adjust, compare_pairs, rows_of
+from jaxssl.evaluation.stats import MARGIN, adjust, compare_pairs, exactly, rows_of
 
 METRIC = "balanced_accuracy"
 FROM_SHARE, TO_SHARE = 0.01, 0.1
@@ -74,7 +74,7 @@ def endpoint(
     means = on_validation["value"].mean().dropna().reset_index("arm").sort_values("value")
     best = means.groupby(["dataset", "task"])["arm"].last().to_dict()
     shares = shares_of_endpoint(results["share"].unique().tolist())
-    same = {"metric": METRIC, "shares": " ".join(f"{share:g}" for share in shares)}
+    same = {"metric": METRIC, "shares": " ".join(map(exactly, shares))}
     rows = []
     for key, group in areas(results, "test").groupby(["dataset", "task"], sort=False):
         values = group.pivot(index=["split", "seed"], columns="arm", values="value")

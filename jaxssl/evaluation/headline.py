@@ -10,7 +10,7 @@ import pandas as pd
 from jaxssl.evaluation.arms import CLASSICAL
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.fits import counted, failed_fits, fix
-from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS, summarize
+from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS, exactly, summarize
 
 NO_ENDPOINT = " There is no primary endpoint: no share of 1 to 10 % was compared."
 VERBS = {
@@ -174,7 +174,7 @@ def in_words(results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:
     columns = ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
     arms: dict[str, Any] = {}  # arm → share → metric → mean and interval
     for row in summarize(results).to_dict("records"):
-        of_share = arms.setdefault(row["arm"], {}).setdefault(f"{row['share']:g}", {})
+        of_share = arms.setdefault(row["arm"], {}).setdefault(exactly(row["share"]), {})
         of_share[row["metric"]] = {key: row[key] for key in ("mean", "ci_low", "ci_high")}
     return {
         "headline": " ".join([*headlines(concluded), *failures(results)]),

@@ -172,6 +172,12 @@ def repetitions(values: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     return values.groupby(splits).mean(), True
 
 
+def exactly(share: float) -> str:
+    """A share as text that gives it back: two that are nearly the same stay apart."""
+    text = f"{share:g}"
+    return text if float(text) == share else repr(float(share))
+
+
 def rows_of(results: pd.DataFrame, part: str, metrics: Sequence[str]) -> pd.DataFrame:
     """The rows of a held-out part in those metrics; of a key that occurs twice, the later one."""
     rows = results[(results["part"] == part) & results["metric"].isin(metrics)]
