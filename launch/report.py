@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxssl.report.render import SUFFIXES, write_report
+from jaxssl.report.render import check_place, write_report
 from jaxssl.runs.layout import FIGURES, REPORT
 from jaxssl.runs.reading import read_runs
 from jaxssl.types import InputError
@@ -36,19 +36,10 @@ def main(files: list[str]) -> None:
             "several run folders share no place for a report", "pass `out=report.html`"
         )
     out = Path(OUT.value) if OUT.value else folders[0] / REPORT
-    if out.suffix not in SUFFIXES or out.is_dir():
-        raise InputError(f"`out={out}` is no HTML or Markdown file", "pass `out=report.html`")
-    if out.exists() and not OVERWRITE.value:
-        raise InputError(f"{out} exists", "pass `overwrite` to replace it, or another `out`")
-    figures = out.parent / FIGURES
-    if OUT.value and figures.exists() and not OVERWRITE.value:
-        raise InputError(
-            f"{figures} has the figures of another report, and this one's would go there",
-            "pass `out` in another folder, or `overwrite`",
-        )
+    check_place(out, overwrite=OVERWRITE.value, is_default=not OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_report(results, out)
-    print(f"wrote {out} and its figures to {figures}")
+    print(f"wrote {out} and its figures to {out.parent / FIGURES}")
 
 
 if __name__ == "__main__":

@@ -2,17 +2,25 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
+import jax
+import pandas as pd
 import pytest
 from run_folders import mark
 from verbs import PRETRAIN, TINY, launch
 
 import jaxssl
-from jaxssl.runs import previous
+from jaxssl import SSLClassifier
+from jaxssl.data.expression import prepare
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.runs import journal, previous
 from jaxssl.runs.output import Output, new_file, open_folder, release
 from jaxssl.types import InputError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*not healthy:UserWarning")
 
 OWN = ("results.parquet", "metrics.jsonl", "figures/recall.png", "encoder/seed_000/genes.txt")
 OWN += ("predictions/swav_0.1000.parquet", "swav/trials/results.csv", "split_0/summary.json")
@@ -38,7 +46,7 @@ def run(tmp_path):
 def files(folder):
     """All that lies in a folder, with what the files hold."""
     return {
-        str(path.relative_to(folder)): path.read_text() if path.is_file() else ""
+        str(path.relative_to(folder)): path.read_text("latin-1") if path.is_file() else ""
         for path in folder.rglob("*")
         if not path.name.startswith((".lock", ".jaxssl"))
     }
@@ -257,3 +265,104 @@ def test_no_function_deletes_its_own_data(name, run):
     with pytest.raises(InputError, match="lies in"):
         getattr(jaxssl, name)(run / "x.h5ad", out=run, overwrite=True, **FUNCTIONS[name])
     assert files(run) == before
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return make_synthetic(n_samples=90, n_genes=40, n_classes=3, n_superclasses=3)
+
+
+@pytest.fixture(scope="module")
+def classifier(plain, tmp_path_factory):
+    """The bundle of a classifier, and the data."""
+    folder = tmp_path_factory.mktemp("fitted")
+    options = {"encoder.hidden": (16, 8, 8), "pretrain.n_steps": 20}
+    with jax.numpy_dtype_promotion("standard"):
+        SSLClassifier(config=options, label="class").fit(plain).save(folder / "classifier")
+    return folder / "classifier"
+
+
+def put(bundle, place):
+    shutil.copytree(bundle, place)
+    return place
+
+
+def test_no_verb_deletes_the_encoder_that_it_is_given(run, classifier):
+    shutil.rmtree(run / "encoder")
+    bundle = put(classifier, run / "encoder" / "seed_000")
+    before = files(run)
+    where = [f"--out={run}", "--overwrite", "--data=synthetic"]
+    for verb, options in (("sweep", ["--arms=swav"]), ("finetune", [])):
+        for encoder in (bundle, run):
+            error = launch(verb, f"--encoder={encoder}", *options, *where, code=2)
+            assert f"--encoder={encoder} lies in {run}, which --overwrite would empty" in error
+    with pytest.raises(InputError, match=r"`encoder=.*` lies in"):
+        jaxssl.study("synthetic", encoder=run, arms=["swav"], out=run, overwrite=True)
+    with pytest.raises(InputError, match=r"`encoder=.*` lies in"):
+        jaxssl.finetune(bundle, "synthetic", out=run, overwrite=True)
+    assert files(run) == before
+
+
+def test_predictions_replace_neither_their_input_nor_those_of_the_run(plain, run, classifier):
+    bundle = put(classifier, run / "classifier")
+    data = run / "x.csv"
+    plain.to_df().to_csv(data)
+    for out, words in (
+        (data, f"--data={data} would be replaced by --out={data}"),
+        (run.parent / "run" / ".." / "run" / "x.csv", "would be replaced by"),
+        (run / "results.parquet", "is part of the run in"),
+    ):
+        before = files(run)
+        where = [f"--classifier={bundle}", f"--data={data}", f"--out={out}", "--overwrite"]
+        assert words in launch("predict", *where, code=2)
+        assert files(run) == before
+
+
+def test_an_import_replaces_neither_its_input_nor_what_is_no_record_of_one(plain, tmp_path):
+    table, labels = tmp_path / "x.h5ad", tmp_path / "y.prepare.json"
+    plain.write_h5ad(table)
+    labels.write_text("{}")
+    (tmp_path / "x.prepare.json").write_text('{"thesis": 1}')
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for out, words in (
+        (table, "would be replaced by --out"),
+        (tmp_path / "y.h5ad", f"--labels={labels} would be replaced by {labels}"),
+    ):
+        options = [table, f"--labels={labels}", f"--out={out}", "--overwrite"]
+        assert words in launch("prepare", *options, code=2)
+        with pytest.raises(InputError, match="would be replaced by"):
+            prepare(table, out, labels=labels)
+    copy = tmp_path / "copies" / "x.h5ad"
+    with pytest.raises(InputError, match=r"x\.prepare\.json is no record of an import"):
+        prepare(put(tmp_path, copy.parent) / "x.h5ad", table)
+    assert before == {path: path.read_bytes() for path in before}
+    shutil.rmtree(copy.parent)
+    record = tmp_path / "new.h5ad"
+    prepare(table, record)
+    prepare(table, record)  # its own is replaced
+    assert record.with_suffix(".prepare.json").exists()
+
+
+def test_a_report_replaces_nothing_that_a_run_or_a_user_wrote(run_folder, run, tmp_path):
+    result, page = jaxssl.open_study(run_folder), tmp_path / "paper.md"
+    page.write_text("mine")
+    with pytest.raises(InputError, match=r"paper\.md exists; pass `overwrite`"):
+        result.report(page)
+    (tmp_path / "figures").mkdir()
+    with pytest.raises(InputError, match="figures of another report"):
+        result.report(tmp_path / "new.md")
+    assert page.read_text() == "mine"
+    for name in ("methods.md", "encoder/seed_000/MODEL_CARD.md"):
+        (run / name).write_text("of the run")
+        with pytest.raises(InputError, match="is part of the run in"):
+            result.report(run / name, overwrite=True)
+        assert (run / name).read_text() == "of the run"
+
+
+def test_parts_of_a_table_go_when_they_are_joined_and_nothing_else(tmp_path):
+    mark(tmp_path)
+    for value in (0.5, 0.7):
+        journal.add_part(tmp_path / "points.parquet", pd.DataFrame({"value": [value]}))
+    (tmp_path / "points" / "mine.parquet").write_text("")
+    assert list(journal.join_parts(tmp_path / "points.parquet")["value"]) == [0.5, 0.7]
+    assert [path.name for path in (tmp_path / "points").iterdir()] == ["mine.parquet"]

@@ -18,11 +18,32 @@ from jaxssl.evaluation.stats import summarize
 from jaxssl.files import write_text
 from jaxssl.report import facts, tables
 from jaxssl.report.templates import TEMPLATES, TEXTS, template
-from jaxssl.runs.layout import FIGURES
+from jaxssl.runs.layout import FIGURES, REPORT
+from jaxssl.runs.output import check_file
 from jaxssl.runs.result import StudyResult
+from jaxssl.types import InputError
 
 SUFFIXES = (".html", ".md")
 PARTS_OF = {"classes": "class", "batch": "batch"}  # what the rows of a section's tables are
+
+
+def check_place(out: Path, *, overwrite: bool, is_default: bool) -> None:
+    """Refuse a report where another file lies, or figures, unless `overwrite` says so.
+
+    What a run wrote, but for its own report, is never replaced.
+    """
+    if out.suffix not in SUFFIXES or out.is_dir():
+        raise InputError(f"{out} is no HTML or Markdown file", "name it report.html, say")
+    if out.name != REPORT:
+        check_file(out)
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists", "pass `overwrite` to replace it, or name another")
+    figures = out.parent / FIGURES
+    if figures.exists() and not (overwrite or is_default):
+        raise InputError(
+            f"{figures} has the figures of another report, and this one's would go there",
+            "name a file in another folder, or pass `overwrite`",
+        )
 
 
 def write_report(runs: Sequence[StudyResult], out: Path) -> None:

@@ -5,7 +5,6 @@ come in parts, one an arm and share, each written once; `join_parts` makes one t
 """
 
 import json
-import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
@@ -125,13 +124,13 @@ def add_part(file: Path, rows: pd.DataFrame) -> None:
     folder = layout.parts_folder(file)
     folder.mkdir(exist_ok=True)
     # past the last one, for a process that was killed while it joined them may have left any
-    number = 1 + max((int(path.stem) for path in folder.glob("*.parquet")), default=-1)
+    number = 1 + max((int(path.stem) for path in layout.parts_of(file)), default=-1)
     write_parquet(file.parent, folder / f"{number:06d}.parquet", rows)
 
 
 def read_parts(file: Path) -> pd.DataFrame:
     """The rows so far, joined or not, in the order of writing; no columns where there are none."""
-    paths = [file, *sorted(layout.parts_folder(file).glob("*.parquet"))]
+    paths = [file, *layout.parts_of(file)]
     tables = [read_parquet(file.parent, path) for path in paths if path.is_file()]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     keys = [name for name in ("point", *KEY) if name in rows]
@@ -143,7 +142,10 @@ def join_parts(file: Path) -> pd.DataFrame:
     """Write all rows to `file` in place of their parts; returns them."""
     rows = read_parts(file)
     write_parquet(file.parent, file, rows)
-    shutil.rmtree(layout.parts_folder(file), ignore_errors=True)
+    for part in layout.parts_of(file):
+        part.unlink()
+    with suppress(OSError):  # a user's file, or none were there
+        layout.parts_folder(file).rmdir()
     return rows
 
 

@@ -119,3 +119,8 @@ def predictions_files(folder: Path, arm: str, share: float) -> list[Path]:
 def parts_folder(file: Path) -> Path:
     """Where the parts of a growing table lie until they are joined in `file`."""
     return file.with_suffix("")
+
+
+def parts_of(file: Path) -> list[Path]:
+    """The parts of a growing table, in the order of writing."""
+    return sorted(parts_folder(file).glob(f"{'[0-9]' * 6}.parquet"))

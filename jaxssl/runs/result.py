@@ -123,28 +123,28 @@ class StudyResult:
             return pd.Series(dtype=str)
         return self.samples.set_index("sample_id")["group"]
 
-    def report(self, path: str | Path = "") -> Path:
+    def report(self, path: str | Path = "", *, overwrite: bool = False) -> Path:
         """Write the report, one HTML or Markdown file, and its figures beside it.
 
         Args:
             path: of the file, .html or .md; by default report.html in the study's folder.
+            overwrite: replace a file that is there, and figures beside it.
 
         Returns:
             The path.
 
         Raises:
-            InputError: on a file of another kind.
+            InputError: on a file of another kind, and on one that is there.
 
         Example:
             >>> jaxssl.open_study("runs/mirna").report("mirna.md")  # doctest: +SKIP
         """
-        from jaxssl.report.render import SUFFIXES, write_report  # draws: few callers want it
+        from jaxssl.report.render import check_place, write_report  # draws: few callers want it
 
         first = self.folders[0]
         own = first if len(self.folders) == 1 else layout.whole_folder(first)
         out = Path(path) if path else own / layout.REPORT
-        if out.suffix not in SUFFIXES:
-            raise InputError(f"{out} is no HTML or Markdown file", "pass `path=report.html`")
+        check_place(out, overwrite=overwrite or not path, is_default=not path)
         write_report([self], out)
         return out
 
