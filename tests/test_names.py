@@ -100,6 +100,13 @@ def test_names_are_refused_on_import_before_anything_is_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
 
 
+@pytest.mark.parametrize("name", ["a\nb.csv", "\udce9.csv"])
+def test_a_file_whose_name_cannot_be_recorded_is_refused_before_it_is_read(tmp_path, name):
+    (tmp_path / name).write_text("no table")
+    with pytest.raises(InputError, match=r"1 files hold a line break or another control character"):
+        prepare(tmp_path / name, tmp_path / "o.h5ad")
+
+
 def test_columns_that_no_h5ad_holds_beside_the_others_are_refused_on_import(tmp_path):
     pd.DataFrame(np.arange(12.0).reshape(4, 3), list("wxyz"), list("abc")).to_csv(
         tmp_path / "x.csv"

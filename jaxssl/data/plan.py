@@ -16,7 +16,7 @@ from jaxssl.data.formats.matrix import Reading, names_of
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import drop_small_classes
-from jaxssl.data.names import check_text
+from jaxssl.data.names import check_names, check_text
 from jaxssl.data.parts import Part, read_part
 from jaxssl.types import ROLES, InputError
 
@@ -46,6 +46,7 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
     """Read the files and settle everything that the result depends on."""
     if not paths:
         raise InputError("no expression file is given")
+    check_names([path.name for path in (*paths, *paths_of(options.gene_map))], "files")
     tables = samples.read_tables(paths_of(options.labels))
     gene_map = read_annotation(options.gene_map) if options.gene_map else None
     if gene_map is not None:
