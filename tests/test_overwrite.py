@@ -292,12 +292,12 @@ def test_no_verb_deletes_the_encoder_that_it_is_given(run, classifier):
     bundle = put(classifier, run / "encoder" / "seed_000")
     before = files(run)
     where = [f"--out={run}", "--overwrite", "--data=synthetic"]
-    for verb, options in (("sweep", ["--arms=swav"]), ("finetune", [])):
+    for verb, options in (("sweep", ["--arms=swav", "--seeds=1"]), ("finetune", [])):
         for encoder in (bundle, run):
             error = launch(verb, f"--encoder={encoder}", *options, *where, code=2)
             assert f"--encoder={encoder} lies in {run}, which --overwrite would empty" in error
     with pytest.raises(InputError, match=r"`encoder=.*` lies in"):
-        jaxssl.study("synthetic", encoder=run, arms=["swav"], out=run, overwrite=True)
+        jaxssl.study("synthetic", encoder=run, seeds=1, arms=["swav"], out=run, overwrite=True)
     with pytest.raises(InputError, match=r"`encoder=.*` lies in"):
         jaxssl.finetune(bundle, "synthetic", out=run, overwrite=True)
     assert files(run) == before
