@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from numbers import Integral, Real
 from typing import (
     Annotated,
@@ -15,6 +15,8 @@ from typing import (
     get_origin,
     get_type_hints,
 )
+
+import numpy as np
 
 from jaxssl.types import InputError
 
@@ -133,9 +135,21 @@ def share_of(value: Any) -> float:
 
 
 def listed(values: Any, name: str = "grid") -> tuple:
-    """Several values, or one, as a tuple."""
+    """Several values, or one, as a tuple; a set in a settled order."""
+    values = scalar(values)
     if isinstance(values, str | Real):
         return (values,)
     if not isinstance(values, Iterable):
         raise InputError(f"`{name}={values}` is no list", "pass one, such as [0.1, 1.0]")
-    return tuple(values)
+    if isinstance(values, Set):
+        values = sorted(values, key=str)
+    return tuple(scalar(value) for value in values)
+
+
+def scalar(value: Any) -> Any:
+    """A number of NumPy as Python has it, float32 by the digits that it shows; others as is."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, np.floating) and not isinstance(value, float):
+        return float(str(value))
+    return value.item() if isinstance(value, np.generic) else value

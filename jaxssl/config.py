@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any, Literal
 
+from jaxssl.arguments import choose
 from jaxssl.bounds import (
     Count,
     LabelShare,
@@ -22,7 +23,6 @@ from jaxssl.bounds import (
     Share,
     Temperature,
     Weight,
-    did_you_mean,
     optionclass,
 )
 from jaxssl.methods import METHODS
@@ -204,9 +204,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
 def _options_of(method: str) -> MethodConfig:
     """The options of a method at their defaults."""
     if not isinstance(method, str) or method not in METHODS:
-        meant = did_you_mean(str(method), METHODS)
-        known = f"choose one of {', '.join(METHODS)}"
-        raise InputError(f"unknown method {method!r}", f"{known}; {meant}" if meant else known)
+        raise InputError(f"unknown method {method!r}", choose(method, METHODS))
     return METHODS[method].options()
 
 

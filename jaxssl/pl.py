@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxssl.arguments import choose
 from jaxssl.types import InputError
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def embedding(data: Any, color: str = "label", ax: "Axes | None" = None, basis: 
         >>> adata = jaxssl.SSLEncoder().fit(adata).embed(adata)
         >>> axes = jaxssl.pl.embedding(adata, color="batch")
     """
+    from jaxssl.data.samples import facts_of
     from jaxssl.report import maps
 
     adata = data if hasattr(data, "obsm") else _part(data, "embedding")
@@ -118,7 +120,7 @@ def embedding(data: Any, color: str = "label", ax: "Axes | None" = None, basis: 
         raise InputError('`obsm["X_jaxssl"]` is missing', "make it with `SSLEncoder.embed`")
     column = color
     if column not in adata.obs and column in ("label", "group", "batch"):
-        column = adata.uns.get("jaxssl", {}).get(color) or color
+        column = facts_of(adata).get(color) or color
     _check("color", column, adata.obs.columns)
     if adata.obs[column].dtype.kind == "f":
         raise InputError(f"`color={color}` is a column of measurements", "name one of categories")
@@ -209,8 +211,12 @@ def pretraining(result: Any, ax: "Axes | None" = None, *, measure: str = "") -> 
 def _draw(ax: Any, chosen: str, whole: tuple[Any, ...], panel: tuple[Any, ...]) -> Any:
     """Call a function with its data: for the whole figure, or for a panel that was chosen."""
     from matplotlib import pyplot
+    from matplotlib.axes import Axes
 
     from jaxssl.report.drawing import styled
+
+    if not isinstance(ax, Axes | None):
+        raise InputError(f"`ax` is of type {type(ax).__name__}", "pass axes of matplotlib")
 
     with styled():
         if ax is None and not chosen:
@@ -225,6 +231,11 @@ def _draw(ax: Any, chosen: str, whole: tuple[Any, ...], panel: tuple[Any, ...]) 
 
 def _part(result: Any, name: str) -> Any:
     """What the result holds under that name; InputError where it holds nothing there."""
+    if not hasattr(result, name):
+        raise InputError(
+            f"the result is of type {type(result).__name__}",
+            "pass what `study()` returns or `open_study()` reads",
+        )
     if getattr(result, name) is None:
         finding, fix = LACKS[name]
         raise InputError(f"{result.name} {finding}", fix)
@@ -233,6 +244,7 @@ def _part(result: Any, name: str) -> Any:
 
 def _check(option: str, value: Any, known: Iterable[Any]) -> None:
     """Refuse a value that is not among the known ones."""
-    if value and value not in list(known):
-        names = ", ".join(map(str, dict.fromkeys(known)))
-        raise InputError(f"there is no `{option}={value}`", f"choose among {names}")
+    names = [*dict.fromkeys(known)]
+    if value not in ("", None, *names):
+        fix = choose(value, names, "choose among")
+        raise InputError(f"there is no `{option}={value}`", fix)

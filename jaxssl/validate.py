@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jaxssl.arguments import choose
 from jaxssl.bounds import check_section
 from jaxssl.config import LEAKS, Config
 from jaxssl.methods.interface import MethodConfig
@@ -71,4 +72,6 @@ def _check_lists(config: Config) -> None:
         )
     for kind in config.split.allow_leaks:
         if kind not in LEAKS:
-            raise InputError(f"`allow_leaks={kind}` is unknown", f"choose among {', '.join(LEAKS)}")
+            raise InputError(
+                f"`allow_leaks={kind}` is unknown", choose(kind, LEAKS, "choose among")
+            )

@@ -13,7 +13,7 @@ import dataclasses
 from absl import flags as absl_flags
 
 from jaxssl.studies.classifier import own_options, run_finetuning
-from jaxssl.studies.start import read_encoder
+from jaxssl.studies.encoders import read_encoder
 
 from . import exit, flags
 

@@ -26,7 +26,7 @@ from jaxssl.engine.embed import embed
 from jaxssl.engine.leaves import flatten, unflatten
 from jaxssl.evaluation.classifier import predict
 from jaxssl.model import make_encoder
-from jaxssl.studies.start import read_encoder
+from jaxssl.studies.encoders import read_encoder
 from jaxssl.types import InputError
 
 RNG = np.random.default_rng(0)

@@ -27,7 +27,8 @@ from jaxssl.data.task import make_task
 from jaxssl.engine.embed import embed
 from jaxssl.engine.prepared import fingerprint
 from jaxssl.estimators import classifier, encoder
-from jaxssl.estimators.inputs import encode, is_labelled, make_config, seed_of
+from jaxssl.estimators.inputs import encode, is_labelled
+from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import AugmentConfig

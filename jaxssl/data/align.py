@@ -13,6 +13,7 @@ from jaxssl.bounds import Share, check_value
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression, normalize
+from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import finite_values
 from jaxssl.types import MAX_MISSING, InputError, Normalizer
 
@@ -68,7 +69,7 @@ def encoder_input(
     check_value("max_missing", max_missing, Share)
     values = finite_values(adata)
     scale = normalizer.expression_scale
-    found = str(adata.uns.get("jaxssl", {}).get("scale", "")) or scale
+    found = str(facts_of(adata).get("scale", "")) or scale
     if found != scale:
         how = CONVERSIONS.get((found, scale), "as its data were made")
         raise InputError(

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from anndata import AnnData
 
+from jaxssl.arguments import checked
 from jaxssl.data.formats.matrix import Reading, Scratch
 from jaxssl.data.import_options import ImportOptions, Paths, paths_of
 from jaxssl.data.plan import plan_import
@@ -19,6 +20,7 @@ from jaxssl.places import input_within
 from jaxssl.types import InputError
 
 
+@checked
 def read(
     path: Paths,
     *,
@@ -133,6 +135,7 @@ def _is_record(file: Path) -> bool:
         return False
 
 
+@checked
 def prepare(
     path: Paths,
     out: str | Path,

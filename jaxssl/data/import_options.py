@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_type_hints
 
+from jaxssl.arguments import choose, read_argument
+from jaxssl.bounds import Count, Share
 from jaxssl.data import rules
 from jaxssl.data.orientation import ORIENTATIONS
 from jaxssl.data.scale import SCALES
@@ -41,15 +44,19 @@ class ImportOptions:
     duplicates: str = "error"  # of genes
     duplicate_samples: str = "error"
     impute: str = "error"
-    min_class_size: int = 0
-    min_match: float = 0.5  # share of samples that the table must know
+    min_class_size: Count = 0
+    min_match: Share = 0.5  # share of samples that the table must know
 
     def __post_init__(self):
+        for name, declared in get_type_hints(type(self), include_extras=True).items():
+            value = read_argument(name, getattr(self, name), declared)
+            object.__setattr__(self, name, value)
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             if value not in choices:
                 raise InputError(
-                    f"`{name}={value}` is unknown", f"use {', '.join(filter(None, choices))}"
+                    f"`{name}={value}` is unknown",
+                    choose(value, filter(None, choices), "use"),
                 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from jaxssl.arguments import checked
 from jaxssl.data import rules
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.file_report import FileReport
@@ -32,6 +33,7 @@ _MAX_CLASSES = 100
 _MIN_GROUPS = 3  # one for each of train, validation and test
 
 
+@checked
 def inspect(
     path: str | Path, labels: Paths | None = None, *, layer: str = "", whole: bool = False
 ) -> FileReport:

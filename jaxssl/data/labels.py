@@ -29,7 +29,7 @@ def encode(
     values, dropped = drop_small_classes(values, min_class_size)
     names = values.astype(str)
     classes, counts = np.unique(names[names != ""], return_counts=True)
-    lost = f" after `min_class_size={min_class_size}`" if dropped else ""
+    lost = f" after `data.min_class_size={min_class_size}`" if dropped else ""
     if not len(classes):
         raise InputError(f"no sample has a label{lost}", "name another column with `label`")
     if len(classes) == 1:
@@ -42,7 +42,8 @@ def encode(
         raise InputError(
             f"{len(rare)} of {len(classes)} classes have fewer than {MIN_CLASS_SIZE} labelled "
             f"samples (first: {str(rare[0])!r} with {counts[counts < MIN_CLASS_SIZE][0]})",
-            "pass `min_class_size=20`, say, to treat small classes as unlabelled",
+            "treat small classes as unlabelled, by `data.min_class_size=20` or by "
+            "`read(min_class_size=20)`, say",
         )
     codes = np.searchsorted(classes, names).astype(np.int32)
     return np.where(names == "", np.int32(-1), codes), tuple(str(c) for c in classes)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 
 from jaxssl.data import barcodes
 from jaxssl.data.annotation import read_annotation
@@ -132,6 +133,17 @@ def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
             )
         renamed.append(samples[0] or name)
     return np.array(renamed, dtype=object)
+
+
+def facts_of(adata: AnnData) -> Mapping[str, Any]:
+    """What `read` recorded of a data set; {} of one made by hand."""
+    recorded = adata.uns.get("jaxssl", {})
+    if not isinstance(recorded, Mapping):
+        raise InputError(
+            f'uns["jaxssl"] is of type {type(recorded).__name__}, not a record of `read()`',
+            "delete it",
+        )
+    return recorded
 
 
 def choose_columns(

@@ -34,9 +34,7 @@ def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:
 
 def finite_values(adata: AnnData) -> Shaped[np.ndarray, "samples genes"]:
     """The matrix, dense; values that are no numbers, or none of float32, are refused."""
-    kind = getattr(adata.X, "dtype", None)
-    if kind is None or kind.kind not in "fiub":
-        raise InputError(f"the expression values are of type {kind}", "make numbers of `X`")
+    check_matrix(adata)
     x = dense(adata.X)
     check_finite(x, adata.obs_names, adata.var_names)
     return x
@@ -64,6 +62,29 @@ def _is_finite(x: Shaped[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
     if x.dtype.kind == "f" and x.dtype.itemsize > np.dtype(np.float32).itemsize:
         return np.abs(x) <= np.finfo(np.float32).max
     return np.isfinite(x)
+
+
+def check_matrix(adata: AnnData) -> None:
+    """Refuse an AnnData whose matrix is absent, empty or not of numbers."""
+    x: Any = adata.X
+    if x is None:
+        others = [f"adata.layers[{name!r}]" for name in adata.layers]
+        others += ["adata.raw.to_adata()"] if adata.raw is not None else []
+        found = f"it has {', '.join(others)}" if others else "it has no layer either"
+        raise InputError(
+            f"the AnnData has no X, and {found}",
+            "write the matrix to use into adata.X, or import a file by `read()`",
+        )
+    if 0 in adata.shape:
+        raise InputError(
+            f"the data are empty: {adata.n_obs} samples x {adata.n_vars} genes",
+            "look at the filter that they passed",
+        )
+    if np.dtype(x.dtype).kind not in "fiub":
+        raise InputError(
+            f"the expression values are of type {x.dtype}, not numbers",
+            "convert them by adata.X = adata.X.astype('float32')",
+        )
 
 
 def is_toil_zero(x: Any) -> Any:

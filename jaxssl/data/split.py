@@ -12,6 +12,12 @@ from jaxssl.data.groups import name_each
 from jaxssl.types import InputError, Split
 
 LEAVE_BATCH_OUT = "leave_batch_out"
+NO_GROUPS = (
+    "name another `group`, or, if samples of one group are not alike, pretrain with "
+    "`split.protocol=stratified` and `allow_leaks=groups,twins`, which the report will say"
+)
+"""What to do about groups that leave nothing to hold out."""
+OTHER_BATCH = "pass `split.protocol=grouped`, or name another `batch`"
 _TRAIN, _VALIDATION, _TEST = 0, 1, 2
 _N_FOLDS = 20  # parts of 5 %
 _TOLERANCE = 0.05  # of the labelled samples: a part further from its share is reported
@@ -78,24 +84,26 @@ def _leave_out(
         raise InputError(
             "`split.protocol=leave_batch_out` needs a batch column", "name one with `batch`"
         )
-    known = batches_with_labels(codes, batches)
-    if number >= len(known):
+    with_labels = batches_with_labels(codes, batches)
+    if number >= len(with_labels):
         raise InputError(
-            f"there is no batch number {number}: {len(known)} batches have labels (from 0 on: "
-            f"{', '.join(known[:5])})",
+            f"there is no batch number {number}: {len(with_labels)} batches have labels (from 0 "
+            f"on: {', '.join(with_labels[:5])})",
             "lower `split.seed` or `split.n_splits`",
         )
-    batch = str(known[number])
+    batch = str(with_labels[number])
     in_batch = batches.astype(str) == batch
     test = np.flatnonzero(in_batch & (codes >= 0))
     usable = ~in_batch & ~np.isin(groups, groups[in_batch])
     if not (usable & (codes >= 0)).any():
+        finding = f"batch {batch} and the groups in it hold all labelled samples"
+        raise InputError(f"{finding} and leave none to train on", OTHER_BATCH)
+    known = np.unique(codes[usable & (codes >= 0)])
+    if len(known) < 2 or not np.isin(codes[test], known).any():
         raise InputError(
-            f"batch {batch} and the groups in it hold all labelled samples and leave none to "
-            "train on",
-            "pass `split.protocol=grouped`, or import another `batch`",
+            f"batch {batch} shares no class with the others, or they have but one", OTHER_BATCH
         )
-    unseen = np.setdiff1d(codes[test], codes[usable])
+    unseen = np.setdiff1d(codes[test], known)
     if len(unseen):
         warnings.warn(
             f"batch {batch} is the only one with {', '.join(classes[int(c)] for c in unseen)}: "
@@ -120,8 +128,7 @@ def _grouped(codes: OfLabelled, groups: np.ndarray, shares: Shares, seed: int) -
         raise InputError(
             f"{len(codes)} labelled samples in {n_groups} groups are too few for train, "
             "validation and test",
-            "name another `group`, split without groups by `split.protocol=stratified`, or leave "
-            "one batch out after the other by `split.protocol=leave_batch_out`",
+            NO_GROUPS,
         )
     from sklearn.model_selection import StratifiedGroupKFold  # here: it is slow to import
 
@@ -140,7 +147,13 @@ def _complete_training(
     codes: OfLabelled, groups: np.ndarray, parts: OfLabelled, classes: Sequence[str]
 ) -> OfLabelled:
     """Move groups back to train until it holds every class, validation's before the test's."""
-    parts = parts.copy()
+    parts, held_out = parts.copy(), [part for part in (_VALIDATION, _TEST) if part in parts]
+    pairs = np.unique(np.stack([codes, np.unique(groups, return_inverse=True)[1]]), axis=1)
+    if np.bincount(pairs[0]).max() < 2:
+        raise InputError(
+            "every class lies in one group, so a class that is held out is none to train on",
+            NO_GROUPS,
+        )
     for code in np.setdiff1d(codes, codes[parts == _TRAIN]):
         if (codes[parts == _TRAIN] == code).any():
             continue  # came back with another class's group
@@ -153,11 +166,18 @@ def _complete_training(
             "was kept in training, which would otherwise lack the class",
             stacklevel=3,
         )
+    if not np.isin(held_out, parts).all():
+        raise InputError(
+            "groups are so few or large that training, which needs every class, takes all of "
+            "validation or test",
+            NO_GROUPS,
+        )
     return parts
 
 
 def _stratified(codes: OfLabelled, shares: Shares, seed: int) -> OfLabelled:
     n_classes = len(np.unique(codes))
+    least = math.floor(1e4 * n_classes / len(codes)) / 1e4  # a sample of every class
     parts = np.full(len(codes), _TRAIN)
     rest = np.arange(len(codes))
     for part, share in shares.items():
@@ -169,7 +189,8 @@ def _stratified(codes: OfLabelled, shares: Shares, seed: int) -> OfLabelled:
             raise InputError(
                 f"{len(codes)} labelled samples of {n_classes} classes (the smallest {smallest}) "
                 f"are too few for a part of {size}",
-                "raise `split.test_share` and validation_share, or `min_class_size`",
+                f"raise `split.test_share` and `split.validation_share` to {least:g}, or leave "
+                "small classes out by `data.min_class_size`",
             )
         from sklearn.model_selection import train_test_split
 

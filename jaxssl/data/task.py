@@ -14,7 +14,7 @@ from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
 from jaxssl.data.names import check_alike, check_names
 from jaxssl.data.normalize import log2_expression
-from jaxssl.data.samples import choose_columns
+from jaxssl.data.samples import choose_columns, facts_of
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
 from jaxssl.data.split import make_split
 from jaxssl.types import InputError, Normalizer, Split
@@ -53,7 +53,7 @@ class Task(Roles):
 
 def take_roles(adata: AnnData, config: Config) -> Roles:
     """Read label, group and batch from the columns that `config.data` names, else the record."""
-    recorded, options = adata.uns.get("jaxssl", {}), config.data
+    recorded, options = facts_of(adata), config.data
     obs = as_text(cast(pd.DataFrame, adata.obs))
     columns = choose_columns(obs.columns, options, recorded)
     if not columns["label"]:
@@ -76,7 +76,7 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
 
 def make_task(adata: AnnData, config: Config) -> Task:
     """Pose the question that `config` asks of a data set; one made by hand needs no record."""
-    recorded = adata.uns.get("jaxssl", {})
+    recorded = facts_of(adata)
     for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
         if not names.is_unique:
             twice = names[names.duplicated()]

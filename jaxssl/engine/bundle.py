@@ -5,11 +5,12 @@ import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import PyTree
 
+from jaxssl.arguments import checked
 from jaxssl.config import Config, from_dict, to_dict
 from jaxssl.engine.diagnose import DIVERGED, HEALTHY, Diagnosis
 from jaxssl.engine.leaves import (
@@ -67,6 +68,13 @@ def is_bundle(folder: Path) -> bool:
     return (folder / DESCRIPTION).is_file()
 
 
+def bundles_below(folder: Path) -> list[Path]:
+    """The bundles in a folder, in its folders and in theirs, in order."""
+    found = (path for depth in (1, 2, 3) for path in folder.glob("*/" * depth + DESCRIPTION))
+    return sorted(path.parent for path in found)
+
+
+@checked
 def load_bundle(folder: Path | str) -> EncoderBundle:
     """Read an encoder bundle and verify name, shape, dtype and hash of all leaves, and the genes.
 
@@ -86,6 +94,8 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         bundle = jaxssl.load_bundle("runs/mirna/encoder/seed_000")
     """
     folder = Path(folder)
+    if not is_bundle(folder):
+        _refuse(folder)
     for path in folder.rglob("*"):
         if path.is_symlink():  # what comes from elsewhere must not point at other files of the disk
             raise InputError(f"{path} is a link, and a bundle has none", "copy the file itself")
@@ -120,6 +130,15 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
                 "take a copy of it, or make it anew",
             )
     return bundle
+
+
+def _refuse(folder: Path) -> NoReturn:
+    """Say what a place that is no bundle is, and where the nearest bundle lies."""
+    what = "is a file, no folder" if folder.is_file() else "is no bundle"
+    what = what if folder.exists() else "does not exist"
+    near = [folder.parent] if is_bundle(folder.parent) else bundles_below(folder)
+    fix = "pass an encoder such as RUN/encoder/seed_000, or a classifier that `finetune()` wrote"
+    raise InputError(f"{folder} {what}", f"pass {near[0]}" if near else fix)
 
 
 def diagnosis_of(bundle: EncoderBundle) -> Diagnosis:

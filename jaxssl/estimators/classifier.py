@@ -1,6 +1,7 @@
 """A classifier on a pretrained encoder, in scikit-learn's form."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -9,15 +10,17 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 from sklearn.base import ClassifierMixin, clone
 
+from jaxssl.arguments import checked, read_argument
 from jaxssl.config import Config
 from jaxssl.data.labels import label_order
 from jaxssl.engine.bundle import EncoderBundle, usable
 from jaxssl.estimators.encoder import SSLEncoder
-from jaxssl.estimators.inputs import encode, is_labelled, labels_of, seed_of, set_options
+from jaxssl.estimators.inputs import encode, is_labelled, labels_of
+from jaxssl.estimators.options import seed_of, set_options
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.readers import OF_TRAINING, refuse_beside_encoder
-from jaxssl.studies.start import read_encoder
+from jaxssl.studies.encoders import read_classifier, refuse_classifier
 from jaxssl.types import MAX_MISSING, InputError
 from jaxssl.validate import check_sections, validate
 
@@ -158,6 +161,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         return float(np.average(y[rows] == predicted[rows], weights=weights))
 
     @classmethod
+    @checked
     def load(cls, folder: str | Path) -> "SSLClassifier":
         """Read a classifier that `save` or the `finetune` verb wrote.
 
@@ -170,10 +174,8 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         Raises:
             InputError: if the folder is no classifier, or damaged.
         """
-        bundle = read_encoder(folder)
+        bundle = read_classifier(folder)
         origin = bundle.provenance
-        if "classes" not in origin:
-            raise InputError(f"{folder} is an encoder, not a classifier", "use `SSLEncoder.load()`")
         classifier = cls(config=bundle.config, random_state=origin["seed"])
         classifier._restore(bundle)
         classifier.classes_ = np.array(origin.get("labels", origin["classes"]))
@@ -183,6 +185,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         """The encoder to fine-tune, fitted."""
         given = self.encoder
         if hasattr(given, "bundle_"):
+            refuse_classifier(given.bundle_)
             return given
         if isinstance(given, SSLEncoder):
             return cast(SSLEncoder, clone(given)).fit(X)
@@ -200,7 +203,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
 
     def _options(self, pretrained: Config, n_train: int) -> Config:
         """The encoder's configuration with the fine-tuning options that are asked for."""
-        values = self.config or {}
+        values = read_argument("config", self.config, Config | Mapping[str, Any] | None) or {}
         if isinstance(values, Config):
             check_sections(values)
             if self.encoder is not None:

@@ -12,6 +12,7 @@ from anndata import AnnData
 from jaxtyping import Float32
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
+from jaxssl.arguments import checked, read_argument
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.task import Roles, Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, usable
@@ -19,10 +20,11 @@ from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import annotate, embed
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, pretrain
-from jaxssl.estimators.inputs import make_config, read, seed_of
+from jaxssl.estimators.inputs import read
+from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.estimators.stored import HISTORY, BundleEstimator
 from jaxssl.runs.identity import versions
-from jaxssl.studies.start import read_encoder
+from jaxssl.studies.encoders import read_encoder, refuse_classifier
 from jaxssl.types import MAX_MISSING, Split
 
 _plan = lru_cache(maxsize=32)(plan_pretraining)  # kept, so that folds of one size compile once
@@ -136,10 +138,12 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
                 of its own.
             NotFittedError: before `fit`.
         """
+        adata = read_argument("adata", adata, AnnData)
         x = self._input_of(adata)
         return annotate(adata, usable(self.bundle_), x, overwrite=overwrite)
 
     @classmethod
+    @checked
     def load(cls, folder: str | Path) -> "SSLEncoder":
         """Read an encoder that `save`, a study or the `pretrain` verb wrote.
 
@@ -159,6 +163,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         return encoder
 
     @classmethod
+    @checked
     def from_bundle(cls, bundle: EncoderBundle) -> "SSLEncoder":
         """A fitted estimator of a bundle, such as `jaxssl.load_bundle` returns.
 
@@ -168,6 +173,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         Returns:
             The estimator; its `history_` is empty.
         """
+        refuse_classifier(bundle)
         method, seed = bundle.config.method.name, bundle.provenance["seed"]
         encoder = cls(method, config=bundle.config, random_state=seed)
         encoder._restore(bundle)

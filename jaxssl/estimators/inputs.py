@@ -3,23 +3,23 @@
 A fitted estimator has `n_features_in_` and, if its data named the genes, `feature_names_in_`.
 """
 
-import dataclasses
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 from jaxtyping import Bool, Float32, Int32, Shaped
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, validate_data
 
-from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
+from jaxssl.arguments import read_argument
 from jaxssl.data.genes import duplicates
 from jaxssl.data.names import check_names
-from jaxssl.data.samples import require_column
+from jaxssl.data.samples import facts_of, require_column
 from jaxssl.data.scale import (
     SCALES,
     check_finite,
@@ -28,9 +28,8 @@ from jaxssl.data.scale import (
     range_of,
     resolve_scale,
 )
-from jaxssl.readers import refuse_unread, warn_of_idle
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.types import InputError
-from jaxssl.validate import check_sections, get_option, validate
 
 _NUMBERS = ("floating", "integer", "mixed-integer-float", "decimal", "boolean", "empty")
 UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
@@ -53,10 +52,10 @@ def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
         raise InputError(f"{len(twice)} genes occur twice (first: {twice[0]})", "rename them")
     wanted: Any = {"dtype": np.float32, "order": "C"}
     if by_name and not is_fit:  # genes in any order, more or fewer: aligned later
-        x: Any = check_array(table.to_numpy(), estimator=estimator, **wanted)
+        x: Any = _sound(check_array, table.to_numpy(), estimator=estimator, **wanted)
     else:
         wanted |= {"reset": is_fit, "ensure_min_samples": 2 if is_fit else 1}
-        x = validate_data(estimator, cast(Any, table), **wanted)
+        x = _sound(validate_data, estimator, cast(Any, table), **wanted)
     # numbered as in scikit-learn where the data that were fitted named none
     numbered = [f"x{i}" for i in range(estimator.n_features_in_)]
     genes = table.columns if by_name else getattr(estimator, "feature_names_in_", numbered)
@@ -71,6 +70,18 @@ def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
     return adata
 
 
+def _sound(check: Callable, *args: Any, **wanted: Any) -> np.ndarray:
+    """The array that a check of scikit-learn passes; its words, and what to do."""
+    try:
+        return check(*args, **wanted)
+    except ValueError as error:
+        raise InputError(
+            str(error).rstrip(".").replace("`", "'"),
+            "pass samples x genes, all of them numbers, with the genes of `fit` or named as these "
+            "in a DataFrame or an AnnData",
+        ) from error
+
+
 def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
     """Labels of all samples: `y`, or the column of an AnnData that `label` or its record names."""
     if y is not None:
@@ -78,8 +89,9 @@ def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
         if isinstance(y, list | tuple) and any(isinstance(value, str) for value in y):
             y = np.array(y, object)  # NumPy would make text of all, less what ends it
         return column_or_1d(y, warn=True)
+    label = read_argument("label", label, str | None)
     if isinstance(X, AnnData):
-        name = label or str(X.uns.get("jaxssl", {}).get("label", ""))
+        name = label or str(facts_of(X).get("label", ""))
         if name:
             require_column(X.obs.columns, name, "label")
             return X.obs[name].astype(object).to_numpy()  # numbers as they are: -1 is none
@@ -139,14 +151,21 @@ def _check_type(y: np.ndarray) -> None:
 
 
 def _table(X: Any) -> tuple[Any, Mapping[str, Any]]:
-    """An AnnData as a DataFrame, with its record; anything else as it is."""
+    """An AnnData as a DataFrame, with its record; anything else that has values as it is."""
+    is_dict = isinstance(X, Mapping) and not hasattr(X, "toarray")  # as a sparse one of keys has
+    if X is None or is_dict or isinstance(X, str | PathLike | EncoderBundle):
+        kind = type(X).__name__
+        raise InputError(
+            f"the samples are of type {kind}",
+            "pass an array, a DataFrame or an AnnData, such as `read()` makes of a file",
+        )
     if not isinstance(X, AnnData):
         _check_values(X)
         return X, {}
     X = X.to_memory() if X.isbacked else X
     values = finite_values(X)
     genes = pd.Index(X.var_names.astype(str), dtype=object)
-    return pd.DataFrame(values, index=X.obs_names, columns=genes), X.uns.get("jaxssl", {})
+    return pd.DataFrame(values, index=X.obs_names, columns=genes), facts_of(X)
 
 
 def _check_values(X: Any) -> None:
@@ -191,60 +210,3 @@ def _scale(
             stacklevel=4,
         )
     return "log2"
-
-
-def make_config(
-    method: str, n_prototypes: Any = None, config: Config | Mapping[str, Any] | None = None
-) -> Config:
-    """The options of a pretraining, checked."""
-    if isinstance(config, Config):
-        check_sections(config)
-        if config.method.name != method:
-            raise InputError(
-                f"`method={method}`, but `config` is of the method {config.method.name}",
-                "pass that method, or a dict of the options that differ",
-            )
-        settled = from_dict(to_dict(config))
-    else:
-        settled = set_options(with_method(Config(), method), config, "encoder")
-    if n_prototypes is not None:
-        if isinstance(config, Mapping) and "method.n_prototypes" in config:
-            raise InputError("`n_prototypes` is in `config` too", "say it once")
-        n_heads = len(getattr(settled.method, "n_prototypes", ()))
-        if not n_heads:
-            raise InputError(f"{method} has no prototypes", "leave `n_prototypes` out")
-        counts = (n_prototypes,) * n_heads if np.ndim(n_prototypes) == 0 else tuple(n_prototypes)
-        counts = tuple(int(n) if isinstance(n, np.integer) else n for n in counts)
-        settled = with_options(settled, {"method.n_prototypes": counts})
-    warn_of_idle(settled)
-    validate(settled)
-    return settled
-
-
-def set_options(config: Config, values: Mapping[str, Any] | None, reader: str) -> Config:
-    """A copy with dotted options, such as "pretrain.n_steps", set: such as the reader reads."""
-    values = {} if values is None else values
-    if not isinstance(values, Mapping):
-        raise InputError(
-            f"`config` is of type {type(values).__name__}", "pass a dict of options, or a Config"
-        )
-    sections = [field.name for field in dataclasses.fields(config)]
-    for name in values:
-        section, _, option = str(name).partition(".")
-        if section not in sections or "." in option or get_option(config, name) is None:
-            raise InputError(
-                f"there is no option {name!r} for {config.method.name}", "see `jaxssl.Config`"
-            )
-    refuse_unread(reader, values)
-    return with_options(config, values)
-
-
-def seed_of(random_state: Any) -> int:
-    """Seed id of an int, of None (a random one), or of a NumPy RandomState."""
-    if isinstance(random_state, bool | np.bool_ | str | float):
-        raise InputError(f"`random_state={random_state}` is no whole number", "pass one, or None")
-    if not isinstance(random_state, int | np.integer):
-        return int(check_random_state(random_state).randint(2**31 - 1))
-    if not 0 <= random_state < 2**31:
-        raise InputError(f"`random_state={random_state}` is out of range", "choose 0 .. 2**31 - 1")
-    return int(random_state)

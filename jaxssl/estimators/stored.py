@@ -9,6 +9,8 @@ from jaxtyping import Float32
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from jaxssl.arguments import checked, read_argument
+from jaxssl.bounds import Share
 from jaxssl.data.align import encoder_input
 from jaxssl.engine.bundle import EncoderBundle, is_bundle, save_bundle
 from jaxssl.estimators.inputs import read
@@ -25,6 +27,7 @@ class BundleEstimator(BaseEstimator):
     scale: str
     max_missing: float
 
+    @checked
     def save(self, folder: str | Path) -> None:
         """Write the estimator as a bundle, which verbs such as `embed` and `predict` read too.
 
@@ -72,5 +75,6 @@ class BundleEstimator(BaseEstimator):
         if bundle is None:
             check_is_fitted(self)
             bundle = self.bundle_
+        max_missing = read_argument("max_missing", self.max_missing, Share)
         adata = read(self, X, bundle.normalizer.expression_scale)
-        return encoder_input(adata, bundle.normalizer, max_missing=self.max_missing)[0]
+        return encoder_input(adata, bundle.normalizer, max_missing=max_missing)[0]

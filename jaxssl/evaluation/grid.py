@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from jaxssl.bounds import listed
 from jaxssl.config import Config, resolve, to_dict, with_options
 from jaxssl.evaluation.arms import (
     RANDOM_ENCODER,
@@ -78,16 +79,17 @@ def check_grid(grid: Grid, config: Config) -> dict[str, list[Any]]:
     for name, values in grid.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=2)
-            fix = f"did you mean {' or '.join(near)}?" if near else f"vary {', '.join(SECTIONS)}"
-            raise InputError(f"a grid has no option {name!r}", f"{fix}, such as method.epsilon")
+            others = f"vary {', '.join(SECTIONS)}, such as method.epsilon"
+            fix = f"did you mean {' or '.join(near)}?" if near else others
+            raise InputError(f"a grid has no option {name!r}", fix)
         if not any(is_read(name, arm) for arm in config.sweep.arms):
             arms = ", ".join(config.sweep.arms)
             found = f"`{name}` is not read by what is scored, so all points would be one: {arms}"
             raise InputError(found, "vary another option, or name with `arms` one that reads it")
-        if not values:
-            raise InputError(f"`{name}` has no values in the grid", "list some")
         default = get_option(config, name)
-        checked[name] = [_read(v, default, name) if isinstance(v, str) else v for v in values]
+        checked[name] = [_read(value, default, name) for value in values]
+        if not checked[name]:
+            raise InputError(f"a grid has no value for {name}", "list one or more")
         if len({as_text(value) for value in checked[name]}) < len(values):
             raise InputError(f"a value of {name} stands there twice", "list it once")
     return checked
@@ -119,8 +121,10 @@ def reads_of(arm: str) -> tuple[str, ...]:
     return (*reads, *OF_PRETRAINING, *PROBE, *(f"finetune.{name}" for name in own))
 
 
-def _read(text: str, default: Any, name: str) -> Any:
-    """A value of the type that the option has."""
+def _read(text: Any, default: Any, name: str) -> Any:
+    """A value of the type that the option has, of a text or as it is; a number may be a list."""
+    if not isinstance(text, str):
+        return listed(text) if isinstance(default, tuple) else text
     try:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text.lower()]

@@ -49,7 +49,14 @@ def check_place(out: Path, *, overwrite: bool, is_default: bool) -> None:
 def write_report(runs: Sequence[StudyResult], out: Path) -> None:
     """Write the report of runs that were read; a part that one lacks is named as missing."""
     folder = out.parent / FIGURES
-    folder.mkdir(parents=True, exist_ok=True)
+    if out.suffix not in SUFFIXES or out.is_dir():
+        raise InputError(f"{out} is no HTML or Markdown file", "name one such as report.html")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be made ({error.strerror})", "name a report in another folder"
+        ) from error
     pages, total, seen = [], Counter(run.name for run in runs), Counter()
     for run in runs:
         seen[run.name] += 1

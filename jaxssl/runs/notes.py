@@ -37,6 +37,12 @@ class Compilations:
             self.programs.append(str(details.get("fun_name", "")))
 
 
+def _texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    """What concerns the user, each once."""
+    kept = (str(w.message) for w in caught if issubclass(w.category, KINDS))
+    return list(dict.fromkeys(kept))
+
+
 class Notes:
     """Seconds of every stage, without those of stages inside it, and the warnings on the way.
 
@@ -57,10 +63,16 @@ class Notes:
         """Time a stage and keep its warnings, each once."""
         self._note_compilations()
         started, outer, self._inside = time.monotonic(), self._inside, 0.0
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("default")
-            yield
-        for text in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, KINDS)):
+        caught: list[warnings.WarningMessage] = []
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("default")
+                yield
+        except BaseException:  # nobody will read the notes: the warnings may say why
+            for text in _texts(caught):
+                warnings.warn(text, stacklevel=3)
+            raise
+        for text in _texts(caught):
             self.warn(text)
         self._note_compilations()
         total = time.monotonic() - started

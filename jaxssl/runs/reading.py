@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from jaxssl.arguments import checked
 from jaxssl.evaluation.headline import percent
 from jaxssl.files import DAMAGED, read_json, read_table
 from jaxssl.runs import layout
@@ -19,6 +20,7 @@ from jaxssl.runs.tables import RUN, altered, check_run, read_parquet, run_of, wh
 from jaxssl.types import InputError
 
 
+@checked
 def open_study(folder: str | Path) -> StudyResult:
     """Read what a study, sweep or pretraining left in its folder; shards and splits are merged.
 

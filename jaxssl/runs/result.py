@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from jaxssl.arguments import checked, choose
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.fits import failed_fits
 from jaxssl.runs import layout
@@ -95,6 +96,7 @@ class StudyResult:
             found |= load_encoders(folder)
         return found
 
+    @checked
     def predictions(self, arm: str, share: float) -> pd.DataFrame | None:
         """Test probabilities of an arm at a share; None where none were kept.
 
@@ -113,8 +115,8 @@ class StudyResult:
             for name, value in (("arm", arm), ("share", share)):
                 known = self.results[name].unique().tolist()
                 if value not in known:
-                    listed = ", ".join(map(str, known))
-                    raise InputError(f"no {name} {value} was compared", f"choose among {listed}")
+                    fix = choose(value, known, "choose among")
+                    raise InputError(f"no {name} {value} was compared", fix)
         return read_predictions(self.folders, arm, share)
 
     def groups(self) -> "pd.Series[str]":
@@ -123,6 +125,7 @@ class StudyResult:
             return pd.Series(dtype=str)
         return self.samples.set_index("sample_id")["group"]
 
+    @checked
     def report(self, path: str | Path = "", *, overwrite: bool = False) -> Path:
         """Write the report, one HTML or Markdown file, and its figures beside it.
 

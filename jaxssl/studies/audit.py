@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 
+from jaxssl.arguments import checked
 from jaxssl.bounds import Positive, Range, check_value, listed
 from jaxssl.config import Config, with_options
 from jaxssl.data.task import Task
@@ -43,6 +44,7 @@ Question = tuple[Task, Config]
 MIN_COMPARISONS = 10  # fewer say nothing of a rate of 5 %
 
 
+@checked
 def audit(
     data: Data = None,
     *,

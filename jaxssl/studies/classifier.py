@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from jaxssl.bounds import LabelShare, check_value
+from jaxssl.arguments import checked
+from jaxssl.bounds import LabelShare, Share, check_value
 from jaxssl.config import Config, DataConfig, FinetuneConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
@@ -29,23 +30,25 @@ from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
+from jaxssl.studies.encoders import read_classifier, read_encoder
 from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again, with_data
 from jaxssl.studies.progress import SILENT, Hooks
-from jaxssl.studies.start import announce, pose, read_data, read_encoder
+from jaxssl.studies.start import announce, pose, read_data
 from jaxssl.types import MAX_MISSING, ROLES
 from jaxssl.validate import validate
 
 
+@checked
 def finetune(
     encoder: str | Path | EncoderBundle,
     data: Data = None,
     *,
     out: str | Path,
-    share: float = 1.0,
+    share: Share = 1.0,
     label: str = "",
     group: str = "",
     allow_leaks: Sequence[str] = (),
-    max_missing: float = MAX_MISSING,
+    max_missing: Share = MAX_MISSING,
     options: FinetuneConfig | None = None,
     overwrite: bool = False,
     progress: bool | Callable = True,
@@ -189,12 +192,13 @@ def _score_parts(
     return scores
 
 
+@checked
 def predict(
     classifier: str | Path | EncoderBundle,
     data: Data,
     hooks: Hooks = SILENT,
     *,
-    max_missing: float = MAX_MISSING,
+    max_missing: Share = MAX_MISSING,
 ) -> pd.DataFrame:
     """Class probabilities of new samples; genes are matched by name.
 
@@ -213,13 +217,14 @@ def predict(
     Example:
         >>> jaxssl.predict("runs/clf", new)  # doctest: +SKIP
     """
-    bundle, adata, x = aligned(classifier, data, hooks, max_missing)
+    bundle = read_classifier(classifier)
+    adata, x = aligned(bundle, data, hooks, max_missing)
     known = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("labelled_ids", ""))
     if known is not None and known.any():
         warnings.warn(
             f"{known.sum():,} of {len(known):,} samples bear the id of one whose label the "
             "classifier was trained on: how well it does on them is no measure of new ones",
-            stacklevel=2,
+            stacklevel=3,
         )
     probabilities = predict_rows(bundle, x)
     classes = tuple(bundle.provenance["classes"])
@@ -229,12 +234,11 @@ def predict(
 
 
 def aligned(
-    encoder: str | Path | EncoderBundle, data: Data, hooks: Hooks, max_missing: float
-) -> tuple[EncoderBundle, AnnData, np.ndarray]:
-    """The encoder, the data set, and what the one sees of the other."""
-    bundle = read_encoder(encoder)
+    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float
+) -> tuple[AnnData, np.ndarray]:
+    """The data set, and what an encoder sees of it."""
     adata = read_data(DataConfig(), hooks, data)
     x, found = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
     n = found["n_genes"]
     hooks.say(f"genes: {n - found['n_missing']} of {n} found by name")
-    return bundle, adata, x
+    return adata, x

@@ -4,23 +4,27 @@ from pathlib import Path
 
 from anndata import AnnData, read_h5ad
 
+from jaxssl.arguments import checked
+from jaxssl.bounds import Share
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.h5ad import add_to_h5ad, as_stored
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.embed import EMBEDDED, PROTOTYPE, annotate
 from jaxssl.places import input_within
 from jaxssl.studies.classifier import aligned
+from jaxssl.studies.encoders import read_encoder
 from jaxssl.studies.job import Data
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.types import MAX_MISSING, InputError
 
 
+@checked
 def embed(
     encoder: str | Path | EncoderBundle,
     data: Data,
     hooks: Hooks = SILENT,
     *,
-    max_missing: float = MAX_MISSING,
+    max_missing: Share = MAX_MISSING,
     overwrite: bool = False,
 ) -> AnnData:
     """Embed samples with a pretrained encoder; genes are matched by name.
@@ -46,7 +50,8 @@ def embed(
     Example:
         >>> jaxssl.embed("runs/mirna", new).obsm["X_jaxssl"]  # doctest: +SKIP
     """
-    bundle, adata, x = aligned(encoder, data, hooks, max_missing)
+    bundle = read_encoder(encoder)
+    adata, x = aligned(bundle, data, hooks, max_missing)
     if isinstance(data, AnnData):
         adata = data  # itself, also where what was read of it is a copy
     elif data and as_stored(Path(data), adata.obs_names, EMBEDDED) is not None:
@@ -67,7 +72,8 @@ def embed_file(
 
     It may be the file itself. Of any other file, `out` holds what `jaxssl.read` reads.
     """
-    bundle, adata, x = aligned(encoder, data, hooks, max_missing)
+    bundle = read_encoder(encoder)
+    adata, x = aligned(bundle, data, hooks, max_missing)
     stored = as_stored(Path(data), adata.obs_names, EMBEDDED)
     if stored is None:
         within = input_within(out, [("data", data)])

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from jaxssl.bounds import check_value, listed
+from jaxssl.arguments import checked
+from jaxssl.bounds import check_value
 from jaxssl.config import Config, with_options
 from jaxssl.evaluation.arms import named_arms
 from jaxssl.evaluation.fits import DIVERGED, failed_fits
@@ -47,6 +48,7 @@ class Tuned(NamedTuple):
     table: pd.DataFrame  # a row a point (and arm and share): its options, and its score
 
 
+@checked
 def tune(
     data: Data = None,
     *,
@@ -95,11 +97,8 @@ def tune(
     asked = {"method": method, "shares": shares, "seeds": seeds, "label": label, "group": group}
     asked |= {"allow_leaks": allow_leaks, "reader": "search"}
     job = make_job(config, data, output, hooks, **asked)
-    if not isinstance(grid, Mapping):
-        raise InputError(f"`grid={grid}` is no dict", 'pass {"augment.noise": [0.5, 1.0]}, say')
-    points = {str(name): listed(values) for name, values in grid.items()}
     with released(out):
-        return run_grid(job, points, metric, arms)
+        return run_grid(job, grid, metric, arms)
 
 
 def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tuned:

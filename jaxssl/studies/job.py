@@ -16,7 +16,7 @@ from anndata import AnnData
 from jaxssl.bounds import check_section, check_value, count_of, listed, share_of
 from jaxssl.config import Config, from_dict, to_dict, with_method
 from jaxssl.data.synthetic import load_demo, make_synthetic
-from jaxssl.engine.bundle import EncoderBundle, is_bundle, load_bundle
+from jaxssl.engine.bundle import is_bundle
 from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.readers import (
     refuse_beside_encoder,
@@ -28,10 +28,10 @@ from jaxssl.readers import (
     warn_of_idle,
 )
 from jaxssl.runs import layout
-from jaxssl.runs.journal import load_encoders
 from jaxssl.runs.output import Output, released
 from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
+from jaxssl.studies.encoders import Encoders, read_encoders
 from jaxssl.studies.progress import SILENT, Hooks, Screen
 from jaxssl.types import ROLES, InputError
 from jaxssl.validate import check_sections
@@ -39,7 +39,6 @@ from jaxssl.validate import check_sections
 Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
 EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
 """Data sets that no file holds."""
-Encoders = Mapping[int, EncoderBundle]  # by seed
 
 
 class Job(NamedTuple):
@@ -197,21 +196,6 @@ def seeds_of(config: Config, shard: str) -> list[int]:
     return seeds
 
 
-def read_encoders(folder: str | Path, seeds: Sequence[int]) -> Encoders:
-    """The encoders of a run folder, or the one of a bundle."""
-    given = Path(folder)
-    if is_bundle(given):
-        bundle = load_bundle(given)
-        return {int(bundle.provenance["seed"]): bundle}
-    bundles = load_encoders(given, seeds)
-    if not bundles:
-        raise InputError(
-            f"`encoder={folder}` holds no encoders",
-            "name the run folder of `pretrain()` or `study()`, the one with encoder/ in it",
-        )
-    return bundles
-
-
 def hooks_of(progress: bool | Callable, stop: Callable[[], bool] | None = None) -> Hooks:
     """The calls that a Python user's arguments come to."""
     hooks = Hooks(Screen()) if progress is True else Hooks(progress) if progress else Hooks()
@@ -242,4 +226,4 @@ def warn_again(summary: Mapping[str, Any]) -> None:
     """Warn a Python user of what a summary warns of."""
     messages = summary.get("pretraining", {}).get("messages", [])
     for text in (*summary.get("warnings", []), *messages):
-        warnings.warn(text, stacklevel=4)
+        warnings.warn(text, stacklevel=5)  # of the caller of a function that is `checked`

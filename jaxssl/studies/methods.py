@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jaxssl.bounds import Positive, check_value
+from jaxssl.arguments import checked, choose
+from jaxssl.bounds import Positive
 from jaxssl.config import Config, with_method, with_options
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.pretrain import plan_pretraining
@@ -25,8 +26,9 @@ from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import compare
+from jaxssl.studies.encoders import Encoders
 from jaxssl.studies.grid import Tuned, able_points, read_rows, run_points
-from jaxssl.studies.job import Data, Encoders, Job, hooks_of, in_folder, make_job
+from jaxssl.studies.job import Data, Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders, unhealthy
 from jaxssl.studies.start import Study, begin
 from jaxssl.studies.summary import conclude_study, write_cards
@@ -41,12 +43,13 @@ STUDENT_TRIALS: list[dict[str, Any]] = [
 """Of self-training; as many as a method has."""
 
 
+@checked
 def compare_methods(
     data: Data = None,
     *,
     out: str | Path | None = None,
     methods: Sequence[str] = ("all",),
-    trial_seeds: int = 3,
+    trial_seeds: Positive = 3,
     arms: Sequence[str] = (),
     shares: Sequence[float] = (),
     seeds: int = 0,
@@ -89,7 +92,6 @@ def compare_methods(
     asked = {"arms": beside(arms), "shares": shares, "seeds": seeds}
     asked |= {"label": label, "group": group, "batch": batch, "allow_leaks": allow_leaks}
     asked |= {"reader": "compare"}
-    check_value("trial_seeds", trial_seeds, Positive)
     job = make_job(config, data, output, hooks, **asked)
     return in_folder(partial(run_methods, methods=methods, trial_seeds=range(trial_seeds)), job)
 
@@ -134,19 +136,18 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
 
 def beside(arms: Sequence[str]) -> Sequence[str]:
     """The arms that are asked for, by default all that methods can be set beside."""
-    return arms if arms and arms not in ("all", ["all"]) else BESIDE
+    return arms if arms and list(arms) != ["all"] else BESIDE
 
 
 def _named(methods: Sequence[str]) -> list[str]:
     """The methods that are named, each once."""
-    methods = [methods] if isinstance(methods, str) else methods
     chosen = list(METHODS) if list(methods) == ["all"] else methods
     if not chosen:
         raise InputError("`methods` names none", "pass `methods=all`, or some of them")
     for method in chosen:
         if method not in METHODS:
-            known = ", ".join(METHODS)
-            raise InputError(f"unknown method {method!r} in `methods`", f"choose among {known}")
+            fix = choose(method, METHODS, "choose among")
+            raise InputError(f"unknown method {method!r} in `methods`", fix)
     return list(dict.fromkeys(chosen))
 
 

@@ -20,7 +20,7 @@ from jaxssl.files import flush, write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
 from jaxssl.runs.tables import RUN, run_of
-from jaxssl.studies.job import Encoders
+from jaxssl.studies.encoders import Encoders
 from jaxssl.studies.progress import Count
 from jaxssl.studies.start import Study
 from jaxssl.types import InputError

@@ -15,10 +15,9 @@ from jaxssl.data import leakage
 from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.inspect import possible_groups
+from jaxssl.data.scale import check_matrix
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
 from jaxssl.data.task import Task, make_task, take_roles
-from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, load_bundle, usable
-from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.evaluation.arms import check_arms
@@ -117,12 +116,8 @@ def begin(job: Job, *, compares: bool) -> Study:
 def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
     """A data set, with its name on record; says what was found in a file."""
     if isinstance(data, AnnData):
+        check_matrix(data)
         return data.to_memory() if data.isbacked else data
-    if not isinstance(data, str | Path | None):
-        kind = type(data).__name__
-        raise InputError(
-            f"`data` is of type {kind}", "pass AnnData, such as of `read()`, or a file"
-        )
     path = str(data or options.path)
     if not path:
         raise InputError("no data are given", "pass `data=FILE.h5ad`, or `data=demo`")
@@ -218,23 +213,3 @@ def announce(config: Config, hooks: Hooks) -> None:
     use_cores(min(config.run.seeds, config.run.chunk or config.run.seeds))
     devices = ", ".join(sorted({device.device_kind for device in jax.devices()}))
     hooks.say(f"device: {jax.device_count()} x {devices}, precision: {config.run.precision}")
-
-
-def read_encoder(given: str | Path | EncoderBundle) -> EncoderBundle:
-    """An encoder or a classifier, to be used; warns of one whose pretraining was not healthy.
-
-    Of a run folder it is the classifier, or the first seed's encoder.
-    """
-    if not isinstance(given, EncoderBundle):
-        folder = Path(given)
-        inside = [folder / layout.CLASSIFIER, *layout.encoder_folders(folder).values()]
-        given = load_bundle(next((path for path in inside if path.is_dir()), folder))
-    bundle = usable(given)
-    verdict = diagnosis_of(bundle)
-    if verdict != HEALTHY:
-        warnings.warn(
-            f"this encoder's pretraining is not healthy, so what comes of it is no measure of "
-            f"pretraining: {verdict.sentence(bundle.provenance['seed'])}",
-            stacklevel=2,
-        )
-    return bundle

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from jaxssl.arguments import checked
 from jaxssl.config import Config, with_options
 from jaxssl.evaluation.arms import check_references, method_of
 from jaxssl.evaluation.sweep import check_encoders, check_methods
@@ -12,7 +13,8 @@ from jaxssl.runs.journal import load_encoders
 from jaxssl.runs.output import Output, check_folder, open_folder
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.comparison import by_method, compare
-from jaxssl.studies.job import Data, Encoders, Job, hooks_of, in_folder, make_job
+from jaxssl.studies.encoders import Encoders
+from jaxssl.studies.job import Data, Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders
 from jaxssl.studies.start import begin, check_splits, read_data, split_numbers
 from jaxssl.studies.summary import conclude_study, finish, merge_splits, summarize
@@ -20,6 +22,7 @@ from jaxssl.types import InputError
 from jaxssl.validate import validate
 
 
+@checked
 def study(
     data: Data = None,
     *,
@@ -89,6 +92,7 @@ def study(
     return in_folder(run_study, make_job(config, data, output, hooks, **asked))
 
 
+@checked
 def pretrain(
     data: Data = None,
     *,

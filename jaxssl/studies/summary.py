@@ -25,7 +25,7 @@ from jaxssl.runs.notes import peak_bytes
 from jaxssl.runs.reading import read_run
 from jaxssl.runs.result import read_predictions
 from jaxssl.runs.tables import RUN, run_of, write_manifest
-from jaxssl.studies.job import Encoders
+from jaxssl.studies.encoders import Encoders
 from jaxssl.studies.pretraining import unhealthy
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.start import Study

@@ -149,8 +149,8 @@ def as_text(frame: pd.DataFrame) -> pd.DataFrame:
 
 def dense(x: Any) -> Shaped[np.ndarray, "rows columns"]:
     """An array as it is, a scipy sparse matrix as a C-ordered one of float32."""
-    if isinstance(x, np.ndarray):
-        return x
+    if not hasattr(x, "toarray"):
+        return np.asarray(x)
     with np.errstate(over="ignore"):  # to infinity, which whoever takes the values refuses
         return np.ascontiguousarray(x.astype(np.float32).toarray())
 

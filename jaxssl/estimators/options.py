@@ -1,0 +1,78 @@
+"""The options of an estimator: a configuration, or what differs from the defaults; and its seed."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from jaxssl.arguments import read_argument
+from jaxssl.bounds import did_you_mean
+from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
+from jaxssl.readers import refuse_unread, warn_of_idle
+from jaxssl.types import InputError
+from jaxssl.validate import check_sections, get_option, validate
+
+
+def make_config(
+    method: str, n_prototypes: Any = None, config: Config | Mapping[str, Any] | None = None
+) -> Config:
+    """The options of a pretraining, checked."""
+    config = read_argument("config", config, Config | Mapping[str, Any] | None)
+    if isinstance(config, Config):
+        check_sections(config)
+        if config.method.name != method:
+            raise InputError(
+                f"`method={method}`, but `config` is of the method {config.method.name}",
+                "pass that method, or a dict of the options that differ",
+            )
+        settled = from_dict(to_dict(config))
+    else:
+        settled = set_options(with_method(Config(), method), config, "encoder")
+    if n_prototypes is not None:
+        if isinstance(config, Mapping) and "method.n_prototypes" in config:
+            raise InputError("`n_prototypes` is in `config` too", "say it once")
+        read_argument("n_prototypes", n_prototypes, Sequence[int])
+        n_heads = len(getattr(settled.method, "n_prototypes", ()))
+        if not n_heads:
+            raise InputError(f"{method} has no prototypes", "leave `n_prototypes` out")
+        counts = (n_prototypes,) * n_heads if np.ndim(n_prototypes) == 0 else tuple(n_prototypes)
+        counts = tuple(int(n) if isinstance(n, np.integer) else n for n in counts)
+        settled = with_options(settled, {"method.n_prototypes": counts})
+    warn_of_idle(settled)
+    validate(settled)
+    return settled
+
+
+def set_options(config: Config, values: Mapping[str, Any] | None, reader: str) -> Config:
+    """A copy with dotted options, such as "pretrain.n_steps", set: such as the reader reads."""
+    values = {} if values is None else values
+    sections = [field.name for field in dataclasses.fields(config)]
+    for name in values:
+        is_dotted = name.count(".") == 1 and name.partition(".")[0] in sections
+        if not is_dotted or get_option(config, name) is None:
+            known = [f"{s}.{option}" for s in sections for option in vars(getattr(config, s))]
+            raise InputError(
+                f"there is no option {name!r} for {config.method.name}",
+                did_you_mean(name, known) or "see `jaxssl.Config`",
+            )
+    refuse_unread(reader, values)
+    return with_options(config, values)
+
+
+def seed_of(random_state: Any) -> int:
+    """Seed id of an int, of None (a random one), or of a NumPy RandomState."""
+    if isinstance(random_state, bool | np.bool_ | str | float):
+        raise InputError(f"`random_state={random_state}` is no whole number", "pass one, or None")
+    if not isinstance(random_state, int | np.integer):
+        try:
+            return int(check_random_state(random_state).randint(2**31 - 1))
+        except ValueError as error:
+            raise InputError(
+                f"`random_state` is of type {type(random_state).__name__}",
+                "pass a whole number, None, or a NumPy RandomState",
+            ) from error
+    if not 0 <= random_state < 2**31:
+        raise InputError(f"`random_state={random_state}` is out of range", "choose 0 .. 2**31 - 1")
+    return int(random_state)

@@ -1,0 +1,106 @@
+"""Encoders and classifiers that a caller names: a bundle, its folder, or the run that made it."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from jaxssl.engine.bundle import (
+    EncoderBundle,
+    bundles_below,
+    diagnosis_of,
+    is_bundle,
+    load_bundle,
+    usable,
+)
+from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.runs import layout
+from jaxssl.runs.journal import load_encoders
+from jaxssl.types import InputError
+
+Encoders = Mapping[int, EncoderBundle]  # by seed
+
+
+def read_encoder(given: str | Path | EncoderBundle) -> EncoderBundle:
+    """An encoder that has seen no label, to be used; of a run folder, the first seed's."""
+    bundle = _read(given, lambda folder: layout.encoder_folders(folder).values())
+    refuse_classifier(bundle)
+    return _healthy(bundle)
+
+
+def read_classifier(given: str | Path | EncoderBundle) -> EncoderBundle:
+    """A classifier, to be used: a bundle, or the one in the folder of a fine-tuning."""
+    bundle = _read(given, lambda folder: [folder / layout.CLASSIFIER])
+    if "classes" not in bundle.provenance:
+        raise InputError(
+            "this is an encoder, not a classifier",
+            "make a classifier of it with `finetune()`, or use it by `embed()`",
+        )
+    return _healthy(bundle)
+
+
+def read_encoders(folder: str | Path, seeds: Sequence[int]) -> Encoders:
+    """The encoders of a run folder, or the one of a bundle."""
+    given = Path(folder)
+    if is_bundle(given):
+        bundle = load_bundle(given)
+        refuse_classifier(bundle)
+        return {int(bundle.provenance["seed"]): bundle}
+    bundles = load_encoders(given, seeds)
+    if bundles:
+        return bundles
+    others = list(layout.encoder_folders(given))
+    if others:
+        raise InputError(
+            f"`encoder={folder}` holds encoders of the seeds {', '.join(map(str, others))}, none "
+            "of those to run",
+            "pretrain these by `pretrain()` with the same `seeds` and `shard`",
+        )
+    runs = [path.parent.parent for path in bundles_below(given) if _is_of_run(path)]
+    fix = f"such as `encoder={runs[0]}`" if runs else "the one with encoder/ in it"
+    raise InputError(
+        f"`encoder={folder}` {_lacks(given)}",
+        f"name the run folder of `pretrain()` or `study()`, {fix}",
+    )
+
+
+def refuse_classifier(bundle: EncoderBundle) -> None:
+    """Refuse a classifier in the place of an encoder: its encoder was fine-tuned on labels."""
+    if "classes" in bundle.provenance:
+        raise InputError(
+            "this is a classifier, whose encoder was fine-tuned on labels",
+            "name the encoder that it was made of, such as RUN/encoder/seed_000, or use it by "
+            "`predict()`",
+        )
+
+
+def _read(
+    given: str | Path | EncoderBundle, inside: Callable[[Path], Iterable[Path]]
+) -> EncoderBundle:
+    """The bundle that is given, in a folder, or the first of those `inside` it."""
+    if isinstance(given, EncoderBundle):
+        return given
+    folder = Path(given)
+    return load_bundle(next((path for path in inside(folder) if path.is_dir()), folder))
+
+
+def _healthy(bundle: EncoderBundle) -> EncoderBundle:
+    """The bundle, unless its training diverged; warns of one that was not healthy."""
+    verdict = diagnosis_of(usable(bundle))
+    if verdict != HEALTHY:
+        warnings.warn(
+            f"this encoder's pretraining is not healthy, so what comes of it is no measure of "
+            f"pretraining: {verdict.sentence(bundle.provenance['seed'])}",
+            stacklevel=3,
+        )
+    return bundle
+
+
+def _is_of_run(path: Path) -> bool:
+    return path.parent.name == layout.ENCODERS
+
+
+def _lacks(folder: Path) -> str:
+    """Why a folder has no encoders."""
+    if not folder.exists():
+        return "does not exist"
+    return "holds no encoders" if folder.is_dir() else "is a file"
