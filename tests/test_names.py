@@ -89,6 +89,19 @@ def test_a_name_that_no_file_gives_back_is_refused_first(name):
         encode(np.array([name, "b"], object))
 
 
+@pytest.mark.usefixtures("standard_promotion")
+def test_odd_names_of_genes_that_can_be_written_come_back(tmp_path):
+    odd = ["a\x85b", "c\td", " ", "NA", "", "é", "e\u0301", "1e5", "x "]
+    frame = pd.DataFrame(data().X, columns=[*odd, *(f"g{i}" for i in range(21))])
+    options = {"encoder.hidden": (8,), "pretrain.n_steps": 5, "finetune.transfer_layers": 1}
+    with warnings.catch_warnings(action="ignore"):
+        encoder = jaxssl.SSLEncoder(config=options).fit(frame)
+        encoder.save(tmp_path / "e")
+        again = jaxssl.SSLEncoder.load(tmp_path / "e")
+    assert set(odd) < set(again.bundle_.normalizer.genes)
+    np.testing.assert_array_equal(again.transform(frame), encoder.transform(frame))
+
+
 def test_names_are_refused_on_import_before_anything_is_written(tmp_path):
     x = np.arange(8.0).reshape(4, 2)
     for samples, genes in ((["a\0b", *"cde"], ["u", "v"]), (list("abcd"), ["u\nv", "w"])):
