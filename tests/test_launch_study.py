@@ -120,6 +120,7 @@ def is_read(what, word):
     return what == "type1" or option != "--seeds"
 
 
+@pytest.mark.filterwarnings("ignore:.*(knowing nothing|than chance)")
 @pytest.mark.parametrize("what", ["type1", "variance"])
 def test_an_audit_writes_its_table_for_a_verb_and_for_python_alike(what, tmp_path, data):
     flags = [f"--data={data}", f"--what={what}", f"--out={tmp_path / what}", "--shares=0.1"]
