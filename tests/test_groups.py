@@ -179,3 +179,33 @@ def test_a_scaler_that_saw_held_out_rows_is_found_out():
 def test_no_validation_part_means_a_choice_on_test():
     assert list(leakage.leaks_of_selection(0)) == ["selection"]
     assert leakage.leaks_of_selection(10) == {}
+
+
+@pytest.mark.filterwarnings("ignore:the test part holds")
+def test_samples_without_a_known_group_are_told_not_taken_for_one_patient():
+    adata = data_with_twins()
+    adata.obs["patient"] = [f"p{i}" if i % 3 else "Unknown" for i in range(200)]
+    [told] = leakage.doubts(make_task(adata, options("grouped", "patient")))
+    assert "67 samples are one group, 'Unknown'" in told
+    adata.obs["patient"] = [f"p{i}" if i % 3 else "" for i in range(200)]
+    assert leakage.doubts(make_task(adata, options("grouped", "patient"))) == []
+
+
+def test_a_label_among_the_genes_is_told():
+    adata = data_with_twins()
+    adata.X[:, 7] = pd.factorize(np.asarray(adata.obs["class"]))[0]
+    [told] = leakage.doubts(make_task(adata, options("grouped")))
+    assert "first: gene_00007" in told
+
+
+def test_twins_of_two_batches_are_not_trained_on_where_one_is_left_out():
+    adata = data_with_twins()
+    adata.obs["batch"] = np.where(np.arange(200) < 60, "a", "b")
+    config = options("leave_batch_out")
+    config.data.batch = "batch"
+    for config.split.seed in (0, 1):
+        task = make_task(adata, config)
+        assert kinds(task) == []
+        first, second = task.twins.T
+        assert not (np.isin(first, task.split.train) & np.isin(second, task.split.test)).any()
+        assert not (np.isin(second, task.split.train) & np.isin(first, task.split.test)).any()

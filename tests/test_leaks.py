@@ -20,7 +20,9 @@ from jaxssl.types import InputError
 
 pytestmark = [
     pytest.mark.usefixtures("standard_promotion"),
-    pytest.mark.filterwarnings("ignore:.*(collapsed|are few|no group column|knowing nothing|than chance)"),
+    pytest.mark.filterwarnings(
+        "ignore:.*(collapsed|are few|no group column|knowing nothing|than chance)"
+    ),
 ]
 TWINS = "leak (twins), allowed: "
 

@@ -9,7 +9,10 @@ from jaxssl.data.task import Task, columns_of
 from jaxssl.types import Normalizer
 
 TOLERANCE = 1e-3  # training standard deviations; a held-out share of 15 % moves means by more
-
+MIN_TOLD = 20  # labelled samples; in fewer, genes of few values may fit the classes by chance
+NO_NAMES = {"na", "n/a", "nan", "none", "null", "unknown", "unspecified", "missing", "-", "--", "?"}
+NO_NAMES |= {f"not {word}" for word in ("available", "applicable", "reported", "known", "provided")}
+"""What stands in tables, in small letters, where no name is known."""
 
 Leaks = dict[str, str]
 """Kind, of `config.LEAKS` → the leak in words."""
@@ -45,6 +48,38 @@ def _in_several_parts(part: Int[np.ndarray, " samples"], groups: np.ndarray) -> 
     used = (part >= 0) & (groups != "")
     n_parts = pd.Series(part[used]).groupby(groups[used].astype(str)).nunique()
     return n_parts.index[n_parts > 1]
+
+
+def doubts(task: Task) -> list[str]:
+    """What makes a split or its scores doubtful without being a leak for certain, in words."""
+    found = []
+    names, sizes = np.unique(task.groups.astype(str), return_counts=True)
+    for name, size in zip(names, sizes, strict=True):
+        if size > 1 and name.strip().lower() in NO_NAMES:
+            found.append(
+                f"{size:,} samples are one group, {name!r}, and stay together; if their group is "
+                "not known, leave it empty, and each stands for itself"
+            )
+    telling = _told_by(task)
+    if telling:
+        found.append(
+            f"{len(telling):,} genes have one value in each class and tell classes apart (first: "
+            f"{telling[0]}), as if made from the labels; leave them out if they are"
+        )
+    return found
+
+
+def _told_by(task: Task) -> list[str]:
+    """Genes that are constant within every class, and not over all."""
+    rows = np.flatnonzero(task.codes >= 0)
+    if len(rows) < MIN_TOLD:
+        return []
+    kept = np.arange(len(task.genes))
+    for code in range(len(task.classes)):
+        of_class = task.expression[np.ix_(rows[task.codes[rows] == code], kept)]
+        kept = kept[of_class.min(axis=0) == of_class.max(axis=0)]
+    of_all = task.expression[np.ix_(rows, kept)]
+    return [str(name) for name in task.genes[kept[of_all.min(axis=0) < of_all.max(axis=0)]]]
 
 
 def leaks_of_normalizer(task: Task, normalizer: Normalizer) -> Leaks:

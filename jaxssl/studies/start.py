@@ -177,6 +177,8 @@ def pose(
     if n_out:
         why = " whose group is held out" if config.data.use_unlabelled else ""
         hooks.say(f"left out: {n_out:,} samples without a label{why}")
+    for doubt in leakage.doubts(task):
+        warnings.warn(doubt, stacklevel=2)
     look_for_leaks(task, config, notes, compares=compares)
     return task
 
