@@ -1,6 +1,7 @@
 """Who reads which option: what would be left unread is refused, by its name."""
 
 import dataclasses
+import math
 import re
 import subprocess
 import sys
@@ -128,6 +129,61 @@ def test_a_method_beside_options_of_another_is_refused_and_its_own_stay():
     assert (job.config.method.epsilon, job.config.augment.noise) == (0.03, 2.0)
     with pytest.raises(InputError, match=r"`method\.epsilon=0\.03` is of swav, and `method=byol`"):
         make_job(own, None, Output(""), method="byol")
+
+
+def test_a_method_none_of_whose_arms_is_compared_is_refused():
+    with pytest.raises(InputError, match="`method=byol`, and no arm of it is in `arms`"):
+        make_job(None, None, Output(""), method="byol", arms=["scratch", "logreg"])
+    with pytest.raises(InputError, match="`method=byol`, and no arm of it"):
+        jaxssl.tune(grid={"normalize.clip": [5.0]}, out="unused", method="byol", arms=["logreg"])
+
+
+@pytest.mark.parametrize("rate", [math.nan, -1.0, math.inf, "fast", None, True])
+def test_a_rate_of_fine_tuning_that_is_no_number_in_its_range_is_refused(rate, tmp_path):
+    options = Config().finetune
+    options.learning_rate = rate
+    said = {"out": tmp_path / "clf", "options": options, "progress": False}
+    with pytest.raises(InputError, match=r"^`finetune\.learning_rate=.*; (choose|pass) "):
+        jaxssl.finetune(of_method(), "synthetic", **said)
+    assert not (tmp_path / "clf").exists()
+    if isinstance(rate, float):
+        grid = {"finetune.learning_rate": [rate]}
+        with pytest.raises(InputError, match=r"every point of the grid is refused; the first: `fi"):
+            points_at(Config(), [{name: values[0]} for name, values in grid.items()], N_TRAIN)
+    config = {"finetune.learning_rate": rate}
+    with pytest.raises(InputError, match=r"^`finetune\.learning_rate="):
+        jaxssl.SSLClassifier(of_method(), config=config)._options(of_method().config, N_TRAIN)
+
+
+@pytest.mark.parametrize(
+    ("said", "finding"),
+    [
+        ({"share": math.nan}, "`share=nan` is out of its range; choose a number that lies in"),
+        ({"share": 0.0}, "`share=0.0` is out of its range"),
+        ({"share": 5.0}, "; 5 % is 0.05"),
+        ({"max_missing": math.nan}, "`max_missing=nan` is out of its range"),
+        ({"max_missing": 1.5}, "`max_missing=1.5` is out of its range"),
+    ],
+)
+def test_a_share_of_a_fine_tuning_is_one(said, finding, tmp_path):
+    data = make_synthetic(n_samples=60, n_genes=30, n_classes=3)
+    with pytest.raises(InputError, match=re.escape(finding)):
+        jaxssl.finetune(of_method(), data, out=tmp_path / "clf", progress=False, **said)
+    if "max_missing" in said:
+        with pytest.raises(InputError, match=re.escape(finding)):
+            jaxssl.embed(of_method(), data, **said)
+
+
+def test_options_of_an_import_without_the_table_that_they_are_about_are_refused():
+    for said, finding in (
+        ({"sample_column": "id"}, "`sample_column=id` says nothing without `labels`"),
+        ({"min_match": 0.9}, "`min_match=0.9` says nothing without `labels`"),
+        ({"gene_column": "symbol"}, "`gene_column=symbol` says nothing without `gene_map`"),
+        ({"min_match": math.nan, "labels": "x.csv"}, "`min_match=nan` is out of its range"),
+        ({"min_class_size": -1}, "`min_class_size=-1` is out of its range"),
+    ):
+        with pytest.raises(InputError, match=re.escape(finding)):
+            jaxssl.read("absent.csv", **said)
 
 
 UNREAD = [

@@ -23,6 +23,9 @@ CHOICES = {
 }
 """What an option may be, where it is one of a few."""
 
+NEEDS = {"sample_column": "labels", "min_match": "labels", "gene_column": "gene_map"}
+"""Option → the table that it is about."""
+
 
 @dataclass(frozen=True)
 class ImportOptions:
@@ -58,6 +61,10 @@ class ImportOptions:
                     f"`{name}={value}` is unknown",
                     choose(value, filter(None, choices), "use"),
                 )
+        for name, needed in NEEDS.items():
+            if getattr(self, name) != getattr(type(self), name) and not getattr(self, needed):
+                finding = f"`{name}={getattr(self, name)}` says nothing without `{needed}`"
+                raise InputError(finding, f"pass `{needed}` too, or drop it")
 
 
 def paths_of(given: Paths | None) -> list[Path]:

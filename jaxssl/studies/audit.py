@@ -105,7 +105,7 @@ def reader_of(what: str) -> str:
 
 
 def run_audit(
-    job: Job, what: str, n_comparisons: int | None = None, levels: Sequence[int] | None = None
+    job: Job, what: str, n_comparisons: int | None = None, levels: Sequence[Any] | None = None
 ) -> pd.DataFrame:
     """Run an audit and write its table and all scores; as `audit`."""
     n_comparisons, levels = _sizes(job.config, reader_of(what), n_comparisons, levels)
@@ -135,7 +135,7 @@ def run_audit(
 
 
 def _sizes(
-    config: Config, what: str, n_comparisons: int | None, levels: Sequence[int] | None
+    config: Config, what: str, n_comparisons: int | None, levels: Sequence[Any] | None
 ) -> tuple[int, Sequence[int]]:
     """How much is run; what the other audit would read is refused."""
     given = {"n_comparisons": n_comparisons, "levels": levels}

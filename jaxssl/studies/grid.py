@@ -95,7 +95,7 @@ def tune(
     """
     output, hooks = Output(str(out), resume, overwrite), hooks_of(progress)
     asked = {"method": method, "shares": shares, "seeds": seeds, "label": label, "group": group}
-    asked |= {"allow_leaks": allow_leaks, "reader": "search"}
+    asked |= {"arms": arms, "allow_leaks": allow_leaks, "reader": "search"}
     job = make_job(config, data, output, hooks, **asked)
     with released(out):
         return run_grid(job, grid, metric, arms)

@@ -79,8 +79,7 @@ def make_job(
     """
     refuse_unread(reader, said, {"method": method, "seeds": seeds, "splits": splits})
     roles = {"label": label, "group": group, "batch": batch}
-    path = str(data) if isinstance(data, str | Path) else ""
-    config = with_data(_options(config, reader), path=path, **roles)
+    config = with_data(_options(config, reader, data), **roles)
     _set_words(config, seeds, splits, shares, allow_leaks)
     wanted = seeds_of(config, shard)
     counts = {"splits": splits, "seeds": seeds, "shard": shard}
@@ -89,7 +88,8 @@ def make_job(
     if method not in ("", config.method.name):
         refuse_beside_method(config, method, is_asked=not encoders)
         config = with_method(config, method)
-    config.sweep.arms = named_arms(arms, config.method.name) or _arms_of(config, encoders)
+    named = _named(arms, config, "" if encoders else method)
+    config.sweep.arms = named or _arms_of(config, encoders)
     if encoders:
         config = with_pretraining_of(config, next(iter(encoders.values())).config)
     if encoder and is_bundle(Path(encoder)):
@@ -108,14 +108,14 @@ def _settle(output: Output, shard: str, config: Config, data: Data, encoder: str
     return output._replace(inputs=(*output.inputs, *inputs))
 
 
-def _options(config: Config | None, reader: str) -> Config:
-    """A copy of the options."""
+def _options(config: Config | None, reader: str, data: Data) -> Config:
+    """A copy of the options, with the file of the data."""
     config = Config() if config is None else config
     check_sections(config)
     refuse_settled(reader, config)
     config = from_dict(to_dict(config))
     warn_of_idle(config)
-    return config
+    return with_data(config, path=str(data) if isinstance(data, str | Path) else "")
 
 
 def _set_words(config: Config, seeds: Any, splits: Any, shares: Any, allow_leaks: Any) -> None:
@@ -142,6 +142,14 @@ def _given_encoders(
         refuse_counts(config, given.config, counts)
     refuse_beside_encoder(config, given.config, given.provenance.get("n_train", 1), said)
     return encoders
+
+
+def _named(arms: Sequence[str], config: Config, method: str) -> tuple[str, ...]:
+    """The arms that are asked for, one of them of the method that is asked for beside them."""
+    named = named_arms(arms, config.method.name)
+    if method and named and not any(map(method_of, named)):
+        raise InputError(f"`method={method}`, and no arm of it is in `arms`", "name it, or drop it")
+    return named
 
 
 def _arms_of(config: Config, encoders: Encoders) -> tuple[str, ...]:
