@@ -44,7 +44,7 @@ def finetune(
     data: Data = None,
     *,
     out: str | Path,
-    share: Share = 1.0,
+    share: LabelShare = 1.0,
     label: str = "",
     group: str = "",
     allow_leaks: Sequence[str] = (),
