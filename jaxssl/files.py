@@ -38,8 +38,8 @@ DISK = {
 """What a disk refuses, in words; libraries that write for us tell the number in their own way."""
 TEXT = frozenset(
     [
-        *("dataset", "task", "arm", "method", "device", "reference", "part", "metric", "estimand"),
-        *("shares", "representation", "point"),
+        *("dataset", "task", "arm", "method", "device", "reference", "part", "metric", "fit"),
+        *("estimand", "shares", "representation", "point"),
         *("sample_id", "label", "predicted", "class", "group", "batch"),
     ]
 )

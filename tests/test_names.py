@@ -57,9 +57,11 @@ def test_a_study_of_names_like_numbers_ends_with_its_report(run):
     result = jaxssl.open_study(run)
     for table in (result.results, result.statistics, result.endpoint, result.saved):
         assert set(zip(table["dataset"], table["task"], strict=True)) == {("001", "NA")}
+    parquet, csv = result.results, read_table(run / layout.RESULTS_CSV)
+    pd.testing.assert_frame_equal(parquet, csv)  # text is declared: the file does not tell
     assert set(result.samples["label"]) == set(CLASSES) == set(result.embedding.obs["label"])
     assert result.summary["headline"] in html.unescape((run / layout.REPORT).read_text())
-    assert result.report(run / "again.md").stat().st_size > 0
+    assert result.report(run.parent / "again" / "a.md").stat().st_size > 0
 
 
 def test_several_such_studies_make_one_report(run, tmp_path):
