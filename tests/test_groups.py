@@ -181,7 +181,7 @@ def test_no_validation_part_means_a_choice_on_test():
     assert leakage.leaks_of_selection(10) == {}
 
 
-@pytest.mark.filterwarnings("ignore:the test part holds")
+@pytest.mark.filterwarnings("ignore:.*(part holds|in the (test|validation) part)")
 def test_samples_without_a_known_group_are_told_not_taken_for_one_patient():
     adata = data_with_twins()
     adata.obs["patient"] = [f"p{i}" if i % 3 else "Unknown" for i in range(200)]

@@ -91,7 +91,7 @@ def test_a_finetuning_refuses_them_too_whatever_its_pretraining_was_allowed(enco
 def test_an_audit_names_the_leaks_that_it_was_allowed(tmp_path):
     asked = {"n_comparisons": 10, "seeds": 2, "allow_leaks": ["twins"], **ASKED}
     jaxssl.audit(panel(), out=tmp_path / "run", **asked)
-    [leak] = json.loads((tmp_path / "run" / "summary.json").read_text())["allowed_leaks"]
+    [leak] = json.loads((tmp_path / "run" / "audit.json").read_text())["allowed_leaks"]
     assert leak.startswith(TWINS)
 
 

@@ -73,6 +73,8 @@ def facts(run: StudyResult) -> Pairs:
         "data hash": environment.get("data_hash", ""),
         "time": ", ".join(f"{k} {s:,.1f} s" for k, s in summary.get("timings", {}).items()),
     }
+    if run.results is None:  # else it is told with what was controlled
+        pairs["allowed leaks"] = "; ".join(summary.get("allowed_leaks", []))
     return [(name, str(value)) for name, value in pairs.items() if value]
 
 

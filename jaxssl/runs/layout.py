@@ -40,6 +40,9 @@ TRIALS, CHOICE, METHODS = "trials", "trials.json", "methods.md"
 CLASSIFIER, CLASSIFIED = "classifier", "predictions.parquet"
 """Of a fine-tuning: the bundle, and its probabilities on the held-out parts."""
 
+AUDIT = "audit.json"
+"""Of an audit, whose tables are called after what it looks into: what it was warned of and let."""
+
 BUNDLE = ("bundle.json", "genes.txt")  # what any encoder or classifier has
 IDENTITY = (ENVIRONMENT, CONFIG)  # what tells which run it is: written first
 READABLE = (SUMMARY, RESULTS, RESULTS_CSV, METRICS)  # any shows that there is something to tell

@@ -32,7 +32,7 @@ FIGURES = (
     r"|figure_\d\w*|autoencoder|map|reason)\.(png|svg|csv)"
 )
 TABLES_AND_TEXTS: Tree = {
-    r"(config|environment|summary|manifest|trials)\.json": None,
+    r"(config|environment|summary|manifest|trials|audit)\.json": None,
     r"(splits|predictions)\.parquet|metrics\.jsonl|embedding\.h5ad": None,
     r"(prototype_usage|batch|results|statistics|endpoint|saved|points|trials)\.csv": None,
     r"(methods|selftrain)\.csv|methods\.md|(type1|variance)(_scores)?\.csv": None,

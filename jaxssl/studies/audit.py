@@ -94,7 +94,7 @@ def audit(
     job = make_job(config, data, output, hooks_of(progress), **asked)
     with released(out):
         table = run_audit(job, what, n_comparisons, levels)
-    warn_again(read_json(Path(out) / layout.SUMMARY))
+    warn_again(read_json(Path(out) / layout.AUDIT))
     return table
 
 
@@ -127,7 +127,7 @@ def run_audit(
     table = pd.DataFrame(rows)
     write_table(folder / f"{what}.csv", table)
     facts = {"audit": what, RUN: run_of(folder), **notes.found(), "timings": notes.timings()}
-    write_json(folder / layout.SUMMARY, facts)
+    write_json(folder / layout.AUDIT, facts)
     notes.close()
     hooks.say(table.round(4).to_string(index=False))
     hooks.say(f"wrote {folder / what}.csv")
