@@ -6,8 +6,9 @@ Example:
       --grid=method.n_prototypes:16,50,100,200
 
 Several --grid flags are crossed; the members of a list are joined by a dash
-(--grid=encoder.hidden:512,512-256). Without --arms, the config's method runs. Values that change no
-shape run together in one compiled program. With --resume only what is missing is computed.
+(--grid=encoder.hidden:512,512-256). Without --arms, the config's method runs; an option that no arm
+reads is refused. Values that change no shape run together in one compiled program. With --resume
+only what is missing is computed.
 """
 
 from absl import flags as absl_flags

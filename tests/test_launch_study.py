@@ -235,6 +235,11 @@ def test_pretrain_then_sweep_equals_study(study, tmp_path):
     other = ("--method=simclr", f"--out={tmp_path / 'other'}")
     refused = launch("sweep", *TINY, f"--encoder={tmp_path / 'encoders'}", *other, code=2)
     assert "--method=simclr, but the encoders are of swav" in refused
+    twenty = ("--config.pretrain.n_steps=20", f"--out={tmp_path / 'other'}")
+    refused = launch("sweep", *TINY, f"--encoder={tmp_path / 'encoders'}", *twenty, code=2)
+    assert "--config.pretrain.n_steps=20 is not for given encoders" in refused
+    assert "pretrained with 80; drop it" in refused
+    assert not (tmp_path / "other").exists()
     keys = ["arm", "share", "seed", "part", "metric"]
     a, b = (
         pd.read_parquet(folder / "results.parquet").set_index(keys)["value"].sort_index()

@@ -60,7 +60,8 @@ def study(
         splits: outer splits, each with all seeds; 0: as many as there are batches, of which
             `config.split.protocol="leave_batch_out"` leaves out one after the other.
         shard: "i/n" runs only the seeds i, i + n, ..., in a folder of its own inside `out`.
-        encoder: run folder or bundle whose encoders are compared; nothing is pretrained then.
+        encoder: run folder or bundle whose encoders are compared; nothing is pretrained then, and
+            options of data, split and pretraining that they have otherwise are refused.
         label: column of classes; by default the one recorded on import.
         group: column whose samples stay in one part of the split, such as the patient.
         batch: column of technical batches, for figures and splits by batch.
