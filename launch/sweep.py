@@ -5,7 +5,8 @@ Example:
   python -m launch.sweep --data=mirna.h5ad --encoder=runs/encoders --out=runs/sweep \\
       --arms=scratch,swav,logreg --shares=0.01,0.05,0.1 --seeds=10
 
-The encoders' split and normalisation are used: options that they have otherwise are refused. With --resume only the missing rows are computed.
+The encoders' split and normalisation are used; options that they have otherwise are refused. With
+--resume only the missing rows are computed.
 """
 
 from jaxssl.studies.study import run_sweep
