@@ -9,6 +9,8 @@ import pandas as pd
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.headline import sentence_by_share
 from jaxssl.evaluation.predictions import score
+from jaxssl.places import divide
+from jaxssl.runs.previous import names_of_runs
 
 CLASSES = ("$a$ & b", "<script>alert(1)</script>", "lung")  # names that would break a page
 SHARES = (0.1, 1.0)
@@ -20,6 +22,11 @@ def mark(folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "environment.json").write_text(json.dumps({"versions": {}, "data_hash": ""}))
     (folder / "config.json").write_text(json.dumps({"method": {}, "pretrain": {}}))
+
+
+def unknown(folder):
+    """What lies in a run folder that an overwriting would leave."""
+    return divide(folder, names_of_runs())[1]
 
 
 def write_run(folder, seeds=(0, 1, 2)):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rows import results_of
+from run_folders import unknown
 from verbs import launch
 
 from jaxssl.config import Config, with_method
@@ -91,6 +92,7 @@ def test_methods_are_tuned_on_validation_pretrained_and_told_and_a_resume_comput
 ):
     folder = tmp_path / "methods"
     launch("compare", *TINY, f"--out={folder}")
+    assert not unknown(folder)
     for name in ("simclr", "simclr+selftrain"):
         trials = pd.read_csv(folder / name / "trials" / "trials.csv")
         rows = pd.read_parquet(folder / name / "trials" / "results.parquet")

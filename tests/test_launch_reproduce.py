@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from run_folders import unknown
 from verbs import launch
 
 from jaxssl.evaluation.claims import (
@@ -126,6 +127,7 @@ def test_all_figures_run_at_the_smallest_scale_and_make_one_report(dataset, tmp_
     folder = tmp_path / "paper"
     flags = [f"--dataset={dataset}", "--scale=smoke", "--data=synthetic", f"--out={folder}"]
     first = launch("reproduce", "--figure=all", *flags)
+    assert [path.name for path in unknown(folder)] == ["report.md"]  # the verb report writes it too
     experiments = experiments_of(ALL, setting_of(dataset, SMOKE))
     page, text = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
     assert page.count("<svg") == text.count("![") == len(experiments)

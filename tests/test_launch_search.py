@@ -1,12 +1,14 @@
 """Grids end to end."""
 
 import pandas as pd
+from run_folders import unknown
 from verbs import TINY, launch
 
 
 def test_search_tells_the_best_points_and_goes_on_where_it_stopped(tmp_path):
     flags = [*TINY[:1], *TINY[4:], "--seeds=2", "--shares=0.2", f"--out={tmp_path / 'search'}"]
     output = launch("search", *flags, "--grid=method.epsilon:0.03,0.1")
+    assert not unknown(tmp_path / "search")
     assert output.count(" 0.03 ") == 1, "a row a point"
     table = pd.read_csv(tmp_path / "search" / "points.csv")
     assert table["point"].tolist() == ["method.epsilon=0.03", "method.epsilon=0.1"]

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
+from run_folders import unknown
 from verbs import PRETRAIN, TINY, at_most, launch, launch_alone
 
 import jaxssl
@@ -49,6 +50,7 @@ def test_study_leaves_a_whole_run_folder(study):
         "encoder/seed_001/MODEL_CARD.md",
     ):
         assert (folder / name).exists(), name
+    assert not unknown(folder)
     assert "device:" in output
     assert "memory:" in output
 

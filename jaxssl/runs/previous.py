@@ -67,7 +67,8 @@ def names_of_runs() -> Tree:
 
     names: dict[str, Any] = {**TABLES_AND_TEXTS, "classifier": BUNDLE}
     names["encoder"] = {r"seed_\d{3,}": BUNDLE}
-    names["checkpoints"] = {r"chunk\.json": None, r"seeds_[\d_]+": STATES}
+    states = {r"chunk\.json": None, r"seeds_[\d_]+": STATES}
+    names["checkpoints"] = states | {"[0-9a-f]{16}": states}  # of a run's id
     methods = "|".join(METHODS)
     names[rf"shard_\d+_of_\d+|split_\d+|trials|({methods})(\+selftrain)?"] = names
     return names
