@@ -11,6 +11,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from . import signals
+
 VERBS = (
     "study",
     "inspect",
@@ -39,6 +41,7 @@ def main() -> None:
     elif verb == "--version":
         print(f"jaxssl {version('jaxssl')}")
     elif verb in VERBS:
+        signals.end_at_once()
         del sys.argv[1]
         runpy.run_module(f"{__package__}.{verb}", run_name="__main__", alter_sys=True)
     else:

@@ -6,9 +6,12 @@ One line on stderr unless it is done.
 import dataclasses
 import difflib
 import logging as stdlib_logging
+import os
 import re
 import shlex
 import sys
+import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,10 +20,12 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 
 from jaxssl.files import disk_trouble
+from jaxssl.runs import output
 from jaxssl.types import InputError, Stopped
 
 from . import signals
 
+_leaving = threading.Lock()
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 _OPTION = re.compile(r"`([a-z_]+\.)?([a-z_]\w*)(?:=([^`]*))?`")
 _CALL = re.compile(r"`([a-z_]+)\(([^`]*)\)`")
@@ -55,7 +60,8 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
             end = signals.asked()
             fail(f"{end} and saved{_how_to_go_on()}", end.code)
         except signals.Ended as end:
-            fail(f"{end}{_how_to_go_on()}", end.code)
+            sys.stdout.flush()
+            _leave(end)
         except Exception as error:
             trouble = disk_trouble(error)
             if trouble:
@@ -68,7 +74,17 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
     signals.install()
     for flag in flags.FLAGS.get_key_flags_for_module(f"{__package__}.flags"):  # for --helpshort
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    app.run(guarded, flags_parser=_parse)
+    with signals.watched(_leave):
+        app.run(guarded, flags_parser=_parse)
+
+
+def _leave(end: signals.Ended) -> NoReturn:
+    """End the process at once, as a signal asks: what was compiled may still compute."""
+    if not _leaving.acquire(blocking=False):
+        time.sleep(60)  # another thread is at it
+    os.write(2, f"error: {end}{_how_to_go_on()}\n".encode())
+    output.release()
+    os._exit(end.code)
 
 
 def as_flags(text: str) -> str:

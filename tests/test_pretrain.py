@@ -1,6 +1,7 @@
 """The pretraining of many seeds: independence, resume, learning, collapse."""
 
 from functools import partial
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import pytest
 from jaxssl.config import Config, resolve
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
+from jaxssl.engine import train
 from jaxssl.engine.checkpoint import load_state
 from jaxssl.engine.ensemble import chunks, over_seeds
 from jaxssl.engine.footprint import Footprint, free_memory, plan_memory
@@ -208,9 +210,9 @@ def test_the_memory_plan_is_what_the_compiled_epoch_takes():
     config.run.chunk = 4
     plan = plan_pretraining(config, n_samples, n_features, 4)
     pool = Pool(jax.ShapeDtypeStruct((n_samples, n_features), np.float32), {})
-    trainer = over_all_seeds(plan.trainer)
-    state = jax.eval_shape(trainer.init, make_members(0, range(4)), pool)
-    taken = trainer.epoch.lower(state, np.int32(0), pool).compile().memory_analysis()
+    init, epoch, *_ = [made.program for made in cast(Any, over_all_seeds(plan.trainer))]
+    state = jax.eval_shape(init, make_members(0, range(4)), pool)
+    taken = epoch.lower(state, np.int32(0), pool).compile().memory_analysis()
     total = taken.argument_size_in_bytes + taken.temp_size_in_bytes
     assert taken.alias_size_in_bytes >= 4 * plan.memory.footprint.per_seed, "updated in place"
     shared, per_seed, working, _ = plan.memory.footprint
@@ -252,3 +254,19 @@ def test_a_run_that_is_told_to_stop_has_saved_and_goes_on_to_the_same_end(task, 
     resumed = run(task, [0, 1], config, checkpoints=tmp_path)
     assert largest_difference(whole.params[1], resumed.params[1]) == 0
     assert [r["loss"] for r in whole.history] == [r["loss"] for r in resumed.history]
+
+
+def test_an_epoch_in_pieces_is_the_epoch_and_ends_early_when_told_to(task, tmp_path, monkeypatch):
+    config = small_config()
+    whole = run(task, [0, 1], config)
+    monkeypatch.setattr(train, "MAX_STEPS", 7)
+    in_pieces = run(task, [0, 1], config)
+    assert largest_difference(whole.params[1], in_pieces.params[1]) == 0
+    for row, other in zip(whole.history, in_pieces.history, strict=True):
+        assert row | {"seconds": 0} == other | {"seconds": 0}
+    asked = iter([False] * 10)  # then, within an epoch
+    with pytest.raises(Stopped):
+        run(task, [0, 1], config, checkpoints=tmp_path, stop=lambda: next(asked, True))
+    resumed = run(task, [0, 1], config, checkpoints=tmp_path)
+    assert largest_difference(in_pieces.params[1], resumed.params[1]) == 0
+    assert [r["loss"] for r in in_pieces.history] == [r["loss"] for r in resumed.history]

@@ -74,3 +74,89 @@ def test_outside_of_what_can_be_saved_the_first_signal_ends(number, handlers):
     with pytest.raises(signals.Ended) as end:
         os.kill(os.getpid(), number)
     assert end.value.code == 128 + number
+
+
+ENDLESS = [
+    *("--config=configs/demo_synthetic.py", "--seeds=2", "--shares=1", "--arms=majority,scratch"),
+    *("--config.encoder.hidden=(8,)", "--config.finetune.transfer_layers=1"),
+    "--config.finetune.scratch_steps=1000000000",
+]
+
+
+def ended(number, begun, *command):
+    """Code, output and error of a Python that gets a signal after a line with `begun`."""
+    with subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        cwd=ROOT,
+        env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": f"{ROOT}:{ROOT}/tests/offline"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        printed = next(line for line in process.stdout if begun in line)
+        process.send_signal(number)
+        try:
+            rest, error = process.communicate(timeout=100)  # the fit itself would take days
+        finally:
+            process.kill()
+    return process.returncode, printed + rest, error
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_fit_that_computes_for_days_ends_by_a_signal(number, tmp_path):
+    out = tmp_path / "out"
+    verb = ["-m", "launch.study", *ENDLESS, f"--out={out}"]
+    code, _, error = ended(number, "arm and share 1/2", *verb)
+    assert code == 128 + number
+    assert error == f"error: {signals.NAMES[number]}; the same command with --resume goes on\n"
+    assert not [*out.glob(".lock*")]
+
+
+NOTEBOOK = """
+import os, sys, jaxssl
+config, out = jaxssl.Config(), sys.argv[1]
+config.encoder.hidden, config.finetune.transfer_layers = (8,), 1
+config.finetune.scratch_steps = 1_000_000_000
+arms = ["majority", "scratch"]
+try:
+    jaxssl.study("synthetic", out=out, arms=arms, shares=[1.0], seeds=2, config=config)
+except KeyboardInterrupt:
+    print("locked" if os.path.exists(out + "/.lock") else "free", jaxssl.open_study(out).seeds)
+    sys.stdout.flush()
+    os._exit(7)  # what was compiled still computes
+"""
+
+
+def test_an_interrupt_in_python_ends_a_fit_and_leaves_a_folder_to_resume(tmp_path):
+    code, printed, _ = ended(signal.SIGINT, "arm and share 1/2", "-c", NOTEBOOK, tmp_path / "out")
+    assert code == 7
+    assert printed.endswith("free [0, 1]\n")
+
+
+STUCK = """
+import os, time
+from launch import signals
+signals.GRACE = 0.2
+signals.install()
+with signals.watched(lambda end: os._exit(end.code)):
+    print("begun", flush=True)
+    while True:
+        try:
+            time.sleep(1000)
+        except signals.Ended:
+            pass  # as if nothing were heard
+"""
+
+
+def test_a_main_thread_that_hears_of_no_signal_is_ended():
+    code, _, error = ended(signal.SIGINT, "begun", "-c", STUCK)
+    assert (code, error) == (128 + signal.SIGINT, "")
+
+
+def test_a_signal_while_a_verb_is_imported_is_one_line():
+    code = "import sys; sys.argv = ['-m']; import launch, os, signal; os.kill(os.getpid(), 2)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "error: interrupted\n")

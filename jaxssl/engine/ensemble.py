@@ -8,8 +8,10 @@ a CPU count as devices: seeds side by side fill them better than one seed cut in
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +24,8 @@ Axes = tuple[int | None, ...]
 SPLIT, REPLICATED = PartitionSpec("seeds"), PartitionSpec()
 
 MAX_CORES = 16  # as devices; each may hold a copy of the training matrix
+
+LONGEST_SLEEP = 0.05  # seconds
 
 COMPILER_OPTIONS = {"cpu": {"xla_cpu_prefer_vector_width": 512}}
 """By backend. Half as wide is the compiler's default, which leaves half of an AVX-512 core idle."""
@@ -68,11 +72,37 @@ def over_seeds(
         return split(*args)
 
     over_devices.__name__ = fn.__name__  # so that compile logs and profiles tell programs apart
-    return jax.jit(
+    program = jax.jit(
         over_devices,
         donate_argnums=() if donate is None else (donate,),
         compiler_options=COMPILER_OPTIONS.get(jax.default_backend()),
     )
+    return Awaited(program)
+
+
+class Awaited:
+    """A compiled program that a signal can interrupt, whose results are there when it returns.
+
+    Who waits inside the runtime instead hears of no signal before it is over.
+    """
+
+    def __init__(self, program: Any):
+        self.program = program
+
+    def __call__(self, *args: PyTree) -> PyTree:
+        """Run it to its end."""
+        return wait(self.program(*args))
+
+
+def wait(tree: PyTree) -> PyTree:
+    """The arrays once they are computed; sleeps, so that Python's handlers of signals can run."""
+    started = time.perf_counter()
+    computed: list[Any] = [leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "is_ready")]
+    for leaf in computed:
+        while not leaf.is_ready():
+            # for a hundredth of the time so far, so that waiting costs less than that
+            time.sleep(min((time.perf_counter() - started) / 100, LONGEST_SLEEP))
+    return tree
 
 
 def vectorizes() -> bool:

@@ -15,7 +15,7 @@ from jaxssl.config import Config, with_options
 from jaxssl.engine import checkpoint
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.diagnose import Diagnosis, Row, divergences, rows_of_epoch, verdicts
-from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard
+from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard, wait
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
 from jaxssl.engine.optimize import make_optimizer
 from jaxssl.engine.prepared import Prepared, fingerprint, record_of
@@ -24,12 +24,12 @@ from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_pool, make_views
 from jaxssl.methods.interface import Training
 from jaxssl.model import make_encoder
-from jaxssl.types import Member, Params, Stopped
+from jaxssl.types import Member, Metrics, Params, Pool, Stopped, TrainState
 
 LogFn = Callable[[list[Row], bool], None]
 """Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
 StopFn = Callable[[], bool]
-"""Asked after every epoch whether to save and end."""
+"""Asked after every epoch, and within a long one, whether to save and end."""
 
 
 class Pretrained(NamedTuple):
@@ -123,10 +123,12 @@ def pretrain(
     Resumes from `checkpoints` where they exist. A resumed run is bitwise the uninterrupted one:
     every random number follows from the seed id and the step. With `variants`, the ids are those of
     members of a plan with `varied` options. A seed that diverges touches no other; once all of a
-    chunk have, the chunk ends. Raises `Stopped` if `stop` said so, once the state is saved.
+    chunk have, the chunk ends. Raises `Stopped` if `stop` said so, once the state is saved: after
+    an epoch, or without one that is too long to end.
     """
     trainer = over_all_seeds(plan.trainer)
     data = shard(make_pool(pool, config.augment, config.run.root_key), per_seed=False)
+    wait(data)
     n_epochs, n_steps = plan.schedule.n_epochs, plan.schedule.steps_per_epoch
     for ids in chunks(seed_ids, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{'_'.join(map(str, dict.fromkeys(ids)))}"
@@ -140,11 +142,12 @@ def pretrain(
             if divergences(history).keys() == set(ids):
                 break
             started = time.perf_counter()
-            state, metrics = trainer.epoch(state, jnp.int32(epoch), data)
-            rows = rows_of_epoch(ids, epoch, n_steps, metrics, started)
-            history = history + rows
-            log(rows, False)
-            must_stop, is_last = stop(), epoch + 1 == n_epochs
+            state, metrics = train_epoch(trainer, plan.schedule, state, epoch, data, stop)
+            if metrics is not None:
+                rows = rows_of_epoch(ids, epoch, n_steps, metrics, started)
+                history = history + rows
+                log(rows, False)
+            must_stop, is_last = metrics is None or stop(), epoch + 1 == n_epochs
             if folder and (must_stop or is_last or cadence.is_due(epoch)):
                 with cadence.saving():
                     checkpoint.save_state(folder, state, ids, history)
@@ -153,6 +156,25 @@ def pretrain(
         params = jax.device_get(state.params)
         of_seeds = {seed: member(params, i) for i, seed in enumerate(dict.fromkeys(ids))}
         yield Pretrained(of_seeds, verdicts(history, config), history)
+
+
+def train_epoch(
+    trainer: Trainer, schedule: Schedule, state: TrainState, epoch: int, data: Pool, stop: StopFn
+) -> tuple[TrainState, Metrics | None]:
+    """One epoch of a chunk; the state before it, and no metrics, if `stop` said so on the way."""
+    pieces = schedule.pieces()
+    if len(pieces) == 1:
+        return trainer.epoch(state, jnp.int32(epoch), data)
+    before, parts = jax.device_get(state._replace(member=None)), []
+    state, batches = trainer.begin(state, jnp.int32(epoch), data)
+    numbers = schedule.numbers(epoch)
+    for piece in pieces:
+        if stop():
+            return before, None
+        state, metrics = trainer.steps(state, batches[:, piece], numbers[piece], data)
+        parts.append(metrics)
+    together = jax.tree.map(lambda *of_piece: jnp.concatenate(of_piece, axis=1), *parts)
+    return state, trainer.end(state, together, data)
 
 
 def make_members(
@@ -173,6 +195,9 @@ def over_all_seeds(trainer: Trainer) -> Trainer:
     return Trainer(
         init=over_seeds(trainer.init, [True, False]),
         epoch=over_seeds(trainer.epoch, [True, False, False], donate=0),
+        begin=over_seeds(trainer.begin, [True, False, False], donate=0),
+        steps=over_seeds(trainer.steps, [True, True, False, False], donate=0),
+        end=over_seeds(trainer.end, [True, True, False]),
     )
 
 

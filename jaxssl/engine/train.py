@@ -1,5 +1,6 @@
 """Pretraining of one seed as pure functions: `init` and one epoch."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
@@ -14,6 +15,7 @@ from jaxssl.methods.interface import Batch, Method
 from jaxssl.methods.losses import spread
 from jaxssl.types import Member, Metrics, Params, Pool, Profiles, Samples, TrainState, Views
 
+MAX_STEPS = 100  # of a compiled call: a process that is told to end does so between two
 PROBE_SAMPLES = 512  # training samples on which an epoch's embedding is measured
 
 
@@ -40,9 +42,9 @@ class Streams(NamedTuple):
 class Schedule(NamedTuple):
     """How the steps of a pretraining fall into epochs.
 
-    An epoch is one compiled call: `passes` passes over the training set of `steps_per_pass`
-    steps each. Small training sets have several passes an epoch, so that a call is worth its
-    overhead and its log line.
+    An epoch is `passes` passes over the training set of `steps_per_pass` steps each, in one
+    compiled call where that is not too long. Small training sets have several passes an epoch, so
+    that a call is worth its overhead and its log line.
     """
 
     batch_size: int
@@ -54,6 +56,16 @@ class Schedule(NamedTuple):
     def steps_per_epoch(self) -> int:
         """Optimisation steps of one epoch."""
         return self.steps_per_pass * self.passes
+
+    def numbers(self, epoch: Int[Array, ""] | int) -> Int[Array, " steps"]:
+        """Of the steps of an epoch, counted from the first of the pretraining."""
+        return epoch * self.steps_per_epoch + jnp.arange(self.steps_per_epoch)
+
+    def pieces(self) -> list[slice]:
+        """The steps of an epoch in even pieces of at most `MAX_STEPS`; one where they are few."""
+        n = -(-self.steps_per_epoch // MAX_STEPS)
+        bounds = [i * self.steps_per_epoch // n for i in range(n + 1)]
+        return [slice(*ends) for ends in itertools.pairwise(bounds)]
 
     @property
     def n_steps(self) -> int:
@@ -74,11 +86,18 @@ def make_schedule(n_samples: int, batch_size: int, n_steps: int, min_steps: int 
     return Schedule(batch_size, steps_per_pass, -(-n_passes // n_epochs), n_epochs)
 
 
+Batches = Int[Array, "steps batch"]
+
+
 class Trainer(NamedTuple):
     """Pure functions of one seed; `engine.ensemble` maps them over seeds."""
 
     init: Callable[[Member, Pool], TrainState]
     epoch: Callable[[TrainState, Int[Array, ""], Pool], tuple[TrainState, Metrics]]
+    # an epoch in pieces: its beginning, which gives its batches; some of its steps; its end
+    begin: Callable[[TrainState, Int[Array, ""], Pool], tuple[TrainState, Batches]]
+    steps: Callable[[TrainState, Batches, Int[Array, " steps"], Pool], tuple[TrainState, Metrics]]
+    end: Callable[[TrainState, Metrics, Pool], Metrics]
 
 
 def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: Schedule) -> Trainer:
@@ -91,26 +110,37 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
         return TrainState(params, memory, parts.optimizer.init(params), member)
 
     def epoch(state: TrainState, epoch: Int[Array, ""], pool: Pool) -> tuple[TrainState, Metrics]:
-        keys, x = streams(state.member.key), pool.x
-        parts = make_parts(state.member.options)
+        state, batches = begin(state, epoch, pool)
+        state, metrics = steps(state, batches, schedule.numbers(epoch), pool)
+        return state, end(state, metrics, pool)
+
+    def begin(state: TrainState, epoch: Int[Array, ""], pool: Pool) -> tuple[TrainState, Batches]:
+        keys, x, parts = streams(state.member.key), pool.x, make_parts(state.member.options)
         is_due = is_turn(epoch, parts.method.refresh_every, schedule.n_epochs)
         state = refresh(parts, state, is_due, jax.random.fold_in(keys.refresh, epoch), x)
-        batches = epoch_batches(jax.random.fold_in(keys.order, epoch), len(x), schedule)
-        steps = epoch * schedule.steps_per_epoch + jnp.arange(schedule.steps_per_epoch)
+        return state, epoch_batches(jax.random.fold_in(keys.order, epoch), len(x), schedule)
+
+    def steps(
+        state: TrainState, batches: Batches, numbers: Int[Array, " steps"], pool: Pool
+    ) -> tuple[TrainState, Metrics]:
+        keys, parts = streams(state.member.key), make_parts(state.member.options)
 
         def step(state: TrainState, at: tuple[Array, Array]) -> tuple[TrainState, Metrics]:
             number, index = at
             # by step number, not by splitting a carried key: a resume needs only the step
             key_views, _ = jax.random.split(jax.random.fold_in(keys.step, number))  # no loss draws
-            views = parts.make_views(key_views, x[index], index, pool)
+            views = parts.make_views(key_views, pool.x[index], index, pool)
             return train_step(parts, state, number, views)
 
-        state, metrics = jax.lax.scan(step, state, (steps, batches))
-        # a fixed stride: neighbours in a file often share class and batch
-        probe = x[:: max(len(x) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
-        return state, summarize(metrics, parts.encode(state.params["encoder"], probe))
+        return jax.lax.scan(step, state, (numbers, batches))
 
-    return Trainer(init, epoch)
+    def end(state: TrainState, metrics: Metrics, pool: Pool) -> Metrics:
+        # a fixed stride: neighbours in a file often share class and batch
+        probe = pool.x[:: max(len(pool.x) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
+        parts = make_parts(state.member.options)
+        return summarize(metrics, parts.encode(state.params["encoder"], probe))
+
+    return Trainer(init, epoch, begin, steps, end)
 
 
 def is_turn(epoch: Int[Array, ""] | int, every: int, n_epochs: int) -> Bool[Array, ""]:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxssl.config import Config
 from jaxssl.engine.bundle import EncoderBundle
-from jaxssl.engine.ensemble import seed_keys
+from jaxssl.engine.ensemble import Awaited, seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import Fit
@@ -19,7 +19,7 @@ from jaxssl.evaluation.network import make_recipe
 from jaxssl.types import InputError, Params
 
 # compiled once for all fits of one architecture
-FIT = jax.jit(finetune.finetune, static_argnums=0)
+FIT = Awaited(jax.jit(finetune.finetune, static_argnums=0))
 JUDGE = jax.jit(finetune.judge, static_argnums=0)
 PREDICT = jax.jit(finetune.Networks.predict, static_argnums=0)
 
