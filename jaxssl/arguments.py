@@ -127,7 +127,7 @@ def _read_one(value: Any, kind: Any) -> Any:
         fits = fits and isinstance(value, bool) == (kind is bool)
     if not fits:
         raise _Other
-    return value
+    return float(value) if kind is float else value
 
 
 def _in_words(declared: Any) -> list[str]:

@@ -34,7 +34,7 @@ def main() -> None:
     options = flags.options_beside(bundle)
     layers = {name: flag.value for name, flag in _LAYERS.items() if flag.value is not None}
     finetune = dataclasses.replace(options.finetune, **layers)
-    job = flags.job("finetune", own_options(options, finetune), encoder="")
+    job = flags.job("finetune", own_options(bundle, options, finetune), encoder="")
     run_finetuning(job, bundle, _SHARE.value, flags.value_of("max_missing"))
 
 

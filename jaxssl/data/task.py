@@ -58,7 +58,7 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
     columns = choose_columns(obs.columns, options, recorded)
     if not columns["label"]:
         raise InputError(
-            "no label column is known",
+            f"no label column is known, and the data have {', '.join(obs.columns) or 'none'}",
             "name one with `label`, or join a table of samples by `read(labels=TABLE)`",
         )
     min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))

@@ -15,9 +15,7 @@ from jaxssl.types import InputError
 from jaxssl.validate import check_sections, get_option, validate
 
 
-def make_config(
-    method: str, n_prototypes: Any = None, config: Config | Mapping[str, Any] | None = None
-) -> Config:
+def make_config(method: Any, n_prototypes: Any = None, config: Any = None) -> Config:
     """The options of a pretraining, checked."""
     config = read_argument("config", config, Config | Mapping[str, Any] | None)
     if isinstance(config, Config):

@@ -49,8 +49,6 @@ def check_place(out: Path, *, overwrite: bool, is_default: bool) -> None:
 def write_report(runs: Sequence[StudyResult], out: Path) -> None:
     """Write the report of runs that were read; a part that one lacks is named as missing."""
     folder = out.parent / FIGURES
-    if out.suffix not in SUFFIXES or out.is_dir():
-        raise InputError(f"{out} is no HTML or Markdown file", "name one such as report.html")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

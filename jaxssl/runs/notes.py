@@ -13,6 +13,7 @@ import jax
 
 from jaxssl.types import InputError
 
+WARNING = "warning: "  # how a line for people begins that is one
 KINDS = (UserWarning, RuntimeWarning)  # of warnings that concern the user
 LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"
 COMPILED = "/jax/core/compile/backend_compile_duration"  # or read from the persistent cache
@@ -81,7 +82,7 @@ class Notes:
 
     def warn(self, text: str) -> None:
         """Show a warning and keep it."""
-        self._tell(f"warning: {text}")
+        self._tell(f"{WARNING}{text}")
         self.warnings.append(text)
 
     def book(self, name: str, seconds: float) -> None:
@@ -101,7 +102,7 @@ class Notes:
         """Keep leaks that were allowed, here or where an encoder was made, each once."""
         for text in allowed:
             if text not in self.allowed_leaks:
-                self._tell(f"warning: {text}")
+                self._tell(f"{WARNING}{text}")
                 self.allowed_leaks.append(text)
 
     def found(self) -> dict[str, list[str]]:

@@ -33,7 +33,7 @@ from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.studies.encoders import read_classifier, read_encoder
 from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again, with_data
 from jaxssl.studies.progress import SILENT, Hooks
-from jaxssl.studies.start import announce, pose, read_data
+from jaxssl.studies.start import announce, inherit_columns, pose, read_data
 from jaxssl.types import MAX_MISSING, ROLES
 from jaxssl.validate import validate
 
@@ -47,6 +47,7 @@ def finetune(
     share: LabelShare = 1.0,
     label: str = "",
     group: str = "",
+    batch: str = "",
     allow_leaks: Sequence[str] = (),
     max_missing: Share = MAX_MISSING,
     options: FinetuneConfig | None = None,
@@ -62,8 +63,8 @@ def finetune(
         data: as in `jaxssl.study`; by default that of the pretraining.
         out: folder for the classifier, its held-out probabilities and its scores.
         share: of the training labels.
-        label, group, allow_leaks, overwrite, progress: as in `jaxssl.study`; what the pretraining
-            was allowed is not allowed here.
+        label, group, batch, allow_leaks, overwrite, progress: as in `jaxssl.study`; what the
+            pretraining was allowed is not allowed here.
         max_missing: share of the encoder's genes that the data may lack.
         options: of the fine-tuning; by default the encoder's `config.finetune`.
 
@@ -77,10 +78,17 @@ def finetune(
         >>> jaxssl.finetune("runs/encoders", adata, out="runs/clf", share=0.05)  # doctest: +SKIP
     """
     bundle = read_encoder(encoder)
-    config = own_options(bundle.config, bundle.config.finetune if options is None else options)
+    own = bundle.config.finetune if options is None else options
+    config = own_options(bundle, bundle.config, own)
     inputs = () if isinstance(encoder, EncoderBundle) else (("encoder", encoder),)
     output = Output(str(out), overwrite=overwrite, inputs=inputs)
-    asked = {"label": label, "group": group, "allow_leaks": allow_leaks, "reader": "finetune"}
+    asked = {
+        "label": label,
+        "group": group,
+        "batch": batch,
+        "allow_leaks": allow_leaks,
+        "reader": "finetune",
+    }
     job = make_job(config, data, output, hooks_of(progress), **asked)
     with released(out):
         classifier = run_finetuning(job, bundle, share, max_missing)
@@ -88,10 +96,15 @@ def finetune(
     return classifier
 
 
-def own_options(config: Config, finetune: FinetuneConfig) -> Config:
-    """The options of an encoder for a fine-tuning, which is to be allowed its leaks itself."""
-    split = dataclasses.replace(config.split, allow_leaks=())
-    return dataclasses.replace(config, finetune=finetune, split=split)
+def own_options(bundle: EncoderBundle, config: Config, finetune: FinetuneConfig) -> Config:
+    """The options of an encoder for a fine-tuning, which is to be allowed its leaks itself.
+
+    Columns that its pretraining named are not asked of the data; see `start.inherit_columns`.
+    """
+    split, named = dataclasses.replace(config.split, allow_leaks=()), vars(bundle.config.data)
+    inherited = {role: "" for role in ROLES if getattr(config.data, role) == named[role]}
+    data = dataclasses.replace(config.data, **inherited)
+    return dataclasses.replace(config, data=data, finetune=finetune, split=split)
 
 
 def run_finetuning(
@@ -108,6 +121,7 @@ def run_finetuning(
     notes = Notes(hooks.say)
     with notes.stage("read"):
         adata = read_data(config.data, hooks, job.data)
+        config = inherit_columns(config, adata, bundle)
         x, _ = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
         task = pose(adata, config, hooks, notes)
     notes.inherit(bundle.provenance.get("allowed_leaks", []))

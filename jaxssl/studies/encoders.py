@@ -29,7 +29,8 @@ def read_encoder(given: str | Path | EncoderBundle) -> EncoderBundle:
 
 def read_classifier(given: str | Path | EncoderBundle) -> EncoderBundle:
     """A classifier, to be used: a bundle, or the one in the folder of a fine-tuning."""
-    bundle = _read(given, lambda folder: [folder / layout.CLASSIFIER])
+    encoders = layout.encoder_folders
+    bundle = _read(given, lambda f: [f / layout.CLASSIFIER, *encoders(f).values()])
     if "classes" not in bundle.provenance:
         raise InputError(
             "this is an encoder, not a classifier",

@@ -28,11 +28,12 @@ from jaxssl.readers import (
     warn_of_idle,
 )
 from jaxssl.runs import layout
+from jaxssl.runs.notes import WARNING
 from jaxssl.runs.output import Output, released
 from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.encoders import Encoders, read_encoders
-from jaxssl.studies.progress import SILENT, Hooks, Screen
+from jaxssl.studies.progress import SILENT, Event, Hooks, Screen
 from jaxssl.types import ROLES, InputError
 from jaxssl.validate import check_sections
 
@@ -176,9 +177,11 @@ def with_data(config: Config, **said: str) -> Config:
 
 def with_pretraining_of(config: Config, pretrained: Config) -> Config:
     """The options of a pretraining, with the data, comparison and machine of another run."""
-    names = ("path", "name", *ROLES)
+    given = with_data(pretrained, path=config.data.path, name=config.data.name)
+    roles = {role: getattr(config.data, role) for role in ROLES}  # see `start.inherit_columns`
     return replace(
-        with_data(pretrained, **{name: getattr(config.data, name) for name in names}),
+        given,
+        data=replace(given.data, **roles),
         # of one split: that of the encoders
         split=replace(pretrained.split, allow_leaks=config.split.allow_leaks, n_splits=1),
         sweep=config.sweep,
@@ -216,13 +219,23 @@ def in_folder(run: Callable[[Job], Encoders | None], job: Job) -> StudyResult:
         raise InputError("`resume` and `overwrite` are of a folder", "pass `out`")
     temporary = "" if job.output.folder else tempfile.mkdtemp(prefix="jaxssl_")
     folder = Path(temporary, "study") if temporary else Path(job.output.folder)
+    told: list[str] = []
+
+    def tell(event: Event) -> None:
+        told.append(event.text)
+        job.hooks.tell(event)
+
     try:
         with released(folder):
-            encoders = run(job._replace(output=job.output._replace(folder=str(folder))))
+            hooks = job.hooks._replace(tell=tell)
+            output = job.output._replace(folder=str(folder))
+            encoders = run(job._replace(output=output, hooks=hooks))
             result = replace(open_study(folder), fresh=encoders or None)
     except BaseException:
         if temporary:
             shutil.rmtree(temporary, ignore_errors=True)
+        found = [text.removeprefix(WARNING) for text in told if text.startswith(WARNING)]
+        warn_again({"warnings": found})  # no summary will
         raise
     if temporary:
         weakref.finalize(result, shutil.rmtree, temporary, ignore_errors=True)

@@ -15,11 +15,13 @@ from jaxssl.data import leakage
 from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.inspect import possible_groups
+from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import check_matrix
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
 from jaxssl.data.task import Task, make_task, take_roles
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import use_cores
-from jaxssl.engine.prepared import Prepared, prepare
+from jaxssl.engine.prepared import Prepared, is_among, prepare
 from jaxssl.evaluation.arms import check_arms
 from jaxssl.evaluation.sweep import budgets
 from jaxssl.runs import layout
@@ -88,6 +90,8 @@ def begin(job: Job, *, compares: bool) -> Study:
     notes = Notes(hooks.say)
     with notes.stage("read"):
         adata = read_data(config.data, hooks, job.data)
+        for bundle in list(job.encoders.values())[:1]:
+            config = inherit_columns(config, adata, bundle)
         task = pose(adata, config, hooks, notes, compares=compares)
         for bundle in job.encoders.values():
             notes.inherit(bundle.provenance.get("allowed_leaks", []))
@@ -128,6 +132,22 @@ def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
         adata = read(path, **{role: getattr(options, role) for role in ROLES})
     hooks.say(adata.uns["jaxssl"]["notes"])
     return adata
+
+
+def inherit_columns(config: Config, adata: AnnData, bundle: EncoderBundle) -> Config:
+    """Name the columns that nobody named as the pretraining did, where the data have them.
+
+    Other data than its own go by what is on record of them first.
+    """
+    pretrained, recorded = bundle.config.data, facts_of(adata)
+    seen = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("training_ids", ""))
+    is_own = seen is None or bool(seen.any())
+    names = {
+        role: getattr(pretrained, role)
+        for role in ROLES
+        if not getattr(config.data, role) and (is_own or not recorded.get(role))
+    }
+    return with_data(config, **{role: name for role, name in names.items() if name in adata.obs})
 
 
 def split_numbers(config: Config, adata: AnnData) -> range:
