@@ -12,7 +12,7 @@ from anndata import AnnData
 from jaxtyping import Float32
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from jaxssl.arguments import checked, read_argument
+from jaxssl.arguments import checked
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.task import Roles, Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, usable
@@ -122,6 +122,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         x = self._input_of(X)
         return embed(usable(self.bundle_), x)
 
+    @checked
     def embed(self, adata: AnnData, *, overwrite: bool = False) -> AnnData:
         """Write the embedding of all samples into an AnnData, as `jaxssl.embed` does.
 
@@ -138,7 +139,6 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
                 of its own.
             NotFittedError: before `fit`.
         """
-        adata = read_argument("adata", adata, AnnData)
         x = self._input_of(adata)
         return annotate(adata, usable(self.bundle_), x, overwrite=overwrite)
 
