@@ -77,8 +77,7 @@ READERS: dict[str, Reader] = {
         "a reproduction, whose figures and `scale` say what differs from the paper; `tune()` "
         "varies any option",
         ("data", "split", "run"),
-        ("run.seeds",),
-        (*OF_TRAINING, "finetune", "selftrain", "sweep", *ONE_SPLIT),
+        settled=(*OF_TRAINING, "finetune", "selftrain", "sweep", "run.seeds", *ONE_SPLIT),
     ),
     "doctor": Reader(
         "a plan of memory",
@@ -115,6 +114,9 @@ NEEDS: dict[str, tuple[str, Callable[[Config], Any]]] = {
     ),
     "method.predictor_hidden": ("`method.predictor=mlp`", lambda c: _is_mlp(c, "predictor")),
     "method.queue_start": ("`method.queue_length`", lambda c: vars(c.method).get("queue_length")),
+    "split.test_share": ("`split.protocol=grouped`", lambda c: "batch" not in c.split.protocol),
+    "finetune.learning_rate": ("`finetune.n_steps`", lambda c: c.finetune.n_steps),
+    "finetune.freeze_layers": ("`finetune.n_steps`", lambda c: c.finetune.n_steps),
     "finetune.probe_learning_rate": ("`finetune.probe_steps`", lambda c: c.finetune.probe_steps),
     "finetune.probe_decay": ("`finetune.probe_steps`", lambda c: c.finetune.probe_steps),
 }

@@ -357,8 +357,21 @@ def test_an_option_that_does_nothing_beside_the_others_is_warned_of():
             for name in NEEDS
             if not name.startswith("method.")
         )
-    with pytest.warns(UserWarning, match=r"`optimizer\.weight_decay=0\.1` does nothing without"):
-        make_job(with_options(Config(), {"optimizer.weight_decay": 0.1}), None, Output(""))
+    for options, finding in (
+        ({"optimizer.weight_decay": 0.1}, r"`optimizer\.weight_decay=0\.1` does nothing without"),
+        (
+            {"split.test_share": 0.3, "split.protocol": "leave_batch_out"},
+            r"`split\.test_share=0\.3` does nothing without `split\.protocol=grouped`",
+        ),
+    ):
+        with pytest.warns(UserWarning, match=finding):
+            make_job(with_options(Config(), options), None, Output(""))
+
+
+def test_a_benchmark_of_faults_takes_no_rounds(tmp_path):
+    words = ["--suite=faults", "--rounds=3", f"--out={tmp_path / 'benchmark'}"]
+    assert "--rounds=3 is not for faults" in launch("benchmark", *words, code=2)
+    assert not (tmp_path / "benchmark").exists()
 
 
 def test_a_resumed_grid_shows_only_the_shares_and_arms_that_are_asked_for(tmp_path):

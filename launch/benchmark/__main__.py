@@ -26,21 +26,26 @@ from .. import exit
 from .suites import FAULTS, SECTIONS, Section, find_references, table
 from .timing import Bench
 
+ROUNDS = 5  # where --rounds says nothing
 _SUITE = flags.DEFINE_enum(
     "suite", "quick", ["quick", "full", "faults"], "Sizes to measure; or faults to survive."
 )
 _OUT = flags.DEFINE_string("out", "runs/benchmark", "Folder for benchmark.json.")
 _SECTIONS = flags.DEFINE_list("sections", [], "Only these tables; default: all.")
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of every candidate.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", None, "Turns of every candidate; default: 5.", 1)
 
 
 def main() -> None:
     """Measure all sections, print them, write them."""
+    chosen = _chosen()
+    if _ROUNDS.value and not chosen.keys() - FAULTS.keys():
+        found = f"`rounds={_ROUNDS.value}` is not for faults, which are killed as often as it takes"
+        raise InputError(found, "drop it")
     use_cores(MAX_CORES)
     file = Path(_OUT.value) / "benchmark.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     found, left_out = find_references()
-    bench = Bench(_ROUNDS.value, found)
+    bench = Bench(_ROUNDS.value or ROUNDS, found)
     machine = {
         "cores": joblib.cpu_count(),  # every candidate gets all
         "devices": [f"{device.device_kind} ({device.platform})" for device in jax.devices()],
@@ -49,7 +54,7 @@ def main() -> None:
     }
     result: dict[str, Any] = {"suite": _SUITE.value, "machine": machine, "left_out": left_out}
     result["sections"] = {}
-    for name, section in _chosen().items():
+    for name, section in chosen.items():
         rows = result["sections"][name] = []
         sizes = [*(section.quick if _SUITE.value == "quick" else section.full)]
         if jax.default_backend() == "gpu":
