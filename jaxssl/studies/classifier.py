@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import LabelShare, Share, check_value
-from jaxssl.config import Config, DataConfig, FinetuneConfig
+from jaxssl.config import Config, FinetuneConfig
 from jaxssl.data.align import encoder_input
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
@@ -30,6 +29,7 @@ from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
+from jaxssl.studies.embedding import aligned
 from jaxssl.studies.encoders import read_classifier, read_encoder
 from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again, with_data
 from jaxssl.studies.progress import SILENT, Hooks
@@ -245,14 +245,3 @@ def predict(
     named = np.asarray(classes)[probabilities.argmax(axis=1)]
     head = {"sample_id": adata.obs_names.to_numpy(), "predicted": named}
     return pd.DataFrame(head | pack(classes, probabilities))
-
-
-def aligned(
-    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float
-) -> tuple[AnnData, np.ndarray]:
-    """The data set, and what an encoder sees of it."""
-    adata = read_data(DataConfig(), hooks, data)
-    x, found = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
-    n = found["n_genes"]
-    hooks.say(f"genes: {n - found['n_missing']} of {n} found by name")
-    return adata, x

@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
+import numpy as np
 from anndata import AnnData, read_h5ad
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import Share
+from jaxssl.config import DataConfig
+from jaxssl.data.align import encoder_input
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.h5ad import add_to_h5ad, as_stored
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.embed import EMBEDDED, PROTOTYPE, annotate
 from jaxssl.places import input_within
-from jaxssl.studies.classifier import aligned
 from jaxssl.studies.encoders import read_encoder
 from jaxssl.studies.job import Data
 from jaxssl.studies.progress import SILENT, Hooks
+from jaxssl.studies.start import read_data
 from jaxssl.types import MAX_MISSING, InputError
 
 
@@ -90,3 +93,14 @@ def embed_file(
     prototypes = {} if is_same else {PROTOTYPE: after}
     add_to_h5ad(Path(data), out, {EMBEDDED: stored.obsm[EMBEDDED]}, prototypes)
     return stored
+
+
+def aligned(
+    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float
+) -> tuple[AnnData, np.ndarray]:
+    """The data set, and what an encoder sees of it."""
+    adata = read_data(DataConfig(), hooks, data)
+    x, found = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
+    n = found["n_genes"]
+    hooks.say(f"genes: {n - found['n_missing']} of {n} found by name")
+    return adata, x
