@@ -186,6 +186,14 @@ def test_options_of_an_import_without_the_table_that_they_are_about_are_refused(
             jaxssl.read("absent.csv", **said)
 
 
+def test_a_table_of_samples_says_that_it_is_not_read_with_labels(tmp_path):
+    table = tmp_path / "samples.csv"
+    table.write_text("id,tissue,sex\na,liver,f\nb,skin,m\nc,skin,f\n")
+    assert jaxssl.inspect(table).problems == []
+    found = jaxssl.inspect(table, table).problems
+    assert found == ["`labels` is not for a table of samples"]
+
+
 UNREAD = [
     ("pretrain", "sweep.shares", "(0.5,)"),
     ("pretrain", "selftrain.n_steps", "5"),

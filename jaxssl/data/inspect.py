@@ -62,7 +62,10 @@ def inspect(
     texts, n_columns = text_columns(path)
     if 2 * len(texts) > n_columns - 1 > 0:
         table = read_annotation(path)
-        return FileReport(str(path), "samples", len(table), _describe(table))
+        given = {"labels": labels, "layer": layer}
+        unread = [f"`{name}` is not for a table of samples" for name in given if given[name]]
+        report = FileReport(str(path), "samples", len(table), _describe(table))
+        return dataclasses.replace(report, problems=unread)
     names = [str(table) for table in paths_of(labels)]
     tables = read_tables(names)
     with Scratch() as scratch:
