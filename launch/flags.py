@@ -150,7 +150,7 @@ def folder_of(name: str, maker: str) -> str:
 
 def options_beside(encoder: "EncoderBundle") -> Config:
     """The encoder's options, with the fine-tuning and the data of `--config` where it is given."""
-    from jaxssl.studies.classifier import options_of
+    from jaxssl.studies.encoders import options_of
 
     if _on_command_line("config"):
         return options_of(encoder, config("finetune"))

@@ -18,7 +18,7 @@ from jaxssl.evaluation.arms import check_arms, check_references
 from jaxssl.evaluation.grid import check_grid, points_at
 from jaxssl.readers import NEEDS, READERS, idle, refuse_unread
 from jaxssl.runs.output import Output
-from jaxssl.studies.classifier import options_of
+from jaxssl.studies.encoders import options_of
 from jaxssl.studies.job import make_job
 from jaxssl.types import InputError, Normalizer
 from jaxssl.validate import get_option

@@ -23,7 +23,6 @@ from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.fits import of_one, settle
 from jaxssl.evaluation.predictions import pack, score
 from jaxssl.files import read_json, write_json, write_table, write_text
-from jaxssl.readers import OF_ENCODER, refuse_beside_encoder
 from jaxssl.report.render import model_card
 from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
@@ -31,7 +30,7 @@ from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.studies.embedding import aligned
 from jaxssl.studies.encoders import read_classifier, read_encoder
-from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again, with_data
+from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.studies.start import announce, inherit_columns, pose, read_data
 from jaxssl.types import MAX_MISSING, ROLES
@@ -150,14 +149,6 @@ def run_finetuning(
     write_text(folder / layout.CLASSIFIER / layout.CARD, card)
     notes.close()
     return classifier
-
-
-def options_of(bundle: EncoderBundle, given: Config) -> Config:
-    """The options of an encoder, with the data and the fine-tuning of another configuration."""
-    names = (*OF_ENCODER, "run.root_key", "run.precision")
-    refuse_beside_encoder(given, bundle.config, bundle.provenance.get("n_train", 1), names=names)
-    data = {name: getattr(given.data, name) for name in ("path", "name", *ROLES)}
-    return dataclasses.replace(with_data(bundle.config, **data), finetune=given.finetune)
 
 
 def _overlap(task: Task, bundle: EncoderBundle, notes: Notes) -> dict[str, Any]:

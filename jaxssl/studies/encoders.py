@@ -2,8 +2,10 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from jaxssl.config import Config
 from jaxssl.engine.bundle import (
     EncoderBundle,
     bundles_below,
@@ -13,9 +15,10 @@ from jaxssl.engine.bundle import (
     usable,
 )
 from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.readers import OF_ENCODER, refuse_beside_encoder
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
-from jaxssl.types import InputError
+from jaxssl.types import ROLES, InputError
 
 Encoders = Mapping[int, EncoderBundle]  # by seed
 
@@ -105,3 +108,33 @@ def _lacks(folder: Path) -> str:
     if not folder.exists():
         return "does not exist"
     return "holds no encoders" if folder.is_dir() else "is a file"
+
+
+def with_data(config: Config, **said: str) -> Config:
+    """The configuration with the data options that are said; "" is not said."""
+    given = {name: value for name, value in said.items() if value}
+    return replace(config, data=replace(config.data, **given))
+
+
+def with_pretraining_of(config: Config, pretrained: Config) -> Config:
+    """The options of a pretraining, with the data, comparison and machine of another run."""
+    given = with_data(pretrained, path=config.data.path, name=config.data.name)
+    roles = {role: getattr(config.data, role) for role in ROLES}  # see `start.inherit_columns`
+    return replace(
+        given,
+        data=replace(given.data, **roles),
+        # of one split: that of the encoders
+        split=replace(pretrained.split, allow_leaks=config.split.allow_leaks, n_splits=1),
+        sweep=config.sweep,
+        finetune=config.finetune,
+        selftrain=config.selftrain,
+        run=config.run,
+    )
+
+
+def options_of(bundle: EncoderBundle, given: Config) -> Config:
+    """The options of an encoder, with the data and the fine-tuning of another configuration."""
+    names = (*OF_ENCODER, "run.root_key", "run.precision")
+    refuse_beside_encoder(given, bundle.config, bundle.provenance.get("n_train", 1), names=names)
+    data = {name: getattr(given.data, name) for name in ("path", "name", *ROLES)}
+    return replace(with_data(bundle.config, **data), finetune=given.finetune)

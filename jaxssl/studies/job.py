@@ -32,9 +32,9 @@ from jaxssl.runs.notes import WARNING
 from jaxssl.runs.output import Output, released
 from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
-from jaxssl.studies.encoders import Encoders, read_encoders
+from jaxssl.studies.encoders import Encoders, read_encoders, with_data, with_pretraining_of
 from jaxssl.studies.progress import SILENT, Event, Hooks, Screen
-from jaxssl.types import ROLES, InputError
+from jaxssl.types import InputError
 from jaxssl.validate import check_sections
 
 Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
@@ -167,28 +167,6 @@ def _method_of(encoders: Encoders, asked: str) -> str:
     if asked not in ("", own):
         raise InputError(f"`method={asked}`, but the encoders are of {own}", "drop `method`")
     return own
-
-
-def with_data(config: Config, **said: str) -> Config:
-    """The configuration with the data options that are said; "" is not said."""
-    given = {name: value for name, value in said.items() if value}
-    return replace(config, data=replace(config.data, **given))
-
-
-def with_pretraining_of(config: Config, pretrained: Config) -> Config:
-    """The options of a pretraining, with the data, comparison and machine of another run."""
-    given = with_data(pretrained, path=config.data.path, name=config.data.name)
-    roles = {role: getattr(config.data, role) for role in ROLES}  # see `start.inherit_columns`
-    return replace(
-        given,
-        data=replace(given.data, **roles),
-        # of one split: that of the encoders
-        split=replace(pretrained.split, allow_leaks=config.split.allow_leaks, n_splits=1),
-        sweep=config.sweep,
-        finetune=config.finetune,
-        selftrain=config.selftrain,
-        run=config.run,
-    )
 
 
 def seeds_of(config: Config, shard: str) -> list[int]:

@@ -31,7 +31,8 @@ from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import check_folder, open_folder
 from jaxssl.runs.reading import is_run, read_run
 from jaxssl.runs.tables import read_own_bundle, write_parquet
-from jaxssl.studies.job import EMBEDDED, Data, Job, with_data
+from jaxssl.studies.encoders import with_data
+from jaxssl.studies.job import EMBEDDED, Data, Job
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.types import ROLES, InputError
 from jaxssl.validate import validate
