@@ -36,7 +36,8 @@ def main(files: list[str]) -> None:
             "several run folders share no place for a report", "pass `out=report.html`"
         )
     out = Path(OUT.value) if OUT.value else folders[0] / REPORT
-    check_place(out, overwrite=OVERWRITE.value, is_default=not OUT.value)
+    is_default = [folder.resolve() for folder in folders] == [out.parent.resolve()]
+    check_place(out, overwrite=OVERWRITE.value, is_default=is_default)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_report(results, out)
     print(f"wrote {out} and its figures to {out.parent / FIGURES}")
