@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from verbs import PRETRAIN, ROOT, launch_alone
@@ -37,6 +38,7 @@ def test_sigterm_saves_and_the_resumed_run_is_bitwise_the_uninterrupted_one(tmp_
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdout is not None
         assert any(", step 42:" in line for line in process.stdout), "the first epoch's end"
         process.send_signal(signal.SIGTERM)
         _, error = process.communicate()
@@ -83,8 +85,8 @@ ENDLESS = [
 ]
 
 
-def ended(number, begun, *command):
-    """Code, output and error of a Python that gets a signal after a line with `begun`."""
+def ended(number, begun, *command, after=0.0):
+    """Code, output and error of a Python that gets a signal so long after a line with `begun`."""
     with subprocess.Popen(
         [sys.executable, *map(str, command)],
         cwd=ROOT,
@@ -95,6 +97,7 @@ def ended(number, begun, *command):
     ) as process:
         assert process.stdout is not None
         printed = next(line for line in process.stdout if begun in line)
+        time.sleep(after)
         process.send_signal(number)
         try:
             rest, error = process.communicate(timeout=100)  # the fit itself would take days
@@ -107,7 +110,7 @@ def ended(number, begun, *command):
 def test_a_fit_that_computes_for_days_ends_by_a_signal(number, tmp_path):
     out = tmp_path / "out"
     verb = ["-m", "launch.study", *ENDLESS, f"--out={out}"]
-    code, _, error = ended(number, "arm and share 1/2", *verb)
+    code, _, error = ended(number, "arm and share 1/2", *verb, after=4)
     assert code == 128 + number
     assert error == f"error: {signals.NAMES[number]}; the same command with --resume goes on\n"
     assert not [*out.glob(".lock*")]
@@ -129,7 +132,8 @@ except KeyboardInterrupt:
 
 
 def test_an_interrupt_in_python_ends_a_fit_and_leaves_a_folder_to_resume(tmp_path):
-    code, printed, _ = ended(signal.SIGINT, "arm and share 1/2", "-c", NOTEBOOK, tmp_path / "out")
+    notebook = ["-c", NOTEBOOK, tmp_path / "out"]
+    code, printed, _ = ended(signal.SIGINT, "arm and share 1/2", *notebook, after=4)
     assert code == 7
     assert printed.endswith("free [0, 1]\n")
 

@@ -25,7 +25,7 @@ SPLIT, REPLICATED = PartitionSpec("seeds"), PartitionSpec()
 
 MAX_CORES = 16  # as devices; each may hold a copy of the training matrix
 
-LONGEST_SLEEP = 0.05  # seconds
+SHORTEST, LONGEST = 0.0005, 0.05  # seconds of a sleep
 
 COMPILER_OPTIONS = {"cpu": {"xla_cpu_prefer_vector_width": 512}}
 """By backend. Half as wide is the compiler's default, which leaves half of an AVX-512 core idle."""
@@ -101,7 +101,7 @@ def wait(tree: PyTree) -> PyTree:
     for leaf in computed:
         while not leaf.is_ready():
             # for a hundredth of the time so far, so that waiting costs less than that
-            time.sleep(min((time.perf_counter() - started) / 100, LONGEST_SLEEP))
+            time.sleep(min(max((time.perf_counter() - started) / 100, SHORTEST), LONGEST))
     return tree
 
 
