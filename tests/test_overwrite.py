@@ -274,11 +274,13 @@ def plain():
 
 @pytest.fixture(scope="module")
 def classifier(plain, tmp_path_factory):
-    """The bundle of a classifier, and the data."""
+    """The bundle of a classifier, beside that of its encoder."""
     folder = tmp_path_factory.mktemp("fitted")
     options = {"encoder.hidden": (16, 8, 8), "pretrain.n_steps": 20}
     with jax.numpy_dtype_promotion("standard"):
-        SSLClassifier(config=options, label="class").fit(plain).save(folder / "classifier")
+        fitted = SSLClassifier(config=options, label="class").fit(plain)
+    fitted.save(folder / "classifier")
+    fitted.encoder_.save(folder / "encoder")
     return folder / "classifier"
 
 
@@ -289,7 +291,7 @@ def put(bundle, place):
 
 def test_no_verb_deletes_the_encoder_that_it_is_given(run, classifier):
     shutil.rmtree(run / "encoder")
-    bundle = put(classifier, run / "encoder" / "seed_000")
+    bundle = put(classifier.with_name("encoder"), run / "encoder" / "seed_000")
     before = files(run)
     where = [f"--out={run}", "--overwrite", "--data=synthetic"]
     for verb, options in (("sweep", ["--arms=swav", "--seeds=1"]), ("finetune", [])):
