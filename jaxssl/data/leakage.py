@@ -57,8 +57,8 @@ def doubts(task: Task) -> list[str]:
     for name, size in zip(names, sizes, strict=True):
         if size > 1 and name.strip().lower() in NO_NAMES:
             found.append(
-                f"{size:,} samples are one group, {str(name)!r}, and stay together; if their group is "
-                "not known, leave it empty, and each stands for itself"
+                f"{size:,} samples are one group, {str(name)!r}, and stay together; if their group "
+                "is not known, leave it empty, and each stands for itself"
             )
     telling = _told_by(task)
     if telling:
