@@ -123,8 +123,15 @@ def _check_places(out: Path, beside: Path, inputs: Iterable[tuple[str, Path]]) -
         within = input_within(file, inputs)
         if within:
             raise InputError(f"{within} would be replaced by {file}", "pass another `out`")
+    if _is_taken(out):
+        raise InputError(f"no file can be made at {out}", "pass another `out`")
     if beside.exists() and not _is_record(beside):
         raise InputError(f"{beside} is no record of an import", "move it, or pass another `out`")
+
+
+def _is_taken(out: Path) -> bool:
+    """Whether a folder lies where a file is to be made, or a file where its folder is."""
+    return out.is_dir() or any(p.exists() and not p.is_dir() for p in out.absolute().parents)
 
 
 def _is_record(file: Path) -> bool:
@@ -165,12 +172,13 @@ def prepare(
         ... )
     """
     out, beside = Path(out), record_of(Path(out))
-    _check_places(out, beside, inputs_of(path, options.get("labels"), options.get("gene_map")))
+    asked = ImportOptions(**options)
+    _check_places(out, beside, inputs_of(path, asked.labels, asked.gene_map))
     out.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     with Scratch(out.parent) as scratch:
         reading = Reading(scratch, advance=advance)
-        plan = plan_import(paths_of(path), ImportOptions(**options), reading)
+        plan = plan_import(paths_of(path), asked, reading)
         obs, var, facts = plan.obs, plan.var, plan.facts
         with replacing(out) as part:
             AnnData(obs=obs, var=var, uns={"jaxssl": facts}).write_h5ad(
