@@ -321,7 +321,6 @@ def test_none_is_not_said_where_there_is_a_default():
         lambda data: jaxssl.read(3),
         lambda data: jaxssl.read("x.csv", label=3),
         lambda data: jaxssl.prepare("x.csv", None),
-        lambda data: jaxssl.prepare("x.csv", "x.h5ad", gene_map=3),
         lambda data: jaxssl.prepare(ROOT / "README.md", "."),
         lambda data: jaxssl.prepare(ROOT / "README.md", ROOT / "README.md" / "x.h5ad"),
         lambda data: jaxssl.SSLEncoder(config="demo").fit(data),
