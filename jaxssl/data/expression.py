@@ -123,8 +123,6 @@ def _check_places(out: Path, beside: Path, inputs: Iterable[tuple[str, Path]]) -
         within = input_within(file, inputs)
         if within:
             raise InputError(f"{within} would be replaced by {file}", "pass another `out`")
-    if _is_taken(out):
-        raise InputError(f"no file can be made at {out}", "pass another `out`")
     if beside.exists() and not _is_record(beside):
         raise InputError(f"{beside} is no record of an import", "move it, or pass another `out`")
 
@@ -171,7 +169,10 @@ def prepare(
         ...     "expression.tsv.gz", "tissues.h5ad", labels="labels.tsv", label="tissue"
         ... )
     """
-    out, beside = Path(out), record_of(Path(out))
+    out = Path(out)
+    if _is_taken(out):
+        raise InputError(f"no file can be made at {out}", "pass another `out`")
+    beside = record_of(out)
     asked = ImportOptions(**options)
     _check_places(out, beside, inputs_of(path, asked.labels, asked.gene_map))
     out.parent.mkdir(parents=True, exist_ok=True)
