@@ -4,9 +4,11 @@ import warnings
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from jaxssl.runs import notes as notes_module
 from jaxssl.runs.notes import Compilations, Notes
+from jaxssl.types import InputError
 
 
 class Clock:
@@ -68,3 +70,13 @@ def test_a_program_is_counted_when_it_is_compiled_and_not_when_it_runs():
     assert (found.programs, found.seconds) == (programs, seconds)
     assert programs.count("jit(fresh)") == 1
     assert seconds > 0
+
+
+def test_all_leaks_that_are_not_allowed_are_named_at_once():
+    found = {"groups": "a patient in two parts", "twins": "a pair in two parts"}
+    with pytest.raises(InputError, match=r"leak \(groups\).*leak \(twins\)") as refused:
+        Notes(print).leaks(found, ["fitted"])
+    assert "`allow_leaks=fitted,groups,twins`" in refused.value.fix
+    notes = Notes(print)
+    notes.leaks(found, ["groups", "twins"])
+    assert len(notes.allowed_leaks) == 2

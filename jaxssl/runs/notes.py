@@ -91,10 +91,11 @@ class Notes:
 
     def leaks(self, found: dict[str, str], allowed: Sequence[str]) -> None:
         """Refuse leaks (kind → words) that are not allowed, and keep the others."""
-        for kind, leak in found.items():
-            if kind not in allowed:
-                fix = f"or pass `allow_leaks={kind}`, which the report will say"
-                raise InputError(f"leak ({kind}): {leak}", fix)
+        refused = [kind for kind in found if kind not in allowed]
+        if refused:  # all at once, so that the advice is followed once
+            leaks = "; ".join(f"leak ({kind}): {found[kind]}" for kind in refused)
+            kinds = ",".join([*allowed, *refused])
+            raise InputError(leaks, f"or pass `allow_leaks={kinds}`, which the report will say")
         for kind, leak in found.items():
             self.inherit([f"leak ({kind}), allowed: {leak}"])
 
