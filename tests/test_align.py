@@ -76,6 +76,27 @@ def test_other_scale_is_refused_by_name():
         encoder_input(data(["a", "b"], "counts"), normalizer)
 
 
+def test_data_without_a_record_are_taken_as_they_look():
+    x = np.random.default_rng(0).normal(7, 2, size=(9, 3)).astype(np.float32)
+    normalizer = fit_normalizer(x, list("abc"), NormalizeConfig())
+    var = pd.DataFrame(index=list("abc"))
+    for values, scale in ((2**x, "linear"), (np.rint(2**x), "counts")):
+        with pytest.raises(InputError, match=f"on the {scale} scale, the encoder was trained on"):
+            encoder_input(AnnData(values, var=var), normalizer)
+    encoder_input(AnnData(x, var=var), normalizer)
+
+
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_a_gene_of_the_encoder_that_stands_twice_is_refused_not_imputed():
+    x = np.random.default_rng(0).normal(7, 2, size=(9, 3)).astype(np.float32)
+    normalizer = fit_normalizer(x, list("abc"), NormalizeConfig())
+    twice = AnnData(x[:, [0, 1, 2, 2]], var=pd.DataFrame(index=list("abcc")))
+    with pytest.raises(InputError, match=r"1 of the encoder's genes stand twice .*first: c"):
+        encoder_input(twice, normalizer)
+    other = AnnData(x[:, [0, 1, 2, 2, 2]], var=pd.DataFrame(index=list("abcdd")))
+    encoder_input(other, normalizer)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_no_number_is_refused_and_not_taken_for_a_missing_gene(value):
     x = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)

@@ -159,7 +159,7 @@ def test_the_grouped_split_keeps_twins_together_and_the_studys_is_found_out():
 def test_a_leak_ends_the_run_unless_it_is_allowed():
     task = make_task(data_with_twins(), options("stratified", "patient"))
     found, notes = leakage.leaks_of_split(task), Notes(print)
-    with pytest.raises(InputError, match=r"leak \(groups\): .* `allow_leaks=groups`"):
+    with pytest.raises(InputError, match=r"leak \(groups\): .* `allow_leaks=groups,twins`"):
         notes.leaks(found, ())
     with pytest.raises(InputError, match="twins"):
         notes.leaks(found, ("groups",))
@@ -185,16 +185,21 @@ def test_no_validation_part_means_a_choice_on_test():
 def test_samples_without_a_known_group_are_told_not_taken_for_one_patient():
     adata = data_with_twins()
     adata.obs["patient"] = [f"p{i}" if i % 3 else "Unknown" for i in range(200)]
-    [told] = leakage.doubts(make_task(adata, options("grouped", "patient")))
+    [told] = leakage.doubts(make_task(adata, options("grouped", "patient")), adata.X)
     assert "67 samples are one group, 'Unknown'" in told
     adata.obs["patient"] = [f"p{i}" if i % 3 else "" for i in range(200)]
-    assert leakage.doubts(make_task(adata, options("grouped", "patient"))) == []
+    assert leakage.doubts(make_task(adata, options("grouped", "patient")), adata.X) == []
 
 
 def test_a_label_among_the_genes_is_told():
     adata = data_with_twins()
     adata.X[:, 7] = pd.factorize(np.asarray(adata.obs["class"]))[0]
-    [told] = leakage.doubts(make_task(adata, options("grouped")))
+    [told] = leakage.doubts(make_task(adata, options("grouped")), adata.X)
+    assert "first: gene_00007" in told
+    counts = np.rint(2 ** np.asarray(adata.X))
+    counts[:, 7] = pd.factorize(np.asarray(adata.obs["class"]))[0]
+    adata.X, adata.uns["jaxssl"]["scale"] = counts, "counts"
+    [told] = leakage.doubts(make_task(adata, options("grouped")), counts)
     assert "first: gene_00007" in told
 
 

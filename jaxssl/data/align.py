@@ -14,7 +14,7 @@ from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression, normalize
 from jaxssl.data.samples import facts_of
-from jaxssl.data.scale import finite_values
+from jaxssl.data.scale import finite_values, guess_scale, range_of
 from jaxssl.types import MAX_MISSING, InputError, Normalizer
 
 _WARN_ABOVE = 0.05  # share of missing genes
@@ -69,7 +69,8 @@ def encoder_input(
     check_value("max_missing", max_missing, Share)
     values = finite_values(adata)
     scale = normalizer.expression_scale
-    found = str(facts_of(adata).get("scale", "")) or scale
+    found = str(facts_of(adata).get("scale", ""))
+    found = found or guess_scale(range_of(values))[0] or scale  # as they look
     if found != scale:
         how = CONVERSIONS.get((found, scale), "as its data were made")
         raise InputError(
@@ -78,6 +79,13 @@ def encoder_input(
             f"import them by `read(scale={scale})`",
         )
     names = adata.var_names.to_numpy(dtype=object)
+    counts = Counter(names)
+    twice = [gene for gene in normalizer.genes if counts[gene] > 1]
+    if twice:
+        raise InputError(
+            f"{len(twice)} of the encoder's genes stand twice in the data (first: {twice[0]})",
+            "leave one of each, or import the file by `read(duplicates=mean)`",
+        )
     x, report = align_genes(log2_expression(values, scale), names, normalizer.genes, max_missing)
     return normalize(normalizer, np.where(np.isnan(x), normalizer.mean[None, :], x)), report
 

@@ -69,7 +69,7 @@ class ImportOptions:
 
 def paths_of(given: Paths | None) -> list[Path]:
     """One path, several, or none, as a list."""
+    given = read_argument("path", given, Paths | None)
     if not given:
         return []
-    given = read_argument("path", given, Paths)
     return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from jaxssl.data.groups import join_groups
 from jaxssl.data.task import Task, columns_of
@@ -50,8 +50,11 @@ def _in_several_parts(part: Int[np.ndarray, " samples"], groups: np.ndarray) -> 
     return n_parts.index[n_parts > 1]
 
 
-def doubts(task: Task) -> list[str]:
-    """What makes a split or its scores doubtful without being a leak for certain, in words."""
+def doubts(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
+    """What makes a split or its scores doubtful without being a leak for certain, in words.
+
+    `x` are the values as they were given: of counts, others vary with the depth.
+    """
     found = []
     names, sizes = np.unique(task.groups.astype(str), return_counts=True)
     for name, size in zip(names, sizes, strict=True):
@@ -60,7 +63,7 @@ def doubts(task: Task) -> list[str]:
                 f"{size:,} samples are one group, {str(name)!r}, and stay together; if their group "
                 "is not known, leave it empty, and each stands for itself"
             )
-    telling = _told_by(task)
+    telling = _told_by(task, x)
     if telling:
         found.append(
             f"{len(telling):,} genes have one value in each class and tell classes apart (first: "
@@ -69,16 +72,16 @@ def doubts(task: Task) -> list[str]:
     return found
 
 
-def _told_by(task: Task) -> list[str]:
+def _told_by(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
     """Genes that are constant within every class, and not over all."""
     rows = np.flatnonzero(task.codes >= 0)
     if len(rows) < MIN_TOLD:
         return []
     kept = np.arange(len(task.genes))
     for code in range(len(task.classes)):
-        of_class = task.expression[np.ix_(rows[task.codes[rows] == code], kept)]
+        of_class = x[np.ix_(rows[task.codes[rows] == code], kept)]
         kept = kept[of_class.min(axis=0) == of_class.max(axis=0)]
-    of_all = task.expression[np.ix_(rows, kept)]
+    of_all = x[np.ix_(rows, kept)]
     return [str(name) for name in task.genes[kept[of_all.min(axis=0) < of_all.max(axis=0)]]]
 
 

@@ -81,7 +81,7 @@ def is_among(ids: Sequence[str] | np.ndarray, recorded: str) -> Bool[np.ndarray,
     return np.isin(hashes, list(known)) if known and hashes else None
 
 
-def record_of(task: Task, rows: Int[np.ndarray, " rows"]) -> str:
+def record_of(ids: Sequence[str] | np.ndarray, rows: Int[np.ndarray, " rows"]) -> str:
     """The hashes of some samples' ids, for `is_among`."""
-    hashes = hashes_of(task.sample_ids)
+    hashes = hashes_of(ids)
     return "".join(sorted(hashes[row] for row in rows)) if hashes else ""

@@ -51,7 +51,7 @@ def make_bundle(
         "dataset": task.dataset,
         "n_train": len(task.split.train),
         "training_samples": fingerprint(task),
-        "training_ids": record_of(task, task.split.train),
+        "training_ids": record_of(task.sample_ids, task.split.train),
         **diagnosis._asdict(),
         "versions": versions,
     }

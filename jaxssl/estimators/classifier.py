@@ -14,8 +14,9 @@ from jaxssl.arguments import checked, read_argument
 from jaxssl.config import Config
 from jaxssl.data.labels import label_order
 from jaxssl.engine.bundle import EncoderBundle, usable
+from jaxssl.engine.prepared import record_of
 from jaxssl.estimators.encoder import SSLEncoder
-from jaxssl.estimators.inputs import encode, is_labelled, labels_of
+from jaxssl.estimators.inputs import encode, ids_of, is_labelled, labels_of
 from jaxssl.estimators.options import seed_of, set_options
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.classifier import fit_classifier, predict
@@ -100,7 +101,8 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         names = tuple(str(name) for name in classes)
         x = self._input_of(X, bundle)
         fitted = fit_classifier(bundle, config, x, codes, names, order, seed)
-        provenance = fitted.provenance | {"labels": classes.tolist()}
+        own = {"labels": classes.tolist(), "labelled_ids": record_of(ids_of(X), order)}
+        provenance = fitted.provenance | own
         self.bundle_ = dataclasses.replace(fitted, provenance=provenance)
         self.classes_, self.encoder_ = classes, encoder
         return self

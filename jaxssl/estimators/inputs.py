@@ -82,6 +82,12 @@ def _sound(check: Callable, *args: Any, **wanted: Any) -> np.ndarray:
         ) from error
 
 
+def ids_of(X: Any) -> np.ndarray:
+    """Ids of the samples; of an array, numbers of rows."""
+    ids = X.obs_names if isinstance(X, AnnData) else getattr(X, "index", None)
+    return np.asarray(ids if isinstance(ids, pd.Index) else np.arange(len(X)), object)
+
+
 def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
     """Labels of all samples: `y`, or the column of an AnnData that `label` or its record names."""
     if y is not None:

@@ -135,7 +135,7 @@ def run_finetuning(
     classifier = fit_classifier(bundle, config, *of_train, seed)
     found = notes.found() | {"overlap": overlap["overlap"]}
     found["warnings"] = list(dict.fromkeys(bundle.provenance.get("warnings", []) + notes.warnings))
-    origin = classifier.provenance | found | {"labelled_ids": record_of(task, order)}
+    origin = classifier.provenance | found | {"labelled_ids": record_of(task.sample_ids, order)}
     classifier = dataclasses.replace(classifier, provenance=origin)
     folder = open_folder(output)  # now: a fit that diverged leaves what is there
     save_bundle(folder / layout.CLASSIFIER, classifier)

@@ -13,7 +13,7 @@ from anndata import AnnData
 from jaxssl.config import Config, DataConfig, resolve, with_options
 from jaxssl.data import leakage
 from jaxssl.data.expression import read
-from jaxssl.data.formats.matrix import as_text
+from jaxssl.data.formats.matrix import as_text, dense
 from jaxssl.data.inspect import possible_groups
 from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import check_matrix
@@ -198,7 +198,7 @@ def pose(
     if n_out:
         why = " whose group is held out" if config.data.use_unlabelled else ""
         hooks.say(f"left out: {n_out:,} samples without a label{why}")
-    for doubt in leakage.doubts(task):
+    for doubt in leakage.doubts(task, dense(adata.X)):
         warnings.warn(doubt, stacklevel=2)
     look_for_leaks(task, config, notes, compares=compares)
     return task
