@@ -78,9 +78,13 @@ def _join(shards: Sequence[StudyResult], parent: Path) -> StudyResult:
         results=results,
         **{name: _together(shards, name) for name in ("metrics", "batch", "usage")},
     )
-    if results is None or statistics is None:
+    if results is None:
         return joined
-    return conclude_anew(joined, statistics["reference"].unique().tolist(), shards)
+    if statistics is None:  # no arm under test; what is said of the arms is of all parts, too
+        references = joined.config.get("sweep", {}).get("reference_arms", [])
+    else:
+        references = statistics["reference"].unique().tolist()
+    return conclude_anew(joined, references, shards)
 
 
 def conclude_anew(
