@@ -191,6 +191,19 @@ def test_samples_without_a_known_group_are_told_not_taken_for_one_patient():
     assert leakage.doubts(make_task(adata, options("grouped", "patient")), adata.X) == []
 
 
+def test_classes_that_name_nothing_and_batches_of_one_class_are_told():
+    adata = data_with_twins()
+    adata.obs["batch"] = np.asarray(adata.obs["class"])
+    adata.obs["class"] = adata.obs["class"].astype(object)
+    adata.obs.loc[adata.obs["class"] == adata.obs["class"].iloc[0], "class"] = "-1"
+    config = options("grouped")
+    config.data.batch = "batch"
+    told = leakage.doubts(make_task(adata, config), adata.X)
+    assert len(told) == 2
+    assert "samples are of the class '-1'" in told[0]
+    assert "batches is of one class" in told[1]
+
+
 def test_a_label_among_the_genes_is_told():
     adata = data_with_twins()
     adata.X[:, 7] = pd.factorize(np.asarray(adata.obs["class"]))[0]

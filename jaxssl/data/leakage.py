@@ -63,6 +63,20 @@ def doubts(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
                 f"{size:,} samples are one group, {str(name)!r}, and stay together; if their group "
                 "is not known, leave it empty, and each stands for itself"
             )
+    for code, name in enumerate(task.classes):
+        if name.strip().lower() in {*NO_NAMES, "-1"}:
+            found.append(
+                f"{(task.codes == code).sum():,} samples are of the class {name!r}; if their class "
+                "is not known, leave it empty, and they join the pretraining without a label"
+            )
+    known = (task.codes >= 0) & (task.batches != "")
+    pairs = pd.DataFrame({"batch": task.batches[known].astype(str), "code": task.codes[known]})
+    n_classes = pairs.groupby("batch")["code"].nunique()
+    if len(n_classes) > 1 and n_classes.max() == 1:
+        found.append(
+            f"each of {len(n_classes):,} batches is of one class, so that scores may be those of "
+            "telling batches apart"
+        )
     telling = _told_by(task, x)
     if telling:
         found.append(
