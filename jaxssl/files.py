@@ -49,7 +49,12 @@ TEXT = frozenset(
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary neighbour of `path` that takes its place when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        raise InputError(f"{path} is a folder, where a file belongs", "move it elsewhere")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InputError(f"{path.parent} is a file, where a folder belongs", "move it") from error
     part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         yield part

@@ -384,9 +384,9 @@ def test_a_shard_that_has_only_begun_is_missed_aloud(at):
     for path in [*begun.iterdir()]:
         if path.name not in ("config.json", "environment.json", "splits.parquet"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    result = jaxssl.open_study(folder)
+    told, result = told_by_reading(folder, jaxssl.open_study)
     assert result.seeds == [0]
-    assert "1/2" in str(result.summary["warnings"]) or "shard_1" in str(result.summary["warnings"])
+    assert "lacks shards 1/2" in told
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ def test_a_damaged_file_of_a_finished_run_is_told(name, cut, at, base):
         (folder / name).unlink()  # as it advises
         done = run("sweep", *options)
         if name in ("config.json", "environment.json"):
-            assert "which run they are of is not known" in done.stderr
+            assert name in done.stderr
             return
     assert done.returncode == 0, done.stderr
     pd.testing.assert_frame_equal(scores(folder), scores(base / "sweep"))
@@ -548,7 +548,6 @@ def test_more_seeds_shares_and_arms_come_to_what_a_fresh_run_does(at, tmp_path):
         pd.testing.assert_frame_equal(
             *(table.sort_values(keys).reset_index(drop=True) for table in tables)
         )
-    pd.testing.assert_frame_equal(*(jaxssl.open_study(f).endpoint for f in (folder, fresh)))
     file = next((folder / "predictions").glob("pca_logreg_0.1000_0*"))
     file.unlink()
     go("sweep", more, folder, "--resume")
@@ -560,7 +559,6 @@ def test_more_splits_come_to_what_a_fresh_run_does(at, tmp_path):
     go("study", CLASSICAL, folder, "--splits=3", "--resume")
     go("study", CLASSICAL, fresh, "--splits=3")
     pd.testing.assert_frame_equal(scores(folder), scores(fresh))
-    pd.testing.assert_frame_equal(*(jaxssl.open_study(f).endpoint for f in (folder, fresh)))
 
 
 def test_splits_that_are_forgotten_or_new_on_a_resume_are_named(at):
@@ -610,8 +608,6 @@ def test_a_run_without_its_summary_tells_the_same(kind, at, base):
     for path in folder.rglob("summary.json"):
         path.unlink()
     pd.testing.assert_frame_equal(scores(folder), scores(base / kind))
-    run_of_base = jaxssl.open_study(base / kind)
-    pd.testing.assert_frame_equal(jaxssl.open_study(folder).endpoint, run_of_base.endpoint)
     launch("report", folder, f"--out={folder.parent / 'page' / 'r.html'}")
 
 

@@ -5,9 +5,10 @@ A report is HTML that needs no other file, or Markdown with its figures beside i
 
 import base64
 import hashlib
+import itertools
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,12 @@ def write_report(runs: Sequence[StudyResult], out: Path) -> None:
             f"{folder} cannot be made ({error.strerror})", "name a report in another folder"
         ) from error
     pages, total, seen = [], Counter(run.name for run in runs), Counter()
+    taken: set[str] = set()
     for run in runs:
         seen[run.name] += 1
         name = f"{run.name} ({seen[run.name]})" if total[run.name] > 1 else run.name
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "run"
+        slug = _unlike(re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "run", taken)
+        taken.add(slug)
         figures = _figures(run, f"{slug}_" if len(runs) > 1 else "", folder)
         pages.append({"name": name, "anchor": slug, "figures": figures} | _texts(run))
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
@@ -67,6 +70,12 @@ def write_report(runs: Sequence[StudyResult], out: Path) -> None:
     own = {"script": Markup(script), "script_hash": base64.b64encode(digest).decode()}
     page = template(f"report{out.suffix}")
     write_text(out, page.render(runs=pages, sections=TEXTS["sections"], **own))
+
+
+def _unlike(slug: str, taken: Collection[str]) -> str:
+    """The slug, with a number where another run's is the same."""
+    numbered = (f"{slug}-{number}" for number in itertools.count(2))
+    return slug if slug not in taken else next(s for s in numbered if s not in taken)
 
 
 def _figures(run: StudyResult, prefix: str, folder: Path) -> list[tuple[Any, ...]]:

@@ -18,6 +18,7 @@
 `jaxssl.runs.previous` has these names as patterns: what they do not match, no run wrote.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -68,8 +69,10 @@ def encoder_folders(folder: Path) -> dict[int, Path]:
 
 
 def all_encoder_folders(folder: Path) -> list[Path]:
-    """The bundles of a run folder, or those of the methods that it compares."""
-    return sorted([*_bundles(folder, ENCODERS), *_bundles(folder, f"*/{ENCODERS}")])
+    """The bundles of a run folder, or those of the methods that it compares; no run's inside it."""
+    of_methods = _bundles(folder, f"*/{ENCODERS}") if (folder / CHOICE).is_file() else []
+    tuned = [path for path in of_methods if (path.parents[1] / TRIALS).is_dir()]
+    return [*_bundles(folder, ENCODERS), *tuned]
 
 
 def _bundles(folder: Path, where: str) -> list[Path]:
@@ -102,7 +105,7 @@ def is_shard(folder: Path) -> bool:
 
 def split_number(folder: Path) -> str:
     """Which of several splits the folder holds; "" for a run of one."""
-    found = re.fullmatch(r"split_(\d+)", folder.resolve().name)
+    found = re.fullmatch(r"split_(\d+)", Path(os.path.abspath(folder)).name)
     return found[1] if found else ""
 
 

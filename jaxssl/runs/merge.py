@@ -1,5 +1,6 @@
 """Shards and splits of one run, joined to what they come to together."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ import pandas as pd
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.fits import failed_fits
 from jaxssl.evaluation.headline import failure_notes, in_words
+from jaxssl.runs.identity import MAY_CHANGE
 from jaxssl.runs.layout import split_number, whole_folder
 from jaxssl.runs.result import StudyResult, read_predictions
 from jaxssl.types import InputError
@@ -22,9 +24,9 @@ OF_SPLIT = {
     ("method", "n_prototypes"),
     ("pretrain", "n_steps"),
     ("pretrain", "batch_size"),
-    ("data", "path"),
+    *MAY_CHANGE - {("sweep", "arms"), ("sweep", "shares"), ("run", "seeds")},
 }
-"""Options in which the parts of one study may differ: of a split, or where the same data lie."""
+"""Options in which the parts of one study may differ: of a split, and those that decide nothing."""
 
 
 def merge_parts(runs: Sequence[StudyResult]) -> list[StudyResult]:
@@ -33,11 +35,16 @@ def merge_parts(runs: Sequence[StudyResult]) -> list[StudyResult]:
     A folder named twice counts once; parts that differ in options or share a seed are refused.
     """
     merged: dict[Path, list[StudyResult]] = {}
-    for path, run in {run.folders[0].resolve(): run for run in runs}.items():
-        merged.setdefault(whole_folder(path), []).append(run)
+    for run in {run.folders[0].resolve(): run for run in runs}.values():
+        # by its name in the run: it may lie elsewhere, and be linked
+        merged.setdefault(_whole_of(run).resolve(), []).append(run)
     return [
         shards[0] if len(shards) == 1 else _join(shards, path) for path, shards in merged.items()
     ]
+
+
+def _whole_of(part: StudyResult) -> Path:
+    return whole_folder(Path(os.path.abspath(part.folders[0])))
 
 
 def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
@@ -53,11 +60,18 @@ def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
     holder: dict[tuple[str, int], str] = {}
     for shard in shards:
         split, data_hash = split_number(shard.folders[0]), shard.environment.get("data_hash", "")
+        own = shard.config.get("split", {}).get("seed", split)
+        if split and str(own) != split:
+            raise InputError(
+                f"{shard.folders[0]} holds split {own}",
+                f"name it split_{own}, or put split {split} there",
+            )
         if hash_of.setdefault(split, data_hash) != data_hash:
             raise InputError(
                 f"the parts in {parent} are of different data or splits", "report them apart"
             )
-        name = shard.folders[0].resolve().relative_to(parent).as_posix()
+        place = Path(os.path.abspath(shard.folders[0]))
+        name = place.relative_to(_whole_of(shard)).as_posix()
         for seed in shard.seeds:
             other = holder.setdefault((split, seed), name)
             if other != name:

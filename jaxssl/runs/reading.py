@@ -15,6 +15,7 @@ from jaxssl.runs import layout
 from jaxssl.runs.identity import check_record
 from jaxssl.runs.journal import read_metrics, read_parts, without_predictions
 from jaxssl.runs.merge import conclude_anew, merge_parts
+from jaxssl.runs.previous import BEFORE
 from jaxssl.runs.result import StudyResult
 from jaxssl.runs.tables import RUN, altered, check_run, read_parquet, run_of, whole
 from jaxssl.types import InputError
@@ -72,6 +73,11 @@ def read_run(folder: Path) -> StudyResult:
     if not is_run(folder):
         found = "is not a run folder" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {found}", f"one holds any of {', '.join(layout.READABLE)}")
+    if (folder / BEFORE).is_dir():
+        raise InputError(
+            f"{folder} was being overwritten when that was killed, so what it holds is not whole",
+            "go on with its verb and `resume`, which puts the run back, or `overwrite`",
+        )
     check_record(folder)
     rows, summary = read_parts(folder / layout.RESULTS), read_json(folder / layout.SUMMARY)
     if summary:
@@ -98,7 +104,7 @@ def read_run(folder: Path) -> StudyResult:
     )
     for text in found:
         warnings.warn(text, stacklevel=3)
-    if result.results is None or not set(layout.CONCLUSIONS) & set(changed):
+    if result.results is None or not result.config or not set(layout.CONCLUSIONS) & set(changed):
         return result
     return _concluded(result)
 
@@ -106,6 +112,12 @@ def read_run(folder: Path) -> StudyResult:
 def _told_of(folder: Path, changed: Sequence[str], rows: pd.DataFrame) -> list[str]:
     """What is missing or changed in a run folder, in words; refused where nothing stands for it."""
     found = []
+    known = [(folder / name).is_file() for name in (layout.ENVIRONMENT, layout.CONFIG)]
+    if not known[0] and (known[1] or changed or (folder / layout.MANIFEST).is_file()):
+        found.append(
+            f"{folder} lacks {layout.ENVIRONMENT}, so whether all its parts are of one run is not "
+            "known"
+        )
     for name in changed:
         path = folder / name
         state = "is not as the run wrote it" if path.is_file() else "is missing"
@@ -151,6 +163,9 @@ def _splits(folder: Path) -> list[Path]:
 def _shards(folder: Path) -> list[Path]:
     """The shards of a run; warns of those that are missing."""
     found = sorted(filter(layout.is_shard, folder.glob("shard_*")))
+    begun = [path for path in found if not (is_run(path) or any(path.glob("split_*")))]
+    if len(begun) < len(found):
+        found = [path for path in found if path not in begun]
     all_of = {f"{i}/{n}" for n in {int(p.name.split("_")[-1]) for p in found} for i in range(n)}
     missing = sorted(shard for shard in all_of if layout.shard_folder(folder, shard) not in found)
     if missing:

@@ -24,7 +24,8 @@ def run_of(folder: Path) -> str:
 def check_run(path: Path, found: str, folder: Path) -> None:
     """Refuse a part of a run folder that bears the id of another run."""
     run = run_of(folder)
-    if run and found != run:
+    # encoders may be copied to a folder of no run
+    if found != run and (folder / layout.ENVIRONMENT).is_file():
         raise InputError(
             f"{path} is of another run than {folder}: its data, options or split differ",
             "put the run's own there, or delete it and `resume` the run",
@@ -62,6 +63,11 @@ def read_own_bundle(path: Path) -> EncoderBundle:
     """An encoder that the run around it trained: RUN/encoder/SEED."""
     bundle = load_bundle(path)
     check_run(path, str(bundle.provenance.get(RUN, "")), path.absolute().parents[1])
+    if path.name != layout.encoder_folder(path, bundle.provenance["seed"]).name:
+        raise InputError(
+            f"{path} is of seed {bundle.provenance['seed']}, and not of its own",
+            "put the seed's own encoder there, or delete it and `resume` the run",
+        )
     return bundle
 
 
