@@ -23,7 +23,7 @@ from typing import (
 )
 
 from jaxssl.bounds import check_value, did_you_mean, listed, scalar
-from jaxssl.types import InputError
+from jaxssl.types import ROLES, InputError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +40,15 @@ WORDS = {
     "Config": "a jaxssl.Config",
 }
 """Types as a caller would call them, by name; the others are called by it."""
+
+
+NAMED = {
+    **{role: f"data.{role}" for role in ROLES},
+    **{name: f"finetune.{name}" for name in ("transfer_layers", "freeze_layers")},
+    **{"data": "data.path", "arms": "sweep.arms", "shares": "sweep.shares", "seeds": "run.seeds"},
+    **{"splits": "split.n_splits", "allow_leaks": "split.allow_leaks"},
+}
+"""Word → the option that it sets."""
 
 
 class _Other(Exception):
@@ -78,6 +87,7 @@ def read_argument(name: str, value: Any, declared: Any) -> Any:
     try:
         found = _read(value, declared)
     except _Other as error:
+        value = error.args[0] if error.args else value
         given = f"={value}" if isinstance(value, str | int | float | None) else ""
         wanted = " or ".join(dict.fromkeys(_in_words(declared)))
         found = f"`{name}{given}` is of type {type(value).__name__}"
@@ -103,13 +113,21 @@ def _read(value: Any, declared: Any) -> Any:
         raise _Other
     kind = origin or declared
     if kind is Sequence:
-        if value is None or isinstance(value, Mapping | bytes):
+        if not isinstance(value, str | Real | Iterable) or isinstance(value, Mapping | bytes):
             raise _Other
-        return tuple(_read(item, inner[0]) for item in listed(value, ""))
+        return tuple(_read_item(item, inner[0]) for item in listed(value, ""))
     if kind is Mapping and isinstance(value, Mapping):
         key, item = inner
         return {_read(name, key): _read(of_name, item) for name, of_name in value.items()}
     return _read_one(value, kind)
+
+
+def _read_item(value: Any, declared: Any) -> Any:
+    """A value of a list, by which the list is refused."""
+    try:
+        return _read(value, declared)
+    except _Other as error:
+        raise _Other(*(error.args or (value,))) from error
 
 
 def _read_one(value: Any, kind: Any) -> Any:
@@ -149,3 +167,10 @@ def choose(value: Any, known: Iterable[Any], how: str = "choose one of") -> str:
     meant = did_you_mean(value, names) if isinstance(value, str) else ""
     fix = f"{how} {', '.join(names)}"
     return f"{fix}; {meant}" if meant else fix
+
+
+def refuse_twice(said: Iterable[str], words: Mapping[str, Any]) -> None:
+    """Refuse an option that is said by name and by its word, of which one would be left unread."""
+    for word, name in NAMED.items():
+        if words.get(word) and name in said:
+            raise InputError(f"`{word}` and `{name}` are both given", "drop one")

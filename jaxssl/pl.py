@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxssl.arguments import choose
+from jaxssl.arguments import choose, read_argument
 from jaxssl.types import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jaxssl.runs.result import StudyResult
 # by field of a result: what it lacks without it, and what to do
 LACKS = {
-    "results": ("compared no arms", "pass the result of a `study()` or `sweep()`"),
+    "results": ("compared no arms", "pass the result of a `study()`"),
     "endpoint": ("has no primary endpoint", "compare arms at shares of 1 to 10 % of the labels"),
     "embedding": ("holds no embedding", "pass the result of a `study()`"),
     "metrics": ("holds no log of a pretraining", "pass the result of a `study()` or `pretrain()`"),
@@ -118,7 +118,7 @@ def embedding(data: Any, color: str = "label", ax: "Axes | None" = None, basis: 
     adata = data if hasattr(data, "obsm") else _part(data, "embedding")
     if "X_jaxssl" not in adata.obsm:
         raise InputError('`obsm["X_jaxssl"]` is missing', "make it with `SSLEncoder.embed`")
-    column = color
+    color = column = read_argument("color", color, str)
     if column not in adata.obs and column in ("label", "group", "batch"):
         column = facts_of(adata).get(color) or color
     _check("color", column, adata.obs.columns)
@@ -197,7 +197,8 @@ def pretraining(result: Any, ax: "Axes | None" = None, *, measure: str = "") -> 
     if hasattr(result, "fit"):
         history = getattr(result, "history_", None)
         if history is None or history.empty:
-            raise InputError("this encoder has no log of a pretraining", "call its `fit` first")
+            fix = "pass an SSLEncoder after its `fit`, or what `open_study()` reads of a run"
+            raise InputError(f"this {type(result).__name__} has no log of a pretraining", fix)
         is_healthy = result.diagnosis_.status == "healthy"
         collapsed = [] if is_healthy else history["seed"].unique().tolist()
     else:
@@ -246,5 +247,4 @@ def _check(option: str, value: Any, known: Iterable[Any]) -> None:
     """Refuse a value that is not among the known ones."""
     names = [*dict.fromkeys(known)]
     if value not in ("", None, *names):
-        fix = choose(value, names, "choose among")
-        raise InputError(f"there is no `{option}={value}`", fix)
+        raise InputError(f"there is no `{option}={value}`", choose(value, names, "choose among"))

@@ -33,6 +33,12 @@ _VERBS = {"read": "prepare", "open_study": "report", "compare_methods": "compare
 """Function of the library → verb, where they are called otherwise."""
 _NAMES = {"n_comparisons": "comparisons"}
 """Keyword of the library → flag, where they differ."""
+_WORDS = {
+    r"invalid literal for int\(\) with base \d+: .*": "no whole number",
+    r"could not convert string to float: .*": "no number, such as 0.1",
+    r"already defined as .*": "the flag stands there twice; join the values by commas",
+}
+"""Words of Python and of absl about a flag's value → ours."""
 _UNKNOWN_OPTION = re.compile(r"Field (\w+) not found|\.(\w+) does not exist")
 
 
@@ -166,6 +172,8 @@ def _parse(arguments: Sequence[str]) -> list[str]:
     except Exception as error:
         # what is no flags.Error comes from --config: an unknown option, a file that does not run
         message = unknown_option(error).removeprefix("FATAL Flags parsing error: ")
+        for theirs, ours in _WORDS.items():
+            message = re.sub(theirs, ours, message)
         hint = "" if message.endswith("?") else "; --helpshort lists the flags"
         fail(f"{message}{hint}", 2)
     except SystemExit as stop:

@@ -12,6 +12,7 @@ import dataclasses
 
 from absl import flags as absl_flags
 
+from jaxssl.arguments import refuse_twice
 from jaxssl.studies.classifier import own_options, run_finetuning
 from jaxssl.studies.encoders import read_encoder
 
@@ -33,6 +34,7 @@ def main() -> None:
     bundle = read_encoder(flags.folder_of("encoder", "pretrain"))
     options = flags.options_beside(bundle)
     layers = {name: flag.value for name, flag in _LAYERS.items() if flag.value is not None}
+    refuse_twice(flags.said(), {name: str(n) for name, n in layers.items()})
     finetune = dataclasses.replace(options.finetune, **layers)
     job = flags.job("finetune", own_options(bundle, options, finetune), encoder="")
     run_finetuning(job, bundle, _SHARE.value, flags.value_of("max_missing"))

@@ -34,7 +34,8 @@ def _define(name: str, option: Parameter, text: str) -> None:
     if name in CHOICES:
         flags.DEFINE_enum(name, default, list(CHOICES[name]), text)
     elif name in ("labels", "text_columns"):
-        flags.DEFINE_list(name, [], text)
+        # of two, the first would be forgotten
+        flags.DEFINE_list(name, [], text, allow_overwrite=False)
     elif isinstance(default, int):
         flags.DEFINE_integer(name, default, text, lower_bound=0)
     elif isinstance(default, float):

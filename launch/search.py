@@ -15,6 +15,7 @@ from absl import flags as absl_flags
 
 from jaxssl.evaluation.grid import parse_grid
 from jaxssl.studies.grid import METRICS, run_grid
+from jaxssl.types import InputError
 
 from . import exit, flags
 
@@ -27,7 +28,11 @@ _METRIC = absl_flags.DEFINE_enum(
 
 def main() -> None:
     """Read, lay out the grid, run what is missing, tell."""
-    run_grid(flags.job("search"), parse_grid(_GRID.value), _METRIC.value, flags.value_of("arms"))
+    grid = parse_grid(_GRID.value)
+    for name in grid:
+        if name in flags.said():
+            raise InputError(f"`{name}` is given, and varied by `grid` too", "drop one")
+    run_grid(flags.job("search"), grid, _METRIC.value, flags.value_of("arms"))
 
 
 if __name__ == "__main__":

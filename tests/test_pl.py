@@ -184,7 +184,9 @@ def test_pretraining_of_an_encoder_is_its_history(result, ax, status, named):
 
 def test_an_encoder_without_history_is_told_to_be_fitted():
     for encoder in (jaxssl.SSLEncoder(), SimpleNamespace(fit=None, history_=pd.DataFrame())):
-        with pytest.raises(InputError, match="no log of a pretraining; call its `fit` first"):
+        with pytest.raises(
+            InputError, match="no log of a pretraining; pass an SSLEncoder after its `fit`"
+        ):
             pl.pretraining(encoder)
 
 

@@ -55,6 +55,7 @@ class FileReport:
         if self.kind == "samples":
             yield f"{self.file}: a table of {self.n_samples} samples"
             yield from _column_lines(self.columns)
+            yield from (f"problem      {problem}" for problem in self.problems)
             return
         yield f"{self.file}: {self.format}, {self.n_samples:,} samples x {self.n_genes:,} genes"
         yield from (f"note         {note}" for note in self.notes)

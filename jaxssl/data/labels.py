@@ -39,11 +39,12 @@ def encode(
         )
     if counts.min() < MIN_CLASS_SIZE:
         rare = classes[counts < MIN_CLASS_SIZE]
+        fix = "treat small classes as unlabelled, by `data.min_class_size=20` or by "
+        fix += "`read(min_class_size=20)`, say"
         raise InputError(
             f"{len(rare)} of {len(classes)} classes have fewer than {MIN_CLASS_SIZE} labelled "
             f"samples (first: {str(rare[0])!r} with {counts[counts < MIN_CLASS_SIZE][0]})",
-            "treat small classes as unlabelled, by `data.min_class_size=20` or by "
-            "`read(min_class_size=20)`, say",
+            fix if len(rare) < len(classes) - 1 else "name another column with `label`",
         )
     codes = np.searchsorted(classes, names).astype(np.int32)
     return np.where(names == "", np.int32(-1), codes), tuple(str(c) for c in classes)

@@ -123,6 +123,9 @@ def guess_scale(values: Range) -> tuple[str, str]:
 
 def resolve_scale(wanted: str, values: Range, declared: str = "") -> tuple[str, str]:
     """Settle on a scale, with the reason; `declared` is what the format says of itself."""
+    if wanted not in ("auto", *SCALES):
+        fix = f"set adata.uns['jaxssl']['scale'] to one of {', '.join(SCALES)}"
+        raise InputError(f"the scale on record, {wanted!r}, is unknown", fix)
     found, reason = guess_scale(values)
     if declared in SCALES:
         if wanted not in ("auto", declared):

@@ -4,7 +4,7 @@ A fitted estimator has `n_features_in_` and, if its data named the genes, `featu
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, validate_data
 
 from jaxssl.arguments import read_argument
+from jaxssl.bounds import Share
 from jaxssl.data.genes import duplicates
 from jaxssl.data.names import check_names
 from jaxssl.data.samples import facts_of, require_column
@@ -42,6 +43,7 @@ def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
     were fitted before.
     """
     is_fit = not expected_scale
+    read_argument("max_missing", estimator.max_missing, Share)  # which is used after hours
     table, recorded = _table(X)
     is_named = isinstance(table, pd.DataFrame) and all(isinstance(c, str) for c in table.columns)
     by_name = is_named and (is_fit or hasattr(estimator, "feature_names_in_"))
@@ -74,7 +76,7 @@ def _sound(check: Callable, *args: Any, **wanted: Any) -> np.ndarray:
     """The array that a check of scikit-learn passes; its words, and what to do."""
     try:
         return check(*args, **wanted)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(
             str(error).rstrip(".").replace("`", "'"),
             "pass samples x genes, all of them numbers, with the genes of `fit` or named as these "
@@ -90,12 +92,18 @@ def ids_of(X: Any) -> np.ndarray:
 
 def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
     """Labels of all samples: `y`, or the column of an AnnData that `label` or its record names."""
-    if y is not None:
-        check_consistent_length(X, y)
-        if isinstance(y, list | tuple) and any(isinstance(value, str) for value in y):
-            y = np.array(y, object)  # NumPy would make text of all, less what ends it
-        return column_or_1d(y, warn=True)
     label = read_argument("label", label, str | None)
+    if y is not None:
+        if label:
+            raise InputError(f"`label={label}` and y are both given", "drop one")
+        _check_order(X, y)
+        try:
+            check_consistent_length(X, y)
+            if isinstance(y, list | tuple) and any(isinstance(value, str) for value in y):
+                y = np.array(y, object)  # NumPy would make text of all, less what ends it
+            return column_or_1d(y, warn=True)
+        except (TypeError, ValueError) as error:
+            raise InputError(str(error).rstrip("."), "pass one label for every sample") from error
     if isinstance(X, AnnData):
         name = label or str(facts_of(X).get("label", ""))
         if name:
@@ -105,6 +113,16 @@ def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
         "this estimator requires y to be passed, but the target y is None",
         "pass `y`, or an AnnData and `label=COLUMN`",
     )
+
+
+def _check_order(X: Any, y: Any) -> None:
+    """Refuse labels by id that have the samples in another order, as scikit-learn goes by place."""
+    ids = X.obs_names if isinstance(X, AnnData) else getattr(X, "index", None)
+    own = getattr(y, "index", None)
+    if not isinstance(ids, pd.Index) or not isinstance(own, pd.Index) or own.equals(ids):
+        return
+    if len(own) == len(ids) and set(own) == set(ids):
+        raise InputError("y has the samples in another order than X", "pass y in that of X")
 
 
 def is_labelled(
@@ -140,10 +158,13 @@ def encode(
         known = np.array(known.tolist())
     _check_type(known)
     if len(known):
-        check_classification_targets(known)
+        try:
+            check_classification_targets(known)
+        except ValueError as error:
+            raise InputError(str(error).rstrip("."), "pass classes, such as text") from error
     classes, codes = np.unique(known, return_inverse=True)
     if len(classes) < 2:
-        found = f"1 class ({classes[0]!r})" if len(classes) else "no class at all"
+        found = f"1 class ({str(classes[0])!r})" if len(classes) else "no class at all"
         raise InputError(f"the labels hold {found}", "a classifier needs two")
     of_all = np.full(len(y), -1, np.int32)
     of_all[labelled] = codes
@@ -159,7 +180,7 @@ def _check_type(y: np.ndarray) -> None:
 def _table(X: Any) -> tuple[Any, Mapping[str, Any]]:
     """An AnnData as a DataFrame, with its record; anything else that has values as it is."""
     is_dict = isinstance(X, Mapping) and not hasattr(X, "toarray")  # as a sparse one of keys has
-    if X is None or is_dict or isinstance(X, str | PathLike | EncoderBundle):
+    if X is None or is_dict or isinstance(X, str | bytes | PathLike | Iterator | EncoderBundle):
         kind = type(X).__name__
         raise InputError(
             f"the samples are of type {kind}",

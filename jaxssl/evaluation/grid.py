@@ -68,6 +68,8 @@ def parse_grid(texts: Iterable[str]) -> dict[str, list[str]]:
                 f"`grid={text}`: the option stands there twice", "list its values once"
             )
         grid[name] = values.split(",")
+    if not grid:
+        raise InputError("no option is to be varied", "pass `grid=augment.noise:0.5,1`, say")
     return grid
 
 

@@ -146,7 +146,8 @@ def _sizes(
     n_comparisons = 200 if n_comparisons is None else n_comparisons
     check_value("n_comparisons", n_comparisons, Annotated[int, Range(MIN_COMPARISONS, 1e6)])
     levels = (5, 5, 3) if levels is None else levels
-    check_value("levels", levels, tuple[Positive, ...])
+    for n in levels:
+        check_value("levels", n, Positive)
     if len(levels) != len(FACTORS) or sum(n > 1 for n in levels) < 2:
         finding = f"`levels={','.join(map(str, levels))}`"
         raise InputError(finding, "pass a count a factor, two of them above 1: 5,5,3")

@@ -61,6 +61,7 @@ def tune(
     seeds: int = 0,
     label: str = "",
     group: str = "",
+    batch: str = "",
     allow_leaks: Sequence[str] = (),
     config: Config | None = None,
     resume: bool = False,
@@ -73,7 +74,7 @@ def tune(
     one compiled program.
 
     Args:
-        data, method, shares, seeds, label, group, allow_leaks, config, resume, overwrite,
+        data, method, shares, seeds, label, group, batch, allow_leaks, config, resume, overwrite,
             progress: as in `jaxssl.study`.
         grid: dotted option to its values, such as {"method.epsilon": [0.03, 0.05]}; all
             combinations are run.
@@ -95,7 +96,7 @@ def tune(
     """
     output, hooks = Output(str(out), resume, overwrite), hooks_of(progress)
     asked = {"method": method, "shares": shares, "seeds": seeds, "label": label, "group": group}
-    asked |= {"arms": arms, "allow_leaks": allow_leaks, "reader": "search"}
+    asked |= {"arms": arms, "batch": batch, "allow_leaks": allow_leaks, "reader": "search"}
     job = make_job(config, data, output, hooks, **asked)
     with released(out):
         return run_grid(job, grid, metric, arms)
@@ -112,7 +113,9 @@ def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tun
     config = with_options(job.config, {"sweep.arms": arms})
     check_value("metric", metric, Literal[METRICS])
     if not grid:
-        raise InputError("no option is to be varied", "pass `grid=augment.noise:0.5,1`, say")
+        raise InputError(
+            "no option is to be varied", "pass `grid={'augment.noise': [0.5, 1]}`, say"
+        )
     options = check_grid(grid, config)
     study = begin(job._replace(config=config), compares=True)
     points = run_points(study, study.asked, combinations(options))
@@ -163,7 +166,7 @@ def run_points(
     folder, task, seeds, hooks = study.folder, study.task, study.seeds, study.hooks
     points, refused = points_at(config, values, len(task.split.train))
     for options, reason in refused:
-        hooks.say(f"left out: {in_words(options)}: {reason}")
+        warnings.warn(f"left out: {in_words(options)}: {reason}", stacklevel=3)
     rows, keys = read_rows(folder), ["point", "arm", "share", "seed"]
     done = set(rows[keys].itertuples(index=False, name=None)) if len(rows) else set()
     names, sweep = [point.name for point in points], config.sweep

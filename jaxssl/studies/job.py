@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from anndata import AnnData
 
+from jaxssl.arguments import refuse_twice
 from jaxssl.bounds import check_section, check_value, count_of, listed, share_of
 from jaxssl.config import Config, from_dict, to_dict, with_method
 from jaxssl.data.synthetic import load_demo, make_synthetic
@@ -78,8 +79,9 @@ def make_job(
     The options are a copy. With `encoder`, those of its pretraining are taken from it. What the
     `reader` leaves unread is refused; `said` are the options that were named one by one.
     """
-    refuse_unread(reader, said, {"method": method, "seeds": seeds, "splits": splits})
     roles = {"label": label, "group": group, "batch": batch}
+    words = {"method": method, "seeds": seeds, "arms": arms, "shares": shares, **roles}
+    _refuse(reader, said, data, splits, words | {"allow_leaks": allow_leaks})
     config = with_data(_options(config, reader, data), **roles)
     _set_words(config, seeds, splits, shares, allow_leaks)
     wanted = seeds_of(config, shard)
@@ -97,6 +99,16 @@ def make_job(
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
     output = _settle(output, shard, config, data, encoder)
     return Job(config, output, wanted, hooks, data, encoders)
+
+
+def _refuse(
+    reader: str, said: Collection[str], data: Data, splits: int | None, words: dict[str, Any]
+) -> None:
+    """Refuse what the reader leaves unread, and what is said twice."""
+    words["splits"] = "" if splits is None else str(splits)  # 0 says something
+    words["data"] = "" if isinstance(data, AnnData) or not data else str(data)
+    refuse_unread(reader, said, words)
+    refuse_twice(said, words)
 
 
 def _settle(output: Output, shard: str, config: Config, data: Data, encoder: str | Path) -> Output:
