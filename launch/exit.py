@@ -5,6 +5,7 @@ One line on stderr unless it is done.
 
 import dataclasses
 import difflib
+import io
 import logging as stdlib_logging
 import os
 import re
@@ -68,6 +69,9 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
         except signals.Ended as end:
             sys.stdout.flush()
             _leave(end)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains at its end
+            fail(f"what read the output has ended{_how_to_go_on()}", 2)
         except Exception as error:
             trouble = disk_trouble(error)
             if trouble:
@@ -75,6 +79,9 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
             hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
             fail(f"{type(error).__name__}: {error}{hint}", 1)
 
+    for stream in (sys.stdout, sys.stderr):  # a terminal may not know a letter of a name
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     program = sys.modules["__main__"]
     program.__doc__ = (program.__doc__ or "").replace("python -m launch.", command(""))
     signals.install()

@@ -38,8 +38,14 @@ def check_text(frame: pd.DataFrame, what: str) -> None:
 
 def check_alike(values: pd.Series, column: str) -> None:
     """Refuse values that are not the same and would be as text, such as the number 1 and "1"."""
-    known = list(values.dropna().unique())
-    twice = duplicates(np.array(list(map(str, known)), object))
+    known = values.dropna().astype(object)
+    apart = [names for names in known.map(str).groupby(known).unique() if len(names) > 1]
+    if apart:
+        raise InputError(
+            f"column {column} holds one value as {' and as '.join(map(repr, apart[0]))}",
+            "make all of one type",
+        )
+    twice = duplicates(np.array(list(map(str, known.unique())), object))
     if len(twice):
         raise InputError(
             f"column {column} holds {twice[0]!r} as text and as another type", "make all text"

@@ -174,6 +174,18 @@ def require_column(columns: Sequence[str] | pd.Index, name: str, option: str) ->
     raise InputError(f"there is no column {name!r} for `{option}`", known)
 
 
+def by_text(obs: pd.DataFrame) -> pd.DataFrame:
+    """A table of samples with its columns called as they are shown, none as another."""
+    names = obs.columns.map(str)
+    if not names.is_unique:
+        twice = names[names.duplicated()]
+        raise InputError(
+            f"{len(twice)} columns about samples bear the name of another (first: {twice[0]!r})",
+            "rename them",
+        )
+    return obs.set_axis(names, axis=1)
+
+
 def _refuse_rivals(table: pd.DataFrame, match: Match) -> None:
     """Two columns that name the samples in different rows, such as their controls, are asked about.
 

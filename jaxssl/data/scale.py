@@ -64,9 +64,19 @@ def _is_finite(x: Shaped[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
     return np.isfinite(x)
 
 
+def refuse_masked(values: Any, what: str) -> None:
+    """Refuse a masked array: NumPy uses what lies under the mask."""
+    if np.ma.is_masked(values):
+        raise InputError(
+            f"{int(np.ma.count_masked(values))} {what} are masked",
+            "fill them by .filled(), or leave them out",
+        )
+
+
 def check_matrix(adata: AnnData) -> None:
     """Refuse an AnnData whose matrix is absent, empty or not of numbers."""
     x: Any = adata.X
+    refuse_masked(x, "expression values")
     if x is None:
         others = [f"adata.layers[{name!r}]" for name in adata.layers]
         others += ["adata.raw.to_adata()"] if adata.raw is not None else []

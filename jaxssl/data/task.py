@@ -14,7 +14,7 @@ from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
 from jaxssl.data.names import check_alike, check_names
 from jaxssl.data.normalize import log2_expression
-from jaxssl.data.samples import choose_columns, facts_of
+from jaxssl.data.samples import by_text, choose_columns, facts_of
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
 from jaxssl.data.split import make_split
 from jaxssl.types import InputError, Normalizer, Split
@@ -54,7 +54,8 @@ class Task(Roles):
 def take_roles(adata: AnnData, config: Config) -> Roles:
     """Read label, group and batch from the columns that `config.data` names, else the record."""
     recorded, options = facts_of(adata), config.data
-    obs = as_text(cast(pd.DataFrame, adata.obs))
+    given = by_text(cast(pd.DataFrame, adata.obs))
+    obs = as_text(given)
     columns = choose_columns(obs.columns, options, recorded)
     if not columns["label"]:
         raise InputError(
@@ -65,7 +66,7 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
     for name in filter(None, columns.values()):
         check_names([name], "columns")
         check_names(obs[name], f"values of {name}")
-        check_alike(cast(pd.DataFrame, adata.obs)[name], name)
+        check_alike(given[name], name)
     groups, batches = (
         obs[name].to_numpy() if name else np.full(len(obs), "", object)
         for name in (columns["group"], columns["batch"])

@@ -20,13 +20,14 @@ from jaxssl.arguments import read_argument
 from jaxssl.bounds import Share
 from jaxssl.data.genes import duplicates
 from jaxssl.data.names import check_names
-from jaxssl.data.samples import facts_of, require_column
+from jaxssl.data.samples import by_text, facts_of, require_column
 from jaxssl.data.scale import (
     SCALES,
     check_finite,
     finite_values,
     guess_scale,
     range_of,
+    refuse_masked,
     resolve_scale,
 )
 from jaxssl.engine.bundle import EncoderBundle
@@ -97,6 +98,7 @@ def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
         if label:
             raise InputError(f"`label={label}` and y are both given", "drop one")
         _check_order(X, y)
+        refuse_masked(y, "labels")
         try:
             check_consistent_length(X, y)
             if isinstance(y, list | tuple) and any(isinstance(value, str) for value in y):
@@ -107,8 +109,9 @@ def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
     if isinstance(X, AnnData):
         name = label or str(facts_of(X).get("label", ""))
         if name:
-            require_column(X.obs.columns, name, "label")
-            return X.obs[name].astype(object).to_numpy()  # numbers as they are: -1 is none
+            obs = by_text(X.obs)
+            require_column(obs.columns, name, "label")
+            return obs[name].astype(object).to_numpy()  # numbers as they are: -1 is none
     raise InputError(
         "this estimator requires y to be passed, but the target y is None",
         "pass `y`, or an AnnData and `label=COLUMN`",
@@ -157,6 +160,8 @@ def encode(
         check_names(known, "labels")
         known = np.array(known.tolist())
     _check_type(known)
+    if known.dtype.kind == "U":
+        check_names(known, "labels")
     if len(known):
         try:
             check_classification_targets(known)
@@ -203,6 +208,7 @@ def _check_values(X: Any) -> None:
         if held and held not in _NUMBERS:
             raise InputError(f"column {X.columns[i]} holds {held}", "convert it, or leave it out")
     x = X.to_numpy() if is_table else X
+    refuse_masked(x, "values")
     if not isinstance(x, np.ndarray) or x.ndim != 2:
         return
     if x.dtype.kind in "mM":

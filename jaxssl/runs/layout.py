@@ -58,6 +58,9 @@ PARTS = (RESULTS, RESULTS_CSV, "results", METRICS, CHECKPOINTS, ENCODERS, PREDIC
 """What of a run rests on its options and data; any shows that it had begun."""
 
 
+_OF_SEED = re.compile(r"seed_(\d{3}|[1-9]\d{3,})", re.ASCII)
+
+
 def encoder_folder(folder: Path, seed: int) -> Path:
     """Where one seed's bundle lies."""
     return folder / ENCODERS / f"seed_{seed:03d}"
@@ -77,8 +80,9 @@ def all_encoder_folders(folder: Path) -> list[Path]:
 
 def _bundles(folder: Path, where: str) -> list[Path]:
     """What was saved there; an overwriting leaves folders in which only the user's files lie."""
-    found = sorted(folder.glob(f"{where}/seed_*[0-9]"))
-    return [path for path in found if any((path / name).exists() for name in BUNDLE)]
+    found = sorted(folder.glob(f"{where}/seed_[0-9]*"))
+    named = [path for path in found if _OF_SEED.fullmatch(path.name)]  # a copy is the user's
+    return [path for path in named if any((path / name).exists() for name in BUNDLE)]
 
 
 def shard_folder(folder: Path, shard: str) -> Path:
