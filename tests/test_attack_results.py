@@ -510,6 +510,7 @@ def test_what_stands_twice_is_refused(what):
 
 def test_ties_are_no_difference():
     adata = alone(classes=2, class_effect=20.0, noise=0.01, batch_effect=0.01)
+    adata.X = 12 + 10 * adata.X / np.abs(adata.X).max()
     config = tiny((0.1, 1.0), 3)
     config.finetune.scratch_steps = 300
     result = study(adata, config, ["knn", "scratch"])
