@@ -37,3 +37,13 @@ def test_other_data_are_refused_and_what_decides_nothing_may_change(tmp_path):
     write_identity(tmp_path, other, DATA)
     with pytest.raises(InputError, match="other data, labels or another split"):
         write_identity(tmp_path, other, Origin("other"))
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "results.parquet", "encoder", "checkpoints"])
+def test_a_folder_where_a_file_belongs_is_a_sentence_and_so_is_the_reverse(name, tmp_path):
+    write_identity(tmp_path, Config(), DATA)
+    path, is_file = tmp_path / name, "." in name
+    path.mkdir() if is_file else path.write_text("")
+    swapped = "folder where a file" if is_file else "file where a folder"
+    with pytest.raises(InputError, match=rf"{name} is a {swapped} belongs; move it away"):
+        write_identity(tmp_path, Config(), DATA)

@@ -18,7 +18,7 @@ from jaxssl.config import Config, from_dict, renamed, to_dict
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.files import plain, read_json, write_json
-from jaxssl.runs.layout import CONFIG, ENVIRONMENT, PARTS
+from jaxssl.runs.layout import CONFIG, ENVIRONMENT, FILES, FOLDERS, PARTS
 from jaxssl.runs.tables import RUN
 from jaxssl.types import InputError
 
@@ -69,6 +69,11 @@ def write_identity(folder: Path, config: Config, origin: Origin, command: str = 
 
 def check_identity(folder: Path, config: Config, origin: Origin) -> dict[str, Any]:
     """What the folder was last run on, {} for a new one."""
+    for name in (*FILES, *FOLDERS):
+        path, is_file = folder / name, name in FILES
+        if path.exists() and path.is_dir() == is_file:
+            swapped = "folder where a file" if is_file else "file where a folder"
+            raise InputError(f"{path} is a {swapped} belongs", "move it away")
     options, old = read_json(folder / CONFIG), read_json(folder / ENVIRONMENT)
     for name, found in ((CONFIG, options), (ENVIRONMENT, old)):
         if not found and any((folder / part).exists() for part in PARTS):

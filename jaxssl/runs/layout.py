@@ -56,6 +56,8 @@ TABLES = (SPLITS, RESULTS, RESULTS_CSV, METRICS, STATISTICS, ENDPOINT, SAVED, BA
 
 PARTS = (RESULTS, RESULTS_CSV, "results", METRICS, CHECKPOINTS, ENCODERS, PREDICTIONS)
 """What of a run rests on its options and data; any shows that it had begun."""
+FILES = (*IDENTITY, *TABLES, SUMMARY, EMBEDDING, MANIFEST)
+FOLDERS = (ENCODERS, CHECKPOINTS, PREDICTIONS, FIGURES, "results")
 
 
 _OF_SEED = re.compile(r"seed_(\d{3}|[1-9]\d{3,})", re.ASCII)
