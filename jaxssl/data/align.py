@@ -17,7 +17,6 @@ from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import finite_values, guess_scale, range_of
 from jaxssl.types import MAX_MISSING, InputError, Normalizer
 
-_WARN_ABOVE = 0.05  # share of missing genes
 CONVERSIONS = {
     ("linear", "log2"): "take log2(x + c) with the c of the encoder's data, often 1",
     ("counts", "log2"): "normalise the counts and take the logarithm as the encoder's data did",
@@ -101,7 +100,7 @@ def _judge(
 ) -> None:
     """Warn of missing genes, and refuse too many."""
     share = len(absent) / len(genes)
-    if share <= min(_WARN_ABOVE, max_missing):
+    if not absent:
         return
     message = f"{len(absent)} of the encoder's {len(genes)} genes are missing (first: {absent[0]})"
     if share <= max_missing:
