@@ -153,11 +153,17 @@ def _put_back(old: Path) -> None:
 def disk_trouble(error: BaseException) -> str:
     """What the disk refused, if that is what an error is about; else ""."""
     if isinstance(error, OSError) and error.errno in DISK:
-        name = f"{error.filename}: " if error.filename else ""
+        written = error.filename2 or error.filename  # of a copy, the second
+        name = f"{_whole(Path(str(written)))}: " if written else ""
         return f"{name}{DISK[error.errno]}"
     # HDF5, Arrow and TensorStore put the system's own words into theirs
     text = str(error)
     return next((words for number, words in DISK.items() if os.strerror(number) in text), "")
+
+
+def _whole(path: Path) -> Path:
+    """What a file that is written under another name was to become."""
+    return path.with_name(part_of(path)) if part_of(path) else path
 
 
 def flush(path: Path) -> None:

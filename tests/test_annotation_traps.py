@@ -35,6 +35,19 @@ def test_two_columns_that_could_be_the_ids_are_asked_about(tmp_path):
     assert "columns row and id" in message, "though only one of them names every sample"
 
 
+@pytest.mark.parametrize("name", ["NA", "nan", "null", "N/A"])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_sample_that_is_called_like_nothing_finds_its_label(tmp_path, name, form):
+    frame = pd.DataFrame(values()[:4], index=[name, *"234"], columns=GENES)
+    frame.to_csv(tmp_path / "x.csv")
+    labels = pd.DataFrame({"id": [name, *"234"], "label": [*"ABC", name], "note": "NA"})
+    path = tmp_path / f"labels.{form}"
+    labels.to_csv(path, index=False) if form == "csv" else labels.to_parquet(path)
+    adata = read(tmp_path / "x.csv", labels=path, label="label")
+    assert list(adata.obs["label"]) == ["A", "B", "C", ""]  # a label of that name is still none
+    assert set(adata.obs["note"]) == {""}
+
+
 def test_donors_of_mixed_projects_are_told_apart(tmp_path):
     names = ["GTEX-S4Q7-0003-SM-3NM8M", "GTEX-S4Q7-1126-SM-4AD5A", *BARCODES[:2],
              "TARGET-20-PANLIZ-09", "K-562-SM-2D7VW"]  # fmt: skip

@@ -147,6 +147,11 @@ def test_what_the_disk_refuses_is_told_also_in_the_words_of_other_libraries(numb
     assert disk_trouble(OSError(errno.ENOENT, "no such file")) == ""
 
 
+def test_a_copy_that_the_disk_refuses_is_told_of_by_what_was_to_be_written():
+    error = OSError(errno.EFBIG, "File too large", "data.h5ad", None, "out/.new.h5ad.77.part")
+    assert disk_trouble(error).startswith("out/new.h5ad: the file would be larger")
+
+
 def test_an_import_that_the_disk_refuses_leaves_the_one_before(matrix):
     out = matrix.with_suffix(".h5ad")
     launch("prepare", matrix, f"--out={out}")

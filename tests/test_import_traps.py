@@ -86,6 +86,17 @@ def test_quotes_around_every_field_and_commas_inside_change_nothing(tmp_path):
         assert adata.var_names[0] == "A,1"
 
 
+def test_quotes_of_a_name_are_read_alike_from_every_form(tmp_path):
+    names = ['q"x', '"q"', "it's", '""', *GENES[4:]]
+    frame = pd.DataFrame(values().T, names, GSM)
+    frame.to_csv(tmp_path / "x.csv")
+    frame.to_csv(tmp_path / "x.tsv", sep="\t")
+    frame.to_parquet(tmp_path / "x.parquet")
+    for form in ("csv", "tsv", "parquet"):
+        adata = read(tmp_path / f"x.{form}", orientation="genes_in_rows", scale="log2")
+        assert list(adata.var_names) == names
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_hdf5_that_is_damaged_inside_or_of_another_kind_is_refused(tmp_path):
     path = h5ad(tmp_path / "chunk.h5ad", np.random.default_rng(0).random((6, 8)).astype("f4"))

@@ -15,6 +15,7 @@ from jaxssl.data.formats.head import (
     read_head,
     sniff_table,
     split_line,
+    unquoted,
 )
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.types import InputError
@@ -26,11 +27,12 @@ _NAMELESS = "index"  # what a first column without a name is called
 
 
 def read_annotation(path: str | Path) -> pd.DataFrame:
-    """Read a table as text, "" where there is no value; comments above the header are passed over.
+    """Read a table as text; comments above the header are passed over.
 
     csv, tsv (also gzip), parquet, or the lines about samples of a GEO series matrix, by content.
     Columns called alike (as in an SDRF) get numbers; a first column without a name, as pandas and R
-    write ids, is called "index".
+    write ids, is called "index". What stands for no value is left: a sample may be called NA, and
+    `blank` is for all but ids.
     """
     path = Path(path)
     kind = kind_of(path)
@@ -88,7 +90,7 @@ def _read_text(dialect: Dialect) -> pd.DataFrame:
             if line.startswith(_ENDS):
                 break
             if dialect.delimiter == "\t":
-                cells = [_unquoted(cell) for cell in line.split("\t")]
+                cells = [unquoted(cell) for cell in line.split("\t")]
             elif line.count('"') % 2:
                 raise InputError(
                     f"{path}: line {number} has a quote that is not closed",
@@ -111,14 +113,6 @@ def _read_text(dialect: Dialect) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=pd.Index(dialect.header), dtype=object)
 
 
-def _unquoted(cell: str) -> str:
-    """A cell of tab-separated text, in which quotes stand around whole cells or for themselves."""
-    cell = cell.strip()
-    if len(cell) > 1 and cell[0] == cell[-1] == '"':
-        return cell[1:-1].replace('""', '"').strip()
-    return cell
-
-
 def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if not len(frame):
         raise InputError(f"{path} has a header and no rows")
@@ -134,4 +128,9 @@ def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         names.append(name)
         is_filled.append(bool(given) or bool((frame.iloc[:, i] != "").any()))
     frame = frame.set_axis(names, axis=1).loc[:, is_filled]
-    return frame.mask(frame.isin(MISSING_TEXT), "")
+    return frame
+
+
+def blank(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with "" for what exports write where there is no value."""
+    return table.mask(table.isin(MISSING_TEXT), "")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from jaxssl.arguments import checked
 from jaxssl.data import rules
-from jaxssl.data.annotation import read_annotation
+from jaxssl.data.annotation import blank, read_annotation
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.delimited import no_expression
@@ -61,7 +61,7 @@ def inspect(
     path = Path(path)
     texts, n_columns = text_columns(path)
     if 2 * len(texts) > n_columns - 1 > 0:
-        table = read_annotation(path)
+        table = blank(read_annotation(path))
         given = {"labels": labels, "layer": layer}
         unread = [f"`{name}` is not for a table of samples" for name in given if given[name]]
         report = FileReport(str(path), "samples", len(table), _describe(table))

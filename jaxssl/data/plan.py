@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Bool, Float32
 
 from jaxssl.data import barcodes, rules, samples
-from jaxssl.data.annotation import read_annotation
+from jaxssl.data.annotation import blank, read_annotation
 from jaxssl.data.cleaning import Cleaning, column_of_names, plan_cleaning
 from jaxssl.data.formats import may_tell
 from jaxssl.data.formats.matrix import Reading, names_of
@@ -48,7 +48,7 @@ def plan_import(paths: Sequence[Path], options: ImportOptions, reading: Reading)
         raise InputError("no expression file is given")
     check_names([path.name for path in (*paths, *paths_of(options.gene_map))], "files")
     tables = samples.read_tables(paths_of(options.labels))
-    gene_map = read_annotation(options.gene_map) if options.gene_map else None
+    gene_map = blank(read_annotation(options.gene_map)) if options.gene_map else None
     if gene_map is not None:
         column_of_names(gene_map, options)
     _check_early(paths, tables, options)

@@ -10,7 +10,8 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.data import barcodes
-from jaxssl.data.annotation import read_annotation
+from jaxssl.data.annotation import blank, read_annotation
+from jaxssl.data.formats.head import MISSING_TEXT
 from jaxssl.data.formats.matrix import RawTable
 from jaxssl.data.genes import duplicates
 from jaxssl.types import ROLES, InputError
@@ -31,6 +32,11 @@ class Match(NamedTuple):
     def known(self) -> np.ndarray:
         """Which samples the table knows."""
         return pd.Index(self.names).isin(self.keys)
+
+    @property
+    def filled(self) -> np.ndarray:
+        """The keys without those that exports write where there is none."""
+        return self.keys[~pd.Index(self.keys).isin(("", *MISSING_TEXT))]
 
 
 def read_tables(paths: Sequence[str | Path]) -> list[pd.DataFrame]:
@@ -60,7 +66,7 @@ def match_samples(table: pd.DataFrame, sample_ids: np.ndarray, column: str = "")
     best = matches[int(np.argmax(counts))]
     if max(counts) > 0.5 * len(sample_ids) or not barcodes.are_barcodes(sample_ids):
         return best
-    barcoded = [m for m in matches if barcodes.are_barcodes(m.keys[m.keys != ""])]
+    barcoded = [m for m in matches if barcodes.are_barcodes(m.filled)]
     candidates = [best]
     for level in barcodes.LEVELS:
         cut = barcodes.at_level(sample_ids, level)
@@ -107,7 +113,7 @@ def join_samples(
     note += f", by the {match.level} of their TCGA barcodes" if match.level else ""
     note += f" ({n_several} have several rows; the first counts)" if n_several else ""
     note += "" if known.all() else f"; the others stay unlabelled; {_unmatched(match)}"
-    joined = rows.reindex(pd.Index(match.names, dtype=object), fill_value="")
+    joined = blank(rows).reindex(pd.Index(match.names, dtype=object), fill_value="")
     return joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0), note
 
 

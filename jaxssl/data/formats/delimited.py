@@ -22,6 +22,7 @@ from jaxssl.data.formats.head import (
     opened,
     sniff_table,
     split_line,
+    unquoted,
 )
 from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name
 from jaxssl.types import InputError
@@ -170,7 +171,7 @@ def _split(
             *found, rest = line.split(delimiter, len(texts))
             numbers.append(rest)
         else:
-            cells = line.split(delimiter) if is_plain else _unquoted(dialect, line, line_number)
+            cells = line.split(delimiter) if is_plain else _fields(dialect, line, line_number)
             found = [cells[i] for i in texts]
             rest = [cell for i, cell in enumerate(cells) if i not in texts]
             inside = [cell for cell in rest if delimiter in cell]
@@ -181,11 +182,12 @@ def _split(
                     "write numbers without thousands separators, decimals with a point",
                 )
             numbers += rest
-        rows.append([decoded(cell, dialect.head.encoding).strip(' "') for cell in found])
+        named = [decoded(cell, dialect.head.encoding) for cell in found]
+        rows.append([unquoted(cell) for cell in named] if is_plain else named)
     return rows, b"\n".join(numbers).replace(delimiter, b"\n") + b"\n"
 
 
-def _unquoted(dialect: Dialect, line: bytes, number: int) -> list[bytes]:
+def _fields(dialect: Dialect, line: bytes, number: int) -> list[bytes]:
     """Cells of a line in which quotes may hide delimiters."""
     path, encoding = dialect.head.path, dialect.head.encoding
     cells = split_line(path, decoded(line, encoding), dialect.delimiter)

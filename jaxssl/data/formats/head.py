@@ -150,6 +150,14 @@ def split_line(path: Path, line: str, delimiter: str) -> list[str]:
     return [field.strip() for field in fields]
 
 
+def unquoted(cell: str) -> str:
+    """A cell by itself, in which quotes stand around the whole or for themselves."""
+    cell = cell.strip()
+    if len(cell) > 1 and cell[0] == cell[-1] == '"':
+        return cell[1:-1].replace('""', '"').strip()
+    return cell
+
+
 def _refuse_foreign(path: Path, head: bytes, *, is_gzip: bool) -> None:
     if not head.strip():
         raise InputError(f"{path} is empty")
