@@ -90,7 +90,8 @@ def read_argument(name: str, value: Any, declared: Any) -> Any:
         value = error.args[0] if error.args else value
         given = f"={value}" if isinstance(value, str | int | float | None) else ""
         wanted = " or ".join(dict.fromkeys(_in_words(declared)))
-        found = f"`{name}{given}` is of type {type(value).__name__}"
+        state = "says nothing" if value is None else f"is of type {type(value).__name__}"
+        found = f"`{name}{given}` {state}"
         raise InputError(found, f"pass {wanted}") from error
     if get_origin(declared) is Annotated:
         check_value(name, found, declared)

@@ -14,6 +14,7 @@
 | seeds      | members of an ensemble; functions of one seed never see it           |
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -29,11 +30,21 @@ STATIC = {"static": True}
 """Marks a field that is no array, so that JAX compiles for each of its values."""
 
 
+NAMES_QUOTED: set[str] = set()
+"""Names of the user's with a backquote; what stands in them is no option."""
+
+
+def note_quoted(names: Iterable[Any]) -> None:
+    """Keep those of the user's names that a message could be misread by."""
+    NAMES_QUOTED.update(name for name in names if isinstance(name, str) and "`" in name)
+
+
 class InputError(ValueError):
     """Input that cannot be used.
 
     Options stand in backquotes, as Python writes them: `label=COLUMN`, `method.epsilon`, and
-    `finetune()` for what a user calls. `launch.exit.as_flags` writes them as a shell does.
+    `finetune()` for what a user calls. `launch.exit.as_flags` writes them as a shell does, but for
+    what stands in `NAMES_QUOTED`.
 
     Args:
         finding: what was found.

@@ -22,7 +22,7 @@ from absl import app, flags, logging
 
 from jaxssl.files import disk_trouble
 from jaxssl.runs import output
-from jaxssl.types import InputError, Stopped
+from jaxssl.types import NAMES_QUOTED, InputError, Stopped
 
 from . import signals
 
@@ -40,6 +40,7 @@ _WORDS = {
     r"already defined as .*": "the flag stands there twice; join the values by commas",
 }
 """Words of Python and of absl about a flag's value → ours."""
+_BACKQUOTE = "\ue000"  # stands for one of a name
 _UNKNOWN_OPTION = re.compile(r"Field (\w+) not found|\.(\w+) does not exist")
 
 
@@ -106,7 +107,12 @@ def as_flags(text: str) -> str:
     >>> as_flags("pass `label=COLUMN`, lower `method.epsilon` or see `doctor()`")
     'pass --label=COLUMN, lower --config.method.epsilon or see python -m launch.doctor'
     """
-    return _CALL.sub(_as_command, _OPTION.sub(_as_flag, text))
+    # what stands in a name, or in a word of the command line, is no option
+    words = {part for word in sys.argv for part in (word, *re.split("[=,]", word)) if "`" in part}
+    names = {form for name in NAMES_QUOTED | words for form in (name, repr(name)[1:-1])}
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, name.replace("`", _BACKQUOTE))
+    return _CALL.sub(_as_command, _OPTION.sub(_as_flag, text)).replace(_BACKQUOTE, "`")
 
 
 def _as_flag(found: re.Match[str]) -> str:

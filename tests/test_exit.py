@@ -2,8 +2,11 @@
 
 import sys
 
+import pandas as pd
 import pytest
 
+from jaxssl import types
+from jaxssl.data.formats.matrix import as_text
 from jaxssl.types import InputError
 from launch import exit
 
@@ -31,6 +34,22 @@ def test_an_input_error_keeps_finding_and_fix_apart_and_says_both():
 )
 def test_options_in_backquotes_become_flags(text, rendered):
     assert exit.as_flags(text) == rendered
+
+
+@pytest.mark.parametrize("name", ["`label`", "a|b`c`", "'`out`", "x`split.seed`\t", "`read()`"])
+def test_names_in_backquotes_are_not_shown_as_flags(name, monkeypatch):
+    monkeypatch.setattr(types, "NAMES_QUOTED", set())
+    monkeypatch.setattr(exit, "NAMES_QUOTED", types.NAMES_QUOTED)
+    table = pd.DataFrame({"id": [name, "b"]}, index=["x", "y"])
+    as_text(table.set_index("id"))
+    text = f"{name}, {name!r} and `{name}`: pass `group=COLUMN`"
+    assert exit.as_flags(text) == f"{name}, {name!r} and `{name}`: pass --group=COLUMN"
+
+
+def test_words_of_the_command_line_in_backquotes_are_not_shown_as_flags(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["study", "--data=`out`.h5ad", "--arms=a,`seeds`"])
+    text = "`out`.h5ad and `seeds` are none; pass `label`"
+    assert exit.as_flags(text) == "`out`.h5ad and `seeds` are none; pass --label"
 
 
 def test_verbs_are_named_as_they_are_called_where_launch_is_installed(monkeypatch):

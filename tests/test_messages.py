@@ -22,6 +22,7 @@ from jaxssl.config import Config, SplitConfig, with_options
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.split import make_split
 from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.task import make_task
 from jaxssl.runs.notes import Notes
 from jaxssl.types import InputError
 
@@ -103,6 +104,25 @@ def test_the_advice_on_groups_that_are_classes_ends_in_a_study(data, tmp_path):
 
 
 # columns of another file
+
+
+def test_columns_on_record_that_are_gone_are_dropped_or_asked_about(data):
+    config, gone = Config(), data.copy()
+    del gone.obs["batch"]
+    with pytest.warns(UserWarning, match="batch column 'batch', and it is gone: none is used"):
+        task = make_task(gone, config)
+    assert task.batch == ""
+    with pytest.raises(InputError, match=r"no column 'batch' for `batch`"):
+        make_task(gone, with_options(config, {"data.batch": "batch"}))
+    gone.uns["jaxssl"] = {**data.uns["jaxssl"], "batch": ""}
+    for role, column in (("group", "donor"), ("label", "class")):
+        other = gone.copy()
+        del other.obs[column]
+        with pytest.raises(InputError, match=f"the {role} column '{column}', and it is gone"):
+            make_task(other, config)
+    gone.uns["jaxssl"] = {**gone.uns["jaxssl"], "group": ""}  # the fix, followed
+    del gone.obs["donor"]
+    assert make_task(gone, config).group == ""
 
 
 def test_columns_of_the_pretraining_are_not_asked_of_other_data(fitted, data, tmp_path):
@@ -267,7 +287,7 @@ def test_what_means_the_same_is_read_as_declared(value, declared, found):
         ({0.5: 1}, Sequence[float], "`option` is of type dict; pass a number"),
         (True, Sequence[float], "`option=True` is of type bool"),
         ([[0.5]], Sequence[float], "of type list"),
-        (None, Sequence[str], "of type NoneType; pass text"),
+        (None, Sequence[str], "`option=None` says nothing; pass text"),
         (3, str, "`option=3` is of type int; pass text"),
         (1.5, int, "pass a whole number"),
         (2, Share, r"out of its range; choose a number in 0 \.\. 1"),

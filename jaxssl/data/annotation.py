@@ -18,7 +18,7 @@ from jaxssl.data.formats.head import (
     unquoted,
 )
 from jaxssl.data.formats.matrix import as_text
-from jaxssl.types import InputError
+from jaxssl.types import InputError, note_quoted
 
 _COMMENT = ("#", "!", "^")
 _ADF_MAIN = "[main]"  # above the table in an ADF of ArrayExpress
@@ -127,8 +127,9 @@ def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             name = f"{plain} ({count})"
         names.append(name)
         is_filled.append(bool(given) or bool((frame.iloc[:, i] != "").any()))
-    frame = frame.set_axis(names, axis=1).loc[:, is_filled]
-    return frame
+    note_quoted(names)
+    note_quoted(frame.to_numpy().ravel())
+    return frame.set_axis(names, axis=1).loc[:, is_filled]
 
 
 def blank(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.genes import duplicates
-from jaxssl.types import InputError
+from jaxssl.types import InputError, note_quoted
 
 _UNWRITABLE = r"\0\ud800-\udfff"  # HDF5 ends a text at the one and has no bytes for the other
 _CONTROL = re.compile(rf"[{_UNWRITABLE}\x01-\x08\x0a-\x1f\x7f\u2028\u2029]")
@@ -60,6 +60,8 @@ def _is_key(name: str, names: Sequence[str]) -> bool:
 
 
 def _refuse(names: Iterable[Any], what: str, pattern: re.Pattern[str], character: str) -> None:
-    ill = [name for name in dict.fromkeys(map(str, names)) if pattern.search(name)]
+    known = dict.fromkeys(map(str, names))
+    note_quoted(known)
+    ill = [name for name in known if pattern.search(name)]
     if ill:
         raise InputError(f"{len(ill)} {what} hold {character} (first: {ill[0]!a})", "rename them")

@@ -1,6 +1,7 @@
 """The table of samples: labels, groups and batches, joined to a matrix by sample id."""
 
 import difflib
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from jaxssl.data.annotation import blank, read_annotation
 from jaxssl.data.formats.head import MISSING_TEXT
 from jaxssl.data.formats.matrix import RawTable
 from jaxssl.data.genes import duplicates
-from jaxssl.types import ROLES, InputError
+from jaxssl.types import ROLES, InputError, note_quoted
 
 _SHEET_SAMPLE = "Sample ID"  # column of the GDC's sample sheet
 _RIVAL = 0.5  # share of the samples above which a second column could be that of their ids
@@ -156,11 +157,24 @@ def choose_columns(
     columns: Sequence[str] | pd.Index, options: Any, recorded: Mapping[str, Any]
 ) -> dict[str, str]:
     """Role → the column that has it, as told or else as recorded; "" for none."""
+    note_quoted(columns)
     chosen = {role: getattr(options, role) or str(recorded.get(role, "")) for role in ROLES}
     for role, name in chosen.items():
-        if name:
+        if getattr(options, role):
             require_column(columns, name, role)
+        elif name and name not in list(columns):
+            chosen[role] = _without(role, name)
     return chosen
+
+
+def _without(role: str, name: str) -> str:
+    """What goes on without a column that is on record and gone: "" for a batch, else an error."""
+    gone = f"the record of the data names the {role} column {name!r}, and it is gone"
+    if role == "batch":
+        warnings.warn(f"{gone}: none is used; name another with `batch`", stacklevel=4)
+        return ""
+    none = ', or set uns["jaxssl"]["group"] to "" if samples are not grouped'
+    raise InputError(gone, f"name another with `{role}`{none if role == 'group' else ''}")
 
 
 def require_column(columns: Sequence[str] | pd.Index, name: str, option: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaxssl.types import InputError
+from jaxssl.types import InputError, note_quoted
 
 MISSING_TEXT = ("NA", "N/A", "NaN", "nan", "null", "'--")
 """What exports write for a text that is not there; "None" may be a class."""
@@ -114,6 +114,7 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
                 "add it (in R, by col.names=NA)",
             )
         header = ["", *header]
+    note_quoted(header)
     return Dialect(head, delimiter, header, filled[0] + 1)
 
 

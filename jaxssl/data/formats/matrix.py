@@ -15,7 +15,7 @@ import pandas as pd
 from anndata.abc import CSRDataset
 from jaxtyping import Float32, Shaped
 
-from jaxssl.types import InputError
+from jaxssl.types import InputError, note_quoted
 
 IN_MEMORY = 1 << 24  # numbers kept in memory before they go to disk: 64 MB
 BLOCK = 1 << 22  # numbers read together: 16 MB, and as much again while they are worked on
@@ -141,6 +141,7 @@ def names_of(frame: pd.DataFrame) -> np.ndarray:
 def as_text(frame: pd.DataFrame) -> pd.DataFrame:
     """Every column as str, "" where there is no value."""
     columns = {}
+    note_quoted([*map(str, frame.index), *map(str, frame.columns)])
     for name in frame.columns:
         values = frame[name].astype(object)
         columns[str(name)] = values.where(frame[name].notna(), "").map(str).to_numpy(dtype=object)
@@ -158,7 +159,9 @@ def dense(x: Any) -> Shaped[np.ndarray, "rows columns"]:
 def as_names(values: Any) -> np.ndarray:
     """Names, as text or bytes, as an array of str."""
     decoded = (v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values)
-    return np.array(list(decoded), dtype=object)
+    names = list(decoded)
+    note_quoted(names)
+    return np.array(names, dtype=object)
 
 
 def require_layer(path: Path, layer: str, known: Sequence[str]) -> None:
