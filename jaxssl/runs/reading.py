@@ -83,9 +83,6 @@ def read_run(folder: Path) -> StudyResult:
     if summary:
         check_run(folder / layout.SUMMARY, summary.get(RUN, ""), folder)
     changed = altered(folder)
-    found = _told_of(folder, changed, rows)
-    if found:
-        summary["warnings"] = [*summary.get("warnings", []), *found]
     derived: dict[str, Any] = {
         field: None if name in changed else _table(folder, name)
         for field, name in layout.DERIVED.items()
@@ -102,6 +99,9 @@ def read_run(folder: Path) -> StudyResult:
         embedding=_embedding(folder),
         **derived,
     )
+    found = _told_of(folder, changed, rows)  # what is another run's was refused by name before
+    if found:
+        summary["warnings"] = [*summary.get("warnings", []), *found]
     for text in found:
         warnings.warn(text, stacklevel=3)
     if result.results is None or not result.config or not set(layout.CONCLUSIONS) & set(changed):
@@ -111,7 +111,9 @@ def read_run(folder: Path) -> StudyResult:
 
 def _told_of(folder: Path, changed: Sequence[str], rows: pd.DataFrame) -> list[str]:
     """What is missing or changed in a run folder, in words; refused where nothing stands for it."""
-    found = []
+    found, gone = [], set()
+    if len(rows) and "point" not in rows:
+        gone = {(arm, share) for arm, share, _ in without_predictions(folder, rows)}
     known = [(folder / name).is_file() for name in (layout.ENVIRONMENT, layout.CONFIG)]
     if not known[0] and (known[1] or changed or (folder / layout.MANIFEST).is_file()):
         found.append(
@@ -129,10 +131,7 @@ def _told_of(folder: Path, changed: Sequence[str], rows: pd.DataFrame) -> list[s
             raise InputError(f"{path} {state}", DAMAGED)
         elif name.partition("/")[0] != layout.PREDICTIONS:
             found.append(f"{path} {state}")
-    if len(rows) and "point" not in rows:
-        gone = {(arm, share) for arm, share, _ in without_predictions(folder, rows)}
-        found += [f"{folder} lacks predictions of {a} at {percent(s)}" for a, s in sorted(gone)]
-    return found
+    return found + [f"{folder} lacks predictions of {a} at {percent(s)}" for a, s in sorted(gone)]
 
 
 def expand(folders: Sequence[Path]) -> list[Path]:
