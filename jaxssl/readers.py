@@ -47,7 +47,9 @@ READERS: dict[str, Reader] = {
         settled=ONE_SPLIT,
     ),
     "finetune": Reader(
-        "a fine-tuning, which takes it from the encoder or does without", ("finetune",), SCRATCH
+        "a fine-tuning, which takes it from the encoder or does without",
+        ("finetune", "split.protocol"),  # of other data than the encoder's
+        SCRATCH,
     ),
     "search": Reader(
         "a grid of options, which is of one split and decides by scores alone",

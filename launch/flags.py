@@ -12,6 +12,7 @@ from jaxssl.config import LEAKS, Config, with_method, with_options
 from jaxssl.readers import refuse_unread
 from jaxssl.runs.output import Output
 from jaxssl.types import MAX_MISSING, ROLES, InputError
+from jaxssl.validate import get_option
 
 from . import exit
 from .config_files import load
@@ -153,6 +154,7 @@ def options_beside(encoder: "EncoderBundle") -> Config:
     from jaxssl.studies.encoders import options_of
 
     if _on_command_line("config"):
-        return options_of(encoder, config("finetune"))
+        split = {name: get_option(encoder.config, name) for name in said() if "split." in name}
+        return with_options(options_of(encoder, with_options(config("finetune"), split)), said())
     refuse_unread("finetune", said())
     return with_options(encoder.config, said())

@@ -77,7 +77,9 @@ def test_groups_that_leave_nothing_to_hold_out_are_refused_with_what_can_be_done
     with pytest.raises(InputError) as error:
         split(CODES, groups)
     assert "leave_batch_out" not in error.value.fix
-    assert "`split.protocol=stratified` and `allow_leaks=groups,twins`" in error.value.fix
+    assert re.search(
+        "`split.protocol=stratified` .*and `allow_leaks=groups,twins`", error.value.fix
+    )
     assert len(split(CODES, groups, protocol="stratified").test) == 14  # the fix, followed
 
 
@@ -101,6 +103,33 @@ def test_the_advice_on_groups_that_are_classes_ends_in_a_study(data, tmp_path):
         allowed = {"config": config, "allow_leaks": "groups", "out": tmp_path / "run"}
         result = jaxssl.study(data, group="class", **allowed, **asked)
     assert result.summary["allowed_leaks"]
+
+
+def test_the_advice_on_groups_that_are_classes_ends_in_a_classifier(fitted, data, tmp_path):
+    other = data.copy()
+    other.obs_names = [f"other_{i}" for i in range(other.n_obs)]
+    other.uns["jaxssl"] = {**data.uns["jaxssl"], "group": "class"}
+    allowed = {"out": tmp_path / "clf", "allow_leaks": ["groups", "twins"], "progress": False}
+    options = {"split.protocol": "stratified"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(InputError, match=r"every class lies in one group|too few"):
+            jaxssl.finetune(fitted / "run", other, **allowed)
+        made = jaxssl.finetune(fitted / "run", other, options=options, **allowed)
+        assert made.config.split.protocol == "stratified"
+        with pytest.raises(InputError, match="not for samples of the pretraining"):
+            jaxssl.finetune(fitted / "run", data, options=options, **{**allowed, "out": "no"})
+        with pytest.raises(InputError, match=r"did you mean split\.protocol"):
+            jaxssl.finetune(fitted / "run", other, options={"split.protcol": "x"}, **allowed)
+    write_h5ad(other, tmp_path / "other.h5ad")
+    verb = [f"--encoder={fitted / 'run'}", f"--data={tmp_path / 'other.h5ad'}"]
+    verb += [f"--out={tmp_path / 'verb'}", "--allow_leaks=groups,twins"]
+    refused = run("finetune", *verb)
+    assert "--config.split.protocol=stratified" in refused.stderr
+    for config in ([], ["--config=default", "--transfer_layers=2"]):
+        words = [*verb, *config, "--config.split.protocol=stratified", "--overwrite"]
+        done = run("finetune", *words)
+        assert done.returncode == 0, done.stderr
 
 
 # columns of another file

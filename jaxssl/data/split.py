@@ -13,8 +13,9 @@ from jaxssl.types import InputError, Split
 
 LEAVE_BATCH_OUT = "leave_batch_out"
 NO_GROUPS = (
-    "name another `group`, or, if samples of one group are not alike, pretrain with "
-    "`split.protocol=stratified` and `allow_leaks=groups,twins`, which the report will say"
+    "name another `group`, or, if samples of one group are not alike, pass "
+    "`split.protocol=stratified` (to the pretraining, where encoders of these data are given) and "
+    "`allow_leaks=groups,twins`, which the report will say"
 )
 """What to do about groups that leave nothing to hold out."""
 OTHER_BATCH = "pass `split.protocol=grouped`, or name another `batch`"

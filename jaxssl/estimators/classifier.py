@@ -17,11 +17,11 @@ from jaxssl.engine.bundle import EncoderBundle, usable
 from jaxssl.engine.prepared import record_of
 from jaxssl.estimators.encoder import SSLEncoder
 from jaxssl.estimators.inputs import encode, ids_of, is_labelled, labels_of
-from jaxssl.estimators.options import seed_of, set_options
+from jaxssl.estimators.options import seed_of
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.readers import OF_TRAINING, refuse_beside_encoder
-from jaxssl.studies.encoders import read_classifier, refuse_classifier
+from jaxssl.studies.encoders import read_classifier, refuse_classifier, set_options
 from jaxssl.types import MAX_MISSING, InputError
 from jaxssl.validate import check_sections, validate
 

@@ -1,6 +1,5 @@
 """The options of an estimator: a configuration, or what differs from the defaults; and its seed."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,11 +7,11 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from jaxssl.arguments import read_argument
-from jaxssl.bounds import did_you_mean
 from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
-from jaxssl.readers import refuse_unread, warn_of_idle
+from jaxssl.readers import warn_of_idle
+from jaxssl.studies.encoders import set_options
 from jaxssl.types import InputError
-from jaxssl.validate import check_sections, get_option, validate
+from jaxssl.validate import check_sections, validate
 
 
 def make_config(method: Any, n_prototypes: Any = None, config: Any = None) -> Config:
@@ -41,22 +40,6 @@ def make_config(method: Any, n_prototypes: Any = None, config: Any = None) -> Co
     warn_of_idle(settled)
     validate(settled)
     return settled
-
-
-def set_options(config: Config, values: Mapping[str, Any] | None, reader: str) -> Config:
-    """A copy with dotted options, such as "pretrain.n_steps", set: such as the reader reads."""
-    values = {} if values is None else values
-    sections = [field.name for field in dataclasses.fields(config)]
-    for name in values:
-        is_dotted = name.count(".") == 1 and name.partition(".")[0] in sections
-        if not is_dotted or get_option(config, name) is None:
-            known = [f"{s}.{option}" for s in sections for option in vars(getattr(config, s))]
-            raise InputError(
-                f"there is no option {name!r} for {config.method.name}",
-                did_you_mean(name, known) or "see `jaxssl.Config`",
-            )
-    refuse_unread(reader, values)
-    return with_options(config, values)
 
 
 def seed_of(random_state: Any) -> int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from jaxssl.runs.journal import predictions_frame
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.studies.embedding import aligned
-from jaxssl.studies.encoders import read_classifier, read_encoder
+from jaxssl.studies.encoders import read_classifier, read_encoder, set_options
 from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.studies.start import announce, inherit_columns, pose, read_data
@@ -49,7 +49,7 @@ def finetune(
     batch: str = "",
     allow_leaks: Sequence[str] = (),
     max_missing: Share = MAX_MISSING,
-    options: FinetuneConfig | None = None,
+    options: FinetuneConfig | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: bool | Callable = True,
 ) -> EncoderBundle:
@@ -65,7 +65,8 @@ def finetune(
         label, group, batch, allow_leaks, overwrite, progress: as in `jaxssl.study`; what the
             pretraining was allowed is not allowed here.
         max_missing: share of the encoder's genes that the data may lack.
-        options: of the fine-tuning; by default the encoder's `config.finetune`.
+        options: of the fine-tuning, or a dict such as {"finetune.n_steps": 500}, which may name the
+            "split.protocol" of data that are not the pretraining's; by default the encoder's.
 
     Returns:
         The classifier, which `predict` reads from `out`.
@@ -77,8 +78,11 @@ def finetune(
         >>> jaxssl.finetune("runs/encoders", adata, out="runs/clf", share=0.05)  # doctest: +SKIP
     """
     bundle = read_encoder(encoder)
-    own = bundle.config.finetune if options is None else options
-    config = own_options(bundle, bundle.config, own)
+    if isinstance(options, FinetuneConfig):
+        own = dataclasses.replace(bundle.config, finetune=options)
+    else:
+        own = set_options(bundle.config, options, "finetune")
+    config = own_options(bundle, own, own.finetune)
     inputs = () if isinstance(encoder, EncoderBundle) else (("encoder", encoder),)
     output = Output(str(out), overwrite=overwrite, inputs=inputs)
     asked = {

@@ -2,10 +2,12 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
-from jaxssl.config import Config
+from jaxssl.bounds import did_you_mean
+from jaxssl.config import Config, with_options
 from jaxssl.engine.bundle import (
     EncoderBundle,
     bundles_below,
@@ -15,10 +17,11 @@ from jaxssl.engine.bundle import (
     usable,
 )
 from jaxssl.engine.diagnose import HEALTHY
-from jaxssl.readers import OF_ENCODER, refuse_beside_encoder
+from jaxssl.readers import OF_ENCODER, refuse_beside_encoder, refuse_unread
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
 from jaxssl.types import ROLES, InputError
+from jaxssl.validate import get_option
 
 Encoders = Mapping[int, EncoderBundle]  # by seed
 
@@ -138,3 +141,19 @@ def options_of(bundle: EncoderBundle, given: Config) -> Config:
     refuse_beside_encoder(given, bundle.config, bundle.provenance.get("n_train", 1), names=names)
     data = {name: getattr(given.data, name) for name in ("path", "name", *ROLES)}
     return replace(with_data(bundle.config, **data), finetune=given.finetune)
+
+
+def set_options(config: Config, values: Mapping[str, Any] | None, reader: str) -> Config:
+    """A copy with dotted options, such as "pretrain.n_steps", set: such as the reader reads."""
+    values = {} if values is None else values
+    sections = [field.name for field in fields(config)]
+    for name in values:
+        is_dotted = name.count(".") == 1 and name.partition(".")[0] in sections
+        if not is_dotted or get_option(config, name) is None:
+            known = [f"{s}.{option}" for s in sections for option in vars(getattr(config, s))]
+            raise InputError(
+                f"there is no option {name!r} for {config.method.name}",
+                did_you_mean(name, known) or "see `jaxssl.Config`",
+            )
+    refuse_unread(reader, values)
+    return with_options(config, values)

@@ -138,11 +138,15 @@ def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
 def inherit_columns(config: Config, adata: AnnData, bundle: EncoderBundle) -> Config:
     """Name the columns that nobody named as the pretraining did, where the data have them.
 
-    Other data than its own go by what is on record of them first.
+    Other data than its own go by what is on record of them first, and may be split otherwise.
     """
     pretrained, recorded = bundle.config.data, facts_of(adata)
     seen = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("training_ids", ""))
     is_own = seen is None or bool(seen.any())
+    asked, has = config.split.protocol, bundle.config.split.protocol
+    if seen is not None and is_own and asked != has:
+        found = f"`split.protocol={asked}` is not for samples of the pretraining, which split them"
+        raise InputError(f"{found} by {has}", "drop it")
     names = {
         role: getattr(pretrained, role)
         for role in ROLES
