@@ -80,9 +80,7 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
             hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
             fail(f"{type(error).__name__}: {error}{hint}", 1)
 
-    for stream in (sys.stdout, sys.stderr):  # a terminal may not know a letter of a name
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    _show_any_letter()
     program = sys.modules["__main__"]
     program.__doc__ = (program.__doc__ or "").replace("python -m launch.", command(""))
     signals.install()
@@ -90,6 +88,13 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     with signals.watched(_leave):
         app.run(guarded, flags_parser=_parse)
+
+
+def _show_any_letter() -> None:
+    """Have a terminal that does not know a letter of a name show its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _leave(end: signals.Ended) -> NoReturn:
