@@ -47,13 +47,10 @@ _UNKNOWN_OPTION = re.compile(r"Field (\w+) not found|\.(\w+) does not exist")
 def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
     """Parse flags and call `main`, with the files that stand outside them if it takes any."""
 
-    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
-        print(f"warning: {as_flags(str(message))}", file=sys.stderr)
-
     def guarded(arguments: list[str]) -> None:
         if not flags.FLAGS["verbosity"].present and not _DEBUG.value:
             _quieten()
-        warnings.showwarning = tell  # a line, without the code that it came from
+        warnings.showwarning = _tell  # a line, without the code that it came from
         try:
             if len(arguments) > 1 and not takes_files:  # such as a misspelt flag without dashes
                 found = f"unexpected argument {arguments[1]!r}"
@@ -88,6 +85,10 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     with signals.watched(_leave):
         app.run(guarded, flags_parser=_parse)
+
+
+def _tell(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {as_flags(str(message))}", file=sys.stderr)
 
 
 def _show_any_letter() -> None:
