@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxssl.places import Tree, divide, matching, part_of
+from jaxssl.places import Tree, divide, matching, part_of, refuse_tilde
 from jaxssl.types import InputError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ TEXT = frozenset(
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary neighbour of `path` that takes its place when the block ends well."""
+    refuse_tilde(path)
     if path.is_dir() and not path.is_symlink():
         raise InputError(f"{path} is a folder, where a file belongs", "move it elsewhere")
     try:
@@ -91,6 +92,7 @@ def complete_folder(folder: Path, names: Tree | None = None) -> Iterator[Path]:
     that is killed in it, `sweep_parts` puts the old one back. What it holds beside the writer's
     `names` comes along.
     """
+    refuse_tilde(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # absolute: orbax refuses any other path
     parent = folder.parent.absolute()

@@ -3,14 +3,31 @@
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from jaxssl.types import InputError
 
 Tree = Mapping[str, Any]
 """Names that a writer gives: pattern of a name → the tree of that folder, or None for a file."""
 _PART = re.compile(r"\.(.+?)\.(?:\d+(?:\.\w{8})?|(?=[a-z]*[\d_])[a-z0-9_]{8}|old)\.part")
 """Neighbours of NAME: `.NAME.PROCESS.part` and the like. Other hidden files are the user's."""
+
+
+def refuse_tilde(path: str | Path) -> None:
+    """Refuse to make a folder that is called ~: no shell has read what was to be a home."""
+    if str(path).startswith("~"):
+        raise InputError(
+            f"{path} begins with ~, which stands for a home only where a shell reads it",
+            f"write {os.path.expanduser(path)}, or ./{path} for what is called so",
+        )
+
+
+def missing(path: str | Path) -> str:
+    """That a path does not exist, in words; of one that no shell has read, what it may mean."""
+    home = os.path.expanduser(path)
+    return "does not exist" + (f" (~ is not read here: write {home})" if home != str(path) else "")
 
 
 def part_of(path: Path) -> str:
@@ -28,15 +45,22 @@ def matching(path: Path, names: Tree) -> list[Tree | None]:
     return known
 
 
-def divide(folder: Path, names: Tree) -> tuple[list[Path], list[Path]]:
-    """What a folder holds of names, whole folders where nothing else is in them; and the rest."""
+def divide(
+    folder: Path, names: Tree, is_another: Callable[[Path], bool] = lambda _: False
+) -> tuple[list[Path], list[Path]]:
+    """What a folder holds of names, whole folders where nothing else is in them; and the rest.
+
+    A folder that `is_another` writer's is of the rest, by whatever name.
+    """
     own, others = [], []
     for path in sorted(folder.iterdir()):
         known = matching(Path(part_of(path) or path.name), names)
         inside = next(filter(None, known), None)
         is_link, is_folder = path.is_symlink(), path.is_dir()
-        if inside and is_folder and not is_link and not part_of(path):
-            of_own, of_others = divide(path, inside)
+        if inside and is_folder and not is_link and is_another(path):
+            others.append(path)
+        elif inside and is_folder and not is_link and not part_of(path):
+            of_own, of_others = divide(path, inside, is_another)
             own += of_own if of_others else [path]
             others += of_others
         else:

@@ -36,8 +36,7 @@ def main(files: list[str]) -> None:
             "several run folders share no place for a report", "pass `out=report.html`"
         )
     out = Path(OUT.value) if OUT.value else folders[0] / REPORT
-    is_default = [folder.resolve() for folder in folders] == [out.parent.resolve()]
-    check_place(out, overwrite=OVERWRITE.value, is_default=is_default)
+    check_place(out, folders, overwrite=OVERWRITE.value)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_report(results, out)
     print(f"wrote {out} and its figures to {out.parent / FIGURES}")

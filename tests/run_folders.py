@@ -10,7 +10,7 @@ from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.headline import sentence_by_share
 from jaxssl.evaluation.predictions import score
 from jaxssl.places import divide
-from jaxssl.runs.previous import names_of_runs
+from jaxssl.runs.kinds import is_another, names_of
 
 CLASSES = ("$a$ & b", "<script>alert(1)</script>", "lung")  # names that would break a page
 SHARES = (0.1, 1.0)
@@ -26,7 +26,7 @@ def mark(folder):
 
 def unknown(folder):
     """What lies in a run folder that an overwriting would leave."""
-    return divide(folder, names_of_runs())[1]
+    return divide(folder, names_of(folder), is_another(folder))[1]
 
 
 def write_run(folder, seeds=(0, 1, 2)):

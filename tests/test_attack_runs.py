@@ -14,8 +14,9 @@ from verbs import TINY, launch, run
 import jaxssl
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
+from jaxssl.runs.kinds import names_of
 from jaxssl.runs.output import Output, open_folder, release
-from jaxssl.runs.previous import BEFORE, names_of_runs
+from jaxssl.runs.previous import BEFORE
 from jaxssl.types import InputError
 
 if not os.environ.get("JAXSSL_ATTACKS"):
@@ -221,12 +222,8 @@ REFUSED = {
     "a group": ("sweep", ["--group=class"]),
     "a share": ("sweep", ["--shares=0.00001"]),
     "prototypes": ("study", ["--arms=swav", "--config.method.n_prototypes=(5000,)"]),
-    "a batch": ("study", ["--arms=swav", "--config.pretrain.batch_size=5000"]),
-    "components": ("study", ["--arms=swav", "--config.normalize.n_components=5000"]),
     "layers": ("study", ["--arms=swav", "--config.finetune.transfer_layers=9"]),
-    "memory": ("study", ["--arms=swav", "--config.run.memory_gb=0.000001"]),
     "shards": ("study", ["--arms=majority", "--shard=3/2"]),
-    "splits": ("study", ["--arms=majority", "--splits=0"]),
     "a point": ("search", ["--grid=augment.noise:-1,-2"]),
     "an idle point": ("search", ["--grid=augment.mask_fill:normal,zero"]),
     "a point of layers": ("search", ["--grid=finetune.transfer_layers:8,9"]),
@@ -247,7 +244,7 @@ def test_a_run_that_is_half_set_aside_is_told_and_not_read_in_parts(n_moved, at)
     folder = at("sweep")
     from jaxssl.places import divide
 
-    own = [path for path in divide(folder, names_of_runs())[0] if ".lock" not in path.name]
+    own = [path for path in divide(folder, names_of(folder))[0] if ".lock" not in path.name]
     (folder / BEFORE).mkdir()
     for path in own[:n_moved]:
         path.rename(folder / BEFORE / path.name)

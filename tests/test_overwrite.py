@@ -33,6 +33,7 @@ def run(tmp_path):
     """A run folder in which a user keeps files, and a link."""
     folder = tmp_path / "run"
     mark(folder)
+    (folder / "trials.json").write_text('{"trial_seeds": 3, "shares": [0.1]}')  # it compared
     (tmp_path / "elsewhere").mkdir()
     for name in (*OWN, *OF_USER, "../elsewhere/photo.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from jaxssl.engine.leaves import (
     unflatten,
 )
 from jaxssl.files import complete_folder
+from jaxssl.places import missing
 from jaxssl.types import InputError, Normalizer, Params
 
 DESCRIPTION = "bundle.json"
@@ -135,7 +136,7 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
 def _refuse(folder: Path) -> NoReturn:
     """Say what a place that is no bundle is, and where the nearest bundle lies."""
     what = "is a file, no folder" if folder.is_file() else "is no bundle"
-    what = what if folder.exists() else "does not exist"
+    what = what if folder.exists() else missing(folder)
     near = [folder.parent] if is_bundle(folder.parent) else bundles_below(folder)
     fix = "pass an encoder such as RUN/encoder/seed_000, or a classifier that `finetune()` wrote"
     raise InputError(f"{folder} {what}", f"pass {near[0]}" if near else fix)

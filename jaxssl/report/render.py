@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from markupsafe import Markup
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.stats import summarize
 from jaxssl.files import write_text
+from jaxssl.places import refuse_tilde
 from jaxssl.report import facts, tables
 from jaxssl.report.templates import TEMPLATES, TEXTS, template
 from jaxssl.runs.layout import FIGURES, REPORT
 from jaxssl.runs.output import check_file
+from jaxssl.runs.previous import why_no_run
 from jaxssl.runs.result import StudyResult
 from jaxssl.types import InputError
 
@@ -28,19 +30,26 @@ SUFFIXES = (".html", ".md")
 PARTS_OF = {"classes": "class", "batch": "batch"}  # what the rows of a section's tables are
 
 
-def check_place(out: Path, *, overwrite: bool, is_default: bool) -> None:
-    """Refuse a report where another file lies, or figures, unless `overwrite` says so.
+def check_place(out: Path, runs: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse a report on runs where another file lies, or figures, unless `overwrite` says so.
 
     What a run wrote, but for its own report, is never replaced.
     """
+    refuse_tilde(out)
+    folders = [folder.resolve() for folder in runs]
     if out.suffix not in SUFFIXES or out.is_dir():
         raise InputError(f"{out} is no HTML or Markdown file", "name it report.html, say")
     if out.name != REPORT:
         check_file(out)
     if out.exists() and not overwrite:
         raise InputError(f"{out} exists", "pass `overwrite` to replace it, or name another")
-    figures = out.parent / FIGURES
-    if figures.exists() and not (overwrite or is_default):
+    figures, place = out.parent / FIGURES, out.parent.resolve()
+    if place not in folders and place.is_dir() and not why_no_run(place):
+        raise InputError(
+            f"{out.parent} is the folder of another run, whose figures this report's would replace",
+            "name a file in another folder",
+        )
+    if figures.exists() and not (overwrite or folders == [place]):
         raise InputError(
             f"{figures} has the figures of another report, and this one's would go there",
             "name a file in another folder, or pass `overwrite`",

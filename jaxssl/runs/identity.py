@@ -18,7 +18,8 @@ from jaxssl.config import Config, from_dict, renamed, to_dict
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.files import plain, read_json, write_json
-from jaxssl.runs.layout import CONFIG, ENVIRONMENT, FILES, FOLDERS, PARTS
+from jaxssl.runs.kinds import KIND, OF
+from jaxssl.runs.layout import CONFIG, ENVIRONMENT, FILES, FOLDERS, KEPT, PARTS
 from jaxssl.runs.tables import RUN
 from jaxssl.types import InputError
 
@@ -44,13 +45,23 @@ class Origin(NamedTuple):
     encoders: str = ""  # run that trained the encoders which are compared; "": this one
 
 
-def write_identity(folder: Path, config: Config, origin: Origin, command: str = "") -> None:
+def write_identity(
+    folder: Path,
+    config: Config,
+    origin: Origin,
+    command: str = "",
+    *,
+    kind: str = "",
+    part_of: str = "",
+) -> None:
     """Write `config.json` and `environment.json`; on a resume, compare with them first."""
     old = check_identity(folder, config, origin)
     options = _hash_of_options(to_dict(config))
     environment = {
         # kept on a resume: a later version may have more options
         RUN: old.get(RUN, "") if old else _hash(options, *origin),
+        KIND: kind,
+        OF: part_of,
         "options": options,
         "command": command,
         "versions": versions(),
@@ -65,6 +76,7 @@ def write_identity(folder: Path, config: Config, origin: Origin, command: str = 
     environment["before"] = _environments_before(old, environment)
     write_json(folder / ENVIRONMENT, environment)
     write_json(folder / CONFIG, to_dict(config))
+    (folder / KEPT).unlink(missing_ok=True)  # a run is there again
 
 
 def check_identity(folder: Path, config: Config, origin: Origin) -> dict[str, Any]:

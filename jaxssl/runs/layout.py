@@ -15,7 +15,7 @@
 | `manifest.json`                      | a hash of every table, once the run has ended            |
 
 `results/` holds the scores of an arm and share each, until the run joins them in `results.parquet`.
-`jaxssl.runs.previous` has these names as patterns: what they do not match, no run wrote.
+`jaxssl.runs.kinds` has these names as patterns, by kind: what they do not match, no run wrote.
 """
 
 import os
@@ -23,6 +23,8 @@ import re
 from pathlib import Path
 
 LOCK = ".lock"
+KEPT = ".jaxssl"
+"""Marks a folder whose run is gone and where other files stayed, until another run is there."""
 CONFIG, ENVIRONMENT, SUMMARY = "config.json", "environment.json", "summary.json"
 SPLITS = "splits.parquet"
 METRICS, CHECKPOINTS, CUT = "metrics.jsonl", "checkpoints", "checkpoints/chunk.json"

@@ -18,8 +18,8 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from jaxssl.data.names import check_names
 from jaxssl.files import sweep_parts
-from jaxssl.places import input_within, part_of
-from jaxssl.runs import previous
+from jaxssl.places import input_within, part_of, refuse_tilde
+from jaxssl.runs import kinds, previous
 from jaxssl.runs.layout import LOCK
 from jaxssl.types import InputError
 
@@ -36,6 +36,8 @@ class Output(NamedTuple):
     overwrite: bool = False
     can_resume: bool = True  # whether the caller can go on with what is there
     inputs: tuple[tuple[str, str | Path], ...] = ()  # files that the run reads, by their options
+    kind: str = ""  # of the run, out of `kinds.KINDS`
+    part_of: str = ""  # id of the run that it is part of, if of any
 
 
 def open_folder(output: Output) -> Path:
@@ -44,7 +46,8 @@ def open_folder(output: Output) -> Path:
     _make_and_lock(folder, folder / LOCK)
     check_folder(output)  # again: another run may have ended meanwhile
     # what a killed run left; runs inside sweep their own
-    sweep_parts(folder, previous.names_of_runs(), but=LOCK)
+    for names in kinds.part_names(folder):
+        sweep_parts(folder, names, but=LOCK)
     if output.overwrite:
         kept = [str(path.relative_to(folder)) for path in previous.set_aside(folder)]
         if kept:
@@ -85,9 +88,12 @@ def _refuse_folder(folder: Path, output: Output) -> None:
         exists = "is" if is_asked else "exists and is"
         raise InputError(f"{folder} {exists} no run folder{leaves}: {reason}", "pass another `out`")
     if not is_asked:
-        options = ["`resume`"] * output.can_resume + ["`overwrite`"] * (not within)
+        can_resume = output.can_resume and kinds.can_go_on(folder, output.kind)
+        options = ["`resume`"] * can_resume + ["`overwrite`"] * (not within)
         said = f"{', '.join(options)} or " if options else ""
         raise InputError(f"{folder} exists", f"pass {said}another `out`")
+    if output.resume:
+        kinds.check_kind(folder, output.kind)
     if within and output.overwrite:
         raise InputError(
             f"{within} lies in {folder}, which `overwrite` would empty",
@@ -202,6 +208,7 @@ def _owner_file(path: Path) -> Path:
 def _require_name(path: Path) -> None:
     """Refuse a name that no file beside or inside could have, and one that no text can hold."""
     check_names([path], "paths in `out`")
+    refuse_tilde(path)
     lengths = [len(os.fsencode(name)) for name in path.parts]
     if max(lengths, default=0) > MAX_NAME or len(os.fsencode(path.absolute())) > MAX_PATH:
         raise InputError(f"the name {path.name[:20]}... is too long", "pass a shorter `out`")

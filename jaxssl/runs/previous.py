@@ -5,52 +5,20 @@ that called GONE, and deleted. Of a process that is killed in between, `settle` 
 whole, or finishes. Links go as links, and what no run writes stays where it is.
 """
 
-import json
 import os
 import shutil
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jaxssl.files import flush
-from jaxssl.places import Tree, divide, matching, part_of
+from jaxssl.places import divide, matching, part_of
 from jaxssl.runs import layout
+from jaxssl.runs.kinds import is_another, names_of, signs_in
 from jaxssl.types import InputError
 
 BEFORE, GONE = ".jaxssl.before.part", ".jaxssl.gone.part"
-KEPT = ".jaxssl"
-"""Marks a folder whose run is gone and where other files stayed, so that it stays known."""
+KEPT = layout.KEPT
 
-PARTS = {r"\d{6}\.parquet": None}
-ANYTHING: dict[str, Any] = {r".*": None}
-ANYTHING[r"[^/]*"] = ANYTHING
-GRID = {r"(results|pretraining)\.parquet": None, "results|pretraining": PARTS}
-FIGURES = (
-    r"((endpoint|labels_saved|label_efficiency|paired_differences)\d*|recall|calibration|batches"
-    r"|pretraining|prototype_usage|confusion_[\w.-]+|embedding_(class|batch|prototype)|search"
-    r"|figure_\d\w*|autoencoder|map|reason)\.(png|svg|csv)"
-)
-TABLES_AND_TEXTS: Tree = {
-    r"(config|environment|summary|manifest|trials|audit)\.json": None,
-    r"(splits|predictions)\.parquet|metrics\.jsonl|embedding\.h5ad": None,
-    r"(prototype_usage|batch|results|statistics|endpoint|saved|points|trials)\.csv": None,
-    r"(methods|selftrain)\.csv|methods\.md|(type1|variance)(_scores)?\.csv": None,
-    r"report(_\w+)?\.html|(report|verdicts)_\w+\.(md|csv)|verdicts\.csv": None,
-    **GRID,
-    "predictions": {r"[a-z_+]+_\d(\.\d+)?(e-\d+)?(_\d{3,})?\.parquet": None},
-    "figures": {FIGURES: None},
-    r"\.lock(\.owner)?|\.jaxssl": None,
-    r"\.jaxssl\.(before|gone)\.part": ANYTHING,
-    "validation|test": GRID,
-}
-SIGNS = {
-    layout.ENVIRONMENT: {"versions", "data_hash"},
-    layout.CONFIG: {"method", "pretrain"},
-    layout.SUMMARY: {"classes", "n_labelled", "share"},  # of a fine-tuning
-    f"{layout.CLASSIFIER}/bundle.json": {"format", "leaves", "provenance"},
-}
-"""Objects that a run writes, with some of what they hold."""
 PAIRS = (set(layout.IDENTITY), {layout.SUMMARY, f"{layout.CLASSIFIER}/bundle.json"})
 """Signs that make sure of a run where both are there: one alone may be another tool's."""
 _OURS = {layout.LOCK, f"{layout.LOCK}.owner"}
@@ -58,28 +26,12 @@ BEGUN = ({*layout.IDENTITY, *_OURS}, {layout.CLASSIFIER, layout.CLASSIFIED, *_OU
 """All that is there of a run that was killed before it had both: then one is enough."""
 
 
-@cache
-def names_of_runs() -> Tree:
-    """All that runs write, of any kind, by the names of `layout`."""
-    from jaxssl.engine.bundle import BUNDLE  # here, for they take seconds
-    from jaxssl.engine.checkpoint import STATES
-    from jaxssl.methods import METHODS
-
-    names: dict[str, Any] = {**TABLES_AND_TEXTS, "classifier": BUNDLE}
-    names["encoder"] = {r"seed_\d{3,}": BUNDLE}
-    states = {r"chunk\.json": None, r"seeds_[\d_]+": STATES}
-    names["checkpoints"] = states | {"[0-9a-f]{16}": states}  # of a run's id
-    methods = "|".join(METHODS)
-    names[rf"shard_\d+_of_\d+|split_\d+|trials|({methods})(\+selftrain)?"] = names
-    return names
-
-
 def why_no_run(folder: Path) -> str:
     """What a folder lacks to be known as one of a run; "" if it is one."""
     whole = layout.whole_folder(folder)
     if whole != folder and not why_no_run(whole):
         return ""
-    found = {name for name, keys in SIGNS.items() if keys <= _object(folder / name).keys()}
+    found = signs_in(folder)
     if (folder / KEPT).is_file() or any(pair <= found for pair in PAIRS):
         return ""
     names = {path.name for path in folder.iterdir() if not part_of(path)}
@@ -94,7 +46,7 @@ def why_no_run(folder: Path) -> str:
 def run_of(file: Path) -> Path | None:
     """The run folder that a file is part of, if there is one."""
     file = Path(os.path.realpath(file.parent), file.name)
-    within = (f for f in file.parents if None in matching(file.relative_to(f), names_of_runs()))
+    within = (f for f in file.parents if None in matching(file.relative_to(f), names_of(f)))
     return next((folder for folder in within if not why_no_run(folder)), None)
 
 
@@ -111,7 +63,7 @@ def settle(folder: Path) -> None:
 
 def set_aside(folder: Path) -> list[Path]:
     """Delete the run of a folder; returns what else is there."""
-    own, others = divide(folder, names_of_runs())
+    own, others = divide(folder, names_of(folder), is_another(folder))
     own = [path for path in own if not path.name.startswith((layout.LOCK, KEPT))]
     before, path = folder / BEFORE, folder
     try:
@@ -161,12 +113,3 @@ def _delete(folder: Path) -> None:
                 with suppress(OSError):
                     path.chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _object(file: Path) -> dict[str, Any]:
-    """The JSON object in a file; {} where there is none."""
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -11,6 +11,7 @@ import pandas as pd
 from jaxssl.arguments import checked
 from jaxssl.evaluation.headline import percent
 from jaxssl.files import DAMAGED, read_json, read_table
+from jaxssl.places import missing
 from jaxssl.runs import layout
 from jaxssl.runs.identity import check_record
 from jaxssl.runs.journal import read_metrics, read_parts, without_predictions
@@ -71,7 +72,7 @@ def is_run(folder: Path) -> bool:
 def read_run(folder: Path) -> StudyResult:
     """Read one folder."""
     if not is_run(folder):
-        found = "is not a run folder" if folder.exists() else "does not exist"
+        found = "is not a run folder" if folder.exists() else missing(folder)
         raise InputError(f"{folder} {found}", f"one holds any of {', '.join(layout.READABLE)}")
     if (folder / BEFORE).is_dir():
         raise InputError(

@@ -147,8 +147,7 @@ class StudyResult:
         first = self.folders[0]
         own = first if len(self.folders) == 1 else layout.whole_folder(first)
         out = Path(path) if path else own / layout.REPORT
-        is_default = out.parent.resolve() == own.resolve()  # where the figures are its own
-        check_place(out, overwrite=overwrite or not path, is_default=is_default)
+        check_place(out, [own], overwrite=overwrite or not path)
         write_report([self], out)
         return out
 

@@ -10,9 +10,9 @@ import pandas as pd
 from jaxssl.engine.bundle import EncoderBundle, load_bundle
 from jaxssl.files import DAMAGED, read_json, write_json, write_table
 from jaxssl.runs import layout
+from jaxssl.runs.kinds import RUN
 from jaxssl.types import InputError
 
-RUN = "run"
 T = TypeVar("T")
 
 

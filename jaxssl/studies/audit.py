@@ -117,7 +117,8 @@ def run_audit(
         questions = _pose(job, notes, every_split=what == "variance")
     announce(config, hooks)
     folder = open_folder(job.output)
-    write_identity(folder, config, Origin(), hooks.command)  # splits may follow
+    # without data: splits may follow
+    write_identity(folder, config, Origin(), hooks.command, kind=job.output.kind)
     with notes.stage("audit"):
         if what == "type1":
             rows, scores = type_one(job, questions[0], n_comparisons)

@@ -149,6 +149,7 @@ def run_finetuning(
     summary = {"classes": list(task.classes), "n_labelled": n, "share": share} | scores
     summary |= {**overlap, **found, "pretraining": diagnosis_of(bundle)._asdict()}
     write_json(folder / layout.SUMMARY, summary)
+    (folder / layout.KEPT).unlink(missing_ok=True)  # a run is there again
     card = model_card(classifier, {"classifier": scores})
     write_text(folder / layout.CLASSIFIER / layout.CARD, card)
     notes.close()

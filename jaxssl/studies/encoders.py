@@ -17,6 +17,7 @@ from jaxssl.engine.bundle import (
     usable,
 )
 from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.places import missing
 from jaxssl.readers import OF_ENCODER, refuse_beside_encoder, refuse_unread
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
@@ -109,7 +110,7 @@ def _is_of_run(path: Path) -> bool:
 def _lacks(folder: Path) -> str:
     """Why a folder has no encoders."""
     if not folder.exists():
-        return "does not exist"
+        return missing(folder)
     return "holds no encoders" if folder.is_dir() else "is a file"
 
 

@@ -117,8 +117,13 @@ def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tun
             "no option is to be varied", "pass `grid={'augment.noise': [0.5, 1]}`, say"
         )
     options = check_grid(grid, config)
-    study = begin(job._replace(config=config), compares=True)
-    points = run_points(study, study.asked, combinations(options))
+    values = combinations(options)
+
+    def check(study: Study) -> None:
+        points_at(study.asked, values, len(study.task.split.train))
+
+    study = begin(job._replace(config=config), compares=True, check=check)
+    points = run_points(study, study.asked, values)
     table = _write_table(study, points, metric)
     rows = read_rows(study.folder)
     rows = rows[rows["seed"].isin(study.seeds)]

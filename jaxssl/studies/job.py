@@ -29,6 +29,7 @@ from jaxssl.readers import (
     warn_of_idle,
 )
 from jaxssl.runs import layout
+from jaxssl.runs.kinds import OF_READER
 from jaxssl.runs.notes import WARNING
 from jaxssl.runs.output import Output, released
 from jaxssl.runs.reading import open_study
@@ -98,6 +99,7 @@ def make_job(
     if encoder and is_bundle(Path(encoder)):
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
     output = _settle(output, shard, config, data, encoder)
+    output = output._replace(kind=OF_READER.get(reader, reader))
     return Job(config, output, wanted, hooks, data, encoders)
 
 

@@ -17,7 +17,7 @@ from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
-from jaxssl.evaluation.grid import combinations, in_words, options_table
+from jaxssl.evaluation.grid import combinations, in_words, options_table, points_at
 from jaxssl.evaluation.headline import failures
 from jaxssl.files import read_json, read_table, write_json, write_table
 from jaxssl.methods import METHODS
@@ -25,6 +25,7 @@ from jaxssl.report.methods import write_methods
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output
 from jaxssl.runs.result import StudyResult
+from jaxssl.runs.tables import run_of
 from jaxssl.studies.comparison import compare
 from jaxssl.studies.encoders import Encoders
 from jaxssl.studies.grid import Tuned, able_points, read_rows, run_points
@@ -110,20 +111,26 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
                 f"{', '.join(BESIDE)}",
             )
     common = with_options(common, {"sweep.arms": (*common.sweep.arms, *methods)})
-    study = begin(job._replace(config=common), compares=True)
+    if not shares_of_endpoint(common.sweep.shares):
+        raise InputError("a trial is scored at 1 to 10 % of the labels", "add such `shares`")
+
+    def check(study: Study) -> None:
+        if job.output.resume:
+            check_trials(study.folder, common, trial_seeds)
+        for method in methods:
+            points_at(_asked(study, method), _trials(method), len(study.task.split.train))
+
+    study = begin(job._replace(config=common), compares=True, check=check)
     settle_trials(study.folder, common, trial_seeds)
-    of_trials = study._replace(seeds=trial_seeds)
-    tuned: dict[str, Tuned] = {}
-    for method in methods:
-        own = with_method(study.asked, method)
-        config = dataclasses.replace(study.asked, method=own.method, augment=own.augment)
-        tuned[method] = _tune(of_trials, config, method, combinations(METHODS[method].grid))
-    bundles = {method: _pretrain(study, tuned[method]) for method in methods}
+    within = study._replace(part_of=run_of(study.folder))
+    of_trials = within._replace(seeds=trial_seeds)
+    tuned = {m: _tune(of_trials, _asked(study, m), m, _trials(m)) for m in methods}
+    bundles = {method: _pretrain(within, tuned[method]) for method in methods}
     best = max(methods, key=lambda method: tuned[method].score)
     student = best + SELFTRAIN
     tuned[student] = _tune(of_trials, tuned[best].best.config, student, STUDENT_TRIALS)
     chosen = tuned[student].best.config
-    study.identify(study.folder / student, chosen)
+    within.identify(study.folder / student, chosen)
     config = with_options(study.config, {"sweep.arms": (*study.config.sweep.arms, student)})
     study = study.with_config(dataclasses.replace(config, selftrain=chosen.selftrain))
     compare(study, [b for of_method in bundles.values() for b in of_method.values()])
@@ -153,6 +160,11 @@ def _named(methods: Sequence[str]) -> list[str]:
 
 def settle_trials(folder: Path, common: Config, seeds: Sequence[int]) -> None:
     """Note what the choice of a trial rests on; a resume must rest on the same."""
+    write_json(folder / layout.CHOICE, check_trials(folder, common, seeds))
+
+
+def check_trials(folder: Path, common: Config, seeds: Sequence[int]) -> dict[str, Any]:
+    """What the choice of a trial rests on, which is refused where there are trials of another."""
     now = {"trial_seeds": len(seeds), "shares": shares_of_endpoint(common.sweep.shares)}
     then = now | read_json(folder / layout.CHOICE)
     for name, value in now.items():
@@ -161,15 +173,23 @@ def settle_trials(folder: Path, common: Config, seeds: Sequence[int]) -> None:
                 f"{folder} chose its trials with {name} {then[name]}, now {value}",
                 "drop the change, or pass `overwrite` or another `out`",
             )
-    write_json(folder / layout.CHOICE, now)
+    return now
+
+
+def _asked(study: Study, method: str) -> Config:
+    """The options of the study, with those of a method and its views."""
+    own = with_method(study.asked, method)
+    return dataclasses.replace(study.asked, method=own.method, augment=own.augment)
+
+
+def _trials(method: str) -> list[dict[str, Any]]:
+    return list(combinations(METHODS[method].grid))
 
 
 def _tune(study: Study, config: Config, arm: str, trials: Sequence[Mapping[str, Any]]) -> Tuned:
     """Run the trials that the folder lacks, and choose by the validation area at few labels."""
     study.hooks.say(f"trials of {arm}")
     shares = shares_of_endpoint(config.sweep.shares)
-    if not shares:
-        raise InputError("a trial is scored at 1 to 10 % of the labels", "add such shares")
     compared = with_options(config, {"sweep.arms": (arm,), "sweep.shares": tuple(shares)})
     study = study._replace(folder=study.folder / arm / layout.TRIALS)
     study.folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """The start of a study: its data are read, its question is posed, its folder is opened."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -51,6 +51,8 @@ class Study(NamedTuple):
     prepared: Prepared
     notes: Notes
     hooks: Hooks
+    kind: str = ""  # of the run
+    part_of: str = ""  # id of the run that it is part of, if of any
 
     @property
     def task(self) -> Task:
@@ -71,17 +73,20 @@ class Study(NamedTuple):
 
         What cannot be read at the end is refused here.
         """
-        write_identity(folder, config, self.origin, self.hooks.command)
         if is_run(folder):
+            check_identity(folder, config, self.origin)
             read_run(folder)
+        whose = {"kind": self.kind, "part_of": self.part_of}
+        write_identity(folder, config, self.origin, self.hooks.command, **whose)
         (folder / layout.MANIFEST).unlink(missing_ok=True)  # from here on tables change
 
 
-def begin(job: Job, *, compares: bool) -> Study:
+def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda _: None) -> Study:
     """Read the data, pose the task, open the run folder and write what identifies the run.
 
     The folder is opened once the input has proved usable, so that nothing half-written is left.
-    `compares` says whether label shares and arms will be used.
+    `compares` says whether label shares and arms will be used; `check` refuses what the verb
+    cannot do with the data, before anything is deleted or written.
     """
     config, output, hooks = job.config, job.output, job.hooks
     validate(config)
@@ -109,9 +114,11 @@ def begin(job: Job, *, compares: bool) -> Study:
         prepared = prepare(task, config, normalizer)
         leaks = leakage.leaks_of_normalizer(task, prepared.normalizer) if compares else {}
         notes.leaks(leaks, config.split.allow_leaks)
-    folder = open_folder(output)
+    whose = output.kind, output.part_of
+    study = Study(folder, adata, origin, asked, job.seeds, prepared, notes, hooks, *whose)
+    check(study)
+    open_folder(output)
     announce(config, hooks)
-    study = Study(folder, adata, origin, asked, job.seeds, prepared, notes, hooks)
     with notes.stage("read"):
         study.identify(folder, config)
         write_parquet(folder, folder / layout.SPLITS, samples_of(task))

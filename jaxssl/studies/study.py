@@ -7,11 +7,13 @@ from jaxssl.arguments import checked
 from jaxssl.config import Config, with_options
 from jaxssl.evaluation.arms import check_references, method_of
 from jaxssl.evaluation.sweep import check_encoders, check_methods
+from jaxssl.files import read_json
 from jaxssl.runs import layout
 from jaxssl.runs.identity import Origin, write_identity
 from jaxssl.runs.journal import load_encoders
 from jaxssl.runs.output import Output, check_folder, open_folder
 from jaxssl.runs.result import StudyResult
+from jaxssl.runs.tables import run_of
 from jaxssl.studies.comparison import by_method, compare
 from jaxssl.studies.encoders import Encoders
 from jaxssl.studies.job import Data, Job, hooks_of, in_folder, make_job
@@ -158,12 +160,13 @@ def run_each_split(job: Job) -> None:
     numbers = split_numbers(config, adata)
     check_splits(adata, config, numbers)
     parent = open_folder(job.output)
-    write_identity(parent, config, Origin(), hooks.command)  # each split has its own
+    kind = job.output.kind
+    write_identity(parent, config, Origin(), hooks.command, kind=kind)  # each split has its own
     folders = [layout.split_folder(parent, number) for number in numbers]
     for number, folder in zip(numbers, folders, strict=True):
         hooks.say(f"split {number}: {folder}")
         own = with_options(config, {"split.seed": number, "split.n_splits": 1})
-        output = Output(str(folder), resume=True)
+        output = Output(str(folder), resume=True, kind=kind, part_of=run_of(parent))
         run_one_split(job._replace(config=own, output=output, data=adata), report=False)
     merge_splits(folders, parent, hooks)
 
@@ -185,7 +188,12 @@ def run_pretraining(job: Job) -> Encoders:
     """Pretrain all seeds on the training part of a split; returns the encoders."""
     study = begin(job, compares=False)
     encoders = make_encoders(study)
-    finish(study, encoders, summarize(study, encoders))
+    summary = summarize(study, encoders)
+    if summary["arms"]:  # of a study that it goes on with, whose comparison stays as it is
+        told = read_json(study.folder / layout.SUMMARY)
+        for name in ("warnings", "allowed_leaks"):
+            summary[name] = list(dict.fromkeys([*told.get(name, []), *summary[name]]))
+    finish(study, encoders, summary)
     study.hooks.say(f"encoders: {study.folder / layout.ENCODERS}")
     return encoders
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from jaxssl.data.formats import arrays, delimited, geo, parquet, portals
 from jaxssl.data.formats.head import Head, find_text, read_head
 from jaxssl.data.formats.matrix import RawTable, Reading, require_layer
+from jaxssl.places import missing
 from jaxssl.types import InputError
 
 _MARKS = {"hdf5": b"\x89HDF\r\n\x1a\n", "parquet": b"PAR1", "zip": b"PK\x03\x04"}
@@ -45,7 +46,7 @@ def kind_of(path: Path) -> str:
     if path.is_dir():
         return "folder"
     if not path.exists():
-        raise InputError(f"{path} does not exist{_nearest(path)}")
+        raise InputError(f"{path} {missing(path)}{_nearest(path)}")
     with path.open("rb") as file:
         start = file.read(8)
     return next((kind for kind, mark in _MARKS.items() if start.startswith(mark)), "text")
