@@ -98,8 +98,7 @@ def make_job(
         config = with_pretraining_of(config, next(iter(encoders.values())).config)
     if encoder and is_bundle(Path(encoder)):
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
-    output = _settle(output, shard, config, data, encoder)
-    output = output._replace(kind=OF_READER.get(reader, reader))
+    output = _settle(output, reader, shard, config, data, encoder)
     return Job(config, output, wanted, hooks, data, encoders)
 
 
@@ -113,14 +112,17 @@ def _refuse(
     refuse_twice(said, words)
 
 
-def _settle(output: Output, shard: str, config: Config, data: Data, encoder: str | Path) -> Output:
+def _settle(
+    output: Output, reader: str, shard: str, config: Config, data: Data, encoder: str | Path
+) -> Output:
     """The output, of a shard its own, that knows the files which the run reads by their options."""
     if shard and output.folder:
         output = output._replace(folder=str(layout.shard_folder(Path(output.folder), shard)))
     file = data.filename if isinstance(data, AnnData) else data or config.data.path
     named: list[tuple[str, Any]] = [("data", file), ("encoder", encoder)]
     inputs = [(name, path) for name, path in named if path and str(path) not in EMBEDDED]
-    return output._replace(inputs=(*output.inputs, *inputs))
+    kind = OF_READER.get(reader, reader)
+    return output._replace(inputs=(*output.inputs, *inputs), kind=kind)
 
 
 def _options(config: Config | None, reader: str, data: Data) -> Config:

@@ -113,18 +113,19 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
     common = with_options(common, {"sweep.arms": (*common.sweep.arms, *methods)})
     if not shares_of_endpoint(common.sweep.shares):
         raise InputError("a trial is scored at 1 to 10 % of the labels", "add such `shares`")
+    grids = {method: list(combinations(METHODS[method].grid)) for method in methods}
 
     def check(study: Study) -> None:
         if job.output.resume:
-            check_trials(study.folder, common, trial_seeds)
-        for method in methods:
-            points_at(_asked(study, method), _trials(method), len(study.task.split.train))
+            settle_trials(study.folder, common, trial_seeds, note=False)
+        for method, grid in grids.items():
+            points_at(_asked(study, method), grid, len(study.task.split.train))
 
     study = begin(job._replace(config=common), compares=True, check=check)
     settle_trials(study.folder, common, trial_seeds)
     within = study._replace(part_of=run_of(study.folder))
     of_trials = within._replace(seeds=trial_seeds)
-    tuned = {m: _tune(of_trials, _asked(study, m), m, _trials(m)) for m in methods}
+    tuned = {m: _tune(of_trials, _asked(study, m), m, grid) for m, grid in grids.items()}
     bundles = {method: _pretrain(within, tuned[method]) for method in methods}
     best = max(methods, key=lambda method: tuned[method].score)
     student = best + SELFTRAIN
@@ -158,13 +159,8 @@ def _named(methods: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-def settle_trials(folder: Path, common: Config, seeds: Sequence[int]) -> None:
+def settle_trials(folder: Path, common: Config, seeds: Sequence[int], *, note: bool = True) -> None:
     """Note what the choice of a trial rests on; a resume must rest on the same."""
-    write_json(folder / layout.CHOICE, check_trials(folder, common, seeds))
-
-
-def check_trials(folder: Path, common: Config, seeds: Sequence[int]) -> dict[str, Any]:
-    """What the choice of a trial rests on, which is refused where there are trials of another."""
     now = {"trial_seeds": len(seeds), "shares": shares_of_endpoint(common.sweep.shares)}
     then = now | read_json(folder / layout.CHOICE)
     for name, value in now.items():
@@ -173,17 +169,14 @@ def check_trials(folder: Path, common: Config, seeds: Sequence[int]) -> dict[str
                 f"{folder} chose its trials with {name} {then[name]}, now {value}",
                 "drop the change, or pass `overwrite` or another `out`",
             )
-    return now
+    if note:
+        write_json(folder / layout.CHOICE, now)
 
 
 def _asked(study: Study, method: str) -> Config:
     """The options of the study, with those of a method and its views."""
     own = with_method(study.asked, method)
     return dataclasses.replace(study.asked, method=own.method, augment=own.augment)
-
-
-def _trials(method: str) -> list[dict[str, Any]]:
-    return list(combinations(METHODS[method].grid))
 
 
 def _tune(study: Study, config: Config, arm: str, trials: Sequence[Mapping[str, Any]]) -> Tuned:
