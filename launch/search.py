@@ -28,11 +28,11 @@ _METRIC = absl_flags.DEFINE_enum(
 
 def main() -> None:
     """Read, lay out the grid, run what is missing, tell."""
-    grid = parse_grid(_GRID.value)
+    job, grid = flags.job("search"), parse_grid(_GRID.value)
     for name in grid:
         if name in flags.said():
             raise InputError(f"`{name}` is given, and varied by `grid` too", "drop one")
-    run_grid(flags.job("search"), grid, _METRIC.value, flags.value_of("arms"))
+    run_grid(job, grid, _METRIC.value, flags.value_of("arms"))
 
 
 if __name__ == "__main__":

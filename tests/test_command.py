@@ -72,10 +72,10 @@ def test_an_unknown_verb_is_told_which_one_was_meant(monkeypatch, capsys):
 
 def test_a_config_is_found_by_name_and_by_path(tmp_path):
     own = tmp_path / "own.py"
-    own.write_text("def get_config(): return 'mine'")
+    own.write_text("from jaxssl.config import Config\nget_config = Config")
     assert load("default") == Config()
     assert config_file("demo") == FOLDER / "demo.py"
-    assert load(str(own)) == "mine"
+    assert load(str(own)) == Config()
     assert [isinstance(load(name), Config) for name in NAMES] == [True] * len(NAMES)
 
 

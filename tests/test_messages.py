@@ -1,6 +1,8 @@
 """Wrong words, types and states end in one sentence, with a fix that can be followed."""
 
 import ast
+import contextlib
+import inspect
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +35,8 @@ pytestmark = [
 ]
 ROOT = Path(__file__).parents[1]
 CLASSES = ("a", "b", "c")
+FACES = ("estimators", "jaxssl")
+"""Folders of what is called from Python alone."""
 FEW = {"pretrain.n_steps": 10, "encoder.hidden": (8, 4), "finetune.transfer_layers": 2}
 FEW |= {"finetune.n_steps": 3, "finetune.probe_steps": 3, "finetune.scratch_steps": 3}
 
@@ -429,43 +433,82 @@ def test_a_verb_prints_its_warnings_before_its_error(tmp_path, data):
 
 
 def texts():
-    """Every text of every InputError, with a 0 in the place of what is computed."""
+    """Every text but docstrings and comments, with a 0 in the place of what is computed."""
     for file in [*(ROOT / "jaxssl").rglob("*.py"), *(ROOT / "launch").rglob("*.py")]:
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InputError":
-                for part in node.args:
-                    for text in ast.walk(part):
-                        if isinstance(text, ast.JoinedStr):
-                            parts = [getattr(v, "value", 0) for v in text.values]
-                            yield (
-                                file.name,
-                                "".join(p if isinstance(p, str) else "0" for p in parts),
-                            )
-                        elif isinstance(text, ast.Constant) and isinstance(text.value, str):
-                            yield file.name, text.value
+        nodes = [*ast.walk(ast.parse(file.read_text()))]
+        parts = [part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values]
+        known = {*map(id, parts), *(id(n.value) for n in nodes if isinstance(n, ast.Expr))}
+        for node in nodes:
+            if isinstance(node, ast.JoinedStr):
+                values = [getattr(part, "value", 0) for part in node.values]
+                yield file, "".join(v if isinstance(v, str) else "0" for v in values)
+            elif isinstance(getattr(node, "value", 0), str) and id(node) not in known:
+                yield file, node.value
+
+
+def imports(file):
+    """The files of the project that one imports, also inside functions."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            up = file.parents[node.level - 1].relative_to(ROOT).parts if node.level else ()
+            module = ".".join([*up, *([node.module] if node.module else [])])
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            place = ROOT / name.replace(".", "/")
+            yield from (p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file())
+
+
+def reached(verb):
+    """The files that a verb imports, and those that they import."""
+    own = ROOT / "launch" / f"{verb}.py"
+    waiting, seen = [own if own.is_file() else ROOT / "launch" / verb / "__main__.py"], set()
+    while waiting:
+        file = waiting.pop()
+        if file not in seen and file != ROOT / "jaxssl" / "__init__.py":  # it is lazy
+            seen.add(file)
+            waiting += imports(file)
+    return seen
+
+
+def keywords():
+    """What the functions of the library, and its estimators, take by name."""
+    faces = [getattr(jaxssl, name) for name in jaxssl.__all__]
+    faces += [face for name, face in vars(jaxssl.pl).items() if name[0] != "_"]
+    of_classes = [vars(face) for face in faces if isinstance(face, type)]
+    methods = [method for members in of_classes for method in members.values()]
+    yield from (name for members in of_classes for name in members)
+    for face in (f for f in [*faces, *methods] if callable(f)):
+        with contextlib.suppress(ValueError, TypeError):
+            yield from inspect.signature(face).parameters
 
 
 def test_every_option_and_function_that_a_message_names_exists():
     from jaxssl.methods import METHODS
     from launch.__main__ import VERBS
-    from launch.exit import _CALL, _OPTION, _VERBS
+    from launch.exit import _CALL, _NAMES, _OPTION, _VERBS
 
     options = {name: {*vars(section)} for name, section in vars(Config()).items()}
     options["method"] = {name for m in METHODS.values() for name in vars(m.options())}
-    flags = "".join(file.read_text() for file in (ROOT / "launch").rglob("*.py"))
-    flags += (ROOT / "jaxssl" / "data" / "expression.py").read_text()
-    keywords = {"", "classes", "random_state", "config", "color", "ax", "adata", "path"}
-    unknown = []
+    of_verb = {v: {*re.findall(r"--(?:\[no\])?(\w+)", run(v, "--help").stdout)} for v in VERBS}
+    of_verb["inspect"] |= of_verb["prepare"]  # of which it speaks
+    files = {verb: reached(verb) for verb in VERBS}
+    of_python, unknown = {*keywords()}, []
     for file, text in texts():
+        flags = set().union(*(of_verb[verb] for verb in VERBS if file in files[verb]))
         for section, name, _ in _OPTION.findall(text):
-            known = (
-                name in options.get(section[:-1], ())
-                if section
-                else (name in keywords or re.search(rf"\b{name}\b", flags) or name == "0")
-            )
-            if not known and section not in ("adata.", "obs."):
-                unknown.append((file, f"{section}{name}"))
+            if section:
+                is_known = name in options.get(section[:-1], ()) or section in ("adata.", "obs.")
+            else:
+                is_ours = file.is_relative_to(ROOT / "launch")
+                is_flag = _NAMES.get(name, name) in flags
+                is_known = is_flag and (is_ours or name in of_python)
+                is_known |= file.parent.name in FACES and name in of_python
+            if not is_known and name != "0":
+                unknown.append((str(file.relative_to(ROOT)), f"{section}{name}"))
         for verb, _ in _CALL.findall(text):
             if _VERBS.get(verb, verb) not in VERBS and not hasattr(jaxssl, verb):
-                unknown.append((file, f"{verb}()"))
-    assert not unknown
+                unknown.append((file.name, f"{verb}()"))
+    assert not sorted({*unknown})

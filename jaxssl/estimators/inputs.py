@@ -111,7 +111,7 @@ def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
     if isinstance(X, AnnData):
         name = label or str(facts_of(X).get("label", ""))
         if name:
-            obs = by_text(X.obs)
+            obs = by_text(cast(pd.DataFrame, X.obs))
             require_column(obs.columns, name, "label")
             return obs[name].astype(object).to_numpy()  # numbers as they are: -1 is none
     raise InputError(
