@@ -127,7 +127,7 @@ def test_all_figures_run_at_the_smallest_scale_and_make_one_report(dataset, tmp_
     folder = tmp_path / "paper"
     flags = [f"--dataset={dataset}", "--scale=smoke", "--data=synthetic", f"--out={folder}"]
     first = launch("reproduce", "--figure=all", *flags)
-    assert [path.name for path in unknown(folder)] == ["report.md"]  # the verb report writes it too
+    assert not unknown(folder)
     experiments = experiments_of(ALL, setting_of(dataset, SMOKE))
     page, text = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
     assert page.count("<svg") == text.count("![") == len(experiments)

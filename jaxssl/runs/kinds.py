@@ -44,6 +44,12 @@ HIDDEN: Tree = {
 }
 PARTS = {r"\d{6}\.parquet": None}
 RESULTS = {r"results\.(parquet|csv)": None, "results": PARTS}
+REPORTED = (
+    *(r"(endpoint|labels_saved|label_efficiency|paired_differences)\d*", "recall", "calibration"),
+    *("batches", "pretraining", "prototype_usage", "embedding_(class|batch|prototype)"),
+)
+"""Names of the figures in a report, but for what is of an arm."""
+PAPER = r"\d\d[a-z]?|table\d|autoencoder|map|reason"  # by which a reproduction calls its figures
 GRID = {**RESULTS, r"pretraining\.parquet": None, "pretraining": PARTS}
 
 
@@ -125,12 +131,12 @@ def names_of_kinds() -> dict[str, Tree]:
     from jaxssl.evaluation.arms import ARMS, SELFTRAIN
     from jaxssl.methods import METHODS
 
-    arms = "|".join(ARMS).replace("+", r"\+")
+    arms = "|".join(ARMS).replace("+", "[+]")
     states = {r"chunk\.json": None, r"seeds_[\d_]+": STATES}
     common: dict[str, Any] = {
         **HIDDEN,
         r"(config|environment)\.json|splits\.parquet": None,
-        "figures": {_figures(ARMS): None},
+        "figures": {_figures(*REPORTED, rf"confusion_({arms.replace('[+]', '-')})"): None},
         r"report\.html": None,
     }
     study: dict[str, Any] = {
@@ -146,28 +152,24 @@ def names_of_kinds() -> dict[str, Tree]:
     }
     study[r"split_\d+"] = study
     search = {**common, **GRID, r"points\.csv": None}
+    search["figures"] = {**common["figures"], _figures("search"): None}
     trials = {**search, r"trials\.csv": None}
     methods = rf"({'|'.join(METHODS)})({SELFTRAIN.replace('+', '[+]')})?"
     chosen = {r"trials\.json|(methods|selftrain)\.csv|methods\.md": None}
-    pages = r"(report|verdicts)(_\w+)?\.(html|md|csv)"
+    paper = {rf"report(_({PAPER}))?\.(html|md)|verdicts(_({PAPER}))?\.csv": None}
+    paper["figures"] = {**common["figures"], _figures(rf"figure_\d\w*|{PAPER}"): None}
     return {
         STUDY: study,
         SEARCH: search,
         COMPARE: {**study, **chosen, methods: {**study, "trials": trials}},
         AUDIT: {**common, r"audit\.json|(type1|variance)(_scores)?\.csv": None},
         FINETUNE: {**common, "classifier": BUNDLE, r"predictions\.parquet|summary\.json": None},
-        REPRODUCE: {**common, pages: None, "validation|test": GRID},
+        REPRODUCE: {**common, **paper, "validation|test": GRID},
     }
 
 
-def _figures(arms: tuple[str, ...]) -> str:
-    """Names of what a report, a search and a reproduction draw."""
-    named = "|".join(arms).replace("+", "-")
-    return (
-        r"((endpoint|labels_saved|label_efficiency|paired_differences)\d*|recall|calibration"
-        rf"|batches|pretraining|prototype_usage|confusion_({named})"
-        r"|embedding_(class|batch|prototype))\.(png|svg|csv)"
-    )
+def _figures(*names: str) -> str:
+    return rf"({'|'.join(names)})\.(png|svg|csv)"
 
 
 def _has_points(folder: Path) -> bool:
