@@ -9,7 +9,7 @@ import warnings
 import pandas as pd
 import pytest
 from run_folders import mark, write_run
-from verbs import TINY, launch, run
+from verbs import TINY, beside, launch, run
 
 import jaxssl
 from jaxssl.data.expression import write_h5ad
@@ -26,9 +26,9 @@ pytestmark = [
     pytest.mark.usefixtures("standard_promotion"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
-PRETRAINED = [*TINY, "--arms=scratch,swav", "--shares=0.1", "--config.pretrain.n_steps=20"]
+PRETRAINED = [*beside("scratch,swav"), "--shares=0.1", "--config.pretrain.n_steps=20"]
 PRETRAINED[0] = "--config=demo_synthetic"  # by name: from any folder
-CLASSICAL = [*PRETRAINED, "--arms=majority,pca_logreg"]
+CLASSICAL = beside("majority,pca_logreg", PRETRAINED)
 GRID = [option for option in TINY if not option.startswith("--arms")]
 GRID += ["--shares=0.1", "--config.pretrain.n_steps=20", "--grid=augment.noise:0.5,1"]
 

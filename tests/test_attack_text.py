@@ -12,7 +12,7 @@ import pytest
 from anndata import AnnData
 from run_folders import write_run
 from scipy.sparse import csc_matrix, csr_matrix
-from verbs import TINY, launch, run
+from verbs import TINY, beside, launch, run
 
 import jaxssl
 from jaxssl.config import Config, with_options
@@ -128,7 +128,7 @@ def made(tmp_path_factory):
     np.savez(folder / "m.npz", X=adata.X, **ids)
     source = f"--data={folder / '1e5.h5ad'}"
     launch(
-        *("study", *STUDY, STEPS, "--shares=0.2,1", "--arms=majority,swav", source),
+        *("study", *beside("majority,swav", STUDY), STEPS, "--shares=0.2,1", source),
         *("--allow_leaks=twins", f"--out={folder / 'NA'}"),
     )
     launch(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from run_folders import unknown
-from verbs import PRETRAIN, TINY, at_most, launch, launch_alone
+from verbs import PRETRAIN, TINY, at_most, beside, launch, launch_alone
 
 import jaxssl
 from jaxssl.config import from_dict
@@ -99,9 +99,8 @@ def test_splits_that_cannot_be_run_are_refused_before_anything_is_written(tmp_pa
 
 def test_a_leak_ends_the_study_and_the_flag_lets_it_pass(tmp_path, data):
     flags = [
-        *TINY,
+        *beside("scratch,pca_logreg"),
         f"--data={data}",
-        "--arms=scratch,pca_logreg",
         "--config.split.protocol=stratified",
     ]
     message = launch("study", *flags, f"--out={tmp_path / 'a'}", code=2)
@@ -293,7 +292,7 @@ def test_an_encoder_whose_genes_are_absent_is_refused(study, tmp_path):
 
 
 def test_shards_run_side_by_side_are_disjoint_and_merge_into_one_report(tmp_path):
-    options = [o for o in TINY if not o.startswith("--arms")] + ["--arms=majority,pca_logreg"]
+    options = beside("majority,pca_logreg")
     with ThreadPoolExecutor() as pool:
         shards = [(*options, f"--out={tmp_path}", f"--shard={i}/2") for i in (0, 1)]
         list(pool.map(lambda words: launch_alone("study", *words), shards))

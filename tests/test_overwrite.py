@@ -10,7 +10,7 @@ import jax
 import pandas as pd
 import pytest
 from run_folders import mark
-from verbs import PRETRAIN, TINY, launch
+from verbs import PRETRAIN, TINY, beside, launch
 
 import jaxssl
 from jaxssl import SSLClassifier
@@ -225,7 +225,7 @@ def test_a_file_that_is_an_input_or_a_part_of_a_run_is_not_replaced(run):
 VERBS = {
     "study": TINY,
     "pretrain": PRETRAIN,
-    "sweep": [*PRETRAIN, "--arms=majority"],
+    "sweep": beside("majority", PRETRAIN),
     "search": [*PRETRAIN, "--grid=augment.noise:0.5,1"],
     "compare": PRETRAIN,
     "audit": ["--config=configs/demo_synthetic.py"],

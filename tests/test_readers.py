@@ -113,6 +113,24 @@ def test_counts_beside_a_single_encoder_are_refused(encoders, monkeypatch, words
     assert list(job.seeds) == [0]
 
 
+@pytest.mark.parametrize(
+    ("arms", "name"),
+    [
+        ("pca_logreg", "pretrain.n_steps"),
+        ("pca_logreg", "finetune.n_steps"),
+        ("logreg", "selftrain.n_steps"),
+        ("scratch", "finetune.probe_steps"),
+        ("majority", "normalize.clip"),
+        ("swav", "finetune.scratch_steps"),
+    ],
+)
+def test_options_that_no_arm_reads_are_refused_where_they_are_said(arms, name):
+    words = {"arms": [arms], "said": [name]}
+    with pytest.raises(InputError, match=f"`{name}` is not read by what is compared: {arms}"):
+        make_job(Config(), "synthetic", Output(""), **words)
+    make_job(Config(), "synthetic", Output(""), **words | {"arms": ["all"]})
+
+
 def test_a_fine_tuning_takes_data_and_options_of_a_configuration_and_refuses_contradictions():
     given = with_options(Config(), {"finetune.n_steps": 9, "data.path": "x.h5ad"})
     options = options_of(of_method(), given)

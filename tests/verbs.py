@@ -20,7 +20,9 @@ from typing import NamedTuple
 import jax
 from absl import app, flags
 
+from jaxssl.evaluation import grid
 from jaxssl.runs import output
+from jaxssl.types import InputError
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -35,6 +37,19 @@ TINY = [
     "--config.finetune.n_steps=10",
     "--config.finetune.probe_steps=20",
 ]
+
+
+def beside(arms, options=TINY):
+    """Options for other arms: without those that none of them reads."""
+    kept = []
+    for option in options:
+        name = option.partition("=")[0].removeprefix("--config.")
+        with contextlib.suppress(InputError):
+            grid.refuse_unread_by(tuple(arms.split(",")), [name])
+            kept += [] if name == "--arms" else [option]
+    return [*kept, f"--arms={arms}"]
+
+
 PRETRAIN = [option for option in TINY if not option.startswith(("--shares", "--arms"))]
 """Of these, what a pretraining alone has."""
 

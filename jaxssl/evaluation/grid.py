@@ -20,7 +20,7 @@ from jaxssl.evaluation.arms import (
     check_arms,
 )
 from jaxssl.evaluation.baselines import BASELINES
-from jaxssl.readers import idle
+from jaxssl.readers import LAYERS, idle
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
 
@@ -45,6 +45,8 @@ TRACED = (
 
 OF_PRETRAINING = ("augment", "method", "optimizer", "pretrain.batch_size", "pretrain.n_steps")
 PROBE = ("finetune.probe_steps", "finetune.probe_learning_rate", "finetune.probe_decay")
+_GOES_WITH = dict.fromkeys(map(str, LAYERS), "encoder.hidden")  # they must fit it
+_GOES_WITH |= {"pretrain.checkpoint_every": "pretrain.n_steps"}
 SCRATCH_STEPS = ("finetune.scratch_steps", "finetune.scratch_learning_rate")
 
 
@@ -102,6 +104,16 @@ def is_read(name: str, arm: str) -> bool:
     section = name.partition(".")[0]
     reads = {name, section} & {*reads_of(arm)}
     return bool(reads) and (arm, name) != (SCRATCH + SELFTRAIN, "selftrain.student")
+
+
+def refuse_unread_by(arms: tuple[str, ...], said: Iterable[str]) -> tuple[str, ...]:
+    """The arms; options that are said one by one and that none of them reads are refused."""
+    for name in said:
+        asked = _GOES_WITH.get(name, name)
+        if name.partition(".")[0] in SECTIONS and not any(is_read(asked, arm) for arm in arms):
+            found = f"`{name}` is not read by what is compared: {', '.join(arms)}"
+            raise InputError(found, "drop it, or name with `arms` one that reads it")
+    return arms
 
 
 def reads_of(arm: str) -> tuple[str, ...]:

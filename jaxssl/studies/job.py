@@ -19,6 +19,7 @@ from jaxssl.config import Config, from_dict, to_dict, with_method
 from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.engine.bundle import is_bundle
 from jaxssl.evaluation.arms import method_of, named_arms
+from jaxssl.evaluation.grid import refuse_unread_by
 from jaxssl.readers import (
     refuse_beside_encoder,
     refuse_beside_method,
@@ -92,8 +93,8 @@ def make_job(
     if method not in ("", config.method.name):
         refuse_beside_method(config, method, is_asked=not encoders)
         config = with_method(config, method)
-    named = _named(arms, config, "" if encoders else method)
-    config.sweep.arms = named or _arms_of(config, encoders)
+    arms = _named(arms, config, "" if encoders else method) or _arms_of(config, encoders)
+    config.sweep.arms = refuse_unread_by(arms, said if reader == "study" else ())
     if encoders:
         config = with_pretraining_of(config, next(iter(encoders.values())).config)
     if encoder and is_bundle(Path(encoder)):
