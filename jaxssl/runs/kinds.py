@@ -49,6 +49,7 @@ REPORTED = (
     *("batches", "pretraining", "prototype_usage", "embedding_(class|batch|prototype)"),
 )
 """Names of the figures in a report, but for what is of an arm."""
+SHARE = r"(\d\.\d{4,}|\d(\.\d+)?e-\d+)"  # as `layout.predictions_file` writes it
 PAPER = r"\d\d[a-z]?|table\d|autoencoder|map|reason"  # by which a reproduction calls its figures
 GRID = {**RESULTS, r"pretraining\.parquet": None, "pretraining": PARTS}
 
@@ -146,17 +147,15 @@ def names_of_kinds() -> dict[str, Tree]:
         r"(prototype_usage|batch|statistics|endpoint|saved)\.csv": None,
         "encoder": {r"seed_\d{3,}": BUNDLE},
         "checkpoints": states | {"[0-9a-f]{16}": states},  # of a run's id
-        "predictions": {
-            rf"({arms})_(\d\.\d{{4,}}|\d(\.\d+)?e-\d+)(_\d{{3,}})?\.parquet": None,
-        },
+        "predictions": {rf"({arms})_{SHARE}(_\d{{3,}})?\.parquet": None},
     }
     study[r"split_\d+"] = study
-    search = {**common, **GRID, r"points\.csv": None}
+    search: dict[str, Any] = {**common, **GRID, r"points\.csv": None}
     search["figures"] = {**common["figures"], _figures("search"): None}
     trials = {**search, r"trials\.csv": None}
     methods = rf"({'|'.join(METHODS)})({SELFTRAIN.replace('+', '[+]')})?"
     chosen = {r"trials\.json|(methods|selftrain)\.csv|methods\.md": None}
-    paper = {rf"report(_({PAPER}))?\.(html|md)|verdicts(_({PAPER}))?\.csv": None}
+    paper: dict[str, Any] = {rf"report(_({PAPER}))?\.(html|md)|verdicts(_({PAPER}))?\.csv": None}
     paper["figures"] = {**common["figures"], _figures(rf"figure_\d\w*|{PAPER}"): None}
     return {
         STUDY: study,
