@@ -184,15 +184,16 @@ def test_every_verb_says_of_what_kind_it_is(tmp_path):
     ):
         with pytest.raises(InputError, match="holds a reproduction, which"):
             function(data, **out, **words)
-    options = [*PRETRAIN, "--data=synthetic", f"--out={tmp_path}", "--resume"]
+    own = ["--data=synthetic", f"--out={tmp_path}", "--resume"]
+    options = [*PRETRAIN, *own]
     for verb, more in (
         ("study", []),
         ("pretrain", []),
-        ("sweep", ["--arms=majority"]),
         ("search", ["--grid=augment.noise:0.5,1"]),
         ("compare", []),
     ):
         assert "holds a reproduction, which" in launch(verb, *options, *more, code=2)
+    assert "holds a reproduction, which" in launch("sweep", *own, "--arms=majority", code=2)
     assert files(tmp_path) == before
 
 

@@ -14,7 +14,7 @@ from anndata import AnnData
 from jaxtyping import Bool, Float32, Int32, Shaped
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import _num_samples, check_array, validate_data
 
 from jaxssl.arguments import read_argument
 from jaxssl.bounds import Share
@@ -90,7 +90,7 @@ def _sound(check: Callable, *args: Any, **wanted: Any) -> np.ndarray:
 def ids_of(X: Any) -> np.ndarray:
     """Ids of the samples; of an array, numbers of rows."""
     ids = X.obs_names if isinstance(X, AnnData) else getattr(X, "index", None)
-    return np.asarray(ids if isinstance(ids, pd.Index) else np.arange(len(X)), object)
+    return np.asarray(ids if isinstance(ids, pd.Index) else np.arange(_num_samples(X)), object)
 
 
 def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
