@@ -67,7 +67,9 @@ def encoders(tmp_path_factory):
         lambda out: jaxssl.study(panel(), out=out, splits=3, **ASKED),
         lambda out: jaxssl.pretrain(panel(), out=out, **ASKED),
         lambda out: jaxssl.tune(panel(), out=out, grid={"augment.noise": [0.5]}, **ASKED),
-        lambda out: jaxssl.compare_methods(panel(), out=out, methods=["swav"], **ASKED),
+        lambda out: jaxssl.compare_methods(
+            panel(), out=out, methods=["swav"], **{**ASKED, "shares": [0.1]}
+        ),
     ],
 )
 def test_copies_in_two_parts_are_refused_before_anything_is_written(ask, tmp_path):

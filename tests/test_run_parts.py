@@ -169,10 +169,8 @@ def test_a_damaged_part_is_one_sentence_and_its_advice_helps(name, runs, run):
 
 def test_shards_of_other_data_are_not_merged(runs, run, tmp_path):
     parent = tmp_path / "sharded"
-    for shard, data in (("0/2", "data"), ("1/2", "others")):
-        launch(
-            "study", *OPTIONS, f"--data={runs / data}.h5ad", f"--shard={shard}", f"--out={parent}"
-        )
+    for shard, other in (("shard_0_of_2", "run"), ("shard_1_of_2", "other")):
+        shutil.copytree(runs / other, parent / shard)
     with pytest.raises(InputError, match="are of different data"):
         jaxssl.open_study(parent)
 
