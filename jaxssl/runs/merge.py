@@ -112,7 +112,7 @@ def conclude_anew(
         references,
         partial(read_predictions, run.folders),
         run.groups(),
-        test_train_ratio=float(np.mean([test / train for test, train in sizes])),
+        test_train_ratio=float(np.mean([test / train for test, train in sizes] or np.nan)),
     )
     found = {name: None if t.empty else t for name, t in concluded._asdict().items()}
     return replace(run, summary=run.summary | in_words(run.results, concluded), **found)
