@@ -330,7 +330,7 @@ def test_a_gene_or_two_can_be_studied(genes):
 def test_classes_too_small_for_three_parts_are_refused_with_what_helps(size):
     adata = alone(n=60, classes=2)
     rows = [np.flatnonzero(adata.obs["class"] == c)[:size] for c in adata.obs["class"].unique()]
-    with pytest.raises(InputError, match=r"min_class_size|test_share"):
+    with pytest.raises(InputError, match=r"min_class_size|test_share|name another column"):
         study(adata[np.concatenate(rows)].copy(), tiny((1.0,), 1))
 
 

@@ -349,11 +349,8 @@ def test_a_run_that_lost_several_files_is_a_sentence(names, at):
 @pytest.mark.parametrize(
     "option",
     [
-        *(
-            "--config.run.chunk=1",
-            "--config.run.memory_gb=3",
-            "--config.pretrain.checkpoint_every=3",
-        ),
+        "--config.run.chunk=1",
+        "--config.run.memory_gb=3",
         "--config.sweep.reference_arms=majority",
     ],
 )
@@ -615,19 +612,6 @@ def test_a_split_that_is_gone_is_missed_and_not_counted(at):
         result = jaxssl.open_study(folder)
     assert set(result.results["split"]) == {0}
     go("study", CLASSICAL, folder, "--splits=2", "--resume")
-
-
-def test_a_run_of_an_earlier_version_is_read_and_told(tmp_path):
-    source = "/work/scratch/runs_base/mirna"
-    if not os.path.isdir(source):
-        pytest.skip("no run of an earlier version is here")
-    folder = shutil.copytree(source, tmp_path / "mirna")
-    result = jaxssl.open_study(folder)
-    assert result.headline
-    assert len(result.encoders)
-    before = held(folder)
-    launch("report", folder, f"--out={tmp_path / 'page' / 'r.html'}")
-    assert held(folder) == before
 
 
 def test_a_mark_makes_a_folder_that_other_files_took_over_no_run(at):

@@ -24,7 +24,10 @@ OF_SPLIT = {
     ("method", "n_prototypes"),
     ("pretrain", "n_steps"),
     ("pretrain", "batch_size"),
-    *MAY_CHANGE - {("sweep", "arms"), ("sweep", "shares"), ("run", "seeds")},
+    *(
+        MAY_CHANGE
+        - {("sweep", "arms"), ("sweep", "shares"), ("run", "seeds"), ("split", "allow_leaks")}
+    ),
 }
 """Options in which the parts of one study may differ: of a split, and those that decide nothing."""
 

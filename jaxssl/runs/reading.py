@@ -50,8 +50,12 @@ def read_runs(folders: Sequence[Path]) -> list[StudyResult]:
 def _as_it_stands(folder: Path) -> StudyResult:
     """What a folder holds; of a run under way, or killed, what its scores so far come to."""
     run = read_run(folder)
-    is_grid = run.results is not None and "point" in run.results
-    if is_grid or not run_of(folder) or (folder / layout.MANIFEST).is_file():
+    if run.results is not None and "point" in run.results:
+        found = f"{folder} holds the grid of a search, which is no study"
+        raise InputError(
+            found, f"its scores are in {layout.POINTS}, its figure in {layout.FIGURES}/"
+        )
+    if not run_of(folder) or (folder / layout.MANIFEST).is_file():
         return run
     text = f"{folder} has not come to its end; its verb goes on with `resume`"
     warnings.warn(text, stacklevel=4)
