@@ -228,19 +228,23 @@ def with_options(config: Config, values: Mapping[str, Any]) -> Config:
     return changed
 
 
-def choose_n_components(n_train: int) -> int:
-    """A conditioned component for every ten training samples, at least 10 and at most 100."""
-    return min(max(n_train // 10, 10), 100)  # conditioning amplifies the noise of trailing axes
+def count_components(options: NormalizeConfig, n_train: int, n_genes: int) -> int:
+    """Conditioned components, if not given one for every ten training samples, 10 to 100."""
+    n_max = min(n_train - 1, n_genes, options.max_genes or n_genes)  # centred: an axis less
+    if options.n_components > n_max:
+        finding = f"`normalize.n_components={options.n_components}`: the data have at most {n_max}"
+        raise InputError(finding, "lower it")
+    return options.n_components or min(max(n_train // 10, 10), 100, n_max)
 
 
-def resolve(config: Config, n_train: int) -> Config:
-    """A copy in which every count left to the data follows from the `n_train` training samples."""
+def resolve(config: Config, n_train: int, n_genes: int = 0) -> Config:
+    """A copy with all that is left to the data; `n_genes` is 0 where an encoder settles it."""
     config = from_dict(to_dict(config))
     pretrain, normalize = config.pretrain, config.normalize
     pretrain.batch_size = min(pretrain.batch_size, n_train)
     # fewer samples are learnt by heart sooner; more do not need more in proportion
     pretrain.n_steps = pretrain.n_steps or min(max(round(45 * math.sqrt(n_train)), 500), 4000)
     config.method.settle(pretrain.batch_size, n_train)
-    if normalize.input == "spectral":
-        normalize.n_components = normalize.n_components or choose_n_components(n_train)
+    if normalize.input == "spectral" and (n_genes or not normalize.n_components):
+        normalize.n_components = count_components(normalize, n_train, n_genes or n_train)
     return config

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import psutil
 
-from jaxssl.config import Config, choose_n_components, resolve
+from jaxssl.config import Config, count_components, resolve
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.footprint import FREE_SHARE, MemoryPlan, free_memory, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
@@ -94,7 +94,7 @@ def size_of_data(path: str, config: Config) -> Size:
 def width(config: Config, n_samples: int, n_genes: int) -> int:
     """Features of the encoder input."""
     if config.normalize.input == "spectral":
-        return config.normalize.n_components or choose_n_components(n_samples)
+        return count_components(config.normalize, n_samples, n_genes)
     return min(n_genes, config.normalize.max_genes or n_genes)
 
 

@@ -181,6 +181,8 @@ def _how_to_go_on() -> str:
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:
+    for flag in map(flags.FLAGS.__getitem__, flags.FLAGS):
+        flag.allow_overwrite &= not isinstance(flag.parser, flags.ListParser)  # the last would win
     try:
         return flags.FLAGS(arguments)
     except flags.UnrecognizedFlagError as error:

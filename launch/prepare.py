@@ -35,7 +35,7 @@ def _define(name: str, option: Parameter, text: str) -> None:
         flags.DEFINE_enum(name, default, list(CHOICES[name]), text)
     elif name in ("labels", "text_columns"):
         # of two, the first would be forgotten
-        flags.DEFINE_list(name, [], text, allow_overwrite=False)
+        flags.DEFINE_list(name, [], text)
     elif isinstance(default, int):
         flags.DEFINE_integer(name, default, text, lower_bound=0)
     elif isinstance(default, float):

@@ -9,7 +9,7 @@ import warnings
 import pandas as pd
 import pytest
 from run_folders import mark, write_run
-from verbs import TINY, beside, launch, run
+from verbs import TINY, beside, instead, launch, run
 
 import jaxssl
 from jaxssl.data.expression import write_h5ad
@@ -26,11 +26,12 @@ pytestmark = [
     pytest.mark.usefixtures("standard_promotion"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
-PRETRAINED = [*beside("scratch,swav"), "--shares=0.1", "--config.pretrain.n_steps=20"]
+SHORT = "--shares=0.1", "--config.pretrain.n_steps=20"
+PRETRAINED = instead(*SHORT, of=beside("scratch,swav"))
 PRETRAINED[0] = "--config=demo_synthetic"  # by name: from any folder
 CLASSICAL = beside("majority,pca_logreg", PRETRAINED)
 GRID = [option for option in TINY if not option.startswith("--arms")]
-GRID += ["--shares=0.1", "--config.pretrain.n_steps=20", "--grid=augment.noise:0.5,1"]
+GRID = [*instead(*SHORT, of=GRID), "--grid=augment.noise:0.5,1"]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def overwrite(folder):
 def go(verb, options, folder, *more, code=0):
     """A verb on the data beside a folder."""
     data = [f"--data={folder.parent / 'data.h5ad'}"]
-    return launch(verb, *options, *data, f"--out={folder}", *more, code=code)
+    return launch(verb, *instead(*data, f"--out={folder}", *more, of=options), code=code)
 
 
 def refused(verb, options, folder, *more):
@@ -308,7 +309,7 @@ def test_encoders_of_a_run_inside_do_not_normalize_a_run_that_goes_on(at, tmp_pa
     inside = [o for o in PRETRAINED if not o.startswith(("--arms", "--shares", "--out"))]
     inner = [f"--out={folder / 'more'}", "--config.normalize.n_components=3", "--seeds=1"]
     launch("pretrain", *inside, *inner, f"--data={tmp_path / 'data.h5ad'}")
-    more = [*CLASSICAL, "--shares=0.1,1"]
+    more = instead("--shares=0.1,1", of=CLASSICAL)
     go("sweep", more, folder, "--resume")
     go("sweep", more, fresh)
     pd.testing.assert_frame_equal(scores(folder), scores(fresh))
@@ -531,8 +532,9 @@ def test_a_damaged_table_of_a_search_is_told_or_computed_again(name, cut, at, ba
 def test_more_seeds_shares_and_arms_come_to_what_a_fresh_run_does(at, tmp_path):
     folder, fresh = at("sweep"), tmp_path / "fresh"
     go("sweep", [*CLASSICAL, "--seeds=3"], folder, "--resume")
-    go("sweep", [*CLASSICAL, "--shares=0.1,1"], folder, "--resume")  # 2 seeds of it
-    more = [*CLASSICAL, "--seeds=4", "--shares=0.1,1", "--arms=majority,pca_logreg,knn"]
+    go("sweep", instead("--shares=0.1,1", of=CLASSICAL), folder, "--resume")  # 2 seeds of it
+    more = ["--seeds=4", "--shares=0.1,1", "--arms=majority,pca_logreg,knn"]
+    more = instead(*more, of=CLASSICAL)
     go("sweep", more, folder, "--resume")
     go("sweep", more, fresh)
     pd.testing.assert_frame_equal(scores(folder), scores(fresh))

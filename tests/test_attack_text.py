@@ -12,7 +12,7 @@ import pytest
 from anndata import AnnData
 from run_folders import write_run
 from scipy.sparse import csc_matrix, csr_matrix
-from verbs import TINY, beside, launch, run
+from verbs import TINY, beside, instead, launch, run
 
 import jaxssl
 from jaxssl.config import Config, with_options
@@ -73,10 +73,9 @@ def separable():
 
 def sweep(adata, folder, *options):
     write_h5ad(adata, folder / "d.h5ad")
-    done = run(
-        *("sweep", *SWEEP, "--shares=0.2,1", "--allow_leaks=twins"),
-        *(f"--data={folder / 'd.h5ad'}", f"--out={folder / 'o'}", *options),
-    )
+    own = [*SWEEP, "--shares=0.2,1", "--allow_leaks=twins"]
+    own += [f"--data={folder / 'd.h5ad'}", f"--out={folder / 'o'}"]
+    done = run("sweep", *instead(*options, of=own))
     assert done.returncode == 0, done.stderr
     return jaxssl.open_study(folder / "o")
 

@@ -1,7 +1,7 @@
 """What a run refuses, in one line, leaving nothing behind."""
 
 import pytest
-from verbs import TINY, launch
+from verbs import instead, launch
 
 from jaxssl.config import Config, resolve, with_method, with_options
 from jaxssl.runs.output import Output
@@ -21,12 +21,13 @@ from jaxssl.validate import validate
         (["stray"], "unexpected argument 'stray'"),
         (["--data=absent.csv"], "absent.csv"),
         (["--arms=scratch,simclr"], "pass --method=simclr"),
+        (["--allow_leaks=groups", "--allow_leaks=twins"], "the flag stands there twice"),
         (["--config.method.name=byol"], "there is no option --config.method.name"),
         (["--method=byo"], "unknown method 'byo'; choose one of swav"),
     ],
 )
 def test_unusable_flags_are_one_line_that_names_the_finding(options, finding, tmp_path):
-    message = launch("study", *TINY, f"--out={tmp_path / 'run'}", *options, code=2)
+    message = launch("study", *instead(f"--out={tmp_path / 'run'}", *options), code=2)
     assert finding in message
     assert message.count("\n") == 1, message
     assert not (tmp_path / "run").exists()
@@ -87,6 +88,19 @@ def test_options_from_which_a_method_learns_nothing_are_refused(method, change, 
 
     with pytest.raises(InputError, match=finding):
         check()
+
+
+def test_no_more_components_are_recorded_than_the_data_have():
+    config = Config()
+    assert resolve(config, 300, 20).normalize.n_components == 20
+    assert resolve(config, 8, 20).normalize.n_components == 7
+    config.normalize.n_components = 20
+    assert resolve(config, 300, 20).normalize.n_components == 20
+    assert resolve(config, 8).normalize.n_components == 20  # an encoder's
+    for n_train, n_genes, max_genes in ((300, 19, 0), (20, 30, 0), (300, 30, 19)):
+        config.normalize.max_genes = max_genes
+        with pytest.raises(InputError, match="at most 19; lower it"):
+            resolve(config, n_train, n_genes)
 
 
 def test_clusters_that_are_left_to_the_data_are_no_more_than_the_samples():

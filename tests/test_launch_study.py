@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from run_folders import unknown
-from verbs import PRETRAIN, TINY, at_most, beside, launch, launch_alone
+from verbs import PRETRAIN, TINY, at_most, beside, instead, launch, launch_alone
 
 import jaxssl
 from jaxssl.config import from_dict
@@ -66,7 +66,7 @@ def test_a_model_card_says_what_the_encoder_is_and_what_it_is_worth(study):
 def test_several_splits_are_the_repetitions_and_one_batch_after_the_other_can_be_left_out(
     tmp_path, data
 ):
-    flags = [*TINY, f"--data={data}", "--seeds=1", "--shares=0.1", f"--out={tmp_path / 'all'}"]
+    flags = instead(f"--data={data}", "--seeds=1", "--shares=0.1", f"--out={tmp_path / 'all'}")
     output = launch("study", *flags, "--splits=0", "--config.split.protocol=leave_batch_out")
     statistics = pd.read_csv(tmp_path / "all" / "statistics.csv")
     folders = sorted(p.name for p in (tmp_path / "all").glob("split_*"))

@@ -72,6 +72,13 @@ def test_the_genes_that_vary_most_are_kept():
     assert kept == tuple(GENES[i] for i in expected)
 
 
+def test_fewer_axes_than_are_asked_for_are_told():
+    x = np.where(np.arange(len(GENES)) < 5, X, np.float32(1))
+    with pytest.warns(UserWarning, match="along 5 axes.*n_components=9` asks for more"):
+        normalizer = fit_normalizer(x, GENES, NormalizeConfig(n_components=9))
+    assert normalizer.rotation.shape == (5, 5)
+
+
 def test_held_out_values_are_clipped_to_the_training_range():
     normalizer = fit_normalizer(X, GENES, NormalizeConfig(input="genes"))
     extreme = standardize(normalizer, X[:1] + 1e4)

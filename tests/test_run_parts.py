@@ -5,7 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from verbs import beside, launch
+from verbs import beside, instead, launch
 
 import jaxssl
 from jaxssl.data.expression import write_h5ad
@@ -13,7 +13,7 @@ from jaxssl.data.synthetic import make_synthetic
 from jaxssl.types import InputError
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
-OPTIONS = [*beside("scratch,swav"), "--shares=0.1", "--config.pretrain.n_steps=20"]
+OPTIONS = instead("--shares=0.1", "--config.pretrain.n_steps=20", of=beside("scratch,swav"))
 WARNED = "ignore:.*(collapsed|are few|no group column)"
 
 

@@ -49,7 +49,7 @@ def task():
 
 
 def points_of(task, grid, config=None):
-    return points_at(config or small_config(), combinations(grid), len(task.split.train))[0]
+    return points_at(config or small_config(), combinations(grid), *task.shape)[0]
 
 
 def run(task, grid, seeds=(0, 1), config=None, **kwargs):

@@ -50,6 +50,12 @@ def beside(arms, options=TINY):
     return [*kept, f"--arms={arms}"]
 
 
+def instead(*options, of=TINY):
+    """Options with these in the place of those that have their names."""
+    named = {option.partition("=")[0] for option in options}
+    return [*(kept for kept in of if kept.partition("=")[0] not in named), *options]
+
+
 PRETRAIN = [option for option in TINY if not option.startswith(("--shares", "--arms"))]
 """Of these, what a pretraining alone has."""
 

@@ -4,13 +4,14 @@ Everything is fitted on training rows alone; held-out rows are clipped to the tr
 """
 
 import dataclasses
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 from scipy import linalg
 
-from jaxssl.config import NormalizeConfig, choose_n_components
+from jaxssl.config import NormalizeConfig, count_components
 from jaxssl.types import InputError, Normalizer
 
 BLOCK = 1024  # rows per block: bounds the temporaries of wide matrices
@@ -134,8 +135,14 @@ def principal_axes(
 
 def _with_rotation(normalizer: Normalizer, z: Expression, options: NormalizeConfig) -> Normalizer:
     """Add the spectral rotation; its output has mean component variance 1 on the training rows."""
-    axes, sd = principal_axes(z, options.n_components or choose_n_components(len(z)))
+    axes, sd = principal_axes(z, options.n_components or count_components(options, *z.shape))
     axes, sd = axes[:, sd > 1e-6], sd[sd > 1e-6]
+    if len(sd) < options.n_components:
+        warnings.warn(
+            f"the training samples vary along {len(sd)} axes, and these are the components; "
+            f"`normalize.n_components={options.n_components}` asks for more",
+            stacklevel=2,
+        )
     conditioned_sd = sd ** (1 - options.power)
     gain = sd**-options.power / np.sqrt(np.mean(conditioned_sd**2))
     rotation = (axes * gain).astype(np.float32)

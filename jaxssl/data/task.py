@@ -46,6 +46,11 @@ class Task(Roles):
     split: Split
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of training samples and of genes."""
+        return len(self.split.train), len(self.genes)
+
+    @property
     def labelled_train(self) -> Int[np.ndarray, " labelled"]:
         """Rows of the training samples that have a label."""
         return self.split.train[self.codes[self.split.train] >= 0]

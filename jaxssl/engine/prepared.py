@@ -50,7 +50,7 @@ class Prepared:
 def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) -> Prepared:
     """Settle what follows from the training samples, and fit the normalizer unless one is given."""
     rows = task.split.train
-    config = resolve(config, len(rows))
+    config = resolve(config, len(rows), 0 if normalizer else len(task.genes))
     if normalizer is None:
         train = task.expression[rows]
         normalizer = fit_normalizer(train, task.genes, config.normalize, task.scale)

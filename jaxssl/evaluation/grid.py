@@ -184,7 +184,7 @@ def combinations(grid: Grid) -> list[dict[str, Any]]:
 
 
 def points_at(
-    config: Config, changes: Iterable[Mapping[str, Any]], n_train: int
+    config: Config, changes: Iterable[Mapping[str, Any]], n_train: int, n_genes: int = 0
 ) -> tuple[list[Point], list[tuple[dict[str, Any], str]]]:
     """Changes of options, resolved on the training samples; those that are refused, and why."""
     points, refused = [], []
@@ -192,7 +192,8 @@ def points_at(
         try:
             changed = with_options(config, values)
             validate(changed)
-            points.append(Point(name_of(values, config), values, resolve(changed, n_train)))
+            settled = resolve(changed, n_train, n_genes)
+            points.append(Point(name_of(values, config), values, settled))
         except InputError as error:
             refused.append((values, str(error)))
     for name in {name for point in points for name in point.values}:

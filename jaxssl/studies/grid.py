@@ -120,7 +120,7 @@ def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tun
     values = combinations(options)
 
     def check(study: Study) -> None:
-        points_at(study.asked, values, len(study.task.split.train))
+        points_at(study.asked, values, *study.task.shape)
 
     study = begin(job._replace(config=config), compares=True, check=check)
     points = run_points(study, study.asked, values)
@@ -169,7 +169,7 @@ def run_points(
     Rows are written as soon as a point has them.
     """
     folder, task, seeds, hooks = study.folder, study.task, study.seeds, study.hooks
-    points, refused = points_at(config, values, len(task.split.train))
+    points, refused = points_at(config, values, *task.shape)
     for options, reason in refused:
         warnings.warn(f"left out: {in_words(options)}: {reason}", stacklevel=3)
     rows, keys = read_rows(folder), ["point", "arm", "share", "seed"]

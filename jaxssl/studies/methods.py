@@ -119,7 +119,7 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
         if job.output.resume:
             settle_trials(study.folder, common, trial_seeds, note=False)
         for method, grid in grids.items():
-            points_at(_asked(study, method), grid, len(study.task.split.train))
+            points_at(_asked(study, method), grid, *study.task.shape)
 
     study = begin(job._replace(config=common), compares=True, check=check)
     settle_trials(study.folder, common, trial_seeds)

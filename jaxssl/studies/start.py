@@ -102,7 +102,7 @@ def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda
         for bundle in job.encoders.values():
             notes.inherit(bundle.provenance.get("allowed_leaks", []))
     asked = with_columns(config, task)
-    config = resolve(asked, len(task.split.train))
+    config = resolve(asked, len(task.split.train), 0 if job.encoders else len(task.genes))
     origin = origin_of(task, job.encoders.values())
     # that of the encoders which are there: fitted on another machine, signs may differ
     normalizer = next((bundle.normalizer for bundle in job.encoders.values()), None)
@@ -222,7 +222,9 @@ def check_splits(adata: AnnData, config: Config, numbers: Sequence[int]) -> None
         warnings.simplefilter("ignore")  # the split's own run will say it
         for number in numbers:
             own = with_options(config, {"split.seed": number})
-            look_for_leaks(make_task(adata, own), own, notes, compares=True)
+            task = make_task(adata, own)
+            look_for_leaks(task, own, notes, compares=True)
+            resolve(own, *task.shape)
     notes.close()
 
 
