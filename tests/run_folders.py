@@ -11,6 +11,7 @@ from jaxssl.evaluation.headline import sentence_by_share
 from jaxssl.evaluation.predictions import score
 from jaxssl.places import divide
 from jaxssl.runs.kinds import is_another, names_of
+from jaxssl.runs.output import Output, open_folder, release
 
 CLASSES = ("$a$ & b", "<script>alert(1)</script>", "lung")  # names that would break a page
 SHARES = (0.1, 1.0)
@@ -27,6 +28,14 @@ def mark(folder):
 def unknown(folder):
     """What lies in a run folder that an overwriting would leave."""
     return divide(folder, names_of(folder), is_another(folder))[1]
+
+
+def overwrite(folder, *inputs):
+    """Begin a run in the place of another, and end there."""
+    try:
+        return open_folder(Output(str(folder), overwrite=True, inputs=inputs))
+    finally:
+        release()
 
 
 def write_run(folder, seeds=(0, 1, 2)):

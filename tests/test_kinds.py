@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from run_folders import mark, write_run
+from run_folders import mark, overwrite, write_run
 from verbs import PRETRAIN, launch
 
 import jaxssl
@@ -57,13 +57,6 @@ def files(folder):
         for path in folder.rglob("*")
         if path.is_file() and not path.name.startswith((".lock", ".jaxssl"))
     }
-
-
-def overwrite(folder):
-    try:
-        open_folder(Output(str(folder), overwrite=True))
-    finally:
-        release()
 
 
 @pytest.mark.filterwarnings("ignore:.*keeps what no run wrote")

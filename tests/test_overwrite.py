@@ -9,7 +9,7 @@ import sys
 import jax
 import pandas as pd
 import pytest
-from run_folders import mark
+from run_folders import mark, overwrite
 from verbs import PRETRAIN, TINY, beside, launch
 
 import jaxssl
@@ -51,13 +51,6 @@ def files(folder):
         for path in folder.rglob("*")
         if not path.name.startswith((".lock", ".jaxssl"))
     }
-
-
-def overwrite(folder, *inputs):
-    try:
-        return open_folder(Output(str(folder), overwrite=True, inputs=inputs))
-    finally:
-        release()
 
 
 def test_what_a_run_wrote_goes_and_all_else_stays(run):
