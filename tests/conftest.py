@@ -59,6 +59,13 @@ def standard_promotion():
         yield
 
 
+@pytest.fixture(scope="module")
+def numerics():
+    """JAX's own promotion, as studies have it."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory) -> Path:
     """A run folder in miniature."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import anndata
-import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +28,7 @@ from jaxssl.runs.notes import Notes
 from jaxssl.types import InputError
 
 pytestmark = [
+    pytest.mark.usefixtures("numerics"),
     pytest.mark.filterwarnings("ignore:this encoder's pretraining is not healthy"),
     pytest.mark.filterwarnings("ignore:.*bear the id of one whose label"),
     pytest.mark.filterwarnings("ignore:X does not have valid feature names"),
@@ -39,13 +39,6 @@ FACES = ("estimators", "jaxssl")
 """Folders of what is called from Python alone."""
 FEW = {"pretrain.n_steps": 10, "encoder.hidden": (8, 4), "finetune.transfer_layers": 2}
 FEW |= {"finetune.n_steps": 3, "finetune.probe_steps": 3, "finetune.scratch_steps": 3}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def numerics():
-    """JAX's own promotion, as studies have it."""
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
 
 
 @pytest.fixture(scope="module")
