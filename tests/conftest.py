@@ -42,6 +42,9 @@ from jaxssl.runs.reading import read_runs  # noqa: E402
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+if os.environ.get("JAXSSL_ATTACKS"):
+    pytest_plugins = ["attacks"]  # fixtures of several files
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
