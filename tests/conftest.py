@@ -1,7 +1,6 @@
 """Strict numerics and enforced shapes for the whole suite."""
 
 import atexit
-import gc
 import os
 import shutil
 import tempfile
@@ -36,9 +35,11 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 from run_folders import write_run  # noqa: E402
 
+from jaxssl.report import maps  # noqa: E402
 from jaxssl.report.render import write_report  # noqa: E402
 from jaxssl.runs.reading import read_runs  # noqa: E402
 
+maps.N_STEPS = 250  # the fewest: most reports of the suite are not looked at
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
@@ -81,9 +82,3 @@ def report(run_folder) -> Path:
     out = run_folder / "report.html"
     write_report(read_runs([run_folder]), out)
     return out
-
-
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector what the imports left: statsmodels calls it at every test."""
-    gc.collect()
-    gc.freeze()

@@ -12,7 +12,7 @@ from verbs import PRETRAIN, ROOT, launch_alone
 from launch import signals
 from launch.benchmark.kills import differences
 
-OPTIONS = [*PRETRAIN, "--config.pretrain.n_steps=1600"]
+OPTIONS = [*PRETRAIN, "--config.pretrain.n_steps=600"]
 
 
 @pytest.fixture
@@ -125,7 +125,8 @@ def test_a_fit_that_computes_for_days_ends_by_a_signal(number, tmp_path):
 
 
 NOTEBOOK = """
-import os, sys, jaxssl
+import os, signal, sys, jaxssl
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job ignores
 config, out = jaxssl.Config(), sys.argv[1]
 config.encoder.hidden, config.finetune.transfer_layers = (8,), 1
 config.finetune.scratch_steps = 1_000_000_000

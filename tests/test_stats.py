@@ -3,11 +3,13 @@ import pandas as pd
 import pytest
 from rows import results_of
 from scipy import stats as scipy_stats
+from statsmodels.stats.multitest import multipletests
 
 from jaxssl.evaluation.headline import best_reference, sentence_by_share
 from jaxssl.evaluation.stats import (
     STATISTICS_COLUMNS,
     compare,
+    holm,
     paired_statistics,
     summarize,
 )
@@ -122,6 +124,12 @@ def test_several_splits_are_the_repetitions_and_their_seeds_are_averaged():
     two = rows[rows["split"] < 2]
     assert paired_statistics(two, ["scratch"], ["accuracy"])["n"].tolist() == [2]
     assert summarize(two)["n"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("n", [1, 2, 30])
+def test_holm_is_that_of_statsmodels(n):
+    p = np.random.default_rng(n).choice([1e-9, 0.003, 0.02, 0.02001, 0.4, 1.0], n)
+    np.testing.assert_array_equal(holm(p), multipletests(p, method="holm")[1])
 
 
 def test_holm_adjusts_over_shares_and_references_of_one_metric():

@@ -21,6 +21,7 @@ MAX_SAMPLES = 2000  # more neither fit the eye nor the minute that t-SNE may tak
 SEED = 0
 MAX_NAMED = 40  # categories with a mark of their own
 PERPLEXITY = 30.0
+N_STEPS = 1000  # of t-SNE
 NOTHING = ""  # in place of a label, batch or prototype
 COLUMNS = {"label": "class", "batch": "batch", "prototype": "prototype"}
 MAPS = {"PCA": ("pc1", "pc2"), "t-SNE": ("tsne1", "tsne2"), "UMAP": ("umap1", "umap2")}
@@ -58,7 +59,11 @@ def coordinates(
         if name == "PCA":
             places = np.pad(components, ((0, 0), (0, 2)))[:, :2]
         elif name == "t-SNE":
-            options = {"perplexity": min(PERPLEXITY, (len(x) - 1) / 3), "random_state": SEED}
+            options = {
+                "perplexity": min(PERPLEXITY, (len(x) - 1) / 3),
+                "random_state": SEED,
+                "max_iter": N_STEPS,
+            }
             start = "random" if x.shape[1] < 2 else "pca"
             places = TSNE(init=start, **options).fit_transform(components)
         else:
