@@ -85,7 +85,7 @@ def test_without_torch_a_row_holds_what_could_be_measured(bench):
 
 def test_a_whole_sweep_is_two_programs_over_seeds_whatever_its_shares_and_seeds(tmp_path):
     count = partial(in_new_process, count_programs, str(tmp_path))
-    few, many = (count(*size) for size in [(2, 2), (5, 4)])
+    few, many = (count(*size) for size in [(2, 2, 400), (5, 4, 400)])
     for row in (few, many):
         assert row["pretraining"] == 2, "initialisation, epoch"
         assert row["sweep"] == 2, "fresh encoders, fit"

@@ -92,7 +92,7 @@ def measure_programs(_: Bench, n_shares: int, n_seeds: int) -> Row:
     return row
 
 
-def count_programs(cache: str, n_shares: int, n_seeds: int) -> Row:
+def count_programs(cache: str, n_shares: int, n_seeds: int, n_samples: int = 2_000) -> Row:
     """Programs that a study of two arms compiles, or finds in a folder of compiled ones."""
     jax.config.update("jax_compilation_cache_dir", cache)
     use_cores(n_seeds)
@@ -104,7 +104,7 @@ def count_programs(cache: str, n_shares: int, n_seeds: int) -> Row:
     # as many programs as a long training, at less of its time
     config.pretrain.n_steps = 40
     config.finetune.probe_steps = config.finetune.n_steps = config.finetune.scratch_steps = 1
-    study(make_synthetic(n_samples=2_000, n_genes=200), config=config, progress=False)
+    study(make_synthetic(n_samples=n_samples, n_genes=200), config=config, progress=False)
     return {
         "pretraining": sum(found.programs.count(name) for name in MAPPED[:2]),
         "sweep": sum(found.programs.count(name) for name in MAPPED[2:]),
