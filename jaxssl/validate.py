@@ -34,11 +34,16 @@ def validate(config: Config) -> None:
             "lower one",
         )
     n_layers = len(config.encoder.hidden)
-    if not 0 <= layers.freeze_layers <= layers.transfer_layers <= n_layers:
+    if layers.transfer_layers > n_layers:
+        raise InputError(
+            f"`finetune.transfer_layers={layers.transfer_layers}`: the encoder has {n_layers} layers",
+            f"pass `finetune.transfer_layers={n_layers}`",
+        )
+    if not 0 <= layers.freeze_layers <= layers.transfer_layers:
         raise InputError(
             f"`finetune.freeze_layers={layers.freeze_layers}` and "
             f"`finetune.transfer_layers={layers.transfer_layers}` do not fit",
-            f"0 <= freeze <= transfer <= {n_layers} (the encoder's layers) must hold",
+            "freeze no more layers than are transferred",
         )
 
 

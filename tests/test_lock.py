@@ -63,3 +63,13 @@ def test_the_lock_of_a_killed_process_is_free(other, tmp_path):
     output.hold(tmp_path / LOCK)  # one's own is no other's
     output.release()
     assert not (tmp_path / LOCK).exists()
+
+
+def test_two_blocks_of_one_process_share_no_folder(tmp_path):
+    with output.released(tmp_path):  # before the lock is there, too
+        with pytest.raises(InputError, match="another study of this process writes"):
+            with output.released(tmp_path):
+                pass
+    with output.released(tmp_path):
+        output.hold(tmp_path / LOCK)
+    assert not (tmp_path / LOCK).exists()

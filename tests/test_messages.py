@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anndata
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -383,6 +384,27 @@ def test_no_public_function_ends_in_an_error_of_pythons_own(call, data, tmp_path
         call(data)
     assert "\n" not in str(error.value)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("jax_enable_x64", True),
+        ("jax_threefry_partitionable", False),
+        ("jax_default_prng_impl", "rbg"),
+    ],
+)
+def test_settings_of_jax_that_change_numbers_are_refused(name, value, data, tmp_path):
+    before = getattr(jax.config, name)
+    jax.config.update(name, value)
+    try:
+        with pytest.raises(InputError, match=f"{name} to {value}, .*update\\('{name}', "):
+            jaxssl.SSLEncoder().fit(data)
+        with pytest.raises(InputError, match=name):
+            jaxssl.study(data, out=tmp_path / "run", progress=False)
+    finally:
+        jax.config.update(name, before)
+    assert not (tmp_path / "run").exists()
 
 
 def test_misspelt_names_get_a_proposal(data):

@@ -19,6 +19,8 @@ import joblib
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int, Key, PyTree
 
+from jaxssl.types import InputError
+
 Axes = tuple[int | None, ...]
 """Of every argument, the seed axis (0) or none."""
 SPLIT, REPLICATED = PartitionSpec("seeds"), PartitionSpec()
@@ -26,6 +28,13 @@ SPLIT, REPLICATED = PartitionSpec("seeds"), PartitionSpec()
 MAX_CORES = 16  # as devices; each may hold a copy of the training matrix
 
 SHORTEST, LONGEST = 0.0005, 0.05  # seconds of a sleep
+
+SETTINGS = {
+    "jax_enable_x64": False,
+    "jax_threefry_partitionable": True,
+    "jax_default_prng_impl": "threefry2x32",
+}
+"""Of JAX, as they are by default: each decides numbers."""
 
 COMPILER_OPTIONS = {"cpu": {"xla_cpu_prefer_vector_width": 512}}
 """By backend. Half as wide is the compiler's default, which leaves half of an AVX-512 core idle."""
@@ -80,6 +89,17 @@ def over_seeds(
     return Awaited(program)
 
 
+def check_session() -> None:
+    """Refuse settings of JAX under which the numbers are others, or types do not fit."""
+    for name, value in SETTINGS.items():
+        found = getattr(jax.config, name)
+        if found != value:
+            raise InputError(
+                f"this session has set JAX's {name} to {found}, and jaxssl computes with {value}",
+                f"call jax.config.update({name!r}, {value!r})",
+            )
+
+
 class Awaited:
     """A compiled program that a signal can interrupt, whose results are there when it returns.
 
@@ -91,6 +111,7 @@ class Awaited:
 
     def __call__(self, *args: PyTree) -> PyTree:
         """Run it to its end."""
+        check_session()
         return wait(self.program(*args))
 
 

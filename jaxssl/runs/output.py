@@ -24,6 +24,7 @@ from jaxssl.runs.layout import LOCK
 from jaxssl.types import InputError
 
 _held: dict[Path, BaseFileLock] = {}
+_blocks: dict[Path, object] = {}  # of `released`, by the lock that each will hold
 MAX_NAME, MAX_PATH = 220, 3800  # bytes: 255 and 4,096, less what stands beside and inside
 PATIENCE = 0.5  # seconds, for another that only looks or is about to end
 
@@ -164,11 +165,13 @@ def release(folder: Path | None = None) -> None:
 def released(folder: str | Path) -> Iterator[None]:
     """Give back the locks below a folder at the end of the block; no two blocks share one."""
     _require_name(Path(folder))
-    if (Path(folder) / LOCK).resolve() in _held:
+    lock, block = (Path(folder) / LOCK).resolve(), object()
+    if lock in _held or _blocks.setdefault(lock, block) is not block:
         raise InputError(f"another study of this process writes {folder}", "pass another `out`")
     try:
         yield
     finally:
+        del _blocks[lock]
         release(Path(folder))
 
 

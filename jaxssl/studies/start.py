@@ -20,7 +20,7 @@ from jaxssl.data.scale import check_matrix
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
 from jaxssl.data.task import Task, make_task, take_roles
 from jaxssl.engine.bundle import EncoderBundle
-from jaxssl.engine.ensemble import use_cores
+from jaxssl.engine.ensemble import check_session, use_cores
 from jaxssl.engine.prepared import Prepared, is_among, prepare
 from jaxssl.evaluation.arms import check_arms
 from jaxssl.evaluation.sweep import budgets
@@ -90,6 +90,7 @@ def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda
     """
     config, output, hooks = job.config, job.output, job.hooks
     validate(config)
+    check_session()
     folder = check_folder(output)  # before the data are read: that may take long
     check_arms(config.sweep.arms)
     check_arms(config.sweep.reference_arms, "sweep.reference_arms")
