@@ -36,7 +36,7 @@ def validate(config: Config) -> None:
     n_layers = len(config.encoder.hidden)
     if layers.transfer_layers > n_layers:
         raise InputError(
-            f"`finetune.transfer_layers={layers.transfer_layers}`: the encoder has {n_layers} layers",
+            f"`finetune.transfer_layers={layers.transfer_layers}` is above the encoder's {n_layers}",
             f"pass `finetune.transfer_layers={n_layers}`",
         )
     if not 0 <= layers.freeze_layers <= layers.transfer_layers:

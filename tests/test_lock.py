@@ -66,10 +66,9 @@ def test_the_lock_of_a_killed_process_is_free(other, tmp_path):
 
 
 def test_two_blocks_of_one_process_share_no_folder(tmp_path):
-    with output.released(tmp_path):  # before the lock is there, too
-        with pytest.raises(InputError, match="another study of this process writes"):
-            with output.released(tmp_path):
-                pass
+    refused = pytest.raises(InputError, match="another study of this process writes")
+    with output.released(tmp_path), refused, output.released(tmp_path):
+        pass  # before the lock is there, too
     with output.released(tmp_path):
         output.hold(tmp_path / LOCK)
     assert not (tmp_path / LOCK).exists()
