@@ -34,16 +34,16 @@ def validate(config: Config) -> None:
             "lower one",
         )
     n_layers = len(config.encoder.hidden)
-    if layers.transfer_layers > n_layers:
+    frozen, transferred = layers.freeze_layers, layers.transfer_layers
+    if transferred > n_layers:
         raise InputError(
-            f"`finetune.transfer_layers={layers.transfer_layers}` is above the encoder's {n_layers}",
+            f"`finetune.transfer_layers={transferred}` is above the encoder's {n_layers}",
             f"pass `finetune.transfer_layers={n_layers}`",
         )
-    if not 0 <= layers.freeze_layers <= layers.transfer_layers:
+    if frozen > transferred:
         raise InputError(
-            f"`finetune.freeze_layers={layers.freeze_layers}` and "
-            f"`finetune.transfer_layers={layers.transfer_layers}` do not fit",
-            "freeze no more layers than are transferred",
+            f"`finetune.freeze_layers={frozen}` is above `finetune.transfer_layers={transferred}`",
+            "lower it",
         )
 
 
