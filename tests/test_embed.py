@@ -149,6 +149,9 @@ def test_an_embedding_or_column_that_is_there_is_not_lost_without_a_word(
     theirs.obs["prototype"] = "of user"
     with pytest.raises(InputError, match=r"a column 'prototype' of their own.*rename it"):
         run(theirs, overwrite=True)
+    theirs.obs = theirs.obs.drop(columns="prototype").rename_axis("prototype")
+    with pytest.raises(InputError, match=r"an index 'prototype' of their own.*rename it"):
+        run(theirs, overwrite=True)
 
 
 def test_another_file_is_embedded_as_it_is_read_and_never_replaced(plain, encoders, tmp_path):

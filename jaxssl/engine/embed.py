@@ -75,9 +75,11 @@ def annotate(
     before = adata.obs[PROTOTYPE].astype(str) if PROTOTYPE in adata.obs else None
     is_ours = before is not None and is_embedded and before.str.fullmatch(r"\d+").all()
     scores = prototype_scores(bundle, x)
-    if before is not None and scores is not None and not is_ours:
+    is_index = adata.obs.index.name == PROTOTYPE  # which an .h5ad keeps in the place of a column
+    if scores is not None and (is_index or (before is not None and not is_ours)):
+        what = "an index" if is_index else "a column"
         raise InputError(
-            f"the data have a column {PROTOTYPE!r} of their own, where prototypes would go",
+            f"the data have {what} {PROTOTYPE!r} of their own, where prototypes would go",
             "rename it",
         )
     adata.obsm[EMBEDDED] = embed(bundle, x)
