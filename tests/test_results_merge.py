@@ -123,6 +123,38 @@ def test_shards_of_different_data_are_refused(tmp_path):
         open_study(tmp_path)
 
 
+def test_shards_of_other_counts_are_refused_and_splits_of_other_counts_are_not(tmp_path):
+    for i in (0, 1):  # of one split, the counts that follow from its size are one
+        shard = write_shard(tmp_path / "a" / f"shard_{i}_of_2", (i,))
+        for folder in (shard, write_shard(tmp_path / "b" / f"split_{i}", (0,))):
+            config = {"pretrain": {"n_steps": 20 + i}}
+            (folder / "config.json").write_text(json.dumps(config))
+            (folder / "environment.json").write_text('{"versions": {}}')
+    (tmp_path / "b" / "summary.json").write_text('{"splits": ["split_0", "split_1"]}')
+    with pytest.raises(InputError, match="were run with different options"):
+        open_study(tmp_path / "a")
+    assert len(open_study(tmp_path / "b").folders) == 2
+
+
+def test_a_split_that_was_run_alone_over_that_of_a_study_is_refused(tmp_path):
+    for i in (0, 1):
+        folder = write_shard(tmp_path / f"split_{i}", (0,))
+        (folder / "environment.json").write_text(json.dumps({"part_of": "a run" * i}))
+    (tmp_path / "summary.json").write_text('{"splits": ["split_0", "split_1"]}')
+    with pytest.raises(InputError, match=f"the splits in {tmp_path} are not of one run"):
+        open_study(tmp_path)
+
+
+def test_a_split_that_one_shard_lacks_is_missed_aloud(tmp_path):
+    for shard, seeds, numbers in (("shard_0_of_2", (0, 2), (0,)), ("shard_1_of_2", (1,), (0, 1))):
+        for number in numbers:
+            write_shard(tmp_path / shard / f"split_{number}", seeds)
+        summary = {"splits": [f"split_{number}" for number in numbers]}
+        (tmp_path / shard / "summary.json").write_text(json.dumps(summary))
+    with pytest.warns(UserWarning, match="lacks split 1 of seeds 0, 2"):
+        open_study(tmp_path)
+
+
 def test_a_shard_that_was_killed_before_its_summary_tells_its_seeds_all_the_same(tmp_path):
     shards = [write_shard(tmp_path / f"shard_{i}_of_2", (i,)) for i in (0, 1)]
     (shards[1] / "summary.json").unlink()
@@ -167,6 +199,15 @@ def test_a_shard_of_several_splits_that_did_not_end_is_part_of_the_run_all_the_s
     assert len(found.folders) == 4
     both = pd.concat([WHOLE.assign(split=number) for number in (0, 1)])
     assert_same_rows(found.results, both, [*KEY, "split"])
+
+
+def test_what_lay_in_a_folder_that_is_gone_is_missed_aloud(tmp_path):
+    found = open_study(write_shard(tmp_path / "run", SEEDS))
+    (tmp_path / "run").rename(tmp_path / "moved")
+    for read in (lambda: found.predictions("swav", 0.1), lambda: found.encoders):
+        with pytest.raises(InputError, match=r"run, where the study lay, is gone.*open_study"):
+            read()
+    assert open_study(tmp_path / "moved").predictions("swav", 0.1) is not None
 
 
 def test_names_that_only_begin_as_those_of_parts_are_names_as_any_other(tmp_path):

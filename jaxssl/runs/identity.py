@@ -61,7 +61,7 @@ def write_identity(
         # kept on a resume: a later version may have more options
         RUN: old.get(RUN, "") if old else _hash(options, *origin),
         KIND: kind,
-        OF: part_of,
+        OF: part_of or old.get(OF, ""),
         "options": options,
         "command": command,
         "versions": versions(),

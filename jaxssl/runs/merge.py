@@ -1,7 +1,8 @@
 """Shards and splits of one run, joined to what they come to together."""
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,22 +15,26 @@ from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.fits import failed_fits
 from jaxssl.evaluation.headline import failure_notes, in_words
 from jaxssl.runs.identity import MAY_CHANGE
+from jaxssl.runs.kinds import OF
 from jaxssl.runs.layout import split_number, whole_folder
 from jaxssl.runs.result import StudyResult, read_predictions
 from jaxssl.types import InputError
 
-OF_SPLIT = {
+OF_PART = MAY_CHANGE - {
+    ("sweep", "arms"),
+    ("sweep", "shares"),
+    ("run", "seeds"),
+    ("split", "allow_leaks"),
+}
+"""Options in which all parts of one study may differ: they decide nothing."""
+OF_SPLIT = OF_PART | {
     ("split", "seed"),
     ("normalize", "n_components"),
     ("method", "n_prototypes"),
     ("pretrain", "n_steps"),
     ("pretrain", "batch_size"),
-    *(
-        MAY_CHANGE
-        - {("sweep", "arms"), ("sweep", "shares"), ("run", "seeds"), ("split", "allow_leaks")}
-    ),
 }
-"""Options in which the parts of one study may differ: of a split, and those that decide nothing."""
+"""Options in which its splits may differ: their numbers, and counts that follow from their size."""
 
 
 def merge_parts(runs: Sequence[StudyResult]) -> list[StudyResult]:
@@ -52,10 +57,7 @@ def _whole_of(part: StudyResult) -> Path:
 
 def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
     """Refuse parts of different options or data, and those that hold the same seed."""
-    if any(_but_its_split(shard.config) != _but_its_split(shards[0].config) for shard in shards):
-        raise InputError(
-            f"the parts in {parent} were run with different options", "report them apart"
-        )
+    _check_options(shards, parent)
     for name, what in (("data", "different data"), ("encoders", "different encoders")):
         if len({shard.environment.get(name) for shard in shards} - {None}) > 1:
             raise InputError(f"the parts in {parent} are of {what}", "report them apart")
@@ -84,8 +86,40 @@ def _check_parts(shards: Sequence[StudyResult], parent: Path) -> None:
                 )
 
 
+def _check_options(shards: Sequence[StudyResult], parent: Path) -> None:
+    """Refuse parts of different options, of one split or at all, and of different runs."""
+    options = [_without(shard.config, OF_SPLIT) for shard in shards]
+    of_split: dict[str, Any] = {}
+    run_of: dict[Path, str] = {}  # by folder of the splits
+    for shard, own in zip(shards, options, strict=True):
+        number, within = split_number(shard.folders[0]), shard.folders[0].parent
+        all_own = _without(shard.config, OF_PART)
+        if own != options[0] or of_split.setdefault(number, all_own) != all_own:
+            raise InputError(
+                f"the parts in {parent} were run with different options", "report them apart"
+            )
+        whose = shard.environment.get(OF, "")
+        if number and run_of.setdefault(within, whose) != whose:
+            raise InputError(
+                f"the splits in {within} are not of one run", "run its study again with `resume`"
+            )
+
+
+def _warn_of_gaps(shards: Sequence[StudyResult], parent: Path) -> None:
+    """Warn of seeds that lack a split which others have."""
+    held = {(split_number(shard.folders[0]), seed) for shard in shards for seed in shard.seeds}
+    seeds = sorted({seed for _, seed in held})
+    for split in sorted({split for split, _ in held}):
+        lacking = [str(seed) for seed in seeds if (split, seed) not in held]
+        if split and lacking:
+            warnings.warn(
+                f"{parent} lacks split {split} of seeds {', '.join(lacking)}", stacklevel=5
+            )
+
+
 def _join(shards: Sequence[StudyResult], parent: Path) -> StudyResult:
     _check_parts(shards, parent)
+    _warn_of_gaps(shards, parent)
     results, statistics = _together(shards, "results"), _together(shards, "statistics")
     joined = replace(
         shards[0],
@@ -121,10 +155,10 @@ def conclude_anew(
     return replace(run, summary=run.summary | in_words(run.results, concluded), **found)
 
 
-def _but_its_split(config: dict[str, Any]) -> dict[str, Any]:
-    """The options without the split's number and the counts that follow from its size."""
+def _without(config: dict[str, Any], names: Collection[tuple[str, str]]) -> dict[str, Any]:
+    """The options but those that are named."""
     return {
-        section: {name: value for name, value in options.items() if (section, name) not in OF_SPLIT}
+        section: {name: value for name, value in options.items() if (section, name) not in names}
         for section, options in config.items()
     }
 
@@ -144,14 +178,14 @@ def _joined_summary(shards: Sequence[StudyResult], failed: pd.DataFrame) -> dict
         for shard, health in zip(shards, healths, strict=True)
         for seed in health.get("collapsed_seeds", [])
     ]
-    warnings = dict.fromkeys(text for summary in summaries for text in _warnings(summary))
+    told = dict.fromkeys(text for summary in summaries for text in _warnings(summary))
     leaks = dict.fromkeys(leak for s in summaries for leak in s.get("allowed_leaks", []))
     return {
         **summaries[0],
         **counts,
         "allowed_leaks": list(leaks),
         "seeds": sorted({seed for shard in shards for seed in shard.seeds}),
-        "warnings": [*warnings, *failure_notes(failed)],
+        "warnings": [*told, *failure_notes(failed)],
         "timings": {},  # of one shard, they would say nothing of the run
         "pretraining": {
             "status": (ill or healths)[0].get("status", ""),

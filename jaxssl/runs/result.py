@@ -93,6 +93,7 @@ class StudyResult:
             return self.fresh
         found: dict[int, EncoderBundle] = {}
         for folder in self.folders:
+            _require(folder)
             found |= load_encoders(folder)
         return found
 
@@ -152,10 +153,20 @@ class StudyResult:
         return out
 
 
+def _require(folder: Path) -> None:
+    """Refuse to read from a folder that went with its result, or that was moved away."""
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}, where the study lay, is gone",
+            "run the study with `out`, or read it by `open_study()` from where it lies now",
+        )
+
+
 def read_predictions(folders: Sequence[Path], arm: str, share: float) -> pd.DataFrame | None:
     """Test probabilities of an arm at a share, from one folder or from the parts of a run."""
     tables = []
     for folder in folders:
+        _require(folder)
         of_split = {"split": int(n)} if (n := layout.split_number(folder)) else {}
         files = layout.predictions_files(folder, arm, share)
         found = [read_parquet(folder, path) for path in files]
