@@ -74,6 +74,9 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
             trouble = disk_trouble(error)
             if trouble:
                 fail(f"{trouble}; what was there before is whole{_how_to_go_on()}", 2)
+            if _lacks_device():
+                platforms = os.environ.get("JAX_PLATFORMS", "")
+                fail(f"JAX finds no device of JAX_PLATFORMS={platforms}; unset it", 2)
             hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
             fail(f"{type(error).__name__}: {error}{hint}", 1)
 
@@ -85,6 +88,18 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     with signals.watched(_leave):
         app.run(guarded, flags_parser=_parse)
+
+
+def _lacks_device() -> bool:
+    """Whether JAX cannot start on what the environment names; its own words do not say so."""
+    if "JAX_PLATFORMS" not in os.environ:
+        return False
+    import jax  # what fails so has it
+
+    try:
+        return not jax.devices()
+    except (RuntimeError, AssertionError):
+        return True
 
 
 def _tell(message: Warning | str, *_: Any, **__: Any) -> None:

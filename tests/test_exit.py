@@ -1,9 +1,11 @@
 """What a command ends with: the library's messages in the words of a shell."""
 
+import subprocess
 import sys
 
 import pandas as pd
 import pytest
+from verbs import ROOT
 
 from jaxssl import types
 from jaxssl.data.formats.matrix import as_text
@@ -82,3 +84,25 @@ def test_a_misspelt_flag_gets_a_proposal(capsys):
     with pytest.raises(SystemExit):
         exit._parse(["sweep", "--debgu"])
     assert "there is no flag --debgu; did you mean --debug?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("platforms", ["cuda", "misspelt"])
+def test_a_device_that_is_not_there_is_no_bug(platforms, monkeypatch, tmp_path):
+    monkeypatch.setenv("JAX_PLATFORMS", platforms)
+    done = sweep(tmp_path / "run")
+    assert f"JAX finds no device of JAX_PLATFORMS={platforms}; unset it" in done.stderr
+    assert done.returncode == 2
+
+
+def test_the_backend_of_a_notebook_is_not_asked_for_a_figure(monkeypatch, tmp_path):
+    monkeypatch.setenv("MPLBACKEND", "of_a_notebook")
+    done = sweep(tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def sweep(out):
+    """A sweep in a process of its own, with the environment of this one."""
+    words = ["--arms=majority", "--seeds=1", "--shares=1", f"--out={out}"]
+    command = [sys.executable, "-m", "launch.sweep", "--config=configs/demo_synthetic.py", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
