@@ -27,7 +27,7 @@ from jaxssl.data.task import make_task
 from jaxssl.engine.embed import embed
 from jaxssl.engine.prepared import fingerprint
 from jaxssl.estimators import classifier, encoder
-from jaxssl.estimators.inputs import encode, is_labelled
+from jaxssl.estimators.labels import encode, is_labelled
 from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.methods import METHODS
@@ -259,6 +259,35 @@ def test_minus_one_is_a_class_only_where_two_remain_no_other_way():
         encode(np.array([None, None], object))
     with pytest.raises(ValueError, match="continuous"):
         encode(np.array([0.5, 1.5, np.nan]))
+
+
+@pytest.mark.parametrize("of", [int, float, object, "Int64", bool])
+def test_a_score_takes_labels_by_value_whatever_their_type(data, fitted, of):
+    codes = pd.factorize(data.obs["class"])[0] % 2
+    made = SSLClassifier(encoder=fitted, config={"finetune.n_steps": 5}).fit(data, codes)
+    table, expected = data.to_df(), made.score(data, codes)
+    y = [value if i % 2 else float(value) for i, value in enumerate(codes)]
+    assert made.score(table, pd.Series(y, table.index).astype(of)) == expected
+    missing = pd.Series(codes, table.index).astype("Int64").mask(np.arange(len(y)) < 9)
+    assert made.score(table, missing) == made.score(table[9:], codes[9:])
+
+
+@pytest.mark.parametrize("weights", [[1.0], "none", [0.0] * 600, [np.nan] * 600, [-1.0] * 600])
+def test_weights_of_a_score_that_are_none_are_refused(data, fitted, weights):
+    codes = pd.factorize(data.obs["class"])[0]
+    made = SSLClassifier(encoder=fitted, config={"finetune.n_steps": 5}).fit(data, codes)
+    wrong = weights if len(weights) < 9 else weights[: len(codes)]
+    with pytest.raises(InputError, match=f"`sample_weight` holds no weights of {len(codes)}"):
+        made.score(data, codes, sample_weight=wrong)
+
+
+def test_a_missing_value_of_a_nullable_column_is_named(data, fitted):
+    table = data.to_df().astype("Float64")
+    np.testing.assert_array_equal(fitted.transform(table), fitted.transform(data))
+    table.iloc[2, 1] = pd.NA
+    for use in (fitted.transform, SSLEncoder().fit):
+        with pytest.raises(InputError, match=rf"sample {table.index[2]}, gene {table.columns[1]}"):
+            use(table)
 
 
 def test_an_encoder_sits_in_a_pipeline_and_is_chosen_by_a_grid(data):

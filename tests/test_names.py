@@ -16,7 +16,7 @@ from jaxssl.data.expression import prepare, read, write_h5ad
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.bundle import load_bundle
-from jaxssl.estimators.inputs import encode, labels_of
+from jaxssl.estimators.labels import encode, labels_of
 from jaxssl.files import read_table, write_table
 from jaxssl.report import maps
 from jaxssl.runs import layout, output

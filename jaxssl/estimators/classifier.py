@@ -16,7 +16,8 @@ from jaxssl.data.labels import label_order
 from jaxssl.engine.bundle import EncoderBundle, usable
 from jaxssl.engine.prepared import record_of
 from jaxssl.estimators.encoder import SSLEncoder
-from jaxssl.estimators.inputs import encode, ids_of, is_labelled, labels_of
+from jaxssl.estimators.inputs import ids_of
+from jaxssl.estimators.labels import alike, encode, is_labelled, labels_of, weights_of
 from jaxssl.estimators.options import seed_of
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.classifier import fit_classifier, predict
@@ -150,17 +151,17 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             Share of the labelled samples whose class is predicted.
 
         Raises:
-            InputError: as `predict_proba` does, and where there are no labels.
+            InputError: as `predict_proba` does, where there are no labels, and on weights that
+                are no weights.
         """
         predicted = self.predict(X)
         y = labels_of(X, y, self.label)
         rows = is_labelled(y, self.classes_)
-        if not np.isin(y[rows].astype(str), self.classes_.astype(str)).any():
+        labels, found = alike(y[rows], self.classes_, predicted[rows])
+        if not np.isin(labels, found[0]).any():
             raise InputError("no sample has a label that is a class", "pass labels as in `fit`")
-        if y.dtype != self.classes_.dtype:  # as of a column that was read as text
-            predicted, y = predicted.astype(str), np.asarray(y).astype(str)
-        weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
-        return float(np.average(y[rows] == predicted[rows], weights=weights))
+        weights = None if sample_weight is None else weights_of(sample_weight, len(y))[rows]
+        return float(np.average(labels == found[1], weights=weights))
 
     @classmethod
     @checked

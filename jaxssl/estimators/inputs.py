@@ -1,4 +1,4 @@
-"""What an estimator is given: samples, labels that may be partial, and options.
+"""What an estimator is given: samples, with names of genes where there are some.
 
 A fitted estimator has `n_features_in_` and, if its data named the genes, `feature_names_in_`.
 """
@@ -11,16 +11,14 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from jaxtyping import Bool, Float32, Int32, Shaped
-from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from jaxtyping import Float32
 from sklearn.utils.validation import _num_samples, check_array, validate_data
 
 from jaxssl.arguments import read_argument
 from jaxssl.bounds import Share
 from jaxssl.data.genes import duplicates
 from jaxssl.data.names import check_names
-from jaxssl.data.samples import by_text, facts_of, require_column
+from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import (
     SCALES,
     check_finite,
@@ -34,7 +32,6 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.types import InputError
 
 _NUMBERS = ("floating", "integer", "mixed-integer-float", "decimal", "boolean", "empty")
-UNLABELLED = -1  # of integer labels, as in sklearn.semi_supervised
 
 
 def read(estimator: Any, X: Any, expected_scale: str = "") -> AnnData:
@@ -93,97 +90,6 @@ def ids_of(X: Any) -> np.ndarray:
     return np.asarray(ids if isinstance(ids, pd.Index) else np.arange(_num_samples(X)), object)
 
 
-def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
-    """Labels of all samples: `y`, or the column of an AnnData that `label` or its record names."""
-    label = read_argument("label", label, str | None)
-    if y is not None:
-        if label:
-            raise InputError(f"`label={label}` and y are both given", "drop one")
-        _check_order(X, y)
-        refuse_masked(y, "labels")
-        try:
-            check_consistent_length(X, y)
-            if isinstance(y, list | tuple) and any(isinstance(value, str) for value in y):
-                y = np.array(y, object)  # NumPy would make text of all, less what ends it
-            return column_or_1d(y, warn=True)
-        except (TypeError, ValueError) as error:
-            raise InputError(str(error).rstrip("."), "pass one label for every sample") from error
-    if isinstance(X, AnnData):
-        name = label or str(facts_of(X).get("label", ""))
-        if name:
-            obs = by_text(cast(pd.DataFrame, X.obs))
-            require_column(obs.columns, name, "label")
-            return obs[name].astype(object).to_numpy()  # numbers as they are: -1 is none
-    raise InputError(
-        "this estimator requires y to be passed, but the target y is None",
-        "pass `y`, or an AnnData and `label=COLUMN`",
-    )
-
-
-def _check_order(X: Any, y: Any) -> None:
-    """Refuse labels by id that have the samples in another order, as scikit-learn goes by place."""
-    ids = X.obs_names if isinstance(X, AnnData) else getattr(X, "index", None)
-    own = getattr(y, "index", None)
-    if not isinstance(ids, pd.Index) or not isinstance(own, pd.Index) or own.equals(ids):
-        return
-    if len(own) == len(ids) and set(own) == set(ids):
-        raise InputError("y has the samples in another order than X", "pass y in that of X")
-
-
-def is_labelled(
-    y: Shaped[np.ndarray, " samples"], classes: Shaped[np.ndarray, " classes"] | None = None
-) -> Bool[np.ndarray, " samples"]:
-    """Which samples have a label; None, NaN, "" and the number -1 stand for none.
-
-    -1 is a class like any other where it is one of `classes`; where these are not known, if without
-    it fewer than two are left, as of -1 and 1.
-    """
-    values = pd.Series(y)
-    missing = values.isna() | values.isin([""])
-    is_minus = values.isin([UNLABELLED])
-    if classes is None:
-        is_class = values[~missing & ~is_minus].nunique() < 2
-    else:
-        is_class = bool(pd.Series(classes).isin([UNLABELLED]).any())
-    return np.asarray(~missing if is_class else ~missing & ~is_minus, bool)
-
-
-def encode(
-    y: Shaped[np.ndarray, " samples"],
-) -> tuple[Shaped[np.ndarray, " classes"], Int32[np.ndarray, " samples"]]:
-    """Sorted classes, and every sample's code, -1 where it has no label."""
-    _check_type(y)
-    labelled = is_labelled(y)
-    known = y[labelled]
-    if known.dtype == object:
-        n_texts = sum(isinstance(value, str) for value in known)
-        if 0 < n_texts < len(known):  # as text, 1 and "1" would be one class
-            raise InputError(f"{n_texts} of {len(known)} labels are text", "make all of one type")
-        check_names(known, "labels")
-        known = np.array(known.tolist())
-    _check_type(known)
-    if known.dtype.kind == "U":
-        check_names(known, "labels")
-    if len(known):
-        try:
-            check_classification_targets(known)
-        except ValueError as error:
-            raise InputError(str(error).rstrip("."), "pass classes, such as text") from error
-    classes, codes = np.unique(known, return_inverse=True)
-    if len(classes) < 2:
-        found = f"1 class ({str(classes[0])!r})" if len(classes) else "no class at all"
-        raise InputError(f"the labels hold {found}", "a classifier needs two")
-    of_all = np.full(len(y), -1, np.int32)
-    of_all[labelled] = codes
-    return classes, of_all
-
-
-def _check_type(y: np.ndarray) -> None:
-    """Refuse labels that no bundle could keep: bytes, dates, complex numbers."""
-    if y.dtype.kind not in "biufUO":
-        raise InputError(f"the labels are of type {y.dtype}", "pass text, or whole numbers")
-
-
 def _table(X: Any) -> tuple[Any, Mapping[str, Any]]:
     """An AnnData as a DataFrame, with its record; anything else that has values as it is."""
     is_dict = isinstance(X, Mapping) and not hasattr(X, "toarray")  # as a sparse one of keys has
@@ -210,6 +116,8 @@ def _check_values(X: Any) -> None:
         if held and held not in _NUMBERS:
             raise InputError(f"column {X.columns[i]} holds {held}", "convert it, or leave it out")
     x = X.to_numpy() if is_table else X
+    if x.dtype == object and is_table and all(kind.kind in "fiub" for kind in X.dtypes):
+        x = X.to_numpy(float, na_value=np.nan)  # nullable numbers, some of them missing
     refuse_masked(x, "values")
     if not isinstance(x, np.ndarray) or x.ndim != 2:
         return
