@@ -2,6 +2,7 @@
 
 import dataclasses
 import doctest
+import shutil
 
 import jax
 import numpy as np
@@ -222,6 +223,20 @@ def test_a_classifier_is_saved_as_a_bundle(data, fitted, tmp_path):
     )
     predicted = pd.read_csv(tmp_path / "predicted.csv")["predicted"]
     assert np.mean(predicted == made.predict(data)) > 0.98  # other compiler options
+
+
+def test_an_encoder_of_a_run_is_not_replaced_by_a_classifier(data, run, tmp_path):
+    made = SSLClassifier(encoder=run, config={"finetune.n_steps": 5}).fit(data)
+    with pytest.raises(InputError, match=r"seed_003 is part of the run in .*pretrained"):
+        made.save(run / "encoder" / "seed_003")
+    copied = tmp_path / "copied"
+    shutil.copytree(run, copied)
+    shutil.rmtree(copied / "encoder" / "seed_003")
+    made.save(copied / "encoder" / "seed_003")  # as one may copy it there
+    with pytest.raises(InputError, match="seed_003 is a classifier, and not the encoder of the r"):
+        assert jaxssl.open_study(copied).encoders
+    with pytest.raises(InputError, match="seed_003 is a classifier, and not the encoder of the r"):
+        jaxssl.study(data, encoder=copied, seeds=SEED + 1, progress=False)
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan, "", -1])

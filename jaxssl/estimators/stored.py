@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from jaxssl.arguments import checked, read_argument
 from jaxssl.bounds import Share
 from jaxssl.data.align import encoder_input
-from jaxssl.engine.bundle import EncoderBundle, is_bundle, save_bundle
+from jaxssl.engine.bundle import DESCRIPTION, EncoderBundle, is_bundle, save_bundle
 from jaxssl.estimators.inputs import read
+from jaxssl.runs.previous import run_of
 from jaxssl.types import InputError
 
 HISTORY = "history.csv"  # beside the files of the bundle
@@ -35,7 +36,7 @@ class BundleEstimator(BaseEstimator):
             folder: a new folder, or a bundle to replace.
 
         Raises:
-            InputError: if the folder holds something else.
+            InputError: if the folder holds something else, or is part of a run.
             NotFittedError: before `fit`.
         """
         check_is_fitted(self)
@@ -43,6 +44,9 @@ class BundleEstimator(BaseEstimator):
         is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
         if not is_free and not is_bundle(folder):
             raise InputError(f"{folder} exists and is no bundle", "name another folder")
+        run = run_of(folder / DESCRIPTION) if folder.exists() else None
+        if run:
+            raise InputError(f"{folder} is part of the run in {run}", "name another folder")
         names = getattr(self, "feature_names_in_", None)
         facts = {
             "scale": self.scale,

@@ -63,6 +63,11 @@ def read_own_bundle(path: Path) -> EncoderBundle:
     """An encoder that the run around it trained: RUN/encoder/SEED."""
     bundle = load_bundle(path)
     check_run(path, str(bundle.provenance.get(RUN, "")), path.absolute().parents[1])
+    if "classes" in bundle.provenance:  # whose encoder has seen labels
+        raise InputError(
+            f"{path} is a classifier, and not the encoder of the run",
+            "put the run's own encoder there, or delete it and `resume` the run",
+        )
     if path.name != layout.encoder_folder(path, bundle.provenance["seed"]).name:
         raise InputError(
             f"{path} is of seed {bundle.provenance['seed']}, and not of its own",
