@@ -212,6 +212,8 @@ def test_a_classifier_is_saved_as_a_bundle(data, fitted, tmp_path):
     made = SSLClassifier(encoder=fitted).fit(data, y)
     made.save(tmp_path / "classifier")
     loaded = SSLClassifier.load(tmp_path / "classifier")
+    with pytest.raises(InputError, match="holds a classifier, which this is not"):
+        fitted.save(tmp_path / "classifier")
     np.testing.assert_array_equal(loaded.predict(data), made.predict(data))
     assert loaded.classes_.dtype == made.classes_.dtype
     data.write_h5ad(tmp_path / "data.h5ad")
@@ -303,6 +305,15 @@ def test_a_missing_value_of_a_nullable_column_is_named(data, fitted):
     for use in (fitted.transform, SSLEncoder().fit):
         with pytest.raises(InputError, match=rf"sample {table.index[2]}, gene {table.columns[1]}"):
             use(table)
+
+
+@pytest.mark.parametrize("of", [[True, False, True, False], [2, 7, 7, 2]])
+def test_classes_of_a_nullable_column_keep_their_type(of, data, fitted):
+    y = pd.Series(np.resize(of, len(data)), data.obs_names).convert_dtypes()
+    y.iloc[3] = pd.NA
+    made = SSLClassifier(encoder=fitted).fit(data.to_df(), y)
+    np.testing.assert_array_equal(made.classes_, np.unique(of), strict=True)
+    assert made.bundle_.provenance["n_labelled"] == len(data) - 1
 
 
 def test_an_encoder_sits_in_a_pipeline_and_is_chosen_by_a_grid(data):

@@ -13,6 +13,7 @@ import jaxssl
 from jaxssl.config import Config, with_options
 from jaxssl.data.align import encoder_input
 from jaxssl.data.expression import prepare, read, write_h5ad
+from jaxssl.data.names import check_alike
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.bundle import load_bundle
@@ -51,6 +52,11 @@ def run(tmp_path_factory):
     write_h5ad(data("NA"), folder / "001.h5ad")
     launch("study", *TINY, f"--data={folder / '001.h5ad'}", "--label=NA", f"--out={folder / 'r'}")
     return folder / "r"
+
+
+def test_a_column_of_lists_is_refused():
+    with pytest.raises(InputError, match="column d holds lists or tables; make each value a text"):
+        check_alike(pd.Series([["a"], None]), "d")
 
 
 def test_a_study_of_names_like_numbers_ends_with_its_report(run):

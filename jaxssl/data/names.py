@@ -1,7 +1,7 @@
 """Names of samples, genes and classes: what no file could give back is refused before its use."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,8 @@ def check_text(frame: pd.DataFrame, what: str) -> None:
 def check_alike(values: pd.Series, column: str) -> None:
     """Refuse values that are not the same and would be as text, such as the number 1 and "1"."""
     known = values.dropna().astype(object)
+    if not known.map(lambda value: isinstance(value, Hashable)).all():
+        raise InputError(f"column {column} holds lists or tables", "make each value a text")
     apart = [names for names in known.map(str).groupby(known).unique() if len(names) > 1]
     if apart:
         raise InputError(

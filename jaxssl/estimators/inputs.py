@@ -116,7 +116,7 @@ def _check_values(X: Any) -> None:
         if held and held not in _NUMBERS:
             raise InputError(f"column {X.columns[i]} holds {held}", "convert it, or leave it out")
     x = X.to_numpy() if is_table else X
-    if x.dtype == object and is_table and all(kind.kind in "fiub" for kind in X.dtypes):
+    if is_table and x.dtype == object and all(kind.kind in "fiub" for kind in X.dtypes):
         x = X.to_numpy(float, na_value=np.nan)  # nullable numbers, some of them missing
     refuse_masked(x, "values")
     if not isinstance(x, np.ndarray) or x.ndim != 2:

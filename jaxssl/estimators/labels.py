@@ -30,6 +30,8 @@ def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
             check_consistent_length(X, y)
             if isinstance(y, list | tuple) and any(isinstance(value, str) for value in y):
                 y = np.array(y, object)  # NumPy would make text of all, less what ends it
+            if pd.api.types.is_extension_array_dtype(getattr(y, "dtype", None)):
+                y = np.asarray(y, object)  # NumPy would make numbers of True beside a missing one
             return column_or_1d(y, warn=True)
         except (TypeError, ValueError) as error:
             raise InputError(str(error).rstrip("."), "pass one label for every sample") from error

@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from jaxssl.arguments import checked, read_argument
 from jaxssl.bounds import Share
 from jaxssl.data.align import encoder_input
-from jaxssl.engine.bundle import DESCRIPTION, EncoderBundle, is_bundle, save_bundle
+from jaxssl.engine.bundle import DESCRIPTION, EncoderBundle, is_bundle, load_bundle, save_bundle
 from jaxssl.estimators.inputs import read
+from jaxssl.runs.kinds import signs_in
 from jaxssl.runs.previous import run_of
 from jaxssl.types import InputError
 
@@ -33,7 +34,7 @@ class BundleEstimator(BaseEstimator):
         """Write the estimator as a bundle, which verbs such as `embed` and `predict` read too.
 
         Args:
-            folder: a new folder, or a bundle to replace.
+            folder: a new folder, or a bundle of the same kind to replace.
 
         Raises:
             InputError: if the folder holds something else, or is part of a run.
@@ -45,8 +46,12 @@ class BundleEstimator(BaseEstimator):
         if not is_free and not is_bundle(folder):
             raise InputError(f"{folder} exists and is no bundle", "name another folder")
         run = run_of(folder / DESCRIPTION) if folder.exists() else None
-        if run:
+        if run and len(signs_in(run)) > 1:  # a bundle called classifier alone is a sign
             raise InputError(f"{folder} is part of the run in {run}", "name another folder")
+        kinds = ["classes" in bundle.provenance for bundle in (self.bundle_, *_there(folder))]
+        if len(set(kinds)) > 1:
+            what = "an encoder" if kinds[0] else "a classifier"
+            raise InputError(f"{folder} holds {what}, which this is not", "name another folder")
         names = getattr(self, "feature_names_in_", None)
         facts = {
             "scale": self.scale,
@@ -82,3 +87,11 @@ class BundleEstimator(BaseEstimator):
         max_missing = read_argument("max_missing", self.max_missing, Share)
         adata = read(self, X, bundle.normalizer.expression_scale)
         return encoder_input(adata, bundle.normalizer, max_missing=max_missing)[0]
+
+
+def _there(folder: Path) -> list[EncoderBundle]:
+    """The bundle in a folder, if there is one that can be read."""
+    try:
+        return [load_bundle(folder)] if is_bundle(folder) else []
+    except InputError:  # whatever it was, it is none
+        return []
