@@ -71,14 +71,7 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains at its end
             fail(f"what read the output has ended{_how_to_go_on()}", 2)
         except Exception as error:
-            trouble = disk_trouble(error)
-            if trouble:
-                fail(f"{trouble}; what was there before is whole{_how_to_go_on()}", 2)
-            if _lacks_device():
-                platforms = os.environ.get("JAX_PLATFORMS", "")
-                fail(f"JAX finds no device of JAX_PLATFORMS={platforms}; unset it", 2)
-            hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
-            fail(f"{type(error).__name__}: {error}{hint}", 1)
+            _fail_by(error)
 
     _show_any_letter()
     program = sys.modules["__main__"]
@@ -88,6 +81,18 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     with signals.watched(_leave):
         app.run(guarded, flags_parser=_parse)
+
+
+def _fail_by(error: Exception) -> NoReturn:
+    """End the process with what an error that nobody raised means."""
+    trouble = disk_trouble(error)
+    if trouble:
+        fail(f"{trouble}; what was there before is whole{_how_to_go_on()}", 2)
+    if _lacks_device():
+        platforms = os.environ["JAX_PLATFORMS"]
+        fail(f"JAX finds no device of JAX_PLATFORMS={platforms}; unset it", 2)
+    hint = "" if _DEBUG.value else "; this is a bug; rerun with --debug"
+    fail(f"{type(error).__name__}: {error}{hint}", 1)
 
 
 def _lacks_device() -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxssl.bounds import did_you_mean
 from jaxssl.config import Config, with_options
+from jaxssl.data.task import Task
 from jaxssl.engine.bundle import (
     EncoderBundle,
     bundles_below,
@@ -118,6 +119,11 @@ def with_data(config: Config, **said: str) -> Config:
     """The configuration with the data options that are said; "" is not said."""
     given = {name: value for name, value in said.items() if value}
     return replace(config, data=replace(config.data, **given))
+
+
+def with_columns(config: Config, task: Task) -> Config:
+    """The configuration with the columns that the task took its roles from, for the record."""
+    return with_data(config, **{role: getattr(task, role) for role in ROLES})
 
 
 def with_pretraining_of(config: Config, pretrained: Config) -> Config:

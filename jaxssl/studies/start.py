@@ -31,7 +31,7 @@ from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import check_folder, open_folder
 from jaxssl.runs.reading import is_run, read_run
 from jaxssl.runs.tables import read_own_bundle, write_parquet
-from jaxssl.studies.encoders import with_data
+from jaxssl.studies.encoders import with_columns, with_data
 from jaxssl.studies.job import EMBEDDED, Data, Job
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.types import ROLES, InputError
@@ -236,11 +236,6 @@ def look_for_leaks(task: Task, config: Config, notes: Notes, *, compares: bool =
         budgets(task, config)
         leaks |= leakage.leaks_of_selection(len(task.split.validation))
     notes.leaks(leaks, config.split.allow_leaks)
-
-
-def with_columns(config: Config, task: Task) -> Config:
-    """The configuration with the columns that the task took its roles from, for the record."""
-    return with_data(config, **{role: getattr(task, role) for role in ROLES})
 
 
 def announce(config: Config, hooks: Hooks) -> None:
