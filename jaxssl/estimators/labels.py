@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from jaxtyping import Bool, Int32, Shaped
+from pandas.api.extensions import ExtensionDtype
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -30,7 +31,7 @@ def labels_of(X: Any, y: Any, label: str) -> np.ndarray:
             check_consistent_length(X, y)
             if isinstance(y, list | tuple) and any(isinstance(value, str) for value in y):
                 y = np.array(y, object)  # NumPy would make text of all, less what ends it
-            if pd.api.types.is_extension_array_dtype(getattr(y, "dtype", None)):
+            if isinstance(getattr(y, "dtype", None), ExtensionDtype):
                 y = np.asarray(y, object)  # NumPy would make numbers of True beside a missing one
             return column_or_1d(y, warn=True)
         except (TypeError, ValueError) as error:
