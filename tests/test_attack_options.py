@@ -199,7 +199,7 @@ def test_an_unknown_scale_on_record_is_not_taken_for_logarithms(data):
         (["--method=simclr", "--encoder=ENC", "--arms=simclr"], "encoders are of swav"),
         (
             ["--encoder=ENC", "--arms=swav", "--seeds=5"],
-            "is above the encoder's 2; pass --config.finetune.transfer_layers=2",
+            "encoder's 2; pass --config.finetune.transfer_layers=2",
         ),
         (["--encoder=ENC", "--config.optimizer.learning_rate=0.5"], "were pretrained with"),
         (["--encoder=ENC", "--config.pretrain.n_steps=50"], "were pretrained with"),
