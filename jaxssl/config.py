@@ -67,6 +67,8 @@ class NormalizeConfig:
     """From expression to encoder input."""
 
     input: Literal["spectral", "genes"] = "spectral"  # conditioned components; standardised genes
+    # what a gene's value is relative to: `data.frames`
+    frame: Literal["training", "cohort", "rank", "rank_cohort"] = "training"
     clip: Annotated[float, Range(0.1, 1e6)] = 10.0  # training standard deviations
     max_genes: Count = 0  # the most variable on training samples (log2 scale) are kept; 0: all
     n_components: Count = 0  # from the data

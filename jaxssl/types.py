@@ -122,10 +122,21 @@ class Split(NamedTuple):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class Frame:
+    """What a gene's value is relative to; `data.frames` fits and applies it."""
+
+    name: str = field(default="training", metadata=STATIC)  # as `normalize.frame`
+    cohorts: tuple[str, ...] = field(default=(), metadata=STATIC)  # those of training, in order
+    mean: Float[np.ndarray, "cohorts genes"] | None = None
+    scale: Float[np.ndarray, "cohorts genes"] | None = None  # 0: constant in the cohort
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Normalizer:
     """A fitted map from expression to encoder input; `data.normalize` fits and applies it.
 
-    In order: log-CPM if `expression_scale` is "counts"; `(x - mean) / scale`; clip to
+    In order: log-CPM if `expression_scale` is "counts"; the `frame`; `(x - mean) / scale`; clip to
     [`lower`, `upper`]; with a `rotation` (spectral input), `x @ rotation`, clipped to
     [`lower_component`, `upper_component`]. The conditioning is inside `rotation`.
     """
@@ -140,3 +151,4 @@ class Normalizer:
     rotation: Float[np.ndarray, "genes features"] | None = None
     lower_component: Float[np.ndarray, " features"] | None = None
     upper_component: Float[np.ndarray, " features"] | None = None
+    frame: Frame = Frame()

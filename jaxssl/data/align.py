@@ -10,6 +10,7 @@ from anndata import AnnData
 from jaxtyping import Float, Float32
 
 from jaxssl.bounds import Share, check_value
+from jaxssl.data.frames import Cohorts
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression, normalize
@@ -57,11 +58,16 @@ def align_genes(
 
 
 def encoder_input(
-    adata: AnnData, normalizer: Normalizer, *, max_missing: float = MAX_MISSING
+    adata: AnnData,
+    normalizer: Normalizer,
+    *,
+    max_missing: float = MAX_MISSING,
+    cohorts: Cohorts | None = None,
 ) -> tuple[Float32[np.ndarray, "samples features"], dict[str, Any]]:
     """Normalised input of an encoder for any data set, and what the matching of genes found.
 
-    Counts become log-CPM over all genes of the data; missing genes get the training mean.
+    Counts become log-CPM over all genes of the data; missing genes get the training mean. `cohorts`
+    names the cohort of every sample; by default they are one, which the encoder has not seen.
     """
     check_names(adata.obs_names, "samples")
     check_names(adata.var_names, "genes")
@@ -86,7 +92,7 @@ def encoder_input(
             "leave one of each, or import the file by `read(duplicates=mean)`",
         )
     x, report = align_genes(log2_expression(values, scale), names, normalizer.genes, max_missing)
-    return normalize(normalizer, np.where(np.isnan(x), normalizer.mean[None, :], x)), report
+    return normalize(normalizer, x, cohorts=cohorts), report
 
 
 def _unambiguous(names: Sequence[str] | np.ndarray) -> dict[str, int]:

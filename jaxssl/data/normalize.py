@@ -12,7 +12,8 @@ from jaxtyping import Float, Int, Shaped
 from scipy import linalg
 
 from jaxssl.config import NormalizeConfig, count_components
-from jaxssl.types import InputError, Normalizer
+from jaxssl.data.frames import Cohorts, fit_frame, to_frame
+from jaxssl.types import Frame, InputError, Normalizer
 
 BLOCK = 1024  # rows per block: bounds the temporaries of wide matrices
 EXACT_SIDE = 3000  # up to here the smaller Gram matrix is decomposed exactly
@@ -50,10 +51,12 @@ def fit_normalizer(
     genes: Sequence[str] | np.ndarray,
     options: NormalizeConfig,
     expression_scale: str = "log2",
+    cohorts: Cohorts | None = None,
 ) -> Normalizer:
     """Fit the map on training rows `x` (log2 scale); constant genes are left out.
 
-    With `options.max_genes`, so are all but that many of the most variable.
+    With `options.max_genes`, so are all but that many of the most variable. `cohorts` names the
+    cohort of every row; by default there is one.
     """
     mean, scale = moments(x)
     kept = scale > 1e-6
@@ -61,47 +64,73 @@ def fit_normalizer(
         raise InputError("every gene is constant over the training samples; nothing to learn from")
     if 0 < options.max_genes < kept.sum():
         kept &= np.argsort(np.argsort(-scale, kind="stable")) < options.max_genes
+    names, frame = tuple(np.asarray(genes)[kept].tolist()), Frame()
+    if options.frame != frame.name:
+        x, frame = fit_frame(x[:, kept], options.frame, cohorts)
+        mean, scale = moments(x)
+        scale, kept = np.where(scale > 1e-6, scale, 1).astype(np.float32), np.full(len(scale), True)
     low, high = x.min(axis=0).astype(np.float32), x.max(axis=0).astype(np.float32)
     mean, scale, low, high = (values[kept] for values in (mean, scale, low, high))
     normalizer = Normalizer(
-        genes=tuple(np.asarray(genes)[kept].tolist()),
+        genes=names,
         expression_scale=expression_scale,
         mean=mean,
         scale=scale,
         lower=np.maximum((low - mean) / scale, np.float32(-options.clip)),
         upper=np.minimum((high - mean) / scale, np.float32(options.clip)),
+        frame=frame,
     )
     if options.input == "genes":
         return normalizer
     columns = None if kept.all() else np.flatnonzero(kept)
-    return _with_rotation(normalizer, standardize(normalizer, x, columns), options)
+    return _with_rotation(normalizer, _standardize_framed(normalizer, x, columns), options)
 
 
 def standardize(
-    normalizer: Normalizer, x: Expression, columns: Int[np.ndarray, " kept"] | None = None
+    normalizer: Normalizer,
+    x: Expression,
+    columns: Int[np.ndarray, " kept"] | None = None,
+    cohorts: Cohorts | None = None,
 ) -> Float[np.ndarray, "samples kept"]:
-    """Standardise and clip each kept gene.
+    """Bring every kept gene into the frame, standardise and clip it.
 
     `columns` says where in `x` the genes of the normalizer are; by default `x` has just these.
-    Picking them by blocks of rows saves a copy of the matrix.
+    Picking them by blocks of rows saves a copy of the matrix. `cohorts` names the cohort of every
+    row; by default all are of one that the normalizer does not know.
     """
+    if normalizer.frame.name != Frame.name:
+        x = to_frame(normalizer.frame, x if columns is None else x[:, columns], cohorts)
+        columns = None
+    return _standardize_framed(normalizer, x, columns)
+
+
+def _standardize_framed(
+    normalizer: Normalizer, x: Expression, columns: Int[np.ndarray, " kept"] | None
+) -> Float[np.ndarray, "samples kept"]:
+    """As `standardize`, of values in the frame; a gene that is missing (NaN) is at its mean."""
     out = np.empty((len(x), len(normalizer.genes)), np.float32)
     for rows in _blocks(len(x)):
         block = x[rows] if columns is None else x[rows][:, columns]
         block = (block - normalizer.mean) / normalizer.scale
-        np.clip(block, normalizer.lower, normalizer.upper, out=out[rows])
+        np.clip(np.where(np.isnan(block), 0, block), normalizer.lower, normalizer.upper, out[rows])
     return out
 
 
 def normalize(
-    normalizer: Normalizer, x: Expression, columns: Int[np.ndarray, " kept"] | None = None
+    normalizer: Normalizer,
+    x: Expression,
+    columns: Int[np.ndarray, " kept"] | None = None,
+    cohorts: Cohorts | None = None,
 ) -> Float[np.ndarray, "samples features"]:
-    """Apply the whole fitted map; `columns` as in `standardize`."""
+    """Apply the whole fitted map; `columns` and `cohorts` as in `standardize`."""
     if normalizer.rotation is None:
-        return standardize(normalizer, x, columns)
+        return standardize(normalizer, x, columns, cohorts)
+    if normalizer.frame.name != Frame.name:  # which looks at all samples of a cohort at once
+        x = to_frame(normalizer.frame, x if columns is None else x[:, columns], cohorts)
+        columns = None
     out = np.empty((len(x), normalizer.rotation.shape[1]), np.float32)
     for rows in _blocks(len(x)):
-        scores = standardize(normalizer, x[rows], columns) @ normalizer.rotation
+        scores = _standardize_framed(normalizer, x[rows], columns) @ normalizer.rotation
         np.clip(scores, normalizer.lower_component, normalizer.upper_component, out=out[rows])
     return out
 

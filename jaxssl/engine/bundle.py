@@ -24,7 +24,7 @@ from jaxssl.engine.leaves import (
 )
 from jaxssl.files import complete_folder
 from jaxssl.places import missing
-from jaxssl.types import InputError, Normalizer, Params
+from jaxssl.types import Frame, InputError, Normalizer, Params
 
 DESCRIPTION = "bundle.json"
 FORMAT = 2  # tests/bundles holds one
@@ -52,6 +52,7 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
         "format": FORMAT,
         "config": to_dict(bundle.config),
         "expression_scale": bundle.normalizer.expression_scale,
+        "frame": [bundle.normalizer.frame.name, bundle.normalizer.frame.cohorts],
         "provenance": bundle.provenance,
         "leaves": record(leaves),
         "genes_sha256": _hash_of_genes(bundle.normalizer.genes),
@@ -110,6 +111,7 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         genes = tuple((folder / "genes.txt").read_text(encoding="utf-8").split("\n")[:-1])
         config = from_dict(description["config"])
         scale, provenance = description["expression_scale"], description["provenance"]
+        frame, cohorts = description.get("frame", [Frame.name, []])
         leaves = on_record(description["leaves"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
@@ -120,7 +122,10 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         ) from error
     _verify_texts(folder, description, genes)
     tree = unflatten(load_leaves(folder / "arrays", leaves))
-    normalizer = Normalizer(genes=genes, expression_scale=scale, **tree["normalizer"])
+    of_frame = Frame(frame, tuple(cohorts), **tree["normalizer"].pop("frame", {}))
+    normalizer = Normalizer(
+        genes=genes, expression_scale=scale, frame=of_frame, **tree["normalizer"]
+    )
     _verify_widths(folder, normalizer, tree["params"], config)
     bundle = EncoderBundle(config, normalizer, tree["params"], provenance)
     for name, leaf in flatten({"params": bundle.params}).items():

@@ -1,9 +1,10 @@
 """A task ready to be trained on: its options settled, its normalizer fitted, its input computed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -31,20 +32,22 @@ class Prepared:
     @property
     def pool(self) -> Float[np.ndarray, "samples features"]:
         """Encoder input of all training samples, labelled or not; computed at every call."""
-        train = self.task.expression[self.task.split.train]
-        return normalize(self.normalizer, train, self._columns)
+        return self._apply(normalize, self.task.split.train)
 
     @cached_property
     def features(self) -> Float[np.ndarray, "samples features"]:
         """Encoder input of all samples."""
-        return normalize(self.normalizer, self.task.expression, self._columns)
+        return self._apply(normalize)
 
     @cached_property
     def genes(self) -> Float[np.ndarray, "samples genes"]:
         """Genes of all samples as the linear models see them: scaled and clipped, no rotation."""
-        if self.normalizer.rotation is None:
-            return self.features
-        return standardize(self.normalizer, self.task.expression, self._columns)
+        return self.features if self.normalizer.rotation is None else self._apply(standardize)
+
+    def _apply(self, apply: Callable, rows: Any = slice(None)) -> np.ndarray:
+        """Samples, by default all, as a map of the normalizer makes them."""
+        x, cohorts = self.task.expression[rows], self.task.batches[rows]
+        return apply(self.normalizer, x, self._columns, cohorts)
 
 
 def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) -> Prepared:
@@ -53,7 +56,9 @@ def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) ->
     config = resolve(config, len(rows), 0 if normalizer else len(task.genes))
     if normalizer is None:
         train = task.expression[rows]
-        normalizer = fit_normalizer(train, task.genes, config.normalize, task.scale)
+        normalizer = fit_normalizer(
+            train, task.genes, config.normalize, task.scale, task.batches[rows]
+        )
     return Prepared(task, config, normalizer)
 
 

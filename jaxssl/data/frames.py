@@ -1,0 +1,105 @@
+"""What a gene's value is relative to: the training samples, its own cohort, its sample, or both.
+
+A cohort is the samples of one laboratory, platform and processing: those of one batch, and those of
+a new file. Its frame needs no label, but samples enough to say what is usual there.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Float32
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from jaxssl.types import Frame, InputError
+
+MIN_COHORT = 10  # samples, below which a cohort has no frame of its own
+OTHER = "\N{NULL}new"  # no name that a cohort can have
+FLAT = 1e-6  # standard deviation of a gene that does not vary
+
+Expression = Float[np.ndarray, "samples genes"]
+Cohorts = Sequence[str] | np.ndarray
+
+
+def normal_scores(x: Expression) -> Float32[np.ndarray, "samples genes"]:
+    """Every value by its rank within the sample, as the quantile of a normal distribution.
+
+    Equal values share their mean rank (Blom 1958); what the sample lacks (NaN) stays so.
+    """
+    out = np.empty(x.shape, np.float32)
+    known = ~np.isnan(x).all(axis=0)
+    n = int(known.sum())
+    out[:, ~known] = np.nan
+    out[:, known] = ndtri((rankdata(x[:, known], axis=1) - 3 / 8) / (n + 1 / 4))
+    return out
+
+
+def fit_cohorts(
+    x: Expression, cohorts: Cohorts
+) -> tuple[
+    tuple[str, ...],
+    Float32[np.ndarray, "cohorts genes"],
+    Float32[np.ndarray, "cohorts genes"],
+]:
+    """Names of the cohorts, in order, with mean and deviation of every gene in each.
+
+    A deviation is 0 where the gene does not vary.
+    """
+    names = np.asarray(cohorts, str)
+    found, sizes = np.unique(names, return_counts=True)
+    small = [f"{name or 'without a name'} ({n})" for name, n in zip(found, sizes, strict=True)]
+    small = [text for text, n in zip(small, sizes, strict=True) if n < MIN_COHORT]
+    if small:
+        raise InputError(
+            f"{len(small)} of {len(found)} cohorts have fewer than {MIN_COHORT} samples (first: "
+            f"{small[0]}), too few to say what is usual in them",
+            "name a coarser column with `batch`, or pass `normalize.frame=rank`",
+        )
+    means, scales = np.empty((2, len(found), x.shape[1]), np.float32)
+    for i, name in enumerate(found):
+        own = x[names == name]
+        means[i] = own.mean(axis=0, dtype=np.float64)
+        scales[i] = own.std(axis=0, dtype=np.float64)
+    return tuple(map(str, found)), means, np.where(scales > FLAT, scales, 0)
+
+
+def fit_frame(
+    x: Expression, name: str, cohorts: Cohorts | None
+) -> tuple[Float32[np.ndarray, "samples genes"], Frame]:
+    """Training rows (log2 scale) in a frame, and the frame; by default they are of one cohort."""
+    x = normal_scores(x) if name.startswith("rank") else x
+    if not name.endswith("cohort"):
+        return x, Frame(name)
+    own = np.full(len(x), "") if cohorts is None else cohorts
+    frame = Frame(name, *fit_cohorts(x, own))
+    return _within(frame, x, own), frame
+
+
+def to_frame(
+    frame: Frame, x: Expression, cohorts: Cohorts | None = None
+) -> Float[np.ndarray, "samples genes"]:
+    """Log2 expression in a frame.
+
+    A cohort of the training has the frame that it had there, so that a sample is the same whatever
+    others are beside it; any other has its own. Without `cohorts`, all are of one other.
+    """
+    x = normal_scores(x) if frame.name.startswith("rank") else x
+    if not frame.name.endswith("cohort"):
+        return x
+    names = np.full(len(x), OTHER) if cohorts is None else np.asarray(cohorts, str)
+    is_known, out = np.isin(names, frame.cohorts), np.empty(x.shape, np.float32)
+    if not is_known.all():
+        others = Frame(frame.name, *fit_cohorts(x[~is_known], names[~is_known]))
+        out[~is_known] = _within(others, x[~is_known], names[~is_known])
+    if is_known.any():
+        out[is_known] = _within(frame, x[is_known], names[is_known])
+    return out
+
+
+def _within(frame: Frame, x: Expression, cohorts: Cohorts) -> Expression:
+    """Standardised by cohort; a gene that does not vary in a cohort is at its mean."""
+    assert frame.mean is not None
+    assert frame.scale is not None
+    at = np.searchsorted(frame.cohorts, np.asarray(cohorts, str))
+    scale = frame.scale[at]
+    return np.where(scale > 0, (x - frame.mean[at]) / np.where(scale > 0, scale, 1), 0)
