@@ -1,6 +1,7 @@
 """What a gene's value is relative to: invariants of every frame, in memory and in a bundle."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from anndata import AnnData
