@@ -142,7 +142,7 @@ class Normalizer:
     """
 
     genes: tuple[str, ...] = field(metadata=STATIC)  # the genes kept, in column order
-    # scale of the data it was fitted on: "counts", "linear" or "log2"
+    # scale of the data it was fitted on: one of `data.scale.SCALES`
     expression_scale: str = field(metadata=STATIC)
     mean: Float[np.ndarray, " genes"]
     scale: Float[np.ndarray, " genes"]

@@ -11,6 +11,7 @@ from jaxssl.config import Config, NormalizeConfig, with_options
 from jaxssl.data.align import encoder_input
 from jaxssl.data.frames import MIN_COHORT, fit_frame, normal_scores, to_frame
 from jaxssl.data.normalize import fit_normalizer, normalize, standardize
+from jaxssl.data.scale import Range, resolve_scale
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.bundle import EncoderBundle, load_bundle, save_bundle
@@ -92,6 +93,27 @@ def test_a_gene_that_is_constant_in_a_cohort_is_at_its_mean():
     assert z[COHORTS == "a", 2].std() > 0.5
 
 
+@pytest.mark.parametrize("found", ["counts", "linear", "log_ratio"])
+@pytest.mark.parametrize("frame", ["training", "cohort", "rank", "rank_cohort"])
+def test_another_scale_is_framed_or_refused(frame, found):
+    new = AnnData(X[:30] - (X[:30].mean(0) if found == "log_ratio" else 0))
+    new.uns["jaxssl"], new.var_names = {"scale": found}, GENES
+    normalizer = normalizer_of(frame, kind="genes")
+    if frame.endswith("cohort") or (frame == "rank" and found != "log_ratio"):
+        assert np.isfinite(encoder_input(new, normalizer)[0]).all()
+        return
+    with pytest.raises(InputError, match=f"on the {found} scale, the encoder was trained on log2"):
+        encoder_input(new, normalizer)
+
+
+def test_ratios_to_a_reference_are_in_the_frame_of_a_cohort_what_intensities_are():
+    new = AnnData(X[:30] + SHIFT.astype(np.float32))
+    new.uns["jaxssl"], new.var_names = {"scale": "log_ratio"}, GENES
+    normalizer = normalizer_of("cohort", kind="genes")
+    z = standardize(normalizer, X[:30], cohorts=COHORTS[:30])
+    np.testing.assert_allclose(encoder_input(new, normalizer)[0], z, atol=2e-3)
+
+
 @pytest.mark.parametrize("frame", ["cohort", "rank", "rank_cohort"])
 def test_genes_that_are_missing_are_at_their_mean(frame):
     normalizer = normalizer_of(frame, kind="genes")
@@ -129,3 +151,10 @@ def test_batches_of_a_study_are_its_cohorts():
     for batch in prepared.normalizer.frame.cohorts:
         rows = task.batches[task.split.train] == batch
         np.testing.assert_allclose(z[rows].mean(0), 0, atol=0.2)  # clipped
+
+
+def test_log_ratios_are_a_scale_that_has_negative_values():
+    assert resolve_scale("log_ratio", Range(-3.0, 4.0, False))[0] == "log_ratio"
+    for lowest, highest, fix in ((0.1, 12.0, "log2"), (-3.0, 80.0, "correct the values")):
+        with pytest.raises(InputError, match=f"scale=log_ratio` contradicts .*{fix}"):
+            resolve_scale("log_ratio", Range(lowest, highest, False))

@@ -10,7 +10,7 @@ from anndata import AnnData
 from jaxtyping import Float, Float32
 
 from jaxssl.bounds import Share, check_value
-from jaxssl.data.frames import Cohorts
+from jaxssl.data.frames import Cohorts, takes
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression, normalize
@@ -20,6 +20,10 @@ from jaxssl.types import MAX_MISSING, InputError, Normalizer
 
 CONVERSIONS = {
     ("linear", "log2"): "take log2(x + c) with the c of the encoder's data, often 1",
+    (
+        "log_ratio",
+        "log2",
+    ): "or pretrain by `normalize.frame=cohort`, which takes ratios too",
     ("counts", "log2"): "normalise the counts and take the logarithm as the encoder's data did",
 }
 """(scale found, scale wanted) → what a user can do about it."""
@@ -76,7 +80,7 @@ def encoder_input(
     scale = normalizer.expression_scale
     found = str(facts_of(adata).get("scale", ""))
     found = found or guess_scale(range_of(values))[0] or scale  # as they look
-    if found != scale:
+    if not takes(normalizer.frame, found, scale):
         how = CONVERSIONS.get((found, scale), "as its data were made")
         raise InputError(
             f"the data are on the {found} scale, the encoder was trained on {scale}",
@@ -91,7 +95,7 @@ def encoder_input(
             f"{len(twice)} of the encoder's genes stand twice in the data (first: {twice[0]})",
             "leave one of each, or import the file by `read(duplicates=mean)`",
         )
-    x, report = align_genes(log2_expression(values, scale), names, normalizer.genes, max_missing)
+    x, report = align_genes(log2_expression(values, found), names, normalizer.genes, max_missing)
     return normalize(normalizer, x, cohorts=cohorts), report
 
 

@@ -57,7 +57,7 @@ def read(
         label: column of the class labels, in `labels` or in the file itself.
         group: column of what must stay in one part of a split, such as the patient.
         batch: column of technical batches.
-        scale: "counts", "linear" or "log2"; "auto" tells it by the values, or asks.
+        scale: "counts", "linear", "log2" or "log_ratio"; "auto" tells it by the values, or asks.
         orientation: "genes_in_rows" or "samples_in_rows"; "auto" tells it by the ids, or asks.
         layer: which matrix of a file that holds several: a layer or "raw" of an h5ad, a column of
             the GDC.

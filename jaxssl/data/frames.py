@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from jaxssl.data.scale import LOG_RATIO
 from jaxssl.types import Frame, InputError
 
 MIN_COHORT = 10  # samples, below which a cohort has no frame of its own
@@ -73,6 +74,17 @@ def fit_frame(
     own = np.full(len(x), "") if cohorts is None else cohorts
     frame = Frame(name, *fit_cohorts(x, own))
     return _within(frame, x, own), frame
+
+
+def takes(frame: Frame, found: str, scale: str) -> bool:
+    """Whether values on the scale `found` can be put beside those of another in a frame.
+
+    Logarithms of counts, intensities and ratios differ by a constant a gene, which the frame of a
+    cohort takes out; ranks within a sample only where none of both are ratios.
+    """
+    if found == scale or frame.name.endswith("cohort"):
+        return True
+    return frame.name == "rank" and LOG_RATIO not in (found, scale)
 
 
 def to_frame(

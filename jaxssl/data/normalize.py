@@ -13,6 +13,7 @@ from scipy import linalg
 
 from jaxssl.config import NormalizeConfig, count_components
 from jaxssl.data.frames import Cohorts, fit_frame, to_frame
+from jaxssl.data.scale import LOG2, LOG_RATIO
 from jaxssl.types import Frame, InputError, Normalizer
 
 BLOCK = 1024  # rows per block: bounds the temporaries of wide matrices
@@ -26,9 +27,9 @@ def log2_expression(x: Shaped[np.ndarray, "samples genes"], scale: str) -> Expre
     """Bring expression to a log2 scale, as float32.
 
     "counts" become log2(CPM + 1), with the library size over all genes given; "linear" values (TPM,
-    FPKM, intensities) become log2(x + 1); "log2" values stay.
+    FPKM, intensities) become log2(x + 1); "log2" values and "log_ratio"s stay.
     """
-    if scale == "log2":
+    if scale in (LOG2, LOG_RATIO):
         return np.asarray(x, np.float32)
     if x.min() < 0:
         raise InputError(

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Shaped
 from jaxssl.data.formats.matrix import dense
 from jaxssl.types import InputError
 
-SCALES = ("counts", "linear", "log2")
+LOG2, LOG_RATIO = "log2", "log_ratio"
+SCALES = ("counts", "linear", LOG2, LOG_RATIO)  # the last: of two channels, or to a reference
 COVERAGE = "coverage"  # recount3's sums of base-pair coverage, which are none of these
 _TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
 _TOLERANCE = 0.01  # of that value, as files round it
@@ -147,9 +148,8 @@ def resolve_scale(wanted: str, values: Range, declared: str = "") -> tuple[str, 
         return declared, "as the format has it"
     if wanted == "auto":
         if not found:
-            raise InputError(
-                f"cannot tell the scale ({reason})", "pass `scale=counts`, linear or log2"
-            )
+            fix = f"pass `scale=counts`, {', '.join(SCALES[1:-1])} or {SCALES[-1]}"
+            raise InputError(f"cannot tell the scale ({reason})", fix)
         return found, reason
     _require_consistent(wanted, found, reason, values)
     return wanted, "as told by `scale`"
@@ -157,9 +157,12 @@ def resolve_scale(wanted: str, values: Range, declared: str = "") -> tuple[str, 
 
 def _require_consistent(wanted: str, found: str, reason: str, values: Range) -> None:
     """Refuse a scale that the values exclude; warn of one that they hardly are of."""
-    if wanted == "log2" and values.highest > 50:
+    if wanted in (LOG2, LOG_RATIO) and values.highest > 50:
         fix = f"pass `scale={found}`" if found else "correct the values"
-        raise InputError(f"`scale=log2` contradicts the data ({reason})", fix)
+        raise InputError(f"`scale={wanted}` contradicts the data ({reason})", fix)
+    if wanted == LOG_RATIO and values.lowest >= 0:
+        fix = f"pass `scale={found or LOG2}`"
+        raise InputError(f"`scale=log_ratio` contradicts the data ({reason}: none negative)", fix)
     if wanted in ("counts", "linear") and values.lowest < 0:
         raise InputError(f"`scale={wanted}` contradicts the data ({reason})", "pass `scale=log2`")
     if wanted == "counts" and found == "log2":

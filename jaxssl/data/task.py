@@ -41,7 +41,7 @@ class Task(Roles):
     sample_ids: np.ndarray
     genes: np.ndarray
     expression: Float[np.ndarray, "samples genes"]  # log2
-    scale: str  # of the file: "counts", "linear" or "log2"
+    scale: str  # of the file: one of `data.scale.SCALES`
     twins: Pairs  # samples that are nearly the same
     split: Split
 

@@ -44,8 +44,9 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
             configuration's, by default chosen from the number of samples.
         config: what differs from the method's defaults, such as `{"pretrain.n_steps": 2000}`, or a
             whole `jaxssl.Config` of that method.
-        scale: "counts", "linear" or "log2". "auto": as an AnnData has on record, or as the values
-            of named genes look; an array without gene names is taken as it is, like "log2".
+        scale: "counts", "linear", "log2" or "log_ratio". "auto": as an AnnData has on record, or
+            as the values of named genes look; an array without gene names is taken as it is, like
+            "log2".
         max_missing: share of the encoder's genes that new data may lack; they get the training
             mean.
         random_state: seed id of weights, batches and views, below 2**31.
