@@ -44,7 +44,7 @@ class DataConfig:
     name: str = ""  # shown in results and report; default: the file's stem
     label: str = ""  # column of obs; default: what `prepare` recorded
     group: str = ""  # samples of one group stay in one part (patient, donor, series)
-    batch: str = ""  # technical batch, used for figures only
+    batch: str = ""  # technical batch or cohort; read by figures and by what says "cohort"
     min_class_size: Count = 0  # samples; smaller classes become unlabelled. 0: never, raise instead
     use_unlabelled: bool = True  # samples without a label join pretraining
 
@@ -92,6 +92,10 @@ class PretrainConfig:
 
     batch_size: Annotated[int, Range(2, 1e7)] = 128  # samples; all where there are fewer
     n_steps: Count = 0  # optimisation steps; from the data
+    # samples of a mini-batch: of all cohorts, or of one; see docs/cohorts.md
+    batches: Literal["mixed", "by_cohort"] = "mixed"
+    # steps of a cohort: in proportion to its samples, or as many as of any other
+    cohort_draw: Literal["size", "even"] = "size"
     checkpoint_every: Count = 0  # epochs; 0: as often as it takes a tenth of the time
 
 
@@ -127,15 +131,7 @@ class SweepConfig:
     """The label-efficiency comparison."""
 
     arms: tuple[str, ...] = ("majority", "scratch", "logreg", "pca_logreg", "swav")
-    shares: tuple[LabelShare, ...] = (
-        0.01,
-        0.02,
-        0.05,
-        0.1,
-        0.2,
-        0.5,
-        1.0,
-    )  # of the training labels
+    shares: tuple[LabelShare, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of training labels
     reference_arms: tuple[str, ...] = (
         "scratch",
         "random_encoder",

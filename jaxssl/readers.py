@@ -36,6 +36,8 @@ OF_ENCODER = (
     *OF_TRAINING,
 )
 """What a given encoder brings with it."""
+DRAWN = ("pretrain.batches", "pretrain.cohort_draw", "method.cohort_balance")
+"""They are about cohorts, which samples without a table of their own do not have."""
 ONE_SPLIT = ("split.n_splits",)
 TRIED = ("selftrain.student", "selftrain.temperature", "selftrain.labelled_weight")
 METHODS_OWN = "a comparison, which takes methods and views from the methods' own files"
@@ -83,25 +85,24 @@ READERS: dict[str, Reader] = {
     ),
     "doctor": Reader(
         "a plan of memory",
-        ("split", *OF_TRAINING, "run"),
-        ("split.seed", "split.n_splits", "split.protocol", "split.allow_leaks", "run.seeds"),
+        ("split.validation_share", "split.test_share", *OF_TRAINING, "run"),
+        ("run.seeds", *DRAWN),
     ),
     "classifier": Reader("an `SSLClassifier()`, which fine-tunes", ("finetune",), SCRATCH),
     "encoder": Reader(
         "an `SSLEncoder()`, which pretrains one encoder on all samples",
         (*OF_TRAINING, "finetune", "run"),
-        ("pretrain.checkpoint_every", "run.seeds"),
+        ("pretrain.checkpoint_every", "run.seeds", *DRAWN),
     ),
 }
 """Verbs, functions and estimators that read options."""
 
 
+SPECTRAL = ("`normalize.input=spectral`", lambda c: c.normalize.input != "genes")
+BY_COHORT = ("`pretrain.batches=by_cohort`", lambda c: c.pretrain.batches == "by_cohort")
 NEEDS: dict[str, tuple[str, Callable[[Config], Any]]] = {
-    "normalize.n_components": (
-        "`normalize.input=spectral`",
-        lambda c: c.normalize.input != "genes",
-    ),
-    "normalize.power": ("`normalize.input=spectral`", lambda c: c.normalize.input != "genes"),
+    "normalize.n_components": SPECTRAL,
+    "normalize.power": SPECTRAL,
     "augment.mask_per": ("`augment.mask_rate`", lambda c: _masks(c)),
     "augment.mask_fill": ("`augment.mask_rate`", lambda c: _masks(c)),
     "augment.extra_mask_rate": ("`augment.n_views=3`", lambda c: c.augment.n_views > 2),
@@ -115,6 +116,8 @@ NEEDS: dict[str, tuple[str, Callable[[Config], Any]]] = {
         lambda c: vars(c.method).get("projection") != "none",
     ),
     "method.predictor_hidden": ("`method.predictor=mlp`", lambda c: _is_mlp(c, "predictor")),
+    "method.cohort_balance": BY_COHORT,
+    "pretrain.cohort_draw": BY_COHORT,
     "method.queue_start": ("`method.queue_length`", lambda c: vars(c.method).get("queue_length")),
     "split.test_share": ("`split.protocol=grouped`", lambda c: "batch" not in c.split.protocol),
     "finetune.learning_rate": ("`finetune.n_steps`", lambda c: c.finetune.n_steps),

@@ -93,6 +93,7 @@ class Pool(NamedTuple):
 
     x: Float[Array, "samples features"]  # all training samples, labelled or not
     autoencoder: Params  # {} unless views are drawn through one
+    cohort: Int[Array, " samples"] | None = None  # None: mini-batches are mixed
 
 
 class Member(NamedTuple):

@@ -26,6 +26,8 @@ def validate(config: Config) -> None:
             f"{method.MIN_VIEWS} views of a profile"
         )
     method.check_views(augment.changes())
+    if config.pretrain.batches == "by_cohort":
+        method.check_cohorts()
     held_out = split.validation_share + split.test_share
     if held_out >= 1:
         raise InputError(

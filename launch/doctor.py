@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import psutil
 
-from jaxssl.config import Config, count_components, resolve
+from jaxssl.config import Config, count_components, resolve, with_options
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.footprint import FREE_SHARE, MemoryPlan, free_memory, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
@@ -100,7 +100,9 @@ def width(config: Config, n_samples: int, n_genes: int) -> int:
 
 def plans(size: Size, n_seeds: int) -> Iterator[str]:
     """What fits here and on each card, a line each."""
-    config = resolve(size.config, size.n_samples)
+    # of which cohort a sample is, a size does not say
+    config = with_options(size.config, {"pretrain.batches": "mixed"})
+    config = resolve(config, size.n_samples)
     here = plan_pretraining(config, size.n_samples, size.n_features, n_seeds).memory
     yield _line("here", n_seeds, here)
     for gigabytes in CARDS_GB:

@@ -131,3 +131,24 @@ def test_a_moving_average_of_momentum_one_stays_and_of_none_jumps():
     slow, fast = {"w": jnp.zeros(3)}, {"w": jnp.arange(3.0)}
     np.testing.assert_array_equal(moving_average(slow, fast, 1.0)["w"], slow["w"])
     np.testing.assert_array_equal(moving_average(slow, fast, 0.0)["w"], fast["w"])
+
+
+def test_negatives_are_of_the_cohort_of_the_batch_which_has_a_queue_of_its_own():
+    training = Training(ENCODER, 100, 10)
+    single, several = moco(OPTIONS, training), moco(OPTIONS, training._replace(n_cohorts=2))
+    params, alone = single.init(KEY, views_of(0, range(BATCH)).x[0])
+    memory = several.init(KEY, views_of(0, range(BATCH)).x[0])[1]
+    assert memory["queue"].shape == (2, LENGTH, 5)
+    for step, cohort in enumerate([0, 1, 0, 0]):
+        views = views_of(step, range(BATCH * step, BATCH * (step + 1)))
+        batch = Batch(views, memory, step, jnp.int32(cohort))
+        if cohort == 0:  # as if there were no other
+            of_alone = Batch(views, alone, step)
+            expected = single.loss(params, of_alone)[0]
+            np.testing.assert_allclose(several.loss(params, batch)[0], expected, rtol=1e-5)
+            alone = single.remember(params, of_alone)
+            alone["target"] = memory["target"]
+        memory = several.remember(params, batch)
+        memory["target"] = alone["target"]
+    assert set(np.asarray(memory["index"][1])) == {-1, 4, 5, 6, 7}
+    assert not {4, 5, 6, 7} & set(np.asarray(memory["index"][0]))

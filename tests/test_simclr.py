@@ -112,3 +112,23 @@ def test_scarf_compares_the_profile_with_its_corrupted_view():
     value, _ = jax.jit(method.loss)(params, Batch(views, memory, 0))
     clean, corrupted = (unit(jax.jit(encoder.apply)(params["encoder"], view)) for view in x)
     np.testing.assert_allclose(value, looped(clean, corrupted, 0.7, False), rtol=1e-4)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_copies_of_a_sample_are_no_negatives_of_each_other(decoupled):
+    first, second = pair(11, 6)
+    index = jnp.array([3, 5, 3, 7, 5, 3])
+    with_copies = nt_xent(first, second, 0.5, decoupled, index)
+    z, sample = np.concatenate([first, second]).astype(np.float64), np.tile(index, 2)
+    expected = 0.0
+    for a in range(12):
+        positive = np.exp(z[a] @ z[(a + 6) % 12] / 0.5)
+        others = sum(np.exp(z[a] @ z[b] / 0.5) for b in range(12) if sample[a] != sample[b])
+        expected -= np.log(positive / (others + (0 if decoupled else positive))) / 12
+    np.testing.assert_allclose(with_copies, expected, rtol=1e-5)
+    apart = jnp.arange(6)
+    np.testing.assert_allclose(
+        nt_xent(first, second, 0.5, decoupled, apart),
+        nt_xent(first, second, 0.5, decoupled),
+        rtol=1e-6,
+    )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxssl.methods.sinkhorn import mix_marginals
 from jaxssl.methods.sinkhorn import sinkhorn as sinkhorn_uncompiled
 
 sinkhorn = jax.jit(sinkhorn_uncompiled, static_argnames=("epsilon", "n_iterations"))
@@ -151,3 +152,77 @@ def test_codes_under_vmap_equal_codes_alone():
     together = jax.jit(jax.vmap(partial(sinkhorn, epsilon=0.01)))(scores)
     for codes, alone in zip(together, scores, strict=True):
         np.testing.assert_allclose(codes, sinkhorn(alone, 0.01), atol=1e-6)
+
+
+MARGINALS = np.array([0.3, 0.05, 0.1, 0.2, 0.05, 0.25, 0.05])
+
+
+def naive_with(marginals, scores, epsilon, n_iterations):
+    """The iterations for given shares of the prototypes in float64, one sum at a time."""
+    q = np.exp(np.asarray(scores, np.float64) / epsilon)
+    n_samples, n_prototypes = q.shape
+    for _ in range(n_iterations):
+        for k in range(n_prototypes):
+            q[:, k] *= marginals[k] / q[:, k].sum()
+        for b in range(n_samples):
+            q[b] /= q[b].sum() * n_samples
+    return q / q.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(("epsilon", "n_iterations"), [(0.01, 3), (0.05, 1), (0.05, 3), (1.0, 3)])
+def test_codes_with_marginals_equal_the_naive_float64_formula(epsilon, n_iterations):
+    scores = scores_of(0).astype(np.float32)
+    codes = sinkhorn(
+        jnp.asarray(scores), epsilon, n_iterations, jnp.asarray(MARGINALS, jnp.float32)
+    )
+    expected = naive_with(MARGINALS, scores, epsilon, n_iterations)
+    np.testing.assert_allclose(codes, expected, atol=1e-6 / epsilon)
+
+
+def test_even_marginals_are_none_and_codes_converge_to_what_is_asked():
+    scores = jnp.asarray(scores_of(0), jnp.float32)
+    even = sinkhorn(scores, marginals=jnp.full(7, 1 / 7))
+    np.testing.assert_allclose(even, sinkhorn(scores), atol=1e-6)
+    codes = sinkhorn(scores, n_iterations=300, marginals=jnp.asarray(MARGINALS, jnp.float32))
+    np.testing.assert_allclose(codes.mean(axis=0), MARGINALS, atol=1e-4)
+    np.testing.assert_allclose(codes.sum(axis=1), 1, atol=1e-5)
+
+
+def test_codes_with_marginals_are_the_best_of_all_plans_that_have_them():
+    epsilon, scores = 0.2, scores_of(1)
+    with jax.enable_x64(True):
+        found = sinkhorn(jnp.asarray(scores), epsilon, 2000, jnp.asarray(MARGINALS))
+    plan = np.asarray(found) / len(scores)
+
+    def gain(plan):
+        return (plan * scores).sum() - epsilon * (plan * np.log(plan)).sum()
+
+    rng = np.random.default_rng(0)
+    for _ in range(50):  # mass moved round a rectangle keeps every marginal
+        (a, b), (c, d) = (rng.choice(n, 2, replace=False) for n in plan.shape)
+        moved = plan.copy()
+        step = 0.1 * moved[[a, b], [c, d]].min() * np.array([[-1, 1], [1, -1]])
+        moved[np.ix_([a, b], [c, d])] += step
+        assert gain(moved) < gain(plan)
+
+
+def test_usage_of_one_softmax_as_marginals_leaves_the_softmax_as_it_is():
+    scores = jnp.asarray(scores_of(2), jnp.float32)
+    free = jax.nn.softmax(scores / 0.05, axis=1)
+    codes = sinkhorn(scores, n_iterations=1000, marginals=free.mean(axis=0))
+    np.testing.assert_allclose(codes, free, atol=1e-4)
+
+
+def test_a_prototype_without_a_share_gets_nothing_and_nothing_overflows():
+    marginals = jnp.array([0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0])
+    codes = np.asarray(sinkhorn(jnp.asarray(scores_of(3), jnp.float32), 1e-3, 3, marginals))
+    assert np.isfinite(codes).all()
+    np.testing.assert_allclose(codes[:, [1, 3, 4, 5, 6]], 0)
+    np.testing.assert_allclose(codes.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("balance", [0.0, 0.3, 1.0])
+def test_mixed_marginals_are_shares_and_reach_from_usage_to_even_ones(balance):
+    mixed = mix_marginals(jnp.asarray(MARGINALS, jnp.float32), balance)
+    np.testing.assert_allclose(mixed, balance / 7 + (1 - balance) * MARGINALS, rtol=1e-5)
+    np.testing.assert_allclose(mixed.sum(), 1, rtol=1e-5)

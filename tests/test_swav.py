@@ -267,3 +267,73 @@ def test_usage_is_the_share_of_samples_nearest_to_each_prototype():
     nearest = [np.asarray(method.scores(params, x)).argmax(axis=1) for x in views.x]
     expected = np.bincount(np.concatenate(nearest), minlength=6) / (3 * BATCH)
     np.testing.assert_allclose(metrics["usage"], expected, atol=1e-6)
+
+
+# --- batches of one cohort
+
+
+@cache
+def method_by_cohort(balance, n_prototypes=(6, 9)):
+    options = SwAVConfig(n_prototypes=n_prototypes, cohort_balance=balance)
+    method = swav.swav(options, Training(ENCODER, BATCH, 100, n_cohorts=3))
+    remember = method.remember and jax.jit(method.remember)
+    return options, method._replace(loss=jax.jit(method.loss), remember=remember)
+
+
+def cohort_batch(memory, seed=1, cohort=1):
+    return Batch(views_of(seed), memory, 0, jnp.int32(cohort))
+
+
+def test_a_hard_balance_remembers_nothing_and_its_codes_are_those_of_the_batch():
+    options, method = method_by_cohort(1.0)
+    params, memory = method.init(KEY, views_of(0).x[0])
+    assert memory == {}
+    assert method.remember is None
+    plain = swav.swav(options, Training(ENCODER, BATCH, 100))
+    expected = jax.jit(plain.loss)(params, Batch(views_of(1), {}, 0))[0]
+    assert method.loss(params, cohort_batch({}))[0] == expected
+
+
+def test_usage_begins_even_so_that_a_soft_balance_begins_as_the_hard_one():
+    _, method = method_by_cohort(0.25)
+    params, memory = method.init(KEY, views_of(0).x[0])
+    assert {head: usage.shape for head, usage in memory["usage"].items()} == {
+        "head_0": (3, 6),
+        "head_1": (3, 9),
+    }
+    expected = method_by_cohort(1.0)[1].loss(params, cohort_batch({}))[0]
+    np.testing.assert_allclose(method.loss(params, cohort_batch(memory))[0], expected, rtol=1e-5)
+
+
+def test_usage_follows_the_cohort_of_the_batch_alone_and_the_codes_follow_usage():
+    options, method = method_by_cohort(0.25)
+    params, memory = method.init(KEY, views_of(0).x[0])
+    batch = cohort_batch(memory)
+    after = method.remember(params, batch)
+    z = np.stack([unit(ENCODER.apply(params["encoder"], x)) for x in batch.views.x])
+    targets = []
+    for head, k in zip(("head_0", "head_1"), options.n_prototypes, strict=True):
+        scores = z @ unit(params["prototypes"][head]).T
+        free = np.exp(scores / options.epsilon)
+        free = (free / free.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
+        expected = np.full((3, k), 1 / k)
+        expected[1] = 0.9 / k + 0.1 * free
+        np.testing.assert_allclose(after["usage"][head], expected, atol=1e-5)
+        asked = 0.25 / k + 0.75 * expected[1]
+        q = np.exp(scores / options.epsilon)
+        for _ in range(options.n_iterations):
+            q *= asked / q.sum(axis=1, keepdims=True)
+            q /= q.sum(axis=2, keepdims=True)
+        targets.append(q)
+    losses = [
+        swav.swapped_prediction(
+            jnp.asarray(q, jnp.float32),
+            jnp.asarray(z @ unit(params["prototypes"][f"head_{i}"]).T, jnp.float32),
+            options.temperature,
+        )
+        for i, q in enumerate(targets)
+    ]
+    value, _ = method.loss(params, cohort_batch(after))
+    np.testing.assert_allclose(value, np.mean(losses), rtol=1e-4)
+    other, _ = method.loss(params, cohort_batch(after, cohort=2))
+    assert abs(other - value) > 1e-5, "another cohort's usage is its own"

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from jaxssl.config import Config, resolve
 from jaxssl.data.normalize import fit_normalizer, normalize, standardize
 from jaxssl.data.task import Task, columns_of
+from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.types import Normalizer
 
 _DIGITS = 10  # of a hash: two of a million samples share one, once in two such sets
@@ -34,6 +35,11 @@ class Prepared:
         """Encoder input of all training samples, labelled or not; computed at every call."""
         return self._apply(normalize, self.task.split.train)
 
+    @property
+    def batches(self) -> np.ndarray:
+        """Technical batch of all training samples; "" where unknown."""
+        return self.task.batches[self.task.split.train]
+
     @cached_property
     def features(self) -> Float[np.ndarray, "samples features"]:
         """Encoder input of all samples."""
@@ -54,7 +60,8 @@ def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) ->
     """Settle what follows from the training samples, and fit the normalizer unless one is given."""
     rows = task.split.train
     config = resolve(config, len(rows), 0 if normalizer else len(task.genes))
-    if normalizer is None:
+    if normalizer is None:  # else the encoders are given, too
+        find_cohorts(config.pretrain, task.batches[rows])  # refused before anything is written
         train = task.expression[rows]
         normalizer = fit_normalizer(
             train, task.genes, config.normalize, task.scale, task.batches[rows]

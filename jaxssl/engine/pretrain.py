@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from jaxssl.config import Config, with_options
 from jaxssl.engine import checkpoint
 from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.engine.diagnose import Diagnosis, Row, divergences, rows_of_epoch, verdicts
 from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, shard, wait
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
@@ -74,18 +75,27 @@ class Variant(NamedTuple):
 
 
 def plan_pretraining(
-    config: Config, n_samples: int, n_features: int, n_seeds: int, varied: Sequence[str] = ()
+    config: Config,
+    n_samples: int,
+    n_features: int,
+    n_seeds: int,
+    varied: Sequence[str] = (),
+    batches: np.ndarray | None = None,
 ) -> Plan:
     """Build the functions and the memory plan for a resolved configuration; allocates nothing.
 
     `varied`: options out of `evaluation.grid.traced_options` in which the members differ.
+    `batches`: the technical batch of each sample, for mini-batches of one cohort.
     """
+    cohorts = find_cohorts(config.pretrain, batches)
+    n_cohorts = len(cohorts.names) if cohorts else 0
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
+    schedule = schedule._replace(cohorts=cohorts)
 
     def make_parts(options: Mapping[str, Array]) -> Parts:
         own = with_options(config, options)
         encoder = make_encoder(own.encoder, own.run.precision)
-        training = Training(encoder, n_samples, schedule.n_steps)
+        training = Training(encoder, n_samples, schedule.n_steps, n_cohorts)
         method = METHODS[own.method.name].make(own.method, training)
         optimizer = make_optimizer(own.optimizer, schedule.n_steps, method.freeze, method.restart)
         return Parts(method, encoder.apply, make_views(own.augment), optimizer)
@@ -93,6 +103,7 @@ def plan_pretraining(
     trainer = make_trainer(make_parts, schedule)
     x = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
     pool = jax.eval_shape(partial(make_pool, options=config.augment, root_key=0), x)
+    pool = with_cohorts(pool, schedule)
     member = Member(jax.random.key(0), {name: jnp.float32(0) for name in varied})
     state = jax.eval_shape(trainer.init, member, pool)
     matrices = [leaf for leaf in jax.tree.leaves(state.params) if len(leaf.shape) > 1]
@@ -127,7 +138,8 @@ def pretrain(
     an epoch, or without one that is too long to end.
     """
     trainer = over_all_seeds(plan.trainer)
-    data = shard(make_pool(pool, config.augment, config.run.root_key), per_seed=False)
+    made = make_pool(pool, config.augment, config.run.root_key)
+    data = shard(with_cohorts(made, plan.schedule), per_seed=False)
     wait(data)
     n_epochs, n_steps = plan.schedule.n_epochs, plan.schedule.steps_per_epoch
     for ids in chunks(seed_ids, plan.memory.chunk):
@@ -156,6 +168,13 @@ def pretrain(
         params = jax.device_get(state.params)
         of_seeds = {seed: member(params, i) for i, seed in enumerate(dict.fromkeys(ids))}
         yield Pretrained(of_seeds, verdicts(history, config), history)
+
+
+def with_cohorts(pool: Pool, schedule: Schedule) -> Pool:
+    """A pool that says of which cohort a sample is, where mini-batches are of one."""
+    if schedule.cohorts is None:
+        return pool
+    return pool._replace(cohort=jnp.asarray(schedule.cohorts.of_samples, jnp.int32))
 
 
 def train_epoch(

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from jaxssl.engine.cohorts import Cohorts, batches_within, draw_cohorts
 from jaxssl.engine.optimize import restart
 from jaxssl.methods.augment import ViewsFn
 from jaxssl.methods.interface import Batch, Method
 from jaxssl.methods.losses import spread
-from jaxssl.types import Member, Metrics, Params, Pool, Profiles, Samples, TrainState, Views
+from jaxssl.types import Member, Metrics, Params, Pool, Profiles, Samples, TrainState
 
 MAX_STEPS = 100  # of a compiled call: a process that is told to end does so between two
 PROBE_SAMPLES = 512  # training samples on which an epoch's embedding is measured
@@ -51,6 +52,7 @@ class Schedule(NamedTuple):
     steps_per_pass: int
     passes: int
     n_epochs: int
+    cohorts: Cohorts | None = None  # that mini-batches are of, one each; None: they are mixed
 
     @property
     def steps_per_epoch(self) -> int:
@@ -118,7 +120,8 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
         keys, x, parts = streams(state.member.key), pool.x, make_parts(state.member.options)
         is_due = is_turn(epoch, parts.method.refresh_every, schedule.n_epochs)
         state = refresh(parts, state, is_due, jax.random.fold_in(keys.refresh, epoch), x)
-        return state, epoch_batches(jax.random.fold_in(keys.order, epoch), len(x), schedule)
+        key_order = jax.random.fold_in(keys.order, epoch)
+        return state, epoch_batches(key_order, len(x), schedule, pool.cohort)
 
     def steps(
         state: TrainState, batches: Batches, numbers: Int[Array, " steps"], pool: Pool
@@ -130,7 +133,8 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
             # by step number, not by splitting a carried key: a resume needs only the step
             key_views, _ = jax.random.split(jax.random.fold_in(keys.step, number))  # no loss draws
             views = parts.make_views(key_views, pool.x[index], index, pool)
-            return train_step(parts, state, number, views)
+            cohort = None if pool.cohort is None else pool.cohort[index[0]]
+            return train_step(parts, state, Batch(views, state.memory, number, cohort))
 
         return jax.lax.scan(step, state, (numbers, batches))
 
@@ -167,11 +171,9 @@ def refresh(
     return jax.lax.cond(is_due, refreshed, lambda state: state, state)
 
 
-def train_step(
-    parts: Parts, state: TrainState, step: Int[Array, ""], views: Views
-) -> tuple[TrainState, Metrics]:
+def train_step(parts: Parts, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     """One update of parameters, optimizer and memory."""
-    method, batch = parts.method, Batch(views, state.memory, step)
+    method = parts.method
     gradient = jax.value_and_grad(method.loss, has_aux=True)
     (loss, metrics), grads = gradient(state.params, batch)
     updates, opt_state = parts.optimizer.update(grads, state.opt_state, state.params)
@@ -186,9 +188,20 @@ def streams(key: PRNGKeyArray) -> Streams:
 
 
 def epoch_batches(
-    key: PRNGKeyArray, n_samples: int, schedule: Schedule
+    key: PRNGKeyArray,
+    n_samples: int,
+    schedule: Schedule,
+    cohort: Int[Array, " samples"] | None = None,
 ) -> Int[Array, "steps batch"]:
-    """Positions of an epoch's batches: every pass is a fresh permutation without its remainder."""
+    """Positions of an epoch's batches: every pass is a fresh permutation without its remainder.
+
+    With the `cohort` of every sample, batches are of one each, in the schedule's shares of the
+    steps; where there is one cohort, they are as without.
+    """
+    if cohort is not None and schedule.cohorts and len(schedule.cohorts.names) > 1:
+        key_steps, key_within = jax.random.split(key)
+        drawn = draw_cohorts(key_steps, schedule.cohorts.shares, schedule.steps_per_epoch)
+        return batches_within(key_within, drawn, schedule.cohorts, cohort, schedule.batch_size)
     n_used = schedule.steps_per_pass * schedule.batch_size
     orders = jax.vmap(lambda k: jax.random.permutation(k, n_samples)[:n_used])(
         jax.random.split(key, schedule.passes)

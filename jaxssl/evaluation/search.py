@@ -109,7 +109,8 @@ def _with_encoders(run: _Run, points: Sequence[Point]) -> Iterator[Found]:
     if not members:
         return
     pool, variants = run.prepared.pool, dict(enumerate(members))
-    plan = plan_pretraining(config, *pool.shape, n_seeds=len(members), varied=varied)
+    words = {"n_seeds": len(members), "varied": varied, "batches": run.prepared.batches}
+    plan = plan_pretraining(config, *pool.shape, **words)
     for chunk in pretrain(plan, config, pool, list(variants), variants=variants):
         for point in points:
             seed_of = {

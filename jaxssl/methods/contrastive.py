@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import ClassVar
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxssl.bounds import Temperature, optionclass
 from jaxssl.methods.augment import NOISES, REDRAWN
@@ -47,14 +47,20 @@ def simclr_loss(options: SimCLRConfig, stack: Stack, params: Params, batch: Batc
     """NT-Xent of every pair of views."""
     z = stack.embed(params, batch.views.x)
     pairs = combinations(range(len(z)), 2)
-    return contrast(z, pairs, options.temperature, options.decoupled)
+    return contrast(z, pairs, options.temperature, options.decoupled, copies_of(batch))
 
 
 def scarf_loss(options: ScarfConfig, stack: Stack, params: Params, batch: Batch) -> Loss:
     """NT-Xent between the profile as it is and every view."""
     views = jnp.concatenate([batch.views.original[None], batch.views.x])
     z = stack.embed(params, views)
-    return contrast(z, ((0, i) for i in range(1, len(z))), options.temperature)
+    pairs = ((0, i) for i in range(1, len(z)))
+    return contrast(z, pairs, options.temperature, index=copies_of(batch))
+
+
+def copies_of(batch: Batch) -> Int[Array, " batch"] | None:
+    """The sample of every row, where one may stand there twice: in a batch of a small cohort."""
+    return None if batch.cohort is None else batch.views.index
 
 
 def contrast(
@@ -62,9 +68,11 @@ def contrast(
     pairs: Iterable[tuple[int, int]],
     temperature: float | Float[Array, ""],
     decoupled: bool = False,
+    index: Int[Array, " batch"] | None = None,
 ) -> Loss:
     """Mean NT-Xent over pairs of views."""
-    value = jnp.stack([nt_xent(z[i], z[j], temperature, decoupled) for i, j in pairs]).mean()
+    losses = [nt_xent(z[i], z[j], temperature, decoupled, index) for i, j in pairs]
+    value = jnp.stack(losses).mean()
     chance = nt_xent_of_chance(z.shape[1], decoupled)
     return value, {"loss_ratio": value / chance, "projection_spread": spread(z)}
 

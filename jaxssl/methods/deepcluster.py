@@ -43,6 +43,10 @@ class DeepClusterConfig(MethodConfig):
     # epochs, which are some 50 steps: a classifier must have time to learn
     cluster_every: Positive = 5
 
+    def check_cohorts(self) -> None:
+        """As `MethodConfig`: clusters are of all samples."""
+        refuse_cohorts(self.name)
+
     def settle(self, batch_size: int, n_train: int) -> None:
         """As `MethodConfig`; one head, and no more clusters than samples."""
         if len(self.n_prototypes) != 1:
@@ -65,9 +69,22 @@ class DeepClusterV2Config(ProjectedConfig):
     cluster_every: Positive = 1  # epochs
     temperature: Temperature = 0.1
 
+    def check_cohorts(self) -> None:
+        """As `MethodConfig`: clusters are of all samples."""
+        refuse_cohorts(self.name)
+
     def settle(self, batch_size: int, n_train: int) -> None:
         """As `MethodConfig`; no more clusters than samples."""
         self.n_prototypes = settle_clusters(self.n_prototypes, n_train)
+
+
+def refuse_cohorts(name: str) -> None:
+    """Refuse mini-batches of one cohort: clusters would be platforms whatever the batches are."""
+    raise InputError(
+        f"`pretrain.batches=by_cohort` does not reach the clusters of {name}, which it finds "
+        "among the training samples of all cohorts at once",
+        "pass `pretrain.batches=mixed`, or take `method=swav`",
+    )
 
 
 def settle_clusters(counts: tuple[int, ...], n_train: int) -> tuple[int, ...]:

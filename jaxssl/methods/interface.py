@@ -38,6 +38,9 @@ class MethodConfig:
     def settle(self, batch_size: int, n_train: int) -> None:
         """Choose what is left to the data; refuse what does not fit batch or training samples."""
 
+    def check_cohorts(self) -> None:
+        """Refuse mini-batches of one cohort where the method mixes cohorts beside them."""
+
     def check_views(self, changes: Collection[str]) -> None:
         """Refuse augmentations (`changes`: which are on) from which the method learns nothing."""
         if self.NEEDS_CHANGE and not changes:
@@ -53,6 +56,7 @@ class Training(NamedTuple):
     encoder: Network
     n_samples: int
     n_steps: int
+    n_cohorts: int = 0  # that mini-batches are of, one each; 0: they are mixed
 
 
 class Batch(NamedTuple):
@@ -61,6 +65,7 @@ class Batch(NamedTuple):
     views: Views
     memory: PyTree
     step: Step
+    cohort: Int[Array, ""] | None = None  # of all its samples; None: of several
 
 
 class Method(NamedTuple):

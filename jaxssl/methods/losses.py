@@ -4,7 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 from optax.losses import softmax_cross_entropy
 
 
@@ -41,12 +41,14 @@ def nt_xent(
     second: Float[Array, "batch dim"],
     temperature: float | Float[Array, ""],
     decoupled: bool = False,
+    index: Int[Array, " batch"] | None = None,
 ) -> Float[Array, ""]:
     """Normalised temperature-scaled cross-entropy over the 2 x batch views, both directions.
 
     Every view is told from the others of its batch by the other view of its sample (Chen et al.
     2020, equation 1); rows are of unit length. `decoupled` leaves the positive out of the
-    denominator (Yeh et al. 2022, arXiv 2110.06848, equation 6).
+    denominator (Yeh et al. 2022, arXiv 2110.06848, equation 6). With the `index` of every row's
+    sample, further copies of a sample in the batch are no negatives.
     """
     n, z = len(first), jnp.concatenate([first, second])
     similarity = jnp.matmul(z, z.T, precision="highest") / temperature
@@ -54,6 +56,9 @@ def nt_xent(
     row, column = jnp.arange(2 * n)[:, None], jnp.arange(2 * n)[None, :]
     # the sample itself, and where it is decoupled its other view too
     left_out = (row % n == column % n) if decoupled else row == column
+    if index is not None:
+        is_copy = index[:, None] == index[None, :]
+        left_out |= jnp.tile(is_copy, (2, 2)) & (row % n != column % n)
     total = jax.nn.logsumexp(jnp.where(left_out, -jnp.inf, similarity), axis=1)
     return jnp.mean(total - jnp.concatenate([positive, positive]))
 

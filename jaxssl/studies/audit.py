@@ -191,7 +191,8 @@ def variance(
     for task, config in questions:
         prepared = prepare(task, config)
         pool = prepared.pool
-        plan = plan_pretraining(prepared.config, *pool.shape, n_seeds=n_pretrained)
+        words = {"n_seeds": n_pretrained, "batches": prepared.batches}
+        plan = plan_pretraining(prepared.config, *pool.shape, **words)
         trained = merge(pretrain(plan, prepared.config, pool, range(n_pretrained)))
         encoders = {seed: params["encoder"] for seed, params in trained.params.items()}
         log = partial(count.advance, f"every combination on split {config.split.seed}")

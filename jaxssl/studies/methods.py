@@ -239,8 +239,8 @@ def _cost(study: Study, tuned: Tuned, bundles: Encoders) -> dict[str, str]:
     """Time and memory of a seed's pretraining: the median epoch's, and as planned."""
     folder = study.folder / tuned.best.config.method.name
     config = journal.with_chunk_of(folder, tuned.best.config, bundles)
-    n_train, n_features = len(study.task.split.train), study.prepared.features.shape[1]
-    plan = plan_pretraining(config, n_train, n_features, len(bundles))
+    n_features, batches = study.prepared.features.shape[1], study.prepared.batches
+    plan = plan_pretraining(config, len(batches), n_features, len(bundles), batches=batches)
     rows = pd.DataFrame(journal.read_metrics(folder))
     seconds = rows.groupby("epoch")["seconds"].median().median()  # of a chunk's seeds together
     ms = 1e3 * seconds / plan.schedule.steps_per_epoch / min(plan.memory.chunk, len(bundles))

@@ -68,7 +68,9 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     prepared, folder, pool = study.prepared, study.folder, study.prepared.pool
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
     config = journal.with_chunk_of(folder, study.config, missing)
-    plan = engine.plan_pretraining(config, *pool.shape, n_seeds=len(missing))
+    plan = engine.plan_pretraining(
+        config, *pool.shape, n_seeds=len(missing), batches=prepared.batches
+    )
     parts = journal.cut(folder, missing, plan.memory.chunk)
     options = ", ".join(f"{n} {v}" for n, v in to_dict(config)["method"].items())
     study.hooks.say(f"encoder input: {pool.shape[1]} features; method: {options}")

@@ -20,6 +20,7 @@ from jaxssl.data.scale import check_matrix
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
 from jaxssl.data.task import Task, make_task, take_roles
 from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.engine.ensemble import check_session, use_cores
 from jaxssl.engine.prepared import Prepared, is_among, prepare
 from jaxssl.evaluation.arms import check_arms
@@ -226,6 +227,7 @@ def check_splits(adata: AnnData, config: Config, numbers: Sequence[int]) -> None
             task = make_task(adata, own)
             look_for_leaks(task, own, notes, compares=True)
             resolve(own, *task.shape)
+            find_cohorts(own.pretrain, task.batches[task.split.train])
     notes.close()
 
 
