@@ -150,19 +150,21 @@ def test_a_member_with_traced_options_is_the_pretraining_that_has_them_in_its_co
         "augment.latent_radius": 0.5,
         "method.epsilon": 0.1,
         "method.temperature": 0.2,
+        "method.cohort_balance": 0.4,
         "optimizer.learning_rate": 3e-3,
         "optimizer.weight_decay": 0.1,
     }
     other = {name: 2 * value for name, value in values.items()}
     shape = {"augment.n_views": 3, "augment.autoencoder_steps": 20, "augment.latent_dim": 4}
-    config = small_config(**shape, **{"optimizer.name": "adamw"})
+    shape |= {"optimizer.name": "adamw", "pretrain.batches": "by_cohort"}
+    config = small_config(**shape)
     chosen, _ = points_at(config, [values, other], len(task.split.train))
     assert set(values) == set(traced_options(config))
     assert set(values) == set(member_options(chosen[0].config))
     rows = pd.DataFrame([r for f in search(task, chosen, (0, 3)) for r in f.pretraining])
     for point in chosen:
         prepared = prepare(task, point.config)
-        plan = plan_pretraining(point.config, *prepared.pool.shape, 2)
+        plan = plan_pretraining(point.config, *prepared.pool.shape, 2, batches=prepared.batches)
         alone = merge(pretrain(plan, point.config, prepared.pool, [0, 3]))
         last = {row["seed"]: row["loss"] for row in alone.history}
         found = rows[rows["point"] == point.name].set_index("seed")["loss"]
