@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
+import jaxssl
 from jaxssl.config import Config, PretrainConfig, with_method, with_options
 from jaxssl.data.frames import MIN_COHORT
 from jaxssl.data.synthetic import make_synthetic
@@ -17,8 +18,9 @@ from jaxssl.engine.embed import prototype_scores
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import Variant, make_bundle, merge, plan_pretraining, pretrain
 from jaxssl.engine.train import epoch_batches, make_schedule
+from jaxssl.evaluation.grid import refuse_unread_by
 from jaxssl.methods import METHODS
-from jaxssl.readers import idle
+from jaxssl.readers import idle, refuse_unread
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 
@@ -136,6 +138,25 @@ def test_a_queue_of_swav_is_refused_beside_batches_of_one_cohort():
 def test_options_of_cohorts_do_nothing_where_batches_are_mixed(name):
     assert idle(name, Config()) == "`pretrain.batches=by_cohort`"
     assert not idle(name, with_options(Config(), BY_COHORT))
+
+
+def test_a_grid_over_batches_is_read_by_pretrained_arms_and_refused_without_cohorts(tmp_path):
+    assert refuse_unread_by(("logreg", "swav"), ["pretrain.batches", "pretrain.cohort_draw"])
+    with pytest.raises(InputError, match=r"`pretrain\.batches` is not read"):
+        refuse_unread_by(("logreg", "scratch"), ["pretrain.batches"])
+    adata = make_synthetic(n_samples=240, n_genes=30, n_classes=4)
+    adata.uns["jaxssl"]["batch"] = ""
+    grid, out = {"pretrain.batches": ["mixed", "by_cohort"]}, tmp_path / "run"
+    with pytest.raises(InputError, match="no training sample's cohort is known"):
+        jaxssl.tune(adata, grid=grid, shares=[1.0], seeds=1, out=out, progress=False)
+    assert not out.exists()
+
+
+def test_who_cannot_know_cohorts_refuses_the_options_about_them():
+    for reader in ("encoder", "doctor"):
+        with pytest.raises(InputError, match=r"`pretrain\.batches` is not for"):
+            refuse_unread(reader, ["pretrain.batches"])
+    refuse_unread("pretrain", ["pretrain.batches", "method.cohort_balance"])
 
 
 # --- two platforms: the same classes, each gene shifted by the platform

@@ -102,3 +102,13 @@ def test_every_option_that_is_advised_is_one_that_the_method_has_and_that_is_on(
         assert options
         assert all(get_option(config, option) is not None for option in options), fix
         assert {o for o in options if o.startswith("augment")} <= {strong}, fix
+
+
+@pytest.mark.parametrize(
+    ("batches", "balance", "is_advised"),
+    [("by_cohort", 0.2, True), ("by_cohort", 1.0, False), ("mixed", 0.2, False)],
+)
+def test_a_soft_balance_that_collapses_is_told_to_be_raised(batches, balance, is_advised):
+    options = {"pretrain.batches": batches, "method.cohort_balance": balance}
+    fix = diagnose(ALIVE | {"usage_perplexity": 1.0}, with_options(Config(), options)).fix
+    assert ("raise `method.cohort_balance`" in fix) == is_advised

@@ -92,20 +92,21 @@ def batches_within(
     """
     sizes = np.asarray(cohorts.sizes)
     per_pass = np.maximum(sizes // batch_size, 1)  # steps
-    n_most = np.floor(len(of_steps) * np.asarray(cohorts.shares)).astype(int) + 2
-    n_passes = int((-(-n_most // per_pass)).max())
-
-    def in_order(key: PRNGKeyArray) -> Int[Array, " samples"]:
-        """The samples of one cohort after the other, each cohort shuffled."""
-        return jnp.lexsort((jax.random.bits(key, of_samples.shape), of_samples))
-
-    orders = jax.lax.map(in_order, jax.random.split(key, n_passes))
+    n_most = np.floor(len(of_steps) * np.asarray(cohorts.shares)).astype(int) + 1
+    n_passes = -(-n_most // per_pass)
+    # all passes, one after the other: each cohort's samples as often as it is gone through
+    lengths = np.repeat(sizes, n_passes)
+    own = np.concatenate([np.tile(np.arange(n), k) for n, k in zip(sizes, n_passes, strict=True)])
+    places = np.repeat(np.repeat(cohorts.starts, n_passes), lengths) + own
+    passes = jnp.asarray(np.repeat(np.arange(len(lengths)), lengths), jnp.int32)
+    shuffled = jnp.lexsort((jax.random.bits(key, passes.shape), passes))
+    rows = jnp.argsort(of_samples)[jnp.asarray(places, jnp.int32)[shuffled]]
     is_of = of_steps[:, None] == jnp.arange(len(sizes))[None, :]
     turn = jnp.sum(jnp.where(is_of, jnp.cumsum(is_of, axis=0) - 1, 0), axis=1)  # of its cohort's
-    size, start, rounds = (
-        jnp.asarray(of_cohort, jnp.int32)[of_steps]
-        for of_cohort in (sizes, cohorts.starts, per_pass)
+    begins = np.cumsum(sizes * n_passes) - sizes * n_passes
+    size, begin, rounds = (
+        jnp.asarray(of_cohort, jnp.int32)[of_steps] for of_cohort in (sizes, begins, per_pass)
     )
     first = batch_size * (turn % rounds)
     within = (first[:, None] + jnp.arange(batch_size)[None, :]) % size[:, None]
-    return orders[(turn // rounds)[:, None], start[:, None] + within]
+    return rows[(begin + size * (turn // rounds))[:, None] + within]

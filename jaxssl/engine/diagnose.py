@@ -133,7 +133,12 @@ def diagnose(last: Row, config: Config) -> Diagnosis:
     """
     if not all(math.isfinite(value) for value in last.values() if isinstance(value, float)):
         return diverged("a measure of it is no number", config)
-    weaker = (*(Fix("lower", f"augment.{name}") for name in config.augment.changes()), SLOWER)
+    evener = _evener(config)
+    weaker = (
+        *evener,
+        *(Fix("lower", f"augment.{name}") for name in config.augment.changes()),
+        SLOWER,
+    )
     code_entropy, loss = last.get("code_entropy_ratio", 0.0), last.get("loss_ratio", 0.0)
     rank, n_used = last["effective_rank"], last.get("usage_perplexity", COLLAPSED_USAGE)
     if code_entropy > UNIFORM_CODES:
@@ -153,13 +158,20 @@ def diagnose(last: Row, config: Config) -> Diagnosis:
         return Diagnosis("collapsed", cause, _advise(config, *weaker))
     if n_used < COLLAPSED_USAGE:
         cause = f"{n_used:.1f} prototypes are effectively used"
-        return Diagnosis("collapsed", cause, _advise(config, *MORE_PROTOTYPES))
+        return Diagnosis("collapsed", cause, _advise(config, *evener, *MORE_PROTOTYPES))
     return HEALTHY
 
 
 def diverged(cause: str, config: Config) -> Diagnosis:
     """The verdict on a seed whose numbers left the range of floats."""
     return Diagnosis(DIVERGED, cause, _advise(config, SLOWER, Fix("raise", "method.epsilon")))
+
+
+def _evener(config: Config) -> list[Fix]:
+    """What keeps a cohort from putting all its samples on one prototype, where it may."""
+    is_soft = vars(config.method).get("cohort_balance", 1.0) < 1
+    is_soft &= config.pretrain.batches == "by_cohort"
+    return [Fix("raise", "method.cohort_balance")] if is_soft else []
 
 
 def _advise(config: Config, *fixes: Fix) -> str:

@@ -43,7 +43,10 @@ TRACED = (
 """Options of a pretraining that change values alone, no shape, whatever the method."""
 
 
-OF_PRETRAINING = ("augment", "method", "optimizer", "pretrain.batch_size", "pretrain.n_steps")
+OF_PRETRAINING = (
+    *("augment", "method", "optimizer"),
+    *("pretrain.batch_size", "pretrain.n_steps", "pretrain.batches", "pretrain.cohort_draw"),
+)
 PROBE = ("finetune.probe_steps", "finetune.probe_learning_rate", "finetune.probe_decay")
 _GOES_WITH = dict.fromkeys(map(str, LAYERS), "encoder.hidden")  # they must fit it
 _GOES_WITH |= {"pretrain.checkpoint_every": "pretrain.n_steps"}

@@ -12,6 +12,7 @@ import pandas as pd
 from jaxssl.arguments import checked
 from jaxssl.bounds import check_value
 from jaxssl.config import Config, with_options
+from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.evaluation.arms import named_arms
 from jaxssl.evaluation.fits import DIVERGED, failed_fits
 from jaxssl.evaluation.grid import (
@@ -120,7 +121,9 @@ def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tun
     values = combinations(options)
 
     def check(study: Study) -> None:
-        points_at(study.asked, values, *study.task.shape)
+        points, _ = points_at(study.asked, values, *study.task.shape)
+        for point in points:
+            find_cohorts(point.config.pretrain, study.prepared.batches)
 
     study = begin(job._replace(config=config), compares=True, check=check)
     points = run_points(study, study.asked, values)
