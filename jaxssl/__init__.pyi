@@ -12,10 +12,10 @@ from .runs.reading import open_study as open_study
 from .runs.result import StudyResult as StudyResult
 from .studies.audit import audit as audit
 from .studies.classifier import finetune as finetune
-from .studies.classifier import predict as predict
 from .studies.embedding import embed as embed
 from .studies.grid import tune as tune
 from .studies.methods import compare_methods as compare_methods
+from .studies.prediction import predict as predict
 from .studies.study import pretrain as pretrain
 from .studies.study import study as study
 from .types import InputError as InputError

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import (
     Annotated,
     Any,
+    Literal,
     ParamSpec,
     TypeVar,
     Union,
@@ -93,7 +94,7 @@ def read_argument(name: str, value: Any, declared: Any) -> Any:
         state = "says nothing" if value is None else f"is of type {type(value).__name__}"
         found = f"`{name}{given}` {state}"
         raise InputError(found, f"pass {wanted}") from error
-    if get_origin(declared) is Annotated:
+    if get_origin(declared) in (Annotated, Literal):
         check_value(name, found, declared)
     return found
 
@@ -112,6 +113,8 @@ def _read(value: Any, declared: Any) -> Any:
             except _Other:
                 continue
         raise _Other
+    if origin is Literal:
+        return _read_one(value, type(inner[0]))
     kind = origin or declared
     if kind is Sequence:
         if not isinstance(value, str | Real | Iterable) or isinstance(value, Mapping | bytes):
@@ -156,6 +159,8 @@ def _in_words(declared: Any) -> list[str]:
         return [word for one in inner if one is not types.NoneType for word in _in_words(one)]
     if origin is Annotated:
         return _in_words(inner[0])
+    if origin is Literal:
+        return [str(choice) for choice in inner]
     if origin is Sequence:
         return [f"{' or '.join(_in_words(inner[0]))} (one, or a list of them)"]
     name = (origin or declared).__name__

@@ -16,7 +16,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import numpy as np
@@ -26,6 +26,9 @@ ROLES = ("label", "group", "batch")
 """What a column of the table of samples can be to a study."""
 MAX_MISSING = 0.3
 """Share of an encoder's genes that new samples may lack; they are imputed."""
+OnShift = Literal["refuse", "warn", "adapt"]
+"""What to do about samples that lie far from an encoder's: `data.arrival.receive`."""
+REFUSE, WARN, ADAPT = get_args(OnShift)
 STATIC = {"static": True}
 """Marks a field that is no array, so that JAX compiles for each of its values."""
 

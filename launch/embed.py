@@ -16,7 +16,7 @@ from jaxssl.studies.embedding import embed_file
 from . import exit, flags
 from .screen import hooks
 
-flags.define("data", "encoder", "max_missing")
+flags.define("data", "encoder", "max_missing", "shift")
 _OUT = absl_flags.DEFINE_string("out", "", "The .h5ad to write.")
 _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out, or embedding.")
 
@@ -24,11 +24,11 @@ _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --o
 def main() -> None:
     """Align, normalise, embed, write."""
     encoder, data = flags.folder_of("encoder", "pretrain"), flags.value_of("data")
-    replaces = {"overwrite": _OVERWRITE.value}
-    out = new_file(_OUT.value, (".h5ad",), inputs=[("encoder", encoder)], **replaces)
-    adata = embed_file(
-        encoder, data, out, hooks(), max_missing=flags.value_of("max_missing"), **replaces
+    words = {name: flags.value_of(name) for name in ("max_missing", "shift")}
+    out = new_file(
+        _OUT.value, (".h5ad",), inputs=[("encoder", encoder)], overwrite=_OVERWRITE.value
     )
+    adata = embed_file(encoder, data, out, hooks(), **words, overwrite=_OVERWRITE.value)
     print(f"wrote {out}: {adata.n_obs:,} samples, {adata.obsm['X_jaxssl'].shape[1]} dimensions")
 
 

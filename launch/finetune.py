@@ -18,7 +18,7 @@ from jaxssl.studies.encoders import read_encoder
 
 from . import exit, flags
 
-flags.define(*flags.DATA, "encoder", "allow_leaks", "out", "overwrite", "max_missing")
+flags.define(*flags.DATA, "encoder", "allow_leaks", "out", "overwrite", "max_missing", "shift")
 _SHARE = absl_flags.DEFINE_float("share", 1.0, "Share of the training labels to use.")
 _LAYERS = {
     name: absl_flags.DEFINE_integer(name, None, f"{text}; default: the config's.", lower_bound=0)
@@ -37,7 +37,8 @@ def main() -> None:
     refuse_twice(flags.said(), {name: str(n) for name, n in layers.items()})
     finetune = dataclasses.replace(options.finetune, **layers)
     job = flags.job("finetune", own_options(bundle, options, finetune), encoder="")
-    run_finetuning(job, bundle, _SHARE.value, flags.value_of("max_missing"))
+    allowed = flags.value_of("max_missing"), flags.value_of("shift")
+    run_finetuning(job, bundle, _SHARE.value, *allowed)
 
 
 if __name__ == "__main__":

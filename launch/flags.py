@@ -3,7 +3,7 @@
 import itertools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from absl import flags
 from ml_collections import config_flags
@@ -11,7 +11,7 @@ from ml_collections import config_flags
 from jaxssl.config import LEAKS, Config, with_method, with_options
 from jaxssl.readers import refuse_unread
 from jaxssl.runs.output import Output
-from jaxssl.types import MAX_MISSING, ROLES, InputError
+from jaxssl.types import MAX_MISSING, REFUSE, ROLES, InputError, OnShift
 from jaxssl.validate import get_option
 
 from . import exit
@@ -80,6 +80,12 @@ _FLAGS: dict[str, tuple[Any, ...]] = {
     "shard": (flags.DEFINE_string, "", "i/n: run only the seeds i, i + n, ... (i from 0)."),
     "encoder": (flags.DEFINE_string, "", "Bundle, or a run folder with encoders."),
     "max_missing": (flags.DEFINE_float, MAX_MISSING, "Share of genes that may be imputed.", 0, 1),
+    "shift": (
+        flags.DEFINE_enum,
+        REFUSE,
+        get_args(OnShift),
+        "What to do about samples unlike the encoder's; adapt: each gene standardised within them.",
+    ),
 }
 """How a flag is defined: by which call, and with which default, help and bounds."""
 DATA = ("config", "data", *ROLES)

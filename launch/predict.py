@@ -9,12 +9,12 @@ from absl import flags as absl_flags
 
 from jaxssl.files import write_table
 from jaxssl.runs.output import new_file
-from jaxssl.studies.classifier import predict
+from jaxssl.studies.prediction import predict
 
 from . import exit, flags
 from .screen import hooks
 
-flags.define("data", "max_missing")
+flags.define("data", "max_missing", "shift")
 absl_flags.DEFINE_string("classifier", "", "Folder of finetune, or its classifier/.")
 _OUT = absl_flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
 _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
@@ -25,9 +25,12 @@ def main() -> None:
     classifier, data = flags.folder_of("classifier", "finetune"), flags.value_of("data")
     inputs = [("classifier", classifier), *([("data", data)] if data else [])]
     out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value, inputs=inputs)
-    table = predict(classifier, data, hooks(), max_missing=flags.value_of("max_missing"))
+    words = {name: flags.value_of(name) for name in ("max_missing", "shift")}
+    table = predict(classifier, data, hooks(), **words)
     write_table(out, table)
-    print(f"wrote {out}: {len(table):,} samples, {table.shape[1] - 2} classes")
+    print(
+        f"wrote {out}: {len(table):,} samples, {table.columns.str.startswith('p_').sum()} classes"
+    )
 
 
 if __name__ == "__main__":

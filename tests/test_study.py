@@ -220,7 +220,7 @@ def test_python_pretrains_finetunes_and_predicts_as_the_verbs_do(tmp_path):
         pd.read_parquet(tmp_path / f"clf_{f}/predictions.parquet") for f in ("python", "verb")
     ]
     pd.testing.assert_frame_equal(*held_out, check_exact=True)
-    new = make_synthetic(n_samples=20)
+    new = make_synthetic()[:20].copy()
     with pytest.warns(UserWarning, match="the classifier was trained on"):
         found = jaxssl.predict(tmp_path / "clf_python", new)
     write_h5ad(new, tmp_path / "new.h5ad")

@@ -72,7 +72,16 @@ def encoder_input(
 
     Counts become log-CPM over all genes of the data; missing genes get the training mean. `cohorts`
     names the cohort of every sample; by default they are one, which the encoder has not seen.
+    Nothing is asked of how far the samples lie from the encoder's: see `data.arrival.receive`.
     """
+    x, report = encoder_genes(adata, normalizer, max_missing)
+    return normalize(normalizer, x, cohorts=cohorts), report
+
+
+def encoder_genes(
+    adata: AnnData, normalizer: Normalizer, max_missing: float = MAX_MISSING
+) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
+    """Log2 expression of an encoder's genes, NaN for those that are missing, and what was found."""
     check_names(adata.obs_names, "samples")
     check_names(adata.var_names, "genes")
     check_value("max_missing", max_missing, Share)
@@ -95,8 +104,7 @@ def encoder_input(
             f"{len(twice)} of the encoder's genes stand twice in the data (first: {twice[0]})",
             "leave one of each, or import the file by `read(duplicates=mean)`",
         )
-    x, report = align_genes(log2_expression(values, found), names, normalizer.genes, max_missing)
-    return normalize(normalizer, x, cohorts=cohorts), report
+    return align_genes(log2_expression(values, found), names, normalizer.genes, max_missing)
 
 
 def _unambiguous(names: Sequence[str] | np.ndarray) -> dict[str, int]:

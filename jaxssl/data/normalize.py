@@ -129,6 +129,17 @@ def normalize(
     if normalizer.frame.name != Frame.name:  # which looks at all samples of a cohort at once
         x = to_frame(normalizer.frame, x if columns is None else x[:, columns], cohorts)
         columns = None
+    return normalize_framed(normalizer, x, columns)
+
+
+def normalize_framed(
+    normalizer: Normalizer,
+    x: Expression,
+    columns: Int[np.ndarray, " kept"] | None = None,
+) -> Float[np.ndarray, "samples features"]:
+    """As `normalize`, of values in the frame."""
+    if normalizer.rotation is None:
+        return _standardize_framed(normalizer, x, columns)
     out = np.empty((len(x), normalizer.rotation.shape[1]), np.float32)
     for rows in _blocks(len(x)):
         scores = _standardize_framed(normalizer, x[rows], columns) @ normalizer.rotation

@@ -12,6 +12,7 @@ from jaxtyping import PyTree
 
 from jaxssl.arguments import checked
 from jaxssl.config import Config, from_dict, to_dict
+from jaxssl.data.shift import Reference
 from jaxssl.engine.diagnose import DIVERGED, HEALTHY, Diagnosis
 from jaxssl.engine.leaves import (
     ARRAYS,
@@ -40,6 +41,7 @@ class EncoderBundle:
     normalizer: Normalizer
     params: Params  # "encoder", and whatever else the method trained
     provenance: dict[str, Any]  # seed, steps, versions, data hash, warnings
+    reference: Reference | None = None  # of the training cohort; None: too few samples, or not kept
 
 
 def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
@@ -47,7 +49,8 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
 
     In place of one that is there; files that are no part of a bundle stay.
     """
-    leaves = flatten({"params": bundle.params, "normalizer": bundle.normalizer})
+    tree = {"params": bundle.params, "normalizer": bundle.normalizer}
+    leaves = flatten(tree | ({"reference": bundle.reference} if bundle.reference else {}))
     description = {
         "format": FORMAT,
         "config": to_dict(bundle.config),
@@ -127,7 +130,8 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         genes=genes, expression_scale=scale, frame=of_frame, **tree["normalizer"]
     )
     _verify_widths(folder, normalizer, tree["params"], config)
-    bundle = EncoderBundle(config, normalizer, tree["params"], provenance)
+    reference = Reference(**tree["reference"]) if "reference" in tree else None
+    bundle = EncoderBundle(config, normalizer, tree["params"], provenance, reference)
     for name, leaf in flatten({"params": bundle.params}).items():
         if not np.isfinite(leaf).all() and not has_diverged(bundle):
             raise InputError(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +10,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from jaxssl.config import Config, resolve
-from jaxssl.data.normalize import fit_normalizer, normalize, standardize
+from jaxssl.data.arrival import Arrival, own_normalizer
+from jaxssl.data.frames import to_frame
+from jaxssl.data.normalize import fit_normalizer, normalize, normalize_framed, standardize
+from jaxssl.data.shift import Reference
+from jaxssl.data.shift_limits import fit_reference, rows_of
 from jaxssl.data.task import Task, columns_of
+from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.cohorts import find_cohorts
-from jaxssl.types import Normalizer
+from jaxssl.types import ADAPT, Normalizer, OnShift, Split
 
 _DIGITS = 10  # of a hash: two of a million samples share one, once in two such sets
 
@@ -50,6 +55,19 @@ class Prepared:
         """Genes of all samples as the linear models see them: scaled and clipped, no rotation."""
         return self.features if self.normalizer.rotation is None else self._apply(standardize)
 
+    @cached_property
+    def reference(self) -> Reference | None:
+        """Profiles of the training cohort and limits, by which new samples are held against it."""
+        task, columns = self.task, self._columns
+
+        def framed(rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows genes"]:
+            x = task.expression[rows] if columns is None else task.expression[rows][:, columns]
+            return to_frame(self.normalizer.frame, x, task.batches[rows])
+
+        train, held_out = rows_of(task.split, task.batches)
+        groups, clip = task.groups[train], self.config.normalize.clip
+        return fit_reference(self.normalizer, framed(train), groups, framed(held_out), clip)
+
     def _apply(self, apply: Callable, rows: Any = slice(None)) -> np.ndarray:
         """Samples, by default all, as a map of the normalizer makes them."""
         x, cohorts = self.task.expression[rows], self.task.batches[rows]
@@ -67,6 +85,32 @@ def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) ->
             train, task.genes, config.normalize, task.scale, task.batches[rows]
         )
     return Prepared(task, config, normalizer)
+
+
+def settle_in(
+    bundle: EncoderBundle,
+    arrival: Arrival,
+    shift: OnShift,
+    split: Split,
+    groups: np.ndarray,
+    batches: np.ndarray,
+) -> tuple[EncoderBundle, Float[np.ndarray, "samples features"]]:
+    """An encoder among other data than its own, and its input of them.
+
+    Where they have shifted, they are what new samples are held against; adapted, their training
+    part has means and deviations in the place of the pretraining's.
+    """
+    x, framed, train = arrival.x, arrival.framed, split.train
+    if not (arrival.is_shifted or shift == ADAPT):
+        return bundle, x
+    normalizer = bundle.normalizer
+    if shift == ADAPT:
+        normalizer = own_normalizer(normalizer, framed[train])
+        x = normalize_framed(normalizer, framed)
+    rows, held_out = rows_of(split, batches)
+    clip = bundle.config.normalize.clip
+    reference = fit_reference(normalizer, framed[rows], groups[rows], framed[held_out], clip)
+    return replace(bundle, normalizer=normalizer, reference=reference), x
 
 
 def fingerprint(task: Task) -> str:

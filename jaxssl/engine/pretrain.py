@@ -56,7 +56,8 @@ def make_bundle(
         **diagnosis._asdict(),
         "versions": versions,
     }
-    return EncoderBundle(prepared.config, prepared.normalizer, pretrained.params[seed], provenance)
+    fitted = prepared.normalizer, pretrained.params[seed]
+    return EncoderBundle(prepared.config, *fitted, provenance, prepared.reference)
 
 
 class Plan(NamedTuple):

@@ -12,18 +12,20 @@ from sklearn.base import ClassifierMixin, clone
 
 from jaxssl.arguments import checked, read_argument
 from jaxssl.config import Config
+from jaxssl.data.arrival import judge
 from jaxssl.data.labels import label_order
 from jaxssl.engine.bundle import EncoderBundle, usable
-from jaxssl.engine.prepared import record_of
+from jaxssl.engine.prepared import record_of, settle_in
 from jaxssl.estimators.encoder import SSLEncoder
 from jaxssl.estimators.inputs import ids_of
 from jaxssl.estimators.labels import alike, encode, is_labelled, labels_of, weights_of
 from jaxssl.estimators.options import seed_of
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.classifier import fit_classifier, predict
+from jaxssl.evaluation.predictions import counted
 from jaxssl.readers import OF_TRAINING, refuse_beside_encoder
 from jaxssl.studies.encoders import read_classifier, refuse_classifier, set_options
-from jaxssl.types import MAX_MISSING, InputError
+from jaxssl.types import MAX_MISSING, REFUSE, WARN, InputError, Split
 from jaxssl.validate import check_sections, validate
 
 
@@ -47,6 +49,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         scale: of the values, as in `SSLEncoder`.
         max_missing: share of the encoder's genes that data may lack.
         random_state: seed id, as in `SSLEncoder`, of pretraining and fine-tuning.
+        shift: as in `SSLEncoder`; also of the samples of `fit` for an encoder that is given.
 
     Attributes:
         classes_: sorted labels (classes,).
@@ -74,6 +77,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
     scale: Any = "auto"
     max_missing: Any = MAX_MISSING
     random_state: Any = 0
+    shift: Any = REFUSE
 
     def fit(self, X: Any, y: Any = None) -> "SSLClassifier":
         """Pretrain an encoder where none is given, and fine-tune it on the labelled samples.
@@ -100,7 +104,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         labelled = np.flatnonzero(codes >= 0)
         order = labelled[label_order(codes[labelled], len(classes), seed)]
         names = tuple(str(name) for name in classes)
-        x = self._input_of(X, bundle)
+        bundle, x = self._settle_in(bundle, X, is_own=encoder is not self.encoder)
         fitted = fit_classifier(bundle, config, x, codes, names, order, seed)
         own = {"labels": classes.tolist(), "labelled_ids": record_of(ids_of(X), order)}
         provenance = fitted.provenance | own
@@ -118,11 +122,14 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             Probabilities (samples x classes) in the order of `classes_`, float32.
 
         Raises:
-            InputError: if too many genes are missing, or the scale is another.
+            InputError: if too many genes are missing, the scale is another, or they have shifted.
             NotFittedError: before `fit`.
         """
-        x = self._input_of(X)
-        return predict(self.bundle_, x)
+        arrival = self._arrival_of(X)
+        probabilities = predict(self.bundle_, arrival.x)
+        named = self.classes_[probabilities.argmax(axis=1)]
+        judge(arrival, self.shift, "the classifier's", f"it takes {counted(named)}")
+        return probabilities
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " samples"]:
         """The most probable class of every sample.
@@ -203,6 +210,18 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         method = self.config.method.name if isinstance(self.config, Config) else "swav"
         shared = ("config", "scale", "max_missing", "random_state")
         return SSLEncoder(method, **{name: getattr(self, name) for name in shared}).fit(X)
+
+    def _settle_in(
+        self, bundle: EncoderBundle, X: Any, *, is_own: bool
+    ) -> tuple[EncoderBundle, Float32[np.ndarray, "samples features"]]:
+        """The encoder among the samples to fit, `is_own` where it was pretrained on these."""
+        if is_own:
+            return bundle, self._arrival_of(X, bundle, WARN).x
+        arrival = self._arrival_of(X, bundle)
+        judge(arrival, self.shift, "the encoder's")
+        n = len(arrival.x)
+        none, split = np.full(n, "", object), Split(np.arange(n), np.arange(0), np.arange(0))
+        return settle_in(bundle, arrival, self.shift, split, none, none)
 
     def _options(self, pretrained: Config, n_train: int) -> Config:
         """The encoder's configuration with the fine-tuning options that are asked for."""

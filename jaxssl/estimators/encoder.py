@@ -25,7 +25,7 @@ from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.estimators.stored import HISTORY, BundleEstimator
 from jaxssl.runs.identity import versions
 from jaxssl.studies.encoders import read_encoder, refuse_classifier
-from jaxssl.types import MAX_MISSING, Split
+from jaxssl.types import MAX_MISSING, REFUSE, Split
 
 _plan = lru_cache(maxsize=32)(plan_pretraining)  # kept, so that folds of one size compile once
 
@@ -50,6 +50,8 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         max_missing: share of the encoder's genes that new data may lack; they get the training
             mean.
         random_state: seed id of weights, batches and views, below 2**31.
+        shift: what to do about samples that lie far from those of `fit`: "refuse", "warn" or
+            "adapt", as in `jaxssl.predict`.
 
     Attributes:
         bundle_: `EncoderBundle`: normalizer, parameters, configuration, provenance.
@@ -79,6 +81,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
     scale: Any = "auto"
     max_missing: Any = MAX_MISSING
     random_state: Any = 0
+    shift: Any = REFUSE
 
     def fit(self, X: Any, y: Any = None) -> "SSLEncoder":
         """Fit the normalizer and pretrain the encoder; warns if the training was not healthy.
@@ -117,7 +120,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
             Embedding (samples x dim), float32.
 
         Raises:
-            InputError: if too many genes are missing, or the scale is another.
+            InputError: if too many genes are missing, the scale is another, or they have shifted.
             NotFittedError: before `fit`.
         """
         x = self._input_of(X)

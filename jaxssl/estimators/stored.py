@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from jaxssl.arguments import checked, read_argument
 from jaxssl.bounds import Share
-from jaxssl.data.align import encoder_input
+from jaxssl.data.arrival import Arrival, judge, receive
 from jaxssl.engine.bundle import DESCRIPTION, EncoderBundle, is_bundle, load_bundle, save_bundle
 from jaxssl.estimators.inputs import read
 from jaxssl.runs.kinds import signs_in
 from jaxssl.runs.previous import run_of
-from jaxssl.types import InputError
+from jaxssl.types import InputError, OnShift
 
 HISTORY = "history.csv"  # beside the files of the bundle
 
@@ -28,6 +28,7 @@ class BundleEstimator(BaseEstimator):
     n_features_in_: int
     scale: str
     max_missing: float
+    shift: OnShift
 
     @checked
     def save(self, folder: str | Path) -> None:
@@ -56,6 +57,7 @@ class BundleEstimator(BaseEstimator):
         facts = {
             "scale": self.scale,
             "max_missing": self.max_missing,
+            "shift": self.shift,
             "n_features_in": int(self.n_features_in_),
             "feature_names_in": None if names is None else names.tolist(),
         }
@@ -72,21 +74,31 @@ class BundleEstimator(BaseEstimator):
         names = kept.get("feature_names_in", genes)
         self.scale = kept.get("scale", self.scale)
         self.max_missing = kept.get("max_missing", self.max_missing)
+        self.shift = kept.get("shift", self.shift)
         self.n_features_in_ = kept.get("n_features_in", len(genes))
         if names is not None:
             self.feature_names_in_ = np.asarray(names, object)
         self.bundle_ = bundle
 
-    def _input_of(
-        self, X: Any, bundle: EncoderBundle | None = None
-    ) -> Float32[np.ndarray, "samples features"]:
-        """Input of a bundle's encoder, by default its own, for data that it is given."""
+    def _arrival_of(
+        self, X: Any, bundle: EncoderBundle | None = None, shift: OnShift | None = None
+    ) -> Arrival:
+        """What a bundle's encoder, by default its own, sees of data; not yet judged."""
         if bundle is None:
             check_is_fitted(self)
             bundle = self.bundle_
-        max_missing = read_argument("max_missing", self.max_missing, Share)
+        words = {
+            "max_missing": read_argument("max_missing", self.max_missing, Share),
+            "shift": shift or read_argument("shift", self.shift, OnShift),
+        }
         adata = read(self, X, bundle.normalizer.expression_scale)
-        return encoder_input(adata, bundle.normalizer, max_missing=max_missing)[0]
+        return receive(adata, bundle.normalizer, bundle.reference, **words)
+
+    def _input_of(self, X: Any) -> Float32[np.ndarray, "samples features"]:
+        """Input of its encoder for data that it is given, unless they have shifted."""
+        arrival = self._arrival_of(X)
+        judge(arrival, self.shift, "the encoder's")
+        return arrival.x
 
 
 def _there(folder: Path) -> list[EncoderBundle]:

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from sklearn import metrics as sk
 
 PREFIX = "p_"
+_SHOWN = 5  # classes, where they are counted in a line
 ECE_BINS = 15  # Guo et al. 2017, arXiv 1706.04599
 
 
@@ -46,6 +47,22 @@ def unpack(table: pd.DataFrame) -> LabelledPredictions:
     if (codes < 0).any():
         raise ValueError(f"{labels[codes < 0].iloc[0]!r} is none of the classes {classes}")
     return LabelledPredictions(classes, table[columns].to_numpy(), codes)
+
+
+def counted(named: Shaped[np.ndarray, " samples"]) -> str:
+    """How many samples are taken for which class, the largest first.
+
+    >>> counted(np.array(["tumor", "normal", "tumor"]))
+    '2 samples for tumor, 1 for normal'
+    """
+    counts = pd.Series(named).value_counts()
+    n = len(named)
+    if len(counts) == 1:
+        return f"all {n:,} samples for {counts.index[0]}" if n > 1 else f"it for {counts.index[0]}"
+    shown = [f"{count:,} for {name}" for name, count in counts.head(_SHOWN).items()]
+    rest = counts.iloc[_SHOWN:].sum()
+    shown[0] = shown[0].replace(" for", " samples for", 1)
+    return ", ".join(shown) + (f", {rest:,} for others" if rest else "")
 
 
 def recalls(

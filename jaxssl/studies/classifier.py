@@ -12,28 +12,27 @@ import pandas as pd
 from jaxssl.arguments import checked
 from jaxssl.bounds import LabelShare, Share, check_value
 from jaxssl.config import Config, FinetuneConfig
-from jaxssl.data.align import encoder_input
+from jaxssl.data.arrival import judge, receive
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
-from jaxssl.engine.prepared import fingerprint, is_among, record_of
+from jaxssl.engine.prepared import fingerprint, is_among, record_of, settle_in
 from jaxssl.evaluation.arms import Fit
 from jaxssl.evaluation.classifier import fit_classifier
 from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.fits import of_one, settle
-from jaxssl.evaluation.predictions import pack, score
+from jaxssl.evaluation.predictions import score
 from jaxssl.files import read_json, write_json, write_table, write_text
 from jaxssl.report.render import model_card
 from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
-from jaxssl.studies.embedding import aligned
-from jaxssl.studies.encoders import read_classifier, read_encoder, set_options
+from jaxssl.studies.encoders import read_encoder, set_options
 from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again
-from jaxssl.studies.progress import SILENT, Hooks
+from jaxssl.studies.progress import Hooks
 from jaxssl.studies.start import announce, inherit_columns, pose, read_data
-from jaxssl.types import MAX_MISSING, ROLES
+from jaxssl.types import MAX_MISSING, REFUSE, ROLES, OnShift
 from jaxssl.validate import validate
 
 
@@ -49,6 +48,7 @@ def finetune(
     batch: str = "",
     allow_leaks: Sequence[str] = (),
     max_missing: Share = MAX_MISSING,
+    shift: OnShift = REFUSE,
     options: FinetuneConfig | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: bool | Callable = True,
@@ -65,6 +65,8 @@ def finetune(
         label, group, batch, allow_leaks, overwrite, progress: as in `jaxssl.study`; what the
             pretraining was allowed is not allowed here.
         max_missing: share of the encoder's genes that the data may lack.
+        shift: as in `jaxssl.predict`; with "adapt" the classifier keeps means and deviations of the
+            training part, and new samples are held against these data.
         options: of the fine-tuning, or a dict such as {"finetune.n_steps": 500}, which may name the
             "split.protocol" of data that are not the pretraining's; by default the encoder's.
 
@@ -94,7 +96,7 @@ def finetune(
     }
     job = make_job(config, data, output, hooks_of(progress), **asked)
     with released(out):
-        classifier = run_finetuning(job, bundle, share, max_missing)
+        classifier = run_finetuning(job, bundle, share, max_missing, shift)
     warn_again({"warnings": read_json(Path(out) / layout.SUMMARY)["warnings"]})
     return classifier
 
@@ -111,7 +113,11 @@ def own_options(bundle: EncoderBundle, config: Config, finetune: FinetuneConfig)
 
 
 def run_finetuning(
-    job: Job, bundle: EncoderBundle, share: float, max_missing: float
+    job: Job,
+    bundle: EncoderBundle,
+    share: float,
+    max_missing: float,
+    shift: OnShift = REFUSE,
 ) -> EncoderBundle:
     """Split, fine-tune on a share of the training labels, score the held-out parts, write all.
 
@@ -125,8 +131,19 @@ def run_finetuning(
     with notes.stage("read"):
         adata = read_data(config.data, hooks, job.data)
         config = inherit_columns(config, adata, bundle)
-        x, _ = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
+        seen = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("training_ids", ""))
+        arrival = receive(
+            adata,
+            bundle.normalizer,
+            bundle.reference,
+            max_missing=max_missing,
+            shift=shift,
+            judged=seen if seen is not None and seen.any() else None,
+        )
+        hooks.say(arrival.sentence)
+        judge(arrival, shift, "the encoder's")
         task = pose(adata, config, hooks, notes)
+    bundle, x = settle_in(bundle, arrival, shift, task.split, task.groups, task.batches)
     notes.inherit(bundle.provenance.get("allowed_leaks", []))
     announce(config, hooks)
     overlap = _overlap(task, bundle, notes)
@@ -200,44 +217,3 @@ def _score_parts(
         hooks.say(f"{part}: accuracy {scores[part]['accuracy']:.3f} on {len(rows):,} samples")
     write_table(folder / layout.CLASSIFIED, pd.concat(tables))
     return scores
-
-
-@checked
-def predict(
-    classifier: str | Path | EncoderBundle,
-    data: Data,
-    hooks: Hooks = SILENT,
-    *,
-    max_missing: Share = MAX_MISSING,
-) -> pd.DataFrame:
-    """Class probabilities of new samples; genes are matched by name.
-
-    Args:
-        classifier: folder of `finetune`, the classifier in it, or a bundle.
-        data: AnnData (samples x genes), a file, "demo" or "synthetic".
-        hooks: told what is found.
-        max_missing: share of the classifier's genes that the data may lack.
-
-    Returns:
-        A row a sample: sample_id, predicted and p_CLASS for every class.
-
-    Raises:
-        InputError: on a folder without a classifier, and on data that do not fit it.
-
-    Example:
-        >>> jaxssl.predict("runs/clf", new)  # doctest: +SKIP
-    """
-    bundle = read_classifier(classifier)
-    adata, x = aligned(bundle, data, hooks, max_missing)
-    known = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("labelled_ids", ""))
-    if known is not None and known.any():
-        warnings.warn(
-            f"{known.sum():,} of {len(known):,} samples bear the id of one whose label the "
-            "classifier was trained on: how well it does on them is no measure of new ones",
-            stacklevel=3,
-        )
-    probabilities = predict_rows(bundle, x)
-    classes = tuple(bundle.provenance["classes"])
-    named = np.asarray(classes)[probabilities.argmax(axis=1)]
-    head = {"sample_id": adata.obs_names.to_numpy(), "predicted": named}
-    return pd.DataFrame(head | pack(classes, probabilities))

@@ -8,7 +8,7 @@ from anndata import AnnData, read_h5ad
 from jaxssl.arguments import checked
 from jaxssl.bounds import Share
 from jaxssl.config import DataConfig
-from jaxssl.data.align import encoder_input
+from jaxssl.data.arrival import Arrival, judge, receive
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.h5ad import add_to_h5ad, as_stored
 from jaxssl.engine.bundle import EncoderBundle
@@ -18,7 +18,7 @@ from jaxssl.studies.encoders import read_encoder
 from jaxssl.studies.job import Data
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.studies.start import read_data
-from jaxssl.types import MAX_MISSING, InputError
+from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, InputError, OnShift
 
 
 @checked
@@ -28,6 +28,7 @@ def embed(
     hooks: Hooks = SILENT,
     *,
     max_missing: Share = MAX_MISSING,
+    shift: OnShift = REFUSE,
     overwrite: bool = False,
 ) -> AnnData:
     """Embed samples with a pretrained encoder; genes are matched by name.
@@ -38,7 +39,7 @@ def embed(
         encoder: bundle or its folder, or run folder of `pretrain` or `study`: its first seed's.
         data: AnnData (samples x genes), to which the embedding is added, a file, "demo" or
             "synthetic".
-        hooks, max_missing: as in `jaxssl.predict`.
+        hooks, max_missing, shift: as in `jaxssl.predict`.
         overwrite: replace the embedding that the data have already.
 
     Returns:
@@ -47,14 +48,14 @@ def embed(
         `.h5ad`; any other file is as `jaxssl.read` reads it.
 
     Raises:
-        InputError: on a folder without an encoder, on data that do not fit it, and on data with an
-            embedding, or a column "prototype" of their own.
+        InputError: on a folder without an encoder, on data that do not fit it or have shifted, and
+            on data with an embedding, or a column "prototype" of their own.
 
     Example:
         >>> jaxssl.embed("runs/mirna", new).obsm["X_jaxssl"]  # doctest: +SKIP
     """
     bundle = read_encoder(encoder)
-    adata, x = aligned(bundle, data, hooks, max_missing)
+    adata, x = _embedded(bundle, data, hooks, max_missing, shift)
     if isinstance(data, AnnData):
         adata = data  # itself, also where what was read of it is a copy
     elif data and as_stored(Path(data), adata.obs_names, EMBEDDED) is not None:
@@ -69,6 +70,7 @@ def embed_file(
     hooks: Hooks = SILENT,
     *,
     max_missing: float = MAX_MISSING,
+    shift: OnShift = REFUSE,
     overwrite: bool = False,
 ) -> AnnData:
     """As `embed`, but onto disk: `out` is a copy of an `.h5ad` to which the embedding is added.
@@ -76,7 +78,7 @@ def embed_file(
     It may be the file itself. Of any other file, `out` holds what `jaxssl.read` reads.
     """
     bundle = read_encoder(encoder)
-    adata, x = aligned(bundle, data, hooks, max_missing)
+    adata, x = _embedded(bundle, data, hooks, max_missing, shift)
     stored = as_stored(Path(data), adata.obs_names, EMBEDDED)
     if stored is None:
         within = input_within(out, [("data", data)])
@@ -95,12 +97,25 @@ def embed_file(
     return stored
 
 
-def aligned(
-    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float
-) -> tuple[AnnData, np.ndarray]:
-    """The data set, and what an encoder sees of it."""
+def arrive(
+    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float, shift: OnShift
+) -> tuple[AnnData, Arrival]:
+    """The data set, and what an encoder sees of it; not yet judged."""
     adata = read_data(DataConfig(), hooks, data)
-    x, found = encoder_input(adata, bundle.normalizer, max_missing=max_missing)
-    n = found["n_genes"]
-    hooks.say(f"genes: {n - found['n_missing']} of {n} found by name")
-    return adata, x
+    words = {"max_missing": max_missing, "shift": shift}
+    arrival = receive(adata, bundle.normalizer, bundle.reference, **words)
+    n = arrival.genes["n_genes"]
+    hooks.say(f"genes: {n - arrival.genes['n_missing']} of {n} found by name")
+    hooks.say(arrival.sentence)
+    if shift == ADAPT:
+        hooks.say(f"every gene is standardised within the {adata.n_obs:,} samples")
+    return adata, arrival
+
+
+def _embedded(
+    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float, shift: OnShift
+) -> tuple[AnnData, np.ndarray]:
+    """The data set, and what an encoder sees of it, if it may."""
+    adata, arrival = arrive(bundle, data, hooks, max_missing, shift)
+    judge(arrival, shift, "the encoder's")
+    return adata, arrival.x

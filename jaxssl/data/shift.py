@@ -1,0 +1,164 @@
+"""How far new samples lie from those of the training: location, scale, distance, clipped values.
+
+A classifier is sure of samples of another laboratory too, and wrong. What it saw is kept as a few
+profiles, the means of clusters of the training samples, and as limits, which held-out samples of
+the same cohort keep (`data.shift_limits`). All is measured on standardised genes before clipping,
+`z = (x - mean) / scale` of the frame, without those that the new samples lack. No label is read.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+from jaxssl.data.frames import MIN_COHORT
+from jaxssl.data.profiles import locations, nearest_profiles
+from jaxssl.types import Normalizer
+
+STATISTICS = ("location", "scale", "distance", "clipped")
+SIZES = np.array([1, 2, 5, 10, 25, 50, 100, 250])
+"""Numbers of samples that limits are calibrated for; those between are interpolated."""
+BOUND = 8.0  # standard deviations: a gene that hardly varied in the training is no more than that
+_SMALL = 0.05  # standard deviations, added so that a gene that does not vary has a ratio
+_WORDS = {
+    "location": "the genes' means lie {value:.2f} standard deviations from any mixture of the "
+    "training samples (limit {limit:.2f})",
+    "scale": "the genes' deviations differ by a factor of {factor:.2f} (limit {at_most:.2f})",
+    "distance": "the samples lie {value:.2f} standard deviations from the nearest training profile "
+    "(limit {limit:.2f})",
+    "clipped": "{value:.1%} of the values lie beyond those of the training (limit {limit:.1%})",
+}
+
+Rows = Float[np.ndarray, "samples looked"]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Reference:
+    """What is kept of the training cohort, by which new samples are judged."""
+
+    looked: Int[np.ndarray, " looked"]  # positions, among the encoder's genes, of those looked at
+    profiles: Float32[np.ndarray, "profiles looked"]  # means of clusters, standardised
+    deviation: Float32[np.ndarray, " looked"]  # of the training samples about their profile
+    limits: Float32[np.ndarray, "statistics sizes"]  # infinite: not judged at that size
+    spread: Float32[np.ndarray, " sizes"]  # at least, of samples of several classes: `spread_of`
+    distances: Float32[np.ndarray, " held_out"]  # of held-out samples to a profile, ascending
+
+
+class Shift(NamedTuple):
+    """What was measured of new samples."""
+
+    n: int
+    values: dict[str, float]  # by statistic
+    limits: dict[str, float]
+    outlying: Float[np.ndarray, " samples"]  # share of held-out samples that lie nearer
+
+    @property
+    def excess(self) -> float:
+        """The largest ratio of a statistic to its limit; above 1, the samples have shifted."""
+        return max((self.values[s] / self.limits[s] for s in self.values), default=0.0)
+
+    @property
+    def worst(self) -> str:
+        """The first statistic beyond its limit, or the one that is nearest to it."""
+        ratios = {name: self.values[name] / self.limits[name] for name in self.values}
+        return next(
+            (s for s in STATISTICS if ratios.get(s, 0) > 1), max(ratios, key=lambda s: ratios[s])
+        )
+
+    def sentence(self) -> str:
+        """The finding in words."""
+        value, limit = self.values[self.worst], self.limits[self.worst]
+        numbers = {"value": value, "limit": limit}
+        return _WORDS[self.worst].format(factor=np.exp(value), at_most=np.exp(limit), **numbers)
+
+
+def measure(
+    reference: Reference, normalizer: Normalizer, x: Float[np.ndarray, "samples genes"]
+) -> Shift:
+    """Hold new samples against the training cohort.
+
+    Args:
+        reference: what is kept of the training cohort.
+        normalizer: whose genes `x` has, in order.
+        x: expression in the normalizer's frame (samples x genes); NaN for a gene that is missing.
+
+    Returns:
+        The statistics that can be told of so many samples, with their limits, and how unusual
+        each sample is.
+
+    Example:
+        >>> measure(bundle.shift, bundle.normalizer, x).excess  # doctest: +SKIP
+        3.2
+    """
+    known = ~np.isnan(x[0][reference.looked])
+    looked = reference.looked[known]
+    z = standardized(x[:, looked], normalizer.mean[looked], normalizer.scale[looked])
+    of_known = reference.profiles[:, known]
+    nearest, distances = nearest_profiles(z, of_known)
+    is_clipped = (z < normalizer.lower[looked] - 1e-3) | (z > normalizer.upper[looked] + 1e-3)
+    values = {
+        "location": float(locations(z.mean(axis=0, keepdims=True), of_known)[0]),
+        "distance": float(distances.mean()),
+        "clipped": float(is_clipped.mean()),
+    }
+    n = len(z)
+    if n >= MIN_COHORT:
+        residuals = z - of_known[nearest]
+        variance = residuals.var(axis=0, ddof=1)[None]
+        values["scale"] = float(scales(variance, reference.deviation[known])[0])
+    of_size = at_size(reference.limits, n)
+    limits = {name: float(limit) for name, limit in zip(STATISTICS, of_size, strict=True)}
+    values = {name: value for name, value in values.items() if np.isfinite(limits[name])}
+    held_out = reference.distances
+    outlying = np.searchsorted(held_out, distances) / max(len(held_out), 1)
+    return Shift(n, values, limits, outlying)
+
+
+def at_size(limits: Float32[np.ndarray, "*statistics sizes"], n: int) -> np.ndarray:
+    """Limits for `n` samples, linear between sizes in the logarithm; beyond the last, the last."""
+    at = np.interp(np.log(n), np.log(SIZES), np.arange(len(SIZES)))
+    below, above = int(np.floor(at)), int(np.ceil(at))
+    low, high = limits[..., below], limits[..., above]
+    if below == above:
+        return low
+    both = np.isfinite(low) & np.isfinite(high)
+    step = np.subtract(high, low, where=both, out=np.full(low.shape, np.inf, low.dtype))
+    return low + (at - below) * step
+
+
+def standardized(
+    x: Rows, mean: Float[np.ndarray, " looked"], scale: Float[np.ndarray, " looked"]
+) -> Rows:
+    """Genes in training standard deviations, bounded far outside of what clipping leaves."""
+    z = (x - mean) / scale
+    return np.clip(z, -BOUND, BOUND, out=z)
+
+
+def scales(
+    variances: Float[np.ndarray, "sets looked"], deviation: Float[np.ndarray, " looked"]
+) -> Float[np.ndarray, " sets"]:
+    """Root mean square over genes of the logarithm of a deviation by that of the training."""
+    ratio = (variances + _SMALL**2) / (deviation**2 + _SMALL**2)
+    return np.sqrt((np.log(ratio) ** 2).mean(axis=1)) / 2
+
+
+def axes_of(
+    profiles: Float[np.ndarray, "profiles looked"],
+) -> Float[np.ndarray, "axes looked"]:
+    """Orthonormal axes along which the profiles differ; the five strongest."""
+    _, singular, axes = np.linalg.svd(profiles - profiles.mean(axis=0), full_matrices=False)
+    return axes[:5][singular[:5] > 1e-3]
+
+
+def spread_of(z: Rows, axes: Float[np.ndarray, "axes looked"]) -> float:
+    """Share of the variance along the axes of the training, of samples standardised by themselves.
+
+    Samples of one class differ little along them, whatever their laboratory does to each gene.
+    """
+    scale = z.std(axis=0)
+    own = (z - z.mean(axis=0)) / np.where(scale > 1e-6, scale, np.inf)
+    total = (own**2).sum()
+    return float(((own @ axes.T) ** 2).sum() / total) if total else 0.0
