@@ -121,12 +121,12 @@ def at_size(limits: Float32[np.ndarray, "*statistics sizes"], n: int) -> np.ndar
     """Limits for `n` samples, linear between sizes in the logarithm; beyond the last, the last."""
     at = np.interp(np.log(n), np.log(SIZES), np.arange(len(SIZES)))
     below, above = int(np.floor(at)), int(np.ceil(at))
-    low, high = limits[..., below], limits[..., above]
+    low, high = np.asarray(limits[..., below]), np.asarray(limits[..., above])
     if below == above:
         return low
     both = np.isfinite(low) & np.isfinite(high)
     step = np.subtract(high, low, where=both, out=np.full(low.shape, np.inf, low.dtype))
-    return low + (at - below) * step
+    return np.asarray(low + (at - below) * step)
 
 
 def standardized(
