@@ -132,14 +132,19 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     _verify_widths(folder, normalizer, tree["params"], config)
     reference = Reference(**tree["reference"]) if "reference" in tree else None
     bundle = EncoderBundle(config, normalizer, tree["params"], provenance, reference)
-    for name, leaf in flatten({"params": bundle.params}).items():
-        if not np.isfinite(leaf).all() and not has_diverged(bundle):
+    if not has_diverged(bundle):
+        _verify_numbers(folder, bundle.params)
+    return bundle
+
+
+def _verify_numbers(folder: Path, params: Params) -> None:
+    for name, leaf in flatten({"params": params}).items():
+        if not np.isfinite(leaf).all():
             raise InputError(
                 f"{folder}: {name} holds values that are no numbers, in the bundle of a training "
                 "that did not diverge",
                 "take a copy of it, or make it anew",
             )
-    return bundle
 
 
 def _refuse(folder: Path) -> NoReturn:

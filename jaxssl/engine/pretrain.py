@@ -139,9 +139,8 @@ def pretrain(
     an epoch, or without one that is too long to end.
     """
     trainer = over_all_seeds(plan.trainer)
-    made = make_pool(pool, config.augment, config.run.root_key)
-    data = shard(with_cohorts(made, plan.schedule), per_seed=False)
-    wait(data)
+    made = with_cohorts(make_pool(pool, config.augment, config.run.root_key), plan.schedule)
+    data = wait(shard(made, per_seed=False))
     n_epochs, n_steps = plan.schedule.n_epochs, plan.schedule.steps_per_epoch
     for ids in chunks(seed_ids, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{'_'.join(map(str, dict.fromkeys(ids)))}"
@@ -160,8 +159,8 @@ def pretrain(
                 rows = rows_of_epoch(ids, epoch, n_steps, metrics, started)
                 history = history + rows
                 log(rows, False)
-            must_stop, is_last = metrics is None or stop(), epoch + 1 == n_epochs
-            if folder and (must_stop or is_last or cadence.is_due(epoch)):
+            must_stop = metrics is None or stop()
+            if folder and (must_stop or epoch + 1 == n_epochs or cadence.is_due(epoch)):
                 with cadence.saving():
                     checkpoint.save_state(folder, state, ids, history)
             if must_stop:
