@@ -301,6 +301,7 @@ def test_python_and_estimators_refuse_warn_and_adapt(encoder, tmp_path, numerics
     np.testing.assert_array_equal(own["max_probability"], probabilities.max(axis=1))
     assert own["out_of_distribution"].between(0, 1).all()
     assert (warned["out_of_distribution"] == 1).mean() > 0.9
+    assert adapted["out_of_distribution"].median() < 0.9
     other = jaxssl.SSLClassifier(encoder, label="class", shift="adapt")
     np.testing.assert_allclose(
         other.fit(moved).bundle_.normalizer.mean, moved.X.mean(axis=0), rtol=1e-5

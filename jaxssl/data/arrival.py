@@ -30,12 +30,9 @@ class Arrival(NamedTuple):
     framed: Framed  # expression in the frame, NaN for genes that are missing
     normalizer: Normalizer  # the encoder's, or that of the samples themselves
     shift: Shift | None  # before adapting; None: the encoder has no reference
+    # share of held-out samples of the training cohort that lie nearer, after adapting
+    outlying: Float[np.ndarray, " samples"]
     doubts: tuple[str, ...] = ()  # about adapting
-
-    @property
-    def outlying(self) -> Float[np.ndarray, " samples"]:
-        """Share of the held-out samples of the training cohort that lie nearer than each sample."""
-        return np.full(len(self.x), np.nan) if self.shift is None else self.shift.outlying
 
     @property
     def is_shifted(self) -> bool:
@@ -102,8 +99,11 @@ def receive(
             )
     if reference is not None and (shift == ADAPT or normalizer.frame.name.endswith("cohort")):
         doubts += _doubt_of_classes(reference, normalizer, framed)
+    outlying = np.full(len(x), np.nan) if found is None else found.outlying
+    if reference is not None and (shift == ADAPT or judged is not None):
+        outlying = measure(reference, normalizer, framed).outlying
     features = normalize_framed(normalizer, framed)
-    return Arrival(features, genes, framed, normalizer, found, tuple(doubts))
+    return Arrival(features, genes, framed, normalizer, found, outlying, tuple(doubts))
 
 
 def own_normalizer(normalizer: Normalizer, framed: Framed) -> Normalizer:
