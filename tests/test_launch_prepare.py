@@ -49,7 +49,10 @@ def test_prepare_writes_matrix_and_record_once(folder):
     ("words", "finding"),
     [
         (["--out=y.h5ad", "--label=tisue", "--labels=labels.csv", "x.csv"], "tissue?"),
-        (["--out=y.h5ad", "--scale=log3", "x.csv"], "should be one of <auto|counts|linear|log2>"),
+        (
+            ["--out=y.h5ad", "--scale=log3", "x.csv"],
+            "<auto|counts|linear|log2|log_ratio>",
+        ),
         (["--out=y.h5ad", "--colour=red", "x.csv"], "there is no flag --colour"),
     ],
 )

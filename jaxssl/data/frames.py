@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Float32
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from jaxssl.data.scale import LOG_RATIO
 from jaxssl.types import Frame, InputError
@@ -27,6 +26,8 @@ def normal_scores(x: Expression) -> Float32[np.ndarray, "samples genes"]:
 
     Equal values share their mean rank (Blom 1958); what the sample lacks (NaN) stays so.
     """
+    from scipy.stats import rankdata  # here: it is slow to import
+
     out = np.empty(x.shape, np.float32)
     known = ~np.isnan(x).all(axis=0)
     n = int(known.sum())
