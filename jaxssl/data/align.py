@@ -20,10 +20,7 @@ from jaxssl.types import MAX_MISSING, InputError, Normalizer
 
 CONVERSIONS = {
     ("linear", "log2"): "take log2(x + c) with the c of the encoder's data, often 1",
-    (
-        "log_ratio",
-        "log2",
-    ): "or pretrain by `normalize.frame=cohort`, which takes ratios too",
+    ("log_ratio", "log2"): "of one channel; encoders of `normalize.frame=cohort` take ratios",
     ("counts", "log2"): "normalise the counts and take the logarithm as the encoder's data did",
 }
 """(scale found, scale wanted) → what a user can do about it."""

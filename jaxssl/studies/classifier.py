@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
+from jaxtyping import Int
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import LabelShare, Share, check_value
 from jaxssl.config import Config, FinetuneConfig
-from jaxssl.data.arrival import judge, receive
+from jaxssl.data.arrival import Arrival, judge, receive
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
@@ -113,11 +115,7 @@ def own_options(bundle: EncoderBundle, config: Config, finetune: FinetuneConfig)
 
 
 def run_finetuning(
-    job: Job,
-    bundle: EncoderBundle,
-    share: float,
-    max_missing: float,
-    shift: OnShift = REFUSE,
+    job: Job, bundle: EncoderBundle, share: float, max_missing: float, shift: OnShift = REFUSE
 ) -> EncoderBundle:
     """Split, fine-tune on a share of the training labels, score the held-out parts, write all.
 
@@ -131,27 +129,14 @@ def run_finetuning(
     with notes.stage("read"):
         adata = read_data(config.data, hooks, job.data)
         config = inherit_columns(config, adata, bundle)
-        seen = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("training_ids", ""))
-        arrival = receive(
-            adata,
-            bundle.normalizer,
-            bundle.reference,
-            max_missing=max_missing,
-            shift=shift,
-            judged=seen if seen is not None and seen.any() else None,
-        )
-        hooks.say(arrival.sentence)
-        judge(arrival, shift, "the encoder's")
+        arrival = _receive(adata, bundle, hooks, max_missing, shift)
         task = pose(adata, config, hooks, notes)
     bundle, x = settle_in(bundle, arrival, shift, task.split, task.groups, task.batches)
     notes.inherit(bundle.provenance.get("allowed_leaks", []))
     announce(config, hooks)
     overlap = _overlap(task, bundle, notes)
-    labelled = task.labelled_train
-    n = label_budget(share, len(labelled), len(task.classes))
-    seed = int(bundle.provenance["seed"])
-    order = labelled[label_order(task.codes[labelled], len(task.classes), seed)][:n]
-    train = task.split.train
+    train, seed = task.split.train, int(bundle.provenance["seed"])
+    order = _labels_to_use(task, share, seed)
     of_train = x[train], task.codes[train], task.classes, np.searchsorted(train, order)  # sorted
     classifier = fit_classifier(bundle, config, *of_train, seed)
     found = notes.found() | {"overlap": overlap["overlap"]}
@@ -163,7 +148,7 @@ def run_finetuning(
     with notes.stage("score"):
         scores = _score_parts(classifier, task, x, folder, hooks)
     found["warnings"] = list(dict.fromkeys(found["warnings"] + notes.warnings))
-    summary = {"classes": list(task.classes), "n_labelled": n, "share": share} | scores
+    summary = {"classes": list(task.classes), "n_labelled": len(order), "share": share} | scores
     summary |= {**overlap, **found, "pretraining": diagnosis_of(bundle)._asdict()}
     write_json(folder / layout.SUMMARY, summary)
     (folder / layout.KEPT).unlink(missing_ok=True)  # a run is there again
@@ -171,6 +156,26 @@ def run_finetuning(
     write_text(folder / layout.CLASSIFIER / layout.CARD, card)
     notes.close()
     return classifier
+
+
+def _receive(
+    adata: AnnData, bundle: EncoderBundle, hooks: Hooks, max_missing: float, shift: OnShift
+) -> Arrival:
+    """What the encoder sees; if it was trained on some samples, only these are held against it."""
+    seen = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("training_ids", ""))
+    judged = seen if seen is not None and seen.any() else None
+    words = {"max_missing": max_missing, "shift": shift, "judged": judged}
+    arrival = receive(adata, bundle.normalizer, bundle.reference, **words)
+    hooks.say(arrival.sentence)
+    judge(arrival, shift, "the encoder's")
+    return arrival
+
+
+def _labels_to_use(task: Task, share: float, seed: int) -> Int[np.ndarray, " labelled"]:
+    """Rows of a class-proportional share of the training labels, in a seed's order."""
+    labelled, n_classes = task.labelled_train, len(task.classes)
+    n = label_budget(share, len(labelled), n_classes)
+    return labelled[label_order(task.codes[labelled], n_classes, seed)][:n]
 
 
 def _overlap(task: Task, bundle: EncoderBundle, notes: Notes) -> dict[str, Any]:
