@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 
-from jaxssl.config import Config
+from jaxssl.config import Config, with_options
 from jaxssl.data import leakage
 from jaxssl.data.groups import find_twins, join_groups
 from jaxssl.data.synthetic import make_synthetic
@@ -167,12 +167,14 @@ def test_a_leak_ends_the_run_unless_it_is_allowed():
     notes.close()
 
 
-def test_a_scaler_that_saw_held_out_rows_is_found_out():
-    task = make_task(data_with_twins(), options("grouped"))
-    honest = prepare(task, options("grouped")).normalizer
+@pytest.mark.parametrize("frame", ["training", "cohort", "rank", "rank_cohort"])
+def test_a_scaler_that_saw_held_out_rows_is_found_out(frame):
+    config = with_options(options("grouped"), {"normalize.frame": frame})
+    task = make_task(data_with_twins(), config)
+    honest = prepare(task, config).normalizer
     assert leakage.leaks_of_normalizer(task, honest) == {}
     everything = replace(task, split=task.split._replace(train=np.arange(200)))
-    spoiled = prepare(everything, options("grouped")).normalizer
+    spoiled = prepare(everything, config).normalizer
     assert list(leakage.leaks_of_normalizer(task, spoiled)) == ["fitted"]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int, Shaped
 
+from jaxssl.data.frames import to_frame
 from jaxssl.data.groups import join_groups
 from jaxssl.data.task import Task, columns_of
 from jaxssl.types import Normalizer
@@ -101,9 +102,10 @@ def _told_by(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
 
 def leaks_of_normalizer(task: Task, normalizer: Normalizer) -> Leaks:
     """A scaler that was fitted on other samples than the training part's."""
-    columns = columns_of(task, normalizer)
-    mean = task.expression[task.split.train].mean(axis=0, dtype=np.float64)
-    mean = mean if columns is None else mean[columns]
+    columns, train = columns_of(task, normalizer), task.split.train
+    x = task.expression[train]
+    x = x if columns is None else x[:, columns]
+    mean = to_frame(normalizer.frame, x, task.batches[train]).mean(axis=0, dtype=np.float64)
     text = (
         "scaling and components were fitted on other samples than the training part's; fit them "
         "anew by `pretrain()` on this split"
