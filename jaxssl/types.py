@@ -91,12 +91,22 @@ class Views(NamedTuple):
     original: Float[Array, "batch features"]  # the samples as they are
 
 
+class GenePool(NamedTuple):
+    """The genes that components were taken of, for views that lack some of them."""
+
+    z: Float[Array, "samples genes"]  # standardised and clipped: 0 is the training mean
+    rotation: Float[Array, "genes features"]
+    lower: Float[Array, " features"]
+    upper: Float[Array, " features"]
+
+
 class Pool(NamedTuple):
     """What all seeds train on: the profiles, and what was learnt from them beforehand."""
 
     x: Float[Array, "samples features"]  # all training samples, labelled or not
     autoencoder: Params  # {} unless views are drawn through one
     cohort: Int[Array, " samples"] | None = None  # None: mini-batches are mixed
+    genes: GenePool | None = None  # None: no view lacks genes, or they are what `x` has
 
 
 class Member(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 
 from jaxssl.config import AugmentConfig
 from jaxssl.methods.augment import make_augment, make_views, mask
-from jaxssl.types import Pool
+from jaxssl.types import GenePool, Pool
 
 KEY = jax.random.key(0)
 X = jnp.full((400, 10), 100.0)  # no fill or noise comes near it
@@ -129,6 +129,27 @@ def test_views_of_a_batch_differ_and_keep_its_index():
     np.testing.assert_array_equal(views.index, index)
     noise = np.asarray(views.x - X[None])
     assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 5 / np.sqrt(4000)
+
+
+@pytest.mark.parametrize("kind", ["genes", "components"])
+def test_missing_genes_are_at_the_training_mean_before_components_are_taken(kind):
+    z = MATRIX - MATRIX.mean(axis=0, keepdims=True)
+    rotation = jnp.asarray(np.random.default_rng(1).standard_normal((10, 4)), jnp.float32)
+    bounds = jnp.full(4, -20.0), jnp.full(4, 20.0)
+    pool, x = Pool(z, {}), z
+    if kind == "components":
+        pool = Pool(jnp.clip(z @ rotation, -20, 20), {}, genes=GenePool(z, rotation, *bounds))
+        x = pool.x
+    index = jnp.arange(50)[::-1]
+    options = AugmentConfig(noise=0.0, drop_genes=0.4)
+    views = np.asarray(make_views(options)(KEY, x[index], index, pool).x)
+    keys = [jax.random.fold_in(key, 3) for key in jax.random.split(KEY, 2)]
+    for view, key in zip(views, keys, strict=True):
+        missing = np.asarray(jax.random.bernoulli(key, 0.4, (50, 10)))
+        assert abs(missing.mean() - 0.4) < 5 * np.sqrt(0.24 / 500)
+        seen = np.where(missing, 0, np.asarray(z[index]))
+        expected = seen if kind == "genes" else np.clip(seen @ np.asarray(rotation), -20, 20)
+        np.testing.assert_allclose(view, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("per", ["batch", "sample"])

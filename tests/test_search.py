@@ -148,6 +148,7 @@ def test_a_member_with_traced_options_is_the_pretraining_that_has_them_in_its_co
         "augment.mask_rate": 0.25,
         "augment.extra_mask_rate": 0.4,
         "augment.latent_radius": 0.5,
+        "augment.drop_genes": 0.1,
         "method.epsilon": 0.1,
         "method.temperature": 0.2,
         "method.cohort_balance": 0.4,
@@ -164,8 +165,10 @@ def test_a_member_with_traced_options_is_the_pretraining_that_has_them_in_its_co
     rows = pd.DataFrame([r for f in search(task, chosen, (0, 3)) for r in f.pretraining])
     for point in chosen:
         prepared = prepare(task, point.config)
-        plan = plan_pretraining(point.config, *prepared.pool.shape, 2, batches=prepared.batches)
-        alone = merge(pretrain(plan, point.config, prepared.pool, [0, 3]))
+        genes = prepared.gene_pool(point.config)
+        words = {"batches": prepared.batches, "genes": genes}
+        plan = plan_pretraining(point.config, *prepared.pool.shape, 2, **words)
+        alone = merge(pretrain(plan, point.config, prepared.pool, [0, 3], genes=genes))
         last = {row["seed"]: row["loss"] for row in alone.history}
         found = rows[rows["point"] == point.name].set_index("seed")["loss"]
         assert dict(found) == pytest.approx(last, rel=2e-4)

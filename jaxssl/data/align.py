@@ -12,6 +12,7 @@ from jaxtyping import Float, Float32
 from jaxssl.bounds import Share, check_value
 from jaxssl.data.frames import Cohorts, takes
 from jaxssl.data.genes import id_type, without_version
+from jaxssl.data.missing import Curve, expectation
 from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression, normalize
 from jaxssl.data.samples import facts_of
@@ -31,11 +32,13 @@ def align_genes(
     names: np.ndarray,
     genes: Sequence[str],
     max_missing: float,
+    curve: Curve | None = None,
 ) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
     """Columns of `x`, called `names`, in the order of `genes`, NaN for none; and what was found.
 
     A gene is matched by its id, then by its Ensembl id without version; each only where no other
-    column, and no other gene of the encoder, can be meant.
+    column, and no other gene of the encoder, can be meant. `curve` tells what a classifier is worth
+    where genes are missing.
     """
     position = _unambiguous(names)
     columns = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
@@ -45,7 +48,7 @@ def align_genes(
     for stem in ours.keys() & theirs.keys():
         columns[ours[stem]] = theirs[stem]
     absent = np.flatnonzero(columns < 0).tolist()
-    _judge([genes[i] for i in absent], genes, names, max_missing)
+    _judge([genes[i] for i in absent], genes, names, max_missing, curve)
     aligned = np.take(x, columns, axis=1)
     aligned[:, absent] = np.nan
     exact = sum(gene in position for gene in genes)
@@ -76,7 +79,10 @@ def encoder_input(
 
 
 def encoder_genes(
-    adata: AnnData, normalizer: Normalizer, max_missing: float = MAX_MISSING
+    adata: AnnData,
+    normalizer: Normalizer,
+    max_missing: float = MAX_MISSING,
+    curve: Curve | None = None,
 ) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
     """Log2 expression of an encoder's genes, NaN for those that are missing, and what was found."""
     check_names(adata.obs_names, "samples")
@@ -101,7 +107,8 @@ def encoder_genes(
             f"{len(twice)} of the encoder's genes stand twice in the data (first: {twice[0]})",
             "leave one of each, or import the file by `read(duplicates=mean)`",
         )
-    return align_genes(log2_expression(values, found), names, normalizer.genes, max_missing)
+    x = log2_expression(values, found)
+    return align_genes(x, names, normalizer.genes, max_missing, curve)
 
 
 def _unambiguous(names: Sequence[str] | np.ndarray) -> dict[str, int]:
@@ -111,15 +118,22 @@ def _unambiguous(names: Sequence[str] | np.ndarray) -> dict[str, int]:
 
 
 def _judge(
-    absent: Sequence[str], genes: Sequence[str], names: np.ndarray, max_missing: float
+    absent: Sequence[str],
+    genes: Sequence[str],
+    names: np.ndarray,
+    max_missing: float,
+    curve: Curve | None,
 ) -> None:
     """Warn of missing genes, and refuse too many."""
     share = len(absent) / len(genes)
     if not absent:
         return
     message = f"{len(absent)} of the encoder's {len(genes)} genes are missing (first: {absent[0]})"
+    expected = expectation(curve, share)
+    expected = f"; {expected}" if expected else ""
     if share <= max_missing:
-        warnings.warn(f"{message}; they are imputed with the training mean", stacklevel=3)
+        told = f"{message}; they are imputed with the training mean{expected}"
+        warnings.warn(told, stacklevel=3)
         return
     kinds = [id_type(np.asarray(ids, object)) or "unknown" for ids in (genes, names)]
     if kinds[0] != kinds[1]:
@@ -127,4 +141,4 @@ def _judge(
     fix = f"pass `max_missing={min(1, share + 0.005):.2f}` to impute them with the training mean"
     if len(absent) == len(genes):
         fix = "name the genes as the encoder's data do, or use another encoder"
-    raise InputError(f"{message}, such as {names[0]}", fix)
+    raise InputError(f"{message}, such as {names[0]}{expected}", fix)

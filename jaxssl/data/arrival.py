@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32
 from jaxssl.bounds import check_value
 from jaxssl.data.align import encoder_genes
 from jaxssl.data.frames import FLAT, MIN_COHORT, to_frame
+from jaxssl.data.missing import Curve
 from jaxssl.data.normalize import moments, normalize_framed
 from jaxssl.data.shift import Reference, Shift, at_size, axes_of, measure, spread_of, standardized
 from jaxssl.types import ADAPT, MAX_MISSING, WARN, InputError, Normalizer, OnShift
@@ -57,6 +58,7 @@ def receive(
     max_missing: float = MAX_MISSING,
     shift: OnShift = "refuse",
     judged: Bool[np.ndarray, " samples"] | None = None,
+    curve: Curve | None = None,
 ) -> Arrival:
     """Encoder input of new samples, and how far they lie from the training cohort.
 
@@ -71,6 +73,7 @@ def receive(
         shift: "adapt" puts the samples' own means and deviations in the place of the training's;
             otherwise they are seen as the training samples are.
         judged: which samples are held against the training cohort; None: all.
+        curve: what a classifier is worth where genes are missing.
 
     Returns:
         The input, and what was found.
@@ -83,7 +86,7 @@ def receive(
         0.6
     """
     check_value("shift", shift, OnShift)
-    x, genes = encoder_genes(adata, normalizer, max_missing)
+    x, genes = encoder_genes(adata, normalizer, max_missing, curve)
     _refuse_flat(x, adata, shift)
     framed = to_frame(normalizer.frame, x)
     if reference is not None and np.isnan(framed[0][reference.looked]).all():

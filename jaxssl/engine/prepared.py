@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -18,7 +19,7 @@ from jaxssl.data.shift_limits import fit_reference, rows_of
 from jaxssl.data.task import Task, columns_of
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.cohorts import find_cohorts
-from jaxssl.types import ADAPT, Normalizer, OnShift, Split
+from jaxssl.types import ADAPT, GenePool, Normalizer, OnShift, Split
 
 _DIGITS = 10  # of a hash: two of a million samples share one, once in two such sets
 
@@ -54,6 +55,15 @@ class Prepared:
     def genes(self) -> Float[np.ndarray, "samples genes"]:
         """Genes of all samples as the linear models see them: scaled and clipped, no rotation."""
         return self.features if self.normalizer.rotation is None else self._apply(standardize)
+
+    def gene_pool(self, config: Config) -> GenePool | None:
+        """What views of training samples that lack genes are made of; None where none do."""
+        rotation = self.normalizer.rotation
+        if not config.augment.drop_genes or rotation is None:
+            return None
+        z = self._apply(standardize, self.task.split.train)
+        bounds = self.normalizer.lower_component, self.normalizer.upper_component
+        return GenePool(*map(jnp.asarray, (z, rotation, *bounds)))
 
     @cached_property
     def reference(self) -> Reference | None:

@@ -25,7 +25,7 @@ from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_pool, make_views
 from jaxssl.methods.interface import Training
 from jaxssl.model import make_encoder
-from jaxssl.types import Member, Metrics, Params, Pool, Stopped, TrainState
+from jaxssl.types import GenePool, Member, Metrics, Params, Pool, Stopped, TrainState
 
 LogFn = Callable[[list[Row], bool], None]
 """Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
@@ -82,16 +82,17 @@ def plan_pretraining(
     n_seeds: int,
     varied: Sequence[str] = (),
     batches: np.ndarray | None = None,
+    genes: GenePool | None = None,
 ) -> Plan:
     """Build the functions and the memory plan for a resolved configuration; allocates nothing.
 
     `varied`: options out of `evaluation.grid.traced_options` in which the members differ.
-    `batches`: the technical batch of each sample, for mini-batches of one cohort.
+    `batches`: the technical batch of each sample, for mini-batches of one cohort. `genes`: those of
+    components, or structs of their shapes, for views that lack some.
     """
-    cohorts = find_cohorts(config.pretrain, batches)
-    n_cohorts = len(cohorts.names) if cohorts else 0
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
-    schedule = schedule._replace(cohorts=cohorts)
+    schedule = schedule._replace(cohorts=find_cohorts(config.pretrain, batches))
+    n_cohorts = len(schedule.cohorts.names) if schedule.cohorts else 0
 
     def make_parts(options: Mapping[str, Array]) -> Parts:
         own = with_options(config, options)
@@ -103,13 +104,15 @@ def plan_pretraining(
 
     trainer = make_trainer(make_parts, schedule)
     x = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
-    pool = jax.eval_shape(partial(make_pool, options=config.augment, root_key=0), x)
+    assert genes or not config.augment.drop_genes or config.normalize.input == "genes"
+    pool = jax.eval_shape(partial(make_pool, options=config.augment, root_key=0), x, genes=genes)
     pool = with_cohorts(pool, schedule)
     member = Member(jax.random.key(0), {name: jnp.float32(0) for name in varied})
     state = jax.eval_shape(trainer.init, member, pool)
     matrices = [leaf for leaf in jax.tree.leaves(state.params) if len(leaf.shape) > 1]
     # the views, and what every layer makes of them, kept for the backward pass
     widths = n_features + 2 * sum(matrix.shape[1] for matrix in matrices)
+    widths += 2 * genes.z.shape[1] if genes else 0  # with the mask
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
     refreshes = make_parts({}).method.refresh is not None
     all_at_once = 4 * n_samples * sum(config.encoder.hidden) if refreshes else 0
@@ -129,8 +132,9 @@ def pretrain(
     checkpoints: Path | None = None,
     variants: Mapping[int, Variant] | None = None,
     stop: StopFn = lambda: False,
+    genes: GenePool | None = None,
 ) -> Iterator[Pretrained]:
-    """Pretrain all seeds on the training matrix, one chunk after the other.
+    """Pretrain all seeds on the training matrix, one chunk after the other; `genes` as in the plan.
 
     Resumes from `checkpoints` where they exist. A resumed run is bitwise the uninterrupted one:
     every random number follows from the seed id and the step. With `variants`, the ids are those of
@@ -138,10 +142,9 @@ def pretrain(
     chunk have, the chunk ends. Raises `Stopped` if `stop` said so, once the state is saved: after
     an epoch, or without one that is too long to end.
     """
-    trainer = over_all_seeds(plan.trainer)
-    made = with_cohorts(make_pool(pool, config.augment, config.run.root_key), plan.schedule)
-    data = wait(shard(made, per_seed=False))
-    n_epochs, n_steps = plan.schedule.n_epochs, plan.schedule.steps_per_epoch
+    trainer, schedule = over_all_seeds(plan.trainer), plan.schedule
+    made = make_pool(pool, config.augment, config.run.root_key, genes)
+    data = wait(shard(with_cohorts(made, schedule), per_seed=False))
     for ids in chunks(seed_ids, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{'_'.join(map(str, dict.fromkeys(ids)))}"
         members = make_members(config.run.root_key, ids, variants)
@@ -150,17 +153,17 @@ def pretrain(
         if history:
             log(history, True)
         cadence = checkpoint.Cadence(config.pretrain.checkpoint_every)
-        for epoch in range(len(history) // len(set(ids)), n_epochs):
+        for epoch in range(len(history) // len(set(ids)), schedule.n_epochs):
             if divergences(history).keys() == set(ids):
                 break
             started = time.perf_counter()
-            state, metrics = train_epoch(trainer, plan.schedule, state, epoch, data, stop)
+            state, metrics = train_epoch(trainer, schedule, state, epoch, data, stop)
             if metrics is not None:
-                rows = rows_of_epoch(ids, epoch, n_steps, metrics, started)
+                rows = rows_of_epoch(ids, epoch, schedule.steps_per_epoch, metrics, started)
                 history = history + rows
                 log(rows, False)
             must_stop = metrics is None or stop()
-            if folder and (must_stop or epoch + 1 == n_epochs or cadence.is_due(epoch)):
+            if folder and (must_stop or epoch + 1 == schedule.n_epochs or cadence.is_due(epoch)):
                 with cadence.saving():
                     checkpoint.save_state(folder, state, ids, history)
             if must_stop:

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +100,10 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         seed = seed_of(self.random_state)
         prepared = prepare(_training_task(read(self, X)), config)
         pool = prepared.pool
-        plan = _plan(prepared.config, *pool.shape, n_seeds=1)
-        pretrained = merge(pretrain(plan, prepared.config, pool, [seed]))
+        genes = prepared.gene_pool(prepared.config)
+        plan_for = _plan if genes is None else partial(plan_pretraining, genes=genes)
+        plan = plan_for(prepared.config, *pool.shape, n_seeds=1)
+        pretrained = merge(pretrain(plan, prepared.config, pool, [seed], genes=genes))
         self.bundle_ = make_bundle(prepared, pretrained, seed, versions())
         self.history_ = pd.DataFrame(pretrained.history)
         self.diagnosis_ = pretrained.diagnoses[seed]

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from jaxssl.arguments import checked, read_argument
 from jaxssl.bounds import Share
 from jaxssl.data.arrival import Arrival, judge, receive
+from jaxssl.data.missing import CURVE
 from jaxssl.engine.bundle import DESCRIPTION, EncoderBundle, is_bundle, load_bundle, save_bundle
 from jaxssl.estimators.inputs import read
 from jaxssl.runs.kinds import signs_in
@@ -90,6 +91,7 @@ class BundleEstimator(BaseEstimator):
         words = {
             "max_missing": read_argument("max_missing", self.max_missing, Share),
             "shift": shift or read_argument("shift", self.shift, OnShift),
+            "curve": bundle.provenance.get(CURVE),
         }
         adata = read(self, X, bundle.normalizer.expression_scale)
         return receive(adata, bundle.normalizer, bundle.reference, **words)

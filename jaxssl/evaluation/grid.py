@@ -38,7 +38,7 @@ SECTIONS = (
 
 TRACED = (
     *("augment.noise", "augment.mask_rate", "augment.extra_mask_rate", "augment.latent_radius"),
-    *("optimizer.learning_rate", "optimizer.weight_decay"),
+    *("augment.drop_genes", "optimizer.learning_rate", "optimizer.weight_decay"),
 )
 """Options of a pretraining that change values alone, no shape, whatever the method."""
 

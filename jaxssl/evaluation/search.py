@@ -110,8 +110,9 @@ def _with_encoders(run: _Run, points: Sequence[Point]) -> Iterator[Found]:
         return
     pool, variants = run.prepared.pool, dict(enumerate(members))
     words = {"n_seeds": len(members), "varied": varied, "batches": run.prepared.batches}
-    plan = plan_pretraining(config, *pool.shape, **words)
-    for chunk in pretrain(plan, config, pool, list(variants), variants=variants):
+    genes = run.prepared.gene_pool(config)
+    plan = plan_pretraining(config, *pool.shape, **words, genes=genes)
+    for chunk in pretrain(plan, config, pool, list(variants), variants=variants, genes=genes):
         for point in points:
             seed_of = {
                 i: variants[i].seed for i in chunk.params if variants[i] in wanted[point.name]

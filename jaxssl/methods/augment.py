@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from jaxssl.bounds import Positive, Range, Share, optionclass
 from jaxssl.methods.noise import standard_normal
 from jaxssl.model import make_autoencoder
-from jaxssl.types import Params, Pool, Profiles, Samples, Views
+from jaxssl.types import GenePool, Params, Pool, Profiles, Samples, Views
 
 
 @optionclass
@@ -35,12 +35,16 @@ class AugmentConfig:
     latent_radius: Annotated[float, Range(0, 1e3)] = 0.0
     latent_dim: Positive = 64  # of the autoencoder's code
     autoencoder_steps: Positive = 1000  # of its training, on training samples
+    # of the genes, drawn anew for every sample of a view: at the training mean, as those that new
+    # samples lack are, before components are taken
+    drop_genes: Share = 0.0
     n_views: Annotated[int, Range(1, 16)] = 2  # those past the second only predict
     extra_mask_rate: Share = 0.8  # mask rate of the views past the second
 
     def changes(self) -> list[str]:
         """The strengths that are on."""
-        return [name for name in ("mask_rate", "noise", "latent_radius") if getattr(self, name)]
+        names = ("mask_rate", "noise", "latent_radius", "drop_genes")
+        return [name for name in names if getattr(self, name)]
 
 
 NOISES = (0.5, 1.0, 1.5)
@@ -56,6 +60,7 @@ AUTOENCODER_BATCH = 256
 
 Strength = float | Float[Array, ""]
 Augment = Callable[[PRNGKeyArray, Profiles, Pool], Profiles]
+ViewFn = Callable[[PRNGKeyArray, Profiles, Int[Array, " batch"], Pool], Profiles]
 ViewsFn = Callable[[PRNGKeyArray, Profiles, Int[Array, " batch"], Pool], Views]
 
 
@@ -109,6 +114,18 @@ def perturb_latent(key: PRNGKeyArray, x: Profiles, pool: Pool, options: AugmentC
     return decoder.apply(fitted["decoder"], codes + radius * direction)
 
 
+def drop_genes(
+    key: PRNGKeyArray, x: Profiles, index: Int[Array, " batch"], pool: Pool, rate: Strength
+) -> Profiles:
+    """The samples as they are where each gene is missing with probability `rate`."""
+    if pool.genes is None:  # the features are the genes
+        return jnp.where(jax.random.bernoulli(key, rate, x.shape), 0, x)
+    z, rotation, lower, upper = pool.genes
+    seen = jnp.where(jax.random.bernoulli(key, rate, (len(x), z.shape[1])), 0, z[index])
+    features = jnp.matmul(seen, rotation, precision="highest")
+    return jnp.clip(features, lower[None, :], upper[None, :])
+
+
 def make_augment(options: AugmentConfig, mask_rate: Strength) -> Augment:
     """The augmentation of a view: autoencoder, noise, mask, those that have a strength.
 
@@ -140,29 +157,47 @@ def make_views(options: AugmentConfig) -> ViewsFn:
     # mapped, not drawn one by one and stacked: a compiler draws inside the stacking's copy, which
     # is neither vectorised nor parallel
     pair, extra = (
-        jax.vmap(make_augment(options, rate), in_axes=(0, None, None))
+        jax.vmap(_make_view(options, rate), in_axes=(0, None, None, None))
         for rate in (options.mask_rate, options.extra_mask_rate)
     )
 
     def views(key: PRNGKeyArray, x: Profiles, index: Int[Array, " batch"], pool: Pool) -> Views:
         keys = jax.random.split(key, options.n_views)
-        drawn = pair(keys[:2], x, pool)
+        drawn = pair(keys[:2], x, index, pool)
         if options.n_views > 2:
-            drawn = jnp.concatenate([drawn, extra(keys[2:], x, pool)])
+            drawn = jnp.concatenate([drawn, extra(keys[2:], x, index, pool)])
         return Views(drawn, index, x)
 
     return views
 
 
+def _make_view(options: AugmentConfig, mask_rate: Strength) -> ViewFn:
+    """A view: the augmentation of what is left of the genes."""
+    augment = make_augment(options, mask_rate)
+
+    def view(key: PRNGKeyArray, x: Profiles, index: Int[Array, " batch"], pool: Pool) -> Profiles:
+        if not is_off(options.drop_genes):
+            x = drop_genes(jax.random.fold_in(key, 3), x, index, pool, options.drop_genes)
+        return augment(key, x, pool)
+
+    return view
+
+
 def make_pool(
-    x: Float[np.ndarray | Array, "samples features"], options: AugmentConfig, root_key: int
+    x: Float[np.ndarray | Array, "samples features"],
+    options: AugmentConfig,
+    root_key: int,
+    genes: GenePool | None = None,
 ) -> Pool:
-    """What all seeds train on; an autoencoder, where views want one, is the same for all seeds."""
+    """What all seeds train on; an autoencoder, where views want one, is the same for all seeds.
+
+    `genes` are those of components, where views lack some.
+    """
     if options.latent_radius == 0:
-        return Pool(cast(Array, x), {})
+        return Pool(cast(Array, x), {}, genes=genes)
     key = jax.random.fold_in(jax.random.key(root_key), AUTOENCODER_STREAM)
     fitted = fit_autoencoder(key, jnp.asarray(x), options.latent_dim, options.autoencoder_steps)
-    return Pool(cast(Array, x), fitted)
+    return Pool(cast(Array, x), fitted, genes=genes)
 
 
 @partial(jax.jit, static_argnames=("latent_dim", "n_steps"))

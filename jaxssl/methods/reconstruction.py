@@ -56,7 +56,7 @@ class VimeConfig(MethodConfig):
         if set(changes) != {"mask_rate"}:
             raise InputError(
                 "vime finds which values were replaced, and other augmentations change all",
-                "pass `augment.noise=0` and `augment.latent_radius=0`",
+                "pass `augment.noise=0`, `augment.latent_radius=0` and `augment.drop_genes=0`",
             )
 
 

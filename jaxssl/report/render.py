@@ -14,6 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from jaxssl.data.missing import CURVE
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.stats import summarize
 from jaxssl.files import write_text
@@ -135,6 +136,7 @@ def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
         headline=summary.get("headline", ""),
         scores=summary.get("arms", {}).get(method, {}),  # of the method's own arm, by share
         of_classifier=summary.get("classifier", {}),
+        missing=bundle.provenance.get(CURVE),
         limits=_limits(bundle, summary),
     )
 

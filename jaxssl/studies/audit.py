@@ -191,9 +191,10 @@ def variance(
     for task, config in questions:
         prepared = prepare(task, config)
         pool = prepared.pool
-        words = {"n_seeds": n_pretrained, "batches": prepared.batches}
+        genes = prepared.gene_pool(prepared.config)
+        words = {"n_seeds": n_pretrained, "batches": prepared.batches, "genes": genes}
         plan = plan_pretraining(prepared.config, *pool.shape, **words)
-        trained = merge(pretrain(plan, prepared.config, pool, range(n_pretrained)))
+        trained = merge(pretrain(plan, prepared.config, pool, range(n_pretrained), genes=genes))
         encoders = {seed: params["encoder"] for seed, params in trained.params.items()}
         log = partial(count.advance, f"every combination on split {config.split.seed}")
         tables.append(crossed_scores(prepared, encoders, n_labels, n_finetuned, log))

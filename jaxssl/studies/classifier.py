@@ -16,6 +16,7 @@ from jaxssl.bounds import LabelShare, Share, check_value
 from jaxssl.config import Config, FinetuneConfig
 from jaxssl.data.arrival import Arrival, judge, receive
 from jaxssl.data.labels import label_budget, label_order
+from jaxssl.data.missing import CURVE, measure_curve
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
 from jaxssl.engine.prepared import fingerprint, is_among, record_of, settle_in
@@ -142,14 +143,15 @@ def run_finetuning(
     found = notes.found() | {"overlap": overlap["overlap"]}
     found["warnings"] = list(dict.fromkeys(bundle.provenance.get("warnings", []) + notes.warnings))
     origin = classifier.provenance | found | {"labelled_ids": record_of(task.sample_ids, order)}
-    classifier = dataclasses.replace(classifier, provenance=origin)
+    curve = _missing_genes(classifier, task, arrival)
+    classifier = dataclasses.replace(classifier, provenance=origin | {CURVE: curve})
     folder = open_folder(output)  # now: a fit that diverged leaves what is there
     save_bundle(folder / layout.CLASSIFIER, classifier)
     with notes.stage("score"):
         scores = _score_parts(classifier, task, x, folder, hooks)
     found["warnings"] = list(dict.fromkeys(found["warnings"] + notes.warnings))
     summary = {"classes": list(task.classes), "n_labelled": len(order), "share": share} | scores
-    summary |= {**overlap, **found, "pretraining": diagnosis_of(bundle)._asdict()}
+    summary |= {**overlap, **found, CURVE: curve, "pretraining": diagnosis_of(bundle)._asdict()}
     write_json(folder / layout.SUMMARY, summary)
     (folder / layout.KEPT).unlink(missing_ok=True)  # a run is there again
     card = model_card(classifier, {"classifier": scores})
@@ -169,6 +171,18 @@ def _receive(
     hooks.say(arrival.sentence)
     judge(arrival, shift, "the encoder's")
     return arrival
+
+
+def _missing_genes(
+    classifier: EncoderBundle, task: Task, arrival: Arrival
+) -> dict[str, Any] | None:
+    """How accurate the classifier is on held-out samples that lack genes."""
+    rows = np.concatenate([task.split.validation, task.split.test])
+
+    def name(x: np.ndarray) -> np.ndarray:
+        return predict_rows(classifier, x).argmax(axis=1)
+
+    return measure_curve(classifier.normalizer, arrival.framed[rows], task.codes[rows], name)
 
 
 def _labels_to_use(task: Task, share: float, seed: int) -> Int[np.ndarray, " labelled"]:

@@ -11,6 +11,7 @@ from jaxssl.config import DataConfig
 from jaxssl.data.arrival import Arrival, judge, receive
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.h5ad import add_to_h5ad, as_stored
+from jaxssl.data.missing import CURVE
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.embed import EMBEDDED, PROTOTYPE, annotate
 from jaxssl.places import input_within
@@ -102,7 +103,8 @@ def arrive(
 ) -> tuple[AnnData, Arrival]:
     """The data set, and what an encoder sees of it; not yet judged."""
     adata = read_data(DataConfig(), hooks, data)
-    words = {"max_missing": max_missing, "shift": shift}
+    curve = bundle.provenance.get(CURVE)
+    words = {"max_missing": max_missing, "shift": shift, "curve": curve}
     arrival = receive(adata, bundle.normalizer, bundle.reference, **words)
     n = arrival.genes["n_genes"]
     hooks.say(f"genes: {n - arrival.genes['n_missing']} of {n} found by name")

@@ -68,8 +68,9 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     prepared, folder, pool = study.prepared, study.folder, study.prepared.pool
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
     config = journal.with_chunk_of(folder, study.config, missing)
+    genes = prepared.gene_pool(config)
     plan = engine.plan_pretraining(
-        config, *pool.shape, n_seeds=len(missing), batches=prepared.batches
+        config, *pool.shape, n_seeds=len(missing), batches=prepared.batches, genes=genes
     )
     parts = journal.cut(folder, missing, plan.memory.chunk)
     options = ", ".join(f"{n} {v}" for n, v in to_dict(config)["method"].items())
@@ -83,7 +84,8 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     checkpoints = folder / layout.CHECKPOINTS / run  # states of another run are not found
     with study.hooks.patient() as stop:
         for ids in parts:
-            for chunk in engine.pretrain(plan, config, pool, ids, log, checkpoints, stop=stop):
+            words = {"stop": stop, "genes": genes}
+            for chunk in engine.pretrain(plan, config, pool, ids, log, checkpoints, **words):
                 flush(folder / layout.METRICS)  # before the encoders that it is about
                 for seed in chunk.params:
                     bundle = engine.make_bundle(prepared, chunk, seed, versions())
