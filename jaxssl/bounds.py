@@ -44,6 +44,7 @@ class Range(NamedTuple):
 
 Share = Annotated[float, Range(0, 1)]
 LabelShare = Annotated[float, Range(0, 1, is_open=True)]
+Coverage = Annotated[float, Range(0, 0.999, is_open=True)]
 Weight = Annotated[float, Range(0, 1e6)]
 Temperature = Annotated[float, Range(1e-3, 1e3)]
 LearningRate = Annotated[float, Range(0, 10)]

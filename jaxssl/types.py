@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Float32, Int, Int32, PRNGKeyArray, PyTree
 
 ROLES = ("label", "group", "batch")
 """What a column of the table of samples can be to a study."""
@@ -166,3 +166,15 @@ class Normalizer:
     lower_component: Float[np.ndarray, " features"] | None = None
     upper_component: Float[np.ndarray, " features"] | None = None
     frame: Frame = Frame()
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Calibration:
+    """What labels that a classifier was not fitted on say of it: numbers alone, no expression."""
+
+    # -log of the true class's probability, before the temperature
+    scores: Float32[np.ndarray, " labels"]
+    codes: Int32[np.ndarray, " labels"]  # true class
+    temperature: float = field(metadata=STATIC)  # of the softmax; 1: as the network has it
+    is_held_out: bool = field(metadata=STATIC)  # else of cross-validated fits

@@ -79,6 +79,11 @@ _FLAGS: dict[str, tuple[Any, ...]] = {
     ),
     "shard": (flags.DEFINE_string, "", "i/n: run only the seeds i, i + n, ... (i from 0)."),
     "encoder": (flags.DEFINE_string, "", "Bundle, or a run folder with encoders."),
+    "coverage": (
+        flags.DEFINE_float,
+        None,
+        "Share of each class whose sets of classes are to hold the true one, such as 0.9.",
+    ),
     "max_missing": (flags.DEFINE_float, MAX_MISSING, "Share of genes that may be imputed.", 0, 1),
     "shift": (
         flags.DEFINE_enum,

@@ -3,6 +3,9 @@
 Example:
 
   python -m launch.predict --classifier=runs/clf --data=new.h5ad --out=predictions.csv
+
+With --coverage=0.9 every sample has a set of classes; with --label=COLUMN, accuracy and coverage
+are told as measured, of every cohort of --batch=COLUMN.
 """
 
 from absl import flags as absl_flags
@@ -14,7 +17,8 @@ from jaxssl.studies.prediction import predict
 from . import exit, flags
 from .screen import hooks
 
-flags.define("data", "max_missing", "shift")
+OPTIONS = ("max_missing", "shift", "coverage", "label", "batch")
+flags.define("data", *OPTIONS)
 absl_flags.DEFINE_string("classifier", "", "Folder of finetune, or its classifier/.")
 _OUT = absl_flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
 _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
@@ -25,7 +29,7 @@ def main() -> None:
     classifier, data = flags.folder_of("classifier", "finetune"), flags.value_of("data")
     inputs = [("classifier", classifier), *([("data", data)] if data else [])]
     out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value, inputs=inputs)
-    words = {name: flags.value_of(name) for name in ("max_missing", "shift")}
+    words = {name: flags.value_of(name) for name in OPTIONS}
     table = predict(classifier, data, hooks(), **words)
     write_table(out, table)
     print(

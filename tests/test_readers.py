@@ -14,6 +14,7 @@ from verbs import ROOT, launch
 import jaxssl
 from jaxssl.config import Config, with_method, with_options
 from jaxssl.data.synthetic import make_synthetic
+from jaxssl.estimators.options import tuned_config
 from jaxssl.evaluation.arms import check_arms, check_references
 from jaxssl.evaluation.grid import check_grid, points_at
 from jaxssl.readers import NEEDS, READERS, idle, refuse_unread
@@ -170,7 +171,7 @@ def test_a_rate_of_fine_tuning_that_is_no_number_in_its_range_is_refused(rate, t
             points_at(Config(), [{name: values[0]} for name, values in grid.items()], N_TRAIN)
     config = {"finetune.learning_rate": rate}
     with pytest.raises(InputError, match=r"^`finetune\.learning_rate="):
-        jaxssl.SSLClassifier(of_method(), config=config)._options(of_method().config, N_TRAIN)
+        tuned_config(config, of_method(), has_encoder=True)
 
 
 @pytest.mark.parametrize(
@@ -325,10 +326,10 @@ def test_an_estimator_refuses_what_it_does_not_read():
     bundle, given = of_method(), with_options(Config(), {"pretrain.n_steps": 20})
     given.finetune.n_steps = 3
     with pytest.raises(InputError, match=r"`pretrain\.n_steps=20` is not for given encoders"):
-        jaxssl.SSLClassifier(bundle, config=given)._options(bundle.config, N_TRAIN)
+        tuned_config(given, bundle, has_encoder=True)
     scratch = {"finetune.scratch_steps": 3}
     with pytest.raises(InputError, match=r"`finetune\.scratch_steps` is not for an"):
-        jaxssl.SSLClassifier(bundle, config=scratch)._options(bundle.config, N_TRAIN)
+        tuned_config(scratch, bundle, has_encoder=True)
 
 
 def test_every_reader_names_options_that_exist():

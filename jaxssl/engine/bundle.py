@@ -25,7 +25,7 @@ from jaxssl.engine.leaves import (
 )
 from jaxssl.files import complete_folder
 from jaxssl.places import missing
-from jaxssl.types import Frame, InputError, Normalizer, Params
+from jaxssl.types import Calibration, Frame, InputError, Normalizer, Params
 
 DESCRIPTION = "bundle.json"
 FORMAT = 2  # tests/bundles holds one
@@ -42,6 +42,7 @@ class EncoderBundle:
     params: Params  # "encoder", and whatever else the method trained
     provenance: dict[str, Any]  # seed, steps, versions, data hash, warnings
     reference: Reference | None = None  # of the training cohort; None: too few samples, or not kept
+    calibration: Calibration | None = None  # of a classifier; None: no labels for it, or not kept
 
 
 def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
@@ -50,13 +51,15 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
     In place of one that is there; files that are no part of a bundle stay.
     """
     tree = {"params": bundle.params, "normalizer": bundle.normalizer}
-    leaves = flatten(tree | ({"reference": bundle.reference} if bundle.reference else {}))
+    kept = {name: getattr(bundle, name) for name in ("reference", "calibration")}
+    leaves = flatten(tree | {name: value for name, value in kept.items() if value})
     description = {
         "format": FORMAT,
         "config": to_dict(bundle.config),
         "expression_scale": bundle.normalizer.expression_scale,
         "frame": [bundle.normalizer.frame.name, bundle.normalizer.frame.cohorts],
         "provenance": bundle.provenance,
+        "calibration": _static(bundle.calibration),
         "leaves": record(leaves),
         "genes_sha256": _hash_of_genes(bundle.normalizer.genes),
     }
@@ -115,6 +118,7 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         config = from_dict(description["config"])
         scale, provenance = description["expression_scale"], description["provenance"]
         frame, cohorts = description.get("frame", [Frame.name, []])
+        calibrated = description.get("calibration", {})
         leaves = on_record(description["leaves"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
@@ -131,10 +135,17 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
     )
     _verify_widths(folder, normalizer, tree["params"], config)
     reference = Reference(**tree["reference"]) if "reference" in tree else None
-    bundle = EncoderBundle(config, normalizer, tree["params"], provenance, reference)
+    calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
+    bundle = EncoderBundle(config, normalizer, tree["params"], provenance, reference, calibration)
     if not has_diverged(bundle):
         _verify_numbers(folder, bundle.params)
     return bundle
+
+
+def _static(calibration: Calibration | None) -> dict[str, Any]:
+    """What of a calibration is no array."""
+    names = ("temperature", "is_held_out") if calibration else ()
+    return {name: getattr(calibration, name) for name in names}
 
 
 def _verify_numbers(folder: Path, params: Params) -> None:

@@ -1,6 +1,7 @@
 """The options of an estimator: a configuration, or what differs from the defaults; and its seed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ from sklearn.utils import check_random_state
 
 from jaxssl.arguments import read_argument
 from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
-from jaxssl.readers import warn_of_idle
+from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.readers import OF_TRAINING, refuse_beside_encoder, warn_of_idle
 from jaxssl.studies.encoders import set_options
 from jaxssl.types import InputError
 from jaxssl.validate import check_sections, validate
@@ -40,6 +42,31 @@ def make_config(method: Any, n_prototypes: Any = None, config: Any = None) -> Co
     warn_of_idle(settled)
     validate(settled)
     return settled
+
+
+def tuned_config(given: Any, encoder: EncoderBundle, *, has_encoder: bool) -> Config:
+    """The options of an encoder with those of the fine-tuning that a classifier's `config` names.
+
+    Where that `has_encoder`, as it was given one, the others are not for it to set.
+    """
+    pretrained = encoder.config
+    values = read_argument("config", given, Config | Mapping[str, Any] | None) or {}
+    if isinstance(values, Config):
+        check_sections(values)
+        if has_encoder:
+            names = (*OF_TRAINING, "run.root_key", "run.precision")
+            n_train = encoder.provenance.get("n_train", 1)
+            refuse_beside_encoder(values, pretrained, n_train, names=names)
+        config = replace(pretrained, finetune=values.finetune)
+    else:
+        other = [name for name in values if not str(name).startswith("finetune.")]
+        if other and has_encoder:
+            fix = "give it to the `SSLEncoder`"
+            raise InputError(f"`{other[0]}` is an option of the encoder", fix)
+        tuned = {name: values[name] for name in values if name not in other}
+        config = set_options(pretrained, tuned, "classifier")
+    validate(config)
+    return config
 
 
 def seed_of(random_state: Any) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +15,17 @@ from jaxssl.engine.ensemble import Awaited, seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import Fit
+from jaxssl.evaluation.calibration import MIN_LABELS, calibrate, with_temperature
 from jaxssl.evaluation.fits import DIVERGED, FINETUNED, LOST, fix, of_one, settle
 from jaxssl.evaluation.network import make_recipe
-from jaxssl.types import InputError, Params
+from jaxssl.types import Calibration, InputError, Params
 
 # compiled once for all fits of one architecture
 FIT = Awaited(jax.jit(finetune.finetune, static_argnums=0))
 JUDGE = jax.jit(finetune.judge, static_argnums=0)
 PREDICT = jax.jit(finetune.Networks.predict, static_argnums=0)
+LOGITS = jax.jit(finetune.Networks.logits, static_argnums=0)
+FOLDS = 5  # of a cross-validation
 
 
 def fit_classifier(
@@ -36,19 +40,77 @@ def fit_classifier(
     """Fine-tune the encoder of `bundle` on normalised training rows; `order` has the labelled ones.
 
     Every prefix of the order is class-proportional; `seed` is the id of the random streams. Refuses
-    a fit that diverges.
+    a fit that diverges. What the bundle knows of another classifier's calibration is dropped.
     """
     networks = finetune.make_networks(config, len(classes))
-    keys = streams(seed_keys(config.run.root_key, [seed])[0])
-    rows, y, positions = jax.device_put((x, codes, order.astype(np.int32)))
-    fresh = networks.encoder.init(keys.fresh, rows[:1])
-    start = finetune.transfer(bundle.params["encoder"], fresh, config.finetune.transfer_layers)
-    labelled = finetune.Labelled(rows, y, positions, jnp.int32(len(order)))
-    recipe = make_recipe(config.method.name, config.finetune, len(config.encoder.hidden))
-    params = jax.device_get(FIT(networks, keys.finetune, start, labelled, recipe))
+    fit, rows = _fitter(networks, bundle, config, x, codes, seed)
+    labelled, params = fit(order, len(order))
     check_fit(params, codes[order], JUDGE(networks, params, labelled, rows[order]))
     provenance = bundle.provenance | {"classes": list(classes), "n_labelled": len(order)}
-    return dataclasses.replace(bundle, config=config, params=params, provenance=provenance)
+    new = {"config": config, "params": params, "provenance": provenance, "calibration": None}
+    return dataclasses.replace(bundle, **new)
+
+
+def _fitter(
+    networks: finetune.Networks,
+    bundle: EncoderBundle,
+    config: Config,
+    x: Float[np.ndarray, "samples features"],
+    codes: Int[np.ndarray, " samples"],
+    seed: int,
+) -> tuple[Callable[..., tuple[finetune.Labelled, Params]], Float[Array, "samples features"]]:
+    """A fit on the first n of labelled rows in an order, as often as it is asked for; the rows."""
+    keys = streams(seed_keys(config.run.root_key, [seed])[0])
+    rows, y = jax.device_put((x, codes))
+    fresh = networks.encoder.init(keys.fresh, rows[:1])
+    start = finetune.transfer(bundle.params["encoder"], fresh, config.finetune.transfer_layers)
+    recipe = make_recipe(config.method.name, config.finetune, len(config.encoder.hidden))
+
+    def fit(order: Int[np.ndarray, " labelled"], n: int) -> tuple[finetune.Labelled, Params]:
+        positions = jax.device_put(order.astype(np.int32))
+        labelled = finetune.Labelled(rows, y, positions, jnp.int32(n))
+        return labelled, jax.device_get(FIT(networks, keys.finetune, start, labelled, recipe))
+
+    return fit, rows
+
+
+def cross_validate(
+    bundle: EncoderBundle,
+    config: Config,
+    x: Float[np.ndarray, "samples features"],
+    codes: Int[np.ndarray, " samples"],
+    classes: tuple[str, ...],
+    order: Int[np.ndarray, " labelled"],
+    seed: int,
+) -> Calibration | None:
+    """What `fit_classifier` on four fifths of the labels, as often as there are, says of the rest.
+
+    As `SVC(probability=True)` finds its own. A label whose class no other one of has is left out:
+    None where too few are left for a temperature.
+    """
+    named, n_classes = codes[order], len(classes)
+    fold = np.empty(len(order), int)
+    fold[np.argsort(named, kind="stable")] = np.arange(len(order)) % FOLDS
+    tested = np.bincount(named, minlength=n_classes)[named] > 1
+    if tested.sum() < MIN_LABELS:
+        return None
+    networks = finetune.make_networks(config, n_classes)
+    fit, rows = _fitter(networks, bundle, config, x, codes, seed)
+    logits = np.empty((len(order), n_classes), np.float32)
+    for held_out in (fold == i for i in range(FOLDS)):
+        # those held out come last, so that all fits are one compiled program
+        _, params = fit(np.concatenate([order[~held_out], order[held_out]]), int((~held_out).sum()))
+        logits[held_out] = np.asarray(LOGITS(networks, params, rows[order]))[held_out]
+    return calibrate(logits[tested], named[tested], is_held_out=False)
+
+
+def with_calibration(
+    bundle: EncoderBundle,
+    x: Float[np.ndarray, "labels features"],
+    codes: Int[np.ndarray, " labels"],
+) -> EncoderBundle:
+    """A classifier that keeps what normalised samples that it was not fitted on say of it."""
+    return dataclasses.replace(bundle, calibration=calibrate(logits(bundle, x), codes))
 
 
 def check_fit(
@@ -68,8 +130,22 @@ def check_fit(
 def predict(
     bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
 ) -> Float[np.ndarray, "samples classes"]:
-    """Class probabilities of normalised samples."""
+    """Class probabilities of normalised samples, by the temperature that the bundle keeps."""
+    calibration = bundle.calibration
+    if calibration is None or calibration.temperature == 1:
+        return np.asarray(PREDICT(_networks(bundle), bundle.params, x))
+    return with_temperature(logits(bundle, x), calibration.temperature)
+
+
+def logits(
+    bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
+) -> Float[np.ndarray, "samples classes"]:
+    """Logits of normalised samples, before temperature and softmax."""
+    return np.asarray(LOGITS(_networks(bundle), bundle.params, x))
+
+
+def _networks(bundle: EncoderBundle) -> finetune.Networks:
+    """What a classifier's parameters are of."""
     if "head" not in bundle.params:
         raise InputError("this is an encoder, not a classifier", "make one with `finetune()`")
-    networks = finetune.make_networks(bundle.config, len(bundle.provenance["classes"]))
-    return np.asarray(PREDICT(networks, bundle.params, x))
+    return finetune.make_networks(bundle.config, len(bundle.provenance["classes"]))

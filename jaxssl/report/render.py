@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from jaxssl.data.missing import CURVE
 from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.evaluation.calibration import sentence
 from jaxssl.evaluation.stats import summarize
 from jaxssl.files import write_text
 from jaxssl.places import refuse_tilde
@@ -137,6 +138,7 @@ def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
         scores=summary.get("arms", {}).get(method, {}),  # of the method's own arm, by share
         of_classifier=summary.get("classifier", {}),
         missing=bundle.provenance.get(CURVE),
+        calibration=sentence(bundle.calibration),
         limits=_limits(bundle, summary),
     )
 

@@ -21,7 +21,8 @@ from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
 from jaxssl.engine.prepared import fingerprint, is_among, record_of, settle_in
 from jaxssl.evaluation.arms import Fit
-from jaxssl.evaluation.classifier import fit_classifier
+from jaxssl.evaluation.calibration import facts, sentence
+from jaxssl.evaluation.classifier import fit_classifier, with_calibration
 from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.fits import of_one, settle
 from jaxssl.evaluation.predictions import score
@@ -136,10 +137,8 @@ def run_finetuning(
     notes.inherit(bundle.provenance.get("allowed_leaks", []))
     announce(config, hooks)
     overlap = _overlap(task, bundle, notes)
-    train, seed = task.split.train, int(bundle.provenance["seed"])
-    order = _labels_to_use(task, share, seed)
-    of_train = x[train], task.codes[train], task.classes, np.searchsorted(train, order)  # sorted
-    classifier = fit_classifier(bundle, config, *of_train, seed)
+    classifier, order = _fit(bundle, config, task, x, share)
+    hooks.say(sentence(classifier.calibration))
     found = notes.found() | {"overlap": overlap["overlap"]}
     found["warnings"] = list(dict.fromkeys(bundle.provenance.get("warnings", []) + notes.warnings))
     origin = classifier.provenance | found | {"labelled_ids": record_of(task.sample_ids, order)}
@@ -151,7 +150,8 @@ def run_finetuning(
         scores = _score_parts(classifier, task, x, folder, hooks)
     found["warnings"] = list(dict.fromkeys(found["warnings"] + notes.warnings))
     summary = {"classes": list(task.classes), "n_labelled": len(order), "share": share} | scores
-    summary |= {**overlap, **found, CURVE: curve, "pretraining": diagnosis_of(bundle)._asdict()}
+    told = {CURVE: curve, "calibration": facts(classifier.calibration)}
+    summary |= {**overlap, **found, **told, "pretraining": diagnosis_of(bundle)._asdict()}
     write_json(folder / layout.SUMMARY, summary)
     (folder / layout.KEPT).unlink(missing_ok=True)  # a run is there again
     card = model_card(classifier, {"classifier": scores})
@@ -185,11 +185,20 @@ def _missing_genes(
     return measure_curve(classifier.normalizer, arrival.framed[rows], task.codes[rows], name)
 
 
-def _labels_to_use(task: Task, share: float, seed: int) -> Int[np.ndarray, " labelled"]:
-    """Rows of a class-proportional share of the training labels, in a seed's order."""
+def _fit(
+    bundle: EncoderBundle, config: Config, task: Task, x: np.ndarray, share: float
+) -> tuple[EncoderBundle, Int[np.ndarray, " labelled"]]:
+    """A classifier of a class-proportional share of the training labels, whose rows follow.
+
+    It is calibrated on the labels of validation.
+    """
     labelled, n_classes = task.labelled_train, len(task.classes)
-    n = label_budget(share, len(labelled), n_classes)
-    return labelled[label_order(task.codes[labelled], n_classes, seed)][:n]
+    n, seed = label_budget(share, len(labelled), n_classes), int(bundle.provenance["seed"])
+    order = labelled[label_order(task.codes[labelled], n_classes, seed)][:n]
+    train, held_out = task.split.train, task.split.validation
+    of_train = x[train], task.codes[train], task.classes, np.searchsorted(train, order)  # sorted
+    classifier = fit_classifier(bundle, config, *of_train, seed)
+    return with_calibration(classifier, x[held_out], task.codes[held_out]), order
 
 
 def _overlap(task: Task, bundle: EncoderBundle, notes: Notes) -> dict[str, Any]:

@@ -2,22 +2,30 @@
 
 import warnings
 from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
+from jaxtyping import Bool, Float, Float32, Int, Shaped
 
 from jaxssl.arguments import checked
-from jaxssl.bounds import Share
+from jaxssl.bounds import Coverage, Share
 from jaxssl.data.arrival import judge
+from jaxssl.data.formats.matrix import as_text
+from jaxssl.data.samples import by_text, facts_of, require_column
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.prepared import is_among
+from jaxssl.evaluation import conformal
+from jaxssl.evaluation.calibration import nonconformity, sentence
+from jaxssl.evaluation.classifier import logits
 from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.predictions import counted, pack
 from jaxssl.studies.embedding import arrive
 from jaxssl.studies.encoders import read_classifier
 from jaxssl.studies.job import Data
 from jaxssl.studies.progress import SILENT, Hooks
-from jaxssl.types import MAX_MISSING, REFUSE, OnShift
+from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, InputError, OnShift
 
 
 @checked
@@ -28,8 +36,11 @@ def predict(
     *,
     max_missing: Share = MAX_MISSING,
     shift: OnShift = REFUSE,
+    coverage: Coverage | None = None,
+    label: str = "",
+    batch: str = "",
 ) -> pd.DataFrame:
-    """Class probabilities of new samples; genes are matched by name.
+    """Class probabilities of new samples, and sets of classes; genes are matched by name.
 
     Args:
         classifier: folder of `finetune`, the classifier in it, or a bundle.
@@ -40,37 +51,124 @@ def predict(
             the same cohort do: "refuse" them; "warn"; "adapt": whatever they are, every gene is
             standardised within them, which takes 10 samples of one cohort, better 25, of several
             classes.
+        coverage: share of the samples of every class whose set of classes is to hold the true one,
+            such as 0.9. Promised for new samples of the cohort that the classifier's calibration
+            labels are of, not for another's; a class with too few of them, which is warned of, is
+            in every set. None: no sets.
+        label: column with the true classes of some samples: how well the classifier does on them is
+            told, as measured, of every cohort. It changes no prediction.
+        batch: column with the samples' cohorts, for `label`; "": the one on record.
 
     Returns:
         A row a sample: sample_id, predicted, max_probability, out_of_distribution (share of
         held-out samples of the training cohort that lie nearer to it; NaN where the classifier
-        keeps none) and p_CLASS for every class.
+        keeps none), with `coverage` prediction_set (classes, the most probable first, joined by
+        " | ") and set_size, with `label` that column as label, and p_CLASS for every class.
+        Probabilities have the temperature that validation labels ask for, if the classifier keeps
+        one.
 
     Raises:
-        InputError: on a folder without a classifier, on data that do not fit it, and on samples
-            that have shifted.
+        InputError: on a folder without a classifier, on data that do not fit it, on samples that
+            have shifted, and on `coverage` of a classifier that keeps no calibration labels.
 
     Example:
-        >>> jaxssl.predict("runs/clf", new)  # doctest: +SKIP
+        >>> jaxssl.predict("runs/clf", new, coverage=0.9)  # doctest: +SKIP
     """
+    if batch and not label:
+        raise InputError(f"`batch={batch}` is read beside `label` alone", "pass both, or drop it")
     bundle = read_classifier(classifier)
+    classes, calibration = tuple(bundle.provenance["classes"]), bundle.calibration
+    limits = None if coverage is None else conformal.limits_of(calibration, classes, coverage)
     adata, arrival = arrive(bundle, data, hooks, max_missing, shift)
-    known = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("labelled_ids", ""))
-    if known is not None and known.any():
-        warnings.warn(
-            f"{known.sum():,} of {len(known):,} samples bear the id of one whose label the "
-            "classifier was trained on: how well it does on them is no measure of new ones",
-            stacklevel=3,
-        )
+    truth = _truth_of(adata, classes, label, batch) if label else None
+    _warn_of_labelled(adata, bundle)
     probabilities = predict_rows(bundle, arrival.x)
-    classes = tuple(bundle.provenance["classes"])
     named = np.asarray(classes)[probabilities.argmax(axis=1)]
+    hooks.say(sentence(calibration))
     hooks.say(f"predicted: {counted(named)}")
     judge(arrival, shift, "the classifier's", f"it takes {counted(named)}")
-    head = {
+    table = {
         "sample_id": adata.obs_names.to_numpy(),
         "predicted": named,
         "max_probability": probabilities.max(axis=1),
         "out_of_distribution": arrival.outlying,
     }
-    return pd.DataFrame(head | pack(classes, probabilities))
+    sets = None
+    if coverage is not None and limits is not None:
+        sets, columns = _sets_of(bundle, arrival.x, limits)
+        table |= columns
+        is_other = arrival.is_shifted or shift == ADAPT
+        hooks.say(conformal.told(sets, calibration, coverage, is_other=is_other))
+    if truth is not None:
+        table["label"] = truth.labels
+        _tell(probabilities, truth, sets, hooks)
+    return pd.DataFrame(table | pack(classes, probabilities))
+
+
+class Truth(NamedTuple):
+    """What is known of the samples that are predicted."""
+
+    labels: Shaped[np.ndarray, " samples"]  # as text; "": none
+    codes: Int[np.ndarray, " samples"]  # of the classifier's classes; -1: none of them
+    cohorts: Shaped[np.ndarray, " samples"]
+
+
+def _tell(
+    probabilities: Float[np.ndarray, "samples classes"],
+    truth: Truth,
+    sets: Bool[np.ndarray, "samples classes"] | None,
+    hooks: Hooks,
+) -> None:
+    """Tell of every cohort how well the classifier does on its labels."""
+    measured = conformal.by_cohort(probabilities, truth.codes, truth.cohorts, sets)
+    for row in measured.to_dict("records"):
+        hooks.say(conformal.measured(row))
+
+
+def _sets_of(
+    bundle: EncoderBundle,
+    x: Float[np.ndarray, "samples features"],
+    limits: Float32[np.ndarray, " classes"],
+) -> tuple[Bool[np.ndarray, "samples classes"], dict[str, Any]]:
+    """Sets of classes of normalised samples, and their columns in the table."""
+    scores = nonconformity(logits(bundle, x))
+    sets = conformal.prediction_sets(scores, limits)
+    texts = conformal.in_words(bundle.provenance["classes"], sets, scores)
+    return sets, {"prediction_set": texts, "set_size": sets.sum(axis=1)}
+
+
+def _truth_of(adata: AnnData, classes: tuple[str, ...], label: str, batch: str) -> Truth:
+    """True classes and cohorts, by their columns."""
+    obs = as_text(by_text(cast(pd.DataFrame, adata.obs)))
+    batch = batch or str(facts_of(adata).get("batch", ""))
+    for role, name in {"label": label, "batch": batch}.items():
+        if name:
+            require_column(obs.columns, name, role)
+    labels = obs[label].to_numpy(object)
+    codes = pd.Categorical(labels, categories=classes).codes.astype(np.int64)
+    others = list(dict.fromkeys(labels[(codes < 0) & (labels != "")]))
+    if (codes < 0).all():
+        raise InputError(
+            f"no value of the column {label!r} is a class of the classifier",
+            f"name a column for `label` that has some of {', '.join(classes)}",
+        )
+    if others:
+        n = int(((codes < 0) & (labels != "")).sum())
+        warnings.warn(
+            f"{n:,} samples are of classes that the classifier does not know, and count in no "
+            f"measure: {', '.join(others)}",
+            stacklevel=4,
+        )
+    cohorts = obs[batch].to_numpy(object) if batch else np.full(len(obs), "all", object)
+    return Truth(labels, codes, cohorts)
+
+
+def _warn_of_labelled(adata: AnnData, bundle: EncoderBundle) -> None:
+    """Warn of samples whose label the classifier was fitted on."""
+    known = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("labelled_ids", ""))
+    if known is not None and known.any():
+        warnings.warn(
+            f"{known.sum():,} of {len(known):,} samples bear the id of one whose label the "
+            "classifier was trained on: how well it does on them is no measure of new ones",
+            stacklevel=4,
+        )
