@@ -25,6 +25,7 @@ VERBS = (
     "embed",
     "search",
     "compare",
+    "transfer",
     "audit",
     "reproduce",
     "benchmark",

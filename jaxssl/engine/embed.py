@@ -10,11 +10,12 @@ import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float
 
+from jaxssl.config import Config
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.methods import METHODS
 from jaxssl.methods.interface import MethodConfig, Training
 from jaxssl.model import EncoderConfig, make_encoder
-from jaxssl.types import InputError
+from jaxssl.types import InputError, Params
 
 EMBEDDED, PROTOTYPE = "X_jaxssl", "prototype"  # in obsm and in obs of an AnnData
 BLOCK = 4096  # samples per compiled call
@@ -24,9 +25,15 @@ def embed(
     bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
 ) -> Float[np.ndarray, "samples dim"]:
     """Encoder output for normalised input, as `data.align.encoder_input` makes it of a data set."""
-    config = bundle.config
+    return embed_rows(bundle.config, bundle.params["encoder"], x)
+
+
+def embed_rows(
+    config: Config, encoder: Params, x: Float[np.ndarray, "samples features"]
+) -> Float[np.ndarray, "samples dim"]:
+    """Output of an encoder's parameters."""
     apply = _compiled_encoder(config.encoder, config.run.precision)
-    return _by_blocks(partial(apply, bundle.params["encoder"]), x)
+    return _by_blocks(partial(apply, encoder), x)
 
 
 @lru_cache(maxsize=32)

@@ -13,8 +13,8 @@ from jaxssl.places import Tree
 from jaxssl.runs import layout
 from jaxssl.types import InputError
 
-STUDY, SEARCH, COMPARE, AUDIT, FINETUNE, REPRODUCE = KINDS = (
-    *("study", "search", "compare", "audit", "finetune", "reproduce"),
+STUDY, SEARCH, COMPARE, AUDIT, FINETUNE, REPRODUCE, TRANSFER = KINDS = (
+    *("study", "search", "compare", "audit", "finetune", "reproduce", "transfer"),
 )
 OF_READER = {"pretrain": STUDY, "type1": AUDIT, "variance": AUDIT}
 """Kind by who reads the options, where it is called otherwise."""
@@ -25,6 +25,7 @@ WORDS = {
     AUDIT: "an audit",
     FINETUNE: "a fine-tuning",
     REPRODUCE: "a reproduction",
+    TRANSFER: "transfers between cohorts",
 }
 RUN, KIND, OF = "run", "kind", "part_of"
 """In `environment.json`: the run's id, its kind, and the id of the run that it is part of."""
@@ -51,6 +52,7 @@ REPORTED = (
 """Names of the figures in a report, but for what is of an arm."""
 SHARE = r"(\d\.\d{4,}|\d(\.\d+)?e-\d+)"  # as `layout.predictions_file` writes it
 PAPER = r"\d\d[a-z]?|table\d|autoencoder|map|reason"  # by which a reproduction calls its figures
+TRANSFERS = {r"transfer\.(parquet|csv|md)|differences\.csv": None, "transfer": PARTS}
 GRID = {**RESULTS, r"pretraining\.parquet": None, "pretraining": PARTS}
 
 
@@ -164,6 +166,7 @@ def names_of_kinds() -> dict[str, Tree]:
         AUDIT: {**common, r"audit\.json|(type1|variance)(_scores)?\.csv": None},
         FINETUNE: {**common, "classifier": BUNDLE, r"predictions\.parquet|summary\.json": None},
         REPRODUCE: {**common, **paper, "validation|test": GRID},
+        TRANSFER: {**common, **TRANSFERS, "figures": {_figures("transfer"): None}},
     }
 
 

@@ -43,6 +43,9 @@ TRIALS, CHOICE, METHODS = "trials", "trials.json", "methods.md"
 CLASSIFIER, CLASSIFIED = "classifier", "predictions.parquet"
 """Of a fine-tuning: the bundle, and its probabilities on the held-out parts."""
 
+TRANSFER, TRANSFERRED, DIFFERENCES = "transfer.parquet", "transfer.md", "differences.csv"
+"""Of transfers within a family of cohorts: a row a score, the tables that people read."""
+
 AUDIT = "audit.json"
 """Of an audit, whose tables are called after what it looks into: what it was warned of and let."""
 
