@@ -48,6 +48,7 @@ NAMED = {
     **{name: f"finetune.{name}" for name in ("transfer_layers", "freeze_layers")},
     **{"data": "data.path", "arms": "sweep.arms", "shares": "sweep.shares", "seeds": "run.seeds"},
     **{"splits": "split.n_splits", "allow_leaks": "split.allow_leaks"},
+    "unlabelled": "data.unlabelled",
 }
 """Word → the option that it sets."""
 
@@ -117,9 +118,10 @@ def _read(value: Any, declared: Any) -> Any:
         return _read_one(value, type(inner[0]))
     kind = origin or declared
     if kind is Sequence:
-        if not isinstance(value, str | Real | Iterable) or isinstance(value, Mapping | bytes):
+        if isinstance(value, Mapping | bytes):
             raise _Other
-        return tuple(_read_item(item, inner[0]) for item in listed(value, ""))
+        items = listed(value, "") if isinstance(value, str | Real | Iterable) else (value,)
+        return tuple(_read_item(item, inner[0]) for item in items)
     if kind is Mapping and isinstance(value, Mapping):
         key, item = inner
         return {_read(name, key): _read(of_name, item) for name, of_name in value.items()}

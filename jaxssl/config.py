@@ -32,7 +32,7 @@ from jaxssl.methods.swav import SwAVConfig
 from jaxssl.model import EncoderConfig
 from jaxssl.types import InputError
 
-LEAKS = ("groups", "twins", "fitted", "selection")
+LEAKS = ("groups", "twins", "fitted", "selection", "transductive")
 """Ways in which held-out samples could speak in training; see `data.leakage`."""
 
 
@@ -47,6 +47,7 @@ class DataConfig:
     batch: str = ""  # technical batch or cohort; read by figures and by what says "cohort"
     min_class_size: Count = 0  # samples; smaller classes become unlabelled. 0: never, raise instead
     use_unlabelled: bool = True  # samples without a label join pretraining
+    unlabelled: tuple[str, ...] = ()  # files that join it too, each a cohort: `data.unlabelled`
 
 
 @optionclass

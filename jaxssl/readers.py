@@ -37,7 +37,7 @@ OF_ENCODER = (
 )
 """What a given encoder brings with it."""
 DRAWN = ("pretrain.batches", "pretrain.cohort_draw", "method.cohort_balance")
-"""They are about cohorts, which samples without a table of their own do not have."""
+"""They are about cohorts, which a plan of memory does not know."""
 ONE_SPLIT = ("split.n_splits",)
 TRIED = ("selftrain.student", "selftrain.temperature", "selftrain.labelled_weight")
 METHODS_OWN = "a comparison, which takes methods and views from the methods' own files"
@@ -92,7 +92,7 @@ READERS: dict[str, Reader] = {
     "encoder": Reader(
         "an `SSLEncoder()`, which pretrains one encoder on all samples",
         (*OF_TRAINING, "finetune", "run"),
-        ("pretrain.checkpoint_every", "run.seeds", *DRAWN),
+        ("pretrain.checkpoint_every", "run.seeds"),
     ),
 }
 """Verbs, functions and estimators that read options."""

@@ -62,6 +62,7 @@ _FLAGS: dict[str, tuple[Any, ...]] = {
     "group": (flags.DEFINE_string, "", f"Group column; {RECORDED}"),
     "batch": (flags.DEFINE_string, "", f"Batch column; {RECORDED}"),
     "seeds": (flags.DEFINE_integer, 0, "Repetitions; 0: the config's.", 0),
+    "unlabelled": (flags.DEFINE_list, [], "Files that join the pretraining, each a cohort."),
     "allow_leaks": (flags.DEFINE_list, [], f"Let these pass, out of {', '.join(LEAKS)}."),
     "out": (flags.DEFINE_string, "", "Folder to write."),
     "resume": (flags.DEFINE_bool, False, "Go on in --out; only what is missing is computed."),
@@ -96,7 +97,8 @@ _FLAGS: dict[str, tuple[Any, ...]] = {
 DATA = ("config", "data", *ROLES)
 RUN = (*DATA, "method", "seeds", "allow_leaks", "out", "resume", "overwrite")
 """What a verb that pretrains or compares reads."""
-ASKED = (*ROLES, "arms", "shares", "seeds", "splits", "shard", "encoder", "allow_leaks")
+ASKED = (*ROLES, "arms", "shares", "seeds", "splits", "shard", "encoder", "unlabelled")
+ASKED += ("allow_leaks",)
 """Flags that say what `make_job` says, in the same words."""
 
 

@@ -11,7 +11,7 @@ from jaxssl.studies.study import run_pretraining
 
 from . import exit, flags
 
-flags.define(*flags.RUN, "shard")
+flags.define(*flags.RUN, "unlabelled", "shard")
 
 
 def main() -> None:

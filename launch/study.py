@@ -15,7 +15,7 @@ from jaxssl.studies.study import run_study
 
 from . import exit, flags
 
-flags.define(*flags.RUN, "shares", "arms", "splits", "shard")
+flags.define(*flags.RUN, "unlabelled", "shares", "arms", "splits", "shard")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from jaxssl.studies.study import run_sweep
 
 from . import exit, flags
 
-flags.define(*flags.RUN, "shares", "arms", "shard", "encoder")
+flags.define(*flags.RUN, "unlabelled", "shares", "arms", "shard", "encoder")
 
 
 def main() -> None:

@@ -153,9 +153,10 @@ def test_a_grid_over_batches_is_read_by_pretrained_arms_and_refused_without_coho
 
 
 def test_who_cannot_know_cohorts_refuses_the_options_about_them():
-    for reader in ("encoder", "doctor"):
-        with pytest.raises(InputError, match=r"`pretrain\.batches` is not for"):
-            refuse_unread(reader, ["pretrain.batches"])
+    with pytest.raises(InputError, match=r"`pretrain\.batches` is not for"):
+        refuse_unread("doctor", ["pretrain.batches"])
+    with pytest.raises(InputError, match=r"no training sample's cohort is known; .*`unlabelled"):
+        jaxssl.SSLEncoder(config=BY_COHORT).fit(make_synthetic(n_samples=60, n_genes=30))
     refuse_unread("pretrain", ["pretrain.batches", "method.cohort_balance"])
 
 

@@ -42,7 +42,9 @@ def of_method(name="swav", **provenance):
 @pytest.fixture
 def encoders(monkeypatch):
     """What `make_job(encoder="a/run")` reads."""
-    monkeypatch.setattr("jaxssl.studies.job.read_encoders", lambda folder, seeds: {0: of_method()})
+    monkeypatch.setattr(
+        "jaxssl.studies.encoders.read_encoders", lambda folder, seeds: {0: of_method()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,8 @@ def test_a_batch_that_the_samples_cut_is_what_the_encoder_has():
     ],
 )
 def test_counts_beside_a_single_encoder_are_refused(encoders, monkeypatch, words, finding):
-    monkeypatch.setattr("jaxssl.studies.job.is_bundle", lambda folder: True)
+    for module in ("job", "encoders"):
+        monkeypatch.setattr(f"jaxssl.studies.{module}.is_bundle", lambda folder: True)
     with pytest.raises(InputError, match=finding):
         make_job(None, None, Output(""), encoder="a/run/encoder/seed_000", **words)
     job = make_job(None, None, Output(""), encoder="a/run/encoder/seed_000", seeds=1)

@@ -233,7 +233,7 @@ def test_arms_of_an_encoder_follow_its_method(monkeypatch):
     pretrained = with_method(Config(), "simclr")
     normalizer = Normalizer((), "log2", *[np.empty(0)] * 4)
     of_seed, output = jaxssl.EncoderBundle(pretrained, normalizer, {}, {"seed": 0}), Output("")
-    monkeypatch.setattr("jaxssl.studies.job.read_encoders", lambda folder, seeds: {0: of_seed})
+    monkeypatch.setattr("jaxssl.studies.encoders.read_encoders", lambda folder, seeds: {0: of_seed})
     own = make_job(None, None, output, encoder="a/run").config
     assert own.sweep.arms == ("majority", "scratch", "logreg", "pca_logreg", "simclr")
     assert own.method == pretrained.method

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from anndata import AnnData
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 
 from jaxssl.bounds import Share, check_value
 from jaxssl.data.frames import Cohorts, takes
@@ -36,17 +36,10 @@ def align_genes(
 ) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
     """Columns of `x`, called `names`, in the order of `genes`, NaN for none; and what was found.
 
-    A gene is matched by its id, then by its Ensembl id without version; each only where no other
-    column, and no other gene of the encoder, can be meant. `curve` tells what a classifier is worth
-    where genes are missing.
+    Genes are matched as by `match_genes`. `curve` tells what a classifier is worth where genes are
+    missing.
     """
-    position = _unambiguous(names)
-    columns = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
-    theirs, ours = (
-        _unambiguous([without_version(str(name)) for name in ids]) for ids in (names, genes)
-    )
-    for stem in ours.keys() & theirs.keys():
-        columns[ours[stem]] = theirs[stem]
+    position, columns = _unambiguous(names), match_genes(names, genes)
     absent = np.flatnonzero(columns < 0).tolist()
     _judge([genes[i] for i in absent], genes, names, max_missing, curve)
     aligned = np.take(x, columns, axis=1)
@@ -59,6 +52,30 @@ def align_genes(
         "n_unused": len(names) - len(np.unique(columns[columns >= 0])),
         "missing": [genes[i] for i in absent],
     }
+
+
+def match_genes(names: np.ndarray, genes: Sequence[str] | np.ndarray) -> Int[np.ndarray, " genes"]:
+    """Where among the columns called `names` each of `genes` is; -1 for none.
+
+    A gene is matched by its id, then by its Ensembl id without version; each only where no other
+    column, and no other gene of the encoder, can be meant.
+    """
+    position = _unambiguous(names)
+    columns = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
+    theirs, ours = (
+        _unambiguous([without_version(str(name)) for name in ids]) for ids in (names, genes)
+    )
+    for stem in ours.keys() & theirs.keys():
+        columns[ours[stem]] = theirs[stem]
+    return columns
+
+
+def unlike_ids(
+    ours: Sequence[str] | np.ndarray, theirs: Sequence[str] | np.ndarray, whose: str
+) -> str:
+    """What kinds of ids two sets of genes have, where these differ; else ""."""
+    own, others = (id_type(np.asarray(ids, object)) or "unknown" for ids in (ours, theirs))
+    return "" if own == others else f"; {whose} ids are of the kind {own}, the data's {others}"
 
 
 def encoder_input(
@@ -135,9 +152,7 @@ def _judge(
         told = f"{message}; they are imputed with the training mean{expected}"
         warnings.warn(told, stacklevel=3)
         return
-    kinds = [id_type(np.asarray(ids, object)) or "unknown" for ids in (genes, names)]
-    if kinds[0] != kinds[1]:
-        message += f"; its ids are of the kind {kinds[0]}, the data's {kinds[1]}"
+    message += unlike_ids(genes, names, "its")
     fix = f"pass `max_missing={min(1, share + 0.005):.2f}` to impute them with the training mean"
     if len(absent) == len(genes):
         fix = "name the genes as the encoder's data do, or use another encoder"

@@ -44,6 +44,20 @@ def leaks_of_split(task: Task) -> Leaks:
     return found
 
 
+def leaks_of_unlabelled(task: Task) -> Leaks:
+    """Held-out samples among those that joined the training without a label."""
+    found = task.joined.held_out
+    if not found:
+        return {}
+    n = len(task.split.validation) + len(task.split.test)
+    return {
+        "transductive": (
+            f"{len(found):,} of the study's {n:,} held-out samples are among the unlabelled ones "
+            f"(first: {found[0]}), so its scores are transductive; leave them out of the files"
+        )
+    }
+
+
 def _in_several_parts(part: Int[np.ndarray, " samples"], groups: np.ndarray) -> pd.Index:
     """Names of the groups that do not lie in one part; -1 is in none."""
     used = (part >= 0) & (groups != "")

@@ -1,7 +1,8 @@
 """A data set with its question: log2 expression, class codes and the outer split."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,26 @@ class Roles:
     batches: np.ndarray  # technical batch, as named; "" where unknown
 
 
+class Joined(NamedTuple):
+    """Unlabelled samples of other files, which are the last rows of a task and train it."""
+
+    files: tuple[tuple[str, int, int], ...] = ()  # name, samples, cohorts
+    ids: np.ndarray = np.empty(0, object)  # as in their files
+    n_genes: int = 0  # of the study, before those were left out that a file lacks
+    held_out: tuple[str, ...] = ()  # the study's held-out samples among them
+
+    @property
+    def sentence(self) -> str:
+        """Which files, and how many samples and cohorts they have."""
+        return ", ".join(
+            f"{name} ({n:,} samples{f' of {cohorts} cohorts' if cohorts > 1 else ''})"
+            for name, n, cohorts in self.files
+        )
+
+
+NONE = Joined()
+
+
 @dataclass(frozen=True)
 class Task(Roles):
     """What the engine and the evaluation need of a data set, on the host."""
@@ -44,6 +65,19 @@ class Task(Roles):
     scale: str  # of the file: one of `data.scale.SCALES`
     twins: Pairs  # samples that are nearly the same
     split: Split
+    joined: Joined = NONE
+
+    @property
+    def n_own(self) -> int:
+        """Training samples of the study's own data."""
+        return len(self.split.train) - len(self.joined.ids)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Ids of all samples as their files have them; `sample_ids` tells alike ones apart."""
+        return np.concatenate(
+            [self.sample_ids[: len(self.codes) - len(self.joined.ids)], self.joined.ids]
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -83,13 +117,7 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
 def make_task(adata: AnnData, config: Config) -> Task:
     """Pose the question that `config` asks of a data set; one made by hand needs no record."""
     recorded = facts_of(adata)
-    for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
-        if not names.is_unique:
-            twice = names[names.duplicated()]
-            raise InputError(
-                f"{len(twice)} {what} bear the name of another (first: {twice[0]})", "rename them"
-            )
-        check_names(names, what)
+    check_axes(adata)
     roles = take_roles(adata, config)
     x = finite_values(adata)
     scale, _ = resolve_scale(str(recorded.get("scale", "auto")), range_of(x))
@@ -111,6 +139,22 @@ def make_task(adata: AnnData, config: Config) -> Task:
         twins=twins,
         split=split,
     )
+
+
+def check_axes(adata: AnnData) -> None:
+    """Refuse names of samples or genes that stand twice, or that no file could give back."""
+    for names, what in ((adata.obs_names, "samples"), (adata.var_names, "genes")):
+        if not names.is_unique:
+            twice = names[names.duplicated()]
+            raise InputError(
+                f"{len(twice)} {what} bear the name of another (first: {twice[0]})", "rename them"
+            )
+        check_names(names, what)
+
+
+def is_numbered(ids: Sequence[str] | np.ndarray) -> bool:
+    """Whether ids are the numbers of their rows, which are no ids."""
+    return set(map(str, ids)) == {str(row) for row in range(len(ids))}
 
 
 def columns_of(task: Task, normalizer: Normalizer) -> Int[np.ndarray, " kept"] | None:

@@ -43,7 +43,8 @@ def find_cohorts(options: PretrainConfig, batches: np.ndarray | None) -> Cohorts
     if batches is None or not np.any(batches != ""):
         raise InputError(
             "`pretrain.batches=by_cohort`, but no training sample's cohort is known",
-            "name the column with `batch=COLUMN`, or pass `pretrain.batches=mixed`",
+            "name the column with `batch=COLUMN`, join cohorts with `unlabelled=FILE`, or pass "
+            "`pretrain.batches=mixed`",
         )
     names, of_samples, sizes = np.unique(
         batches.astype(str), return_inverse=True, return_counts=True

@@ -16,7 +16,7 @@ from jaxssl.data.frames import to_frame
 from jaxssl.data.normalize import fit_normalizer, normalize, normalize_framed, standardize
 from jaxssl.data.shift import Reference
 from jaxssl.data.shift_limits import fit_reference, rows_of
-from jaxssl.data.task import Task, columns_of
+from jaxssl.data.task import Task, columns_of, is_numbered
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.types import ADAPT, GenePool, Normalizer, OnShift, Split
@@ -134,10 +134,9 @@ def hashes_of(ids: Sequence[str] | np.ndarray) -> list[str]:
 
     Numbers of rows are no ids: of these there are none.
     """
-    names = [str(name) for name in ids]
-    if set(names) == {str(row) for row in range(len(names))}:
+    if is_numbered(ids):
         return []
-    return [hashlib.sha256(name.encode()).hexdigest()[:_DIGITS] for name in names]
+    return [hashlib.sha256(str(name).encode()).hexdigest()[:_DIGITS] for name in ids]
 
 
 def is_among(ids: Sequence[str] | np.ndarray, recorded: str) -> Bool[np.ndarray, " samples"] | None:

@@ -50,9 +50,10 @@ def make_bundle(
         "seed": seed,
         "method": prepared.config.method.name,
         "dataset": task.dataset,
+        **({"unlabelled": task.joined.sentence} if task.joined.files else {}),
         "n_train": len(task.split.train),
         "training_samples": fingerprint(task),
-        "training_ids": record_of(task.sample_ids, task.split.train),
+        "training_ids": record_of(task.ids, task.split.train),
         **diagnosis._asdict(),
         "versions": versions,
     }

@@ -79,12 +79,13 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
     random_state: Any = 0
     shift: Any = REFUSE
 
-    def fit(self, X: Any, y: Any = None) -> "SSLClassifier":
+    def fit(self, X: Any, y: Any = None, *, unlabelled: Any = ()) -> "SSLClassifier":
         """Pretrain an encoder where none is given, and fine-tune it on the labelled samples.
 
         Args:
             X: expression (samples x genes): array, DataFrame with a column a gene, or AnnData.
             y: labels (samples,), some of them missing; None: the AnnData's `label` column.
+            unlabelled: samples that join the pretraining, as in `SSLEncoder.fit`.
 
         Returns:
             The estimator.
@@ -94,7 +95,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         """
         y, seed = labels_of(X, y, self.label), seed_of(self.random_state)
         classes, codes = encode(y)
-        encoder = self._encoder(X)
+        encoder = self._encoder(X, unlabelled)
         bundle = usable(encoder.bundle_)
         config = tuned_config(self.config, bundle, has_encoder=self.encoder is not None)
         vars(self).pop("feature_names_in_", None)
@@ -215,25 +216,26 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         classifier.classes_ = np.array(origin.get("labels", origin["classes"]))
         return classifier
 
-    def _encoder(self, X: Any) -> SSLEncoder:
+    def _encoder(self, X: Any, unlabelled: Any) -> SSLEncoder:
         """The encoder to fine-tune, fitted."""
         given = self.encoder
+        if given is None:
+            method = self.config.method.name if isinstance(self.config, Config) else "swav"
+            shared = ("config", "scale", "max_missing", "random_state")
+            given = SSLEncoder(method, **{name: getattr(self, name) for name in shared})
+        if isinstance(given, SSLEncoder) and not hasattr(given, "bundle_"):
+            return cast(SSLEncoder, clone(given)).fit(X, unlabelled=unlabelled)
+        if len(unlabelled):
+            raise InputError("`unlabelled` is not for a pretrained encoder", "give it to its `fit`")
         if hasattr(given, "bundle_"):
             refuse_classifier(given.bundle_)
             return given
-        if isinstance(given, SSLEncoder):
-            return cast(SSLEncoder, clone(given)).fit(X)
         if isinstance(given, EncoderBundle):
             return SSLEncoder.from_bundle(given)
         if isinstance(given, str | Path):
             return SSLEncoder.load(given)
-        if given is not None:
-            raise InputError(
-                f"`encoder` is of type {type(given).__name__}", "pass an SSLEncoder, or a bundle"
-            )
-        method = self.config.method.name if isinstance(self.config, Config) else "swav"
-        shared = ("config", "scale", "max_missing", "random_state")
-        return SSLEncoder(method, **{name: getattr(self, name) for name in shared}).fit(X)
+        kind = type(given).__name__
+        raise InputError(f"`encoder` is of type {kind}", "pass an SSLEncoder, or a bundle")
 
     def _settle_in(
         self, bundle: EncoderBundle, X: Any, *, is_own: bool

@@ -12,9 +12,10 @@ from anndata import AnnData
 from jaxtyping import Float32
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from jaxssl.arguments import checked
+from jaxssl.arguments import checked, read_argument
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.task import Roles, Task
+from jaxssl.data.unlabelled import join
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, usable
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import annotate, embed
@@ -25,6 +26,8 @@ from jaxssl.estimators.options import make_config, seed_of
 from jaxssl.estimators.stored import HISTORY, BundleEstimator
 from jaxssl.runs.identity import versions
 from jaxssl.studies.encoders import read_encoder, refuse_classifier
+from jaxssl.studies.progress import Hooks
+from jaxssl.studies.question import DataSets, read_unlabelled
 from jaxssl.types import MAX_MISSING, REFUSE, Split
 
 _plan = lru_cache(maxsize=32)(plan_pretraining)  # kept, so that folds of one size compile once
@@ -83,12 +86,14 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
     random_state: Any = 0
     shift: Any = REFUSE
 
-    def fit(self, X: Any, y: Any = None) -> "SSLEncoder":
+    def fit(self, X: Any, y: Any = None, *, unlabelled: Any = ()) -> "SSLEncoder":
         """Fit the normalizer and pretrain the encoder; warns if the training was not healthy.
 
         Args:
             X: expression (samples x genes): array, DataFrame with a column a gene, or AnnData.
             y: ignored.
+            unlabelled: AnnData or files whose samples join those of `X`, each a cohort of its own,
+                on the genes that all have.
 
         Returns:
             The estimator.
@@ -98,7 +103,9 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         """
         config = make_config(self.method, self.n_prototypes, self.config)
         seed = seed_of(self.random_state)
-        prepared = prepare(_training_task(read(self, X)), config)
+        files = read_unlabelled(read_argument("unlabelled", unlabelled, DataSets), None, Hooks())
+        task = join(_training_task(read(self, X)), files, config.normalize.frame)
+        prepared = prepare(task, config)
         pool = prepared.pool
         genes = prepared.gene_pool(prepared.config)
         plan_for = _plan if genes is None else partial(plan_pretraining, genes=genes)

@@ -63,6 +63,7 @@ def facts(run: StudyResult) -> Pairs:
         "task": summary.get("task", ""),
         "classes": len(summary.get("classes", ())),
         "samples": ", ".join(f"{_count(n)} {word}" for n, word in counts if n is not None),
+        "unlabelled samples": _joined(run),
         "split": _protocol(run),
         "splits": len(splits) if splits != {""} else "",
         "seeds": _seeds(summary.get("seeds", [])),
@@ -76,6 +77,24 @@ def facts(run: StudyResult) -> Pairs:
     if run.results is None:  # else it is told with what was controlled
         pairs["allowed leaks"] = "; ".join(summary.get("allowed_leaks", []))
     return [(name, str(value)) for name, value in pairs.items() if value]
+
+
+def _joined(run: StudyResult) -> str:
+    """Samples of other files in the training: who sees them, and whether they are held out."""
+    joined = run.summary.get("unlabelled")
+    if not joined:
+        return ""
+    files = ", ".join(f"{file['name']} ({file['samples']:,})" for file in joined["files"])
+    lost = joined["genes_of_study"] - joined["genes"]
+    return (
+        f"{files} in pretraining, scaling, components, graphs and students of all arms; "
+        f"{joined['genes']:,} genes in common{f' ({lost:,} of the study left out)' * (lost > 0)}; "
+        + (
+            f"transductive: {joined['transductive']:,} held-out samples are among them"
+            if joined["transductive"]
+            else "no held-out sample is among them"
+        )
+    )
 
 
 def _count(value: int | list[int]) -> str:
@@ -106,7 +125,8 @@ def controlled(run: StudyResult) -> Pairs:
     leaks = run.summary.get("allowed_leaks", [])
     allowed = {kind for kind in LEAKS for text in leaks if text.startswith(f"leak ({kind})")}
     has_group = bool(run.config.get("data", {}).get("group"))
-    absent = [kind for kind in LEAKS if kind not in allowed and (has_group or kind != "groups")]
+    sought = {"groups": has_group, "transductive": "unlabelled" in run.summary}
+    absent = [kind for kind in LEAKS if kind not in allowed and sought.get(kind, True)]
     fitted = "gene filter, scaling, components, pretraining"
     chosen = "the classical arm of the primary endpoint"
     pairs = {

@@ -113,8 +113,9 @@ def _classes(run: StudyResult) -> Iterator[Drawing]:
             batch = of_arm["sample_id"].map(batches).fillna("")
             predictions[arm] = of_arm.assign(batch=batch)
         table = classes.by_arm(classes.part_accuracy, predictions, "batch")
-        what = "accuracy on the test part"
-        yield _drawing("batches", table, classes.part_scores, what, share=share)
+        if not table.empty:  # as where only samples that joined the training have one
+            what = "accuracy on the test part"
+            yield _drawing("batches", table, classes.part_scores, what, share=share)
 
 
 def _confusions(run: StudyResult) -> Iterator[Drawing]:

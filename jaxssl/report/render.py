@@ -128,7 +128,7 @@ def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
     rotation = normalizer.rotation
     return template("model_card.md").render(
         config=bundle.config,
-        origin={"training_ids": "", **bundle.provenance},  # an earlier version wrote none
+        origin={"training_ids": "", "unlabelled": "", **bundle.provenance},  # not always written
         genes=normalizer.genes,
         scale=normalizer.expression_scale,
         n_features=len(normalizer.genes) if rotation is None else rotation.shape[1],

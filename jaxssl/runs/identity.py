@@ -28,7 +28,7 @@ MAY_CHANGE = {
     *{("run", "seeds"), ("sweep", "shares"), ("sweep", "arms"), ("sweep", "reference_arms")},
     *{("split", "allow_leaks"), ("split", "n_splits")},
     *{("run", "memory_gb"), ("run", "chunk"), ("pretrain", "checkpoint_every")},
-    ("data", "path"),
+    *{("data", "path"), ("data", "unlabelled")},
 }
 """Options a resume may change: they add results, or decide none."""
 DECIDES_NUMBERS = ("versions", "device", "n_devices", "platform", "cores", "commit", "variables")

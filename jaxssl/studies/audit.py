@@ -36,7 +36,8 @@ from jaxssl.runs.tables import RUN, run_of
 from jaxssl.studies.encoders import with_columns
 from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again
 from jaxssl.studies.progress import Count
-from jaxssl.studies.start import announce, pose, read_data, split_numbers
+from jaxssl.studies.question import pose, read_data, read_unlabelled
+from jaxssl.studies.start import announce, split_numbers
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 
@@ -224,10 +225,11 @@ def _pose(job: Job, notes: Notes, *, every_split: bool) -> list[Question]:
     """The task on one split, or on each, with its options; writes nothing."""
     config, hooks = job.config, job.hooks
     adata = read_data(config.data, hooks, job.data)
+    files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
     questions: list[Question] = []
     for number in split_numbers(config, adata) if every_split else [config.split.seed]:
         own = with_options(config, {"split.seed": number})
-        task = pose(adata, own, hooks, notes)
+        task = pose(adata, own, hooks, notes, unlabelled=files)
         if questions:  # one matrix for all
             task = dataclasses.replace(task, expression=questions[0][0].expression)
         budgets(task, own)

@@ -35,7 +35,8 @@ from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.studies.encoders import read_encoder, set_options
 from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.start import announce, inherit_columns, pose, read_data
+from jaxssl.studies.question import pose, read_data
+from jaxssl.studies.start import announce, inherit_columns
 from jaxssl.types import MAX_MISSING, REFUSE, ROLES, OnShift
 from jaxssl.validate import validate
 

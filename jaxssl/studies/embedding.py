@@ -18,7 +18,7 @@ from jaxssl.places import input_within
 from jaxssl.studies.encoders import read_encoder
 from jaxssl.studies.job import Data
 from jaxssl.studies.progress import SILENT, Hooks
-from jaxssl.studies.start import read_data
+from jaxssl.studies.question import read_data
 from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, InputError, OnShift
 
 

@@ -1,7 +1,7 @@
 """Encoders and classifiers that a caller names: a bundle, its folder, or the run that made it."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,13 @@ from jaxssl.engine.bundle import (
 )
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.places import missing
-from jaxssl.readers import OF_ENCODER, refuse_beside_encoder, refuse_unread
+from jaxssl.readers import (
+    OF_ENCODER,
+    refuse_beside_encoder,
+    refuse_counts,
+    refuse_splits,
+    refuse_unread,
+)
 from jaxssl.runs import layout
 from jaxssl.runs.journal import load_encoders
 from jaxssl.types import ROLES, InputError
@@ -70,6 +76,23 @@ def read_encoders(folder: str | Path, seeds: Sequence[int]) -> Encoders:
         f"`encoder={folder}` {_lacks(given)}",
         f"name the run folder of `pretrain()` or `study()`, {fix}",
     )
+
+
+def given_encoders(
+    encoder: str | Path,
+    config: Config,
+    seeds: Sequence[int],
+    counts: Mapping[str, Any],
+    said: Collection[str],
+) -> Encoders:
+    """The encoders that are asked for, beside which all that is asked for can be done."""
+    refuse_splits(config, counts["splits"])
+    encoders = read_encoders(encoder, seeds)
+    given = next(iter(encoders.values()))
+    if is_bundle(Path(encoder)):
+        refuse_counts(config, given.config, counts)
+    refuse_beside_encoder(config, given.config, given.provenance.get("n_train", 1), said)
+    return encoders
 
 
 def refuse_classifier(bundle: EncoderBundle) -> None:
@@ -129,6 +152,7 @@ def with_columns(config: Config, task: Task) -> Config:
 def with_pretraining_of(config: Config, pretrained: Config) -> Config:
     """The options of a pretraining, with the data, comparison and machine of another run."""
     given = with_data(pretrained, path=config.data.path, name=config.data.name)
+    given.data.unlabelled = config.data.unlabelled or given.data.unlabelled
     roles = {role: getattr(config.data, role) for role in ROLES}  # see `start.inherit_columns`
     return replace(
         given,

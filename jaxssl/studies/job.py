@@ -20,22 +20,14 @@ from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.engine.bundle import is_bundle
 from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.evaluation.grid import refuse_unread_by
-from jaxssl.readers import (
-    refuse_beside_encoder,
-    refuse_beside_method,
-    refuse_counts,
-    refuse_settled,
-    refuse_splits,
-    refuse_unread,
-    warn_of_idle,
-)
+from jaxssl.readers import refuse_beside_method, refuse_settled, refuse_unread, warn_of_idle
 from jaxssl.runs import layout
 from jaxssl.runs.kinds import OF_READER
 from jaxssl.runs.notes import WARNING
 from jaxssl.runs.output import Output, released
 from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
-from jaxssl.studies.encoders import Encoders, read_encoders, with_data, with_pretraining_of
+from jaxssl.studies.encoders import Encoders, given_encoders, with_data, with_pretraining_of
 from jaxssl.studies.progress import SILENT, Event, Hooks, Screen
 from jaxssl.types import InputError
 from jaxssl.validate import check_sections
@@ -54,6 +46,7 @@ class Job(NamedTuple):
     hooks: Hooks = SILENT
     data: Data = None  # in place of `config.data.path`
     encoders: Encoders = MappingProxyType({})  # to compare; where none are, they are pretrained
+    unlabelled: Sequence[Data] = ()  # samples that join the training
 
 
 def make_job(
@@ -72,6 +65,7 @@ def make_job(
     splits: int | None = None,
     shard: str = "",
     encoder: str | Path = "",
+    unlabelled: Sequence[Data] = (),
     allow_leaks: Sequence[str] = (),
     reader: str = "study",
     said: Collection[str] = (),
@@ -83,24 +77,22 @@ def make_job(
     """
     roles = {"label": label, "group": group, "batch": batch}
     words = {"method": method, "seeds": seeds, "arms": arms, "shares": shares, **roles}
-    _refuse(reader, said, data, splits, words | {"allow_leaks": allow_leaks})
+    words |= {"unlabelled": unlabelled, "allow_leaks": allow_leaks}
+    _refuse(reader, said, data, splits, words)
     config = with_data(_options(config, reader, data), **roles)
-    _set_words(config, seeds, splits, shares, allow_leaks)
+    _set_words(config, words, splits)
     wanted = seeds_of(config, shard)
     counts = {"splits": splits, "seeds": seeds, "shard": shard}
-    encoders = _given_encoders(encoder, config, wanted, counts, said) if encoder else {}
-    method = _method_of(encoders, method)
-    if method not in ("", config.method.name):
-        refuse_beside_method(config, method, is_asked=not encoders)
-        config = with_method(config, method)
+    encoders = given_encoders(encoder, config, wanted, counts, said) if encoder else {}
+    config = _of_method(config, encoders, method)
     arms = _named(arms, config, "" if encoders else method) or _arms_of(config, encoders)
     config.sweep.arms = refuse_unread_by(arms, said if reader == "study" else ())
-    if encoders:
-        config = with_pretraining_of(config, next(iter(encoders.values())).config)
+    for given in list(encoders.values())[:1]:
+        config = with_pretraining_of(config, given.config)
     if encoder and is_bundle(Path(encoder)):
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
-    output = _settle(output, reader, shard, config, data, encoder)
-    return Job(config, output, wanted, hooks, data, encoders)
+    output, files = _settle(output, reader, shard, config, data, encoder), config.data.unlabelled
+    return Job(config, output, wanted, hooks, data, encoders, unlabelled or files)
 
 
 def _refuse(
@@ -121,6 +113,7 @@ def _settle(
         output = output._replace(folder=str(layout.shard_folder(Path(output.folder), shard)))
     file = data.filename if isinstance(data, AnnData) else data or config.data.path
     named: list[tuple[str, Any]] = [("data", file), ("encoder", encoder)]
+    named += [("unlabelled", path) for path in config.data.unlabelled]
     inputs = [(name, path) for name, path in named if path and str(path) not in EMBEDDED]
     kind = OF_READER.get(reader, reader)
     return output._replace(inputs=(*output.inputs, *inputs), kind=kind)
@@ -136,30 +129,16 @@ def _options(config: Config | None, reader: str, data: Data) -> Config:
     return with_data(config, path=str(data) if isinstance(data, str | Path) else "")
 
 
-def _set_words(config: Config, seeds: Any, splits: Any, shares: Any, allow_leaks: Any) -> None:
+def _set_words(config: Config, words: Mapping[str, Any], splits: Any) -> None:
     """Set what a caller says of the options for which there are words, in a copy."""
-    config.run.seeds = count_of("seeds", seeds) or config.run.seeds
+    config.run.seeds = count_of("seeds", words["seeds"]) or config.run.seeds
     if splits is not None:
         config.split.n_splits = count_of("splits", splits)
-    config.split.allow_leaks = listed(allow_leaks, "allow_leaks") or config.split.allow_leaks
-    config.sweep.shares = tuple(map(share_of, listed(shares, "shares"))) or config.sweep.shares
-
-
-def _given_encoders(
-    encoder: str | Path,
-    config: Config,
-    seeds: Sequence[int],
-    counts: Mapping[str, Any],
-    said: Collection[str],
-) -> Encoders:
-    """The encoders that are asked for, beside which all that is asked for can be done."""
-    refuse_splits(config, counts["splits"])
-    encoders = read_encoders(encoder, seeds)
-    given = next(iter(encoders.values()))
-    if is_bundle(Path(encoder)):
-        refuse_counts(config, given.config, counts)
-    refuse_beside_encoder(config, given.config, given.provenance.get("n_train", 1), said)
-    return encoders
+    leaks, shares = listed(words["allow_leaks"], "allow_leaks"), listed(words["shares"], "shares")
+    config.split.allow_leaks = leaks or config.split.allow_leaks
+    config.sweep.shares = tuple(map(share_of, shares)) or config.sweep.shares
+    files = tuple(str(one) for one in words["unlabelled"] if not isinstance(one, AnnData))
+    config.data.unlabelled = files or config.data.unlabelled
 
 
 def _named(arms: Sequence[str], config: Config, method: str) -> tuple[str, ...]:
@@ -178,12 +157,15 @@ def _arms_of(config: Config, encoders: Encoders) -> tuple[str, ...]:
     return tuple(dict.fromkeys(arm.replace(o, own, 1) if o else arm for arm, o in others))
 
 
-def _method_of(encoders: Encoders, asked: str) -> str:
-    """The method of the encoders, by default the one that is asked for."""
+def _of_method(config: Config, encoders: Encoders, asked: str) -> Config:
+    """The options, of the method of the encoders, by default of the one that is asked for."""
     own = next((bundle.config.method.name for bundle in encoders.values()), asked)
     if asked not in ("", own):
         raise InputError(f"`method={asked}`, but the encoders are of {own}", "drop `method`")
-    return own
+    if own in ("", config.method.name):
+        return config
+    refuse_beside_method(config, own, is_asked=not encoders)
+    return with_method(config, own)
 
 
 def seeds_of(config: Config, shard: str) -> list[int]:

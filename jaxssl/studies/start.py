@@ -1,30 +1,22 @@
 """The start of a study: its data are read, its question is posed, its folder is opened."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import jax
-import pandas as pd
 from anndata import AnnData
 
-from jaxssl.config import Config, DataConfig, resolve, with_options
+from jaxssl.config import Config, resolve
 from jaxssl.data import leakage
-from jaxssl.data.expression import read
-from jaxssl.data.formats.matrix import as_text, dense
-from jaxssl.data.inspect import possible_groups
 from jaxssl.data.samples import facts_of
-from jaxssl.data.scale import check_matrix
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
-from jaxssl.data.task import Task, make_task, take_roles
+from jaxssl.data.task import Task, take_roles
 from jaxssl.engine.bundle import EncoderBundle
-from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.engine.ensemble import check_session, use_cores
 from jaxssl.engine.prepared import Prepared, is_among, prepare
 from jaxssl.evaluation.arms import check_arms
-from jaxssl.evaluation.sweep import budgets
 from jaxssl.runs import layout
 from jaxssl.runs.identity import Origin, check_identity, origin_of, write_identity
 from jaxssl.runs.journal import samples_of
@@ -33,8 +25,9 @@ from jaxssl.runs.output import check_folder, open_folder
 from jaxssl.runs.reading import is_run, read_run
 from jaxssl.runs.tables import read_own_bundle, write_parquet
 from jaxssl.studies.encoders import with_columns, with_data
-from jaxssl.studies.job import EMBEDDED, Data, Job
-from jaxssl.studies.progress import SILENT, Hooks
+from jaxssl.studies.job import Job
+from jaxssl.studies.progress import Hooks
+from jaxssl.studies.question import pose, read_data, read_unlabelled
 from jaxssl.types import ROLES, InputError
 from jaxssl.validate import validate
 
@@ -100,7 +93,8 @@ def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda
         adata = read_data(config.data, hooks, job.data)
         for bundle in list(job.encoders.values())[:1]:
             config = inherit_columns(config, adata, bundle)
-        task = pose(adata, config, hooks, notes, compares=compares)
+        files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
+        task = pose(adata, config, hooks, notes, compares=compares, unlabelled=files)
         for bundle in job.encoders.values():
             notes.inherit(bundle.provenance.get("allowed_leaks", []))
     asked = with_columns(config, task)
@@ -125,23 +119,6 @@ def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda
         study.identify(folder, config)
         write_parquet(folder, folder / layout.SPLITS, samples_of(task))
     return study
-
-
-def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
-    """A data set, with its name on record; says what was found in a file."""
-    if isinstance(data, AnnData):
-        check_matrix(data)
-        return data.to_memory() if data.isbacked else data
-    path = str(data or options.path)
-    if not path:
-        raise InputError("no data are given", "pass `data=FILE.h5ad`, or `data=demo`")
-    if path in EMBEDDED:
-        adata = EMBEDDED[path]()
-        adata.uns["jaxssl"]["name"] = path
-    else:
-        adata = read(path, **{role: getattr(options, role) for role in ROLES})
-    hooks.say(adata.uns["jaxssl"]["notes"])
-    return adata
 
 
 def inherit_columns(config: Config, adata: AnnData, bundle: EncoderBundle) -> Config:
@@ -183,61 +160,6 @@ def split_numbers(config: Config, adata: AnnData) -> range:
             "lower `split.seed` or `splits`, or pass `splits=0` for all",
         )
     return numbers
-
-
-def pose(
-    adata: AnnData, config: Config, hooks: Hooks, notes: Notes, *, compares: bool = False
-) -> Task:
-    """The task, described in three lines; a split that leaks is refused unless that is allowed."""
-    task = make_task(adata, config)
-    parts = {name: len(rows) for name, rows in task.split._asdict().items()}
-    hooks.say(f"data: {task.dataset}, {len(task.codes):,} samples x {len(task.genes):,} genes")
-    n_labels = (task.codes >= 0).sum()
-    hooks.say(f"task: {task.label}, {len(task.classes)} classes, {n_labels:,} labels")
-    together = f", by {task.group}" if task.group else ", no group column"
-    hooks.say(
-        f"split: {parts['train']:,} train ({len(task.labelled_train):,} labelled), "
-        f"{parts['validation']:,} validation, {parts['test']:,} test{together}"
-    )
-    if not task.group and config.split.protocol == "grouped":
-        columns = possible_groups(as_text(cast(pd.DataFrame, adata.obs)))
-        if columns:
-            warnings.warn(
-                f"no group column is used, so samples of one {columns[0]} may stand in several "
-                f"parts of the split; pass `group={columns[0]}`",
-                stacklevel=2,
-            )
-    n_out = len(task.codes) - sum(parts.values())
-    if n_out:
-        why = " whose group is held out" if config.data.use_unlabelled else ""
-        hooks.say(f"left out: {n_out:,} samples without a label{why}")
-    for doubt in leakage.doubts(task, dense(adata.X)):
-        warnings.warn(doubt, stacklevel=2)
-    look_for_leaks(task, config, notes, compares=compares)
-    return task
-
-
-def check_splits(adata: AnnData, config: Config, numbers: Sequence[int]) -> None:
-    """Refuse what the comparison on any of several splits would be refused for."""
-    notes = Notes(SILENT.say)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the split's own run will say it
-        for number in numbers:
-            own = with_options(config, {"split.seed": number})
-            task = make_task(adata, own)
-            look_for_leaks(task, own, notes, compares=True)
-            resolve(own, *task.shape)
-            find_cohorts(own.pretrain, task.batches[task.split.train])
-    notes.close()
-
-
-def look_for_leaks(task: Task, config: Config, notes: Notes, *, compares: bool = False) -> None:
-    """Refuse a split in which held-out samples would speak; for a comparison, shares too."""
-    leaks = leakage.leaks_of_split(task)
-    if compares:
-        budgets(task, config)
-        leaks |= leakage.leaks_of_selection(len(task.split.validation))
-    notes.leaks(leaks, config.split.allow_leaks)
 
 
 def announce(config: Config, hooks: Hooks) -> None:

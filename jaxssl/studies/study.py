@@ -18,7 +18,8 @@ from jaxssl.studies.comparison import by_method, compare
 from jaxssl.studies.encoders import Encoders
 from jaxssl.studies.job import Data, Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders
-from jaxssl.studies.start import begin, check_splits, read_data, split_numbers
+from jaxssl.studies.question import DataSets, check_splits, read_data, read_unlabelled
+from jaxssl.studies.start import begin, split_numbers
 from jaxssl.studies.summary import conclude_study, finish, merge_splits, summarize
 from jaxssl.types import InputError
 from jaxssl.validate import validate
@@ -39,6 +40,7 @@ def study(
     label: str = "",
     group: str = "",
     batch: str = "",
+    unlabelled: DataSets = (),
     allow_leaks: Sequence[str] = (),
     config: Config | None = None,
     resume: bool = False,
@@ -67,6 +69,9 @@ def study(
         label: column of classes; by default the one recorded on import.
         group: column whose samples stay in one part of the split, such as the patient.
         batch: column of technical batches, for figures and splits by batch.
+        unlabelled: more samples for pretraining, scaling, components and the graphs of the
+            classical arms, as for `data`: each a cohort, on the genes that all have. None of them
+            may be a held-out sample, unless `allow_leaks=["transductive"]`.
         allow_leaks: kinds of leaks that do not end the study; see `data.leakage`.
         config: all other options; it stays as it is.
         resume: go on in `out`: only what is missing is computed.
@@ -91,7 +96,7 @@ def study(
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
     asked = {"method": method, "arms": arms, "shares": shares, "seeds": seeds, "splits": splits}
     asked |= {"shard": shard, "encoder": encoder, "allow_leaks": allow_leaks}
-    asked |= {"label": label, "group": group, "batch": batch}
+    asked |= {"label": label, "group": group, "batch": batch, "unlabelled": unlabelled}
     return in_folder(run_study, make_job(config, data, output, hooks, **asked))
 
 
@@ -106,6 +111,7 @@ def pretrain(
     label: str = "",
     group: str = "",
     batch: str = "",
+    unlabelled: DataSets = (),
     allow_leaks: Sequence[str] = (),
     config: Config | None = None,
     resume: bool = False,
@@ -118,8 +124,8 @@ def pretrain(
     What `jaxssl pretrain` does, with the same numbers. `SSLEncoder` trains one on all samples.
 
     Args:
-        data, method, seeds, shard, label, group, batch, allow_leaks, config, resume, overwrite,
-            progress, stop: as in `jaxssl.study`.
+        data, method, seeds, shard, label, group, batch, unlabelled, allow_leaks, config, resume,
+            overwrite, progress, stop: as in `jaxssl.study`.
         out: folder for encoders and logs; by default one that goes with the result.
 
     Returns:
@@ -133,7 +139,8 @@ def pretrain(
     """
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
     asked = {"method": method, "seeds": seeds, "shard": shard, "allow_leaks": allow_leaks}
-    asked |= {"label": label, "group": group, "batch": batch, "reader": "pretrain"}
+    asked |= {"label": label, "group": group, "batch": batch, "unlabelled": unlabelled}
+    asked |= {"reader": "pretrain"}
     return in_folder(run_pretraining, make_job(config, data, output, hooks, **asked))
 
 
@@ -158,7 +165,8 @@ def run_each_split(job: Job) -> None:
     check_folder(job.output)  # before the data are read
     adata = read_data(config.data, hooks, job.data)
     numbers = split_numbers(config, adata)
-    check_splits(adata, config, numbers)
+    files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
+    check_splits(adata, config, numbers, files)
     parent = open_folder(job.output)
     kind = job.output.kind
     write_identity(parent, config, Origin(), hooks.command, kind=kind)  # each split has its own
@@ -167,7 +175,8 @@ def run_each_split(job: Job) -> None:
         hooks.say(f"split {number}: {folder}")
         own = with_options(config, {"split.seed": number, "split.n_splits": 1})
         output = Output(str(folder), resume=True, kind=kind, part_of=run_of(parent))
-        run_one_split(job._replace(config=own, output=output, data=adata), report=False)
+        of_split = job._replace(config=own, output=output, data=adata, unlabelled=files)
+        run_one_split(of_split, report=False)
     merge_splits(folders, parent, hooks)
 
 

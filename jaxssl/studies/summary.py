@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from jaxssl.data.task import Task
 from jaxssl.engine.bundle import diagnosis_of, has_diverged
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import embed
@@ -78,7 +79,7 @@ def summarize(
         study.config.sweep.reference_arms,
         partial(read_predictions, [study.folder]),
         pd.Series(task.groups.astype(str), index=task.sample_ids, dtype=object),
-        test_train_ratio=len(task.split.test) / len(task.split.train),
+        test_train_ratio=len(task.split.test) / task.n_own,
     )
     if len(results):
         for name, table in zip(layout.CONCLUSIONS, concluded, strict=True):
@@ -90,7 +91,8 @@ def summarize(
         "dataset": task.dataset,
         "task": task.label,
         "classes": list(task.classes),
-        "n_train": len(task.split.train),
+        "n_train": task.n_own,
+        **({"unlabelled": _of_joined(task)} if task.joined.files else {}),
         "n_labelled": len(task.labelled_train),
         "n_validation": len(task.split.validation),
         "n_test": len(task.split.test),
@@ -105,6 +107,20 @@ def summarize(
         "peak_memory_gb": round(peak_bytes() / 1e9, 2),
         "warnings": notes.warnings,
         "allowed_leaks": notes.allowed_leaks,
+    }
+
+
+def _of_joined(task: Task) -> dict[str, Any]:
+    """The samples of other files that joined the training."""
+    return {
+        "n": len(task.joined.ids),
+        "files": [
+            {"name": name, "samples": n, "cohorts": n_cohorts}
+            for name, n, n_cohorts in task.joined.files
+        ],
+        "genes": len(task.genes),
+        "genes_of_study": task.joined.n_genes,
+        "transductive": len(task.joined.held_out),
     }
 
 

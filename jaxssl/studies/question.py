@@ -1,0 +1,155 @@
+"""The question of a study: its task is posed, with the samples that join it; leaks are refused."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+from anndata import AnnData
+
+from jaxssl.config import Config, DataConfig, resolve, with_options
+from jaxssl.data import leakage
+from jaxssl.data.expression import read
+from jaxssl.data.formats.matrix import as_text, dense
+from jaxssl.data.inspect import possible_groups
+from jaxssl.data.scale import check_matrix
+from jaxssl.data.task import Task, make_task
+from jaxssl.data.unlabelled import join
+from jaxssl.engine.cohorts import find_cohorts
+from jaxssl.evaluation.sweep import budgets
+from jaxssl.runs.notes import Notes
+from jaxssl.studies.job import EMBEDDED, Data
+from jaxssl.studies.progress import SILENT, Hooks
+from jaxssl.types import MAX_MISSING, ROLES, InputError
+
+DataSets = Sequence[AnnData | str | Path]
+"""What a caller passes as `unlabelled`."""
+
+
+def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
+    """A data set, with its name on record; says what was found in a file."""
+    if isinstance(data, AnnData):
+        check_matrix(data)
+        return data.to_memory() if data.isbacked else data
+    path = str(data or options.path)
+    if not path:
+        raise InputError("no data are given", "pass `data=FILE.h5ad`, or `data=demo`")
+    if path in EMBEDDED:
+        adata = EMBEDDED[path]()
+        adata.uns["jaxssl"]["name"] = path
+    else:
+        adata = read(path, **{role: getattr(options, role) for role in ROLES})
+    hooks.say(adata.uns["jaxssl"]["notes"])
+    return adata
+
+
+def read_unlabelled(given: Sequence[Data], data: Data, hooks: Hooks) -> list[AnnData]:
+    """Samples to join those of `data`; what is the same file, or the study's own, is refused."""
+    own, seen = _place(data), set()
+    for one in given:
+        place = _place(one)
+        if place == own:
+            raise InputError(
+                f"`unlabelled` names the study's own data ({_called(one)}), whose training samples "
+                "take part anyway",
+                "drop it",
+            )
+        if place in seen:
+            raise InputError(f"`unlabelled` names {_called(one)} twice", "drop one")
+        seen.add(place)
+    return [read_data(DataConfig(), hooks, one) for one in given]
+
+
+def _place(data: Data) -> object:
+    """What tells a data set from another: the file, or the object."""
+    if isinstance(data, AnnData):
+        return str(Path(data.filename).resolve()) if data.filename else id(data)
+    return str(data) if str(data) in EMBEDDED else str(Path(str(data)).resolve())
+
+
+def _called(data: Data) -> str:
+    """A data set in a message."""
+    return "an AnnData" if isinstance(data, AnnData) else str(data)
+
+
+def _tell_of_joined(task: Task, hooks: Hooks) -> None:
+    """Say which samples joined the training, on which genes; warn where many genes were lost."""
+    joined, n_genes = task.joined, len(task.genes)
+    hooks.say(f"unlabelled: {joined.sentence} join the training samples, on {n_genes:,} genes")
+    lost = joined.n_genes - n_genes
+    if lost > MAX_MISSING * joined.n_genes:
+        warnings.warn(
+            f"{lost:,} of the study's {joined.n_genes:,} genes are left out, also for the "
+            "classical arms, as not all unlabelled files have them",
+            stacklevel=3,
+        )
+
+
+def pose(
+    adata: AnnData,
+    config: Config,
+    hooks: Hooks,
+    notes: Notes,
+    *,
+    compares: bool = False,
+    unlabelled: Sequence[AnnData] = (),
+) -> Task:
+    """The task, described in lines; a split that leaks is refused unless that is allowed.
+
+    `unlabelled` are the samples that join its training part.
+    """
+    task = make_task(adata, config)
+    parts = {name: len(rows) for name, rows in task.split._asdict().items()}
+    hooks.say(f"data: {task.dataset}, {len(task.codes):,} samples x {len(task.genes):,} genes")
+    n_labels = (task.codes >= 0).sum()
+    hooks.say(f"task: {task.label}, {len(task.classes)} classes, {n_labels:,} labels")
+    together = f", by {task.group}" if task.group else ", no group column"
+    hooks.say(
+        f"split: {parts['train']:,} train ({len(task.labelled_train):,} labelled), "
+        f"{parts['validation']:,} validation, {parts['test']:,} test{together}"
+    )
+    if not task.group and config.split.protocol == "grouped":
+        columns = possible_groups(as_text(cast(pd.DataFrame, adata.obs)))
+        if columns:
+            warnings.warn(
+                f"no group column is used, so samples of one {columns[0]} may stand in several "
+                f"parts of the split; pass `group={columns[0]}`",
+                stacklevel=2,
+            )
+    n_out = len(task.codes) - sum(parts.values())
+    if n_out:
+        why = " whose group is held out" if config.data.use_unlabelled else ""
+        hooks.say(f"left out: {n_out:,} samples without a label{why}")
+    for doubt in leakage.doubts(task, dense(adata.X)):
+        warnings.warn(doubt, stacklevel=2)
+    if unlabelled:
+        task = join(task, unlabelled, config.normalize.frame)
+        _tell_of_joined(task, hooks)
+    look_for_leaks(task, config, notes, compares=compares)
+    return task
+
+
+def check_splits(
+    adata: AnnData, config: Config, numbers: Sequence[int], unlabelled: Sequence[AnnData] = ()
+) -> None:
+    """Refuse what the comparison on any of several splits would be refused for."""
+    notes = Notes(SILENT.say)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the split's own run will say it
+        for number in numbers:
+            own = with_options(config, {"split.seed": number})
+            task = join(make_task(adata, own), unlabelled, own.normalize.frame)
+            look_for_leaks(task, own, notes, compares=True)
+            resolve(own, *task.shape)
+            find_cohorts(own.pretrain, task.batches[task.split.train])
+    notes.close()
+
+
+def look_for_leaks(task: Task, config: Config, notes: Notes, *, compares: bool = False) -> None:
+    """Refuse a split in which held-out samples would speak; for a comparison, shares too."""
+    leaks = leakage.leaks_of_split(task) | leakage.leaks_of_unlabelled(task)
+    if compares:
+        budgets(task, config)
+        leaks |= leakage.leaks_of_selection(len(task.split.validation))
+    notes.leaks(leaks, config.split.allow_leaks)
