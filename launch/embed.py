@@ -17,6 +17,7 @@ from . import exit, flags
 from .screen import hooks
 
 flags.define("data", "encoder", "max_missing", "shift")
+absl_flags.DEFINE_string("batch", "", flags.OF_NEW_SAMPLES)
 _OUT = absl_flags.DEFINE_string("out", "", "The .h5ad to write.")
 _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out, or embedding.")
 
@@ -24,7 +25,7 @@ _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --o
 def main() -> None:
     """Align, normalise, embed, write."""
     encoder, data = flags.folder_of("encoder", "pretrain"), flags.value_of("data")
-    words = {name: flags.value_of(name) for name in ("max_missing", "shift")}
+    words = {name: flags.value_of(name) for name in ("batch", "max_missing", "shift")}
     out = new_file(
         _OUT.value, (".h5ad",), inputs=[("encoder", encoder)], overwrite=_OVERWRITE.value
     )

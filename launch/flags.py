@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jaxssl.studies.job import Job
 
 RECORDED = "default: what prepare recorded."
+OF_NEW_SAMPLES = "Column with each sample's cohort; default: they are of one."
 
 
 def _load(config: str) -> Config:

@@ -332,7 +332,6 @@ def test_a_verb_writes_sets_and_tells_of_every_cohort_as_measured(classifier, da
     for words, found in {
         ("--label=truht",): "did you mean truth?",
         ("--label=site",): "no value of the column 'site' is a class",
-        ("--batch=site",): "--batch=site is read beside --label alone",
         ("--coverage=1",): "--coverage=1.0 is out of its range",
     }.items():
         given = [f"--classifier={classifier}", f"--data={tmp_path / 'new.h5ad'}", *words]

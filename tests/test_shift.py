@@ -13,7 +13,8 @@ from verbs import launch
 import jaxssl
 from jaxssl import SSLEncoder
 from jaxssl.config import NormalizeConfig
-from jaxssl.data.arrival import judge, own_normalizer, receive
+from jaxssl.data.adapting import own_normalizer
+from jaxssl.data.arrival import judge, receive
 from jaxssl.data.frames import to_frame
 from jaxssl.data.normalize import fit_normalizer
 from jaxssl.data.profiles import locations, nearest_profiles

@@ -1,6 +1,5 @@
 """New samples arrive at a fitted encoder: refused, warned of or adapted where they have shifted."""
 
-import dataclasses
 import warnings
 from typing import Any, NamedTuple
 
@@ -9,15 +8,14 @@ from anndata import AnnData
 from jaxtyping import Bool, Float, Float32
 
 from jaxssl.bounds import check_value
+from jaxssl.data.adapting import adapt, doubts_of_classes, doubts_of_size
 from jaxssl.data.align import encoder_genes
-from jaxssl.data.frames import FLAT, MIN_COHORT, to_frame
+from jaxssl.data.frames import MIN_COHORT, Cohorts, name_of, to_frame
 from jaxssl.data.missing import Curve
-from jaxssl.data.normalize import moments, normalize_framed
-from jaxssl.data.shift import Reference, Shift, at_size, axes_of, measure, spread_of, standardized
+from jaxssl.data.normalize import normalize_framed
+from jaxssl.data.shift import Reference, Shift, measure
 from jaxssl.types import ADAPT, MAX_MISSING, WARN, InputError, Normalizer, OnShift
 
-FEW = 25  # samples, below which means and deviations of their own are coarse
-_MANY_FLAT = 0.5  # share of the genes
 ADAPTING = "`shift=adapt` to standardise every gene within these samples"
 
 Framed = Float[np.ndarray, "samples genes"]
@@ -34,6 +32,8 @@ class Arrival(NamedTuple):
     # share of held-out samples of the training cohort that lie nearer, after adapting
     outlying: Float[np.ndarray, " samples"]
     doubts: tuple[str, ...] = ()  # about adapting
+    cohort: str = ""  # the one that lies furthest, where samples are of several
+    cohorts: Cohorts | None = None  # None: of one
 
     @property
     def is_shifted(self) -> bool:
@@ -47,7 +47,7 @@ class Arrival(NamedTuple):
             return "shift: the encoder keeps nothing of its cohort, so none can be told"
         if not self.shift.values:
             return "shift: not measured, as every gene is standardised within the samples' cohort"
-        return f"shift: {self.shift.sentence()}"
+        return f"shift{self.cohort and f' of {self.cohort}'}: {self.shift.sentence()}"
 
 
 def receive(
@@ -58,6 +58,7 @@ def receive(
     max_missing: float = MAX_MISSING,
     shift: OnShift = "refuse",
     judged: Bool[np.ndarray, " samples"] | None = None,
+    cohorts: Cohorts | None = None,
     curve: Curve | None = None,
 ) -> Arrival:
     """Encoder input of new samples, and how far they lie from the training cohort.
@@ -66,13 +67,15 @@ def receive(
     taken for.
 
     Args:
-        adata: samples x genes, all of one cohort; genes are matched by name.
+        adata: samples x genes; genes are matched by name.
         normalizer: of the encoder.
         reference: what the encoder keeps of its training cohort.
         max_missing: share of the encoder's genes that may be missing.
         shift: "adapt" puts the samples' own means and deviations in the place of the training's;
             otherwise they are seen as the training samples are.
-        judged: which samples are held against the training cohort; None: all.
+        judged: which samples are held against the training cohort; None: all, each cohort on its
+            own.
+        cohorts: of the samples, as `engine.newcomers` names them; None: they are of one.
         curve: what a classifier is worth where genes are missing.
 
     Returns:
@@ -88,55 +91,51 @@ def receive(
     check_value("shift", shift, OnShift)
     x, genes = encoder_genes(adata, normalizer, max_missing, curve)
     _refuse_flat(x, adata, shift)
-    framed = to_frame(normalizer.frame, x)
+    framed = to_frame(normalizer.frame, x, cohorts)
     if reference is not None and np.isnan(framed[0][reference.looked]).all():
         reference = None
-    rows = np.ones(len(x), bool) if judged is None else judged
-    found = None if reference is None else measure(reference, normalizer, framed[rows])
-    doubts = []
+    cohort, found, outlying = "", None, np.full(len(x), np.nan)
+    if reference is not None:
+        cohort, found, outlying = _measure(reference, normalizer, framed, judged, cohorts)
+    seen, doubts = framed, []
     if shift == ADAPT:
-        normalizer = own_normalizer(normalizer, framed)
-        if len(x) < FEW:
-            doubts.append(
-                f"every gene is standardised within {len(x)} samples, which is coarse below {FEW}"
-            )
+        normalizer, seen = adapt(normalizer, framed, cohorts)
+        doubts = doubts_of_size(cohorts, len(x))
     if reference is not None and (shift == ADAPT or normalizer.frame.name.endswith("cohort")):
-        doubts += _doubt_of_classes(reference, normalizer, framed)
-    outlying = np.full(len(x), np.nan) if found is None else found.outlying
+        doubts += doubts_of_classes(reference, normalizer, seen, cohorts)
     if reference is not None and (shift == ADAPT or judged is not None):
-        outlying = measure(reference, normalizer, framed).outlying
-    features = normalize_framed(normalizer, framed)
-    return Arrival(features, genes, framed, normalizer, found, outlying, tuple(doubts))
+        outlying = measure(reference, normalizer, seen).outlying
+    features = normalize_framed(normalizer, seen)
+    told = tuple(doubts), cohort, cohorts
+    return Arrival(features, genes, framed, normalizer, found, outlying, *told)
 
 
-def own_normalizer(normalizer: Normalizer, framed: Framed) -> Normalizer:
-    """The normalizer with means and deviations of other samples in the place of the training's.
+def _measure(
+    reference: Reference,
+    normalizer: Normalizer,
+    framed: Framed,
+    judged: Bool[np.ndarray, " samples"] | None,
+    cohorts: Cohorts | None,
+) -> tuple[str, Shift, Float[np.ndarray, " samples"]]:
+    """The cohort that lies furthest, how far, and how unusual every sample is.
 
-    All else stays, as the rotation. A gene that does not vary among them is at its mean. In the
-    frame of a cohort that is done already.
+    Those of too few samples are looked at together.
     """
-    n, is_known = len(framed), ~np.isnan(framed[0])
-    if n < MIN_COHORT:
-        raise InputError(
-            f"`shift=adapt` standardises every gene within the samples, and {n} are too few",
-            f"give at least {MIN_COHORT} of one laboratory at once",
-        )
-    if normalizer.frame.name.endswith("cohort"):
-        return normalizer
-    mean, scale = moments(framed)
-    n_flat = int((scale[is_known] <= FLAT).sum())
-    if n_flat > _MANY_FLAT * is_known.sum():
-        raise InputError(
-            f"{n_flat:,} of {is_known.sum():,} genes have the same value in all {n:,} samples, "
-            "which therefore cannot be standardised by themselves",
-            "check how the file was made",
-        )
-    varies = is_known & (scale > FLAT)
-    return dataclasses.replace(
-        normalizer,
-        mean=np.where(is_known, mean, normalizer.mean),
-        scale=np.where(varies, scale, 1).astype(np.float32),
-    )
+    if cohorts is None or judged is not None:
+        rows = np.ones(len(framed), bool) if judged is None else judged
+        found = measure(reference, normalizer, framed[rows])
+        outlying = np.full(len(framed), np.nan)
+        outlying[rows] = found.outlying
+        return "", found, outlying
+    names, codes, sizes = np.unique(cohorts, return_inverse=True, return_counts=True)
+    called = np.array([name_of(name) for name in names], object)
+    called[sizes < MIN_COHORT] = f"cohorts of fewer than {MIN_COHORT}"
+    of, outlying, shifts = called[codes], np.full(len(framed), np.nan), {}
+    for name in dict.fromkeys(called):
+        shifts[name] = measure(reference, normalizer, framed[of == name])
+        outlying[of == name] = shifts[name].outlying
+    furthest = max(shifts, key=lambda name: shifts[name].excess)
+    return furthest, shifts[furthest], outlying
 
 
 def judge(arrival: Arrival, shift: OnShift, what: str, told: str = "") -> None:
@@ -157,7 +156,8 @@ def judge(arrival: Arrival, shift: OnShift, what: str, told: str = "") -> None:
         return
     assert arrival.shift is not None
     n = arrival.shift.n
-    subject = "the sample lies" if n == 1 else f"the {n:,} samples lie"
+    of = f" of {arrival.cohort}" if arrival.cohort else ""
+    subject = "the sample lies" if n == 1 else f"the {n:,} samples{of} lie"
     found = f"{subject} too far from {what} for it to be right about them: "
     found += arrival.shift.sentence() + (f"; {told}" if told else "")
     if shift == WARN:
@@ -182,19 +182,3 @@ def _refuse_flat(x: Framed, adata: AnnData, shift: OnShift) -> None:
     if shift != WARN:
         raise InputError(found, "leave them out, or pass `shift=warn` to go on")
     warnings.warn(found, stacklevel=4)
-
-
-def _doubt_of_classes(reference: Reference, normalizer: Normalizer, framed: Framed) -> list[str]:
-    """Say where samples standardised by themselves look as if they were of one class."""
-    known = reference.looked[~np.isnan(framed[0][reference.looked])]
-    is_known = np.isin(reference.looked, known)
-    z = standardized(framed[:, known], normalizer.mean[known], normalizer.scale[known])
-    spread = spread_of(z, axes_of(reference.profiles[:, is_known]))
-    least = float(at_size(reference.spread, len(z)))
-    if spread >= least:
-        return []
-    return [
-        f"the samples hardly differ along what sets the training samples apart ({spread:.0%} of "
-        f"their variance, of several classes at least {least:.0%}): if they are of one class, "
-        "standardising every gene within them makes others up"
-    ]

@@ -4,10 +4,10 @@ A cohort is the samples of one laboratory, platform and processing: those of one
 a new file. Its frame needs no label, but samples enough to say what is usual there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 from scipy.special import ndtri
 
 from jaxssl.data.scale import LOG_RATIO
@@ -49,7 +49,8 @@ def fit_cohorts(
     """
     names = np.asarray(cohorts, str)
     found, sizes = np.unique(names, return_counts=True)
-    small = [f"{name or 'without a name'} ({n})" for name, n in zip(found, sizes, strict=True)]
+    shown = [name_of(name) or "without a name" for name in found]
+    small = [f"{name} ({n})" for name, n in zip(shown, sizes, strict=True)]
     small = [text for text, n in zip(small, sizes, strict=True) if n < MIN_COHORT]
     if small:
         raise InputError(
@@ -75,6 +76,21 @@ def fit_frame(
     own = np.full(len(x), "") if cohorts is None else cohorts
     frame = Frame(name, *fit_cohorts(x, own))
     return _within(frame, x, own), frame
+
+
+def name_of(cohort: str) -> str:
+    """A cohort's name as the user gave it."""
+    return str(cohort).removeprefix(OTHER)
+
+
+def each(cohorts: Cohorts | None, n: int) -> Iterator[tuple[str, Bool[np.ndarray, " samples"]]]:
+    """Every cohort of `n` samples, with which of them are its own; a single one has no name."""
+    if cohorts is None:
+        yield "", np.ones(n, bool)
+        return
+    names = np.asarray(cohorts, str)
+    for name in np.unique(names):
+        yield str(name), names == name
 
 
 def takes(frame: Frame, found: str, scale: str) -> bool:

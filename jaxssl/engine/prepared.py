@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from jaxssl.config import Config, resolve
-from jaxssl.data.arrival import Arrival, own_normalizer
+from jaxssl.data.adapting import adapt
+from jaxssl.data.arrival import Arrival
 from jaxssl.data.frames import to_frame
 from jaxssl.data.normalize import fit_normalizer, normalize, normalize_framed, standardize
 from jaxssl.data.shift import Reference
@@ -104,23 +105,22 @@ def settle_in(
     split: Split,
     groups: np.ndarray,
     batches: np.ndarray,
-) -> tuple[EncoderBundle, Float[np.ndarray, "samples features"]]:
-    """An encoder among other data than its own, and its input of them.
+) -> tuple[EncoderBundle, Arrival]:
+    """An encoder among other data than its own, and what it sees of them.
 
     Where they have shifted, they are what new samples are held against; adapted, their training
     part has means and deviations in the place of the pretraining's.
     """
-    x, framed, train = arrival.x, arrival.framed, split.train
     if not (arrival.is_shifted or shift == ADAPT):
-        return bundle, x
-    normalizer = bundle.normalizer
+        return bundle, arrival
+    normalizer, framed = bundle.normalizer, arrival.framed
     if shift == ADAPT:
-        normalizer = own_normalizer(normalizer, framed[train])
-        x = normalize_framed(normalizer, framed)
+        normalizer, framed = adapt(normalizer, framed, arrival.cohorts, split.train)
+        arrival = arrival._replace(x=normalize_framed(normalizer, framed), framed=framed)
     rows, held_out = rows_of(split, batches)
     clip = bundle.config.normalize.clip
     reference = fit_reference(normalizer, framed[rows], groups[rows], framed[held_out], clip)
-    return replace(bundle, normalizer=normalizer, reference=reference), x
+    return replace(bundle, normalizer=normalizer, reference=reference), arrival
 
 
 def fingerprint(task: Task) -> str:

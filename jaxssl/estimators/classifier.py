@@ -3,19 +3,18 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import ClassifierMixin
 
 from jaxssl.arguments import checked
-from jaxssl.config import Config
 from jaxssl.data.arrival import judge
 from jaxssl.data.labels import label_order
 from jaxssl.engine.bundle import EncoderBundle, usable
 from jaxssl.engine.prepared import record_of, settle_in
-from jaxssl.estimators.encoder import SSLEncoder
+from jaxssl.estimators.given import encoder_for
 from jaxssl.estimators.inputs import ids_of
 from jaxssl.estimators.labels import alike, encode, is_labelled, labels_of, weights_of
 from jaxssl.estimators.options import seed_of, tuned_config
@@ -24,7 +23,7 @@ from jaxssl.evaluation.calibration import nonconformity
 from jaxssl.evaluation.classifier import cross_validate, fit_classifier, logits, predict
 from jaxssl.evaluation.conformal import limits_of, prediction_sets
 from jaxssl.evaluation.predictions import counted
-from jaxssl.studies.encoders import read_classifier, refuse_classifier
+from jaxssl.studies.encoders import read_classifier
 from jaxssl.types import MAX_MISSING, REFUSE, WARN, InputError, Split
 
 
@@ -79,13 +78,16 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
     random_state: Any = 0
     shift: Any = REFUSE
 
-    def fit(self, X: Any, y: Any = None, *, unlabelled: Any = ()) -> "SSLClassifier":
+    def fit(
+        self, X: Any, y: Any = None, *, unlabelled: Any = (), cohorts: Any = None
+    ) -> "SSLClassifier":
         """Pretrain an encoder where none is given, and fine-tune it on the labelled samples.
 
         Args:
             X: expression (samples x genes): array, DataFrame with a column a gene, or AnnData.
             y: labels (samples,), some of them missing; None: the AnnData's `label` column.
             unlabelled: samples that join the pretraining, as in `SSLEncoder.fit`.
+            cohorts: as there; also of the samples for an encoder that is given.
 
         Returns:
             The estimator.
@@ -95,7 +97,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         """
         y, seed = labels_of(X, y, self.label), seed_of(self.random_state)
         classes, codes = encode(y)
-        encoder = self._encoder(X, unlabelled)
+        encoder = encoder_for(self, X, unlabelled, cohorts)
         bundle = usable(encoder.bundle_)
         config = tuned_config(self.config, bundle, has_encoder=self.encoder is not None)
         vars(self).pop("feature_names_in_", None)
@@ -105,7 +107,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         labelled = np.flatnonzero(codes >= 0)
         order = labelled[label_order(codes[labelled], len(classes), seed)]
         names = tuple(str(name) for name in classes)
-        bundle, x = self._settle_in(bundle, X, is_own=encoder is not self.encoder)
+        bundle, x = self._settle_in(bundle, X, cohorts, is_own=encoder is not self.encoder)
         fitted = fit_classifier(bundle, config, x, codes, names, order, seed)
         own = {"labels": classes.tolist(), "labelled_ids": record_of(ids_of(X), order)}
         calibration = cross_validate(bundle, config, x, codes, names, order, seed)
@@ -114,11 +116,14 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         self.classes_, self.encoder_ = classes, encoder
         return self
 
-    def predict_proba(self, X: Any) -> Float32[np.ndarray, "samples classes"]:
+    def predict_proba(
+        self, X: Any, *, cohorts: Any = None
+    ) -> Float32[np.ndarray, "samples classes"]:
         """Class probabilities, as sure as cross-validated ones were right.
 
         Args:
             X: expression (samples x genes); genes are matched by name where both sides have names.
+            cohorts: as in `SSLEncoder.transform`.
 
         Returns:
             Probabilities (samples x classes) in the order of `classes_`, float32.
@@ -127,13 +132,15 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             InputError: if too many genes are missing, the scale is another, or they have shifted.
             NotFittedError: before `fit`.
         """
-        arrival = self._arrival_of(X)
+        arrival = self._arrival_of(X, cohorts)
         probabilities = predict(self.bundle_, arrival.x)
         named = self.classes_[probabilities.argmax(axis=1)]
         judge(arrival, self.shift, "the classifier's", f"it takes {counted(named)}")
         return probabilities
 
-    def predict_set(self, X: Any, coverage: float = 0.9) -> Bool[np.ndarray, "samples classes"]:
+    def predict_set(
+        self, X: Any, coverage: float = 0.9, *, cohorts: Any = None
+    ) -> Bool[np.ndarray, "samples classes"]:
         """Sets of classes, one a sample, that hold the true one as often as asked, by class.
 
         Calibrated on cross-validated labels, which promise it for samples of the same cohort but
@@ -143,6 +150,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             X: expression (samples x genes).
             coverage: share of the samples of every class whose set is to hold it. A class with too
                 few labels for it is warned of and is in every set.
+            cohorts: as in `predict_proba`.
 
         Returns:
             Membership (samples x classes) in the order of `classes_`; no set is empty.
@@ -151,16 +159,17 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             InputError: as `predict_proba` does, on a coverage outside (0, 1), and where there were
                 fewer than 20 labels.
         """
-        arrival = self._arrival_of(X)
+        arrival = self._arrival_of(X, cohorts)
         limits = limits_of(self.bundle_.calibration, self.bundle_.provenance["classes"], coverage)
         judge(arrival, self.shift, "the classifier's")
         return prediction_sets(nonconformity(logits(self.bundle_, arrival.x)), limits)
 
-    def predict(self, X: Any) -> Shaped[np.ndarray, " samples"]:
+    def predict(self, X: Any, *, cohorts: Any = None) -> Shaped[np.ndarray, " samples"]:
         """The most probable class of every sample.
 
         Args:
             X: expression (samples x genes).
+            cohorts: as in `predict_proba`.
 
         Returns:
             Labels (samples,).
@@ -168,16 +177,19 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         Raises:
             InputError: as `predict_proba` does.
         """
-        probabilities = self.predict_proba(X)
+        probabilities = self.predict_proba(X, cohorts=cohorts)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def score(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, cohorts: Any = None
+    ) -> float:
         """Accuracy on the samples that have a label.
 
         Args:
             X: expression (samples x genes).
             y: labels (samples,); None: the AnnData's `label` column.
             sample_weight: weights (samples,); None: all alike.
+            cohorts: as in `predict_proba`.
 
         Returns:
             Share of the labelled samples whose class is predicted.
@@ -186,7 +198,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             InputError: as `predict_proba` does, where there are no labels, and on weights that
                 are no weights.
         """
-        predicted = self.predict(X)
+        predicted = self.predict(X, cohorts=cohorts)
         y = labels_of(X, y, self.label)
         rows = is_labelled(y, self.classes_)
         labels, found = alike(y[rows], self.classes_, predicted[rows])
@@ -216,35 +228,15 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         classifier.classes_ = np.array(origin.get("labels", origin["classes"]))
         return classifier
 
-    def _encoder(self, X: Any, unlabelled: Any) -> SSLEncoder:
-        """The encoder to fine-tune, fitted."""
-        given = self.encoder
-        if given is None:
-            method = self.config.method.name if isinstance(self.config, Config) else "swav"
-            shared = ("config", "scale", "max_missing", "random_state")
-            given = SSLEncoder(method, **{name: getattr(self, name) for name in shared})
-        if isinstance(given, SSLEncoder) and not hasattr(given, "bundle_"):
-            return cast(SSLEncoder, clone(given)).fit(X, unlabelled=unlabelled)
-        if len(unlabelled):
-            raise InputError("`unlabelled` is not for a pretrained encoder", "give it to its `fit`")
-        if hasattr(given, "bundle_"):
-            refuse_classifier(given.bundle_)
-            return given
-        if isinstance(given, EncoderBundle):
-            return SSLEncoder.from_bundle(given)
-        if isinstance(given, str | Path):
-            return SSLEncoder.load(given)
-        kind = type(given).__name__
-        raise InputError(f"`encoder` is of type {kind}", "pass an SSLEncoder, or a bundle")
-
     def _settle_in(
-        self, bundle: EncoderBundle, X: Any, *, is_own: bool
+        self, bundle: EncoderBundle, X: Any, cohorts: Any, *, is_own: bool
     ) -> tuple[EncoderBundle, Float32[np.ndarray, "samples features"]]:
         """The encoder among the samples to fit, `is_own` where it was pretrained on these."""
         if is_own:
-            return bundle, self._arrival_of(X, bundle, WARN).x
-        arrival = self._arrival_of(X, bundle)
+            return bundle, self._arrival_of(X, cohorts, bundle, WARN).x
+        arrival = self._arrival_of(X, cohorts, bundle)
         judge(arrival, self.shift, "the encoder's")
-        n = len(arrival.x)
-        none, split = np.full(n, "", object), Split(np.arange(n), np.arange(0), np.arange(0))
-        return settle_in(bundle, arrival, self.shift, split, none, none)
+        none = np.full(len(arrival.x), "", object)
+        split = Split(np.arange(len(none)), np.arange(0), np.arange(0))
+        settled = settle_in(bundle, arrival, self.shift, split, none, none)
+        return settled[0], settled[1].x

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import annotate, embed
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, pretrain
-from jaxssl.estimators.inputs import read
-from jaxssl.estimators.options import make_config, seed_of
+from jaxssl.estimators.inputs import named_cohorts, read
+from jaxssl.estimators.options import check_use, make_config, seed_of
 from jaxssl.estimators.stored import HISTORY, BundleEstimator
 from jaxssl.runs.identity import versions
 from jaxssl.studies.encoders import read_encoder, refuse_classifier
@@ -86,7 +86,9 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
     random_state: Any = 0
     shift: Any = REFUSE
 
-    def fit(self, X: Any, y: Any = None, *, unlabelled: Any = ()) -> "SSLEncoder":
+    def fit(
+        self, X: Any, y: Any = None, *, unlabelled: Any = (), cohorts: Any = None
+    ) -> "SSLEncoder":
         """Fit the normalizer and pretrain the encoder; warns if the training was not healthy.
 
         Args:
@@ -94,6 +96,8 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
             y: ignored.
             unlabelled: AnnData or files whose samples join those of `X`, each a cohort of its own,
                 on the genes that all have.
+            cohorts: cohort of every sample (samples,), or the column of an AnnData with them; None:
+                they are of one.
 
         Returns:
             The estimator.
@@ -104,12 +108,16 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         config = make_config(self.method, self.n_prototypes, self.config)
         seed = seed_of(self.random_state)
         files = read_unlabelled(read_argument("unlabelled", unlabelled, DataSets), None, Hooks())
-        task = join(_training_task(read(self, X)), files, config.normalize.frame)
-        prepared = prepare(task, config)
-        pool = prepared.pool
-        genes = prepared.gene_pool(prepared.config)
-        plan_for = _plan if genes is None else partial(plan_pretraining, genes=genes)
-        plan = plan_for(prepared.config, *pool.shape, n_seeds=1)
+        batches = named_cohorts(X, cohorts)
+        check_use(config, batches, is_joined=bool(files))
+        own = _training_task(read(self, X), batches)
+        prepared = prepare(join(own, files, config.normalize.frame), config)
+        pool, genes = prepared.pool, prepared.gene_pool(prepared.config)
+        if genes is None and config.pretrain.batches == "mixed":
+            plan = _plan(prepared.config, *pool.shape, n_seeds=1)
+        else:  # arrays, which no cache takes
+            words = {"batches": prepared.batches, "genes": genes}
+            plan = plan_pretraining(prepared.config, *pool.shape, n_seeds=1, **words)
         pretrained = merge(pretrain(plan, prepared.config, pool, [seed], genes=genes))
         self.bundle_ = make_bundle(prepared, pretrained, seed, versions())
         self.history_ = pd.DataFrame(pretrained.history)
@@ -119,11 +127,30 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
             warnings.warn(f"the pretraining is not healthy: {found}", stacklevel=2)
         return self
 
-    def transform(self, X: Any) -> Float32[np.ndarray, "samples dim"]:
+    def fit_transform(
+        self, X: Any, y: Any = None, *, unlabelled: Any = (), cohorts: Any = None
+    ) -> Float32[np.ndarray, "samples dim"]:
+        """`fit`, then `transform` of the same samples.
+
+        Args:
+            X, y, unlabelled, cohorts: as in `fit`.
+
+        Returns:
+            Embedding (samples x dim), float32.
+
+        Raises:
+            InputError: as `fit` does.
+        """
+        self.fit(X, unlabelled=unlabelled, cohorts=cohorts)
+        return self.transform(X, cohorts=cohorts)
+
+    def transform(self, X: Any, *, cohorts: Any = None) -> Float32[np.ndarray, "samples dim"]:
         """Embed samples.
 
         Args:
             X: expression (samples x genes); genes are matched by name where both sides have names.
+            cohorts: cohort of every sample (samples,), or the column of an AnnData with them; None:
+                they are of one.
 
         Returns:
             Embedding (samples x dim), float32.
@@ -132,15 +159,16 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
             InputError: if too many genes are missing, the scale is another, or they have shifted.
             NotFittedError: before `fit`.
         """
-        x = self._input_of(X)
+        x = self._input_of(X, cohorts)
         return embed(usable(self.bundle_), x)
 
     @checked
-    def embed(self, adata: AnnData, *, overwrite: bool = False) -> AnnData:
+    def embed(self, adata: AnnData, *, cohorts: Any = None, overwrite: bool = False) -> AnnData:
         """Write the embedding of all samples into an AnnData, as `jaxssl.embed` does.
 
         Args:
             adata: samples x genes; changed in place.
+            cohorts: as in `transform`.
             overwrite: replace the embedding that it has already.
 
         Returns:
@@ -152,7 +180,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
                 of its own.
             NotFittedError: before `fit`.
         """
-        x = self._input_of(adata)
+        x = self._input_of(adata, cohorts)
         return annotate(adata, usable(self.bundle_), x, overwrite=overwrite)
 
     @classmethod
@@ -203,11 +231,13 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         return tags
 
 
-def _training_task(adata: AnnData) -> Task:
+def _training_task(adata: AnnData, cohorts: np.ndarray | None) -> Task:
     """All samples as training samples, without label and without a held-out part."""
     n, facts = adata.n_obs, adata.uns["jaxssl"]
     none = np.full(n, "", object)
-    roles = Roles("", "", "", codes=np.full(n, -1, np.int32), classes=(), groups=none, batches=none)
+    batches = none if cohorts is None else cohorts
+    codes = np.full(n, -1, np.int32)
+    roles = Roles("", "", "", codes=codes, classes=(), groups=none, batches=batches)
     return Task(
         **vars(roles),
         dataset=facts["name"],

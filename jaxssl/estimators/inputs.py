@@ -16,6 +16,7 @@ from sklearn.utils.validation import _num_samples, check_array, validate_data
 
 from jaxssl.arguments import read_argument
 from jaxssl.bounds import Share
+from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.genes import duplicates
 from jaxssl.data.names import check_names
 from jaxssl.data.samples import facts_of
@@ -29,6 +30,7 @@ from jaxssl.data.scale import (
     resolve_scale,
 )
 from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.newcomers import column_of
 from jaxssl.types import InputError
 
 _NUMBERS = ("floating", "integer", "mixed-integer-float", "decimal", "boolean", "empty")
@@ -88,6 +90,23 @@ def ids_of(X: Any) -> np.ndarray:
     """Ids of the samples; of an array, numbers of rows."""
     ids = X.obs_names if isinstance(X, AnnData) else getattr(X, "index", None)
     return np.asarray(ids if isinstance(ids, pd.Index) else np.arange(_num_samples(X)), object)
+
+
+def named_cohorts(X: Any, cohorts: Any) -> np.ndarray | None:
+    """The cohort of every sample, of a sequence or of a column of an AnnData; None for none."""
+    if cohorts is None:
+        return None
+    if isinstance(cohorts, str):
+        if not isinstance(X, AnnData):
+            found = f"`cohorts={cohorts}` names a column, and the samples are no AnnData"
+            raise InputError(found, "pass a sequence with the cohort of every sample")
+        return column_of(X, cohorts, "cohorts")
+    names = as_text(pd.DataFrame({"cohort": list(cohorts)}))["cohort"].to_numpy()
+    if len(names) != _num_samples(X):
+        raise InputError(
+            f"`cohorts` has {len(names)} names for {_num_samples(X)} samples", "pass one a sample"
+        )
+    return names
 
 
 def _table(X: Any) -> tuple[Any, Mapping[str, Any]]:

@@ -84,3 +84,19 @@ def seed_of(random_state: Any) -> int:
     if not 0 <= random_state < 2**31:
         raise InputError(f"`random_state={random_state}` is out of range", "choose 0 .. 2**31 - 1")
     return int(random_state)
+
+
+def check_use(config: Config, cohorts: np.ndarray | None, *, is_joined: bool) -> None:
+    """Refuse cohorts that a pretraining would not read, and one by cohort without them."""
+    by_cohort = config.pretrain.batches == "by_cohort"
+    if by_cohort and cohorts is None and not is_joined:
+        raise InputError(
+            "`pretrain.batches=by_cohort`, but no sample's cohort is known",
+            "pass `cohorts` to `fit`, or `pretrain.batches=mixed`",
+        )
+    if cohorts is not None and not (by_cohort or config.normalize.frame.endswith("cohort")):
+        raise InputError(
+            "`cohorts` is not read by a pretraining on mixed batches in the frame "
+            f"{config.normalize.frame}",
+            "drop it, or pass `normalize.frame=cohort` or `pretrain.batches=by_cohort`",
+        )

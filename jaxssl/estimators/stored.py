@@ -14,7 +14,8 @@ from jaxssl.bounds import Share
 from jaxssl.data.arrival import Arrival, judge, receive
 from jaxssl.data.missing import CURVE
 from jaxssl.engine.bundle import DESCRIPTION, EncoderBundle, is_bundle, load_bundle, save_bundle
-from jaxssl.estimators.inputs import read
+from jaxssl.engine.newcomers import check_cohorts, told_apart
+from jaxssl.estimators.inputs import ids_of, named_cohorts, read
 from jaxssl.runs.kinds import signs_in
 from jaxssl.runs.previous import run_of
 from jaxssl.types import InputError, OnShift
@@ -82,23 +83,31 @@ class BundleEstimator(BaseEstimator):
         self.bundle_ = bundle
 
     def _arrival_of(
-        self, X: Any, bundle: EncoderBundle | None = None, shift: OnShift | None = None
+        self,
+        X: Any,
+        cohorts: Any = None,
+        bundle: EncoderBundle | None = None,
+        shift: OnShift | None = None,
     ) -> Arrival:
         """What a bundle's encoder, by default its own, sees of data; not yet judged."""
         if bundle is None:
             check_is_fitted(self)
             bundle = self.bundle_
-        words = {
+        words: dict[str, Any] = {
             "max_missing": read_argument("max_missing", self.max_missing, Share),
             "shift": shift or read_argument("shift", self.shift, OnShift),
             "curve": bundle.provenance.get(CURVE),
         }
         adata = read(self, X, bundle.normalizer.expression_scale)
+        names, ids = named_cohorts(X, cohorts), ids_of(X)
+        if names is not None:
+            check_cohorts(names, ids, "`cohorts`")
+            words["cohorts"] = told_apart(names, ids, bundle)
         return receive(adata, bundle.normalizer, bundle.reference, **words)
 
-    def _input_of(self, X: Any) -> Float32[np.ndarray, "samples features"]:
+    def _input_of(self, X: Any, cohorts: Any = None) -> Float32[np.ndarray, "samples features"]:
         """Input of its encoder for data that it is given, unless they have shifted."""
-        arrival = self._arrival_of(X)
+        arrival = self._arrival_of(X, cohorts)
         judge(arrival, self.shift, "the encoder's")
         return arrival.x
 

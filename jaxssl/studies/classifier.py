@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 from jaxtyping import Int
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import LabelShare, Share, check_value
 from jaxssl.config import Config, FinetuneConfig
-from jaxssl.data.arrival import Arrival, judge, receive
+from jaxssl.data.arrival import Arrival
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.missing import CURVE, measure_curve
 from jaxssl.data.task import Task
@@ -36,6 +35,7 @@ from jaxssl.studies.encoders import read_encoder, set_options
 from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.question import pose, read_data
+from jaxssl.studies.receiving import receive_to_fit
 from jaxssl.studies.start import announce, inherit_columns
 from jaxssl.types import MAX_MISSING, REFUSE, ROLES, OnShift
 from jaxssl.validate import validate
@@ -132,13 +132,13 @@ def run_finetuning(
     with notes.stage("read"):
         adata = read_data(config.data, hooks, job.data)
         config = inherit_columns(config, adata, bundle)
-        arrival = _receive(adata, bundle, hooks, max_missing, shift)
+        arrival = receive_to_fit(adata, bundle, job, config, max_missing, shift)
         task = pose(adata, config, hooks, notes)
-    bundle, x = settle_in(bundle, arrival, shift, task.split, task.groups, task.batches)
+    bundle, arrival = settle_in(bundle, arrival, shift, task.split, task.groups, task.batches)
     notes.inherit(bundle.provenance.get("allowed_leaks", []))
     announce(config, hooks)
     overlap = _overlap(task, bundle, notes)
-    classifier, order = _fit(bundle, config, task, x, share)
+    classifier, order = _fit(bundle, config, task, arrival.x, share)
     hooks.say(sentence(classifier.calibration))
     found = notes.found() | {"overlap": overlap["overlap"]}
     found["warnings"] = list(dict.fromkeys(bundle.provenance.get("warnings", []) + notes.warnings))
@@ -148,7 +148,7 @@ def run_finetuning(
     folder = open_folder(output)  # now: a fit that diverged leaves what is there
     save_bundle(folder / layout.CLASSIFIER, classifier)
     with notes.stage("score"):
-        scores = _score_parts(classifier, task, x, folder, hooks)
+        scores = _score_parts(classifier, task, arrival.x, folder, hooks)
     found["warnings"] = list(dict.fromkeys(found["warnings"] + notes.warnings))
     summary = {"classes": list(task.classes), "n_labelled": len(order), "share": share} | scores
     told = {CURVE: curve, "calibration": facts(classifier.calibration)}
@@ -159,19 +159,6 @@ def run_finetuning(
     write_text(folder / layout.CLASSIFIER / layout.CARD, card)
     notes.close()
     return classifier
-
-
-def _receive(
-    adata: AnnData, bundle: EncoderBundle, hooks: Hooks, max_missing: float, shift: OnShift
-) -> Arrival:
-    """What the encoder sees; if it was trained on some samples, only these are held against it."""
-    seen = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("training_ids", ""))
-    judged = seen if seen is not None and seen.any() else None
-    words = {"max_missing": max_missing, "shift": shift, "judged": judged}
-    arrival = receive(adata, bundle.normalizer, bundle.reference, **words)
-    hooks.say(arrival.sentence)
-    judge(arrival, shift, "the encoder's")
-    return arrival
 
 
 def _missing_genes(

@@ -1,6 +1,7 @@
 """What a pretrained encoder says of new samples, added to their data."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from anndata import AnnData, read_h5ad
@@ -14,6 +15,7 @@ from jaxssl.data.h5ad import add_to_h5ad, as_stored
 from jaxssl.data.missing import CURVE
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.embed import EMBEDDED, PROTOTYPE, annotate
+from jaxssl.engine.newcomers import cohorts_of
 from jaxssl.places import input_within
 from jaxssl.studies.encoders import read_encoder
 from jaxssl.studies.job import Data
@@ -28,6 +30,7 @@ def embed(
     data: Data,
     hooks: Hooks = SILENT,
     *,
+    batch: str = "",
     max_missing: Share = MAX_MISSING,
     shift: OnShift = REFUSE,
     overwrite: bool = False,
@@ -40,7 +43,7 @@ def embed(
         encoder: bundle or its folder, or run folder of `pretrain` or `study`: its first seed's.
         data: AnnData (samples x genes), to which the embedding is added, a file, "demo" or
             "synthetic".
-        hooks, max_missing, shift: as in `jaxssl.predict`.
+        hooks, batch, max_missing, shift: as in `jaxssl.predict`.
         overwrite: replace the embedding that the data have already.
 
     Returns:
@@ -56,7 +59,7 @@ def embed(
         >>> jaxssl.embed("runs/mirna", new).obsm["X_jaxssl"]  # doctest: +SKIP
     """
     bundle = read_encoder(encoder)
-    adata, x = _embedded(bundle, data, hooks, max_missing, shift)
+    adata, x = _embedded(bundle, data, hooks, batch, max_missing, shift)
     if isinstance(data, AnnData):
         adata = data  # itself, also where what was read of it is a copy
     elif data and as_stored(Path(data), adata.obs_names, EMBEDDED) is not None:
@@ -70,6 +73,7 @@ def embed_file(
     out: Path,
     hooks: Hooks = SILENT,
     *,
+    batch: str = "",
     max_missing: float = MAX_MISSING,
     shift: OnShift = REFUSE,
     overwrite: bool = False,
@@ -79,7 +83,7 @@ def embed_file(
     It may be the file itself. Of any other file, `out` holds what `jaxssl.read` reads.
     """
     bundle = read_encoder(encoder)
-    adata, x = _embedded(bundle, data, hooks, max_missing, shift)
+    adata, x = _embedded(bundle, data, hooks, batch, max_missing, shift)
     stored = as_stored(Path(data), adata.obs_names, EMBEDDED)
     if stored is None:
         within = input_within(out, [("data", data)])
@@ -99,25 +103,33 @@ def embed_file(
 
 
 def arrive(
-    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float, shift: OnShift
+    bundle: EncoderBundle,
+    data: Data,
+    hooks: Hooks,
+    batch: str,
+    max_missing: float,
+    shift: OnShift,
 ) -> tuple[AnnData, Arrival]:
     """The data set, and what an encoder sees of it; not yet judged."""
     adata = read_data(DataConfig(), hooks, data)
-    curve = bundle.provenance.get(CURVE)
-    words = {"max_missing": max_missing, "shift": shift, "curve": curve}
+    cohorts = cohorts_of(bundle, adata, batch) if batch else None
+    words = {"max_missing": max_missing, "shift": shift, "cohorts": cohorts}
+    words["curve"] = bundle.provenance.get(CURVE)
     arrival = receive(adata, bundle.normalizer, bundle.reference, **words)
     n = arrival.genes["n_genes"]
     hooks.say(f"genes: {n - arrival.genes['n_missing']} of {n} found by name")
     hooks.say(arrival.sentence)
+    own = "samples" if cohorts is None else f"samples of each of {len(set(cohorts)):,} cohorts"
     if shift == ADAPT:
-        hooks.say(f"every gene is standardised within the {adata.n_obs:,} samples")
+        hooks.say(f"every gene is standardised within the {adata.n_obs:,} {own}")
     return adata, arrival
 
 
 def _embedded(
-    bundle: EncoderBundle, data: Data, hooks: Hooks, max_missing: float, shift: OnShift
+    bundle: EncoderBundle, data: Data, hooks: Hooks, *words: Any
 ) -> tuple[AnnData, np.ndarray]:
-    """The data set, and what an encoder sees of it, if it may."""
-    adata, arrival = arrive(bundle, data, hooks, max_missing, shift)
+    """The data set, and what an encoder sees of it, if it may; `words` as in `arrive`."""
+    adata, arrival = arrive(bundle, data, hooks, *words)
+    shift = words[-1]
     judge(arrival, shift, "the encoder's")
     return adata, arrival.x

@@ -46,6 +46,9 @@ def predict(
         classifier: folder of `finetune`, the classifier in it, or a bundle.
         data: AnnData (samples x genes), a file, "demo" or "synthetic".
         hooks: told what is found.
+        batch: column with the cohort of every sample, each of 10 or more; "": they are of one. Each
+            is held against the training cohort, standardised with `shift="adapt"`, and put into a
+            frame of cohorts (`normalize.frame`) on its own.
         max_missing: share of the classifier's genes that the data may lack.
         shift: what to do about samples that lie further from the training's than held-out ones of
             the same cohort do: "refuse" them; "warn"; "adapt": whatever they are, every gene is
@@ -56,8 +59,8 @@ def predict(
             labels are of, not for another's; a class with too few of them, which is warned of, is
             in every set. None: no sets.
         label: column with the true classes of some samples: how well the classifier does on them is
-            told, as measured, of every cohort. It changes no prediction.
-        batch: column with the samples' cohorts, for `label`; "": the one on record.
+            told, as measured, of every cohort of `batch`, or of the column on record. It changes no
+            prediction.
 
     Returns:
         A row a sample: sample_id, predicted, max_probability, out_of_distribution (share of
@@ -74,12 +77,10 @@ def predict(
     Example:
         >>> jaxssl.predict("runs/clf", new, coverage=0.9)  # doctest: +SKIP
     """
-    if batch and not label:
-        raise InputError(f"`batch={batch}` is read beside `label` alone", "pass both, or drop it")
     bundle = read_classifier(classifier)
     classes, calibration = tuple(bundle.provenance["classes"]), bundle.calibration
     limits = None if coverage is None else conformal.limits_of(calibration, classes, coverage)
-    adata, arrival = arrive(bundle, data, hooks, max_missing, shift)
+    adata, arrival = arrive(bundle, data, hooks, batch, max_missing, shift)
     truth = _truth_of(adata, classes, label, batch) if label else None
     _warn_of_labelled(adata, bundle)
     probabilities = predict_rows(bundle, arrival.x)
