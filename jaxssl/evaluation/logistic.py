@@ -17,7 +17,7 @@ UNTUNED = 0.1  # where a class has one label, so that no fold can hold it out an
 MAX_FOLDS = 5
 FEW, N_REPEATS = 60, 3  # labels, below which folds are drawn several times
 MAX_ITERATIONS = 500
-TOLERANCE = 1e-4  # largest change of a coefficient, relative to the largest coefficient
+TOLERANCE = 1e-5  # largest change of a coefficient, relative to the largest coefficient
 RANK = 1e-6  # of the largest curvature, below which an axis carries nothing
 
 Rows = Float[np.ndarray, "samples features"]
