@@ -17,10 +17,11 @@ from jaxssl.studies.prediction import predict
 from . import exit, flags
 from .screen import hooks
 
-OPTIONS = ("max_missing", "shift", "coverage", "label")
+OPTIONS = ("max_missing", "shift", "coverage")
 flags.define("data", *OPTIONS)
 absl_flags.DEFINE_string("batch", "", flags.OF_NEW_SAMPLES)
 absl_flags.DEFINE_string("classifier", "", "Folder of finetune, or its classifier/.")
+absl_flags.DEFINE_string("label", "", "Column of true classes, by which to measure, if any.")
 _OUT = absl_flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
 _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
 
@@ -30,7 +31,7 @@ def main() -> None:
     classifier, data = flags.folder_of("classifier", "finetune"), flags.value_of("data")
     inputs = [("classifier", classifier), *([("data", data)] if data else [])]
     out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value, inputs=inputs)
-    words = {name: flags.value_of(name) for name in ("batch", *OPTIONS)}
+    words = {name: flags.value_of(name) for name in ("batch", "label", *OPTIONS)}
     table = predict(classifier, data, hooks(), **words)
     write_table(out, table)
     print(
