@@ -1,6 +1,7 @@
 """Temperatures against oracles; sets that hold the true class as often as theory says."""
 
 import dataclasses
+import doctest
 import json
 import warnings
 
@@ -19,6 +20,7 @@ from jaxssl.data.expression import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.engine.bundle import load_bundle, save_bundle
 from jaxssl.estimators.options import make_config
+from jaxssl.evaluation import calibration, conformal
 from jaxssl.evaluation.calibration import (
     MIN_LABELS,
     calibrate,
@@ -36,6 +38,7 @@ from jaxssl.evaluation.conformal import (
     prediction_sets,
     score_limits,
     told,
+    warn_of_other,
 )
 from jaxssl.types import Calibration, InputError
 
@@ -184,9 +187,10 @@ def test_what_is_promised_is_said_and_of_another_cohort_nothing():
     own = told(sets, calibration, 0.9, is_other=False)
     assert "promised: at least 0.9 of the samples of every class" in own
     assert "of any other, nothing" in own
-    assert "nothing is promised, as the samples are of another cohort" in told(
-        sets, calibration, 0.9, is_other=True
-    )
+    assert told(sets, calibration, 0.9, is_other=True).endswith("promised: nothing")
+    with pytest.warns(UserWarning, match="no coverage here, as the samples are of another cohort"):
+        warn_of_other(calibration, is_other=True)
+    warn_of_other(calibration, is_other=False)  # a warning would be an error
     validated = dataclasses.replace(calibration, is_held_out=False)
     assert "nothing exact is promised by cross-validated labels" in told(
         sets, validated, 0.9, is_other=False
@@ -213,6 +217,13 @@ def test_sets_in_words_name_the_best_class_first():
     scores = np.float32([[2, 0.1, 0.3], [0.2, 5, 9]])
     sets = np.array([[1, 1, 1], [1, 0, 0]], bool)
     assert in_words(["a", "b", "c"], sets, scores) == ["b | c | a", "a"]
+
+
+@pytest.mark.parametrize("module", [calibration, conformal])
+def test_examples_of_the_docstrings_run(module):
+    result = doctest.testmod(module)
+    assert result.attempted > 1
+    assert not result.failed
 
 
 @pytest.fixture(scope="module")
@@ -329,6 +340,12 @@ def test_a_verb_writes_sets_and_tells_of_every_cohort_as_measured(classifier, da
         assert f"coverage {np.mean(held):.3f} (" in printed
     loaded = SSLClassifier.load(classifier)
     np.testing.assert_array_equal(loaded.predict_set(data, 0.7).sum(axis=1), by_python["set_size"])
+    labelled.X = labelled.X + 4
+    with pytest.warns(UserWarning, match="sets promise no coverage here"):
+        jaxssl.predict(classifier, labelled, coverage=0.7, shift="adapt")
+    loaded.shift = "adapt"
+    with pytest.warns(UserWarning, match="sets promise no coverage here"):
+        loaded.predict_set(labelled, 0.7)
     for words, found in {
         ("--label=truht",): "did you mean truth?",
         ("--label=site",): "no value of the column 'site' is a class",

@@ -21,10 +21,10 @@ from jaxssl.estimators.options import seed_of, tuned_config
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.calibration import nonconformity
 from jaxssl.evaluation.classifier import cross_validate, fit_classifier, logits, predict
-from jaxssl.evaluation.conformal import limits_of, prediction_sets
+from jaxssl.evaluation.conformal import limits_of, prediction_sets, warn_of_other
 from jaxssl.evaluation.predictions import counted
 from jaxssl.studies.encoders import read_classifier
-from jaxssl.types import MAX_MISSING, REFUSE, WARN, InputError, Split
+from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, WARN, InputError, Split
 
 
 @dataclass(eq=False, repr=False)  # as any estimator has them
@@ -162,6 +162,8 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         arrival = self._arrival_of(X, cohorts)
         limits = limits_of(self.bundle_.calibration, self.bundle_.provenance["classes"], coverage)
         judge(arrival, self.shift, "the classifier's")
+        is_other = arrival.is_shifted or self.shift == ADAPT
+        warn_of_other(self.bundle_.calibration, is_other=is_other)
         return prediction_sets(nonconformity(logits(self.bundle_, arrival.x)), limits)
 
     def predict(self, X: Any, *, cohorts: Any = None) -> Shaped[np.ndarray, " samples"]:

@@ -142,15 +142,12 @@ def told(
     *,
     is_other: bool,
 ) -> str:
-    """Sizes of the sets and what they promise, in a line; `is_other`: of a cohort not its own."""
+    """Sizes of the sets and what they promise, in a line; see `warn_of_other`."""
     assert calibration is not None
     sizes, labels = sets.sum(axis=1), labels_of(calibration)
     start = f"sets: {sizes.mean():.2f} classes on average, {(sizes == 1).mean():.0%} of them of one"
     if is_other:
-        return (
-            f"{start}; nothing is promised, as the samples are of another cohort than the "
-            f"{labels}: measure the coverage on some that have labels, by `label=COLUMN`"
-        )
+        return f"{start}; promised: nothing"
     if not calibration.is_held_out:
         return (
             f"{start}; about {coverage:.4g} of the samples of every class have it in their set if "
@@ -160,6 +157,16 @@ def told(
         f"{start}; promised: at least {coverage:.4g} of the samples of every class have it in "
         f"their set, if they are of the cohort of the {labels}; of any other, nothing"
     )
+
+
+def warn_of_other(calibration: Calibration | None, *, is_other: bool) -> None:
+    """Warn of sets of samples that are known to be of another cohort."""
+    if is_other and calibration is not None:
+        warnings.warn(
+            "sets promise no coverage here, as the samples are of another cohort than the "
+            f"{labels_of(calibration)}: measure it on some that have labels",
+            stacklevel=4,
+        )
 
 
 def by_cohort(

@@ -99,6 +99,7 @@ def predict(
         sets, columns = _sets_of(bundle, arrival.x, limits)
         table |= columns
         is_other = arrival.is_shifted or shift == ADAPT
+        conformal.warn_of_other(calibration, is_other=is_other)
         hooks.say(conformal.told(sets, calibration, coverage, is_other=is_other))
     if truth is not None:
         table["label"] = truth.labels
