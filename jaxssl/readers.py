@@ -36,8 +36,6 @@ OF_ENCODER = (
     *OF_TRAINING,
 )
 """What a given encoder brings with it."""
-DRAWN = ("pretrain.batches", "pretrain.cohort_draw", "method.cohort_balance")
-"""They are about cohorts, which a plan of memory does not know."""
 ONE_SPLIT = ("split.n_splits",)
 TRIED = ("selftrain.student", "selftrain.temperature", "selftrain.labelled_weight")
 METHODS_OWN = "a comparison, which takes methods and views from the methods' own files"
@@ -86,7 +84,7 @@ READERS: dict[str, Reader] = {
     "doctor": Reader(
         "a plan of memory",
         ("split.validation_share", "split.test_share", *OF_TRAINING, "run"),
-        ("run.seeds", *DRAWN),
+        ("run.seeds",),
     ),
     "classifier": Reader("an `SSLClassifier()`, which fine-tunes", ("finetune",), SCRATCH),
     "encoder": Reader(

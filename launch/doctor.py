@@ -4,15 +4,17 @@ Example:
 
   python -m launch.doctor --seeds=50
   python -m launch.doctor --data=mirna.h5ad --config=study_tcga
+  python -m launch.doctor --data=mirna.h5ad --batch=platform --config.pretrain.batches=by_cohort
 
 With --data, its size is planned for; else those of the README's studies, and with --config its
 options on the first of them.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import psutil
 
 from jaxssl.config import Config, count_components, resolve, with_options
@@ -20,11 +22,12 @@ from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.footprint import FREE_SHARE, MemoryPlan, free_memory, plan_memory
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.runs.identity import versions
+from jaxssl.types import GenePool, InputError
 
 from . import exit, flags
 from .config_files import load
 
-flags.define("config", "data", "seeds")
+flags.define("config", "data", "batch", "seeds")
 CARDS_GB = (12, 24, 80)
 N_SEEDS = 50  # where --seeds says nothing
 
@@ -36,6 +39,8 @@ class Size(NamedTuple):
     config: Config
     n_samples: int  # training samples
     n_features: int  # of the encoder input
+    n_genes: int = 0
+    n_cohorts: int = 0  # that mini-batches may be of; 0: unknown
 
 
 def main() -> None:
@@ -53,7 +58,10 @@ def main() -> None:
         f"GB on each of {jax.device_count()} devices (cores of a CPU share its memory)"
     )
     path, config = flags.value_of("data"), flags.config("doctor")
-    for size in [size_of_data(path, config)] if path else known_sizes(config):
+    if flags.value_of("batch") and not path:
+        raise InputError("`batch` names a column of the data", "pass `data` too, or drop it")
+    sizes = [size_of_data(path, config, flags.value_of("batch"))] if path else known_sizes(config)
+    for size in sizes:
         print(f"\n{size.what}, {n_seeds} seeds:")
         for line in plans(size, n_seeds):
             print(f"  {line}")
@@ -62,9 +70,8 @@ def main() -> None:
 def known_sizes(config: Config) -> list[Size]:
     """The README's studies, and the paper's at full size; first the options that are given."""
     tcga, microarray = load("study_tcga"), load("study_microarray")
-    given = Size(
-        "--config on 6,546 samples, 2,000 genes", config, 6_546, width(config, 6_546, 2_000)
-    )
+    n_features = width(config, 6_546, 2_000)
+    given = Size("--config on 6,546 samples, 2,000 genes", config, 6_546, n_features, 2_000)
     return [
         *([given] if config != Config() else []),
         Size("the default on 6,546 samples", Config(), 6_546, 100),
@@ -74,21 +81,36 @@ def known_sizes(config: Config) -> list[Size]:
     ]
 
 
-def size_of_data(path: str, config: Config) -> Size:
-    """The pretraining of a file: its samples less the held-out shares, its genes as configured."""
+def size_of_data(path: str, config: Config, batch: str = "") -> Size:
+    """The pretraining of a file: its samples less the held-out shares, its genes as configured.
+
+    Its cohorts are those of the column `batch`.
+    """
     from jaxssl.data.inspect import inspect  # what reads takes a second to import
+    from jaxssl.data.samples import require_column
     from jaxssl.studies.job import EMBEDDED
 
     if path in EMBEDDED:
-        n_all, n_genes = EMBEDDED[path]().shape
+        adata = EMBEDDED[path]()
+        (n_all, n_genes), columns = adata.shape, {name: adata.obs[name] for name in adata.obs}
     else:
         facts = inspect(path)
-        n_all, n_genes = facts.n_samples, facts.n_genes
+        n_all, n_genes, columns = facts.n_samples, facts.n_genes, facts.columns
+    if batch:
+        require_column([*columns], batch, "batch")
+    n_cohorts = _count(columns[batch]) if batch else 0
     held_out = config.split.validation_share + config.split.test_share
     n_samples = round(n_all * (1 - held_out))
     n_features = width(config, n_samples, n_genes)
     what = f"{path}: about {n_samples:,} training samples, {n_features:,} features"
-    return Size(what, config, n_samples, n_features)
+    return Size(what, config, n_samples, n_features, n_genes, n_cohorts)
+
+
+def _count(column: Any) -> int:
+    """How many values a column has, of a table or as `inspect` describes it."""
+    if isinstance(column, dict):
+        return column["n_groups"] if column["role"] == "group" else len(column["classes"])
+    return int(column.nunique())
 
 
 def width(config: Config, n_samples: int, n_genes: int) -> int:
@@ -100,15 +122,30 @@ def width(config: Config, n_samples: int, n_genes: int) -> int:
 
 def plans(size: Size, n_seeds: int) -> Iterator[str]:
     """What fits here and on each card, a line each."""
-    # of which cohort a sample is, a size does not say
-    config = with_options(size.config, {"pretrain.batches": "mixed"})
-    config = resolve(config, size.n_samples)
-    here = plan_pretraining(config, size.n_samples, size.n_features, n_seeds).memory
+    config, batches = resolve(size.config, size.n_samples), None
+    if config.pretrain.batches != "mixed" and not size.n_cohorts:
+        yield "planned for mixed batches: name the column with the cohorts by --data and --batch"
+        config = with_options(config, {"pretrain.batches": "mixed"})
+    elif config.pretrain.batches != "mixed":
+        batches = (np.arange(size.n_samples) % size.n_cohorts).astype(str)
+    widths = config, size.n_samples, size.n_features
+    words = {"batches": batches, "genes": _genes(*widths, size.n_genes)}
+    here = plan_pretraining(*widths, n_seeds, **words).memory
     yield _line("here", n_seeds, here)
     for gigabytes in CARDS_GB:
         usable = FREE_SHARE * gigabytes
         plan = plan_memory(here.footprint, n_seeds, usable, n_devices=1, vectorized=True)
         yield _line(f"a card of {gigabytes} GB", n_seeds, plan)
+
+
+def _genes(config: Config, n_samples: int, n_features: int, n_genes: int) -> GenePool | None:
+    """The shapes of what views that lack genes are made of."""
+    if not config.augment.drop_genes or config.normalize.input == "genes":
+        return None
+    n_genes = min(n_genes, config.normalize.max_genes or n_genes)
+    shapes = (n_samples, n_genes), (n_genes, n_features), (n_features,), (n_features,)
+    arrays: Any = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
+    return GenePool(*arrays)
 
 
 def _line(where: str, n_seeds: int, plan: MemoryPlan) -> str:

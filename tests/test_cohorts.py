@@ -1,5 +1,6 @@
 """Mini-batches of one cohort: how they are drawn, what is refused, what they are good for."""
 
+import re
 from collections import Counter
 
 import jax
@@ -152,12 +153,33 @@ def test_a_grid_over_batches_is_read_by_pretrained_arms_and_refused_without_coho
     assert not out.exists()
 
 
-def test_who_cannot_know_cohorts_refuses_the_options_about_them():
-    with pytest.raises(InputError, match=r"`pretrain\.batches` is not for"):
-        refuse_unread("doctor", ["pretrain.batches"])
-    with pytest.raises(InputError, match=r"no training sample's cohort is known; .*`unlabelled"):
+def test_a_pretraining_by_cohort_without_cohorts_is_refused():
+    with pytest.raises(InputError, match=r"no sample's cohort is known; .*`unlabelled"):
         jaxssl.SSLEncoder(config=BY_COHORT).fit(make_synthetic(n_samples=60, n_genes=30))
     refuse_unread("pretrain", ["pretrain.batches", "method.cohort_balance"])
+
+
+def test_an_audit_of_the_tests_trains_from_scratch_and_needs_no_cohorts(tmp_path, numerics):
+    adata = make_synthetic(n_samples=240, n_genes=30, n_classes=4)
+    adata.uns["jaxssl"]["batch"] = ""
+    words = {"n_comparisons": 10, "shares": [1.0], "seeds": 2, "progress": False}
+    config = with_options(Config(), {"finetune.scratch_steps": 5} | BY_COHORT)
+    table = jaxssl.audit(adata, out=tmp_path / "run", config=config, **words)
+    assert set(table["share"]) == {1.0}
+
+
+def test_a_plan_of_memory_counts_a_queue_a_cohort():
+    from launch.doctor import Size, plans
+
+    options = {"method.queue_length": 4096, "pretrain.batches": "by_cohort"}
+    config = with_options(with_method(Config(), "moco"), options)
+    of_many, of_one = ([*plans(Size("", config, 600, 50, n_cohorts=n), 2)] for n in (20, 0))
+    gigabytes = [
+        float(re.search(r"80 GB: .* ([\d.]+) of", "".join(lines))[1]) for lines in (of_many, of_one)
+    ]
+    queue = 2 * 4 * 4096 * (config.method.projection_dim + 1) / 1e9  # of two seeds
+    assert gigabytes[0] - gigabytes[1] == pytest.approx(19 * queue, abs=0.02)
+    assert any("--batch" in line for line in of_one)
 
 
 # --- two platforms: the same classes, each gene shifted by the platform

@@ -92,7 +92,7 @@ def check_use(config: Config, cohorts: np.ndarray | None, *, is_joined: bool) ->
     if by_cohort and cohorts is None and not is_joined:
         raise InputError(
             "`pretrain.batches=by_cohort`, but no sample's cohort is known",
-            "pass `cohorts` to `fit`, or `pretrain.batches=mixed`",
+            "pass `cohorts` or `unlabelled` to `fit`, or `pretrain.batches=mixed`",
         )
     if cohorts is not None and not (by_cohort or config.normalize.frame.endswith("cohort")):
         raise InputError(

@@ -163,7 +163,8 @@ def type_one(
     job: Job, question: Question, n_comparisons: int
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Share of null comparisons that are rejected, by share, metric and test; and all scores."""
-    prepared = prepare(*question)
+    task, config = question  # nothing is pretrained: whatever its batches are, no cohort is needed
+    prepared = prepare(task, with_options(config, {"pretrain.batches": "mixed"}))
     n_seeds, shares = job.config.run.seeds, job.config.sweep.shares
     rows, tables = [], []
     count = Count(job.hooks.tell, "fits", 2 * n_seeds * n_comparisons * len(shares))
