@@ -18,6 +18,7 @@ from .studies.methods import compare_methods as compare_methods
 from .studies.prediction import predict as predict
 from .studies.study import pretrain as pretrain
 from .studies.study import study as study
+from .studies.target import adapt as adapt
 from .studies.transfer import transfer as transfer
 from .types import InputError as InputError
 

@@ -25,6 +25,7 @@ VERBS = (
     "embed",
     "search",
     "compare",
+    "adapt",
     "transfer",
     "audit",
     "reproduce",

@@ -138,7 +138,7 @@ def _measure(
     return furthest, shifts[furthest], outlying
 
 
-def judge(arrival: Arrival, shift: OnShift, what: str, told: str = "") -> None:
+def judge(arrival: Arrival, shift: OnShift, what: str, told: str = "", fix: str = "") -> None:
     """Refuse samples that have shifted, or warn of them.
 
     Args:
@@ -146,6 +146,7 @@ def judge(arrival: Arrival, shift: OnShift, what: str, told: str = "") -> None:
         shift: "refuse", "warn" or "adapt".
         what: the samples lie far from whose, such as "the encoder's".
         told: what they are taken for, such as "all 76 samples: normal".
+        fix: the options that answer, where these are not `shift`'s.
 
     Raises:
         InputError: with the finding, and the options that answer.
@@ -163,10 +164,10 @@ def judge(arrival: Arrival, shift: OnShift, what: str, told: str = "") -> None:
     if shift == WARN:
         warnings.warn(found, stacklevel=3)
         return
-    fix = f"pass {ADAPTING}, or `shift=warn` to go on as they are"
-    if n < MIN_COHORT:
-        fix = f"give at least {MIN_COHORT} samples of that laboratory at once and {fix}"
-    raise InputError(found, fix)
+    usual = f"pass {ADAPTING}, or `shift=warn` to go on as they are"
+    if n < MIN_COHORT and not fix:
+        usual = f"give at least {MIN_COHORT} samples of that laboratory at once and {usual}"
+    raise InputError(found, fix or usual)
 
 
 def _refuse_flat(x: Framed, adata: AnnData, shift: OnShift) -> None:

@@ -36,6 +36,7 @@ class Cohort(NamedTuple):
     genes: np.ndarray
     labels: np.ndarray  # "" where unknown
     scale: str  # of the file: one of `data.scale.SCALES`
+    ids: np.ndarray | None = None  # of the samples; None: nobody asks
 
 
 class Joint(NamedTuple):
@@ -73,6 +74,15 @@ class Transfer(NamedTuple):
         return np.sort(order[:n])
 
 
+def cohort_of(adata: AnnData, name: str) -> Cohort:
+    """A data set as one cohort, whatever labels it has left out."""
+    x = finite_values(adata)
+    scale, _ = resolve_scale(str(facts_of(adata).get("scale", "auto")), range_of(x))
+    genes, unknown = adata.var_names.to_numpy(), np.full(adata.n_obs, "", object)
+    ids = adata.obs_names.to_numpy()
+    return Cohort(name, log2_expression(x, scale), genes, unknown, scale, ids)
+
+
 def cohorts_in(adata: AnnData, config: Config, name: str = "") -> list[Cohort]:
     """The cohorts of a data set by its batch column; all of one where there is none.
 
@@ -100,12 +110,16 @@ def cohorts_in(adata: AnnData, config: Config, name: str = "") -> list[Cohort]:
             f"{nameless:,} of {len(obs):,} samples have no cohort in {columns['batch']!r}",
             "leave them out, or name another column with `batch=COLUMN`",
         )
-    x = finite_values(adata)
-    scale, _ = resolve_scale(str(recorded.get("scale", "auto")), range_of(x))
-    x, genes = log2_expression(x, scale), adata.var_names.to_numpy()
+    all_of = cohort_of(adata, name)
     return [
-        Cohort(str(own), x[batches == own], genes, labels[batches == own], scale)
+        all_of._replace(
+            name=str(own),
+            expression=all_of.expression[rows],
+            labels=labels[rows],
+            ids=adata.obs_names.to_numpy()[rows],
+        )
         for own in np.unique(batches)
+        if (rows := batches == own).any()
     ]
 
 

@@ -18,7 +18,7 @@ from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.embed import embed_rows
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
 from jaxssl.evaluation.correction import soft_balance
-from jaxssl.evaluation.logistic import Logistic, fit_logistic
+from jaxssl.evaluation.logistic import fit_logistic
 from jaxssl.evaluation.spreading import affinity, self_train
 from jaxssl.types import Normalizer, Params
 
@@ -46,26 +46,34 @@ class Framed(NamedTuple):
     normalizer: Normalizer
     params: tuple[Params, ...]  # of each seed
 
+    def outputs(
+        self, config: Config, x: Float[np.ndarray, "samples genes"], cohorts: np.ndarray
+    ) -> Rows:
+        """Outputs of log2 expression of samples whose cohorts have a frame."""
+        return outputs_of(config, self.params, normalize(self.normalizer, x, None, cohorts))
+
+
+class Head(NamedTuple):
+    """A linear map of encoder outputs, as they are, to scores of classes."""
+
+    kernel: Float[np.ndarray, "outputs classes"]
+    bias: Float[np.ndarray, " classes"]
+
+    def __call__(self, x: Rows) -> Classes:
+        """Class probabilities."""
+        return softmax(x @ self.kernel + self.bias, axis=1)
+
 
 class Heads(NamedTuple):
     """What classifies the encoders' outputs."""
 
-    centres: dict[str, Float[np.ndarray, " dim"]]  # of each frame's outputs
-    sizes: dict[str, float]  # root mean square length of the centred outputs
-    linear: Logistic  # on all frames side by side
-    balance: Float[np.ndarray, " classes"]  # what is added to its logits
-    spread: tuple[Logistic, ...]  # on each of `GRAPH_FRAMES`
-
-    def blocks(self, outputs: Mapping[str, Rows]) -> dict[str, Rows]:
-        """Outputs centred, and scaled so that no frame weighs more than another."""
-        return {name: (x - self.centres[name]) / self.sizes[name] for name, x in outputs.items()}
+    linear: Head  # on the outputs of all frames side by side, softly balanced over the target
+    spread: dict[str, Head]  # by frame: what was learnt from a graph of source and target
 
     def __call__(self, outputs: Mapping[str, Rows]) -> Classes:
-        """Class probabilities of samples of the target cohort, in the graph or not."""
-        blocks = self.blocks(outputs)
-        linear = softmax(self.linear.logits(side_by_side(blocks)) + self.balance, axis=1)
-        frames = zip(self.spread, GRAPH_FRAMES, strict=True)
-        return (linear + average([softmax(m.logits(blocks[f]), axis=1) for m, f in frames])) / 2
+        """Class probabilities of samples of the target cohort, whether or not they were in it."""
+        spread = average([head(outputs[frame]) for frame, head in self.spread.items()])
+        return (self.linear(side_by_side(outputs)) + spread) / 2
 
 
 def recipe(config: Config | None = None) -> Config:
@@ -75,8 +83,8 @@ def recipe(config: Config | None = None) -> Config:
 
 def pretrain_frames(
     x: Float[np.ndarray, "samples genes"],
-    genes: np.ndarray,
     cohorts: np.ndarray,
+    genes: np.ndarray,
     config: Config,
     seeds: Sequence[int] = range(N_SEEDS),
     stop: Stop = lambda: False,
@@ -127,22 +135,49 @@ def fit_heads(
     Example:
         >>> fit_heads(outputs, rows, codes[rows], target, n_classes=2)  # doctest: +SKIP
     """
-    centres = {name: x.mean(axis=0) for name, x in outputs.items()}
-    sizes = {
-        name: float(np.sqrt(np.mean(np.sum((x - centres[name]) ** 2, axis=1))))
-        for name, x in outputs.items()
-    }
-    blocks = {name: (x - centres[name]) / sizes[name] for name, x in outputs.items()}
-    together = side_by_side(blocks)
+    blocks = {name: _Block.of(x) for name, x in outputs.items()}
+    scaled = {name: block.apply(outputs[name]) for name, block in blocks.items()}
+    together = side_by_side(scaled)
     linear = fit_logistic(together[labelled], np.eye(n_classes)[y], seed=seed)
-    logits = linear.logits(together[target])
-    balance = soft_balance(logits, BALANCE)
-    spread = [
-        self_train(blocks[name], affinity(blocks[name]), labelled, y, n_classes)
-        for name in GRAPH_FRAMES
-    ]
-    found = softmax(logits + balance, axis=1) + average([p[target] for p, _ in spread])
-    return found / 2, Heads(centres, sizes, linear, balance, tuple(model for _, model in spread))
+    kernel, bias = linear.linear()
+    bias = bias + soft_balance(together[target] @ kernel + bias, BALANCE)
+    widths = np.cumsum([scaled[name].shape[1] for name in FRAMES])[:-1]
+    kernels = dict(zip(FRAMES, np.split(kernel, widths), strict=True))
+    folded = [blocks[name].fold(kernels[name]) for name in FRAMES]
+    found = softmax(together[target] @ kernel + bias, axis=1)
+    of_graphs, spread = [], {}
+    for name in GRAPH_FRAMES:
+        x = scaled[name]
+        told, model = self_train(x, affinity(x), labelled, y, n_classes)
+        of_graphs.append(told[target])
+        own, offset = model.linear()
+        spread[name] = Head(*blocks[name].fold(own, offset))
+    head = Head(np.concatenate([k for k, _ in folded]), bias + sum(b for _, b in folded))
+    return (found + average(of_graphs)) / 2, Heads(head, spread)
+
+
+class _Block(NamedTuple):
+    """Centre and size of a frame's outputs: scaled, no frame weighs more than another."""
+
+    centre: Float[np.ndarray, " outputs"]
+    size: float
+
+    @classmethod
+    def of(cls, x: Rows) -> "_Block":
+        """Those of some outputs."""
+        centre = x.mean(axis=0)
+        return cls(centre, float(np.sqrt(np.mean(np.sum((x - centre) ** 2, axis=1)))) or 1.0)
+
+    def apply(self, x: Rows) -> Rows:
+        """Outputs centred, of mean square length 1."""
+        return (x - self.centre) / self.size
+
+    def fold(
+        self, kernel: Float[np.ndarray, "outputs classes"], bias: float | np.ndarray = 0.0
+    ) -> tuple[Float[np.ndarray, "outputs classes"], Float[np.ndarray, " classes"]]:
+        """A map of scaled outputs as one of outputs as they are."""
+        kernel = kernel / self.size
+        return kernel, bias - self.centre @ kernel
 
 
 def side_by_side(blocks: Mapping[str, Rows]) -> Rows:

@@ -13,8 +13,8 @@ from jaxssl.places import Tree
 from jaxssl.runs import layout
 from jaxssl.types import InputError
 
-STUDY, SEARCH, COMPARE, AUDIT, FINETUNE, REPRODUCE, TRANSFER = KINDS = (
-    *("study", "search", "compare", "audit", "finetune", "reproduce", "transfer"),
+STUDY, SEARCH, COMPARE, AUDIT, FINETUNE, REPRODUCE, TRANSFER, ADAPT = KINDS = (
+    *("study", "search", "compare", "audit", "finetune", "reproduce", "transfer", "adapt"),
 )
 OF_READER = {"pretrain": STUDY, "type1": AUDIT, "variance": AUDIT}
 """Kind by who reads the options, where it is called otherwise."""
@@ -26,6 +26,7 @@ WORDS = {
     FINETUNE: "a fine-tuning",
     REPRODUCE: "a reproduction",
     TRANSFER: "transfers between cohorts",
+    ADAPT: "an adaptation",
 }
 RUN, KIND, OF = "run", "kind", "part_of"
 """In `environment.json`: the run's id, its kind, and the id of the run that it is part of."""
@@ -52,6 +53,10 @@ REPORTED = (
 """Names of the figures in a report, but for what is of an arm."""
 SHARE = r"(\d\.\d{4,}|\d(\.\d+)?e-\d+)"  # as `layout.predictions_file` writes it
 PAPER = r"\d\d[a-z]?|table\d|autoencoder|map|reason"  # by which a reproduction calls its figures
+AUDITED = {r"audit\.json|(type1|variance)(_scores)?\.csv": None}
+TRIALS = {r"trials\.csv": None}
+CHOSEN = {r"trials\.json|(methods|selftrain)\.csv|methods\.md": None}
+CLASSIFIED = {r"predictions\.parquet|summary\.json": None}
 TRANSFERS = {r"transfer\.(parquet|csv|md)|differences\.csv": None, "transfer": PARTS}
 GRID = {**RESULTS, r"pretraining\.parquet": None, "pretraining": PARTS}
 
@@ -131,6 +136,7 @@ def names_of_kinds() -> dict[str, Tree]:
     """What runs write, by kind: the names of `layout` as patterns."""
     from jaxssl.engine.bundle import BUNDLE  # here, for they take seconds
     from jaxssl.engine.checkpoint import STATES
+    from jaxssl.evaluation.adapted import ADAPTED
     from jaxssl.evaluation.arms import ARMS, SELFTRAIN
     from jaxssl.methods import METHODS
 
@@ -154,18 +160,17 @@ def names_of_kinds() -> dict[str, Tree]:
     study[r"split_\d+"] = study
     search: dict[str, Any] = {**common, **GRID, r"points\.csv": None}
     search["figures"] = {**common["figures"], _figures("search"): None}
-    trials = {**search, r"trials\.csv": None}
     methods = rf"({'|'.join(METHODS)})({SELFTRAIN.replace('+', '[+]')})?"
-    chosen = {r"trials\.json|(methods|selftrain)\.csv|methods\.md": None}
     paper: dict[str, Any] = {rf"report(_({PAPER}))?\.(html|md)|verdicts(_({PAPER}))?\.csv": None}
     paper["figures"] = {**common["figures"], _figures(rf"figure_\d\w*|{PAPER}"): None}
     return {
         STUDY: study,
         SEARCH: search,
-        COMPARE: {**study, **chosen, methods: {**study, "trials": trials}},
-        AUDIT: {**common, r"audit\.json|(type1|variance)(_scores)?\.csv": None},
-        FINETUNE: {**common, "classifier": BUNDLE, r"predictions\.parquet|summary\.json": None},
+        COMPARE: {**study, **CHOSEN, methods: {**study, "trials": {**search, **TRIALS}}},
+        AUDIT: {**common, **AUDITED},
+        FINETUNE: {**common, **CLASSIFIED, "classifier": BUNDLE},
         REPRODUCE: {**common, **paper, "validation|test": GRID},
+        ADAPT: {**common, **CLASSIFIED, "classifier": ADAPTED},
         TRANSFER: {**common, **TRANSFERS, "figures": {_figures("transfer"): None}},
     }
 

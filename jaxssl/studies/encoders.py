@@ -18,6 +18,7 @@ from jaxssl.engine.bundle import (
     usable,
 )
 from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.evaluation.adapted import AdaptedClassifier, is_adapted, load_adapted
 from jaxssl.places import missing
 from jaxssl.readers import (
     OF_ENCODER,
@@ -93,6 +94,14 @@ def given_encoders(
         refuse_counts(config, given.config, counts)
     refuse_beside_encoder(config, given.config, given.provenance.get("n_train", 1), said)
     return encoders
+
+
+def find_adapted(given: str | Path | EncoderBundle) -> AdaptedClassifier | None:
+    """The classifier that `adapt` left in a folder; None if there is none."""
+    if isinstance(given, EncoderBundle):
+        return None
+    folders = [Path(given), Path(given) / layout.CLASSIFIER]
+    return next((load_adapted(folder) for folder in folders if is_adapted(folder)), None)
 
 
 def refuse_classifier(bundle: EncoderBundle) -> None:

@@ -11,20 +11,24 @@ from jaxtyping import Bool, Float, Float32, Int, Shaped
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import Coverage, Share
-from jaxssl.data.arrival import judge
+from jaxssl.config import DataConfig
+from jaxssl.data.arrival import judge, receive
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.samples import by_text, facts_of, require_column
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.prepared import is_among
 from jaxssl.evaluation import conformal
+from jaxssl.evaluation.adapted import AdaptedClassifier
 from jaxssl.evaluation.calibration import nonconformity, sentence
 from jaxssl.evaluation.classifier import logits
 from jaxssl.evaluation.classifier import predict as predict_rows
-from jaxssl.evaluation.predictions import counted, pack
+from jaxssl.evaluation.predictions import counted
 from jaxssl.studies.embedding import arrive
-from jaxssl.studies.encoders import read_classifier
+from jaxssl.studies.encoders import find_adapted, read_classifier
 from jaxssl.studies.job import Data
 from jaxssl.studies.progress import SILENT, Hooks
+from jaxssl.studies.start import read_data
+from jaxssl.studies.target import as_table
 from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, InputError, OnShift
 
 
@@ -77,6 +81,9 @@ def predict(
     Example:
         >>> jaxssl.predict("runs/clf", new, coverage=0.9)  # doctest: +SKIP
     """
+    if adapted := find_adapted(classifier):
+        own = (adapted, data, hooks, coverage, label, batch)
+        return _predict_adapted(*own, max_missing=max_missing, shift=shift)
     bundle = read_classifier(classifier)
     classes, calibration = tuple(bundle.provenance["classes"]), bundle.calibration
     limits = None if coverage is None else conformal.limits_of(calibration, classes, coverage)
@@ -88,12 +95,7 @@ def predict(
     hooks.say(sentence(calibration))
     hooks.say(f"predicted: {counted(named)}")
     judge(arrival, shift, "the classifier's", f"it takes {counted(named)}")
-    table = {
-        "sample_id": adata.obs_names.to_numpy(),
-        "predicted": named,
-        "max_probability": probabilities.max(axis=1),
-        "out_of_distribution": arrival.outlying,
-    }
+    table: dict[str, Any] = {"out_of_distribution": arrival.outlying}
     sets = None
     if coverage is not None and limits is not None:
         sets, columns = _sets_of(bundle, arrival.x, limits)
@@ -104,7 +106,50 @@ def predict(
     if truth is not None:
         table["label"] = truth.labels
         _tell(probabilities, truth, sets, hooks)
-    return pd.DataFrame(table | pack(classes, probabilities))
+    return as_table(adata.obs_names.to_numpy(), classes, probabilities, **table)
+
+
+def _predict_adapted(
+    adapted: AdaptedClassifier,
+    data: Data,
+    hooks: Hooks,
+    coverage: float | None,
+    label: str,
+    batch: str,
+    *,
+    max_missing: float,
+    shift: OnShift,
+) -> pd.DataFrame:
+    """As `predict`, by a classifier that was adapted to the samples' laboratory."""
+    laboratory, classes = adapted.provenance["cohort"], tuple(adapted.provenance["classes"])
+    if shift == ADAPT:
+        raise InputError(
+            f"this classifier is adapted to {laboratory}, and not by `shift=adapt` to others",
+            READAPT,
+        )
+    if coverage is not None:
+        raise InputError(
+            f"`coverage={coverage}` needs labels of {laboratory}, and no classifier that is "
+            "adapted without them can promise any",
+            "drop it",
+        )
+    adata = read_data(DataConfig(), hooks, data)
+    words = {"max_missing": max_missing, "shift": shift}
+    arrival = receive(adata, adapted.guard, adapted.reference, **words)
+    hooks.say(arrival.sentence)
+    truth = _truth_of(adata, classes, label, batch) if label else None
+    probabilities = adapted.predict(arrival.framed)
+    named = np.asarray(classes)[probabilities.argmax(axis=1)]
+    hooks.say(f"predicted: {counted(named)}")
+    judge(arrival, shift, f"those of {laboratory}", f"it takes {counted(named)}", READAPT)
+    ids, columns = adata.obs_names.to_numpy(), {"out_of_distribution": arrival.outlying}
+    if truth is not None:
+        columns["label"] = truth.labels
+        _tell(probabilities, truth, None, hooks)
+    return as_table(ids, classes, probabilities, **columns)
+
+
+READAPT = "adapt a classifier to them by `adapt()`, or pass `shift=warn` to go on"
 
 
 class Truth(NamedTuple):

@@ -1,0 +1,240 @@
+"""A classifier for the samples of another laboratory: labels of one cohort, profiles of both."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from jaxtyping import Bool, Float, Int
+
+from jaxssl.arguments import checked
+from jaxssl.bounds import Positive
+from jaxssl.config import Config, DataConfig
+from jaxssl.data.adapting import FEW
+from jaxssl.data.family import Cohort, cohort_of, cohorts_in, join
+from jaxssl.data.formats.matrix import as_text
+from jaxssl.data.frames import MIN_COHORT
+from jaxssl.data.laboratory import doubts_of, guard_of
+from jaxssl.data.samples import by_text
+from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.ensemble import check_session
+from jaxssl.engine.prepared import is_among
+from jaxssl.evaluation.adaptation import N_SEEDS, fit_heads, pretrain_frames, recipe
+from jaxssl.evaluation.adapted import AdaptedClassifier, save_adapted
+from jaxssl.evaluation.predictions import counted, pack, score
+from jaxssl.files import write_json, write_table
+from jaxssl.runs import kinds, layout
+from jaxssl.runs.identity import Origin, versions, write_identity
+from jaxssl.runs.notes import Notes
+from jaxssl.runs.output import Output, check_folder, open_folder, released
+from jaxssl.studies.encoders import read_classifier, with_data
+from jaxssl.studies.job import Data, hooks_of
+from jaxssl.studies.progress import Hooks
+from jaxssl.studies.start import announce, read_data
+from jaxssl.types import InputError
+
+Classes = Float[np.ndarray, "samples classes"]
+
+
+class Asked(NamedTuple):
+    """What an adaptation is asked for."""
+
+    data: Data  # of the laboratory
+    source: Data  # with labels; None: that of the classifier's training
+    classifier: str | Path | EncoderBundle | None
+    label: str
+    batch: str  # column of the source's cohorts
+    seeds: int
+
+
+@checked
+def adapt(
+    data: Data,
+    *,
+    out: str | Path,
+    classifier: str | Path | EncoderBundle | None = None,
+    source: Data = None,
+    label: str = "",
+    batch: str = "",
+    seeds: Positive = N_SEEDS,
+    overwrite: bool = False,
+    progress: bool | Callable = True,
+) -> pd.DataFrame:
+    """Classify the samples of another laboratory by the labels of a source.
+
+    What `jaxssl adapt` does, with the same numbers. Encoders are pretrained on the profiles of
+    both, in three frames, a cohort a mini-batch; heads are fitted on the source's labels, softly
+    balanced over the new samples. `jaxssl.transfer` measures what that is worth among cohorts.
+
+    Args:
+        data: samples of one laboratory, at least 10; their labels, if they have some, are only
+            held against the predictions.
+        out: folder for predictions, summary and the adapted classifier, which `predict` reads for
+            later samples of that laboratory.
+        classifier: whose source, label and labelled samples are used; its encoder is not.
+        source: samples with labels; by default the data that the classifier was trained on.
+        label: column of the source; by default the classifier's, or what is on record.
+        batch: column of the source's cohorts; by default the same way. Without, it is one cohort.
+        seeds: encoders a frame.
+        overwrite, progress: as in `jaxssl.study`.
+
+    Returns:
+        A row a sample: sample_id, predicted, max_probability and p_CLASS for every class.
+
+    Raises:
+        InputError: on data without genes in common, on fewer than 10 samples, and on samples that
+            are in the source too.
+
+    Example:
+        >>> jaxssl.adapt("new.h5ad", classifier="runs/clf", out="runs/adapted")  # doctest: +SKIP
+    """
+    files = {"classifier": classifier, "source": source, "data": data}
+    inputs = tuple((n, f) for n, f in files.items() if isinstance(f, str | Path) and str(f))
+    output = Output(str(out), False, overwrite, can_resume=False, inputs=inputs, kind=kinds.ADAPT)
+    asked = Asked(data, source, classifier, label, batch, seeds)
+    with released(out):
+        return run_adaptation(asked, output, hooks_of(progress))
+
+
+def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
+    """Read source and target, pretrain, fit, predict, write."""
+    check_session()
+    check_folder(output)
+    notes, config = Notes(hooks.say), recipe()
+    with notes.stage("read"):
+        given = _read(asked, hooks)
+        joint = join([*given.cohorts, given.target])
+        codes, classes = given.codes()
+        rows = np.flatnonzero(joint.cohorts == given.target.name)
+        for doubt in doubts_of(joint, rows, config.normalize):
+            warnings.warn(doubt, stacklevel=2)
+    announce(config, hooks)
+    n, labelled = len(joint.genes), np.flatnonzero(codes >= 0)
+    hooks.say(f"genes: {n:,} that source and data share, of {len(given.target.genes):,}")
+    hooks.say(f"labels: {len(labelled):,} of the source, {len(classes)} classes")
+    x = joint.expression, joint.cohorts
+    with notes.stage("pretrain"):
+        frames = pretrain_frames(*x, joint.genes, config, range(asked.seeds))
+    with notes.stage("fit"):
+        outputs = {name: framed.outputs(config, *x) for name, framed in frames.items()}
+        probabilities, heads = fit_heads(outputs, labelled, codes[labelled], rows, len(classes))
+    hooks.say(f"predicted: {counted(np.asarray(classes)[probabilities.argmax(axis=1)])}")
+    counts = {"n_labelled": len(labelled), "n_target": len(rows)}
+    provenance = {"classes": list(classes), **given.names(), **counts, "versions": versions()}
+    guard = guard_of(joint, rows, given.target.scale, config.normalize)
+    adapted = AdaptedClassifier(config, frames, heads, *guard, provenance)
+    table = as_table(given.adata.obs_names.to_numpy(), classes, probabilities)
+    summary = provenance | _measured(given, asked.label, classes, probabilities, hooks)
+    folder = open_folder(output)
+    write_identity(folder, config, Origin(), hooks.command, kind=output.kind)
+    save_adapted(folder / layout.CLASSIFIER, adapted)
+    write_table(folder / layout.CLASSIFIED, table)
+    write_json(folder / layout.SUMMARY, summary | notes.found() | {"timings": notes.timings()})
+    notes.close()
+    hooks.say(f"wrote {folder / layout.CLASSIFIED} and {folder / layout.CLASSIFIER}")
+    return table
+
+
+def as_table(
+    ids: np.ndarray, classes: tuple[str, ...], probabilities: Classes, **columns: Any
+) -> pd.DataFrame:
+    """Predictions, a row a sample."""
+    named = np.asarray(classes)[probabilities.argmax(axis=1)]
+    head = {"sample_id": ids, "predicted": named, "max_probability": probabilities.max(axis=1)}
+    return pd.DataFrame(head | columns | pack(classes, probabilities))
+
+
+class _Given(NamedTuple):
+    """Cohorts with labels, and the samples to classify."""
+
+    cohorts: list[Cohort]
+    is_used: Bool[np.ndarray, " samples"]  # whether a label may be, in the order of the cohorts
+    target: Cohort
+    adata: AnnData  # of the target
+
+    def names(self) -> dict[str, Any]:
+        """For the record; unlabelled samples of the target are in the pretraining."""
+        source = [cohort.name for cohort in self.cohorts]
+        return {"cohort": self.target.name, "source": source, "transductive": True}
+
+    def codes(self) -> tuple[Int[np.ndarray, " samples"], tuple[str, ...]]:
+        """Classes of all rows, those of the target last, and their names; -1: not used."""
+        labels = np.concatenate([cohort.labels for cohort in self.cohorts])
+        labels = np.where(self.is_used, labels, "").astype(str)
+        classes = tuple(sorted(set(labels) - {""}))
+        if len(classes) < 2:
+            raise InputError(
+                f"the source has labels of {len(classes)} class{'es' * (len(classes) != 1)}",
+                "name another column with `label=COLUMN`",
+            )
+        labels = np.append(labels, np.full(len(self.target.labels), ""))
+        return pd.Categorical(labels, categories=list(classes)).codes.astype(np.int64), classes
+
+
+def _read(asked: Asked, hooks: Hooks) -> _Given:
+    """The source and the data; refuses samples that are in both."""
+    bundle = None if asked.classifier is None else read_classifier(asked.classifier)
+    options = DataConfig() if bundle is None else bundle.config.data
+    source = asked.source if asked.source is not None else options.path
+    if isinstance(source, str) and not source:
+        found = "no source is given" if bundle is None else "the classifier names no data file"
+        raise InputError(found, "pass `source=FILE`, with the labels to learn from")
+    roles = {"label": asked.label or options.label, "batch": asked.batch or options.batch}
+    config = with_data(Config(), **roles)
+    cohorts = cohorts_in(read_data(config.data, hooks, source), config, _name(source, "source"))
+    adata = read_data(DataConfig(), hooks, asked.data)
+    ids = np.concatenate([cohort.ids for cohort in cohorts if cohort.ids is not None])
+    _check_target(adata, ids)
+    name = _name(asked.data, "target")
+    while name in {cohort.name for cohort in cohorts}:
+        name += " (new)"
+    used = is_among(ids, bundle.provenance.get("labelled_ids", "")) if bundle else None
+    is_used = np.ones(len(ids), bool) if used is None or not used.any() else used
+    return _Given(cohorts, is_used, cohort_of(adata, name), adata)
+
+
+def _check_target(adata: AnnData, ids: np.ndarray) -> None:
+    """Refuse samples that are in the source, by their ids, and too few; warn of few."""
+    known = adata.obs_names.isin(ids)
+    if known.any():
+        raise InputError(
+            f"{known.sum():,} of {len(known):,} samples of the data are in the source, by their "
+            f"ids (first: {adata.obs_names[known][0]})",
+            "leave them out",
+        )
+    if adata.n_obs < MIN_COHORT:
+        raise InputError(
+            f"{adata.n_obs} samples are too few to adapt to",
+            f"give at least {MIN_COHORT} of one laboratory at once",
+        )
+    if adata.n_obs < FEW:
+        warnings.warn(
+            f"every gene is standardised within {adata.n_obs} samples, which is coarse below {FEW}",
+            stacklevel=4,
+        )
+
+
+def _name(data: Data, otherwise: str) -> str:
+    return Path(data).stem if isinstance(data, str | Path) and str(data) else otherwise
+
+
+def _measured(
+    given: _Given, label: str, classes: tuple[str, ...], probabilities: Classes, hooks: Hooks
+) -> dict[str, Any]:
+    """Scores on labels that the data have in the column of that name; {} where there are none."""
+    if label not in given.adata.obs:
+        return {}
+    labels = as_text(by_text(cast(pd.DataFrame, given.adata.obs)))[label].to_numpy()
+    codes = pd.Categorical(labels, categories=list(classes)).codes.astype(np.int64)
+    rows = codes >= 0
+    if not rows.any():
+        return {}
+    found = score(codes[rows], probabilities[rows])
+    hooks.say(
+        f"of {rows.sum():,} samples whose {label} is known, and was not used: accuracy "
+        f"{found['accuracy']:.3f}, balanced {found['balanced_accuracy']:.3f}"
+    )
+    return {"measured": found}
