@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
 from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
@@ -29,7 +30,7 @@ from jaxssl.evaluation.calibration import (
     sentence,
     with_temperature,
 )
-from jaxssl.evaluation.classifier import cross_validate, fit_classifier, logits
+from jaxssl.evaluation.classifier import cross_validate, fit_classifier, logits, with_calibration
 from jaxssl.evaluation.conformal import (
     by_cohort,
     in_words,
@@ -386,3 +387,40 @@ def test_an_estimator_says_how_few_labels_make_sets(encoder, data):
     assert sets.shape == (240, 3)
     own = sets[np.arange(240), np.searchsorted(many.classes_, data.obs["class"])]
     assert own.mean() > 0.85
+
+
+@pytest.fixture(scope="module")
+def tumours(data_dir):
+    """TCGA breast tumours with a PAM50 class, by thirds of patients."""
+    folder = data_dir / "tcga_brca_909"
+    obs = pd.read_csv(folder / "labels.csv", dtype=str, keep_default_na=False)
+    adata = AnnData(np.load(folder / "expression.npz")["X"], obs.set_index("sample_id"))
+    adata.uns["jaxssl"] = {"scale": "log2"}
+    adata = adata[~adata.obs["pam50"].isin(["", "Normal"])].copy()
+    names = adata.obs["patient"].to_numpy()
+    patients, of = np.unique(names, return_inverse=True)
+    part = np.random.default_rng(0).permutation(len(patients))[of] % 3
+    return [adata[part == i].copy() for i in range(3)]
+
+
+@pytest.mark.usefixtures("numerics")
+def test_on_tumours_of_other_patients_probabilities_improve_and_the_promise_is_kept(tumours):
+    own, held_out, new = tumours
+    config = SMALL | {"encoder.hidden": (64, 32), "finetune.learning_rate": 2e-3}  # by heart
+    fitted = SSLClassifier(config=config, label="pam50").fit(own)
+    validated = fitted.bundle_.calibration.temperature
+    codes = [np.searchsorted(fitted.classes_, part.obs["pam50"]) for part in (held_out, new)]
+    x = [_input(fitted.bundle_, part) for part in (held_out, new)]
+    bundle = with_calibration(fitted.bundle_, x[0], codes[0])
+    assert 1.2 < validated == pytest.approx(bundle.calibration.temperature, rel=0.3)
+    of = logits(bundle, x[1])
+    losses = [
+        -log_softmax(of / t, axis=1)[np.arange(len(of)), codes[1]].mean()
+        for t in (1.0, validated, bundle.calibration.temperature)
+    ]
+    assert max(losses[1:]) < 0.95 * losses[0]
+    sets = prediction_sets(nonconformity(of), score_limits(bundle.calibration, 4, 0.9))
+    for code in range(4):
+        held = sets[codes[1] == code, code]
+        assert stats.binomtest(int(held.sum()), len(held), 0.9).pvalue > 0.01 or held.mean() > 0.9
+    assert sets.sum(axis=1).mean() < 1.6
