@@ -140,6 +140,7 @@ def _predict_adapted(
     truth = _truth_of(adata, classes, label, batch) if label else None
     probabilities = adapted.predict(arrival.framed)
     named = np.asarray(classes)[probabilities.argmax(axis=1)]
+    hooks.say(sentence(None))
     hooks.say(f"predicted: {counted(named)}")
     judge(arrival, shift, f"those of {laboratory}", f"it takes {counted(named)}", READAPT)
     ids, columns = adata.obs_names.to_numpy(), {"out_of_distribution": arrival.outlying}
