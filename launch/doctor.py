@@ -88,7 +88,7 @@ def size_of_data(path: str, config: Config, batch: str = "") -> Size:
     """
     from jaxssl.data.inspect import inspect  # what reads takes a second to import
     from jaxssl.data.samples import require_column
-    from jaxssl.studies.job import EMBEDDED
+    from jaxssl.studies.data import EMBEDDED
 
     if path in EMBEDDED:
         adata = EMBEDDED[path]()

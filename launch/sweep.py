@@ -6,19 +6,24 @@ Example:
       --arms=scratch,swav,logreg --shares=0.01,0.05,0.1 --seeds=10
 
 The encoders' split and normalisation are used; options that they have otherwise are refused. With
---resume only the missing rows are computed.
+--resume only the missing rows are computed. Encoders of other data are compared on this one's own
+split, of which they must have seen no held-out sample.
 """
 
 from jaxssl.studies.study import run_sweep
 
 from . import exit, flags
 
-flags.define(*flags.RUN, "unlabelled", "shares", "arms", "shard", "encoder")
+flags.define(
+    *flags.RUN, "unlabelled", "shares", "arms", "shard", "encoder", "max_missing", "shift", "splits"
+)
 
 
 def main() -> None:
     """Read, pose, compare, tell."""
-    run_sweep(flags.job("study"))
+    job = flags.job("study")
+    allowed = {"shift": flags.value_of("shift"), "max_missing": flags.value_of("max_missing")}
+    run_sweep(job._replace(**allowed))
 
 
 if __name__ == "__main__":

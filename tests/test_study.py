@@ -138,7 +138,7 @@ def test_encoders_of_two_normalizations_are_not_compared_as_one(tmp_path):
     ("said", "finding"),
     [
         ({"resume": True}, "`resume` and `overwrite` are of a folder"),
-        ({"encoder": "runs/x", "splits": 2}, "`splits` is not for given encoders"),
+        ({"encoder": "runs/x", "splits": 2}, "`encoder=runs/x` does not exist"),
         ({"arms": "logref"}, "unknown arm 'logref'"),
         ({"shard": "2/2"}, "write i/n with 0 <= i < n"),
     ],

@@ -36,7 +36,7 @@ class _File(NamedTuple):
         return self.columns >= 0
 
 
-def join(task: Task, files: Sequence[AnnData], frame: str) -> Task:
+def join(task: Task, files: Sequence[AnnData], frame: str, batch: str = "") -> Task:
     """A task whose training samples are joined by those of other files.
 
     Its genes are those that all files share. No label is read; rows that join are in no part but
@@ -45,8 +45,9 @@ def join(task: Task, files: Sequence[AnnData], frame: str) -> Task:
     Args:
         task: of the study's own data.
         files: samples x genes; genes are matched by name. A file is a cohort, or several where it
-            has the study's batch column or one on record.
+            has the column `batch`, one on record, or the study's.
         frame: `normalize.frame`; those of a cohort take values on another scale.
+        batch: the column of batches that was asked for; "" is none.
 
     Returns:
         The task with the rows of the files after its own, and `joined` about them.
@@ -60,7 +61,8 @@ def join(task: Task, files: Sequence[AnnData], frame: str) -> Task:
     """
     if not files:
         return task
-    others = [_read(a, name, task, frame) for a, name in zip(files, _names(files), strict=True)]
+    named = zip(files, _names(files), strict=True)
+    others = [_read(adata, name, task, frame, batch) for adata, name in named]
     shared = np.logical_and.reduce([other.has for other in others])
     if not shared.any():
         raise InputError(
@@ -73,7 +75,7 @@ def join(task: Task, files: Sequence[AnnData], frame: str) -> Task:
     ids = np.concatenate([other.ids for other in others])
     n_own, n = len(task.codes), len(ids)
     files_told = tuple((o.name, len(o.ids), len(np.unique(o.batches))) for o in others)
-    seen = tuple(text for other in others for text in _held_out_in(task, other))
+    seen = {i: text for other in others for i, text in _held_out_in(task, other).items()}
     return replace(
         task,
         sample_ids=np.concatenate([task.sample_ids, _unlike(ids, batches, task.sample_ids)]),
@@ -83,7 +85,7 @@ def join(task: Task, files: Sequence[AnnData], frame: str) -> Task:
         groups=np.concatenate([task.groups, *map(_own_groups, others)]),
         batches=np.concatenate([task.batches, batches]),
         split=task.split._replace(train=np.concatenate([task.split.train, n_own + np.arange(n)])),
-        joined=Joined(files_told, ids, len(task.genes), seen),
+        joined=Joined(files_told, ids, len(task.genes), tuple(seen.values())),
     )
 
 
@@ -96,7 +98,7 @@ def _names(files: Sequence[AnnData]) -> list[str]:
     return names
 
 
-def _read(adata: AnnData, name: str, task: Task, frame: str) -> _File:
+def _read(adata: AnnData, name: str, task: Task, frame: str, batch: str = "") -> _File:
     """A file as the study sees it."""
     try:
         check_axes(adata)
@@ -119,9 +121,8 @@ def _read(adata: AnnData, name: str, task: Task, frame: str) -> _File:
     except InputError as error:
         raise InputError(f"unlabelled samples of {name}: {error.finding}", error.fix) from error
     obs = as_text(cast(pd.DataFrame, adata.obs))
-    batch = next(
-        (c for c in (task.batch, str(facts_of(adata).get("batch", ""))) if c and c in obs), ""
-    )
+    columns_of_batches = (batch, str(facts_of(adata).get("batch", "")), task.batch)
+    batch = next((name for name in columns_of_batches if name and name in obs), "")
     none, ids = np.full(len(obs), "", object), adata.obs_names.to_numpy(dtype=object)
     groups = obs[task.group].to_numpy(object) if task.group in obs else none
     within = obs[batch].to_numpy(object) if batch else none
@@ -157,7 +158,12 @@ def _unlike(ids: np.ndarray, batches: np.ndarray, own: np.ndarray) -> np.ndarray
     )
 
 
-def _held_out_in(task: Task, other: _File) -> list[str]:
+def held_out_among(task: Task, adata: AnnData, frame: str) -> dict[str, str]:
+    """The held-out samples of a task that a data set has, each with where: see `_held_out_in`."""
+    return _held_out_in(task, _read(adata, _names([adata])[0], task, frame))
+
+
+def _held_out_in(task: Task, other: _File) -> dict[str, str]:
     """The held-out samples that a file has: by id, by group, or as nearly the same profile."""
     held = np.sort(np.concatenate([task.split.validation, task.split.test]))
     found = {i: f"{i} of {other.name}" for i in task.sample_ids[held] if i in set(other.ids)}
@@ -175,7 +181,7 @@ def _held_out_in(task: Task, other: _File) -> list[str]:
     for row, column in pairs:
         i = task.sample_ids[held[row]]
         found.setdefault(i, f"{i}, as {other.ids[column]} of {other.name}")
-    return list(found.values())
+    return found
 
 
 def near_twins(

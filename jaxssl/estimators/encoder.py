@@ -25,9 +25,9 @@ from jaxssl.estimators.inputs import named_cohorts, read
 from jaxssl.estimators.options import check_use, make_config, seed_of
 from jaxssl.estimators.stored import HISTORY, BundleEstimator
 from jaxssl.runs.identity import versions
+from jaxssl.studies.data import DataSets, read_unlabelled
 from jaxssl.studies.encoders import read_encoder, refuse_classifier
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.question import DataSets, read_unlabelled
 from jaxssl.types import MAX_MISSING, REFUSE, Split
 
 _plan = lru_cache(maxsize=32)(plan_pretraining)  # kept, so that folds of one size compile once

@@ -53,17 +53,22 @@ def sweep(
     seeds: Sequence[int],
     done: Collection[tuple[str, float, int]] = (),
     inputs: Inputs | None = None,
+    of_encoders: Inputs | None = None,
 ) -> Iterator[Fitted]:
     """Fit and score what is missing of the configured arms, one arm and share after the other.
 
     `encoders` by method and seed; `done` are arm, share and seed of what need not be computed
-    again; `inputs` are those of `prepared` where they are known.
+    again; `inputs` are those of `prepared` where they are known, `of_encoders` what the encoders
+    see, where they are of other data.
     """
     task, config = prepared.task, prepared.config
     arms, labels = config.sweep.arms, budgets(task, config)
     check_encoders(arms, encoders, seeds)
     inputs = inputs or make_inputs(prepared, seeds)
-    fit_network = make_fit_network(config, inputs)
+    seen = of_encoders or inputs
+    fit_fresh = fit_pretrained = make_fit_network(config, inputs)
+    if of_encoders:
+        fit_pretrained = make_fit_network(config, of_encoders)
     for arm, (share, n) in itertools.product(arms, labels.items()):
         missing = [seed for seed in seeds if (arm, share, seed) not in done]
         if not missing:
@@ -72,9 +77,10 @@ def sweep(
         if arm in BASELINES:
             fits = fit_baseline(arm, inputs, n, missing)
         elif of_method and arm.endswith(WITH_COMPONENTS):
-            fits = fit_with_components(config, of_method, inputs, n, missing)
+            fits = fit_with_components(config, of_method, seen, n, missing)
         else:
-            fits = fit_network(arm, of_method, n, missing)
+            fit = fit_pretrained if of_method else fit_fresh
+            fits = fit(arm, of_method, n, missing)
         seconds = time.perf_counter() - started
         head = {"dataset": task.dataset, "task": task.label, "arm": arm, "share": share}
         head |= {"method": method_of(arm), "n_labelled": n, "split": config.split.seed}

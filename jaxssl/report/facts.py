@@ -64,6 +64,7 @@ def facts(run: StudyResult) -> Pairs:
         "classes": len(summary.get("classes", ())),
         "samples": ", ".join(f"{_count(n)} {word}" for n, word in counts if n is not None),
         "unlabelled samples": _joined(run),
+        "encoders": _guests(run),
         "split": _protocol(run),
         "splits": len(splits) if splits != {""} else "",
         "seeds": _seeds(summary.get("seeds", [])),
@@ -97,6 +98,13 @@ def _joined(run: StudyResult) -> str:
     )
 
 
+def _guests(run: StudyResult) -> str:
+    """What encoders of other data were trained on, and who has seen none of it."""
+    told = run.summary.get("encoders", {}).get("told", "")
+    others = "arms without an encoder have the study's own scaling and components"
+    return f"{told}; {others}" if told else ""
+
+
 def _count(value: int | list[int]) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value[0]:,} to {value[1]:,}"
 
@@ -125,7 +133,7 @@ def controlled(run: StudyResult) -> Pairs:
     leaks = run.summary.get("allowed_leaks", [])
     allowed = {kind for kind in LEAKS for text in leaks if text.startswith(f"leak ({kind})")}
     has_group = bool(run.config.get("data", {}).get("group"))
-    sought = {"groups": has_group, "transductive": "unlabelled" in run.summary}
+    sought = {"groups": has_group, "transductive": {"unlabelled", "encoders"} & {*run.summary}}
     absent = [kind for kind in LEAKS if kind not in allowed and sought.get(kind, True)]
     fitted = "gene filter, scaling, components, pretraining"
     chosen = "the classical arm of the primary endpoint"

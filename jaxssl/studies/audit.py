@@ -33,10 +33,11 @@ from jaxssl.runs.identity import Origin, write_identity
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.runs.tables import RUN, run_of
+from jaxssl.studies.data import Data, read_data, read_unlabelled
 from jaxssl.studies.encoders import with_columns
-from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again
+from jaxssl.studies.job import Job, hooks_of, make_job, warn_again
 from jaxssl.studies.progress import Count
-from jaxssl.studies.question import pose, read_data, read_unlabelled
+from jaxssl.studies.question import pose
 from jaxssl.studies.start import announce, split_numbers
 from jaxssl.types import InputError
 from jaxssl.validate import validate

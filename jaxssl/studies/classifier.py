@@ -31,10 +31,11 @@ from jaxssl.runs import layout
 from jaxssl.runs.journal import predictions_frame
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
+from jaxssl.studies.data import Data, read_data
 from jaxssl.studies.encoders import read_encoder, set_options
-from jaxssl.studies.job import Data, Job, hooks_of, make_job, warn_again
+from jaxssl.studies.job import Job, hooks_of, make_job, warn_again
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.question import pose, read_data
+from jaxssl.studies.question import pose
 from jaxssl.studies.receiving import receive_to_fit
 from jaxssl.studies.start import announce, inherit_columns
 from jaxssl.types import MAX_MISSING, REFUSE, ROLES, OnShift

@@ -10,8 +10,8 @@ from anndata import AnnData
 
 from jaxssl.config import Config
 from jaxssl.data.family import Cohort, check_family, cohorts_in
+from jaxssl.studies.data import read_data
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.start import read_data
 from jaxssl.types import InputError
 
 Files = AnnData | str | Path | Sequence[AnnData | str | Path]

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.evaluation.arms import make_inputs
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.fits import failed_fits
 from jaxssl.evaluation.headline import failure_notes, percent
@@ -22,9 +23,12 @@ from jaxssl.types import InputError, Normalizer, Params
 def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     """Fit and score every arm, share and seed that the folder lacks."""
     config, folder = study.config, study.folder
-    bundles = list(bundles)
-    check_split(study.task, bundles)
-    _check_normalizers(study.prepared.normalizer, bundles)
+    bundles, guests = list(bundles), study.guests
+    if not guests:
+        check_split(study.task, bundles)
+    _check_normalizers(bundles[0].normalizer if guests else study.prepared.normalizer, bundles)
+    inputs = make_inputs(study.prepared, study.seeds)
+    seen = guests and inputs._replace(features=guests.features, train=guests.split.train)
     results = journal.read_results(folder)
     done = set(zip(results["arm"], results["share"], results["seed"], strict=True))
     gone = set(journal.without_predictions(folder, results))
@@ -33,7 +37,8 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
     count = Count(study.hooks.tell, "arm and share", n_fits)
     with study.notes.stage("evaluate"):
-        for fitted in sweep(study.prepared, by_method(bundles), study.seeds, done - gone):
+        of_seeds = by_method(bundles), study.seeds
+        for fitted in sweep(study.prepared, *of_seeds, done - gone, inputs, seen):
             stage = "baselines" if fitted.arm in BASELINES else "finetune"
             study.notes.book(stage, fitted.seconds)
             journal.add_results(folder, fitted, study.task, study.seeds)

@@ -17,10 +17,9 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.embed import EMBEDDED, PROTOTYPE, annotate
 from jaxssl.engine.newcomers import cohorts_of
 from jaxssl.places import input_within
+from jaxssl.studies.data import Data, read_data
 from jaxssl.studies.encoders import read_encoder
-from jaxssl.studies.job import Data
 from jaxssl.studies.progress import SILENT, Hooks
-from jaxssl.studies.question import read_data
 from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, InputError, OnShift
 
 

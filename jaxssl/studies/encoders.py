@@ -6,6 +6,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from anndata import AnnData
+
 from jaxssl.bounds import did_you_mean
 from jaxssl.config import Config, with_options
 from jaxssl.data.task import Task
@@ -18,10 +20,12 @@ from jaxssl.engine.bundle import (
     usable,
 )
 from jaxssl.engine.diagnose import HEALTHY
+from jaxssl.engine.prepared import is_among
 from jaxssl.evaluation.adapted import AdaptedClassifier, is_adapted, load_adapted
 from jaxssl.places import missing
 from jaxssl.readers import (
     OF_ENCODER,
+    OF_TRAINING,
     refuse_beside_encoder,
     refuse_counts,
     refuse_splits,
@@ -85,14 +89,21 @@ def given_encoders(
     seeds: Sequence[int],
     counts: Mapping[str, Any],
     said: Collection[str],
+    adata: AnnData | None = None,
 ) -> Encoders:
-    """The encoders that are asked for, beside which all that is asked for can be done."""
-    refuse_splits(config, counts["splits"])
+    """The encoders that are asked for, beside which all that is asked for can be done.
+
+    Those of other data than `adata` leave the split to the study.
+    """
     encoders = read_encoders(encoder, seeds)
     given = next(iter(encoders.values()))
+    is_other = is_of_other(given, adata)
+    if not is_other:
+        refuse_splits(config, counts["splits"])
     if is_bundle(Path(encoder)):
         refuse_counts(config, given.config, counts)
-    refuse_beside_encoder(config, given.config, given.provenance.get("n_train", 1), said)
+    n_train, names = given.provenance.get("n_train", 1), OF_TRAINING if is_other else OF_ENCODER
+    refuse_beside_encoder(config, given.config, n_train, said, names)
     return encoders
 
 
@@ -102,6 +113,14 @@ def find_adapted(given: str | Path | EncoderBundle) -> AdaptedClassifier | None:
         return None
     folders = [Path(given), Path(given) / layout.CLASSIFIER]
     return next((load_adapted(folder) for folder in folders if is_adapted(folder)), None)
+
+
+def is_of_other(bundle: EncoderBundle, adata: AnnData | None) -> bool:
+    """Whether no sample was among those that an encoder was trained on, by their ids."""
+    if adata is None:
+        return False
+    seen = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("training_ids", ""))
+    return seen is not None and not seen.any()
 
 
 def refuse_classifier(bundle: EncoderBundle) -> None:
@@ -158,21 +177,32 @@ def with_columns(config: Config, task: Task) -> Config:
     return with_data(config, **{role: getattr(task, role) for role in ROLES})
 
 
-def with_pretraining_of(config: Config, pretrained: Config) -> Config:
-    """The options of a pretraining, with the data, comparison and machine of another run."""
-    given = with_data(pretrained, path=config.data.path, name=config.data.name)
-    given.data.unlabelled = config.data.unlabelled or given.data.unlabelled
+def with_pretraining_of(config: Config, given: EncoderBundle, adata: AnnData | None) -> Config:
+    """The options of a pretraining, with the data, comparison and machine of another run.
+
+    With the split of an encoder's own data; of others, it is that of the run.
+    """
+    pretrained = given.config
+    own = {name: getattr(config, name) for name in ("sweep", "finetune", "selftrain", "run")}
+    if is_of_other(given, adata):
+        return beside_guests(replace(pretrained, **own, data=config.data, split=config.split))
+    data = with_data(pretrained, path=config.data.path, name=config.data.name).data
     roles = {role: getattr(config.data, role) for role in ROLES}  # see `start.inherit_columns`
-    return replace(
-        given,
-        data=replace(given.data, **roles),
-        # of one split: that of the encoders
-        split=replace(pretrained.split, allow_leaks=config.split.allow_leaks, n_splits=1),
-        sweep=config.sweep,
-        finetune=config.finetune,
-        selftrain=config.selftrain,
-        run=config.run,
-    )
+    unlabelled = config.data.unlabelled or data.unlabelled
+    # of one split: that of the encoders
+    split = replace(pretrained.split, allow_leaks=config.split.allow_leaks, n_splits=1)
+    data = replace(data, unlabelled=unlabelled, **roles)
+    return replace(pretrained, **own, data=data, split=split)
+
+
+def beside_guests(config: Config) -> Config:
+    """The options for a study's own input, beside encoders of other data.
+
+    Components as many as its own samples have; no batch is drawn.
+    """
+    normalize = replace(config.normalize, n_components=0)
+    pretrain = replace(config.pretrain, batches="mixed")
+    return replace(config, normalize=normalize, pretrain=pretrain)
 
 
 def options_of(bundle: EncoderBundle, given: Config) -> Config:

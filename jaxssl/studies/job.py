@@ -16,7 +16,6 @@ from anndata import AnnData
 from jaxssl.arguments import refuse_twice
 from jaxssl.bounds import check_section, check_value, count_of, listed, share_of
 from jaxssl.config import Config, from_dict, to_dict, with_method
-from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.engine.bundle import is_bundle
 from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.evaluation.grid import refuse_unread_by
@@ -27,14 +26,11 @@ from jaxssl.runs.notes import WARNING
 from jaxssl.runs.output import Output, released
 from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
+from jaxssl.studies.data import EMBEDDED, Data, read_data
 from jaxssl.studies.encoders import Encoders, given_encoders, with_data, with_pretraining_of
 from jaxssl.studies.progress import SILENT, Event, Hooks, Screen
-from jaxssl.types import InputError
+from jaxssl.types import MAX_MISSING, REFUSE, InputError, OnShift
 from jaxssl.validate import check_sections
-
-Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
-EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
-"""Data sets that no file holds."""
 
 
 class Job(NamedTuple):
@@ -47,6 +43,8 @@ class Job(NamedTuple):
     data: Data = None  # in place of `config.data.path`
     encoders: Encoders = MappingProxyType({})  # to compare; where none are, they are pretrained
     unlabelled: Sequence[Data] = ()  # samples that join the training
+    shift: OnShift = REFUSE  # what to do about samples unlike those of given encoders
+    max_missing: float = MAX_MISSING  # share of their genes that may be
 
 
 def make_job(
@@ -83,16 +81,34 @@ def make_job(
     _set_words(config, words, splits)
     wanted = seeds_of(config, shard)
     counts = {"splits": splits, "seeds": seeds, "shard": shard}
-    encoders = given_encoders(encoder, config, wanted, counts, said) if encoder else {}
+    encoders, adata = _given(encoder, config, wanted, counts, said, data, hooks)
     config = _of_method(config, encoders, method)
     arms = _named(arms, config, "" if encoders else method) or _arms_of(config, encoders)
     config.sweep.arms = refuse_unread_by(arms, said if reader == "study" else ())
     for given in list(encoders.values())[:1]:
-        config = with_pretraining_of(config, given.config)
+        config = with_pretraining_of(config, given, adata)
     if encoder and is_bundle(Path(encoder)):
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
     output, files = _settle(output, reader, shard, config, data, encoder), config.data.unlabelled
+    data = data if adata is None else adata
     return Job(config, output, wanted, hooks, data, encoders, unlabelled or files)
+
+
+def _given(
+    encoder: str | Path,
+    config: Config,
+    seeds: Sequence[int],
+    counts: Mapping[str, Any],
+    said: Collection[str],
+    data: Data,
+    hooks: Hooks,
+) -> tuple[Encoders, AnnData | None]:
+    """The encoders that are asked for, and the data, which tell whether they are of others."""
+    if not encoder:
+        return {}, None
+    is_given = isinstance(data, AnnData) or config.data.path
+    adata = read_data(config.data, hooks, data) if is_given else None
+    return given_encoders(encoder, config, seeds, counts, said, adata), adata
 
 
 def _refuse(

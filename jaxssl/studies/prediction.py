@@ -23,11 +23,11 @@ from jaxssl.evaluation.calibration import nonconformity, sentence
 from jaxssl.evaluation.classifier import logits
 from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.predictions import counted
+from jaxssl.studies.data import read_data
 from jaxssl.studies.embedding import arrive
 from jaxssl.studies.encoders import find_adapted, read_classifier
 from jaxssl.studies.job import Data
 from jaxssl.studies.progress import SILENT, Hooks
-from jaxssl.studies.start import read_data
 from jaxssl.studies.target import as_table
 from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, InputError, OnShift
 

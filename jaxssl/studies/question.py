@@ -2,75 +2,22 @@
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 import pandas as pd
 from anndata import AnnData
 
-from jaxssl.config import Config, DataConfig, resolve, with_options
+from jaxssl.config import Config, resolve, with_options
 from jaxssl.data import leakage
-from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import as_text, dense
 from jaxssl.data.inspect import possible_groups
-from jaxssl.data.scale import check_matrix
 from jaxssl.data.task import Task, make_task
 from jaxssl.data.unlabelled import join
 from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.evaluation.sweep import budgets
 from jaxssl.runs.notes import Notes
-from jaxssl.studies.job import EMBEDDED, Data
 from jaxssl.studies.progress import SILENT, Hooks
-from jaxssl.types import MAX_MISSING, ROLES, InputError
-
-DataSets = Sequence[AnnData | str | Path]
-"""What a caller passes as `unlabelled`."""
-
-
-def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
-    """A data set, with its name on record; says what was found in a file."""
-    if isinstance(data, AnnData):
-        check_matrix(data)
-        return data.to_memory() if data.isbacked else data
-    path = str(data or options.path)
-    if not path:
-        raise InputError("no data are given", "pass `data=FILE.h5ad`, or `data=demo`")
-    if path in EMBEDDED:
-        adata = EMBEDDED[path]()
-        adata.uns["jaxssl"]["name"] = path
-    else:
-        adata = read(path, **{role: getattr(options, role) for role in ROLES})
-    hooks.say(adata.uns["jaxssl"]["notes"])
-    return adata
-
-
-def read_unlabelled(given: Sequence[Data], data: Data, hooks: Hooks) -> list[AnnData]:
-    """Samples to join those of `data`; what is the same file, or the study's own, is refused."""
-    own, seen = _place(data), set()
-    for one in given:
-        place = _place(one)
-        if place == own:
-            raise InputError(
-                f"`unlabelled` names the study's own data ({_called(one)}), whose training samples "
-                "take part anyway",
-                "drop it",
-            )
-        if place in seen:
-            raise InputError(f"`unlabelled` names {_called(one)} twice", "drop one")
-        seen.add(place)
-    return [read_data(DataConfig(), hooks, one) for one in given]
-
-
-def _place(data: Data) -> object:
-    """What tells a data set from another: the file, or the object."""
-    if isinstance(data, AnnData):
-        return str(Path(data.filename).resolve()) if data.filename else id(data)
-    return str(data) if str(data) in EMBEDDED else str(Path(str(data)).resolve())
-
-
-def _called(data: Data) -> str:
-    """A data set in a message."""
-    return "an AnnData" if isinstance(data, AnnData) else str(data)
+from jaxssl.types import MAX_MISSING
 
 
 def _tell_of_joined(task: Task, hooks: Hooks) -> None:
@@ -124,7 +71,7 @@ def pose(
     for doubt in leakage.doubts(task, dense(adata.X)):
         warnings.warn(doubt, stacklevel=2)
     if unlabelled:
-        task = join(task, unlabelled, config.normalize.frame)
+        task = join(task, unlabelled, config.normalize.frame, config.data.batch)
         _tell_of_joined(task, hooks)
     look_for_leaks(task, config, notes, compares=compares)
     return task
@@ -139,7 +86,8 @@ def check_splits(
         warnings.simplefilter("ignore")  # the split's own run will say it
         for number in numbers:
             own = with_options(config, {"split.seed": number})
-            task = join(make_task(adata, own), unlabelled, own.normalize.frame)
+            task = make_task(adata, own)
+            task = join(task, unlabelled, own.normalize.frame, own.data.batch)
             look_for_leaks(task, own, notes, compares=True)
             resolve(own, *task.shape)
             find_cohorts(own.pretrain, task.batches[task.split.train])

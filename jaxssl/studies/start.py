@@ -24,11 +24,13 @@ from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import check_folder, open_folder
 from jaxssl.runs.reading import is_run, read_run
 from jaxssl.runs.tables import read_own_bundle, write_parquet
-from jaxssl.studies.encoders import with_columns, with_data
+from jaxssl.studies.data import read_data, read_unlabelled
+from jaxssl.studies.encoders import beside_guests, with_columns, with_data
+from jaxssl.studies.guests import Guests, are_guests, receive_guests
 from jaxssl.studies.job import Job
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.question import pose, read_data, read_unlabelled
-from jaxssl.types import ROLES, InputError
+from jaxssl.studies.question import pose
+from jaxssl.types import MAX_MISSING, REFUSE, ROLES, InputError
 from jaxssl.validate import validate
 
 CACHE = Path.home() / ".cache" / "jaxssl" / "programs"
@@ -47,6 +49,7 @@ class Study(NamedTuple):
     hooks: Hooks
     kind: str = ""  # of the run
     part_of: str = ""  # id of the run that it is part of, if of any
+    guests: Guests | None = None  # where its encoders are of other data
 
     @property
     def task(self) -> Task:
@@ -90,18 +93,14 @@ def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda
     check_arms(config.sweep.reference_arms, "sweep.reference_arms")
     notes = Notes(hooks.say)
     with notes.stage("read"):
-        adata = read_data(config.data, hooks, job.data)
-        for bundle in list(job.encoders.values())[:1]:
-            config = inherit_columns(config, adata, bundle)
-        files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
-        task = pose(adata, config, hooks, notes, compares=compares, unlabelled=files)
-        for bundle in job.encoders.values():
-            notes.inherit(bundle.provenance.get("allowed_leaks", []))
-    asked = with_columns(config, task)
-    config = resolve(asked, len(task.split.train), 0 if job.encoders else len(task.genes))
+        adata, task, config, guests = _pose(job, notes, compares=compares)
+    asked, own = with_columns(config, task), () if guests else job.encoders.values()
+    config = resolve(asked, len(task.split.train), 0 if own else len(task.genes))
     origin = origin_of(task, job.encoders.values())
+    if guests:  # whose input depends on it
+        origin = origin._replace(encoders=f"{origin.encoders} shift={job.shift}")
     # that of the encoders which are there: fitted on another machine, signs may differ
-    normalizer = next((bundle.normalizer for bundle in job.encoders.values()), None)
+    normalizer = next((bundle.normalizer for bundle in own), None)
     if output.resume:
         check_identity(folder, config, origin)
         saved = layout.all_encoder_folders(folder)
@@ -111,7 +110,7 @@ def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda
         leaks = leakage.leaks_of_normalizer(task, prepared.normalizer) if compares else {}
         notes.leaks(leaks, config.split.allow_leaks)
     whose = output.kind, output.part_of
-    study = Study(folder, adata, origin, asked, job.seeds, prepared, notes, hooks, *whose)
+    study = Study(folder, adata, origin, asked, job.seeds, prepared, notes, hooks, *whose, guests)
     check(study)
     open_folder(output)
     announce(config, hooks)
@@ -119,6 +118,27 @@ def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda
         study.identify(folder, config)
         write_parquet(folder, folder / layout.SPLITS, samples_of(task))
     return study
+
+
+def _pose(job: Job, notes: Notes, *, compares: bool) -> tuple[AnnData, Task, Config, Guests | None]:
+    """The data, the task with the options that it is posed by, and encoders of other data."""
+    config, hooks, encoders = job.config, job.hooks, job.encoders.values()
+    adata = read_data(config.data, hooks, job.data)
+    for bundle in list(encoders)[:1]:
+        config = inherit_columns(config, adata, bundle)
+    files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
+    task = pose(adata, config, hooks, notes, compares=compares, unlabelled=files)
+    for bundle in encoders:
+        notes.inherit(bundle.provenance.get("allowed_leaks", []))
+    if are_guests(task, encoders):
+        return adata, task, beside_guests(config), receive_guests(task, adata, job, notes)
+    for name, value, default in (
+        ("shift", job.shift, REFUSE),
+        ("max_missing", job.max_missing, MAX_MISSING),
+    ):
+        if value != default:
+            raise InputError(f"`{name}={value}` is for encoders of other data", "drop it")
+    return adata, task, config, None
 
 
 def inherit_columns(config: Config, adata: AnnData, bundle: EncoderBundle) -> Config:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jaxssl.arguments import checked
+from jaxssl.bounds import Share
 from jaxssl.config import Config, with_options
+from jaxssl.data.task import make_task
 from jaxssl.evaluation.arms import check_references, method_of
 from jaxssl.evaluation.sweep import check_encoders, check_methods
 from jaxssl.files import read_json
@@ -15,13 +17,15 @@ from jaxssl.runs.output import Output, check_folder, open_folder
 from jaxssl.runs.result import StudyResult
 from jaxssl.runs.tables import run_of
 from jaxssl.studies.comparison import by_method, compare
+from jaxssl.studies.data import Data, DataSets, read_data, read_unlabelled
 from jaxssl.studies.encoders import Encoders
-from jaxssl.studies.job import Data, Job, hooks_of, in_folder, make_job
+from jaxssl.studies.guests import check_guests
+from jaxssl.studies.job import Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders
-from jaxssl.studies.question import DataSets, check_splits, read_data, read_unlabelled
+from jaxssl.studies.question import check_splits
 from jaxssl.studies.start import begin, split_numbers
 from jaxssl.studies.summary import conclude_study, finish, merge_splits, summarize
-from jaxssl.types import InputError
+from jaxssl.types import MAX_MISSING, REFUSE, InputError, OnShift
 from jaxssl.validate import validate
 
 
@@ -37,6 +41,8 @@ def study(
     splits: int | None = None,
     shard: str = "",
     encoder: str | Path = "",
+    shift: OnShift = REFUSE,
+    max_missing: Share = MAX_MISSING,
     label: str = "",
     group: str = "",
     batch: str = "",
@@ -65,7 +71,10 @@ def study(
             `config.split.protocol="leave_batch_out"` leaves out one after the other.
         shard: "i/n" runs only the seeds i, i + n, ..., in a folder of its own inside `out`.
         encoder: run folder or bundle whose encoders are compared; nothing is pretrained then, and
-            options of data, split and pretraining that they have otherwise are refused.
+            options of data, split and pretraining that they have otherwise are refused. Encoders
+            of other data leave data and split to the study, whose held-out samples they must not
+            have seen.
+        shift, max_missing: as in `jaxssl.finetune`, of encoders of other data.
         label: column of classes; by default the one recorded on import.
         group: column whose samples stay in one part of the split, such as the patient.
         batch: column of technical batches, for figures and splits by batch.
@@ -97,7 +106,8 @@ def study(
     asked = {"method": method, "arms": arms, "shares": shares, "seeds": seeds, "splits": splits}
     asked |= {"shard": shard, "encoder": encoder, "allow_leaks": allow_leaks}
     asked |= {"label": label, "group": group, "batch": batch, "unlabelled": unlabelled}
-    return in_folder(run_study, make_job(config, data, output, hooks, **asked))
+    job = make_job(config, data, output, hooks, **asked)
+    return in_folder(run_study, job._replace(shift=shift, max_missing=max_missing))
 
 
 @checked
@@ -167,6 +177,8 @@ def run_each_split(job: Job) -> None:
     numbers = split_numbers(config, adata)
     files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
     check_splits(adata, config, numbers, files)
+    if job.encoders:
+        check_guests(make_task(adata, with_options(config, {"split.seed": numbers[0]})), adata, job)
     parent = open_folder(job.output)
     kind = job.output.kind
     write_identity(parent, config, Origin(), hooks.command, kind=kind)  # each split has its own

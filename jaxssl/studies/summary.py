@@ -93,6 +93,7 @@ def summarize(
         "classes": list(task.classes),
         "n_train": task.n_own,
         **({"unlabelled": _of_joined(task)} if task.joined.files else {}),
+        **({"encoders": study.guests.facts} if study.guests else {}),
         "n_labelled": len(task.labelled_train),
         "n_validation": len(task.split.validation),
         "n_test": len(task.split.test),
@@ -146,7 +147,9 @@ def _write_batch(study: Study, bundles: Encoders) -> None:
     seeds = [seed for seed in sorted(bundles) if not has_diverged(bundles[seed])][:MAX_EMBEDDED]
     features = study.prepared.features
     representations = {("input", 0): features}
-    representations |= {("embedding", seed): embed(bundles[seed], features) for seed in seeds}
+    seen = study.guests.features if study.guests else features
+    if len(seen) == len(features):  # else they do not see those that joined
+        representations |= {("embedding", seed): embed(bundles[seed], seen) for seed in seeds}
     write_table(study.folder / layout.BATCH, batch.predictability(study.task, representations))
 
 

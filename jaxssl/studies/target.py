@@ -30,10 +30,11 @@ from jaxssl.runs import kinds, layout
 from jaxssl.runs.identity import Origin, versions, write_identity
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
+from jaxssl.studies.data import read_data
 from jaxssl.studies.encoders import read_classifier, with_data
 from jaxssl.studies.job import Data, hooks_of
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.start import announce, read_data
+from jaxssl.studies.start import announce
 from jaxssl.types import InputError
 
 Classes = Float[np.ndarray, "samples classes"]

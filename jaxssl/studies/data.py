@@ -1,0 +1,65 @@
+"""The data sets of a study: its own, and the samples that join them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anndata import AnnData
+
+from jaxssl.config import DataConfig
+from jaxssl.data.expression import read
+from jaxssl.data.scale import check_matrix
+from jaxssl.data.synthetic import load_demo, make_synthetic
+from jaxssl.studies.progress import Hooks
+from jaxssl.types import ROLES, InputError
+
+Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
+EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
+"""Data sets that no file holds."""
+DataSets = Sequence[AnnData | str | Path]
+"""What a caller passes as `unlabelled`."""
+
+
+def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
+    """A data set, with its name on record; says what was found in a file."""
+    if isinstance(data, AnnData):
+        check_matrix(data)
+        return data.to_memory() if data.isbacked else data
+    path = str(data or options.path)
+    if not path:
+        raise InputError("no data are given", "pass `data=FILE.h5ad`, or `data=demo`")
+    if path in EMBEDDED:
+        adata = EMBEDDED[path]()
+        adata.uns["jaxssl"]["name"] = path
+    else:
+        adata = read(path, **{role: getattr(options, role) for role in ROLES})
+    hooks.say(adata.uns["jaxssl"]["notes"])
+    return adata
+
+
+def read_unlabelled(given: Sequence[Data], data: Data, hooks: Hooks) -> list[AnnData]:
+    """Samples to join those of `data`; what is the same file, or the study's own, is refused."""
+    own, seen = _place(data), set()
+    for one in given:
+        place = _place(one)
+        if place == own:
+            raise InputError(
+                f"`unlabelled` names the study's own data ({_called(one)}), whose training samples "
+                "take part anyway",
+                "drop it",
+            )
+        if place in seen:
+            raise InputError(f"`unlabelled` names {_called(one)} twice", "drop one")
+        seen.add(place)
+    return [read_data(DataConfig(), hooks, one) for one in given]
+
+
+def _place(data: Data) -> object:
+    """What tells a data set from another: the file, or the object."""
+    if isinstance(data, AnnData):
+        return str(Path(data.filename).resolve()) if data.filename else id(data)
+    return str(data) if str(data) in EMBEDDED else str(Path(str(data)).resolve())
+
+
+def _called(data: Data) -> str:
+    """A data set in a message."""
+    return "an AnnData" if isinstance(data, AnnData) else str(data)
