@@ -59,7 +59,7 @@ class Head(NamedTuple):
     kernel: Float[np.ndarray, "outputs classes"]
     bias: Float[np.ndarray, " classes"]
 
-    def __call__(self, x: Rows) -> Classes:
+    def __call__(self, x: Float[np.ndarray, "samples outputs"]) -> Classes:
         """Class probabilities."""
         return softmax(x @ self.kernel + self.bias, axis=1)
 
@@ -118,7 +118,7 @@ def fit_heads(
     target: Int[np.ndarray, " target"],
     n_classes: int,
     seed: int = 0,
-) -> tuple[Classes, Heads]:
+) -> tuple[Float[np.ndarray, "target classes"], Heads]:
     """Class probabilities of the target rows, and the heads that say them.
 
     Args:
@@ -180,7 +180,7 @@ class _Block(NamedTuple):
         return kernel, bias - self.centre @ kernel
 
 
-def side_by_side(blocks: Mapping[str, Rows]) -> Rows:
+def side_by_side(blocks: Mapping[str, Rows]) -> Float[np.ndarray, "samples together"]:
     """The outputs of all frames as one matrix."""
     return np.hstack([blocks[name] for name in FRAMES])
 

@@ -25,14 +25,14 @@ from jaxssl.engine.prepared import is_among
 from jaxssl.evaluation.adaptation import N_SEEDS, fit_heads, pretrain_frames, recipe
 from jaxssl.evaluation.adapted import AdaptedClassifier, save_adapted
 from jaxssl.evaluation.predictions import counted, pack, score
-from jaxssl.files import write_json, write_table
+from jaxssl.files import read_json, write_json, write_table
 from jaxssl.runs import kinds, layout
 from jaxssl.runs.identity import Origin, versions, write_identity
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.studies.data import read_data
 from jaxssl.studies.encoders import read_classifier, with_data
-from jaxssl.studies.job import Data, hooks_of
+from jaxssl.studies.job import Data, hooks_of, warn_again
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.start import announce
 from jaxssl.types import InputError
@@ -97,7 +97,9 @@ def adapt(
     output = Output(str(out), False, overwrite, can_resume=False, inputs=inputs, kind=kinds.ADAPT)
     asked = Asked(data, source, classifier, label, batch, seeds)
     with released(out):
-        return run_adaptation(asked, output, hooks_of(progress))
+        table = run_adaptation(asked, output, hooks_of(progress))
+    warn_again(read_json(Path(out) / layout.SUMMARY))
+    return table
 
 
 def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:

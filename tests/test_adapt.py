@@ -1,0 +1,194 @@
+"""A classifier is adapted to another laboratory by its unlabelled samples, and to no other."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from verbs import launch
+
+import jaxssl
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.evaluation import adaptation
+from jaxssl.evaluation.adapted import load_adapted
+from jaxssl.types import InputError
+
+pytestmark = pytest.mark.usefixtures("small", "numerics")
+SMALL = {"encoder.hidden": (64, 32), "pretrain.n_steps": 150}
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The recipe in miniature."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adaptation, "RECIPE", adaptation.RECIPE | SMALL)
+        yield
+
+
+def moved(adata, seed=3):
+    """The samples as another laboratory would measure them, under other ids."""
+    rng = np.random.default_rng(seed)
+    shift, scale = rng.normal(0, 2, adata.n_vars), np.exp(rng.normal(0, 0.3, adata.n_vars))
+    x = (adata.X * scale + shift + 10).astype(np.float32)
+    obs = adata.obs.set_axis([f"new_{i}" for i in range(adata.n_obs)])
+    return AnnData(x, obs, adata.var.copy(), uns={"jaxssl": {"scale": "log2"}})
+
+
+@pytest.fixture(scope="module")
+def laboratories(tmp_path_factory):
+    """A source with labels and two parts of another laboratory's samples, as files."""
+    folder = tmp_path_factory.mktemp("laboratories")
+    adata = make_synthetic(
+        n_samples=200, n_genes=100, n_superclasses=3, n_classes=3, batch_effect=0.0
+    )
+    adata.uns = {"jaxssl": {"scale": "log2", "label": "class"}}
+    adata = AnnData(adata.X, adata.obs[["class"]].astype(str), adata.var[[]], uns=adata.uns)
+    rows = np.random.default_rng(0).permutation(adata.n_obs)
+    other = moved(adata[rows[100:]].copy())
+    source, target, later = adata[rows[:100]].copy(), other[:60].copy(), other[60:].copy()
+    files = {}
+    for name, part in (("source", source), ("target", target), ("later", later)):
+        files[name] = folder / f"{name}.h5ad"
+        part.write_h5ad(files[name])
+    return files
+
+
+@pytest.fixture(scope="module")
+def adapted(laboratories, tmp_path_factory, small, numerics):
+    """The folder of an adaptation, by the verb."""
+    out = tmp_path_factory.mktemp("adapted") / "run"
+    files = f"--source={laboratories['source']}", f"--data={laboratories['target']}"
+    launch("adapt", *files, "--label=class", "--seeds=1", f"--out={out}")
+    return out
+
+
+def accuracy(table, file):
+    """Of predictions against the labels that were kept from them."""
+    return (table["predicted"].to_numpy() == jaxssl.read(file).obs["class"].to_numpy()).mean()
+
+
+def test_samples_of_another_laboratory_are_classified_without_their_labels(adapted, laboratories):
+    table = pd.read_parquet(adapted / "predictions.parquet")
+    summary = json.loads((adapted / "summary.json").read_text())
+    assert accuracy(table, laboratories["target"]) >= 0.9
+    assert summary["transductive"] is True
+    assert summary["n_labelled"] == 100
+    assert summary["measured"]["accuracy"] == pytest.approx(accuracy(table, laboratories["target"]))
+    np.testing.assert_allclose(table.filter(like="p_").sum(axis=1), 1, rtol=1e-5)
+
+
+def test_labels_of_the_data_change_nothing(adapted, laboratories, tmp_path):
+    target = jaxssl.read(laboratories["target"])
+    del target.obs["class"]
+    again = jaxssl.adapt(
+        target,
+        source=laboratories["source"],
+        label="class",
+        seeds=1,
+        out=tmp_path / "again",
+        progress=False,
+    )
+    table = pd.read_parquet(adapted / "predictions.parquet")
+    columns = [name for name in table if name.startswith("p_")]
+    np.testing.assert_array_equal(again[columns], table[columns])
+
+
+def test_later_samples_of_that_laboratory_are_classified_from_disk(adapted, laboratories):
+    for given in (adapted, adapted / "classifier"):
+        table = jaxssl.predict(given, laboratories["later"])
+        assert accuracy(table, laboratories["later"]) >= 0.85
+    one = jaxssl.predict(adapted, jaxssl.read(laboratories["later"])[:1].copy())
+    for name in table.columns[1:]:  # a sample is the same whatever others are beside it
+        if name.startswith("p_"):
+            assert one[name].iloc[0] == pytest.approx(table[name].iloc[0], abs=1e-5)
+
+
+def test_samples_of_a_third_laboratory_are_refused(adapted, laboratories):
+    with pytest.raises(InputError, match=r"too far from those of target .*`adapt\(\)`"):
+        jaxssl.predict(adapted, laboratories["source"])
+    with pytest.warns(UserWarning, match="too far from those of target"):
+        jaxssl.predict(adapted, laboratories["source"], shift="warn")
+    with pytest.raises(InputError, match=r"adapted to target, and not by `shift=adapt`"):
+        jaxssl.predict(adapted, laboratories["source"], shift="adapt")
+    with pytest.raises(InputError, match="no classifier that is adapted without them"):
+        jaxssl.predict(adapted, laboratories["later"], coverage=0.9)
+
+
+def test_a_missing_gene_is_at_its_mean_and_many_are_refused(adapted, laboratories):
+    later = jaxssl.read(laboratories["later"])
+    table = jaxssl.predict(adapted, later[:, 5:].copy(), max_missing=0.1)
+    assert accuracy(table, laboratories["later"]) >= 0.8
+    with pytest.raises(InputError, match="genes are missing"):
+        jaxssl.predict(adapted, later[:, 50:].copy(), max_missing=0.1)
+
+
+def test_a_bundle_comes_back_as_it_was_and_a_damaged_one_is_refused(adapted, tmp_path):
+    folder = adapted / "classifier"
+    bundle = load_adapted(folder)
+    assert bundle.provenance["cohort"] == "target"
+    assert set(bundle.frames) == set(adaptation.FRAMES)
+    text = (folder / "genes.txt").read_text()
+    try:
+        (folder / "genes.txt").write_text(text.split("\n", 1)[1])
+        with pytest.raises(InputError, match=r"genes\.txt is not as it was written"):
+            load_adapted(folder)
+    finally:
+        (folder / "genes.txt").write_text(text)
+
+
+def bad(laboratories, what):
+    """Arguments of an adaptation that cannot be."""
+    source, target = (jaxssl.read(laboratories[name]) for name in ("source", "target"))
+    if what == "no gene":
+        target.var_names = [f"other_{i}" for i in range(target.n_vars)]
+    if what == "few":
+        target = target[:5].copy()
+    if what == "known":
+        target = source[:20].copy()
+    if what == "one class":
+        source.obs["class"] = "tumour"
+    if what == "no label":
+        source.uns = {}
+        return {"source": source, "data": target, "label": ""}
+    if what == "nothing":
+        return {"source": None, "data": target}
+    return {"source": source, "data": target}
+
+
+@pytest.mark.parametrize(
+    ("what", "finding"),
+    [
+        ("no gene", "have no gene in common"),
+        ("few", r"5 samples are too few to adapt to; give at least 10 of one laboratory at once"),
+        ("known", r"20 of 20 samples of the data are in the source, by their ids"),
+        ("one class", "the source has labels of 1 class"),
+        ("no label", r"no label column is known"),
+        ("nothing", "no source is given"),
+    ],
+)
+def test_what_cannot_be_adapted_is_refused_and_nothing_is_written(
+    laboratories, what, finding, tmp_path
+):
+    words = {"label": "class", **bad(laboratories, what)}
+    with pytest.raises(InputError, match=finding):
+        jaxssl.adapt(**words, out=tmp_path / "run", seeds=1, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_few_samples_and_samples_of_one_class_are_warned_of(laboratories, tmp_path):
+    target = jaxssl.read(laboratories["target"])
+    first = target.obs["class"].iloc[0]
+    alike = target[(target.obs["class"] == first).to_numpy()][:15].copy()
+    with pytest.warns(UserWarning, match="coarse below") as caught:
+        jaxssl.adapt(
+            alike,
+            source=laboratories["source"],
+            label="class",
+            seeds=1,
+            out=tmp_path / "run",
+            progress=False,
+        )
+    told = " ".join(str(warning.message) for warning in caught)
+    assert f"within {alike.n_obs} samples, which is coarse below 25" in told
+    assert "if they are of one class" in told
