@@ -173,7 +173,7 @@ def join(cohorts: Sequence[Cohort]) -> Joint:
             f"{names} have no gene in common"
             if not len(shared)
             else f"no gene varies in each of {names}",
-            "bring the names of their genes to one vocabulary with `gene_map`",
+            "bring the names of their genes to one vocabulary by `read(gene_map=TABLE)`",
         )
     return Joint(
         genes=shared.to_numpy()[varies],
