@@ -22,7 +22,7 @@ from jaxssl.data.shift import SIZES, at_size, axes_of, measure, spread_of
 from jaxssl.data.shift_limits import fit_reference
 from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.engine.bundle import load_bundle, save_bundle
-from jaxssl.evaluation.predictions import counted
+from jaxssl.evaluation.predictions import counted, doubt_of_one_class
 from jaxssl.types import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*not healthy:UserWarning")
@@ -260,6 +260,33 @@ def test_classes_are_counted_in_a_line():
     assert counted(np.array(["normal"] * 76)) == "all 76 samples for normal"
     assert counted(np.array(["a", "b", "a"])) == "2 samples for a, 1 for b"
     assert counted(np.array(list("aabcdefg"))).endswith(", 2 for others")
+
+
+def test_one_class_for_all_is_doubted_where_chance_does_not_explain_it():
+    classes = ["a", "b"]
+    all_b = np.array(["b"] * 40)
+    assert "all 40 samples of X are taken for b, which 25%" in doubt_of_one_class(
+        all_b, classes, [75, 25], " of X"
+    )
+    assert not doubt_of_one_class(all_b, classes, [2, 98]), "nearly all of the training"
+    assert not doubt_of_one_class(all_b[:9], classes, [75, 25]), "few"
+    assert not doubt_of_one_class(all_b, classes, [8, 92]), "0.92 ** 40 is above 0.01"
+    assert doubt_of_one_class(np.array(["b"] * 60), classes, [8, 92])
+    assert not doubt_of_one_class(np.array(["b"] * 39 + ["a"]), classes)
+
+
+def test_a_file_of_one_class_is_warned_of_though_nothing_has_shifted(encoder, numerics):
+    data = make_synthetic(n_samples=240, n_genes=60)
+    classifier = jaxssl.SSLClassifier(encoder, label="class", config={"finetune.n_steps": 5})
+    bundle = classifier.fit(data).bundle_
+    assert sum(bundle.provenance["class_counts"]) == bundle.provenance["n_labelled"]
+    named = classifier.predict(data)
+    largest = pd.Series(named).value_counts().index[0]
+    new = data[named == largest].copy()
+    new.obs_names = [f"new{i}" for i in range(new.n_obs)]
+    for use in (classifier.predict, lambda d: jaxssl.predict(bundle, d, shift="warn")):
+        with pytest.warns(UserWarning, match=f"samples are taken for {largest}"):
+            use(new)
 
 
 @pytest.fixture(scope="module")

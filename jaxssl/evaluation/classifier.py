@@ -7,9 +7,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from jaxssl.config import Config
+from jaxssl.data.frames import Cohorts, each, name_of
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import Awaited, seed_keys
 from jaxssl.engine.train import streams
@@ -18,6 +19,7 @@ from jaxssl.evaluation.arms import Fit
 from jaxssl.evaluation.calibration import MIN_LABELS, calibrate, with_temperature
 from jaxssl.evaluation.fits import DIVERGED, FINETUNED, LOST, fix, of_one, settle
 from jaxssl.evaluation.network import make_recipe
+from jaxssl.evaluation.predictions import doubt_of_one_class
 from jaxssl.types import Calibration, InputError, Params
 
 # compiled once for all fits of one architecture
@@ -46,7 +48,9 @@ def fit_classifier(
     fit, rows = _fitter(networks, bundle, config, x, codes, seed)
     labelled, params = fit(order, len(order))
     check_fit(params, codes[order], JUDGE(networks, params, labelled, rows[order]))
-    provenance = bundle.provenance | {"classes": list(classes), "n_labelled": len(order)}
+    counts = np.bincount(codes[order], minlength=len(classes)).tolist()
+    told = {"classes": list(classes), "n_labelled": len(order), "class_counts": counts}
+    provenance = bundle.provenance | told
     new = {"config": config, "params": params, "provenance": provenance, "calibration": None}
     return dataclasses.replace(bundle, **new)
 
@@ -125,6 +129,18 @@ def check_fit(
         raise InputError("the fine-tuning diverged: the classifier is no numbers", todo)
     if state:
         warnings.warn(f"{of_one(state)}; {fix(FINETUNED, LOST)}", stacklevel=3)
+
+
+def warn_of_one_class(
+    bundle: EncoderBundle, named: Shaped[np.ndarray, " samples"], cohorts: Cohorts | None
+) -> None:
+    """Warn where all samples of a cohort are taken for one class, which is an alarm by itself."""
+    classes, counts = bundle.provenance["classes"], bundle.provenance.get("class_counts")
+    for cohort, rows in each(cohorts, len(named)):
+        of = f" of {name_of(cohort)}" if cohort else ""
+        doubt = doubt_of_one_class(named[rows], classes, counts, of)
+        if doubt:
+            warnings.warn(doubt, stacklevel=3)
 
 
 def predict(

@@ -8,7 +8,10 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int, Shaped
 from sklearn import metrics as sk
 
+from jaxssl.data.frames import MIN_COHORT
+
 PREFIX = "p_"
+_NEARLY_ALL, _BY_CHANCE = 0.95, 0.01  # share of the labels; probability
 _SHOWN = 5  # classes, where they are counted in a line
 ECE_BINS = 15  # Guo et al. 2017, arXiv 1706.04599
 
@@ -63,6 +66,33 @@ def counted(named: Shaped[np.ndarray, " samples"]) -> str:
     rest = counts.iloc[_SHOWN:].sum()
     shown[0] = shown[0].replace(" for", " samples for", 1)
     return ", ".join(shown) + (f", {rest:,} for others" if rest else "")
+
+
+def doubt_of_one_class(
+    named: Shaped[np.ndarray, " samples"],
+    classes: Sequence[str],
+    counts: Sequence[int] | None = None,
+    of: str = "",
+) -> str:
+    """Say where all samples are taken for one class and chance does not explain it; else "".
+
+    By chance they are where the share p of the class among the training labels (`counts`; None:
+    even) has p^n above 0.01; a class of nearly all labels tells nothing.
+
+    >>> doubt_of_one_class(np.array(["b"] * 20), ["a", "b"], [60, 40])[:47]
+    'all 20 samples are taken for b, which 40% of th'
+    """
+    n = len(named)
+    if n < MIN_COHORT or (named != named[0]).any():
+        return ""
+    sizes = np.ones(len(classes)) if counts is None else np.asarray(counts, float)
+    share = float(sizes[list(map(str, classes)).index(str(named[0]))] / sizes.sum())
+    if share > _NEARLY_ALL or share**n > _BY_CHANCE:
+        return ""
+    return (
+        f"all {n:,} samples{of} are taken for {named[0]}, which {share:.0%} of the training labels "
+        "are: they are of one class, or of another laboratory and wrong"
+    )
 
 
 def recalls(

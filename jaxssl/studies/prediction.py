@@ -20,7 +20,7 @@ from jaxssl.engine.prepared import is_among
 from jaxssl.evaluation import conformal
 from jaxssl.evaluation.adapted import AdaptedClassifier
 from jaxssl.evaluation.calibration import nonconformity, sentence
-from jaxssl.evaluation.classifier import logits
+from jaxssl.evaluation.classifier import logits, warn_of_one_class
 from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.predictions import counted
 from jaxssl.studies.data import read_data
@@ -95,6 +95,7 @@ def predict(
     hooks.say(sentence(calibration))
     hooks.say(f"predicted: {counted(named)}")
     judge(arrival, shift, "the classifier's", f"it takes {counted(named)}")
+    warn_of_one_class(bundle, named, arrival.cohorts)
     table: dict[str, Any] = {"out_of_distribution": arrival.outlying}
     sets = None
     if coverage is not None and limits is not None:

@@ -6,7 +6,8 @@ Example:
 
 prints a table and writes benchmark.json. PyTorch and lightly's SwAV come with
 `pip install ".[bench]"`; what is not installed is left out, and the table says so.
-`--suite=faults` kills verbs at random moments instead and counts what is lost.
+`--suite=faults` kills verbs at random moments instead and counts what is lost; `--suite=guard`
+counts which samples of real data sets (folders in JAXSSL_DATA) are wrongly refused, or wrongly not.
 """
 
 import json
@@ -23,12 +24,15 @@ from jaxssl.runs.identity import PACKAGES, versions
 from jaxssl.types import InputError
 
 from .. import exit
-from .suites import FAULTS, SECTIONS, Section, find_references, table
+from .suites import APART, FAULTS, GUARD, SECTIONS, Section, find_references, table
 from .timing import Bench
 
 ROUNDS = 5  # where --rounds says nothing
 _SUITE = flags.DEFINE_enum(
-    "suite", "quick", ["quick", "full", "faults"], "Sizes to measure; or faults to survive."
+    "suite",
+    "quick",
+    ["quick", "full", *APART],
+    "Sizes to measure; faults to survive; or shifts to be found, of the sets in JAXSSL_DATA.",
 )
 _OUT = flags.DEFINE_string("out", "runs/benchmark", "Folder for benchmark.json.")
 _SECTIONS = flags.DEFINE_list("sections", [], "Only these tables; default: all.")
@@ -38,8 +42,8 @@ _ROUNDS = flags.DEFINE_integer("rounds", None, "Turns of every candidate; defaul
 def main() -> None:
     """Measure all sections, print them, write them."""
     chosen = _chosen()
-    if _ROUNDS.value and not chosen.keys() - FAULTS.keys():
-        found = f"`rounds={_ROUNDS.value}` is not for faults, which are killed as often as it takes"
+    if _ROUNDS.value and not chosen.keys() - {name for suite in APART.values() for name in suite}:
+        found = f"`rounds={_ROUNDS.value}` is not for faults and shifts, which are counted"
         raise InputError(found, "drop it")
     use_cores(MAX_CORES)
     file = Path(_OUT.value) / "benchmark.json"
@@ -70,12 +74,12 @@ def main() -> None:
 
 
 def _chosen() -> dict[str, Section]:
-    there = FAULTS if _SUITE.value == "faults" else SECTIONS | FAULTS
+    own = APART.get(_SUITE.value)
+    there = own or SECTIONS | FAULTS | GUARD
     for name in _SECTIONS.value:
         if name not in there:
             raise InputError(f"no section {name!r} for --sections: there are {', '.join(there)}")
-    default = FAULTS if _SUITE.value == "faults" else SECTIONS
-    return {name: there[name] for name in _SECTIONS.value or default}
+    return {name: there[name] for name in _SECTIONS.value or own or SECTIONS}
 
 
 def _print(result: dict[str, Any]) -> None:

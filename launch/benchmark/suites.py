@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxssl.report.tables import as_markdown
 
-from . import imports, kills, pretraining, scaling, studies, work
+from . import imports, kills, pretraining, scaling, shifts, studies, work
 from .pretraining import BATCH_SIZES
 from .timing import Bench, References, Row
 
@@ -111,6 +111,16 @@ FAULTS: dict[str, Section] = {
         full=[(verb, 50) for verb in kills.VERBS],
     )
 }
+
+GUARD: dict[str, Section] = {
+    "shifts": Section(
+        shifts.measure_guard,
+        quick=[(*set_, 20) for set_ in shifts.SETS],
+        full=[(*set_, 200) for set_ in shifts.SETS],
+    )
+}
+APART = {"faults": FAULTS, "guard": GUARD}
+"""Suites of tables that no clock is looked at for."""
 
 
 def table(rows: Sequence[Row]) -> str:
