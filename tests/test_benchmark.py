@@ -131,3 +131,13 @@ def _dot_flops(eqn):
     (contracted, _), _ = eqn.params["dimension_numbers"]
     depth = np.prod([eqn.invars[0].aval.shape[axis] for axis in contracted])
     return 2 * int(np.prod(eqn.outvars[0].aval.shape) * depth)
+
+
+def test_the_guards_suite_counts_what_is_refused_and_what_passes(data_dir, monkeypatch):
+    monkeypatch.setenv("JAXSSL_DATA", str(data_dir))
+    monkeypatch.setattr(shifts, "SPLITS", 1)
+    row = shifts.measure_guard(Bench(1, {}), "breast_u133_er", "series=GSE2109", "er", "", 8)
+    assert (row["samples"], row["missed_log10"], row["missed_all_zero"]) == (353, 0, 0)
+    assert row["refused_half"] == row["refused_25"] == 0
+    with pytest.raises(InputError, match="has no expression.npz; set JAXSSL_DATA"):
+        shifts.measure_guard(Bench(1, {}), "nothing", "", "", "", 1)

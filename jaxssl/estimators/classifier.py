@@ -20,13 +20,8 @@ from jaxssl.estimators.labels import alike, encode, is_labelled, labels_of, weig
 from jaxssl.estimators.options import seed_of, tuned_config
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.calibration import nonconformity
-from jaxssl.evaluation.classifier import (
-    cross_validate,
-    fit_classifier,
-    logits,
-    predict,
-    warn_of_one_class,
-)
+from jaxssl.evaluation.classifier import cross_validate, fit_classifier, logits, predict
+from jaxssl.evaluation.classifier import warn_of_one_class as warn_of_one
 from jaxssl.evaluation.conformal import limits_of, prediction_sets, warn_of_other
 from jaxssl.evaluation.predictions import counted
 from jaxssl.studies.encoders import read_classifier
@@ -142,7 +137,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         probabilities = predict(self.bundle_, arrival.x)
         named = self.classes_[probabilities.argmax(axis=1)]
         judge(arrival, self.shift, "the classifier's", f"it takes {counted(named)}")
-        warn_of_one_class(self.bundle_, named, arrival.cohorts)
+        warn_of_one(self.bundle_, named, arrival.cohorts)
         return probabilities
 
     def predict_set(
@@ -246,6 +241,6 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         arrival = self._arrival_of(X, cohorts, bundle)
         judge(arrival, self.shift, "the encoder's")
         none, rows = np.full(len(arrival.x), "", object), np.arange(len(arrival.x))
-        split = Split(rows, rows[:0], rows[:0])
-        bundle, arrival = settle_in(bundle, arrival, self.shift, split, none, none)
+        parts = Split(rows, rows[:0], rows[:0])
+        bundle, arrival = settle_in(bundle, arrival, self.shift, parts, none, none)
         return bundle, arrival.x
