@@ -13,8 +13,8 @@ from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from jaxssl.methods.swav import SwAVConfig
-from jaxssl.types import Member, Pool
-from launch.benchmark import suites, work
+from jaxssl.types import InputError, Member, Pool
+from launch.benchmark import shifts, suites, work
 from launch.benchmark.pretraining import N_SAMPLES, measure, plan_swav
 from launch.benchmark.scaling import measure_conditioning
 from launch.benchmark.studies import count_programs
@@ -139,5 +139,5 @@ def test_the_guards_suite_counts_what_is_refused_and_what_passes(data_dir, monke
     row = shifts.measure_guard(Bench(1, {}), "breast_u133_er", "series=GSE2109", "er", "", 8)
     assert (row["samples"], row["missed_log10"], row["missed_all_zero"]) == (353, 0, 0)
     assert row["refused_half"] == row["refused_25"] == 0
-    with pytest.raises(InputError, match="has no expression.npz; set JAXSSL_DATA"):
+    with pytest.raises(InputError, match=r"has no expression\.npz; set JAXSSL_DATA"):
         shifts.measure_guard(Bench(1, {}), "nothing", "", "", "", 1)
