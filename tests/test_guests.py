@@ -177,3 +177,10 @@ def test_a_sweep_says_what_was_pretrained_on_what(own, encoders, tmp_path):
     assert "encoders: pretrained on " in said
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["encoders"]["transductive"] == 0
+
+
+def test_a_cohort_that_is_smaller_than_the_encoders_prototypes_is_compared(own, encoders):
+    few = own[:60].copy()
+    assert load_bundle(encoders / "encoder/seed_000").config.method.n_prototypes[0] > 40
+    run = jaxssl.study(few, encoder=encoders, arms=["swav"], shift="warn", **ASKED)
+    assert run.summary["n_train"] < 45

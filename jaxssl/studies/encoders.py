@@ -198,11 +198,11 @@ def with_pretraining_of(config: Config, given: EncoderBundle, adata: AnnData | N
 def beside_guests(config: Config) -> Config:
     """The options for a study's own input, beside encoders of other data.
 
-    Components as many as its own samples have; no batch is drawn.
+    Components as many as its own samples have; no batch is drawn, and prototypes need not fit one.
     """
     normalize = replace(config.normalize, n_components=0)
-    pretrain = replace(config.pretrain, batches="mixed")
-    return replace(config, normalize=normalize, pretrain=pretrain)
+    pretrain, method = replace(config.pretrain, batches="mixed"), type(config.method)()
+    return replace(config, normalize=normalize, pretrain=pretrain, method=method)
 
 
 def options_of(bundle: EncoderBundle, given: Config) -> Config:
