@@ -1,18 +1,21 @@
 """What aligns two cohorts without labels: moments of genes, covariances, shares of classes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 from scipy.special import softmax
 
 Rows = Float[np.ndarray, "samples features"]
+Cohort = Float[np.ndarray, "_ genes"]
 Classes = Float[np.ndarray, "samples classes"]
 
 SHRINKAGE = 0.1  # of a covariance towards the multiple of the identity with its trace
 FLAT = 1e-6
 
 
-def combat(cohorts: list[Rows], n_rounds: int = 30) -> list[Rows]:
+def combat(cohorts: Sequence[Cohort], n_rounds: int = 30) -> list[Cohort]:
     """ComBat without covariates: every cohort's location and scale per gene, shrunk over genes.
 
     Parametric empirical Bayes (Johnson, Li & Rabinovic 2007, doi 10.1093/biostatistics/kxj037).
@@ -38,7 +41,9 @@ def combat(cohorts: list[Rows], n_rounds: int = 30) -> list[Rows]:
     return corrected
 
 
-def coral(source: Rows, target: Rows) -> tuple[Rows, Rows]:
+def coral(
+    source: Float[np.ndarray, "source features"], target: Float[np.ndarray, "target features"]
+) -> tuple[Float[np.ndarray, "source features"], Float[np.ndarray, "target features"]]:
     """Source rows with the target's covariance, both centred (Sun, Feng & Saenko 2016).
 
     arXiv 1511.05547; covariances are shrunk, as components may outnumber samples.
@@ -49,7 +54,7 @@ def coral(source: Rows, target: Rows) -> tuple[Rows, Rows]:
 
 
 def _covariance(x: Rows) -> Float[np.ndarray, "features features"]:
-    found = np.cov(x.T.astype(np.float64))
+    found = np.atleast_2d(np.cov(x.T.astype(np.float64)))
     even = np.trace(found) / len(found)
     return (1 - SHRINKAGE) * found + SHRINKAGE * even * np.eye(len(found))
 
