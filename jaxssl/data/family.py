@@ -17,10 +17,12 @@ from jaxtyping import Float, Int
 from jaxssl.config import Config
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.frames import MIN_COHORT
+from jaxssl.data.groups import find_twins
 from jaxssl.data.labels import label_order
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import by_text, choose_columns, facts_of
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
+from jaxssl.data.task import check_axes
 from jaxssl.types import InputError
 
 MIN_LABELS = 4  # of a class in source and in target
@@ -83,17 +85,21 @@ def cohort_of(adata: AnnData, name: str) -> Cohort:
     return Cohort(name, log2_expression(x, scale), genes, unknown, scale, ids)
 
 
-def cohorts_in(adata: AnnData, config: Config, name: str = "") -> list[Cohort]:
+def cohorts_in(
+    adata: AnnData, config: Config, name: str = "", *, by_record: bool = True
+) -> list[Cohort]:
     """The cohorts of a data set by its batch column; all of one where there is none.
 
     Args:
         adata: samples x genes.
         config: `data.label` and `data.batch` are read, else what was recorded of the file.
         name: of the cohort, where no column tells them apart.
+        by_record: whether a column that is on record does, beside one that is named.
 
     Raises:
         InputError: if no label column is known, or samples lack a cohort while others have one.
     """
+    check_axes(adata)
     recorded = facts_of(adata)
     obs = as_text(by_text(cast(pd.DataFrame, adata.obs)))
     columns = choose_columns(obs.columns, config.data, recorded)
@@ -103,11 +109,12 @@ def cohorts_in(adata: AnnData, config: Config, name: str = "") -> list[Cohort]:
             "name one with `label=COLUMN`",
         )
     labels = obs[columns["label"]].to_numpy()
-    batches = obs[columns["batch"]].to_numpy() if columns["batch"] else np.full(len(obs), name)
+    column = columns["batch"] if by_record else config.data.batch
+    batches = obs[column].to_numpy() if column else np.full(len(obs), name)
     nameless = int((batches == "").sum())
     if nameless:
         raise InputError(
-            f"{nameless:,} of {len(obs):,} samples have no cohort in {columns['batch']!r}",
+            f"{nameless:,} of {len(obs):,} samples have no cohort in {column!r}",
             "leave them out, or name another column with `batch=COLUMN`",
         )
     all_of = cohort_of(adata, name)
@@ -123,8 +130,8 @@ def cohorts_in(adata: AnnData, config: Config, name: str = "") -> list[Cohort]:
     ]
 
 
-def check_family(cohorts: Sequence[Cohort]) -> None:
-    """Refuse a family without two cohorts, with two of one name, or of samples without a cohort."""
+def check_family(cohorts: Sequence[Cohort]) -> list[Cohort]:
+    """The cohorts that have samples enough; a family with fewer than two of them is refused."""
     names = [cohort.name for cohort in cohorts]
     if len(names) < 2:
         raise InputError(
@@ -134,15 +141,18 @@ def check_family(cohorts: Sequence[Cohort]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(
-            f"{len(twice)} cohorts are in two files (first: {twice[0]})", "pass each file once"
+            f"two files have a cohort called {twice[0]}",
+            "pass each file once; rename one of them if they are of two cohorts",
         )
     small = [cohort for cohort in cohorts if len(cohort.labels) < MIN_COHORT]
-    if len(small) > len(cohorts) / 2:
+    n_kept = len(cohorts) - len(small)
+    if n_kept < max(2, len(small)):
         raise InputError(
             f"{len(small)} of {len(cohorts)} cohorts have fewer than {MIN_COHORT} samples (first: "
             f"{small[0].name} with {len(small[0].labels)})",
-            "name a coarser column with `batch=COLUMN`",
+            "leave them out, or name a coarser column with `batch=COLUMN`",
         )
+    return [cohort for cohort in cohorts if len(cohort.labels) >= MIN_COHORT]
 
 
 def drawn(cohort: Cohort, max_samples: int) -> Cohort:
@@ -183,6 +193,19 @@ def join(cohorts: Sequence[Cohort]) -> Joint:
     )
 
 
+def refuse_copies(joint: Joint) -> None:
+    """Refuse samples that stand in two cohorts: their labels would be tested on themselves."""
+    first, second = find_twins(joint.expression).T
+    is_across = joint.cohorts[first] != joint.cohorts[second]
+    if is_across.any():
+        one, other = joint.cohorts[[first[is_across][0], second[is_across][0]]]
+        n = len(np.unique(second[is_across]))
+        raise InputError(
+            f"{n} samples stand in two cohorts, nearly the same ({one} and {other}, say)",
+            "leave them out of one, or name another column with `batch=COLUMN`",
+        )
+
+
 def sets_of(cohorts: Sequence[Cohort], protocol: str) -> list[tuple[Cohort, ...]]:
     """The sets of cohorts that transfers are among: every two, or all at once."""
     return list(combinations(cohorts, 2)) if protocol == "pairs" else [tuple(cohorts)]
@@ -196,13 +219,14 @@ def transfers(joint: Joint) -> tuple[list[Transfer], list[str]]:
     found, left_out = [], []
     for target in np.unique(joint.cohorts):
         is_target = joint.cohorts == target
-        source = "+".join(np.unique(joint.cohorts[~is_target]))
+        names = np.unique(joint.cohorts[~is_target])
+        source, told = "+".join(names), names[0] if len(names) == 1 else "the others"
         counts = [pd.Series(joint.labels[rows]).value_counts() for rows in (~is_target, is_target)]
         shared = sorted(name for name in counts[0].index.intersection(counts[1].index) if name)
         classes = tuple(name for name in shared if min(c[name] for c in counts) >= MIN_LABELS)
         if len(classes) < 2:
             left_out.append(
-                f"{source} to {target}: fewer than two classes have {MIN_LABELS} labels in both"
+                f"{told} to {target}: fewer than two classes have {MIN_LABELS} labels in both"
             )
             continue
         codes = pd.Categorical(joint.labels, categories=list(classes)).codes.astype(np.int64)

@@ -16,6 +16,8 @@ METRIC = "balanced_accuracy"
 N_DRAWS = 2000
 PIPELINE = ["arm", "frame"]
 PAIR = ["family", "source", "target"]
+HEAD = [*PIPELINE, "share", "reference", "reference_frame", "difference", "low", "high"]
+"""Columns of `differences`, before those of the families."""
 
 
 def of_pairs(rows: pd.DataFrame) -> "pd.Series[float]":
@@ -32,14 +34,14 @@ def of_families(rows: pd.DataFrame) -> pd.DataFrame:
     return means.dropna()
 
 
-def best_classical(rows: pd.DataFrame) -> tuple[str, str]:
+def best_classical(rows: pd.DataFrame) -> tuple[str, str] | None:
     """Arm and frame of the classical pipeline with the best mean over families and shares.
 
-    It is chosen on what is compared, which flatters it.
+    It is chosen on what is compared, which flatters it. None where there is no classical one.
     """
-    means = of_families(rows).mean(axis=1).groupby(level=PIPELINE).mean()
+    means = of_families(rows).mean(axis=1).unstack("share").dropna().mean(axis=1)
     rivals = means[[is_classical(arm) for arm in means.index.get_level_values("arm")]]
-    return tuple(rivals.index[int(rivals.argmax())])
+    return None if rivals.empty else cast(tuple[str, str], rivals.idxmax())
 
 
 def is_classical(arm: str) -> bool:
@@ -47,16 +49,20 @@ def is_classical(arm: str) -> bool:
     return arm in ARMS and ARMS[arm].is_classical
 
 
-def differences(rows: pd.DataFrame, reference: tuple[str, str]) -> pd.DataFrame:
+def differences(rows: pd.DataFrame, reference: tuple[str, str] | None) -> pd.DataFrame:
     """All pipelines but classical ones in one frame less a reference, in balanced accuracy.
 
     A row a pipeline and share: `difference` over families with its 95 % interval (`low`, `high`),
-    and a column a family.
+    and a column a family. Two cohorts cannot be drawn anew: where no family has more, the interval
+    is not known (NaN), and beside larger families theirs adds no width.
     """
-    families = set(rows["family"])
+    families, found = sorted(set(rows["family"])), []
+    columns = [*HEAD, *families]
+    if reference is None:
+        return pd.DataFrame(columns=columns)
+    is_drawn = rows.groupby("family")["target"].nunique().max() > 2
     rival = of_pairs(rows[(rows["arm"] == reference[0]) & (rows["frame"] == reference[1])])
     rival = rival.droplevel([0, 1])
-    found = []
     for pipeline, own in rows.groupby(PIPELINE):
         arm, frame = cast(tuple[str, str], pipeline)
         if is_classical(arm):
@@ -65,16 +71,14 @@ def differences(rows: pd.DataFrame, reference: tuple[str, str]) -> pd.DataFrame:
         for share, of_share in paired.groupby(level="share"):
             of_share = of_share.droplevel("share")
             means = of_share.groupby(level="family").mean()
-            if set(means.index) != families:
+            if list(means.index) != families:
                 continue
             rng = np.random.default_rng(0)
             drawn = [_redrawn(pairs, rng) for _, pairs in of_share.groupby(level="family")]
             low, high = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975])
-            head = {"arm": arm, "frame": frame, "share": share}
-            head |= {"reference": reference[0], "reference_frame": reference[1]}
-            head |= {"difference": means.mean(), "low": low, "high": high}
-            found.append(head | means.to_dict())
-    return pd.DataFrame(found)
+            low, high = (low, high) if is_drawn else (np.nan, np.nan)
+            found.append([arm, frame, share, *reference, means.mean(), low, high, *means])
+    return pd.DataFrame(found, columns=columns)
 
 
 def _redrawn(of_pairs: "pd.Series[float]", rng: np.random.Generator) -> Float[np.ndarray, " draws"]:
@@ -84,7 +88,7 @@ def _redrawn(of_pairs: "pd.Series[float]", rng: np.random.Generator) -> Float[np
     """
     index = of_pairs.index
     sources, targets = index.get_level_values("source"), index.get_level_values("target")
-    cohorts = sorted(set(targets) | {name for name in sources if "+" not in name})
+    cohorts = sorted(set(targets))  # one that is a source by itself is a target, too
     n, at = len(cohorts), {name: i for i, name in enumerate(cohorts)}
     counts = rng.multinomial(n, np.full(n, 1 / n), size=N_DRAWS)
     weights = counts[:, [at[name] for name in targets]].astype(float)

@@ -157,6 +157,18 @@ def sees_target(arm: str) -> bool:
     return arm in COMBINED or ARMS[arm].sees_target
 
 
+def frames_of(arm: str, frames: Collection[str]) -> tuple[str, ...]:
+    """The frames among those asked for in which an arm is fitted."""
+    return (SEVERAL,) if arm in COMBINED else tuple(f for f in ARMS[arm].frames if f in frames)
+
+
+def fit_arm(arm: str, frame: str, views: Views, problem: Problem) -> Classes:
+    """Class probabilities that an arm in a frame gives the rows of the target."""
+    return (
+        COMBINED[arm](views, problem) if arm in COMBINED else ARMS[arm].fit(views[frame], problem)
+    )
+
+
 def fit_arms(
     views: Views, arms: Sequence[str], frames: Collection[str], share: float, seed: int
 ) -> Iterator[dict[str, Any]]:
@@ -173,17 +185,9 @@ def fit_arms(
     labelled, tested = transfer.labelled(share, seed), transfer.codes[transfer.rows_of_target] >= 0
     problem = Problem(labelled, transfer.codes[labelled], len(transfer.classes), seed)
     truth = transfer.codes[transfer.rows_of_target][tested]
-    fits = [
-        (arm, frame, partial(ARMS[arm].fit, views[frame]))
-        for arm in arms
-        if arm in ARMS
-        for frame in ARMS[arm].frames
-        if frame in frames
-    ]
-    fits += [(a, SEVERAL, partial(COMBINED[a], views)) for a in arms if a in COMBINED]
-    for arm, frame, fit in fits:
+    for arm, frame in [(name, frame) for name in arms for frame in frames_of(name, frames)]:
         started = time.perf_counter()
-        found = score(truth, fit(problem)[tested])
+        found = score(truth, fit_arm(arm, frame, views, problem)[tested])
         yield {
             **{"source": transfer.source, "target": transfer.target, "arm": arm, "frame": frame},
             **{"sees_target": sees_target(arm), "share": share, "seed": seed},

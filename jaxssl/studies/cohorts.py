@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,17 @@ import numpy as np
 from anndata import AnnData
 
 from jaxssl.config import Config
-from jaxssl.data.family import Cohort, check_family, cohorts_in
+from jaxssl.data.family import (
+    Cohort,
+    check_family,
+    cohorts_in,
+    drawn,
+    join,
+    refuse_copies,
+    sets_of,
+    transfers,
+)
+from jaxssl.data.frames import MIN_COHORT
 from jaxssl.studies.data import read_data
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import InputError
@@ -18,8 +29,13 @@ Files = AnnData | str | Path | Sequence[AnnData | str | Path]
 """Each a cohort; or one, with a column of cohorts."""
 
 
-def read_cohorts(data: Files, config: Config, hooks: Hooks) -> list[Cohort]:
-    """The cohorts of one or several files, as log2 expression."""
+def read_cohorts(
+    data: Files, config: Config, hooks: Hooks, max_samples: int = 0
+) -> tuple[list[Cohort], list[str]]:
+    """The cohorts of one or several files, as log2 expression, and sentences on those left out."""
+    if 0 < max_samples < MIN_COHORT:
+        found = f"`max_samples={max_samples}` is fewer than the {MIN_COHORT} that a cohort takes"
+        raise InputError(found, "raise it")
     files = [data] if isinstance(data, AnnData | str | Path) else list(data)
     if not files:
         raise InputError("no data are given", "pass `data=A.h5ad,B.h5ad`")
@@ -28,16 +44,40 @@ def read_cohorts(data: Files, config: Config, hooks: Hooks) -> list[Cohort]:
         own = dataclasses.replace(config.data, path="")
         adata = read_data(own, hooks, file)
         name = Path(file).stem if isinstance(file, str | Path) else f"cohort_{i}"
-        if len(files) > 1 and not config.data.batch:
-            adata = adata.copy() if isinstance(file, AnnData) else adata
-            adata.uns = {"jaxssl": {**adata.uns.get("jaxssl", {}), "batch": ""}}
-        cohorts += cohorts_in(adata, config, name)
-    check_family(cohorts)
+        try:
+            cohorts += cohorts_in(adata, config, name, by_record=len(files) == 1)
+        except InputError as error:
+            raise InputError(f"{name}: {error.finding}", error.fix) from error
+    kept = check_family(cohorts)
     scales = {cohort.scale: cohort.name for cohort in cohorts}
     if len(scales) > 1:
         told = ", ".join(f"{scale} ({name}, say)" for scale, name in scales.items())
-        hooks.say(f"scales: {told}; the frame training compares them as they are, others do not")
-    return cohorts
+        found = f"the cohorts are on unlike scales: {told}"
+        warnings.warn(f"{found}; the frame training compares them as they are", stacklevel=2)
+    sizes = {cohort.name: len(cohort.labels) for cohort in cohorts}
+    few = sizes.keys() - {cohort.name for cohort in kept}
+    left_out = [f"{name}: it has {sizes[name]} samples" for name in sorted(few)]
+    return [drawn(cohort, max_samples) for cohort in kept], left_out
+
+
+def possible_sets(
+    cohorts: Sequence[Cohort], protocol: str
+) -> tuple[list[tuple[Cohort, ...]], list[str]]:
+    """The sets of cohorts that allow a transfer, and sentences on what is left out."""
+    kept, left_out, fix = [], [], "name another column with `label=COLUMN`"
+    for some in sets_of(cohorts, protocol):
+        try:
+            joint = join(some)
+        except InputError as error:
+            left_out, fix = [*left_out, error.finding], error.fix
+            continue
+        refuse_copies(joint)
+        found, why = transfers(joint)
+        kept += [some] if found else []
+        left_out += why
+    if not kept:
+        raise InputError(f"no transfer is possible ({left_out[0]})", fix)
+    return kept, left_out
 
 
 def inputs_of(data: Files) -> tuple[tuple[str, str | Path], ...]:

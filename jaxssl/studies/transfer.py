@@ -10,18 +10,11 @@ from jaxssl.arguments import checked, choose
 from jaxssl.bounds import Count as Number
 from jaxssl.bounds import LabelShare, Positive, count_of, listed, share_of
 from jaxssl.config import Config, with_options
-from jaxssl.data.family import (
-    PROTOCOLS,
-    Cohort,
-    drawn,
-    join,
-    sets_of,
-    transfers,
-)
+from jaxssl.data.family import PROTOCOLS, Cohort, join, transfers
 from jaxssl.evaluation.adaptation import FRAMES as ADAPTED
 from jaxssl.evaluation.adaptation import recipe
 from jaxssl.evaluation.families import PAIR
-from jaxssl.evaluation.transfer import ARMS, COMBINED, fit_arms
+from jaxssl.evaluation.transfer import ARMS, COMBINED, fit_arms, frames_of
 from jaxssl.evaluation.views import FRAMES, Matrix, View
 from jaxssl.report.transfer import write_report
 from jaxssl.runs import kinds, layout
@@ -29,7 +22,7 @@ from jaxssl.runs.identity import Origin, check_identity, write_identity
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.runs.tables import read_parquet, write_parquet
-from jaxssl.studies.cohorts import Files, hash_of, inputs_of, read_cohorts
+from jaxssl.studies.cohorts import Files, hash_of, inputs_of, possible_sets, read_cohorts
 from jaxssl.studies.encoders import with_data
 from jaxssl.studies.job import hooks_of
 from jaxssl.studies.progress import SILENT, Count, Hooks
@@ -123,17 +116,19 @@ def run_transfer(
     hooks: Hooks = SILENT,
 ) -> pd.DataFrame:
     """Read the cohorts, fit every arm on every transfer that is not there yet, conclude, write."""
-    frames = _chosen("frames", frames, FRAMES)
+    frames, arms = _chosen("frames", frames, FRAMES), config.sweep.arms
+    idle = [arm for arm in arms if not frames_of(arm, frames)]
+    if len(idle) == len(arms):
+        found = f"no arm is of a frame among `frames={','.join(frames)}`"
+        raise InputError(found, f"name another, such as {ARMS[arms[0]].frames[0]}")
     check_folder(output)  # before the data are read
     notes = Notes(hooks.say)
     with notes.stage("read"):
-        cohorts = [drawn(c, max_samples) for c in read_cohorts(data, config, hooks)]
-        sets = [found for found in sets_of(cohorts, protocol) if _is_possible(found, hooks)]
-    if not sets:
-        raise InputError(
-            "no two cohorts share genes and two classes with labels enough",
-            "see the lines above for each; name another column with `label`",
-        )
+        cohorts, left_out = read_cohorts(data, config, hooks, max_samples)
+        sets, unfit = possible_sets(cohorts, protocol)
+    left_out += [*unfit, *(f"{arm}: it is of no frame among {', '.join(frames)}" for arm in idle)]
+    for why in left_out:
+        hooks.say(f"left out: {why}")
     announce(config, hooks)
     origin = Origin(hash_of(cohorts, protocol))
     if output.resume:
@@ -144,7 +139,7 @@ def run_transfer(
         tables = _fit_missing(folder, sets, config, frames, hooks)
     rows = pd.concat(tables, ignore_index=True).assign(protocol=protocol)
     write_parquet(folder, folder / layout.TRANSFER, rows)
-    write_report(folder, rows, hooks.command, notes.found()["warnings"])
+    write_report(folder, rows, hooks.command, notes.found()["warnings"], left_out)
     notes.close()
     hooks.say(f"wrote {folder / layout.TRANSFERRED}")
     return rows
@@ -157,18 +152,19 @@ def _fit_missing(
     frames: Sequence[str],
     hooks: Hooks,
 ) -> list[pd.DataFrame]:
-    """Scores of every set of cohorts, those that are there read from their part."""
+    """Scores of every set of cohorts; arms that are there are read from its part."""
     tables, count = [], Count(hooks.tell, "sets of cohorts", len(sets))
     for number, cohorts in enumerate(sets):
         part = layout.parts_folder(folder / layout.TRANSFER) / f"{number:06d}.parquet"
-        table = read_parquet(folder, part) if part.is_file() else None
-        is_done = table is not None and _has_all(table, config, frames)
-        if not is_done:
-            table = pd.DataFrame(fit_set(cohorts, config, frames))
-            table = table.assign(family=config.data.name)
+        table = read_parquet(folder, part) if part.is_file() else pd.DataFrame(columns=KEY)
+        arms = _lacking(table, config, frames)
+        if arms:
+            new = pd.DataFrame(fit_set(cohorts, with_options(config, {"sweep.arms": arms}), frames))
+            both = pd.concat([new.assign(family=config.data.name), table], ignore_index=True)
+            table = both.drop_duplicates([*PAIR, *KEY])
             write_parquet(folder, part, table)
         tables.append(table)
-        count.advance(" and ".join(c.name for c in cohorts[:3]), restored=is_done)
+        count.advance(" and ".join(c.name for c in cohorts[:3]), restored=not arms)
     return tables
 
 
@@ -192,20 +188,9 @@ def join_transfers(runs: Sequence[str | Path], out: str | Path, hooks: Hooks) ->
     folder = open_folder(output)
     write_identity(folder, recipe(), Origin(" ".join(names)), hooks.command, kind=output.kind)
     write_parquet(folder, folder / layout.TRANSFER, rows)
-    write_report(folder, rows, hooks.command, [])
+    write_report(folder, rows, hooks.command)
     hooks.say(f"wrote {folder / layout.TRANSFERRED}")
     return rows
-
-
-def _is_possible(cohorts: tuple[Cohort, ...], hooks: Hooks) -> bool:
-    """Whether a set of cohorts allows a transfer; says which do not, and why."""
-    try:
-        found, left_out = transfers(join(cohorts))
-    except InputError as error:
-        found, left_out = [], [error.finding]
-    for why in left_out:
-        hooks.say(f"left out: {why}")
-    return bool(found)
 
 
 def fit_set(cohorts: Sequence[Cohort], config: Config, frames: Sequence[str]) -> list[dict]:
@@ -215,10 +200,25 @@ def fit_set(cohorts: Sequence[Cohort], config: Config, frames: Sequence[str]) ->
     matrices = {frame: Matrix(joint, frame, config) for frame in dict.fromkeys(wanted)}
     for found in transfers(joint)[0]:
         views = {frame: View(matrix, found) for frame, matrix in matrices.items()}
-        for share in config.sweep.shares:
-            for seed in range(config.run.seeds if share < 1 else 1):
-                rows += fit_arms(views, arms, frames, share, seed)
+        for share, seed in _budgets(config):
+            rows += fit_arms(views, arms, frames, share, seed)
     return rows
+
+
+def _budgets(config: Config) -> list[tuple[float, int]]:
+    """Shares of the labels and seeds that draw them; all of them are the same for every seed."""
+    shares, seeds = config.sweep.shares, range(config.run.seeds)
+    return [(share, seed) for share in shares for seed in (seeds if share < 1 else [0])]
+
+
+def _lacking(rows: pd.DataFrame, config: Config, frames: Sequence[str]) -> tuple[str, ...]:
+    """The arms that lack some of what is asked for."""
+    has, budgets = set(rows[KEY].itertuples(index=False, name=None)), _budgets(config)
+    return tuple(
+        arm
+        for arm in config.sweep.arms
+        if any((arm, f, *budget) not in has for f in frames_of(arm, frames) for budget in budgets)
+    )
 
 
 def _chosen(name: str, asked: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
@@ -228,17 +228,3 @@ def _chosen(name: str, asked: Sequence[str], known: Collection[str]) -> tuple[st
         if one not in known:
             raise InputError(f"unknown name {one!r} in `{name}`", choose(one, known))
     return tuple(known) if not asked or list(asked) == ["all"] else tuple(dict.fromkeys(asked))
-
-
-def _has_all(rows: pd.DataFrame, config: Config, frames: Sequence[str]) -> bool:
-    """Whether a part has all that is asked for now."""
-    arms = {
-        (arm, frame)
-        for arm in config.sweep.arms
-        for frame in (ARMS[arm].frames if arm in ARMS else ["several"])
-        if arm in COMBINED or frame in frames
-    }
-    has = set(rows[["arm", "frame"]].itertuples(index=False, name=None))
-    shares = set(config.sweep.shares) <= set(rows["share"])
-    few = rows.loc[rows["share"] < 1, "seed"]
-    return arms <= has and shares and (few.empty or few.nunique() >= config.run.seeds)
