@@ -13,6 +13,7 @@ transfer.parquet (a row a score), transfer.csv, differences.csv, transfer.md and
 With --resume only the pairs that are missing are computed.
 """
 
+import sys
 from pathlib import Path
 
 from absl import flags as absl_flags
@@ -44,14 +45,17 @@ _MAX_SAMPLES = absl_flags.DEFINE_integer(
     "max_samples", 0, "Samples of a cohort, drawn at random; 0: all.", lower_bound=0
 )
 _JOIN = absl_flags.DEFINE_list("join", [], "Runs of families to join, in the place of --data.")
+JOINING = ("join", "out", "overwrite", "debug")
 
 
 def main() -> None:
     """Fit and score, or join what was; tell."""
-    if _JOIN.value and _DATA.value:
-        raise InputError("`join` and `data` are both given", "drop one")
     if _JOIN.value:
-        join_transfers(_JOIN.value, flags.value_of("out"), hooks())
+        own = absl_flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+        for name in [flag.name for flag in own if flag.present and flag.name not in JOINING]:
+            raise InputError(f"`{name}` is not for runs that are joined as they are", "drop it")
+        whether = {"overwrite": flags.value_of("overwrite")}
+        join_transfers(_JOIN.value, flags.value_of("out"), hooks(), **whether)
         return
     data, out = _DATA.value, flags.value_of("out")
     roles = {name: flags.value_of(name) for name in ("label", "batch")}

@@ -41,7 +41,7 @@ def write_report(
     write_table(folder / "transfer.csv", shown)
     write_table(folder / layout.DIFFERENCES, compared)
     parts = [_head(rows, command, warnings, left_out)]
-    parts += [_table(means, rows, share) for share in sorted(rows["share"].unique())]
+    parts += [_table(means, rows, share) for share in means.index.unique("share").sort_values()]
     if len(compared):
         figures = folder / layout.FIGURES
         figures.mkdir(exist_ok=True)
