@@ -22,8 +22,8 @@ MOST_TOLD = 5  # transfers that are left out, by name
 MEAN = "mean over families"
 OURS = [*COMBINED, *(name for name, arm in ARMS.items() if not arm.is_classical)]
 PROTOCOL = {
-    "pairs": "from each cohort to each other",
-    "leave_cohort_out": "to each cohort from all",
+    "pairs": "from each cohort to each other one",
+    "leave_cohort_out": "to each cohort from all others",
 }
 
 
@@ -100,6 +100,7 @@ def _table(means: pd.DataFrame, rows: pd.DataFrame, share: float) -> str:
 def _differences(compared: pd.DataFrame) -> str:
     """What is no classical pipeline less the best one that is."""
     families = compared.columns[len(HEAD) :]
+    over = "families and shares" if len(families) > 1 else "shares"
     named = (
         [MEAN, "95 % interval", *families] if len(families) > 1 else [*families, "95 % interval"]
     )
@@ -115,7 +116,7 @@ def _differences(compared: pd.DataFrame) -> str:
     rival, frame = compared.iloc[0][["reference", "reference_frame"]]
     return (
         f"## Against {rival} in the frame {frame}\n\nThe classical pipeline, of one arm and one "
-        "frame, with the best mean over families and shares: it is chosen on the scores above, "
+        f"frame, with the best mean over {over}: it is chosen on the scores above, "
         "which flatters it. Differences in points of balanced accuracy, with 95 % intervals by "
         "bootstrap of the cohorts of every family; two cohorts cannot be drawn anew, and a family "
         f"of two adds no width.\n\n{as_markdown(header, lines)}"

@@ -156,12 +156,12 @@ def _fit_missing(
     tables, count = [], Count(hooks.tell, "sets of cohorts", len(sets))
     for number, cohorts in enumerate(sets):
         part = layout.parts_folder(folder / layout.TRANSFER) / f"{number:06d}.parquet"
-        table = read_parquet(folder, part) if part.is_file() else pd.DataFrame(columns=KEY)
+        table = read_parquet(folder, part) if part.is_file() else None
         arms = _lacking(table, config, frames)
         if arms:
             new = pd.DataFrame(fit_set(cohorts, with_options(config, {"sweep.arms": arms}), frames))
-            both = pd.concat([new.assign(family=config.data.name), table], ignore_index=True)
-            table = both.drop_duplicates([*PAIR, *KEY])
+            both = pd.concat([new.assign(family=config.data.name), table])
+            table = both.drop_duplicates([*PAIR, *KEY], ignore_index=True)
             write_parquet(folder, part, table)
         tables.append(table)
         count.advance(" and ".join(c.name for c in cohorts[:3]), restored=not arms)
@@ -224,9 +224,10 @@ def _budgets(config: Config) -> list[tuple[float, int]]:
     return [(share, seed) for share in shares for seed in (seeds if share < 1 else [0])]
 
 
-def _lacking(rows: pd.DataFrame, config: Config, frames: Sequence[str]) -> tuple[str, ...]:
+def _lacking(rows: pd.DataFrame | None, config: Config, frames: Sequence[str]) -> tuple[str, ...]:
     """The arms that lack some of what is asked for."""
-    has, budgets = set(rows[KEY].itertuples(index=False, name=None)), _budgets(config)
+    has = set() if rows is None else set(rows[KEY].itertuples(index=False, name=None))
+    budgets = _budgets(config)
     return tuple(
         arm
         for arm in config.sweep.arms
