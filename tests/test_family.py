@@ -237,9 +237,7 @@ def test_sets_that_allow_no_transfer_are_told_and_none_at_all_is_refused():
     assert left_out == ["the others to c: fewer than two classes have 4 labels in both"]
     with pytest.raises(InputError, match=r"possible \(c to a: fewer than two .*; name another col"):
         possible_sets([a, one_class], "pairs")
-    with pytest.raises(
-        InputError, match=r"\(a and d have no gene in common\); name the genes alike"
-    ):
+    with pytest.raises(InputError, match=r"\(a and d have no gene in common\); bring the names"):
         possible_sets([a, cohort("d", genes=("h", "i", "j"))], "pairs")
 
 

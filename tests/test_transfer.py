@@ -18,7 +18,7 @@ from jaxssl.data.expression import write_h5ad
 from jaxssl.data.family import Joint, transfers
 from jaxssl.evaluation import adaptation
 from jaxssl.evaluation.adaptation import FRAMES as ADAPTED
-from jaxssl.evaluation.adaptation import fit_heads, outputs_of, pretrain_frames, recipe
+from jaxssl.evaluation.adaptation import fit_heads, pretrain_frames, recipe
 from jaxssl.evaluation.families import differences
 from jaxssl.evaluation.transfer import (
     ARMS,
@@ -149,12 +149,11 @@ def test_rows_tell_what_was_fitted_on_what(numerics):
 @pytest.mark.usefixtures("numerics")
 def test_encoders_of_both_cohorts_have_heads_for_samples_that_are_not_in_the_graph():
     transfer, labelled = from_a(JOINT), problem_of(from_a(JOINT)).labelled
-    framed = pretrain_frames(JOINT.expression, JOINT.genes, JOINT.cohorts, CONFIG, seeds=(0, 1))
+    framed = pretrain_frames(JOINT.expression, JOINT.cohorts, JOINT.genes, CONFIG, seeds=(0, 1))
     assert set(framed) == set(ADAPTED)
     outputs = {}
     for frame, own in framed.items():
-        z = adaptation.normalize(own.normalizer, JOINT.expression, None, JOINT.cohorts)
-        outputs[frame] = outputs_of(CONFIG, own.params, z)
+        outputs[frame] = own.outputs(CONFIG, JOINT.expression, JOINT.cohorts)
         assert outputs[frame].shape == (80, 2 * 8)
         assert_allclose(np.linalg.norm(outputs[frame].reshape(80, 2, 8), axis=2), 1, atol=1e-4)
     target = transfer.rows_of_target
@@ -439,7 +438,11 @@ def test_bad_input_is_told_with_its_fix_and_nothing_is_written(tmp_path):
         ("--data=a.h5ad,one_class.h5ad", "fewer than two classes have 4 labels in both"),
         ("--data=patients.h5ad --batch=lab", "100 of 100 cohorts have fewer than 10 samples"),
         ("--data=a.h5ad,gone.h5ad", "gone.h5ad does not exist"),
-        ("--data=a.h5ad,b.h5ad --label=knd", "a: there is no column 'knd' for --label", "kind?"),
+        (
+            "--data=a.h5ad,b.h5ad --label=knd",
+            "a.h5ad: there is no column 'knd' for --label",
+            "kind?",
+        ),
         ("", "no data are given; pass --data=A.h5ad,B.h5ad"),
     ):
         options = re.sub(r"(\w+\.h5ad)", rf"{tmp_path}/\1", options)

@@ -42,12 +42,13 @@ def read_cohorts(
     cohorts: list[Cohort] = []
     for i, file in enumerate(files):
         own = dataclasses.replace(config.data, path="")
-        name = Path(file).stem if isinstance(file, str | Path) else f"cohort_{i}"
+        called = Path(file).name if isinstance(file, str | Path) else f"cohort_{i}"
+        name = Path(called).stem
         try:
             adata = read_data(own, hooks, file)
             cohorts += cohorts_in(adata, config, name, by_record=len(files) == 1)
         except InputError as error:
-            told = "" if name in error.finding else f"{name}: "
+            told = "" if called in error.finding else f"{called}: "
             raise InputError(f"{told}{error.finding}", error.fix) from error
     kept = check_family(cohorts)
     scales = {cohort.scale: cohort.name for cohort in cohorts}
