@@ -1,7 +1,6 @@
 """Labels of one cohort for samples of another: encoders of both, and two heads that share a word.
 
-Encoders are pretrained on the unlabelled profiles of source and target, a cohort a batch, in
-several frames. On their outputs, a linear head whose classes are softly balanced over the target is
+Encoders are pretrained on the unlabelled profiles of source and target in several frames. On their outputs, a linear head whose classes are softly balanced over the target is
 right where cohorts lie apart, and a graph over both cohorts where they mix: their mean is kept.
 """
 
@@ -27,8 +26,6 @@ GRAPH_FRAMES = ("rank_cohort", "cohort")  # ranks alone leave the cohorts apart
 BALANCE = 2.0  # of `soft_balance` over the target
 RECIPE = {
     "normalize.clip": 5.0,
-    "pretrain.batches": "by_cohort",
-    "pretrain.cohort_draw": "even",
     "pretrain.batch_size": 64,
     "pretrain.n_steps": 500,
 }
@@ -97,7 +94,7 @@ def pretrain_frames(
         )
         normalizer = fit_normalizer(x, genes, options.normalize, "log2", cohorts)
         pool = normalize(normalizer, x, None, cohorts)
-        plan = plan or plan_pretraining(options, *pool.shape, n_seeds=len(seeds), batches=cohorts)
+        plan = plan or plan_pretraining(options, *pool.shape, n_seeds=len(seeds))
         made = merge(pretrain(plan, options, pool, seeds, stop=stop)).params
         found[frame] = Framed(normalizer, tuple(made[s]["encoder"] for s in seeds))
     return found

@@ -67,8 +67,8 @@ def adapt(
     """Classify the samples of another laboratory by the labels of a source.
 
     What `jaxssl adapt` does, with the same numbers. Encoders are pretrained on the profiles of
-    both, in three frames, a cohort a mini-batch; heads are fitted on the source's labels, softly
-    balanced over the new samples. `jaxssl.transfer` measures what that is worth among cohorts.
+    both, in three frames; heads are fitted on the source's labels, softly balanced over the new
+    samples. `jaxssl.transfer` measures what that is worth among cohorts.
 
     Args:
         data: samples of one laboratory, at least 10; their labels, if they have some, are only
