@@ -26,6 +26,13 @@ NAMES = {
     "audit": ("variance_scores.csv", "audit.json"),
     "finetune": ("predictions.parquet", "summary.json"),
     "reproduce": ("report_11b.md", "verdicts.csv", "validation/pretraining.parquet"),
+    "adapt": ("predictions.parquet", "summary.json", "classifier/adapted.json"),
+    "transfer": (
+        "transfer.md",
+        "differences.csv",
+        "transfer/000001.parquet",
+        "figures/transfer.png",
+    ),
 }
 """Some of what every kind of run writes."""
 MINE = ("report_notes.md", "figures/mine.png", "predictions/mine_2.parquet", "report_draft.html")

@@ -1,7 +1,7 @@
 """The arms of a transfer between cohorts: what each sees, and what classifies it.
 
-All count every class alike, as shares of classes differ between cohorts. An arm in a frame gets the
-frame as its input, ours or a rival's.
+All but `scratch` count every class alike, as shares of classes differ between cohorts. An arm in a
+frame gets the frame as its input, ours or a rival's.
 """
 
 import time

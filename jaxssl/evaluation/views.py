@@ -88,7 +88,9 @@ class Matrix:
     @cached_property
     def cosines(self) -> Rows:
         """Plain components of both as directions, so that distances are angles."""
-        n = min(N_COSINE, len(self.x) - 1, self.x.shape[1])
+        # each mean that is taken out leaves an axis less
+        n_means = len(np.unique(self.joint.cohorts)) if self.frame.endswith("cohort") else 1
+        n = min(N_COSINE, len(self.x) - n_means, self.x.shape[1])
         x = self.fitted(normalize, self.every_row, n_components=n, power=0.0)
         return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 

@@ -56,7 +56,7 @@ def transfer(
     """Measure how well labels of one cohort serve the samples of another.
 
     What `jaxssl transfer` does, with the same numbers. Every arm gets each frame as its input, and
-    counts every class alike. No label of a target is seen but to score.
+    but `scratch` counts every class alike. No label of a target is seen but to score.
 
     Args:
         data: several files or AnnData, each a cohort; or one with a column of cohorts.
