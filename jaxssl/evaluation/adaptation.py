@@ -1,7 +1,8 @@
 """Labels of one cohort for samples of another: encoders of both, and two heads that share a word.
 
-Encoders are pretrained on the unlabelled profiles of source and target in several frames. On their outputs, a linear head whose classes are softly balanced over the target is
-right where cohorts lie apart, and a graph over both cohorts where they mix: their mean is kept.
+Encoders are pretrained on the unlabelled profiles of source and target in several frames. On their
+outputs, a linear head whose classes are softly balanced over the target is right where cohorts lie
+apart, and a graph over both cohorts where they mix: their mean is kept.
 """
 
 from collections.abc import Callable, Mapping, Sequence

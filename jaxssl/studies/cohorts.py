@@ -79,7 +79,27 @@ def possible_sets(
         left_out += why
     if not kept:
         raise InputError(f"no transfer is possible ({left_out[0]})", fix)
-    return kept, left_out
+    return kept, by_reason(left_out)
+
+
+def by_reason(left_out: Sequence[str]) -> list[str]:
+    """A sentence a reason, with the first transfer that it holds of.
+
+    >>> by_reason(["a to b: few labels", "a to c: few labels", "d and e have no gene in common"])
+    ['2 transfers: few labels (first: a to b)', 'd and e have no gene in common']
+    """
+    of: dict[str, list[str]] = {}
+    for text in left_out:
+        which, _, why = text.partition(": ")
+        of.setdefault(why or text, []).append(which if why else "")
+    return [
+        why
+        if not which[0]
+        else f"{which[0]}: {why}"
+        if len(which) == 1
+        else f"{len(which)} transfers: {why} (first: {which[0]})"
+        for why, which in of.items()
+    ]
 
 
 def inputs_of(data: Files) -> tuple[tuple[str, str | Path], ...]:
