@@ -90,16 +90,15 @@ def by_reason(left_out: Sequence[str]) -> list[str]:
     """
     of: dict[str, list[str]] = {}
     for text in left_out:
-        which, _, why = text.partition(": ")
-        of.setdefault(why or text, []).append(which if why else "")
-    return [
-        why
-        if not which[0]
-        else f"{which[0]}: {why}"
-        if len(which) == 1
-        else f"{len(which)} transfers: {why} (first: {which[0]})"
-        for why, which in of.items()
-    ]
+        which, _, why = text.rpartition(": ")
+        of.setdefault(why, []).append(which)
+    told = []
+    for why, which in of.items():
+        one = f"{which[0]}: {why}" if which[0] else why
+        told.append(
+            one if len(which) == 1 else f"{len(which)} transfers: {why} (first: {which[0]})"
+        )
+    return told
 
 
 def inputs_of(data: Files) -> tuple[tuple[str, str | Path], ...]:
