@@ -5,6 +5,7 @@ frame gets the frame as its input, ours or a rival's.
 """
 
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
@@ -88,7 +89,9 @@ def centroids(view: View, problem: Problem) -> Classes:
     x, target = view.genes, view.transfer.rows_of_target
     if len(problem.labelled) > problem.n_classes:
         model = NearestCentroid(shrink_threshold=SHRINKAGE, priors="uniform")
-        model.fit(x[problem.labelled], problem.y)
+        with warnings.catch_warnings():  # of genes that are clipped alike within every class
+            warnings.filterwarnings("ignore", message="self.within_class_std_dev_")
+            model.fit(x[problem.labelled], problem.y)
         scores = np.asarray(model.decision_function(x[target]))
     else:  # a label a class: nothing tells how far one class spreads
         nearest = x[problem.labelled[np.argsort(problem.y)]]
