@@ -38,7 +38,7 @@ Classes = Float[np.ndarray, "samples classes"]
 Stop = Callable[[], bool]
 
 
-class Framed(NamedTuple):
+class FrameEncoders(NamedTuple):
     """The encoders of one frame."""
 
     normalizer: Normalizer
@@ -86,7 +86,7 @@ def pretrain_frames(
     config: Config,
     seeds: Sequence[int] = range(N_SEEDS),
     stop: Stop = lambda: False,
-) -> dict[str, Framed]:
+) -> dict[str, FrameEncoders]:
     """Encoders of log2 expression in each frame; one program serves them all."""
     found, plan = {}, None
     for frame in FRAMES:
@@ -97,7 +97,7 @@ def pretrain_frames(
         pool = normalize(normalizer, x, None, cohorts)
         plan = plan or plan_pretraining(options, *pool.shape, n_seeds=len(seeds))
         made = merge(pretrain(plan, options, pool, seeds, stop=stop)).params
-        found[frame] = Framed(normalizer, tuple(made[s]["encoder"] for s in seeds))
+        found[frame] = FrameEncoders(normalizer, tuple(made[s]["encoder"] for s in seeds))
     return found
 
 

@@ -23,7 +23,7 @@ from jaxssl.engine.leaves import (
     save_leaves,
     unflatten,
 )
-from jaxssl.evaluation.adaptation import Framed, Head, Heads
+from jaxssl.evaluation.adaptation import FrameEncoders, Head, Heads
 from jaxssl.files import complete_folder
 from jaxssl.types import Frame, InputError, Normalizer
 
@@ -38,7 +38,7 @@ class AdaptedClassifier:
     """All that classifying later samples of the laboratory takes."""
 
     config: Config
-    frames: dict[str, Framed]
+    frames: dict[str, FrameEncoders]
     heads: Heads
     guard: Normalizer  # of the laboratory's own samples
     reference: Reference | None  # of them; None: too few
@@ -108,7 +108,7 @@ def load_adapted(folder: Path) -> AdaptedClassifier:
         own = Frame(name, tuple(cohorts[name]), **stored.pop("frame", {}))
         members = of_frame["params"]
         encoders = tuple(members[str(i)] for i in range(len(members)))
-        frames[name] = Framed(Normalizer(genes, "log2", frame=own, **stored), encoders)
+        frames[name] = FrameEncoders(Normalizer(genes, "log2", frame=own, **stored), encoders)
     spread = {name: Head(**head) for name, head in tree["spread"].items()}
     reference = Reference(**tree["reference"]) if "reference" in tree else None
     heads, guard = Heads(Head(**tree["linear"]), spread), Normalizer(genes, scale, **tree["guard"])
