@@ -132,6 +132,22 @@ def test_drawn_cohorts_are_those_of_brute_force(names, monkeypatch):
         assert shares[value] / 40_000 == pytest.approx(times / n, abs=0.01)
 
 
+def test_the_interval_holds_95_of_100_draws_of_all_families_together():
+    rows = scores()
+    found = differences(rows, RIVAL).query("arm == 'adapt' and share == 1").iloc[0]
+    wide = rows[(rows["share"] == 1) & rows["arm"].isin(["adapt", "logreg"])]
+    paired = wide.pivot_table("balanced_accuracy", families.PAIR, "arm")
+    paired = paired["adapt"] - paired["logreg"]
+    draws = []
+    for name, names in COHORTS.items():
+        of, rng = paired.xs(name, level="family"), np.random.default_rng(1)
+        drawn = rng.choice([*names], (4000, len(names)))
+        every = [[of[s, t] for s, t in permutations(own, 2) if s != t] for own in drawn]
+        draws.append([np.mean(values) if values else of.mean() for values in every])
+    low, high = np.quantile(np.mean(draws, axis=0), [0.025, 0.975])
+    assert_allclose(found[["low", "high"]].astype(float), [low, high], atol=0.005)
+
+
 def test_where_the_source_is_several_cohorts_the_target_is_drawn(monkeypatch):
     index = [("f", "b+c", "a"), ("f", "a+c", "b"), ("f", "a+b", "c")]
     pairs = pd.Series([1.0, 2.0, 4.0], pd.MultiIndex.from_tuples(index, names=families.PAIR))

@@ -118,6 +118,8 @@ def test_small_cohorts_are_left_out_and_many_are_refused():
     patients = adata(400, labs=("a",), lab=np.repeat([f"p{i}" for i in range(100)], 4))
     refused(r"100 of 100 cohorts have fewer than 10.*name a coarser column with", patients, BATCHED)
     assert check_family([cohort("a"), cohort("b", 10)])[1].name == "b"
+    with pytest.raises(InputError, match="3 of 5 cohorts have fewer than 10 samples"):
+        check_family([cohort(name, 24 if name in "ab" else 9) for name in "abcde"])
 
 
 def test_a_limit_draws_the_same_samples_again():
