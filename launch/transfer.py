@@ -10,7 +10,7 @@ Example:
 Each file is a cohort, or --batch names the column that tells cohorts apart. --protocol=pairs takes
 every directed pair, leave_cohort_out each cohort as the target of all others. Writes
 transfer.parquet (a row a score), transfer.csv, differences.csv, transfer.md and a forest plot.
-With --resume only the pairs that are missing are computed.
+With --resume only the arms that are missing are computed.
 """
 
 import sys
@@ -19,6 +19,7 @@ from pathlib import Path
 from absl import flags as absl_flags
 
 from jaxssl.data.family import PROTOCOLS
+from jaxssl.evaluation.views import FRAMES
 from jaxssl.runs.kinds import TRANSFER
 from jaxssl.runs.output import Output
 from jaxssl.studies.cohorts import inputs_of
@@ -34,11 +35,14 @@ from jaxssl.types import InputError
 from . import exit, flags
 from .screen import hooks
 
-flags.define("label", "batch", "arms", "out", "resume", "overwrite")
+flags.define("label", "batch", "out", "resume", "overwrite")
 _DATA = absl_flags.DEFINE_list("data", [], "Files, a cohort each; or one with --batch.")
 _NAME = absl_flags.DEFINE_string("name", "", "Of the family; default: that of --out.")
 _PROTOCOL = absl_flags.DEFINE_enum("protocol", PROTOCOLS[0], PROTOCOLS, "What is the source.")
-_FRAMES = absl_flags.DEFINE_list("frames", [], "Frames of the arms; default: all.")
+_ARMS = absl_flags.DEFINE_list("arms", [], "Arms, such as logreg,adapt; default: all.")
+_FRAMES = absl_flags.DEFINE_list(
+    "frames", [], f"Frames of the arms, out of {', '.join(FRAMES)}; default: all."
+)
 _SHARES = absl_flags.DEFINE_list("shares", [str(s) for s in SHARES], "Shares of the labels.")
 _SEEDS = absl_flags.DEFINE_integer("seeds", N_SEEDS, "Draws of labels.", lower_bound=1)
 _MAX_SAMPLES = absl_flags.DEFINE_integer(
@@ -60,7 +64,7 @@ def main() -> None:
     data, out = _DATA.value, flags.value_of("out")
     roles = {name: flags.value_of(name) for name in ("label", "batch")}
     words = {"name": _NAME.value or Path(out).name, **roles}
-    config = options(flags.value_of("arms"), _SHARES.value, _SEEDS.value, **words)
+    config = options(_ARMS.value, _SHARES.value, _SEEDS.value, **words)
     again = flags.value_of("resume"), flags.value_of("overwrite")
     output = Output(out, *again, inputs=inputs_of(data), kind=TRANSFER)
     how = _PROTOCOL.value, _FRAMES.value, _MAX_SAMPLES.value
