@@ -15,7 +15,8 @@ from absl import flags as absl_flags
 from jaxssl.evaluation.adaptation import N_SEEDS
 from jaxssl.runs.kinds import ADAPT
 from jaxssl.runs.output import Output
-from jaxssl.studies.target import Asked, run_adaptation
+from jaxssl.studies.source import Asked
+from jaxssl.studies.target import run_adaptation
 
 from . import exit, flags
 from .screen import hooks

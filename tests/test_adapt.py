@@ -147,6 +147,14 @@ def bad(laboratories, what):
         target = target[:5].copy()
     if what == "known":
         target = source[:20].copy()
+    if what == "copies":
+        target = source[:30].copy()
+        target.obs_names = [f"again_{i}" for i in range(30)]
+    if what == "flat":
+        target.X[3] = 0
+    if what == "small cohorts":
+        source.obs["plate"] = [f"plate_{i // 3}" for i in range(source.n_obs)]
+        return {"source": source, "data": target, "batch": "plate"}
     if what == "one class":
         source.obs["class"] = "tumour"
     if what == "no label":
@@ -163,6 +171,9 @@ def bad(laboratories, what):
         ("no gene", "have no gene in common"),
         ("few", r"5 samples are too few to adapt to; give at least 10 of one laboratory at once"),
         ("known", r"20 of 20 samples of the data are in the source, by their ids"),
+        ("copies", "30 samples stand in two cohorts, nearly the same"),
+        ("flat", r"1 of 60 samples have one value for all genes \(first: new_"),
+        ("small cohorts", r"34 of 34 cohorts of the source have fewer than 10 .*coarser column"),
         ("one class", "the source has labels of 1 class"),
         ("no label", r"no label column is known"),
         ("nothing", "no source is given"),

@@ -3,25 +3,20 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import Positive
-from jaxssl.config import Config, DataConfig
-from jaxssl.data.adapting import FEW
-from jaxssl.data.family import Cohort, cohort_of, cohorts_in, join
+from jaxssl.data.family import join, refuse_copies
 from jaxssl.data.formats.matrix import as_text
-from jaxssl.data.frames import MIN_COHORT
 from jaxssl.data.laboratory import doubts_of, guard_of
 from jaxssl.data.samples import by_text
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import check_session
-from jaxssl.engine.prepared import is_among
 from jaxssl.evaluation.adaptation import N_SEEDS, fit_heads, pretrain_frames, recipe
 from jaxssl.evaluation.adapted import AdaptedClassifier, save_adapted
 from jaxssl.evaluation.predictions import counted, pack, score
@@ -30,25 +25,11 @@ from jaxssl.runs import kinds, layout
 from jaxssl.runs.identity import Origin, versions, write_identity
 from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
-from jaxssl.studies.data import read_data
-from jaxssl.studies.encoders import read_classifier, with_data
 from jaxssl.studies.job import Data, hooks_of, warn_again
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.start import announce
-from jaxssl.types import InputError
 
 Classes = Float[np.ndarray, "samples classes"]
-
-
-class Asked(NamedTuple):
-    """What an adaptation is asked for."""
-
-    data: Data  # of the laboratory
-    source: Data  # with labels; None: that of the classifier's training
-    classifier: str | Path | EncoderBundle | None
-    label: str
-    batch: str  # column of the source's cohorts
-    seeds: int
 
 
 @checked
@@ -108,8 +89,9 @@ def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
     check_folder(output)
     notes, config = Notes(hooks.say), recipe()
     with notes.stage("read"):
-        given = _read(asked, hooks)
+        given = read_given(asked, hooks)
         joint = join([*given.cohorts, given.target])
+        refuse_copies(joint)
         codes, classes = given.codes()
         rows = np.flatnonzero(joint.cohorts == given.target.name)
         for doubt in doubts_of(joint, rows, config.normalize):
@@ -150,82 +132,8 @@ def as_table(
     return pd.DataFrame(head | columns | pack(classes, probabilities))
 
 
-class _Given(NamedTuple):
-    """Cohorts with labels, and the samples to classify."""
-
-    cohorts: list[Cohort]
-    is_used: Bool[np.ndarray, " samples"]  # whether a label may be, in the order of the cohorts
-    target: Cohort
-    adata: AnnData  # of the target
-
-    def names(self) -> dict[str, Any]:
-        """For the record; unlabelled samples of the target are in the pretraining."""
-        source = [cohort.name for cohort in self.cohorts]
-        return {"cohort": self.target.name, "source": source, "transductive": True}
-
-    def codes(self) -> tuple[Int[np.ndarray, " samples"], tuple[str, ...]]:
-        """Classes of all rows, those of the target last, and their names; -1: not used."""
-        labels = np.concatenate([cohort.labels for cohort in self.cohorts])
-        labels = np.where(self.is_used, labels, "").astype(str)
-        classes = tuple(sorted(set(labels) - {""}))
-        if len(classes) < 2:
-            raise InputError(
-                f"the source has labels of {len(classes)} class{'es' * (len(classes) != 1)}",
-                "name another column with `label=COLUMN`",
-            )
-        labels = np.append(labels, np.full(len(self.target.labels), ""))
-        return pd.Categorical(labels, categories=list(classes)).codes.astype(np.int64), classes
-
-
-def _read(asked: Asked, hooks: Hooks) -> _Given:
-    """The source and the data; refuses samples that are in both."""
-    bundle = None if asked.classifier is None else read_classifier(asked.classifier)
-    options = DataConfig() if bundle is None else bundle.config.data
-    source = asked.source if asked.source is not None else options.path
-    if isinstance(source, str) and not source:
-        found = "no source is given" if bundle is None else "the classifier names no data file"
-        raise InputError(found, "pass `source=FILE`, with the labels to learn from")
-    roles = {"label": asked.label or options.label, "batch": asked.batch or options.batch}
-    config = with_data(Config(), **roles)
-    cohorts = cohorts_in(read_data(config.data, hooks, source), config, _name(source, "source"))
-    adata = read_data(DataConfig(), hooks, asked.data)
-    ids = np.concatenate([cohort.ids for cohort in cohorts if cohort.ids is not None])
-    _check_target(adata, ids)
-    name = _name(asked.data, "target")
-    while name in {cohort.name for cohort in cohorts}:
-        name += " (new)"
-    used = is_among(ids, bundle.provenance.get("labelled_ids", "")) if bundle else None
-    is_used = np.ones(len(ids), bool) if used is None or not used.any() else used
-    return _Given(cohorts, is_used, cohort_of(adata, name), adata)
-
-
-def _check_target(adata: AnnData, ids: np.ndarray) -> None:
-    """Refuse samples that are in the source, by their ids, and too few; warn of few."""
-    known = adata.obs_names.isin(ids)
-    if known.any():
-        raise InputError(
-            f"{known.sum():,} of {len(known):,} samples of the data are in the source, by their "
-            f"ids (first: {adata.obs_names[known][0]})",
-            "leave them out",
-        )
-    if adata.n_obs < MIN_COHORT:
-        raise InputError(
-            f"{adata.n_obs} samples are too few to adapt to",
-            f"give at least {MIN_COHORT} of one laboratory at once",
-        )
-    if adata.n_obs < FEW:
-        warnings.warn(
-            f"every gene is standardised within {adata.n_obs} samples, which is coarse below {FEW}",
-            stacklevel=4,
-        )
-
-
-def _name(data: Data, otherwise: str) -> str:
-    return Path(data).stem if isinstance(data, str | Path) and str(data) else otherwise
-
-
 def _measured(
-    given: _Given, label: str, classes: tuple[str, ...], probabilities: Classes, hooks: Hooks
+    given: Given, label: str, classes: tuple[str, ...], probabilities: Classes, hooks: Hooks
 ) -> dict[str, Any]:
     """Scores on labels that the data have in the column of that name; {} where there are none."""
     if label not in given.adata.obs:
