@@ -27,6 +27,7 @@ from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.studies.job import Data, hooks_of, warn_again
 from jaxssl.studies.progress import Hooks
+from jaxssl.studies.source import Asked, Given, read_given
 from jaxssl.studies.start import announce
 
 Classes = Float[np.ndarray, "samples classes"]
