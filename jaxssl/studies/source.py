@@ -17,10 +17,10 @@ from jaxssl.data.frames import MIN_COHORT
 from jaxssl.data.scale import finite_values
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.prepared import hashes_of, is_among
+from jaxssl.studies.data import read_data
 from jaxssl.studies.encoders import read_classifier, with_data
 from jaxssl.studies.job import Data
 from jaxssl.studies.progress import Hooks
-from jaxssl.studies.start import read_data
 from jaxssl.types import InputError
 
 
