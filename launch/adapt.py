@@ -24,7 +24,9 @@ from .screen import hooks
 flags.define("data", "label", "batch", "out", "overwrite")
 _CLASSIFIER = absl_flags.DEFINE_string("classifier", "", "Folder of finetune, or its classifier/.")
 _SOURCE = absl_flags.DEFINE_string("source", "", "Data with labels; default: the classifier's.")
-_SEEDS = absl_flags.DEFINE_integer("seeds", N_SEEDS, "Encoders a frame.", lower_bound=1)
+_SEEDS = absl_flags.DEFINE_integer(
+    "seeds", N_SEEDS, "Encoders a frame and way of batching.", lower_bound=1
+)
 
 
 def main() -> None:

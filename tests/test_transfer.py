@@ -154,8 +154,8 @@ def test_encoders_of_both_cohorts_have_heads_for_samples_that_are_not_in_the_gra
     outputs = {}
     for frame, own in framed.items():
         outputs[frame] = own.outputs(CONFIG, JOINT.expression, JOINT.cohorts)
-        assert outputs[frame].shape == (80, 2 * 8)
-        assert_allclose(np.linalg.norm(outputs[frame].reshape(80, 2, 8), axis=2), 1, atol=1e-4)
+        assert outputs[frame].shape == (80, 4 * 8)  # two seeds, two ways of batching
+        assert_allclose(np.linalg.norm(outputs[frame].reshape(80, 4, 8), axis=2), 1, atol=1e-4)
     target = transfer.rows_of_target
     found, heads = fit_heads(outputs, labelled, transfer.codes[labelled], target, 3)
     alone = heads({frame: x[target[:5]] for frame, x in outputs.items()})

@@ -31,7 +31,11 @@ RECIPE = {
     "pretrain.n_steps": 500,
 }
 """What differs from a pretraining's defaults; fixed over all families of docs/results/transfer."""
-N_SEEDS = 3
+N_SEEDS = 3  # encoders a frame and way of batching
+BATCHES = {"mixed": "size", "by_cohort": "even"}
+"""Ways of batching → how cohorts are drawn. Mixed batches are better where cohorts differ in what
+they consist of, those of one cohort where they differ in all else; nobody knows which beforehand.
+"""
 
 Rows = Float[np.ndarray, "samples features"]
 Classes = Float[np.ndarray, "samples classes"]
@@ -87,17 +91,25 @@ def pretrain_frames(
     seeds: Sequence[int] = range(N_SEEDS),
     stop: Stop = lambda: False,
 ) -> dict[str, FrameEncoders]:
-    """Encoders of log2 expression in each frame; one program serves them all."""
-    found, plan = {}, None
+    """Encoders of log2 expression in each frame; a program for each way of batching serves all.
+
+    Half of them see batches of all cohorts, half batches of one (see `BATCHES`).
+    """
+    found, plans = {}, {}
     for frame in FRAMES:
-        options = resolve(
-            replace(config, normalize=replace(config.normalize, frame=frame)), *x.shape
-        )
+        own = replace(config, normalize=replace(config.normalize, frame=frame))
+        options = resolve(own, *x.shape)
         normalizer = fit_normalizer(x, genes, options.normalize, "log2", cohorts)
-        pool = normalize(normalizer, x, None, cohorts)
-        plan = plan or plan_pretraining(options, *pool.shape, n_seeds=len(seeds))
-        made = merge(pretrain(plan, options, pool, seeds, stop=stop)).params
-        found[frame] = FrameEncoders(normalizer, tuple(made[s]["encoder"] for s in seeds))
+        pool, params = normalize(normalizer, x, None, cohorts), []
+        for batches, draw in BATCHES.items():
+            how = {"pretrain.batches": batches, "pretrain.cohort_draw": draw}
+            options = with_options(options, how)
+            if batches not in plans:
+                words = {"n_seeds": len(seeds), "batches": cohorts}
+                plans[batches] = plan_pretraining(options, *pool.shape, **words)
+            made = merge(pretrain(plans[batches], options, pool, seeds, stop=stop)).params
+            params += [made[seed]["encoder"] for seed in seeds]
+        found[frame] = FrameEncoders(normalizer, tuple(params))
     return found
 
 

@@ -124,7 +124,8 @@ def consensus(views: Views, problem: Problem) -> Classes:
 
 def adapted(views: Views, problem: Problem) -> Classes:
     """Encoders of both cohorts in three frames, with the heads of `evaluation.adaptation`."""
-    outputs = {frame: views[frame].both.encoded_mixed for frame in ADAPTED}
+    both = {frame: views[frame].both for frame in ADAPTED}
+    outputs = {f: np.hstack([x.encoded_mixed, x.encoded_by_cohort]) for f, x in both.items()}
     labelled, y, n_classes, seed = problem
     target = views[ADAPTED[0]].transfer.rows_of_target
     return fit_heads(outputs, labelled, y, target, n_classes, seed)[0]

@@ -61,7 +61,7 @@ def adapt(
         source: samples with labels; by default the data that the classifier was trained on.
         label: column of the source; by default the classifier's, or what is on record.
         batch: column of the source's cohorts; by default the same way. Without, it is one cohort.
-        seeds: encoders a frame.
+        seeds: encoders a frame and way of batching, of two.
         overwrite, progress: as in `jaxssl.study`.
 
     Returns:
