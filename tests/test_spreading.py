@@ -12,7 +12,6 @@ from jaxssl.evaluation.spreading import (
     PENALTY,
     STRENGTH,
     affinity,
-    probabilities,
     self_train,
     spread,
 )
@@ -94,7 +93,7 @@ def test_a_student_learns_thrice_from_the_mean_of_graph_and_student_and_from_tru
     found, student = self_train(X, GRAPH, LABELLED, y, 3, balanced=balanced)
     assert_allclose(found, expected, atol=1e-6)
     # what it says of samples of the graph is its half of what was found
-    assert_allclose(2 * found - of_graph, probabilities(student.logits(X)), atol=1e-6)
+    assert_allclose(2 * found - of_graph, softmax(student.logits(X), axis=1), atol=1e-6)
     assert_allclose(found.sum(axis=1), 1)
 
 

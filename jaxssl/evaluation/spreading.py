@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.neighbors import NearestNeighbors
 
 from jaxssl.evaluation.logistic import Logistic, fit_logistic
@@ -83,12 +84,6 @@ def self_train(
         targets = found.copy()
         targets[labelled] = np.eye(n_classes)[y]
         model = fit_logistic(x, targets, balanced=balanced, penalty=PENALTY)
-        found = (of_graph + probabilities(model.logits(x))) / 2
+        found = (of_graph + softmax(model.logits(x), axis=1)) / 2
     assert model is not None
     return found, model
-
-
-def probabilities(logits: Classes) -> Classes:
-    """Softmax of the rows."""
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return p / p.sum(axis=1, keepdims=True)
