@@ -5,18 +5,21 @@ outputs, a linear head whose classes are softly balanced over the target is righ
 apart, and a graph over both cohorts where they mix: their mean is kept.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import softmax
 
-from jaxssl.config import Config, resolve, with_options
+from jaxssl.config import Config, NormalizeConfig, from_dict, resolve, to_dict, with_options
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.embed import embed_rows
-from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import Plan, merge, plan_pretraining, pretrain
 from jaxssl.evaluation.correction import soft_balance
 from jaxssl.evaluation.logistic import fit_logistic
 from jaxssl.evaluation.spreading import affinity, self_train
@@ -39,7 +42,6 @@ they consist of, those of one cohort where they differ in all else; nobody knows
 
 Rows = Float[np.ndarray, "samples features"]
 Classes = Float[np.ndarray, "samples classes"]
-Stop = Callable[[], bool]
 
 
 class FrameEncoders(NamedTuple):
@@ -89,28 +91,43 @@ def pretrain_frames(
     genes: np.ndarray,
     config: Config,
     seeds: Sequence[int] = range(N_SEEDS),
-    stop: Stop = lambda: False,
 ) -> dict[str, FrameEncoders]:
-    """Encoders of log2 expression in each frame; a program for each way of batching serves all.
-
-    Half of them see batches of all cohorts, half batches of one (see `BATCHES`).
-    """
-    found, plans = {}, {}
+    """Encoders of log2 expression in each frame, half of them by each of `BATCHES`."""
+    found = {}
     for frame in FRAMES:
         own = replace(config, normalize=replace(config.normalize, frame=frame))
-        options = resolve(own, *x.shape)
-        normalizer = fit_normalizer(x, genes, options.normalize, "log2", cohorts)
-        pool, params = normalize(normalizer, x, None, cohorts), []
-        for batches, draw in BATCHES.items():
-            how = {"pretrain.batches": batches, "pretrain.cohort_draw": draw}
-            options = with_options(options, how)
-            if batches not in plans:
-                words = {"n_seeds": len(seeds), "batches": cohorts}
-                plans[batches] = plan_pretraining(options, *pool.shape, **words)
-            made = merge(pretrain(plans[batches], options, pool, seeds, stop=stop)).params
-            params += [made[seed]["encoder"] for seed in seeds]
-        found[frame] = FrameEncoders(normalizer, tuple(params))
+        normalizer = fit_normalizer(x, genes, resolve(own, *x.shape).normalize, "log2", cohorts)
+        pool = normalize(normalizer, x, None, cohorts)
+        made = [encoders_of(pool, config, batches, cohorts, seeds) for batches in BATCHES]
+        found[frame] = FrameEncoders(normalizer, tuple(itertools.chain(*made)))
     return found
+
+
+def encoders_of(
+    pool: Rows,
+    config: Config,
+    batches: str,
+    cohorts: np.ndarray,
+    seeds: Sequence[int] = range(N_SEEDS),
+) -> list[Params]:
+    """Encoders that are pretrained on the input of a frame, a seed each."""
+    how = {"pretrain.batches": batches, "pretrain.cohort_draw": BATCHES[batches]}
+    # whatever the frame: one program for all of them
+    config = with_options(replace(config, normalize=NormalizeConfig()), how)
+    config = resolve(config, *pool.shape)
+    text = json.dumps(to_dict(config))
+    plan = _plan(text, *pool.shape, n_seeds=len(seeds), cohorts=tuple(cohorts))
+    made = merge(pretrain(plan, config, pool, seeds)).params
+    return [made[seed]["encoder"] for seed in seeds]
+
+
+@lru_cache(maxsize=4)
+def _plan(
+    config: str, n_samples: int, n_features: int, *, n_seeds: int, cohorts: tuple[str, ...]
+) -> Plan:
+    """The plan of a pretraining, whose program serves whatever has the same shapes."""
+    options, of = from_dict(json.loads(config)), np.array(cohorts)
+    return plan_pretraining(options, n_samples, n_features, n_seeds, batches=of)
 
 
 def outputs_of(

@@ -1,19 +1,17 @@
 """What the arms of a transfer see: genes, components and encoder outputs of cohorts in a frame."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from jaxssl.config import Config, NormalizeConfig, from_dict, resolve, to_dict
+from jaxssl.config import Config, resolve
 from jaxssl.data.family import Joint, Transfer
 from jaxssl.data.normalize import fit_normalizer, normalize, standardize
-from jaxssl.engine.pretrain import Plan, merge, plan_pretraining, pretrain
-from jaxssl.evaluation.adaptation import N_SEEDS, outputs_of
+from jaxssl.evaluation.adaptation import encoders_of, outputs_of
 from jaxssl.evaluation.correction import combat, coral
 from jaxssl.evaluation.spreading import affinity
 from jaxssl.types import Normalizer
@@ -24,13 +22,6 @@ N_COSINE = 50  # plain components whose directions are compared
 
 Rows = Float[np.ndarray, "samples features"]
 Which = Int[np.ndarray, " rows"]
-
-
-@lru_cache(maxsize=4)
-def _plan(config: str, n_samples: int, n_features: int, cohorts: tuple[str, ...]) -> Plan:
-    """The plan of a pretraining, whose program serves whatever has the same shapes."""
-    options = from_dict(json.loads(config))
-    return plan_pretraining(options, n_samples, n_features, N_SEEDS, batches=np.array(cohorts))
 
 
 class Matrix:
@@ -65,15 +56,9 @@ class Matrix:
 
     def encoded(self, rows: Which, batches: str) -> Rows:
         """Outputs of encoders that are pretrained on some rows, side by side."""
-        draw = "even" if batches == "by_cohort" else "size"
-        options = replace(self.config.pretrain, batches=batches, cohort_draw=draw)
         features = self.fitted(normalize, rows)
-        pool, seeds = features[rows], range(N_SEEDS)
-        config = resolve(replace(self.config, pretrain=options), *pool.shape)
-        frames = replace(config, normalize=NormalizeConfig())  # one program for all of them
-        plan = _plan(json.dumps(to_dict(frames)), *pool.shape, tuple(self.joint.cohorts[rows]))
-        made = merge(pretrain(plan, config, pool, seeds)).params
-        return outputs_of(config, [made[seed]["encoder"] for seed in seeds], features)
+        made = encoders_of(features[rows], self.config, batches, self.joint.cohorts[rows])
+        return outputs_of(self.config, made, features)
 
     @cached_property
     def genes(self) -> Rows:
