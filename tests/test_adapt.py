@@ -63,6 +63,12 @@ def adapted(laboratories, tmp_path_factory, small, numerics):
     return out
 
 
+def adapt_to(target, laboratories, out, **words):
+    """An adaptation in Python, by default to samples of the other laboratory."""
+    words = {"source": laboratories["source"], "label": "class", "seeds": 1} | words
+    return jaxssl.adapt(target, out=out, progress=False, **words)
+
+
 def accuracy(table, file):
     """Of predictions against the labels that were kept from them."""
     return (table["predicted"].to_numpy() == jaxssl.read(file).obs["class"].to_numpy()).mean()
@@ -81,14 +87,7 @@ def test_samples_of_another_laboratory_are_classified_without_their_labels(adapt
 def test_labels_of_the_data_change_nothing(adapted, laboratories, tmp_path):
     target = jaxssl.read(laboratories["target"])
     del target.obs["class"]
-    again = jaxssl.adapt(
-        target,
-        source=laboratories["source"],
-        label="class",
-        seeds=1,
-        out=tmp_path / "again",
-        progress=False,
-    )
+    again = adapt_to(target, laboratories, tmp_path / "again")
     table = pd.read_parquet(adapted / "predictions.parquet")
     columns = [name for name in table if name.startswith("p_")]
     np.testing.assert_array_equal(again[columns], table[columns])
@@ -188,17 +187,24 @@ def test_what_cannot_be_adapted_is_refused_and_nothing_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_few_samples_and_samples_of_one_class_are_warned_of(laboratories, tmp_path):
-    target = jaxssl.read(laboratories["target"])
-    first = target.obs["class"].iloc[0]
-    alike = target[(target.obs["class"] == first).to_numpy()][:15].copy()
-    few = pytest.warns(UserWarning, match="within 15 samples, which is coarse below 25")
-    with few, pytest.warns(UserWarning, match="if they are of one class"):
-        jaxssl.adapt(
-            alike,
-            source=laboratories["source"],
-            label="class",
-            seeds=1,
-            out=tmp_path / "run",
-            progress=False,
-        )
+def test_few_samples_are_warned_of(laboratories, tmp_path):
+    few = jaxssl.read(laboratories["target"])[:15].copy()
+    with pytest.warns(UserWarning, match="within 15 samples, which is coarse below 25"):
+        adapt_to(few, laboratories, tmp_path / "run")
+
+
+def test_a_classifier_says_of_which_file_and_labels_it_was_made(laboratories, tmp_path):
+    encoder = [
+        *("--seeds=1", "--config.pretrain.n_steps=20", "--config.encoder.hidden=(16,8)"),
+        "--config.finetune.transfer_layers=2",
+    ]
+    launch("pretrain", f"--data={laboratories['source']}", *encoder, f"--out={tmp_path / 'enc'}")
+    made = f"--encoder={tmp_path / 'enc'}", f"--data={laboratories['source']}"
+    launch("finetune", *made, "--share=0.5", f"--out={tmp_path / 'clf'}")
+    files = f"--classifier={tmp_path / 'clf'}", f"--data={laboratories['target']}"
+    told = launch("adapt", *files, "--seeds=1", f"--out={tmp_path / 'run'}")
+    n = json.loads((tmp_path / "clf" / "summary.json").read_text())["n_labelled"]
+    assert n < 50
+    assert f"labels: {n} of the source, 3 classes" in told
+    assert "one alone would have others made up" in told
+    assert "of 60 samples whose class is known, and was not used: accuracy" in told

@@ -14,6 +14,7 @@ from jaxssl.config import Config, DataConfig
 from jaxssl.data.adapting import FEW
 from jaxssl.data.family import Cohort, cohort_of, cohorts_in
 from jaxssl.data.frames import MIN_COHORT
+from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import finite_values
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.prepared import hashes_of, is_among
@@ -42,6 +43,7 @@ class Given(NamedTuple):
     is_used: Bool[np.ndarray, " samples"]  # whether a label may be, in the order of the cohorts
     target: Cohort
     adata: AnnData  # of the target
+    label: str  # column of the source that the classes come from
 
     def names(self) -> dict[str, Any]:
         """For the record; unlabelled samples of the target are in the pretraining."""
@@ -72,7 +74,8 @@ def read_given(asked: Asked, hooks: Hooks) -> Given:
         raise InputError(found, "pass `source=FILE`, with the labels to learn from")
     roles = {"label": asked.label or options.label, "batch": asked.batch or options.batch}
     config = with_data(Config(), **roles)
-    cohorts = cohorts_in(read_data(config.data, hooks, source), config, _name(source, "source"))
+    with_labels = read_data(config.data, hooks, source)
+    cohorts = cohorts_in(with_labels, config, _name(source, "source"))
     _check_sources(cohorts)
     adata = read_data(DataConfig(), hooks, asked.data)
     ids = np.concatenate([cohort.ids for cohort in cohorts if cohort.ids is not None])
@@ -82,7 +85,8 @@ def read_given(asked: Asked, hooks: Hooks) -> Given:
         name += " (new)"
     used = is_among(ids, bundle.provenance.get("labelled_ids", "")) if bundle else None
     is_used = np.ones(len(ids), bool) if used is None or not used.any() else used
-    return Given(cohorts, is_used, cohort_of(adata, name), adata)
+    label = roles["label"] or str(facts_of(with_labels)["label"])  # else it had been refused
+    return Given(cohorts, is_used, cohort_of(adata, name), adata, label)
 
 
 def _check_sources(cohorts: Sequence[Cohort]) -> None:

@@ -1,6 +1,5 @@
 """A classifier for the samples of another laboratory: labels of one cohort, profiles of both."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +12,7 @@ from jaxssl.arguments import checked
 from jaxssl.bounds import Positive
 from jaxssl.data.family import join, refuse_copies
 from jaxssl.data.formats.matrix import as_text
-from jaxssl.data.laboratory import doubts_of, guard_of
+from jaxssl.data.laboratory import guard_of
 from jaxssl.data.samples import by_text
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import check_session
@@ -95,13 +94,12 @@ def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
         refuse_copies(joint)
         codes, classes = given.codes()
         rows = np.flatnonzero(joint.cohorts == given.target.name)
-        for doubt in doubts_of(joint, rows, config.normalize):
-            warnings.warn(doubt, stacklevel=2)
     announce(config, hooks)
     n, labelled = len(joint.genes), np.flatnonzero(codes >= 0)
     hooks.say(f"genes: {n:,} that source and data share, of {len(given.target.genes):,}")
     hooks.say(f"labels: {len(labelled):,} of the source, {len(classes)} classes")
     x = joint.expression, joint.cohorts
+    hooks.say("classes are softly balanced over the samples: one alone would have others made up")
     with notes.stage("pretrain"):
         frames = pretrain_frames(*x, joint.genes, config, range(asked.seeds))
     with notes.stage("fit"):
@@ -113,7 +111,7 @@ def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
     guard = guard_of(joint, rows, given.target.scale, config.normalize)
     adapted = AdaptedClassifier(config, frames, heads, *guard, provenance)
     table = as_table(given.adata.obs_names.to_numpy(), classes, probabilities)
-    summary = provenance | _measured(given, asked.label, classes, probabilities, hooks)
+    summary = provenance | _measured(given, classes, probabilities, hooks)
     folder = open_folder(output)
     write_identity(folder, config, Origin(), hooks.command, kind=output.kind)
     save_adapted(folder / layout.CLASSIFIER, adapted)
@@ -134,9 +132,10 @@ def as_table(
 
 
 def _measured(
-    given: Given, label: str, classes: tuple[str, ...], probabilities: Classes, hooks: Hooks
+    given: Given, classes: tuple[str, ...], probabilities: Classes, hooks: Hooks
 ) -> dict[str, Any]:
     """Scores on labels that the data have in the column of that name; {} where there are none."""
+    label = given.label
     if label not in given.adata.obs:
         return {}
     labels = as_text(by_text(cast(pd.DataFrame, given.adata.obs)))[label].to_numpy()
