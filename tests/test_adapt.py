@@ -12,6 +12,7 @@ import jaxssl
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.evaluation import adaptation
 from jaxssl.evaluation.adapted import load_adapted
+from jaxssl.studies.progress import Hooks
 from jaxssl.types import InputError
 
 pytestmark = pytest.mark.usefixtures("small", "numerics")
@@ -191,6 +192,10 @@ def test_few_samples_are_warned_of(laboratories, tmp_path):
     few = jaxssl.read(laboratories["target"])[:15].copy()
     with pytest.warns(UserWarning, match="within 15 samples, which is coarse below 25"):
         adapt_to(few, laboratories, tmp_path / "run")
+    assert load_adapted(tmp_path / "run" / "classifier").reference is None
+    told = []
+    jaxssl.predict(tmp_path / "run", laboratories["later"], Hooks(lambda e: told.append(e.text)))
+    assert any("keeps nothing of its cohort, so none can be told" in text for text in told)
 
 
 def test_a_classifier_says_of_which_file_and_labels_it_was_made(laboratories, tmp_path):

@@ -109,6 +109,8 @@ def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
     counts = {"n_labelled": len(labelled), "n_target": len(rows)}
     provenance = {"classes": list(classes), **given.names(), **counts, "versions": versions()}
     guard = guard_of(joint, rows, given.target.scale, config.normalize)
+    if guard[1] is None:
+        hooks.say(f"{len(rows)} samples are too few to hold later ones against: none is refused")
     adapted = AdaptedClassifier(config, frames, heads, *guard, provenance)
     table = as_table(given.adata.obs_names.to_numpy(), classes, probabilities)
     summary = provenance | _measured(given, classes, probabilities, hooks)
