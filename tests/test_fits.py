@@ -23,6 +23,8 @@ from jaxssl.runs.reading import read_runs
 from jaxssl.studies.grid import able_points
 from jaxssl.types import InputError
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 CODES = np.array([0, 0, 1, 1, 2, 2])
 RIGHT = np.eye(3)[CODES]
 KNOWS_NOTHING = "are no numbers and count as knowing nothing"

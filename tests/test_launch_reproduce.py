@@ -22,6 +22,8 @@ from jaxssl.types import InputError
 from launch.reproduce.figures import ALL, FIGURES, experiments_of
 from launch.reproduce.scales import DATASETS, SETTINGS, SMOKE, setting_of
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 
 def scores(**values):
     """Rows of {point: value per seed} of one arm and share."""

@@ -1,8 +1,11 @@
 """Grids end to end."""
 
 import pandas as pd
+import pytest
 from run_folders import unknown
 from verbs import TINY, launch
+
+pytestmark = pytest.mark.usefixtures("drawn")
 
 
 def test_search_tells_the_best_points_and_goes_on_where_it_stopped(tmp_path):

@@ -23,6 +23,8 @@ from jaxssl.report import maps
 from jaxssl.runs import layout, output
 from jaxssl.types import InputError
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 LOOK_ALIKE = ["001", "1", "NA", "nan", "null", "1e5", "True", "-0", " ", "", "1.0", "007", "None"]
 UNUSABLE = ["a\0", "a\nb", "a\r", "a\x0b", "a\u2028", "\ud800"]
 CLASSES = ["007", "NA", "$x^$", "a" * 300]

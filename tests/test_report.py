@@ -27,6 +27,8 @@ from jaxssl.runs.merge import merge_parts
 from jaxssl.runs.reading import expand, read_run, read_runs
 from jaxssl.types import InputError
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 
 class Page(HTMLParser):
     """Tags, ids and everything that a browser would fetch."""

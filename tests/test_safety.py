@@ -14,6 +14,8 @@ from jaxssl.engine.bundle import load_bundle
 from jaxssl.report.render import model_card
 from jaxssl.types import InputError
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 RUNS_WHAT_IT_READS = {
     *("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal", "jsonpickle"),
 }

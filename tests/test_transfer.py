@@ -33,6 +33,8 @@ from jaxssl.evaluation.views import FRAMES, Matrix, View
 from jaxssl.report.transfer import drawn, forest, write_report
 from jaxssl.types import InputError
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 TINY = {
     "pretrain.n_steps": 4,
     "pretrain.batch_size": 16,
