@@ -198,6 +198,21 @@ def test_few_samples_are_warned_of(laboratories, tmp_path):
     assert any("keeps nothing of its cohort, so none can be told" in text for text in told)
 
 
+def test_samples_of_one_class_alone_are_warned_of(laboratories, adapted, tmp_path):
+    told = json.loads((adapted / "summary.json").read_text())["warnings"]
+    assert not [text for text in told if "one class" in text]
+    target, later = (jaxssl.read(laboratories[name]) for name in ("target", "later"))
+    x = np.concatenate([target.X, later.X])
+    both = AnnData(x, pd.concat([target.obs, later.obs]), uns=target.uns)
+    both.var_names = target.var_names
+    first = both.obs["class"].iloc[0]
+    alike = both[(both.obs["class"] == first).to_numpy()].copy()
+    with pytest.warns(UserWarning, match="they may be of one class"):
+        adapt_to(alike, laboratories, tmp_path / "run")
+    told = json.loads((tmp_path / "run" / "summary.json").read_text())["warnings"]
+    assert [text for text in told if f"look like {first}" in text]
+
+
 def test_a_classifier_says_of_which_file_and_labels_it_was_made(laboratories, tmp_path):
     encoder = [
         *("--seeds=1", "--config.pretrain.n_steps=20", "--config.encoder.hidden=(16,8)"),

@@ -14,7 +14,7 @@ from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from jaxssl.methods.swav import SwAVConfig
 from jaxssl.types import InputError, Member, Pool
-from launch.benchmark import shifts, suites, work
+from launch.benchmark import one_class, shifts, suites, work
 from launch.benchmark.pretraining import N_SAMPLES, measure, plan_swav
 from launch.benchmark.scaling import measure_conditioning
 from launch.benchmark.studies import count_programs
@@ -141,3 +141,12 @@ def test_the_guards_suite_counts_what_is_refused_and_what_passes(data_dir, monke
     assert row["refused_half"] == row["refused_25"] == 0
     with pytest.raises(InputError, match=r"has no expression\.npz; set JAXSSL_DATA"):
         shifts.measure_guard(Bench(1, {}), "nothing", "", "", "", 1)
+
+
+def test_the_suite_of_one_class_counts_who_is_warned_of(data_dir, monkeypatch):
+    monkeypatch.setenv("JAXSSL_DATA", str(data_dir))
+    row = one_class.measure_one_class(Bench(1, {}), "breast_u133_er", "er", "series", "", 2)
+    assert (row["pairs"], row["silent"], row["all"], row["half_all"]) == (2, 0, 0, 0)
+    assert row["mixed"] < row["one_class"] < 100
+    with pytest.raises(InputError, match=r"has no expression\.npz; set JAXSSL_DATA"):
+        one_class.measure_one_class(Bench(1, {}), "nothing", "", "", "", 1)

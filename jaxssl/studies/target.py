@@ -1,18 +1,20 @@
 """A classifier for the samples of another laboratory: labels of one cohort, profiles of both."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import Positive
-from jaxssl.data.family import join, refuse_copies
+from jaxssl.data.family import Joint, join, refuse_copies
 from jaxssl.data.formats.matrix import as_text
-from jaxssl.data.laboratory import guard_of
+from jaxssl.data.laboratory import Rows, guard_of
+from jaxssl.data.presence import fit_classes, measure
 from jaxssl.data.samples import by_text
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import check_session
@@ -94,6 +96,7 @@ def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
         refuse_copies(joint)
         codes, classes = given.codes()
         rows = np.flatnonzero(joint.cohorts == given.target.name)
+        _warn_of_one_class(joint, rows, codes, classes)
     announce(config, hooks)
     n, labelled = len(joint.genes), np.flatnonzero(codes >= 0)
     hooks.say(f"genes: {n:,} that source and data share, of {len(given.target.genes):,}")
@@ -122,6 +125,17 @@ def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
     notes.close()
     hooks.say(f"wrote {folder / layout.CLASSIFIED} and {folder / layout.CLASSIFIER}")
     return table
+
+
+def _warn_of_one_class(
+    joint: Joint, target: Rows, codes: Int[np.ndarray, " samples"], classes: tuple[str, ...]
+) -> None:
+    """Warn where the target shows nothing of what tells the source's classes apart."""
+    source = np.setdiff1d(np.arange(len(codes)), target)
+    learnt = fit_classes(joint.expression[source], joint.cohorts[source], codes[source])
+    found = learnt and measure(learnt, joint.expression[target])
+    if found and found.margin < 0:
+        warnings.warn(found.sentence(classes), stacklevel=3)
 
 
 def as_table(

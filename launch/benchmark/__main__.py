@@ -7,7 +7,8 @@ Example:
 prints a table and writes benchmark.json. PyTorch and lightly's SwAV come with
 `pip install ".[bench]"`; what is not installed is left out, and the table says so.
 `--suite=faults` kills verbs at random moments instead and counts what is lost; `--suite=guard`
-counts which samples of real data sets (folders in JAXSSL_DATA) are wrongly refused, or wrongly not.
+counts which samples of real data sets (folders in JAXSSL_DATA) are wrongly refused or warned of, or
+wrongly not.
 """
 
 import json

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxssl.report.tables import as_markdown
 
-from . import imports, kills, pretraining, scaling, shifts, studies, work
+from . import imports, kills, one_class, pretraining, scaling, shifts, studies, work
 from .pretraining import BATCH_SIZES
 from .timing import Bench, References, Row
 
@@ -117,7 +117,12 @@ GUARD: dict[str, Section] = {
         shifts.measure_guard,
         quick=[(*set_, 20) for set_ in shifts.SETS],
         full=[(*set_, 200) for set_ in shifts.SETS],
-    )
+    ),
+    "one_class": Section(
+        one_class.measure_one_class,
+        quick=[(*family, 10) for family in one_class.FAMILIES],
+        full=[(*family, 50) for family in one_class.FAMILIES],
+    ),
 }
 APART = {"faults": FAULTS, "guard": GUARD}
 """Suites of tables that no clock is looked at for."""
