@@ -1,6 +1,7 @@
 """Strict numerics and enforced shapes for the whole suite."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -81,6 +82,12 @@ def numerics():
     """JAX's own promotion, as studies have it."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look seldom, and not at what the imports left."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @contextmanager

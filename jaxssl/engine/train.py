@@ -139,12 +139,15 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
         return jax.lax.scan(step, state, (numbers, batches))
 
     def end(state: TrainState, metrics: Metrics, pool: Pool) -> Metrics:
-        # a fixed stride: neighbours in a file often share class and batch
-        probe = pool.x[:: max(len(pool.x) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
         parts = make_parts(state.member.options)
-        return summarize(metrics, parts.encode(state.params["encoder"], probe))
+        return summarize(metrics, parts.encode(state.params["encoder"], probe_of(pool.x)))
 
     return Trainer(init, epoch, begin, steps, end)
+
+
+def probe_of(x: Samples) -> Float[Array, "probe features"]:
+    """Samples at a fixed stride: neighbours in a file often share class and batch."""
+    return x[:: max(len(x) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
 
 
 def is_turn(epoch: Int[Array, ""] | int, every: int, n_epochs: int) -> Bool[Array, ""]:
