@@ -22,7 +22,7 @@ def adata(n=24, genes=("g1", "g2", "g3", "g4"), labs=("a", "b"), seed=0, **obs):
     """Log2 expression of samples of some laboratories, every other one of either kind."""
     x = np.random.default_rng(seed).normal(8, 1, (n, len(genes))).astype(np.float32)
     table = {"kind": np.resize(["sick", "well"], n), "lab": np.repeat(labs, n // len(labs)), **obs}
-    made = AnnData(x, pd.DataFrame(table, index=[f"s{i}" for i in range(n)]))
+    made = AnnData(x, pd.DataFrame(table, index=[f"s{seed}_{i}" for i in range(n)]))
     made.var_names, made.uns["jaxssl"] = list(genes), {"scale": "log2"}
     return made
 
@@ -85,7 +85,7 @@ def test_what_is_no_family_is_refused_with_its_fix():
     nameless = adata(lab=["a"] * 20 + [""] * 4)
     refused("4 of 24 samples have no cohort in 'lab'; leave them out, or name", nameless, BATCHED)
     twice = adata()
-    twice.obs_names = ["s0", *twice.obs_names[:-1]]
+    twice.obs_names = [twice.obs_names[0], *twice.obs_names[:-1]]
     refused("cohort_1: 1 samples bear the name of another", [one, twice])
     missing = adata()
     missing.X[0, 0] = np.nan

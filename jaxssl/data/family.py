@@ -12,12 +12,11 @@ from typing import NamedTuple, cast
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from jaxssl.config import Config
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.frames import MIN_COHORT
-from jaxssl.data.groups import find_twins
 from jaxssl.data.labels import label_order
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import by_text, choose_columns, facts_of
@@ -29,6 +28,8 @@ MIN_LABELS = 4  # of a class in source and in target
 FLAT = 1e-5  # standard deviation of a gene that does not vary
 PROTOCOLS = ("pairs", "leave_cohort_out")
 
+Rows = Int[np.ndarray, " rows"]
+
 
 class Cohort(NamedTuple):
     """Log2 expression of one cohort, with its labels as text."""
@@ -39,6 +40,7 @@ class Cohort(NamedTuple):
     labels: np.ndarray  # "" where unknown
     scale: str  # of the file: one of `data.scale.SCALES`
     ids: np.ndarray | None = None  # of the samples; None: nobody asks
+    groups: np.ndarray | None = None  # of the samples, "" where unknown; None: not known
 
 
 class Joint(NamedTuple):
@@ -117,14 +119,10 @@ def cohorts_in(
             f"{nameless:,} of {len(obs):,} samples have no cohort in {column!r}",
             "leave them out, or name another column with `batch=COLUMN`",
         )
-    all_of = cohort_of(adata, name)
+    all_of, group = cohort_of(adata, name)._replace(labels=labels), columns["group"]
+    all_of = all_of._replace(groups=obs[group].to_numpy() if group else None)
     return [
-        all_of._replace(
-            name=str(own),
-            expression=all_of.expression[rows],
-            labels=labels[rows],
-            ids=adata.obs_names.to_numpy()[rows],
-        )
+        rows_of(all_of, rows)._replace(name=str(own))
         for own in np.unique(batches)
         if (rows := batches == own).any()
     ]
@@ -160,8 +158,14 @@ def drawn(cohort: Cohort, max_samples: int) -> Cohort:
     n = len(cohort.labels)
     if not 0 < max_samples < n:
         return cohort
-    rows = np.sort(np.random.default_rng(0).choice(n, max_samples, replace=False))
-    return cohort._replace(expression=cohort.expression[rows], labels=cohort.labels[rows])
+    return rows_of(cohort, np.sort(np.random.default_rng(0).choice(n, max_samples, replace=False)))
+
+
+def rows_of(cohort: Cohort, rows: Bool[np.ndarray, " samples"] | Rows) -> Cohort:
+    """Some samples of a cohort."""
+    named = {"expression", "labels", "ids", "groups"}
+    own = {name: value for name, value in cohort._asdict().items() if name in named}
+    return cohort._replace(**{n: None if v is None else v[rows] for n, v in own.items()})
 
 
 def join(cohorts: Sequence[Cohort]) -> Joint:
@@ -191,19 +195,6 @@ def join(cohorts: Sequence[Cohort]) -> Joint:
         cohorts=np.repeat([c.name for c in cohorts], [len(c.labels) for c in cohorts]),
         labels=np.concatenate([cohort.labels for cohort in cohorts]),
     )
-
-
-def refuse_copies(joint: Joint) -> None:
-    """Refuse samples that stand in two cohorts: their labels would be tested on themselves."""
-    first, second = find_twins(joint.expression).T
-    is_across = joint.cohorts[first] != joint.cohorts[second]
-    if is_across.any():
-        one, other = joint.cohorts[[first[is_across][0], second[is_across][0]]]
-        n = len(np.unique(second[is_across]))
-        raise InputError(
-            f"{n} samples stand in two cohorts, nearly the same ({one} and {other}, say)",
-            "leave them out of one, or name another column with `batch=COLUMN`",
-        )
 
 
 def sets_of(cohorts: Sequence[Cohort], protocol: str) -> list[tuple[Cohort, ...]]:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from jaxssl.data.frames import normal_scores
 from jaxssl.data.normalize import moments
 
 SIMILAR = 0.98  # cosine of standardised profiles; other patients' of one tissue stay below 0.97
@@ -36,6 +37,16 @@ def find_twins(expression: Profiles) -> Pairs:
     chosen = chosen[scale[chosen] > 1e-6]
     x = (expression[:, chosen] - mean[chosen]) / scale[chosen]
     return _similar(x) if len(chosen) >= MIN_GENES else _copies(x)
+
+
+def twins_by_rank(expression: Profiles) -> Pairs:
+    """Pairs as `find_twins` has them, of profiles that are alike on some scale of each sample.
+
+    A logarithm to another base, an offset or a factor leave the ranks within a sample as they are.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # few genes may have the same ranks by chance
+        return find_twins(normal_scores(expression))
 
 
 def _similar(x: Profiles) -> Pairs:

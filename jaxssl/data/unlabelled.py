@@ -1,6 +1,6 @@
 """Samples of other files join the training samples, without a label: each file a cohort."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, cast
 
@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from jaxssl.data.align import CONVERSIONS, match_genes, unlike_ids
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.frames import FLAT, MIN_COHORT, takes
-from jaxssl.data.groups import MIN_GENES, find_twins, join_groups
+from jaxssl.data.groups import MIN_GENES, Pairs, find_twins, join_groups, twins_by_rank
 from jaxssl.data.normalize import log2_expression, moments
 from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
@@ -173,9 +173,10 @@ def _held_out_in(task: Task, other: _File) -> dict[str, str]:
             found.setdefault(i, f"{i}, with {of_group[group]} of {other.name} of {group}")
     own = task.expression[:, other.has]
     theirs = other.expression[:, other.columns[other.has]]
-    pairs = near_twins(own[held], theirs)
+    # as they are, and by rank: on another scale, however few
+    pairs = near_twins(own[held], theirs) + near_twins(own[held], theirs, twins_by_rank)
     if own.shape[1] >= MIN_GENES and len(theirs) >= MIN_COHORT:
-        # on another scale, or shifted: each relative to those beside it
+        # shifted gene by gene: each relative to those beside it
         within = _standardized(own)[held], _standardized(theirs)
         pairs += near_twins(*within)
     for row, column in pairs:
@@ -185,12 +186,14 @@ def _held_out_in(task: Task, other: _File) -> dict[str, str]:
 
 
 def near_twins(
-    own: Float[np.ndarray, "samples genes"], others: Float[np.ndarray, "others genes"]
+    own: Float[np.ndarray, "samples genes"],
+    others: Float[np.ndarray, "others genes"],
+    find: Callable[[np.ndarray], Pairs] = find_twins,
 ) -> list[tuple[int, int]]:
     """Rows of one matrix that are nearly the same as rows of another, with the first of these."""
     n = len(own)
     both = np.concatenate([own, others])
-    together = join_groups(np.full(len(both), "", object), find_twins(both))
+    together = join_groups(np.full(len(both), "", object), find(both))
     first = {name: i for i, name in reversed(list(enumerate(together[n:]))) if name}
     return [(i, first[name]) for i, name in enumerate(together[:n]) if name in first]
 

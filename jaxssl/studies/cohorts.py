@@ -16,11 +16,11 @@ from jaxssl.data.family import (
     cohorts_in,
     drawn,
     join,
-    refuse_copies,
     sets_of,
     transfers,
 )
 from jaxssl.data.frames import MIN_COHORT
+from jaxssl.data.overlap import refuse_copies, refuse_repeats
 from jaxssl.studies.data import read_data
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import InputError
@@ -51,6 +51,7 @@ def read_cohorts(
             told = "" if called in error.finding else f"{called}: "
             raise InputError(f"{told}{error.finding}", error.fix) from error
     kept = check_family(cohorts)
+    refuse_repeats(kept)
     scales = {cohort.scale: cohort.name for cohort in cohorts}
     if len(scales) > 1:
         told = ", ".join(f"{scale} ({name}, say)" for scale, name in scales.items())

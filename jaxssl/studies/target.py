@@ -11,9 +11,10 @@ from jaxtyping import Float, Int
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import Positive
-from jaxssl.data.family import Joint, join, refuse_copies
+from jaxssl.data.family import Joint, join
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.laboratory import Rows, guard_of
+from jaxssl.data.overlap import refuse_copies
 from jaxssl.data.presence import fit_classes, measure
 from jaxssl.data.samples import by_text
 from jaxssl.engine.bundle import EncoderBundle
