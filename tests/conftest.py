@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
+gc.disable()  # until all tests are imported
+
 ROOT = Path(__file__).parents[1]
 # For this process and those that tests start: no network; small programs, of which compiling is the
 # cost, each compiled once; no threads that wait for each other on small matrices. Every worker has
@@ -88,6 +90,7 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector look seldom, and not at what the imports left."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 @contextmanager
