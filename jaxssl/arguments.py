@@ -48,7 +48,7 @@ NAMED = {
     **{name: f"finetune.{name}" for name in ("transfer_layers", "freeze_layers")},
     **{"data": "data.path", "arms": "sweep.arms", "shares": "sweep.shares", "seeds": "run.seeds"},
     **{"splits": "split.n_splits", "allow_leaks": "split.allow_leaks"},
-    "unlabelled": "data.unlabelled",
+    **{"unlabelled": "data.unlabelled", "frames": "sweep.frames"},
 }
 """Word → the option that it sets."""
 

@@ -68,8 +68,7 @@ class NormalizeConfig:
     """From expression to encoder input."""
 
     input: Literal["spectral", "genes"] = "spectral"  # conditioned components; standardised genes
-    # what a gene's value is relative to: `data.frames`
-    frame: Literal["training", "cohort", "rank", "rank_cohort"] = "training"
+    frame: Literal["auto", "training", "cohort", "rank", "rank_cohort"] = "auto"  # docs/cohorts.md
     clip: Annotated[float, Range(0.1, 1e6)] = 10.0  # training standard deviations
     max_genes: Count = 0  # the most variable on training samples (log2 scale) are kept; 0: all
     n_components: Count = 0  # from the data
@@ -93,10 +92,8 @@ class PretrainConfig:
 
     batch_size: Annotated[int, Range(2, 1e7)] = 128  # samples; all where there are fewer
     n_steps: Count = 0  # optimisation steps; from the data
-    # samples of a mini-batch: of all cohorts, or of one; see docs/cohorts.md
-    batches: Literal["mixed", "by_cohort"] = "mixed"
-    # steps of a cohort: in proportion to its samples, or as many as of any other
-    cohort_draw: Literal["size", "even"] = "size"
+    batches: Literal["mixed", "by_cohort"] = "mixed"  # a mini-batch is of all cohorts, or of one
+    cohort_draw: Literal["size", "even"] = "size"  # steps of a cohort: by its samples, or alike
     checkpoint_every: Count = 0  # epochs; 0: as often as it takes a tenth of the time
 
 
@@ -133,15 +130,12 @@ class SweepConfig:
 
     arms: tuple[str, ...] = ("majority", "scratch", "logreg", "pca_logreg", "swav")
     shares: tuple[LabelShare, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of training labels
+    # those that are compared, each in all its frames
     reference_arms: tuple[str, ...] = (
-        "scratch",
-        "random_encoder",
-        "logreg",
-        "pca_logreg",
-        "knn",
-        "label_spreading",
-        "random_forest",
+        *("scratch", "random_encoder", "logreg", "pca_logreg", "knn"),
+        *("label_spreading", "random_forest"),
     )
+    frames: tuple[str, ...] = ()  # of classical arms beside `normalize.frame`: `studies.frames`
 
 
 @optionclass
@@ -174,10 +168,11 @@ class Config:
 
 
 def renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored configuration in today's words: before 1.0, the stratified split was "study"."""
+    """A stored configuration in today's words; before 1.0, the stratified split was "study"."""
     split = dict(stored.get("split", {}))
     split |= {"protocol": "stratified"} if split.get("protocol") == "study" else {}
-    return {**stored, "split": split}
+    normalize = {"frame": "training", **stored.get("normalize", {})}  # once there was no other
+    return {**stored, "split": split, "normalize": normalize}
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -195,8 +190,8 @@ def from_dict(values: Mapping[str, Any]) -> Config:
         for option, value in options.items():
             if option not in vars(getattr(config, section, Config)):
                 raise InputError(f"unknown option {section}.{option} in a stored configuration")
-            is_list = isinstance(value, list)
-            setattr(getattr(config, section), option, tuple(value) if is_list else value)
+            value = tuple(value) if isinstance(value, list) else value
+            setattr(getattr(config, section), option, value)
     return config
 
 
@@ -211,10 +206,10 @@ def with_method(config: Config, name: str) -> Config:
     """A copy with another method: its options and views at their defaults, its arms compared."""
     method = _options_of(name)
     augment = dataclasses.replace(AugmentConfig(), **METHODS[name].views)
-    parts = [arm.split("+") for arm in config.sweep.arms]
-    arms = ("+".join([name if a == config.method.name else a, *rest]) for a, *rest in parts)
-    sweep = dataclasses.replace(config.sweep, arms=tuple(arms))
-    return dataclasses.replace(config, method=method, augment=augment, sweep=sweep)
+    changed = dataclasses.replace(config, method=method, augment=augment)
+    parts, own = [arm.split("+") for arm in config.sweep.arms], config.method.name
+    arms = tuple("+".join([name if a == own else a, *rest]) for a, *rest in parts)
+    return with_options(changed, {"sweep.arms": arms})
 
 
 def with_options(config: Config, values: Mapping[str, Any]) -> Config:
@@ -236,9 +231,15 @@ def count_components(options: NormalizeConfig, n_train: int, n_genes: int) -> in
     return options.n_components or min(max(n_train // 10, 10), 100, n_max)
 
 
+def frame_of(config: Config) -> str:
+    """The frame of a study; where none is named, the split says which (docs/cohorts.md)."""
+    by_split = "cohort" if config.split.protocol == "leave_batch_out" else "training"
+    return by_split if config.normalize.frame == "auto" else config.normalize.frame
+
+
 def resolve(config: Config, n_train: int, n_genes: int = 0) -> Config:
     """A copy with all that is left to the data; `n_genes` is 0 where an encoder settles it."""
-    config = from_dict(to_dict(config))
+    config = with_options(from_dict(to_dict(config)), {"normalize.frame": frame_of(config)})
     pretrain, normalize = config.pretrain, config.normalize
     pretrain.batch_size = min(pretrain.batch_size, n_train)
     # fewer samples are learnt by heart sooner; more do not need more in proportion

@@ -134,6 +134,10 @@ class Split(NamedTuple):
     test: Int[np.ndarray, " test"]
 
 
+FRAMES = ("training", "cohort", "rank", "rank_cohort")
+"""What a gene's value can be relative to."""
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Frame:

@@ -6,7 +6,7 @@ from jaxssl.arguments import choose
 from jaxssl.bounds import check_section
 from jaxssl.config import LEAKS, Config
 from jaxssl.methods.interface import MethodConfig
-from jaxssl.types import InputError
+from jaxssl.types import FRAMES, InputError
 
 
 def get_option(config: Config, name: str) -> Any:
@@ -67,7 +67,7 @@ def _check_lists(config: Config) -> None:
         values = get_option(config, name)
         if values is not None and not len(values):
             raise InputError(f"`{name}` is empty", "pass one or more")
-    for name in ("sweep.shares", "sweep.arms", "sweep.reference_arms"):
+    for name in ("sweep.shares", "sweep.arms", "sweep.reference_arms", "sweep.frames"):
         values = get_option(config, name)
         if len(set(values)) < len(values):
             raise InputError(f"`{name}={values}` holds one twice", "drop it")
@@ -77,6 +77,9 @@ def _check_lists(config: Config) -> None:
             f"`method.n_prototypes={counts}` is out of its range",
             "pass whole numbers of at least 2, or 0 to leave them to the data",
         )
+    for frame in config.sweep.frames:
+        if frame not in FRAMES:
+            raise InputError(f"`frames={frame}` is unknown", choose(frame, FRAMES, "choose among"))
     for kind in config.split.allow_leaks:
         if kind not in LEAKS:
             raise InputError(

@@ -17,7 +17,7 @@ from jaxssl.studies.methods import beside, run_methods
 
 from . import exit, flags
 
-flags.define(*(name for name in flags.RUN if name != "method"), "shares", "arms")
+flags.define(*(name for name in flags.RUN if name != "method"), "shares", "arms", "frames")
 _METHODS = absl_flags.DEFINE_list("methods", ["all"], "Methods to compare, or all.")
 _TRIAL_SEEDS = absl_flags.DEFINE_integer("trial_seeds", 3, "Seeds of a trial.", lower_bound=1)
 

@@ -11,7 +11,7 @@ from ml_collections import config_flags
 from jaxssl.config import LEAKS, Config, with_method, with_options
 from jaxssl.readers import refuse_unread
 from jaxssl.runs.output import Output
-from jaxssl.types import MAX_MISSING, REFUSE, ROLES, InputError, OnShift
+from jaxssl.types import FRAMES, MAX_MISSING, REFUSE, ROLES, InputError, OnShift
 from jaxssl.validate import get_option
 
 from . import exit
@@ -73,7 +73,13 @@ _FLAGS: dict[str, tuple[Any, ...]] = {
         "Delete the run in --out and start anew; files that no run wrote stay.",
     ),
     "shares": (flags.DEFINE_list, [], "Label shares, such as 0.01,0.05,1."),
-    "arms": (flags.DEFINE_list, [], "Arms, such as scratch,swav,logreg,selftrain; or all."),
+    "arms": (flags.DEFINE_list, [], "Arms, such as scratch,swav,logreg@rank,selftrain; or all."),
+    "frames": (
+        flags.DEFINE_list,
+        [],
+        f"Frames that every classical arm gets beside the study's, out of {', '.join(FRAMES)}. "
+        "Default: all that the cohorts allow where a batch is left out, else no other.",
+    ),
     "splits": (
         flags.DEFINE_integer,
         None,
@@ -98,7 +104,7 @@ _FLAGS: dict[str, tuple[Any, ...]] = {
 DATA = ("config", "data", *ROLES)
 RUN = (*DATA, "method", "seeds", "allow_leaks", "out", "resume", "overwrite")
 """What a verb that pretrains or compares reads."""
-ASKED = (*ROLES, "arms", "shares", "seeds", "splits", "shard", "encoder", "unlabelled")
+ASKED = (*ROLES, "arms", "frames", "shares", "seeds", "splits", "shard", "encoder", "unlabelled")
 ASKED += ("allow_leaks",)
 """Flags that say what `make_job` says, in the same words."""
 

@@ -15,7 +15,7 @@ from jaxssl.studies.study import run_study
 
 from . import exit, flags
 
-flags.define(*flags.RUN, "unlabelled", "shares", "arms", "splits", "shard")
+flags.define(*flags.RUN, "unlabelled", "shares", "arms", "frames", "splits", "shard")
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ from jaxssl.studies.study import run_sweep
 from . import exit, flags
 
 flags.define(
-    *flags.RUN, "unlabelled", "shares", "arms", "shard", "encoder", "max_missing", "shift", "splits"
+    *(*flags.RUN, "unlabelled", "shares", "arms", "frames", "shard", "encoder"),
+    *("max_missing", "shift", "splits"),
 )
 
 

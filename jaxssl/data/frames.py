@@ -36,6 +36,19 @@ def normal_scores(x: Expression) -> Float32[np.ndarray, "samples genes"]:
     return out
 
 
+def check_cohorts(cohorts: Cohorts) -> None:
+    """Refuse cohorts, one named a sample, of too few samples for a frame of their own."""
+    found, sizes = np.unique(np.asarray(cohorts, str), return_counts=True)
+    shown = [name_of(name) or "without a name" for name in found]
+    small = [f"{name} ({n})" for name, n in zip(shown, sizes, strict=True) if n < MIN_COHORT]
+    if small:
+        raise InputError(
+            f"{len(small)} of {len(found)} cohorts have fewer than {MIN_COHORT} samples (first: "
+            f"{small[0]}), too few to say what is usual in them",
+            "name a coarser column with `batch`, or pass `normalize.frame=rank`",
+        )
+
+
 def fit_cohorts(
     x: Expression, cohorts: Cohorts
 ) -> tuple[
@@ -47,17 +60,9 @@ def fit_cohorts(
 
     A deviation is 0 where the gene does not vary.
     """
+    check_cohorts(cohorts)
     names = np.asarray(cohorts, str)
-    found, sizes = np.unique(names, return_counts=True)
-    shown = [name_of(name) or "without a name" for name in found]
-    small = [f"{name} ({n})" for name, n in zip(shown, sizes, strict=True)]
-    small = [text for text, n in zip(small, sizes, strict=True) if n < MIN_COHORT]
-    if small:
-        raise InputError(
-            f"{len(small)} of {len(found)} cohorts have fewer than {MIN_COHORT} samples (first: "
-            f"{small[0]}), too few to say what is usual in them",
-            "name a coarser column with `batch`, or pass `normalize.frame=rank`",
-        )
+    found = np.unique(names)
     means, scales = np.empty((2, len(found), x.shape[1]), np.float32)
     for i, name in enumerate(found):
         own = x[names == name]

@@ -66,7 +66,7 @@ def fit_normalizer(
     if 0 < options.max_genes < kept.sum():
         kept &= np.argsort(np.argsort(-scale, kind="stable")) < options.max_genes
     names, frame = tuple(np.asarray(genes)[kept].tolist()), Frame()
-    if options.frame != frame.name:
+    if options.frame not in ("auto", frame.name):
         x, frame = fit_frame(x[:, kept], options.frame, cohorts)
         mean, scale = moments(x)
         scale, kept = np.where(scale > 1e-6, scale, 1).astype(np.float32), np.full(len(scale), True)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from jaxssl.config import Config, resolve
+from jaxssl.config import Config, resolve, with_options
 from jaxssl.data.adapting import adapt
 from jaxssl.data.arrival import Arrival
 from jaxssl.data.frames import to_frame
@@ -56,6 +56,10 @@ class Prepared:
     def genes(self) -> Float[np.ndarray, "samples genes"]:
         """Genes of all samples as the linear models see them: scaled and clipped, no rotation."""
         return self.features if self.normalizer.rotation is None else self._apply(standardize)
+
+    def in_frame(self, frame: str) -> "Prepared":
+        """The same task and options in another frame."""
+        return prepare(self.task, with_options(self.config, {"normalize.frame": frame}))
 
     def gene_pool(self, config: Config) -> GenePool | None:
         """What views of training samples that lack genes are made of; None where none do."""

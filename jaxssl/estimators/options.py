@@ -12,7 +12,7 @@ from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.readers import OF_TRAINING, refuse_beside_encoder, warn_of_idle
 from jaxssl.studies.encoders import set_options
-from jaxssl.types import InputError
+from jaxssl.types import FRAMES, InputError
 from jaxssl.validate import check_sections, validate
 
 
@@ -41,6 +41,8 @@ def make_config(method: Any, n_prototypes: Any = None, config: Any = None) -> Co
         settled = with_options(settled, {"method.n_prototypes": counts})
     warn_of_idle(settled)
     validate(settled)
+    if settled.normalize.frame == "auto":  # no cohort is held out
+        settled = with_options(settled, {"normalize.frame": FRAMES[0]})
     return settled
 
 

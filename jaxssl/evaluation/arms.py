@@ -15,13 +15,13 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from jaxssl.bounds import did_you_mean, listed
-from jaxssl.config import Config
+from jaxssl.config import Config, frame_of
 from jaxssl.data.labels import label_order
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS, Problem, logistic_regression
 from jaxssl.methods import METHODS
 from jaxssl.model import make_encoder
-from jaxssl.types import InputError, Params
+from jaxssl.types import FRAMES, InputError, Params
 
 SCRATCH, RANDOM_ENCODER = "scratch", "random_encoder"
 WITH_COMPONENTS, SELFTRAIN = "+components", "+selftrain"
@@ -32,6 +32,8 @@ ARMS = (
 )
 CLASSICAL = tuple(BASELINES)[1:]
 """What a user has without jaxssl; the floor, which knows nothing but frequencies, left out."""
+FRAMED = tuple(f"{arm}@{frame}" for frame in FRAMES for arm in CLASSICAL)
+"""Classical arms whose input is in a frame (`data.frames`) of their own, not in the study's."""
 
 Encoders = Mapping[int, Params]
 """Encoder parameters by seed."""
@@ -72,12 +74,54 @@ class Inputs(NamedTuple):
 def make_inputs(prepared: Prepared, seeds: Sequence[int]) -> Inputs:
     """The arrays that the configured arms want, and every seed's label order."""
     task = prepared.task
-    wanted = {BASELINES[arm].input for arm in prepared.config.sweep.arms if arm in BASELINES}
-    genes = prepared.genes if "genes" in wanted else None
+    genes = _genes(prepared)
     labelled, n_classes = task.labelled_train, len(task.classes)
     orders = {seed: labelled[label_order(task.codes[labelled], n_classes, seed)] for seed in seeds}
     parts = {"test": task.split.test, "validation": task.split.validation}
     return Inputs(prepared.features, genes, task.codes, orders, task.split.train, parts)
+
+
+def framed_inputs(prepared: Prepared, inputs: Inputs, frame: str) -> Inputs:
+    """The arrays in a frame, "" the study's own; rows and labels are those of `inputs`."""
+    if not frame:
+        return inputs
+    own = prepared.in_frame(frame)
+    return inputs._replace(features=own.features, genes=_genes(own, frame))
+
+
+def _genes(prepared: Prepared, frame: str = "") -> Float[np.ndarray, "samples genes"] | None:
+    """Standardised genes, if an arm of the frame wants them."""
+    arms = [name for arm in prepared.config.sweep.arms for name, f in [parted(arm)] if f == frame]
+    wanted = {BASELINES[arm].input for arm in arms if arm in BASELINES}
+    return prepared.genes if "genes" in wanted else None
+
+
+def parted(arm: str) -> tuple[str, str]:
+    """An arm's name without its frame, and the frame: "" for the study's.
+
+    >>> parted("logreg@rank"), parted("swav")
+    (('logreg', 'rank'), ('swav', ''))
+    """
+    name, _, frame = str(arm).partition("@")
+    return name, frame
+
+
+def is_classical(arm: str) -> bool:
+    """Whether a user has the arm without jaxssl, in whatever frame."""
+    return parted(arm)[0] in CLASSICAL
+
+
+def in_frames(arms: Sequence[str], frames: Sequence[str], own: str) -> tuple[str, ...]:
+    """Arms, and the classical ones that name no frame in `frames` too.
+
+    In the study's `own` frame an arm has no name but its own, so that none is there twice.
+
+    >>> in_frames(["swav", "logreg", "knn@training"], ["rank", "training"], "training")
+    ('swav', 'logreg', 'knn', 'logreg@rank')
+    """
+    more = [f"{arm}@{frame}" for frame in frames for arm in arms if arm in CLASSICAL]
+    both = (arm.removesuffix(f"@{own}") for arm in (*arms, *more))
+    return tuple(dict.fromkeys(both))
 
 
 def named_arms(arms: Sequence[str], method: str) -> tuple[str, ...]:
@@ -85,26 +129,40 @@ def named_arms(arms: Sequence[str], method: str) -> tuple[str, ...]:
     arms = listed(arms, "arms")
     if list(arms) == ["all"]:
         return tuple(arm for arm in ARMS if method_of(arm) in ("", method))
-    return tuple(method + SELFTRAIN if arm == "selftrain" else arm for arm in arms)
+    named = tuple(method + SELFTRAIN if arm == "selftrain" else arm for arm in arms)
+    check_arms(named)
+    return named
 
 
 def check_arms(arms: Sequence[str], name: str = "arms") -> None:
     """Refuse an arm that does not exist."""
     for arm in arms:
-        if arm not in ARMS:
-            meant = did_you_mean(str(arm), ARMS)
-            found = f"unknown arm {arm!r} in `{name}`: choose among {', '.join(ARMS)}"
-            raise InputError(found, meant)
+        if arm in (*ARMS, *FRAMED):
+            continue
+        base, frame = parted(arm)
+        if base in ARMS and base not in CLASSICAL and frame:
+            found = f"`{name}={arm}`: only classical arms ({', '.join(CLASSICAL)}) have a frame of "
+            found += "their own, for encoders are pretrained in the study's"
+            raise InputError(found, f"did you mean {base}, or `normalize.frame=FRAME` for all?")
+        found = f"unknown arm {arm!r} in `{name}`: choose among {', '.join(ARMS)}"
+        found += f"; classical ones in a frame, too, such as {FRAMED[-1]}" if frame else ""
+        raise InputError(found, did_you_mean(str(arm), (*ARMS, *FRAMED)))
 
 
 def check_references(config: Config) -> None:
     """Refuse reference arms that are named and not compared; by default, those there are count."""
-    references = config.sweep.reference_arms
+    references, own = config.sweep.reference_arms, frame_of(config)
     check_arms(references, "sweep.reference_arms")
+    compared = in_frames(config.sweep.arms, config.sweep.frames, own)
     for arm in references if references != Config().sweep.reference_arms else ():
-        if arm not in config.sweep.arms:
+        if arm.removesuffix(f"@{own}") not in compared:
             finding = f"`sweep.reference_arms` has {arm}, which is not compared"
             raise InputError(finding, "name it in `arms` too, or leave it out")
+
+
+def with_frames(references: Sequence[str], arms: Iterable[str]) -> list[str]:
+    """Reference arms, each in all frames in which it is among the arms that were compared."""
+    return list(dict.fromkeys([*references, *(a for a in arms if parted(a)[0] in references)]))
 
 
 def method_of(arm: str) -> str:
@@ -114,8 +172,11 @@ def method_of(arm: str) -> str:
 
 
 def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits:
-    """Fit a classical arm for every seed; seeds with the same labels share one fit."""
-    baseline = BASELINES[arm]
+    """Fit a classical arm for every seed; seeds with the same labels share one fit.
+
+    The inputs are those of its frame.
+    """
+    baseline = BASELINES[parted(arm)[0]]
     x = inputs.features if baseline.input == "features" else inputs.genes
     assert x is not None, "make_inputs provides what the arms want"
     problems = {seed: _problem(inputs, x, n, seed) for seed in seeds}

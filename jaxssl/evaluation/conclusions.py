@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import stats
 
+from jaxssl.evaluation.arms import with_frames
 from jaxssl.evaluation.endpoint import endpoint, weights
 from jaxssl.evaluation.labels_saved import saved_table
 from jaxssl.evaluation.predictions import unpack
@@ -37,13 +38,14 @@ def conclude(
     *,
     test_train_ratio: float = float("nan"),
 ) -> Conclusions:
-    """Compare every arm that is no reference with every reference.
+    """Compare every arm that is no reference with every reference, in all its frames.
 
     `read_predictions` gives, of an arm and a share, sample_id, seed, label and p_CLASS… of the test
     part, if they were kept; `groups` the group of every test sample by its id, "" for a sample on
     its own. On several splits a sample has several partners, and the endpoint has no interval over
     test samples.
     """
+    references = with_frames(references, results["arm"].unique())
     metrics = [metric for metric in METRICS if metric in set(results["metric"])]
     statistics = paired_statistics(results, references, metrics, test_train_ratio=test_train_ratio)
     tested = statistics["arm"].unique().tolist()

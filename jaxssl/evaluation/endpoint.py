@@ -1,7 +1,8 @@
 """The declared primary endpoint: the area under the label curve at few labels.
 
 One number per arm and repetition, so that the claim "pretraining helps where labels are few" is one
-comparison, made once, against the classical arm that did best on the validation part.
+comparison, made once, against the classical arm that did best on the validation part, in the frame
+in which it did.
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from jaxssl.evaluation.arms import CLASSICAL
+from jaxssl.evaluation.arms import is_classical
 from jaxssl.evaluation.stats import MARGIN, adjust, compare_pairs, exactly, rows_of
 
 METRIC = "balanced_accuracy"
 FROM_SHARE, TO_SHARE = 0.01, 0.1
+CHOICE = ["value", "is_own", "arm"]  # of the opponent, the last; the later ones among equals
 ENDPOINT_COLUMNS = [
     *("dataset", "task", "arm", "reference", "is_best", "metric", "shares", "n", "mean"),
     *("reference_mean", "difference", "ci_low", "ci_high", "p_t", "p_wilcoxon"),
@@ -69,9 +71,11 @@ def endpoint(
     best on the validation part. `p_holm` adjusts its deciding p over all declared ones, and is NaN
     of the others. Empty where no share of 1 to 10 % was tested.
     """
-    classical = results["arm"].isin([arm for arm in references if arm in CLASSICAL])
+    classical = results["arm"].isin([arm for arm in references if is_classical(arm)])
     on_validation = areas(results[classical], "validation").groupby(["dataset", "task", "arm"])
-    means = on_validation["value"].mean().dropna().reset_index("arm").sort_values("value")
+    means = on_validation["value"].mean().dropna().reset_index("arm")
+    # one training cohort cannot tell its own frame from that of the training: the study's counts
+    means = means.assign(is_own=~means["arm"].str.contains("@")).sort_values(CHOICE)
     best = means.groupby(["dataset", "task"])["arm"].last().to_dict()
     shares = shares_of_endpoint(results["share"].unique().tolist())
     same = {"metric": METRIC, "shares": " ".join(map(exactly, shares))}

@@ -18,6 +18,7 @@ from jaxssl.evaluation.arms import (
     SELFTRAIN,
     WITH_COMPONENTS,
     check_arms,
+    parted,
 )
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.readers import LAYERS, idle
@@ -41,7 +42,6 @@ TRACED = (
     *("augment.drop_genes", "optimizer.learning_rate", "optimizer.weight_decay"),
 )
 """Options of a pretraining that change values alone, no shape, whatever the method."""
-
 
 OF_PRETRAINING = (
     *("augment", "method", "optimizer"),
@@ -121,9 +121,11 @@ def refuse_unread_by(arms: tuple[str, ...], said: Iterable[str]) -> tuple[str, .
 
 def reads_of(arm: str) -> tuple[str, ...]:
     """The sections and options that an arm reads."""
-    if arm in BASELINES:
-        of_genes = ("normalize.max_genes", "normalize.clip")
-        reads = of_genes if BASELINES[arm].input == "genes" else ("normalize",)
+    base, frame = parted(arm)
+    if base in BASELINES:
+        reads = ("normalize.max_genes", "normalize.clip", *(() if frame else ("normalize.frame",)))
+        if BASELINES[base].input != "genes":
+            reads += ("normalize.input", "normalize.n_components", "normalize.power")
         return () if arm == "majority" else reads
     teacher = arm.removesuffix(SELFTRAIN)
     reads = ("normalize", "encoder", *(("selftrain",) if teacher != arm else ()))

@@ -1,13 +1,14 @@
 """What may be said of a comparison: verdicts, and one sentence that a reader takes away."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jaxssl.evaluation.arms import CLASSICAL
+from jaxssl.evaluation.arms import is_classical, parted
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.fits import counted, failed_fits, fix
 from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS, exactly, summarize
@@ -28,9 +29,10 @@ def headlines(concluded: Conclusions) -> list[str]:
     """
     best = concluded.endpoint[concluded.endpoint["is_best"].astype(bool)]
     declared = {row["arm"]: row for _, row in best.iterrows()}
-    chosen_from = set(concluded.endpoint["reference"]) & set(CLASSICAL)
+    chosen_from = [arm for arm in concluded.endpoint["reference"].unique() if is_classical(arm)]
+    n_arms, n_frames = (len({parted(arm)[i] for arm in chosen_from}) for i in (0, 1))
     return [
-        endpoint_sentence(declared[arm], len(chosen_from))
+        endpoint_sentence(declared[arm], n_arms, n_frames)
         if arm in declared
         else sentence_by_share(concluded.statistics, arm) + NO_ENDPOINT * concluded.endpoint.empty
         for arm in concluded.statistics["arm"].unique()
@@ -62,7 +64,7 @@ def sentence_by_share(statistics: pd.DataFrame, arm: str, metric: str = "accurac
     rows = best_reference(statistics, arm, metric)
     verdicts = rows.apply(verdict, axis=1)
     references = statistics.loc[statistics["arm"] == arm, "reference"].unique().tolist()
-    opponent = references[0] if len(references) == 1 else f"the best of {_and(references)}"
+    opponent = f"the best of {_and(_told(references))}" if references[1:] else called(references[0])
     name, clauses = metric.replace("_", " "), []
     for word, verb in VERBS.items():
         chosen = rows[verdicts == word]
@@ -79,10 +81,29 @@ def sentence_by_share(statistics: pd.DataFrame, arm: str, metric: str = "accurac
     return f"Over {counts} {unit}, {arm} {_and(clauses)}."
 
 
-def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
+def _told(arms: Sequence[str]) -> list[str]:
+    """Arms in words, those of several frames once: "logreg in 4 frames"."""
+    n_frames = Counter(parted(arm)[0] for arm in arms)
+    words = (
+        f"{n} in {n_frames[n]} frames" if n_frames[n] > 1 else called(arm)
+        for arm in arms
+        for n in [parted(arm)[0]]
+    )
+    return list(dict.fromkeys(words))
+
+
+def called(arm: str) -> str:
+    """An arm in words: "knn in the frame rank"."""
+    name, frame = parted(arm)
+    return f"{name} in the frame {frame}" if frame else name
+
+
+def endpoint_sentence(row: "pd.Series[Any]", n_classical: int, n_frames: int = 1) -> str:
     """One sentence on a declared row of `endpoint.endpoint`, out of so many classical arms."""
     unit = "seeds on this split" if row["estimand"] == ESTIMANDS[False] else "splits"
-    among = f", the best of {n_classical} classical arms on validation," if n_classical > 1 else ""
+    counts = f"{n_classical} classical arms" if n_classical > 1 else ""
+    counts += " in " * (n_classical > 1 < n_frames) + f"{n_frames} frames" * (n_frames > 1)
+    among = f", the best of {counts} on validation," if counts else ""
     metric = row["metric"].replace("_", " ")
     averaged = "averaged over" if " " in row["shares"] else "at"
     area = f"{metric} {averaged} {percents(row['shares'])} of the labels"
@@ -90,8 +111,9 @@ def endpoint_sentence(row: "pd.Series[Any]", n_classical: int) -> str:
     interval = f"95 % interval {100 * row['ci_low']:+.1f} to {100 * row['ci_high']:+.1f}"
     if np.isnan(row["ci_low"]):
         interval = "one repetition, so no interval"
+    opponent = called(row["reference"])
     return (
-        f"Over {row['n']} {unit}, {row['arm']} {VERBS[endpoint_verdict(row)]} {row['reference']}"
+        f"Over {row['n']} {unit}, {row['arm']} {VERBS[endpoint_verdict(row)]} {opponent}"
         f"{among} in {area}: {row['mean']:.3f} against {row['reference_mean']:.3f}, {by} "
         f"({interval})."
     )
@@ -159,7 +181,7 @@ def _interval(row: "pd.Series[Any]") -> str:
     scale, digits, unit = (1, 3, "") if is_loss else (100, 1, " points")
     numbers = (scale * row[name] for name in ("difference", "ci_low", "ci_high"))
     mean, low, high = (f"{number:+.{digits}f}" for number in numbers)
-    difference = f"{mean}{unit} against {row['reference']}"
+    difference = f"{mean}{unit} against {called(row['reference'])}"
     if np.isnan(row["ci_low"]):
         return difference
     return f"{difference}, 95 % interval {low} to {high}, Holm p {row['p_holm']:.1g}"

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,8 +22,10 @@ from jaxssl.evaluation.arms import (
     check_arms,
     fit_baseline,
     fit_with_components,
+    framed_inputs,
     make_inputs,
     method_of,
+    parted,
 )
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.fits import settle
@@ -69,13 +72,17 @@ def sweep(
     fit_fresh = fit_pretrained = make_fit_network(config, inputs)
     if of_encoders:
         fit_pretrained = make_fit_network(config, of_encoders)
-    for arm, (share, n) in itertools.product(arms, labels.items()):
+    framed = lru_cache(maxsize=1)(partial(framed_inputs, prepared, inputs))
+    by_frame = sorted(arms, key=lambda arm: parted(arm)[1])  # one frame in memory beside the own
+    for arm, (share, n) in itertools.product(by_frame, labels.items()):
         missing = [seed for seed in seeds if (arm, share, seed) not in done]
         if not missing:
             continue
+        base, frame = parted(arm)
+        own = framed(frame)
         started, of_method = time.perf_counter(), encoders.get(method_of(arm))
-        if arm in BASELINES:
-            fits = fit_baseline(arm, inputs, n, missing)
+        if base in BASELINES:
+            fits = fit_baseline(arm, own, n, missing)
         elif of_method and arm.endswith(WITH_COMPONENTS):
             fits = fit_with_components(config, of_method, seen, n, missing)
         else:

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxssl.evaluation.arms import ARMS, method_of
+from jaxssl.evaluation.arms import ARMS, FRAMED, method_of
 from jaxssl.evaluation.stats import FLOOR
 from jaxssl.files import replacing, write_text
 from jaxssl.report.templates import TEMPLATES
@@ -75,7 +75,8 @@ def arm_marks(arms: Sequence[str]) -> dict[str, Mark]:
     known = sorted(
         set(ARMS) - {FLOOR}, key=lambda arm: ("+" in arm, not method_of(arm), ARMS.index(arm))
     )
-    names = [*known, *(arm for arm in arms if arm not in ARMS)]
+    known += FRAMED
+    names = [*known, *(arm for arm in arms if arm not in (*known, FLOOR))]
     return marks(names) | {FLOOR: {"color": OTHER, "marker": "_"}}
 
 

@@ -65,6 +65,7 @@ def facts(run: StudyResult) -> Pairs:
         "samples": ", ".join(f"{_count(n)} {word}" for n, word in counts if n is not None),
         "unlabelled samples": _joined(run),
         "encoders": _guests(run),
+        "frame": _frame(run),
         "split": _protocol(run),
         "splits": len(splits) if splits != {""} else "",
         "seeds": _seeds(summary.get("seeds", [])),
@@ -103,6 +104,14 @@ def _guests(run: StudyResult) -> str:
     told = run.summary.get("encoders", {}).get("told", "")
     others = "arms without an encoder have the study's own scaling and components"
     return f"{told}; {others}" if told else ""
+
+
+def _frame(run: StudyResult) -> str:
+    """What a gene's value is relative to; "" where no arm has another frame than training."""
+    frame = renamed(run.config)["normalize"]["frame"]
+    is_framed = run.results is not None and run.results["arm"].str.contains("@").any()
+    told = f"{frame}; a classical arm with @ gets its input in the frame that it names"
+    return told if is_framed else "" if frame == "training" else frame
 
 
 def _count(value: int | list[int]) -> str:

@@ -26,7 +26,7 @@ from jaxssl.types import InputError
 PACKAGES = ("jaxssl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scikit-learn")
 MAY_CHANGE = {
     *{("run", "seeds"), ("sweep", "shares"), ("sweep", "arms"), ("sweep", "reference_arms")},
-    *{("split", "allow_leaks"), ("split", "n_splits")},
+    *{("sweep", "frames"), ("split", "allow_leaks"), ("split", "n_splits")},
     *{("run", "memory_gb"), ("run", "chunk"), ("pretrain", "checkpoint_every")},
     *{("data", "path"), ("data", "unlabelled")},
 }

@@ -4,6 +4,7 @@ What a kind does not write is not its to delete, and what runs inside is its own
 """
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -137,15 +138,15 @@ def names_of_kinds() -> dict[str, Tree]:
     from jaxssl.engine.bundle import BUNDLE  # here, for they take seconds
     from jaxssl.engine.checkpoint import STATES
     from jaxssl.evaluation.adapted import ADAPTED
-    from jaxssl.evaluation.arms import ARMS, SELFTRAIN
+    from jaxssl.evaluation.arms import ARMS, FRAMED, SELFTRAIN
     from jaxssl.methods import METHODS
 
-    arms = "|".join(ARMS).replace("+", "[+]")
+    arms = "|".join([*ARMS, *FRAMED]).replace("+", "[+]")
     states = {r"chunk\.json": None, r"seeds_[\d_]+": STATES}
     common: dict[str, Any] = {
         **HIDDEN,
         r"(config|environment)\.json|splits\.parquet": None,
-        "figures": {_figures(*REPORTED, rf"confusion_({arms.replace('[+]', '-')})"): None},
+        "figures": {_figures(*REPORTED, f"confusion_({re.sub('[^a-z0-9_|]+', '-', arms)})"): None},
         r"report\.html": None,
     }
     study: dict[str, Any] = {

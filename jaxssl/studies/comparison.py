@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxssl.engine.bundle import EncoderBundle
-from jaxssl.evaluation.arms import make_inputs
+from jaxssl.evaluation.arms import make_inputs, parted
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.fits import failed_fits
 from jaxssl.evaluation.headline import failure_notes, percent
@@ -39,7 +39,7 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     with study.notes.stage("evaluate"):
         of_seeds = by_method(bundles), study.seeds
         for fitted in sweep(study.prepared, *of_seeds, done - gone, inputs, seen):
-            stage = "baselines" if fitted.arm in BASELINES else "finetune"
+            stage = "baselines" if parted(fitted.arm)[0] in BASELINES else "finetune"
             study.notes.book(stage, fitted.seconds)
             journal.add_results(folder, fitted, study.task, study.seeds)
             count.advance(_in_a_line(fitted))

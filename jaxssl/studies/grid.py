@@ -11,7 +11,7 @@ import pandas as pd
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import check_value
-from jaxssl.config import Config, with_options
+from jaxssl.config import Config, frame_of, with_options
 from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.evaluation.arms import named_arms
 from jaxssl.evaluation.fits import DIVERGED, failed_fits
@@ -111,7 +111,8 @@ def run_grid(job: Job, grid: Grid, metric: str, arms: Sequence[str] = ()) -> Tun
     """
     method, hooks = job.config.method.name, job.hooks
     arms = named_arms(arms, method) or (method,)
-    config = with_options(job.config, {"sweep.arms": arms})
+    # no arm but those that are named decides
+    config = with_options(job.config, {"sweep.arms": arms, "sweep.frames": (frame_of(job.config),)})
     check_value("metric", metric, Literal[METRICS])
     if not grid:
         raise InputError(

@@ -28,6 +28,7 @@ from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
 from jaxssl.studies.data import EMBEDDED, Data, read_data
 from jaxssl.studies.encoders import Encoders, given_encoders, with_data, with_pretraining_of
+from jaxssl.studies.frames import settle_frame
 from jaxssl.studies.progress import SILENT, Event, Hooks, Screen
 from jaxssl.types import MAX_MISSING, REFUSE, InputError, OnShift
 from jaxssl.validate import check_sections
@@ -58,6 +59,7 @@ def make_job(
     batch: str = "",
     method: str = "",
     arms: Sequence[str] = (),
+    frames: Sequence[str] = (),
     shares: Sequence[float | str] = (),
     seeds: int = 0,
     splits: int | None = None,
@@ -74,13 +76,12 @@ def make_job(
     `reader` leaves unread is refused; `said` are the options that were named one by one.
     """
     roles = {"label": label, "group": group, "batch": batch}
-    words = {"method": method, "seeds": seeds, "arms": arms, "shares": shares, **roles}
-    words |= {"unlabelled": unlabelled, "allow_leaks": allow_leaks}
+    words = {"method": method, "seeds": seeds, "arms": arms, "frames": frames, "shares": shares}
+    words |= {"unlabelled": unlabelled, "allow_leaks": allow_leaks, **roles}
     _refuse(reader, said, data, splits, words)
     config = with_data(_options(config, reader, data), **roles)
     _set_words(config, words, splits)
-    wanted = seeds_of(config, shard)
-    counts = {"splits": splits, "seeds": seeds, "shard": shard}
+    wanted, counts = seeds_of(config, shard), {"splits": splits, "seeds": seeds, "shard": shard}
     encoders, adata = _given(encoder, config, wanted, counts, said, data, hooks)
     config = _of_method(config, encoders, method)
     arms = _named(arms, config, "" if encoders else method) or _arms_of(config, encoders)
@@ -90,7 +91,7 @@ def make_job(
     if encoder and is_bundle(Path(encoder)):
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
     output, files = _settle(output, reader, shard, config, data, encoder), config.data.unlabelled
-    data = data if adata is None else adata
+    data, config = data if adata is None else adata, settle_frame(config, output)
     return Job(config, output, wanted, hooks, data, encoders, unlabelled or files)
 
 
@@ -153,6 +154,7 @@ def _set_words(config: Config, words: Mapping[str, Any], splits: Any) -> None:
     leaks, shares = listed(words["allow_leaks"], "allow_leaks"), listed(words["shares"], "shares")
     config.split.allow_leaks = leaks or config.split.allow_leaks
     config.sweep.shares = tuple(map(share_of, shares)) or config.sweep.shares
+    config.sweep.frames = listed(words["frames"], "frames") or config.sweep.frames
     files = tuple(str(one) for one in words["unlabelled"] if not isinstance(one, AnnData))
     config.data.unlabelled = files or config.data.unlabelled
 

@@ -14,7 +14,7 @@ from jaxssl.bounds import Positive
 from jaxssl.config import Config, with_method, with_options
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.pretrain import plan_pretraining
-from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN
+from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, parted
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
 from jaxssl.evaluation.grid import combinations, in_words, options_table, points_at
@@ -52,6 +52,7 @@ def compare_methods(
     methods: Sequence[str] = ("all",),
     trial_seeds: Positive = 3,
     arms: Sequence[str] = (),
+    frames: Sequence[str] = (),
     shares: Sequence[float] = (),
     seeds: int = 0,
     label: str = "",
@@ -68,12 +69,11 @@ def compare_methods(
     What `jaxssl compare` does, with the same numbers; methods.md in `out` has the table.
 
     Args:
-        data, out, label, group, batch, allow_leaks, resume, overwrite, progress: as in
+        data, out, frames, label, group, batch, allow_leaks, resume, overwrite, progress: as in
             `jaxssl.study`.
         methods: names, or ["all"].
         trial_seeds: seeds of a trial.
-        arms: what the methods are set beside; by default all classical arms and training from
-            scratch.
+        arms: what methods are set beside; by default all classical arms and `scratch`.
         shares: of the training labels; trials use those of 1 to 10 %.
         seeds: repetitions of the comparison.
         config: all other options; those of methods and views are the methods' own.
@@ -90,7 +90,7 @@ def compare_methods(
         ... )
     """
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress)
-    asked = {"arms": beside(arms), "shares": shares, "seeds": seeds}
+    asked = {"arms": beside(arms), "frames": frames, "shares": shares, "seeds": seeds}
     asked |= {"label": label, "group": group, "batch": batch, "allow_leaks": allow_leaks}
     asked |= {"reader": "compare"}
     job = make_job(config, data, output, hooks, **asked)
@@ -104,7 +104,7 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
     """
     methods, common = _named(methods), job.config
     for arm in common.sweep.arms:
-        if arm not in BESIDE:
+        if parted(arm)[0] not in BESIDE:
             raise InputError(
                 f"`arms={arm}`",
                 "name methods with `methods`, and with `arms` what they are set beside, out of "

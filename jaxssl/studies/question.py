@@ -11,13 +11,15 @@ from jaxssl.config import Config, resolve, with_options
 from jaxssl.data import leakage
 from jaxssl.data.formats.matrix import as_text, dense
 from jaxssl.data.inspect import possible_groups
+from jaxssl.data.split import LEAVE_BATCH_OUT
 from jaxssl.data.task import Task, make_task
 from jaxssl.data.unlabelled import join
 from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.evaluation.sweep import budgets
 from jaxssl.runs.notes import Notes
+from jaxssl.studies.frames import possible_frames, with_frames
 from jaxssl.studies.progress import SILENT, Hooks
-from jaxssl.types import MAX_MISSING
+from jaxssl.types import FRAMES, MAX_MISSING
 
 
 def _tell_of_joined(task: Task, hooks: Hooks) -> None:
@@ -79,9 +81,12 @@ def pose(
 
 def check_splits(
     adata: AnnData, config: Config, numbers: Sequence[int], unlabelled: Sequence[AnnData] = ()
-) -> None:
-    """Refuse what the comparison on any of several splits would be refused for."""
-    notes = Notes(SILENT.say)
+) -> Config:
+    """Refuse what the comparison on any of several splits would be refused for.
+
+    Returns the options, by which the arms are in the same frames on all splits.
+    """
+    notes, frames = Notes(SILENT.say), set(FRAMES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the split's own run will say it
         for number in numbers:
@@ -89,9 +94,14 @@ def check_splits(
             task = make_task(adata, own)
             task = join(task, unlabelled, own.normalize.frame, own.data.batch)
             look_for_leaks(task, own, notes, compares=True)
+            with_frames(own, task)
+            frames &= set(possible_frames(task))
             resolve(own, *task.shape)
             find_cohorts(own.pretrain, task.batches[task.split.train])
     notes.close()
+    if config.sweep.frames or config.split.protocol != LEAVE_BATCH_OUT:
+        return config
+    return with_options(config, {"sweep.frames": tuple(f for f in FRAMES if f in frames)})
 
 
 def look_for_leaks(task: Task, config: Config, notes: Notes, *, compares: bool = False) -> None:

@@ -26,6 +26,7 @@ from jaxssl.runs.reading import is_run, read_run
 from jaxssl.runs.tables import read_own_bundle, write_parquet
 from jaxssl.studies.data import read_data, read_unlabelled
 from jaxssl.studies.encoders import beside_guests, with_columns, with_data
+from jaxssl.studies.frames import settle_frame, with_frames
 from jaxssl.studies.guests import Guests, are_guests, receive_guests
 from jaxssl.studies.job import Job
 from jaxssl.studies.progress import Hooks
@@ -91,9 +92,11 @@ def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda
     folder = check_folder(output)  # before the data are read: that may take long
     check_arms(config.sweep.arms)
     check_arms(config.sweep.reference_arms, "sweep.reference_arms")
+    job = job._replace(config=settle_frame(config, output))
     notes = Notes(hooks.say)
     with notes.stage("read"):
         adata, task, config, guests = _pose(job, notes, compares=compares)
+        config = with_frames(config, task) if compares else config
     asked, own = with_columns(config, task), () if guests else job.encoders.values()
     config = resolve(asked, len(task.split.train), 0 if own else len(task.genes))
     origin = origin_of(task, job.encoders.values())

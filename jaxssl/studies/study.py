@@ -36,6 +36,7 @@ def study(
     out: str | Path | None = None,
     method: str = "",
     arms: Sequence[str] = (),
+    frames: Sequence[str] = (),
     shares: Sequence[float] = (),
     seeds: int = 0,
     splits: int | None = None,
@@ -65,6 +66,10 @@ def study(
         method: pretraining method, such as "swav" or "simclr", with its own default options and
             views; by default the one of `config`.
         arms: what is compared, such as ["scratch", "swav", "logreg"]; ["all"] is all there is.
+            A classical arm may name a frame for its input, such as "logreg@rank"; without one it
+            has that of the study.
+        frames: that every classical arm gets beside the study's, such as ["cohort", "rank"]; by
+            default all that the cohorts allow where a batch is left out, else no other.
         shares: of the training labels, each in (0, 1].
         seeds: repetitions; 10 by default.
         splits: outer splits, each with all seeds; 0: as many as there are batches, of which
@@ -104,7 +109,7 @@ def study(
     """
     output, hooks = Output(str(out or ""), resume, overwrite), hooks_of(progress, stop)
     asked = {"method": method, "arms": arms, "shares": shares, "seeds": seeds, "splits": splits}
-    asked |= {"shard": shard, "encoder": encoder, "allow_leaks": allow_leaks}
+    asked |= {"shard": shard, "encoder": encoder, "allow_leaks": allow_leaks, "frames": frames}
     asked |= {"label": label, "group": group, "batch": batch, "unlabelled": unlabelled}
     job = make_job(config, data, output, hooks, **asked)
     return in_folder(run_study, job._replace(shift=shift, max_missing=max_missing))
@@ -176,7 +181,7 @@ def run_each_split(job: Job) -> None:
     adata = read_data(config.data, hooks, job.data)
     numbers = split_numbers(config, adata)
     files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
-    check_splits(adata, config, numbers, files)
+    framed = check_splits(adata, config, numbers, files)
     if job.encoders:
         check_guests(make_task(adata, with_options(config, {"split.seed": numbers[0]})), adata, job)
     parent = open_folder(job.output)
@@ -185,7 +190,7 @@ def run_each_split(job: Job) -> None:
     folders = [layout.split_folder(parent, number) for number in numbers]
     for number, folder in zip(numbers, folders, strict=True):
         hooks.say(f"split {number}: {folder}")
-        own = with_options(config, {"split.seed": number, "split.n_splits": 1})
+        own = with_options(framed, {"split.seed": number, "split.n_splits": 1})
         output = Output(str(folder), resume=True, kind=kind, part_of=run_of(parent))
         of_split = job._replace(config=own, output=output, data=adata, unlabelled=files)
         run_one_split(of_split, report=False)

@@ -21,6 +21,7 @@ from jaxssl.runs import journal, layout
 from jaxssl.studies.grid import read_rows, run_points
 from jaxssl.studies.job import Job
 from jaxssl.studies.start import Study, begin
+from jaxssl.types import FRAMES
 
 from .figures import ALL, TABLES, experiments_of, make_table
 from .scales import REFERENCES, SWAV, Experiment, Setting, Values
@@ -37,6 +38,7 @@ def run_figures(figure: str, setting: Setting, job: Job) -> None:
     experiments = experiments_of(figure, setting)
     config.run.seeds = max(setting.seeds, setting.curve_seeds)
     config.sweep.shares = tuple(setting.shares)
+    config.normalize.frame, config.sweep.frames = FRAMES[0], FRAMES[:1]  # the paper has no other
     study = begin(job, compares=True)
     names = [name for name in TABLES[setting.dataset] if figure in (ALL, name)]
     tables = [make_table(name, study.task, study.adata) for name in names]
