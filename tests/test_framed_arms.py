@@ -1,5 +1,6 @@
 """Classical arms in frames of their own: numbers of a study in that frame, and a fair choice."""
 
+import dataclasses
 import json
 
 import anndata
@@ -28,9 +29,12 @@ from jaxssl.evaluation.grid import check_grid, is_read
 from jaxssl.evaluation.headline import headlines, sentence_by_share
 from jaxssl.evaluation.sweep import sweep
 from jaxssl.report.drawing import arm_marks
+from jaxssl.report.figures import _thinned
 from jaxssl.runs.identity import _hash_of_options
 from jaxssl.runs.output import Output
 from jaxssl.studies.frames import settle_frame
+from jaxssl.studies.job import make_job
+from jaxssl.studies.methods import beside, run_methods
 from jaxssl.types import FRAMES, InputError
 
 pytestmark = [
@@ -270,6 +274,26 @@ def test_names_of_files_and_marks_are_those_of_a_run(tmp_path):
     old, new = arm_marks(["swav"]), arm_marks(["swav", *FRAMED])
     assert {arm: new[arm] for arm in old} == old
     assert len({tuple(mark.values()) for mark in new.values()}) == len(new)
+
+
+def test_curves_have_the_frame_of_the_study_and_that_of_the_opponent():
+    result = small_study(["logreg", "knn@cohort"], frames=["rank", "rank_cohort"])
+    arms = ["swav", *result.results["arm"].unique()]
+    found = concluded(dict.fromkeys(arms, 0.7) | {"logreg@rank": 0.8}, dict.fromkeys(arms, 0.7))
+    result = dataclasses.replace(result, endpoint=found.endpoint)
+    rows, told = _thinned(result, pd.DataFrame({"arm": arms}), "arm")
+    assert rows["arm"].tolist() == ["swav", "logreg", "knn@cohort", "logreg@rank"]
+    assert "the opponent's are drawn" in told
+    rows, told = _thinned(result, rows, "arm")
+    assert (len(rows), told) == (4, "")
+
+
+def test_a_comparison_of_methods_takes_frames():
+    words = {"reader": "compare", "arms": beside(["logreg", "knn@cohort"]), "frames": ["rank"]}
+    job = make_job(None, "synthetic", Output(""), **words)
+    assert (job.config.sweep.arms, job.config.sweep.frames) == (("logreg", "knn@cohort"), ("rank",))
+    with pytest.raises(InputError, match="`arms=swav`"):
+        run_methods(make_job(None, None, Output(""), arms=["knn@rank", "swav"]), ["swav"], [0])
 
 
 def test_a_grid_varies_the_frame_of_arms_that_name_none():

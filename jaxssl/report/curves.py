@@ -36,7 +36,7 @@ def label_efficiency(figure: Figure, summary: pd.DataFrame, tested: Sequence[str
     axes = add_axes(figure, 10.4, 4.6, ncols=len(METRICS))
     for ax, metric in zip(axes, METRICS, strict=True):
         draw_scores(ax, summary, metric, tested)
-    legend_above(figure, axes[0], most=6)
+    legend_above(figure, axes[0], most=4 if summary["arm"].str.contains("@").any() else 6)
     return axes
 
 

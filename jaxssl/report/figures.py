@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from jaxssl.evaluation.arms import parted
 from jaxssl.evaluation.headline import percent, percents
 from jaxssl.evaluation.stats import summarize
 from jaxssl.report import classes, curves, health, maps
@@ -22,6 +23,7 @@ OVERLAP = (
     " Training parts of several splits overlap, which makes these intervals narrow; those of the "
     "differences are corrected."
 )
+FRAMED = " Of arms in several frames, the study's and the opponent's are drawn; tables have all."
 MOST_USED = " The 40 most used are coloured, the 20 most used numbered."
 
 
@@ -40,13 +42,14 @@ def _drawing(
     *others: Any,
     of: str = "",
     task: str = "",
+    more: str = "",
     **words: Any,
 ) -> Drawing:
     """The figure that `draw` makes of the data and of `others`; `words` complete its texts."""
     figure, texts = Figure(layout="constrained"), TEXTS["figures"][kind]
     draw(figure, data, *others)
     title = f"{texts['title'].format(**words)} {task}".strip()
-    caption = texts["caption"].format(**words)
+    caption = texts["caption"].format(**words) + more
     return Drawing(texts["section"], kind + of, title, caption, figure, data)
 
 
@@ -63,7 +66,22 @@ def _endpoint(run: StudyResult) -> Iterator[Drawing]:
         own["thin"] = BOOTSTRAP if rows["group_low"].notna().any() else ""
         yield _drawing("endpoint", rows, curves.endpoint_forest, **own)
     for own, rows in _numbered(run.saved):
+        rows, own["more"] = _thinned(run, rows, "reference")
         yield _drawing("labels_saved", rows, curves.labels_saved, **own)
+
+
+def _thinned(run: StudyResult, rows: pd.DataFrame, column: str) -> tuple[pd.DataFrame, str]:
+    """The rows of few enough arms to tell their curves apart, and a sentence if some are gone."""
+    names = set(rows[column])
+    gone = {arm for arm in names if "@" in arm and parted(arm)[0] in names} - {*_declared(run)}
+    return rows[~rows[column].isin(gone)], FRAMED * bool(gone)
+
+
+def _declared(run: StudyResult) -> list[str]:
+    """The opponents of the primary endpoint."""
+    if run.endpoint is None:
+        return []
+    return run.endpoint.loc[run.endpoint["is_best"].astype(bool), "reference"].unique().tolist()
 
 
 def _curves(run: StudyResult) -> Iterator[Drawing]:
@@ -73,6 +91,7 @@ def _curves(run: StudyResult) -> Iterator[Drawing]:
     for own, rows in _numbered(curves.shown_metrics(summarize(run.results))):
         least, most = rows["n"].min(), rows["n"].max()
         own |= {"n": str(most) if least == most else f"{least} to {most}", "overlap": overlap}
+        rows, own["more"] = _thinned(run, rows, "arm")
         yield _drawing("label_efficiency", rows, curves.label_efficiency, tested_arms(run), **own)
     if run.statistics is None:
         return
@@ -80,19 +99,17 @@ def _curves(run: StudyResult) -> Iterator[Drawing]:
     counts = run.results[[*key, "n_labelled"]].drop_duplicates(key)
     for own, rows in _numbered(curves.shown_metrics(run.statistics.merge(counts, on=key))):
         own["interval"] = interval(rows)
+        rows, own["more"] = _thinned(run, rows, "reference")
         yield _drawing("paired_differences", rows, curves.paired_differences, **own)
 
 
 def _predictions(run: StudyResult) -> tuple[dict[str, pd.DataFrame], str]:
     """Test probabilities of tested arms and declared opponents, and the share they are at."""
-    tested, best = tested_arms(run), []
+    tested = tested_arms(run)
     if run.results is None or not tested:
         return {}, ""
-    if run.endpoint is not None:
-        declared = run.endpoint["is_best"].astype(bool)
-        best = run.endpoint.loc[declared, "reference"].unique().tolist()
     share = classes.nearest_share(run.results["share"].unique().tolist())
-    found = {arm: run.predictions(arm, share) for arm in [*tested, *best]}
+    found = {arm: run.predictions(arm, share) for arm in [*tested, *_declared(run)]}
     return {arm: table for arm, table in found.items() if table is not None}, percent(share)
 
 
