@@ -5,6 +5,7 @@ source only; those of its target measure what came of it.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple, cast
@@ -18,6 +19,7 @@ from jaxssl.config import Config
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.frames import MIN_COHORT
 from jaxssl.data.labels import label_order
+from jaxssl.data.leakage import nameless_classes
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import by_text, choose_columns, facts_of
 from jaxssl.data.scale import finite_values, range_of, resolve_scale
@@ -111,6 +113,8 @@ def cohorts_in(
             "name one with `label=COLUMN`",
         )
     labels = obs[columns["label"]].to_numpy()
+    for told in nameless_classes(labels):
+        warnings.warn(told, stacklevel=3)
     column = columns["batch"] if by_record else config.data.batch
     batches = obs[column].to_numpy() if column else np.full(len(obs), name)
     nameless = int((batches == "").sum())
@@ -182,11 +186,11 @@ def join(cohorts: Sequence[Cohort]) -> Joint:
     # a gene that is constant in a cohort says nothing of its samples
     varies = np.all([part.std(axis=0) > FLAT for part in parts], axis=0)
     names = " and ".join(cohort.name for cohort in cohorts[:2])
-    if not varies.any():
+    if varies.sum() < 2:
         raise InputError(
-            f"{names} have no gene in common"
-            if not len(shared)
-            else f"no gene varies in each of {names}",
+            f"{names} have {'one' if len(shared) else 'no'} gene in common"
+            if len(shared) < 2
+            else f"{'one' if varies.any() else 'no'} gene varies in each of {names}",
             "bring the names of their genes to one vocabulary by `read(gene_map=TABLE)`",
         )
     return Joint(

@@ -78,12 +78,7 @@ def doubts(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
                 f"{size:,} samples are one group, {str(name)!r}, and stay together; if their group "
                 "is not known, leave it empty, and each stands for itself"
             )
-    for code, name in enumerate(task.classes):
-        if name.strip().lower() in {*NO_NAMES, "-1"}:
-            found.append(
-                f"{(task.codes == code).sum():,} samples are of the class {name!r}; if their class "
-                "is not known, leave it empty, and they join the pretraining without a label"
-            )
+    found += nameless_classes(np.append(task.classes, "")[task.codes])
     known = (task.codes >= 0) & (task.batches != "")
     pairs = pd.DataFrame({"batch": task.batches[known].astype(str), "code": task.codes[known]})
     n_classes = pairs.groupby("batch")["code"].nunique()
@@ -99,6 +94,17 @@ def doubts(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
             f"{telling[0]}), as if made from the labels; leave them out if they are"
         )
     return found
+
+
+def nameless_classes(labels: np.ndarray) -> list[str]:
+    """Sentences on classes that are called as what is not known."""
+    names, sizes = np.unique(labels.astype(str), return_counts=True)
+    return [
+        f"{size:,} samples are of the class {str(name)!r}; if their class is not known, leave it "
+        "empty, and they join the pretraining without a label"
+        for name, size in zip(names, sizes, strict=True)
+        if name.strip().lower() in {*NO_NAMES, "-1"}
+    ]
 
 
 def _told_by(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:

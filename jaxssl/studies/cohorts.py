@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 
 from jaxssl.config import Config
@@ -67,7 +68,7 @@ def possible_sets(
     cohorts: Sequence[Cohort], protocol: str
 ) -> tuple[list[tuple[Cohort, ...]], list[str]]:
     """The sets of cohorts that allow a transfer, and sentences on what is left out."""
-    kept, left_out, fix = [], [], "name another column with `label=COLUMN`"
+    kept, left_out, lacking, fix = [], [], [], "name another column with `label=COLUMN`"
     for some in sets_of(cohorts, protocol):
         try:
             joint = join(some)
@@ -77,10 +78,21 @@ def possible_sets(
         refuse_copies(joint)
         found, why = transfers(joint)
         kept += [some] if found else []
-        left_out += why
+        left_out, lacking = left_out + why, lacking + why
     if not kept:
-        raise InputError(f"no transfer is possible ({left_out[0]})", fix)
+        found = f"no transfer is possible ({left_out[0]})"
+        if left_out[0] in lacking:
+            found += "".join(f"; {c.name} has {', '.join(_classes(c))}" for c in cohorts[:2])
+        raise InputError(found, fix)
     return kept, by_reason(left_out)
+
+
+def _classes(cohort: Cohort) -> list[str]:
+    """Labels of a cohort as they are written, the most frequent ones."""
+    labels = pd.Series(cohort.labels, dtype=object)
+    return [repr(str(name)) for name in labels[labels != ""].value_counts().index[:5]] or [
+        "no label"
+    ]
 
 
 def by_reason(left_out: Sequence[str]) -> list[str]:

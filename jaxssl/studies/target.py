@@ -100,7 +100,8 @@ def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
         _warn_of_one_class(joint, rows, codes, classes)
     announce(config, hooks)
     n, labelled = len(joint.genes), np.flatnonzero(codes >= 0)
-    hooks.say(f"genes: {n:,} that source and data share, of {len(given.target.genes):,}")
+    of = len(given.cohorts[0].genes), len(given.target.genes)
+    hooks.say(f"genes: {n:,} that source and data share, of {of[0]:,} and {of[1]:,}")
     hooks.say(f"labels: {len(labelled):,} of the source, {len(classes)} classes")
     x = joint.expression, joint.cohorts
     hooks.say("classes are softly balanced over the samples: one alone would have others made up")
@@ -158,6 +159,14 @@ def _measured(
     labels = as_text(by_text(cast(pd.DataFrame, given.adata.obs)))[label].to_numpy()
     codes = pd.Categorical(labels, categories=list(classes)).codes.astype(np.int64)
     rows = codes >= 0
+    others = labels[(codes < 0) & (labels != "")]
+    if len(others):
+        warnings.warn(
+            f"{len(others):,} samples are of classes that the source does not have, and count in "
+            f"no measure: {', '.join(map(repr, dict.fromkeys(others)))}; it has "
+            f"{', '.join(map(repr, classes))}",
+            stacklevel=3,
+        )
     if not rows.any():
         return {}
     found = score(codes[rows], probabilities[rows])
