@@ -2,40 +2,29 @@
 
 import dataclasses
 import doctest
-import shutil
 
 import jax
 import numpy as np
 import pandas as pd
 import pytest
-from anndata import AnnData, read_h5ad
+from anndata import AnnData
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from verbs import launch
 
 import jaxssl
 from jaxssl import SSLClassifier, SSLEncoder
 from jaxssl.config import Config
-from jaxssl.data.align import encoder_input
-from jaxssl.data.labels import label_order
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
-from jaxssl.engine.embed import embed
-from jaxssl.engine.prepared import fingerprint
 from jaxssl.estimators import classifier, encoder
-from jaxssl.estimators.labels import encode, is_labelled
 from jaxssl.estimators.options import make_config, seed_of
-from jaxssl.evaluation.classifier import fit_classifier, predict
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import AugmentConfig
-from jaxssl.runs.output import Output
-from jaxssl.studies.job import Job
-from jaxssl.studies.study import run_pretraining
 from jaxssl.types import InputError
 
 pytestmark = [
@@ -66,56 +55,9 @@ def task(data):
 
 
 @pytest.fixture(scope="module")
-def run(data, tmp_path_factory):
-    """A run folder as the verb `pretrain` writes one."""
-    folder = tmp_path_factory.mktemp("runs") / "pretrained"
-    with jax.numpy_dtype_promotion("standard"):
-        config = make_config("swav", None, SMALL)
-        run_pretraining(Job(config, Output(str(folder)), [SEED], data=data))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bundle(run):
-    return jaxssl.load_bundle(run / "encoder" / "seed_003")
-
-
-@pytest.fixture(scope="module")
 def fitted(data, task):
     with jax.numpy_dtype_promotion("standard"):
         return SSLEncoder(config=SMALL, random_state=SEED).fit(data[task.split.train])
-
-
-def test_an_encoder_is_bitwise_that_of_the_verb(data, task, bundle, fitted):
-    x, _ = encoder_input(data, bundle.normalizer)
-    np.testing.assert_array_equal(fitted.transform(data), embed(bundle, x))
-    provenance = fitted.bundle_.provenance
-    assert provenance["training_samples"] == fingerprint(task)
-    assert provenance["versions"] == bundle.provenance["versions"]
-    assert fitted.bundle_.config.method == bundle.config.method
-    assert fitted.diagnosis_.status == provenance["status"]
-    assert fitted.history_["step"].iloc[-1] == 20
-
-
-def test_a_classifier_is_bitwise_that_of_fine_tuning(data, task, bundle):
-    labelled = task.labelled_train
-    order = labelled[label_order(task.codes[labelled], len(task.classes), SEED)]
-    x, _ = encoder_input(data, bundle.normalizer)
-    train, of_train = task.split.train, x.copy()
-    # a matrix product of fewer rows rounds otherwise: the sweep normalises all samples in one
-    of_train[train] = encoder_input(data[train], bundle.normalizer)[0]
-    np.testing.assert_allclose(of_train, x, atol=1e-5)
-    position = np.searchsorted(train, order)
-    rows = of_train[train], task.codes[train], task.classes, position, SEED
-    expected = fit_classifier(bundle, bundle.config, *rows)
-    expected = predict(expected, x)
-    fitted = SSLClassifier(encoder=bundle, random_state=SEED).fit(data[task.split.train])
-    assert tuple(fitted.classes_) == task.classes
-    uncalibrated = dataclasses.replace(fitted.bundle_, calibration=None)
-    np.testing.assert_array_equal(predict(uncalibrated, x), expected)
-    assert fitted.score(data) > 0.9
-    other = SSLClassifier(encoder=bundle, random_state=SEED + 1).fit(data[task.split.train])
-    assert (other.predict_proba(data) != expected).any()
 
 
 def test_arrays_frames_and_anndata_give_the_same_numbers(data, task, fitted):
@@ -174,111 +116,6 @@ def test_an_embedding_is_written_into_the_data(data, fitted):
     assert "prototype" not in without.obs
 
 
-def test_an_encoder_is_saved_as_a_bundle(data, fitted, tmp_path):
-    fitted.save(tmp_path / "encoder")
-    loaded = SSLEncoder.load(tmp_path / "encoder")
-    np.testing.assert_array_equal(loaded.transform(data), fitted.transform(data))
-    assert loaded.diagnosis_ == fitted.diagnosis_
-    pd.testing.assert_frame_equal(loaded.history_, fitted.history_)
-    np.testing.assert_array_equal(loaded.feature_names_in_, fitted.feature_names_in_)
-    refitted = clone(loaded).fit(data)
-    assert refitted.bundle_.config == fitted.bundle_.config
-    data.write_h5ad(tmp_path / "data.h5ad")
-    launch(
-        "embed",
-        f"--encoder={tmp_path / 'encoder'}",
-        f"--data={tmp_path / 'data.h5ad'}",
-        f"--out={tmp_path / 'embedded.h5ad'}",
-    )
-    found = read_h5ad(tmp_path / "embedded.h5ad").obsm["X_jaxssl"]
-    np.testing.assert_allclose(found, fitted.transform(data), atol=1e-4)
-    (tmp_path / "thesis").mkdir()
-    (tmp_path / "thesis" / "chapter.tex").touch()
-    with pytest.raises(InputError, match="exists and is no bundle"):
-        fitted.save(tmp_path / "thesis")
-
-
-def test_an_encoder_of_a_run_folder_becomes_an_estimator(data, run, fitted):
-    for folder in (run, run / "encoder" / "seed_003"):
-        loaded = SSLEncoder.load(folder)
-        np.testing.assert_array_equal(loaded.transform(data), fitted.transform(data))
-        assert loaded.history_.empty
-    assert SSLClassifier(encoder=run).fit(data).score(data) > 0.9
-    with pytest.raises(InputError, match="is an encoder, not a classifier"):
-        SSLClassifier.load(run)
-
-
-def test_a_classifier_is_saved_as_a_bundle(data, fitted, tmp_path):
-    y = data.obs["class"].str[-1].astype(int)
-    made = SSLClassifier(encoder=fitted).fit(data, y)
-    made.save(tmp_path / "classifier")
-    loaded = SSLClassifier.load(tmp_path / "classifier")
-    with pytest.raises(InputError, match="holds a classifier, which this is not"):
-        fitted.save(tmp_path / "classifier")
-    np.testing.assert_array_equal(loaded.predict(data), made.predict(data))
-    assert loaded.classes_.dtype == made.classes_.dtype
-    data.write_h5ad(tmp_path / "data.h5ad")
-    launch(
-        "predict",
-        f"--classifier={tmp_path / 'classifier'}",
-        f"--data={tmp_path / 'data.h5ad'}",
-        f"--out={tmp_path / 'predicted.csv'}",
-    )
-    predicted = pd.read_csv(tmp_path / "predicted.csv")["predicted"]
-    assert np.mean(predicted == made.predict(data)) > 0.98  # other compiler options
-
-
-def test_an_encoder_of_a_run_is_not_replaced_by_a_classifier(data, run, tmp_path):
-    made = SSLClassifier(encoder=run, config={"finetune.n_steps": 5}).fit(data)
-    with pytest.raises(InputError, match=r"seed_003 is part of the run in .*pretrained"):
-        made.save(run / "encoder" / "seed_003")
-    copied = tmp_path / "copied"
-    shutil.copytree(run, copied)
-    shutil.rmtree(copied / "encoder" / "seed_003")
-    made.save(copied / "encoder" / "seed_003")  # as one may copy it there
-    with pytest.raises(InputError, match="seed_003 is a classifier, and not the encoder of the r"):
-        assert jaxssl.open_study(copied).encoders
-    with pytest.raises(InputError, match="seed_003 is a classifier, and not the encoder of the r"):
-        jaxssl.study(data, encoder=copied, seeds=SEED + 1, progress=False)
-
-
-@pytest.mark.parametrize("nothing", [None, np.nan, "", -1])
-def test_samples_without_a_label_join_the_pretraining(data, nothing):
-    y = data.obs["class"].str[-1].astype(int).astype(object).to_numpy()
-    if nothing == "":
-        y = y.astype(str).astype(object)
-    y[30:] = nothing
-    made = SSLClassifier(config=SMALL).fit(data, y)
-    provenance = made.bundle_.provenance
-    assert (provenance["n_train"], provenance["n_labelled"]) == (90, 30)
-    assert len(made.classes_) == 3
-    assert made.score(data, y) == made.score(data[:30], y[:30])
-
-
-def test_labels_of_an_anndata_stand_in_a_column(data):
-    named = SSLClassifier(config=SMALL, label="superclass").fit(data)
-    assert set(named.predict(data)) <= set(data.obs["superclass"])
-    assert named.score(data) > 0.9
-    with pytest.raises(InputError, match=r"no column 'tissue'.*superclass"):
-        SSLClassifier(label="tissue").fit(data)
-    with pytest.raises(InputError, match="requires y to be passed"):
-        SSLClassifier().fit(AnnData(data.X))
-
-
-def test_minus_one_is_a_class_only_where_two_remain_no_other_way():
-    assert is_labelled(np.array([-1, 1, -1])).all()
-    assert is_labelled(np.array([-1, 0, 1])).tolist() == [False, True, True]
-    assert is_labelled(np.array([-1, 0]), classes=np.array([0, 1])).tolist() == [False, True]
-    assert is_labelled(np.array([-1, 1]), classes=np.array([-1, 1])).all()
-    classes, codes = encode(np.array(["b", "", "a", None], object))
-    assert classes.tolist() == ["a", "b"]
-    assert codes.tolist() == [1, -1, 0, -1]
-    with pytest.raises(InputError, match="the labels hold no class"):
-        encode(np.array([None, None], object))
-    with pytest.raises(ValueError, match="continuous"):
-        encode(np.array([0.5, 1.5, np.nan]))
-
-
 @pytest.mark.parametrize("of", [int, float, object, "Int64", bool])
 def test_a_score_takes_labels_by_value_whatever_their_type(data, fitted, of):
     codes = pd.factorize(data.obs["class"])[0] % 2
@@ -327,28 +164,6 @@ def test_an_encoder_sits_in_a_pipeline_and_is_chosen_by_a_grid(data):
     assert search.score(data, y) > 0.9
 
 
-def test_a_classifier_is_cloned_with_what_its_encoder_is(data, fitted, bundle):
-    kept = clone(SSLClassifier(encoder=bundle)).encoder
-    assert kept.params is not None
-    assert not hasattr(clone(SSLClassifier(encoder=fitted)).encoder, "bundle_")
-    made = SSLClassifier(encoder=SSLEncoder(config=SMALL)).set_params(encoder__n_prototypes=4)
-    assert cross_val_score(made, data, data.obs["class"], cv=2).mean() > 0.8
-    assert made.fit(data).encoder_.bundle_.config.method.n_prototypes == (4,)
-    assert not hasattr(made.encoder, "bundle_")
-
-
-def test_fine_tuning_options_are_the_classifiers_own(data, bundle):
-    made = SSLClassifier(encoder=bundle, config={"finetune.n_steps": 7}).fit(data)
-    assert made.bundle_.config.finetune.n_steps == 7
-    whole = Config()
-    whole.finetune = dataclasses.replace(whole.finetune, n_steps=8, transfer_layers=1)
-    made = SSLClassifier(encoder=bundle, config=whole).fit(data)
-    assert made.bundle_.config.finetune.n_steps == 8
-    assert made.bundle_.config.encoder.hidden == (8,)
-    with pytest.raises(InputError, match=r"`pretrain\.n_steps` is an option of the encoder"):
-        SSLClassifier(encoder=bundle, config={"pretrain.n_steps": 7}).fit(data)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -382,15 +197,6 @@ def test_data_that_cannot_be_used_are_refused(data, fitted):
         SSLClassifier(encoder=3).fit(data)
     with pytest.raises(NotFittedError):
         SSLEncoder().transform(data)
-
-
-def test_a_training_that_diverged_is_not_used(data, bundle):
-    lost = {"status": "diverged", "cause": "why", "fix": "what to do"}
-    bundle = dataclasses.replace(bundle, provenance=bundle.provenance | lost)
-    with pytest.raises(InputError, match="diverged"):
-        SSLEncoder.from_bundle(bundle).transform(data)
-    with pytest.raises(InputError, match="diverged"):
-        SSLClassifier(encoder=bundle).fit(data)
 
 
 def test_a_seed_is_an_int_or_drawn():

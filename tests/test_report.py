@@ -1,31 +1,20 @@
-import json
+"""The page of a report: what is on it and what it says."""
+
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import groupby
 
-import anndata
-import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
-from rows import results_of
 from run_folders import CLASSES, GAINS, write_pretraining, write_run
 from verbs import run
 
-from jaxssl.evaluation.arms import ARMS, FRAMED
 from jaxssl.evaluation.stats import summarize
-from jaxssl.report import maps
-from jaxssl.report.classes import confusion_counts, nearest_share
-from jaxssl.report.curves import MAX_TICKS, label_efficiency
-from jaxssl.report.drawing import arm_marks, marks, short
 from jaxssl.report.facts import controlled
-from jaxssl.report.figures import draw_run
 from jaxssl.report.render import write_report
 from jaxssl.report.tables import comparison_tables, part_tables, score_tables
-from jaxssl.runs.merge import merge_parts
-from jaxssl.runs.reading import expand, read_run, read_runs
-from jaxssl.types import InputError
+from jaxssl.runs.reading import read_run, read_runs
 
 pytestmark = pytest.mark.usefixtures("drawn")
 
@@ -164,30 +153,6 @@ def test_the_stratified_split_is_told_also_of_a_run_that_has_its_old_name(run_fo
         assert said["split"].startswith("stratified, groups not kept together")
 
 
-def test_splits_of_a_study_report_as_the_study(tmp_path):
-    study = tmp_path / "study"
-    for number in range(2):
-        folder = write_run(study / f"split_{number}", seeds=(0, 1))
-        told = pd.DataFrame({"representation": ["input"], "seed": 0, "batches": 2})
-        told.assign(balanced_accuracy=0.6 + number / 10, chance=0.5).to_csv(
-            folder / "batch.csv", index=False
-        )
-        results = pd.read_parquet(folder / "results.parquet").assign(split=number)
-        results.to_parquet(folder / "results.parquet")
-    (study / "summary.json").write_text(json.dumps({"splits": ["split_0", "split_1"]}))
-    [merged] = merge_parts([read_run(folder) for folder in expand([study])])
-    assert merged.name == "study"
-    assert merged.batch is not None
-    assert merged.batch["balanced_accuracy"].tolist() == [0.6, 0.7]
-    assert merged.summary["pretraining"]["collapsed_seeds"] == ["0/1", "1/1"]
-    write_report(read_runs([study]), tmp_path / "report.md")
-    usage = pd.read_csv(tmp_path / "figures" / "prototype_usage.csv")
-    assert usage.groupby(["split", "seed"]).size().tolist() == [6, 6, 6, 6]
-    text = (tmp_path / "report.md").read_text()
-    assert "over outer splits" in text
-    assert "0.600 to 0.700" in text
-
-
 def test_splits_without_a_share_of_few_labels_have_a_report(tmp_path):
     for number in range(2):
         folder = write_run(tmp_path / "study" / f"split_{number}", seeds=(0, 1))
@@ -232,80 +197,6 @@ def test_a_run_without_a_sweep_says_what_it_lacks(tmp_path):
     assert "label_efficiency" not in Page(text).ids
 
 
-def test_a_run_that_measured_less_draws_less_and_says_so(run_folder, tmp_path):
-    run = read_run(run_folder)
-    assert run.metrics is not None
-    assert run.embedding is not None
-    metrics = run.metrics.drop(columns=["loss_ratio", "code_entropy_ratio", "usage_perplexity"])
-    embedding = run.embedding.copy()
-    embedding.obs["label"], embedding.obs["batch"] = ["a", "b"] * 20, "one"
-    less = replace(run, folders=(tmp_path,), metrics=metrics, usage=None, embedding=embedding)
-    less = replace(less, endpoint=None, saved=None)
-    drawn = {drawing.name: drawing.figure for drawing in draw_run(less)}
-    sweep = {"label_efficiency", "paired_differences"}
-    assert set(drawn) == sweep | {"pretraining", "embedding_class", "embedding_prototype"}
-    said = [text.get_text() for ax in drawn["pretraining"].axes for text in ax.texts]
-    assert said.count("not measured for this method") == 2
-    assert not any("ln K" in text for text in said)
-    on_map = [text.get_text() for ax in drawn["embedding_class"].axes for text in ax.texts]
-    assert on_map == ["a", "b"]
-
-
-def test_a_killed_run_is_read_to_its_last_whole_line(tmp_path):
-    write_pretraining(tmp_path, seeds=(0, 1), with_embedding=False)
-    log = tmp_path / "metrics.jsonl"
-    whole = read_run(tmp_path).metrics
-    lines = log.read_text().splitlines()
-    log.write_text("\n".join([*lines[:5], lines[4], lines[5], lines[0][:30]]))
-    again = read_run(tmp_path).metrics.reset_index(drop=True)
-    pd.testing.assert_frame_equal(again, whole.reset_index(drop=True))
-    log.write_text(lines[0][:30])
-    assert read_run(tmp_path).metrics is None
-
-
-def test_results_that_are_kept_as_csv_alone_are_the_same(run_folder, tmp_path):
-    expected = read_run(run_folder).results
-    assert expected is not None
-    expected.to_csv(tmp_path / "results.csv", index=False)
-    found = read_run(tmp_path).results.fillna({"method": ""})
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
-
-
-def test_an_axis_of_many_shares_names_the_largest_and_none_twice_over():
-    shares = np.geomspace(0.01, 1, 60)
-    results = pd.concat([results_of({"swav": [0.5, 0.6]}, share=share) for share in shares])
-    [ax, _] = label_efficiency(Figure(), summarize(results), ["swav"])
-    places = ax.get_xticks()
-    assert places.max() == 1
-    assert len(places) <= MAX_TICKS
-    assert (np.diff(np.log(np.sort(places))) > np.log(100) / MAX_TICKS).all()
-
-
-def test_damaged_files_of_a_run_are_refused(tmp_path):
-    for name, text in {
-        **{"results.parquet": "PAR1", "summary.json": '{"a": 1', "config.json": "[]"},
-        **{"metrics.jsonl": '{"seed": 0, "ep\n{}\n', "statistics.csv": 'a,b\n"1,2\n3,4,5\n'},
-        **{"splits.parquet": "", "embedding.h5ad": "HDF"},
-    }.items():
-        folder = tmp_path / name.replace(".", "_")
-        folder.mkdir()
-        (folder / "results.csv").write_text("arm,share\n")
-        (folder / name).write_text(text)
-        with pytest.raises(InputError, match=rf"{name} is damaged \(.*\); put a whole copy there"):
-            read_run(folder)
-
-
-def test_shards_of_a_pretraining_join_without_a_sweep(tmp_path):
-    shards = [tmp_path / f"shard_{i}_of_2" for i in range(2)]
-    for i, shard in enumerate(shards):
-        write_pretraining(shard, seeds=(i,), with_embedding=False)
-    [merged] = merge_parts([read_run(shard) for shard in shards])
-    assert merged.statistics is None
-    assert merged.metrics["seed"].unique().tolist() == [0, 1]
-    assert merged.usage.groupby("seed").size().tolist() == [6, 6]
-    assert merged.groups().empty
-
-
 def test_an_arm_that_lacks_a_share_has_an_empty_cell(run_folder):
     rows = summarize(read_run(run_folder).results)
     rows = rows[(rows["arm"] != "swav") | (rows["share"] == 1)]
@@ -323,71 +214,6 @@ def test_several_runs_share_a_page_under_names_of_their_own(tmp_path):
     ids = Page((tmp_path / "report.html").read_text()).ids
     assert {"run-1", "run-2", "run-1_pretraining", "run-2_pretraining"} <= set(ids)
     assert len(ids) == len(set(ids))
-
-
-def test_shards_of_a_run_report_as_the_run(tmp_path, run_folder):
-    shards = [
-        write_run(tmp_path / "mini" / f"shard_{i}_of_2", seeds)
-        for i, seeds in enumerate([(0, 2), (1,)])
-    ]
-    [merged] = merge_parts([read_run(folder) for folder in shards])
-    whole = read_run(run_folder)
-    assert merged.name == "mini"
-    assert merged.summary["seeds"] == [0, 1, 2]
-    assert merged.statistics is not None
-    assert whole.statistics is not None
-    pd.testing.assert_frame_equal(merged.statistics, whole.statistics, check_dtype=False)
-    predictions = merged.predictions("swav", 0.1)
-    assert predictions is not None
-    assert set(predictions["seed"]) == {0, 1, 2}
-
-
-def test_shards_with_different_options_are_refused(tmp_path):
-    shards = [tmp_path / f"shard_{i}_of_2" for i in range(2)]
-    for i, shard in enumerate(shards):
-        write_pretraining(shard, seeds=(i,))
-    (shards[1] / "config.json").write_text("{}")
-    with pytest.raises(InputError, match="different options"):
-        write_report(read_runs(shards), tmp_path / "report.html")
-
-
-def test_confusion_counts_every_prediction_once():
-    p = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.7, 0.3, 0.0], [0.1, 0.9, 0.0]])
-    table = pd.DataFrame(p, columns=["p_a", "p_b", "p_c"]).assign(label=list("aabb"), seed=0)
-    assert confusion_counts(table).to_numpy().tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
-
-
-def test_confusion_share_is_the_nearest_to_ten_per_cent():
-    assert nearest_share([0.01, 0.05, 0.2, 1.0]) in (0.05, 0.2)
-    assert nearest_share([0.01, 0.1, 1.0]) == 0.1
-    assert nearest_share([0.06, 1.0]) == 0.06
-
-
-def test_maps_of_a_large_embedding_draw_a_fixed_subsample(monkeypatch):
-    monkeypatch.setattr(maps, "MAX_SAMPLES", 30)
-    x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
-    obs = pd.DataFrame({"label": "a"}, index=[str(i) for i in range(50)])
-    embedding = anndata.AnnData(obs=obs, obsm={"X_jaxssl": x})
-    table = maps.coordinates(embedding)
-    assert len(table) == 30
-    assert table["sample_id"].is_unique
-    pd.testing.assert_frame_equal(table, maps.coordinates(embedding))
-
-
-def test_an_arm_looks_the_same_whatever_arms_are_beside_it():
-    some, others = arm_marks(["swav", "logreg"]), arm_marks(["mine", "logreg", "swav"])
-    known = (*ARMS, *FRAMED)
-    assert {arm: some[arm] for arm in known} == {arm: others[arm] for arm in known}
-    assert len({tuple(mark.items()) for mark in others.values()}) == len(known) + 1
-
-
-def test_forty_classes_have_distinct_marks_and_long_names_keep_both_ends():
-    of_classes = marks([str(i) for i in range(40)]).values()
-    assert len({tuple(mark.items()) for mark in of_classes}) == 40
-    name = short("Skin - Not Sun Exposed (Suprapubic)")
-    assert len(name) == 24
-    assert name.startswith("Skin - Not")
-    assert name.endswith("rapubic)")
 
 
 def test_wrong_input_is_one_line_and_exit_2(tmp_path):
