@@ -1,9 +1,15 @@
 """Samples of one class alone are told from several, whatever a laboratory does to genes."""
 
+import dataclasses
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
 
+import jaxssl
+from jaxssl import SSLClassifier
 from jaxssl.data import presence
 from jaxssl.data.expression import read
 from jaxssl.data.presence import between, fit_classes, measure
@@ -114,3 +120,68 @@ def test_between_real_laboratories_all_samples_pass_and_each_lineage_alone_does_
     assert measure(classes, x).margin > 0
     for lineage in ("B_ALL", "T_ALL"):
         assert measure(classes, x[labels == lineage]).margin < 0
+
+
+OPTIONS = {"encoder.hidden": (16, 8), "finetune.transfer_layers": 2, "pretrain.n_steps": 20}
+DOUBT = "they may be of one class"
+
+
+def data_of(codes, seed, name="s", gain=1):
+    """A data set of these classes."""
+    obs = pd.DataFrame({"class": np.array(list("abc"))[codes]})
+    obs.index = pd.Index([f"{name}{i}" for i in range(len(codes))])
+    adata = AnnData(samples(codes, seed=seed) * np.float32(gain), obs)
+    adata.uns["jaxssl"] = {"scale": "log2", "label": "class"}
+    return adata
+
+
+def doubts(predict):
+    """Whether one class alone is warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        predict()
+    return [str(told.message) for told in caught if DOUBT in str(told.message)]
+
+
+@pytest.mark.usefixtures("standard_promotion")
+@pytest.mark.filterwarnings("ignore:.*not healthy:UserWarning")
+def test_a_classifier_that_adapts_keeps_what_tells_its_classes_apart(tmp_path):
+    source = data_of(np.arange(150) % 3, 0)
+    several = data_of(np.arange(45) % 3, 1, "t", gain=1.3)
+    alone = data_of(np.full(30, 1), 1, "t", gain=1.3)
+    fitted = SSLClassifier(config=OPTIONS, label="class", shift="adapt").fit(source)
+    assert not doubts(lambda: fitted.predict(several))
+    (told,) = doubts(lambda: fitted.predict(alone))
+    assert "look like b" in told
+    both = AnnData(np.concatenate([several.X, alone.X]), var=several.var)
+    cohorts = np.repeat(["mixed", "alike"], [45, 30])
+    (told,) = doubts(lambda: fitted.predict(both, cohorts=cohorts))
+    assert "of alike in two" in told
+    fitted.save(tmp_path / "clf")
+    again = SSLClassifier.load(tmp_path / "clf")
+    for name, values in fitted.bundle_.classes._asdict().items():
+        np.testing.assert_array_equal(getattr(again.bundle_.classes, name), values)
+    assert doubts(lambda: again.predict(alone)) == doubts(lambda: fitted.predict(alone))
+    again.bundle_ = dataclasses.replace(again.bundle_, classes=None)  # of an earlier version
+    assert not doubts(lambda: again.predict(alone))
+
+
+@pytest.mark.usefixtures("standard_promotion")
+@pytest.mark.filterwarnings("ignore:.*not healthy:UserWarning")
+def test_a_fine_tuned_classifier_warns_where_it_adapts_and_nowhere_else(tmp_path):
+    source = data_of(np.arange(150) % 3, 0)
+    alone = data_of(np.full(30, 1), 1, "t", gain=1.3)
+    encoder = jaxssl.SSLEncoder(config=OPTIONS).fit(source)
+    with pytest.warns(UserWarning, match="bear the id of a sample that was seen there"):
+        classifier = jaxssl.finetune(encoder.bundle_, source, out=tmp_path / "clf", progress=False)
+    assert doubts(lambda: jaxssl.predict(tmp_path / "clf", alone, shift="adapt"))
+    assert not doubts(lambda: jaxssl.predict(tmp_path / "clf", alone, shift="warn"))
+    x = np.asarray(source[:, list(classifier.normalizer.genes)].X)
+    assert classifier.reference is not None
+    assert classifier.classes.kernel.shape == (len(classifier.reference.looked), 3)
+    held_out = source.obs_names.isin(
+        pd.read_parquet(tmp_path / "clf" / "predictions.parquet")["sample_id"]
+    )
+    codes = np.where(held_out, -1, np.arange(150) % 3)[~held_out]
+    expected = learn(x[~held_out][:, classifier.reference.looked], codes)
+    np.testing.assert_allclose(classifier.classes.kernel, expected.kernel, atol=1e-7)

@@ -5,8 +5,10 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxssl.data import presence
 from jaxssl.data.frames import FLAT, MIN_COHORT, Cohorts, each, name_of
 from jaxssl.data.normalize import moments
+from jaxssl.data.presence import Named
 from jaxssl.data.shift import Reference, at_size, axes_of, spread_of, standardized
 from jaxssl.types import InputError, Normalizer
 
@@ -96,6 +98,16 @@ def doubts_of_classes(
                 + ("" if name else "; if of several cohorts, name their column with `batch`")
             )
     return doubts
+
+
+def doubts_of_presence(
+    known: Named, x: Float[np.ndarray, "samples looked"], cohorts: Cohorts | None
+) -> list[str]:
+    """Say where a cohort shows nothing of what tells a classifier's classes apart."""
+    found = [
+        (name, presence.measure(known.classes, x[rows])) for name, rows in each(cohorts, len(x))
+    ]
+    return [told.sentence(known.names, _of(name)) for name, told in found if told.margin < 0]
 
 
 def _of(cohort: str) -> str:

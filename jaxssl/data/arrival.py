@@ -8,11 +8,12 @@ from anndata import AnnData
 from jaxtyping import Bool, Float, Float32
 
 from jaxssl.bounds import check_value
-from jaxssl.data.adapting import adapt, doubts_of_classes, doubts_of_size
+from jaxssl.data.adapting import adapt, doubts_of_classes, doubts_of_presence, doubts_of_size
 from jaxssl.data.align import encoder_genes
 from jaxssl.data.frames import MIN_COHORT, Cohorts, name_of, to_frame
 from jaxssl.data.missing import Curve
 from jaxssl.data.normalize import normalize_framed
+from jaxssl.data.presence import Named
 from jaxssl.data.shift import Reference, Shift, measure
 from jaxssl.types import ADAPT, MAX_MISSING, WARN, InputError, Normalizer, OnShift
 
@@ -26,6 +27,7 @@ class Arrival(NamedTuple):
 
     x: Float32[np.ndarray, "samples features"]
     genes: dict[str, Any]  # what the matching of genes found
+    expression: Framed  # log2, NaN for genes that are missing
     framed: Framed  # expression in the frame, NaN for genes that are missing
     normalizer: Normalizer  # the encoder's, or that of the samples themselves
     shift: Shift | None  # before adapting; None: the encoder has no reference
@@ -60,6 +62,7 @@ def receive(
     judged: Bool[np.ndarray, " samples"] | None = None,
     cohorts: Cohorts | None = None,
     curve: Curve | None = None,
+    known: Named | None = None,
 ) -> Arrival:
     """Encoder input of new samples, and how far they lie from the training cohort.
 
@@ -77,6 +80,7 @@ def receive(
             own.
         cohorts: of the samples, as `engine.newcomers` names them; None: they are of one.
         curve: what a classifier is worth where genes are missing.
+        known: what tells a classifier's classes apart, on the genes that the reference looks at.
 
     Returns:
         The input, and what was found.
@@ -101,13 +105,18 @@ def receive(
     if shift == ADAPT:
         normalizer, seen = adapt(normalizer, framed, cohorts)
         doubts = doubts_of_size(cohorts, len(x))
-    if reference is not None and (shift == ADAPT or normalizer.frame.name.endswith("cohort")):
-        doubts += doubts_of_classes(reference, normalizer, seen, cohorts)
+    in_frame = normalizer.frame.name.endswith("cohort")
+    if reference is not None and (shift == ADAPT or in_frame):
+        if known is not None:
+            doubts += doubts_of_presence(known, x[:, reference.looked], cohorts)
+        # labels tell more than what sets the training samples apart, but not of several cohorts
+        if known is None or in_frame:
+            doubts += doubts_of_classes(reference, normalizer, seen, cohorts)
     if reference is not None and (shift == ADAPT or judged is not None):
         outlying = measure(reference, normalizer, seen).outlying
     features = normalize_framed(normalizer, seen)
     told = tuple(doubts), cohort, cohorts
-    return Arrival(features, genes, framed, normalizer, found, outlying, *told)
+    return Arrival(features, genes, x, framed, normalizer, found, outlying, *told)
 
 
 def _measure(

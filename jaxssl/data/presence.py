@@ -54,6 +54,13 @@ class Classes(NamedTuple):
     weight: Float[np.ndarray, " genes"]  # one by the standard deviation within classes
 
 
+class Named(NamedTuple):
+    """Classes with the names of all codes."""
+
+    classes: Classes
+    names: tuple[str, ...]
+
+
 class Presence(NamedTuple):
     """What was measured of samples."""
 

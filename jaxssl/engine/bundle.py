@@ -12,6 +12,7 @@ from jaxtyping import PyTree
 
 from jaxssl.arguments import checked
 from jaxssl.config import Config, from_dict, to_dict
+from jaxssl.data.presence import Classes, Named
 from jaxssl.data.shift import Reference
 from jaxssl.engine.diagnose import DIVERGED, HEALTHY, Diagnosis
 from jaxssl.engine.leaves import (
@@ -43,6 +44,12 @@ class EncoderBundle:
     provenance: dict[str, Any]  # seed, steps, versions, data hash, warnings
     reference: Reference | None = None  # of the training cohort; None: too few samples, or not kept
     calibration: Calibration | None = None  # of a classifier; None: no labels for it, or not kept
+    classes: Classes | None = None  # of a classifier, on the genes that its reference looks at
+
+    @property
+    def told_apart(self) -> Named | None:
+        """What tells a classifier's classes apart, with their names, if it is kept."""
+        return self.classes and Named(self.classes, tuple(self.provenance["classes"]))
 
 
 def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
@@ -51,7 +58,7 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
     In place of one that is there; files that are no part of a bundle stay.
     """
     tree = {"params": bundle.params, "normalizer": bundle.normalizer}
-    kept = {name: getattr(bundle, name) for name in ("reference", "calibration")}
+    kept = {name: getattr(bundle, name) for name in ("reference", "calibration", "classes")}
     leaves = flatten(tree | {name: value for name, value in kept.items() if value})
     description = {
         "format": FORMAT,
@@ -134,12 +141,19 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         genes=genes, expression_scale=scale, frame=of_frame, **tree["normalizer"]
     )
     _verify_widths(folder, normalizer, tree["params"], config)
-    reference = Reference(**tree["reference"]) if "reference" in tree else None
-    calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
-    bundle = EncoderBundle(config, normalizer, tree["params"], provenance, reference, calibration)
+    bundle = EncoderBundle(config, normalizer, tree["params"], provenance, *_kept(tree, calibrated))
     if not has_diverged(bundle):
         _verify_numbers(folder, bundle.params)
     return bundle
+
+
+def _kept(
+    tree: dict[str, Any], calibrated: dict[str, Any]
+) -> tuple[Reference | None, Calibration | None, Classes | None]:
+    """What not every bundle has."""
+    reference = Reference(**tree["reference"]) if "reference" in tree else None
+    calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
+    return reference, calibration, Classes(**tree["classes"]) if "classes" in tree else None
 
 
 def _static(calibration: Calibration | None) -> dict[str, Any]:

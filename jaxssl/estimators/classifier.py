@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, Shaped
 from sklearn.base import ClassifierMixin
 
 from jaxssl.arguments import checked
-from jaxssl.data.arrival import judge
+from jaxssl.data.arrival import Arrival, judge
 from jaxssl.data.labels import label_order
 from jaxssl.engine.bundle import EncoderBundle, usable
 from jaxssl.engine.prepared import record_of, settle_in
@@ -20,7 +20,7 @@ from jaxssl.estimators.labels import alike, encode, is_labelled, labels_of, weig
 from jaxssl.estimators.options import seed_of, tuned_config
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.calibration import nonconformity
-from jaxssl.evaluation.classifier import cross_validate, fit_classifier, logits, predict
+from jaxssl.evaluation.classifier import cross_validate, fit_classifier, logits, predict, tell_apart
 from jaxssl.evaluation.classifier import warn_of_one_class as warn_of_one
 from jaxssl.evaluation.conformal import limits_of, prediction_sets, warn_of_other
 from jaxssl.evaluation.predictions import counted
@@ -108,8 +108,10 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         labelled = np.flatnonzero(codes >= 0)
         order = labelled[label_order(codes[labelled], len(classes), seed)]
         names = tuple(str(name) for name in classes)
-        bundle, x = self._settle_in(bundle, X, cohorts, is_own=encoder is not self.encoder)
+        bundle, arrival = self._settle_in(bundle, X, cohorts, is_own=encoder is not self.encoder)
+        x = arrival.x
         fitted = fit_classifier(bundle, config, x, codes, names, order, seed)
+        fitted = tell_apart(fitted, arrival.expression, codes, arrival.cohorts)
         own = {"labels": classes.tolist(), "labelled_ids": record_of(ids_of(X), order)}
         calibration = cross_validate(bundle, config, x, codes, names, order, seed)
         new = {"provenance": fitted.provenance | own, "calibration": calibration}
@@ -234,13 +236,12 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
 
     def _settle_in(
         self, bundle: EncoderBundle, X: Any, cohorts: Any, *, is_own: bool
-    ) -> tuple[EncoderBundle, Float32[np.ndarray, "samples features"]]:
+    ) -> tuple[EncoderBundle, Arrival]:
         """The encoder among the samples to fit, `is_own` where it was pretrained on these."""
         if is_own:
-            return bundle, self._arrival_of(X, cohorts, bundle, WARN).x
+            return bundle, self._arrival_of(X, cohorts, bundle, WARN)
         arrival = self._arrival_of(X, cohorts, bundle)
         judge(arrival, self.shift, "the encoder's")
         none, rows = np.full(len(arrival.x), "", object), np.arange(len(arrival.x))
         parts = Split(rows, rows[:0], rows[:0])
-        bundle, arrival = settle_in(bundle, arrival, self.shift, parts, none, none)
-        return bundle, arrival.x
+        return settle_in(bundle, arrival, self.shift, parts, none, none)

@@ -97,6 +97,7 @@ class BundleEstimator(BaseEstimator):
             "max_missing": read_argument("max_missing", self.max_missing, Share),
             "shift": shift or read_argument("shift", self.shift, OnShift),
             "curve": bundle.provenance.get(CURVE),
+            "known": bundle.told_apart,
         }
         adata = read(self, X, bundle.normalizer.expression_scale)
         names, ids = named_cohorts(X, cohorts), ids_of(X)

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from jaxssl.config import Config
-from jaxssl.data.frames import Cohorts, each, name_of
+from jaxssl.data.frames import MIN_COHORT, Cohorts, each, name_of
+from jaxssl.data.presence import fit_classes
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import Awaited, seed_keys
 from jaxssl.engine.train import streams
@@ -51,7 +52,13 @@ def fit_classifier(
     counts = np.bincount(codes[order], minlength=len(classes)).tolist()
     told = {"classes": list(classes), "n_labelled": len(order), "class_counts": counts}
     provenance = bundle.provenance | told
-    new = {"config": config, "params": params, "provenance": provenance, "calibration": None}
+    new = {
+        "config": config,
+        "params": params,
+        "provenance": provenance,
+        "calibration": None,
+        "classes": None,
+    }
     return dataclasses.replace(bundle, **new)
 
 
@@ -115,6 +122,24 @@ def with_calibration(
 ) -> EncoderBundle:
     """A classifier that keeps what normalised samples that it was not fitted on say of it."""
     return dataclasses.replace(bundle, calibration=calibrate(logits(bundle, x), codes))
+
+
+def tell_apart(
+    bundle: EncoderBundle,
+    x: Float[np.ndarray, "samples genes"],
+    codes: Int[np.ndarray, " samples"],
+    cohorts: Cohorts | None,
+) -> EncoderBundle:
+    """A classifier that keeps what tells its classes apart in log2 expression; codes of -1: none.
+
+    Cohorts too small to be standardised by themselves are taken for one.
+    """
+    if bundle.reference is None:
+        return bundle
+    if cohorts is not None and np.unique(cohorts, return_counts=True)[1].min() < MIN_COHORT:
+        cohorts = None
+    learnt = fit_classes(x[:, bundle.reference.looked], cohorts, codes)
+    return dataclasses.replace(bundle, classes=learnt)
 
 
 def check_fit(

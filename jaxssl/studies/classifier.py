@@ -21,7 +21,7 @@ from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, save_bundle
 from jaxssl.engine.prepared import fingerprint, is_among, record_of, settle_in
 from jaxssl.evaluation.arms import Fit
 from jaxssl.evaluation.calibration import facts, sentence
-from jaxssl.evaluation.classifier import fit_classifier, with_calibration
+from jaxssl.evaluation.classifier import fit_classifier, tell_apart, with_calibration
 from jaxssl.evaluation.classifier import predict as predict_rows
 from jaxssl.evaluation.fits import of_one, settle
 from jaxssl.evaluation.predictions import score
@@ -139,7 +139,7 @@ def run_finetuning(
     notes.inherit(bundle.provenance.get("allowed_leaks", []))
     announce(config, hooks)
     overlap = _overlap(task, bundle, notes)
-    classifier, order = _fit(bundle, config, task, arrival.x, share)
+    classifier, order = _fit(bundle, config, task, arrival, share)
     hooks.say(sentence(classifier.calibration))
     found = notes.found() | {"overlap": overlap["overlap"]}
     found["warnings"] = list(dict.fromkeys(bundle.provenance.get("warnings", []) + notes.warnings))
@@ -175,7 +175,7 @@ def _missing_genes(
 
 
 def _fit(
-    bundle: EncoderBundle, config: Config, task: Task, x: np.ndarray, share: float
+    bundle: EncoderBundle, config: Config, task: Task, arrival: Arrival, share: float
 ) -> tuple[EncoderBundle, Int[np.ndarray, " labelled"]]:
     """A classifier of a class-proportional share of the training labels, whose rows follow.
 
@@ -184,9 +184,13 @@ def _fit(
     labelled, n_classes = task.labelled_train, len(task.classes)
     n, seed = label_budget(share, len(labelled), n_classes), int(bundle.provenance["seed"])
     order = labelled[label_order(task.codes[labelled], n_classes, seed)][:n]
-    train, held_out = task.split.train, task.split.validation
+    train, held_out, x = task.split.train, task.split.validation, arrival.x
     of_train = x[train], task.codes[train], task.classes, np.searchsorted(train, order)  # sorted
     classifier = fit_classifier(bundle, config, *of_train, seed)
+    codes = np.full(len(x), -1)
+    codes[order] = task.codes[order]
+    cohorts = None if arrival.cohorts is None else np.asarray(arrival.cohorts)[train]
+    classifier = tell_apart(classifier, arrival.expression[train], codes[train], cohorts)
     return with_calibration(classifier, x[held_out], task.codes[held_out]), order
 
 

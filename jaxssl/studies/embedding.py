@@ -113,7 +113,7 @@ def arrive(
     adata = read_data(DataConfig(), hooks, data)
     cohorts = cohorts_of(bundle, adata, batch) if batch else None
     words = {"max_missing": max_missing, "shift": shift, "cohorts": cohorts}
-    words["curve"] = bundle.provenance.get(CURVE)
+    words |= {"curve": bundle.provenance.get(CURVE), "known": bundle.told_apart}
     arrival = receive(adata, bundle.normalizer, bundle.reference, **words)
     n = arrival.genes["n_genes"]
     hooks.say(f"genes: {n - arrival.genes['n_missing']} of {n} found by name")
