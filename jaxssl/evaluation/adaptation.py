@@ -29,6 +29,7 @@ FRAMES = ("rank_cohort", "cohort", "rank")
 GRAPH_FRAMES = ("rank_cohort", "cohort")  # ranks alone leave the cohorts apart
 BALANCE = 2.0  # of `soft_balance` over the target
 RECIPE = {
+    "normalize.frame": "training",  # where it is named; encoders are of `FRAMES`
     "normalize.clip": 5.0,
     "pretrain.batch_size": 64,
     "pretrain.n_steps": 500,
