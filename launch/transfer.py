@@ -23,10 +23,10 @@ from jaxssl.evaluation.views import FRAMES
 from jaxssl.runs.kinds import TRANSFER
 from jaxssl.runs.output import Output
 from jaxssl.studies.cohorts import inputs_of
+from jaxssl.studies.joining import join_transfers
 from jaxssl.studies.transfer import (
     N_SEEDS,
     SHARES,
-    join_transfers,
     options,
     run_transfer,
 )

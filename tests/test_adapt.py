@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from anndata import AnnData
+from anndata import AnnData, concat
 from verbs import launch
 
 import jaxssl
@@ -115,6 +115,16 @@ def test_samples_of_a_third_laboratory_are_refused(adapted, laboratories):
         jaxssl.predict(adapted, laboratories["later"], coverage=0.9)
 
 
+def test_a_column_of_cohorts_is_read_and_each_is_held_against_the_laboratory(adapted, laboratories):
+    with pytest.raises(InputError, match="there is no column 'site' for `batch`"):
+        jaxssl.predict(adapted, laboratories["later"], batch="site")
+    both = concat([jaxssl.read(laboratories[name]) for name in ("later", "source")])
+    both.obs["site"] = ["own"] * 40 + ["other"] * 100
+    both.uns["jaxssl"] = {"scale": "log2"}
+    with pytest.raises(InputError, match="the 100 samples of other lie too far from those of targ"):
+        jaxssl.predict(adapted, both, batch="site")
+
+
 def test_a_missing_gene_is_at_its_mean_and_many_are_refused(adapted, laboratories):
     later = jaxssl.read(laboratories["later"])
     with pytest.warns(UserWarning, match="5 of the encoder's 100 genes are missing"):
@@ -194,7 +204,10 @@ def test_few_samples_are_warned_of(laboratories, tmp_path):
         adapt_to(few, laboratories, tmp_path / "run")
     assert load_adapted(tmp_path / "run" / "classifier").reference is None
     told = []
-    jaxssl.predict(tmp_path / "run", laboratories["later"], Hooks(lambda e: told.append(e.text)))
+    with pytest.warns(UserWarning, match="had too few samples to tell those of others apart"):
+        jaxssl.predict(
+            tmp_path / "run", laboratories["later"], Hooks(lambda e: told.append(e.text))
+        )
     assert any("keeps nothing of its cohort, so none can be told" in text for text in told)
 
 

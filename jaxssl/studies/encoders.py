@@ -61,6 +61,7 @@ def read_classifier(given: str | Path | EncoderBundle) -> EncoderBundle:
 def read_encoders(folder: str | Path, seeds: Sequence[int]) -> Encoders:
     """The encoders of a run folder, or the one of a bundle."""
     given = Path(folder)
+    _refuse_adapted(given)
     if is_bundle(given):
         bundle = load_bundle(given)
         refuse_classifier(bundle)
@@ -123,6 +124,16 @@ def is_of_other(bundle: EncoderBundle, adata: AnnData | None) -> bool:
     return seen is not None and not seen.any()
 
 
+def _refuse_adapted(folder: Path) -> None:
+    """Refuse the classifier that an adaptation left where one encoder is asked for."""
+    if any(map(is_adapted, (folder, folder / layout.CLASSIFIER))):
+        raise InputError(
+            f"{folder} is a classifier that was adapted to a laboratory, of several encoders, and "
+            "only `predict()` takes it",
+            "name an encoder, a classifier of `finetune()`, or in `adapt()` its `source`",
+        )
+
+
 def refuse_classifier(bundle: EncoderBundle) -> None:
     """Refuse a classifier in the place of an encoder: its encoder was fine-tuned on labels."""
     if "classes" in bundle.provenance:
@@ -140,6 +151,7 @@ def _read(
     if isinstance(given, EncoderBundle):
         return given
     folder = Path(given)
+    _refuse_adapted(folder)
     return load_bundle(next((path for path in inside(folder) if path.is_dir()), folder))
 
 

@@ -143,6 +143,8 @@ def _options(config: Config | None, reader: str, data: Data) -> Config:
     refuse_settled(reader, config)
     config = from_dict(to_dict(config))
     warn_of_idle(config)
+    if isinstance(data, AnnData):  # whatever file the options were of
+        config.data.path = str(data.filename or "")
     return with_data(config, path=str(data) if isinstance(data, str | Path) else "")
 
 

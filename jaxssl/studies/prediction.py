@@ -16,6 +16,7 @@ from jaxssl.data.arrival import judge, receive
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.samples import by_text, facts_of, require_column
 from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.newcomers import column_of
 from jaxssl.engine.prepared import is_among
 from jaxssl.evaluation import conformal
 from jaxssl.evaluation.adapted import AdaptedClassifier
@@ -123,21 +124,18 @@ def _predict_adapted(
 ) -> pd.DataFrame:
     """As `predict`, by a classifier that was adapted to the samples' laboratory."""
     laboratory, classes = adapted.provenance["cohort"], tuple(adapted.provenance["classes"])
-    if shift == ADAPT:
-        raise InputError(
-            f"this classifier is adapted to {laboratory}, and not by `shift=adapt` to others",
-            READAPT,
-        )
-    if coverage is not None:
-        raise InputError(
-            f"`coverage={coverage}` needs labels of {laboratory}, and no classifier that is "
-            "adapted without them can promise any",
-            "drop it",
-        )
+    _refuse_for_adapted(laboratory, coverage, shift)
     adata = read_data(DataConfig(), hooks, data)
-    words = {"max_missing": max_missing, "shift": shift}
+    cohorts = column_of(adata, batch) if batch else None
+    words = {"max_missing": max_missing, "shift": shift, "cohorts": cohorts}
     arrival = receive(adata, adapted.guard, adapted.reference, **words)
     hooks.say(arrival.sentence)
+    if adapted.reference is None:
+        warnings.warn(
+            f"{laboratory} had too few samples to tell those of others apart: whether these are of "
+            "that laboratory, processed alike, is for you to know",
+            stacklevel=3,
+        )
     truth = _truth_of(adata, classes, label, batch) if label else None
     probabilities = adapted.predict(arrival.framed)
     named = np.asarray(classes)[probabilities.argmax(axis=1)]
@@ -149,6 +147,21 @@ def _predict_adapted(
         columns["label"] = truth.labels
         _tell(probabilities, truth, None, hooks)
     return as_table(ids, classes, probabilities, **columns)
+
+
+def _refuse_for_adapted(laboratory: str, coverage: float | None, shift: OnShift) -> None:
+    """Refuse what a classifier that was adapted to a laboratory cannot do."""
+    if shift == ADAPT:
+        raise InputError(
+            f"this classifier is adapted to {laboratory}, and not by `shift=adapt` to others",
+            READAPT,
+        )
+    if coverage is not None:
+        raise InputError(
+            f"`coverage={coverage}` needs labels of {laboratory}, and no classifier that is "
+            "adapted without them can promise any",
+            "drop it",
+        )
 
 
 READAPT = "adapt a classifier to them by `adapt()`, or pass `shift=warn` to go on"

@@ -68,8 +68,8 @@ class Given(NamedTuple):
         if rare and self.is_used.all():  # a classifier's labels are as few as it was given
             raise InputError(
                 f"{len(rare)} of {len(classes)} classes of the source have fewer than "
-                f"{MIN_CLASS_SIZE} labels (first: {rare[0][0]!r} with {rare[0][1]}), and every class "
-                "counts alike",
+                f"{MIN_CLASS_SIZE} labels (first: {rare[0][0]!r} with {rare[0][1]}), and every "
+                "class counts alike",
                 "treat them as unlabelled by `read(min_class_size=20)`, say, or name another "
                 "column with `label=COLUMN`",
             )

@@ -13,7 +13,7 @@ from jaxssl.config import Config, with_options
 from jaxssl.data.family import PROTOCOLS, Cohort, join, transfers
 from jaxssl.evaluation.adaptation import FRAMES as ADAPTED
 from jaxssl.evaluation.adaptation import recipe
-from jaxssl.evaluation.families import PAIR, of_families
+from jaxssl.evaluation.families import PAIR
 from jaxssl.evaluation.transfer import ARMS, COMBINED, fit_arms, frames_of
 from jaxssl.evaluation.views import FRAMES, Matrix, View
 from jaxssl.report.transfer import write_report
@@ -166,44 +166,6 @@ def _fit_missing(
         tables.append(table)
         count.advance(" and ".join(c.name for c in cohorts[:3]), restored=not arms)
     return tables
-
-
-def join_transfers(
-    runs: Sequence[str | Path], out: str | Path, hooks: Hooks, *, overwrite: bool = False
-) -> pd.DataFrame:
-    """The transfers of several families as one table and one figure, in a folder of their own."""
-    named = tuple(("join", run) for run in runs)
-    output = Output(str(out), False, overwrite, can_resume=False, inputs=named, kind=kinds.TRANSFER)
-    check_folder(output)
-    tables = []
-    for run in map(Path, runs):
-        if kinds.kind_of(run) != kinds.TRANSFER or not (run / layout.TRANSFER).is_file():
-            raise InputError(f"{run} holds no transfer that has ended", "pass folders of transfers")
-        tables.append(read_parquet(run, run / layout.TRANSFER))
-    rows = pd.concat(tables, ignore_index=True)
-    _check_joined(rows)
-    names = rows["family"].unique()
-    folder = open_folder(output)
-    write_identity(folder, recipe(), Origin(" ".join(names)), hooks.command, kind=output.kind)
-    write_parquet(folder, folder / layout.TRANSFER, rows)
-    write_report(folder, rows, hooks.command)
-    hooks.say(f"wrote {folder / layout.TRANSFERRED}")
-    return rows
-
-
-def _check_joined(rows: pd.DataFrame) -> None:
-    """Refuse runs that are of one another's transfers, or that nothing compares."""
-    twice = rows.loc[rows.duplicated([*PAIR, *KEY]), "family"]
-    if len(twice):
-        raise InputError(
-            f"two of the runs have the same transfers of {twice.iloc[0]}",
-            "name their families apart, or pass one of them",
-        )
-    protocols = rows["protocol"].unique()
-    if len(protocols) > 1:
-        raise InputError(f"the runs are of unlike protocols ({', '.join(protocols)})", "join alike")
-    if of_families(rows).empty:
-        raise InputError("no arm in one frame and share is in all of the runs", "drop one of them")
 
 
 def fit_set(cohorts: Sequence[Cohort], config: Config, frames: Sequence[str]) -> list[dict]:
