@@ -116,7 +116,7 @@ def small_task():
 @pytest.mark.usefixtures("standard_promotion")
 def test_an_arm_against_itself_is_called_different_five_times_of_a_hundred():
     _, prepared = small_task()
-    scores = null_scores(prepared, 0.2, 8, 200, lambda n: None)
+    scores = null_scores(prepared, 0.2, 8, 128, lambda n: None)
     for table in scores.values():
         assert np.mean(table["first"] != table["second"]) > 0.5, "the sides differ by chance"
         for found in rejections(table).itertuples():
