@@ -111,3 +111,16 @@ def test_held_out_samples_are_found_among_few_unlabelled_ones_on_another_scale(d
     words = {"arms": ["majority"], "shares": [1.0], "seeds": 1, "config": config}
     with pytest.raises(InputError, match=r"held-out samples are among the unlabelled ones"):
         jaxssl.study(adata, unlabelled=[few], out=tmp_path / "run", progress=False, **words)
+
+
+def test_unlabelled_samples_without_a_measurement_are_refused_by_their_file(data_dir, tmp_path):
+    folder = data_dir / "cohorts" / "crc_msi" / "denmark"
+    adata = jaxssl.read(folder / "expression.npz", labels=folder / "labels.csv", label="label")
+    flat = adata[:12].copy()
+    flat.X = np.array(flat.X)
+    flat.X[3], flat.obs_names = 0, [f"other_{i}" for i in range(12)]
+    words = {"arms": ["majority"], "shares": [1.0], "seeds": 1, "progress": False}
+    with pytest.raises(
+        InputError, match=r"unlabelled .*: 1 of 12 samples have one value .*other_3"
+    ):
+        jaxssl.study(adata, unlabelled=[flat], out=tmp_path / "run", **words)

@@ -146,7 +146,7 @@ def _judge(
     if not absent:
         return
     message = f"{len(absent)} of the encoder's {len(genes)} genes are missing (first: {absent[0]})"
-    expected = expectation(curve, share)
+    expected = expectation(curve, share) if share < 1 else ""
     expected = f"; {expected}" if expected else ""
     if share <= max_missing:
         told = f"{message}; they are imputed with the training mean{expected}"

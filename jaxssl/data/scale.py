@@ -41,6 +41,17 @@ def finite_values(adata: AnnData) -> Shaped[np.ndarray, "samples genes"]:
     return x
 
 
+def refuse_flat(x: Shaped[np.ndarray, "samples genes"], samples: Any) -> None:
+    """Refuse samples with one value for all of several genes: they were not measured."""
+    flat = np.flatnonzero((x == x[:, :1]).all(axis=1))
+    if len(flat) and x.shape[1] > 1:
+        raise InputError(
+            f"{len(flat):,} of {len(x):,} samples have one value for all genes (first: "
+            f"{samples[flat[0]]})",
+            "leave them out",
+        )
+
+
 def check_finite(x: Shaped[np.ndarray, "samples genes"], samples: Any, genes: Any) -> None:
     """Refuse values that are not finite in float32; names the first by those of its axes."""
     n_ill, first = 0, ""

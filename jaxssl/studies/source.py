@@ -16,7 +16,7 @@ from jaxssl.data.family import Cohort, cohort_of, cohorts_in
 from jaxssl.data.frames import MIN_COHORT
 from jaxssl.data.labels import MIN_CLASS_SIZE, drop_small_classes
 from jaxssl.data.samples import facts_of
-from jaxssl.data.scale import finite_values
+from jaxssl.data.scale import finite_values, refuse_flat
 from jaxssl.data.task import check_axes
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.newcomers import column_of
@@ -162,14 +162,7 @@ def _check_target(adata: AnnData, ids: np.ndarray, batch: str) -> None:
     `batch` is the column of cohorts that is asked for.
     """
     check_axes(adata)
-    x = finite_values(adata)
-    flat = np.flatnonzero((x == x[:, :1]).all(axis=1))
-    if len(flat) and x.shape[1] > 1:
-        raise InputError(
-            f"{len(flat):,} of {len(x):,} samples have one value for all genes (first: "
-            f"{adata.obs_names[flat[0]]})",
-            "leave them out",
-        )
+    refuse_flat(finite_values(adata), adata.obs_names)
     known = adata.obs_names.isin(ids if hashes_of(ids) else [])  # numbers of rows are no ids
     if known.any():
         raise InputError(
