@@ -44,7 +44,7 @@ def family(n=30, n_genes=12, names="abc", **columns):
     rng, y = np.random.default_rng([*names.encode()]), np.arange(total) % 2
     x = 8 + rng.normal(size=(total, n_genes)) + 3 * y[:, None] * (np.arange(n_genes) < 3)
     table = {"kind": np.array(["sick", "well"])[y], "lab": np.repeat([*names], n)} | columns
-    obs = pd.DataFrame(table, index=[f"s{i}" for i in range(total)])
+    obs = pd.DataFrame(table, index=[f"{names}{i}" for i in range(total)])
     made = anndata.AnnData(x.astype(np.float32), obs)
     made.uns["jaxssl"] = {"scale": "log2", "label": "kind", "batch": "lab"}
     return made

@@ -24,8 +24,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial.distance import cdist
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import StratifiedKFold
 
 from jaxssl.data.frames import FLAT, Cohorts, fit_frame, normal_scores
 
@@ -177,11 +175,15 @@ def _own(z: Expression, ranks: Expression, y: Codes) -> Presence:
 
 def _folds(y: Codes) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows that are fitted and held out, of every class in each."""
+    from sklearn.model_selection import StratifiedKFold  # here: it is slow to import
+
     return StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(y[:, None], y)
 
 
 def _kernel(z: Expression, y: Codes) -> Float[np.ndarray, "genes classes"]:
     """Ridge regression on classes, with a penalty of the mean square length of a sample."""
+    from sklearn.linear_model import Ridge  # here: it is slow to import
+
     counts = np.bincount(y)
     weights = (len(y) / len(counts) / counts)[y]
     model = Ridge(alpha=z.shape[1]).fit(z, np.eye(len(counts))[y], sample_weight=weights)
