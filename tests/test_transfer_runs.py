@@ -126,7 +126,11 @@ def test_a_figure_shows_what_there_is(families, tmp_path):
     )
     scores = np.random.default_rng(0).uniform(0.5, 0.9, len(rows))
     rows = rows.assign(balanced_accuracy=scores, sees_target=False, protocol="pairs")
+    rows = rows.assign(accuracy=scores / 2, log_loss=1 - scores)
     write_report(tmp_path, rows, "", left_out=[f"{i} to x: why" for i in range(9)])
+    of = rows[(rows["arm"] == "logreg") & (rows["share"] == 0.2)]["balanced_accuracy"].mean()
+    beside = f"| {50 * of:.1f} | {1 - of:.3f} |"  # accuracy and log loss, a family counting once
+    assert beside in (tmp_path / "transfer.md").read_text()
     compared = differences(rows, ("logreg", "rank"))
     figure = Figure()
     forest(figure, drawn(compared))

@@ -20,17 +20,17 @@ HEAD = [*PIPELINE, "share", "reference", "reference_frame", "difference", "low",
 """Columns of `differences`, before those of the families."""
 
 
-def of_pairs(rows: pd.DataFrame) -> "pd.Series[float]":
+def of_pairs(rows: pd.DataFrame, metric: str = METRIC) -> "pd.Series[float]":
     """Mean over seeds, by pipeline, share and pair."""
-    return rows.groupby([*PIPELINE, "share", *PAIR])[METRIC].mean()
+    return rows.groupby([*PIPELINE, "share", *PAIR])[metric].mean()
 
 
-def of_families(rows: pd.DataFrame) -> pd.DataFrame:
+def of_families(rows: pd.DataFrame, metric: str = METRIC) -> pd.DataFrame:
     """Mean over the pairs of a family: a row a pipeline and share, a column a family.
 
     A pipeline that lacks a family is left out: it cannot be fixed over all of them.
     """
-    means = of_pairs(rows).groupby([*PIPELINE, "share", "family"]).mean().unstack()
+    means = of_pairs(rows, metric).groupby([*PIPELINE, "share", "family"]).mean().unstack()
     return means.dropna()
 
 

@@ -68,7 +68,8 @@ def _head(
         f"```\n{command}\n```" if command else "",
         f"{_counted(len(pairs), 'transfer')}, {how}, in {_counted(len(n_targets), 'family')}: "
         f"{families}. Balanced accuracy in percent, mean over seeds, then over the transfers of a "
-        "family; a family counts once. The frame is what a gene's value is relative to. `sees "
+        "family; a family counts once. Accuracy in percent and log loss in nats are means over "
+        "families. The frame is what a gene's value is relative to. `sees "
         "target` says that an arm sees unlabelled samples of the target (the frames cohort, "
         "rank_cohort and combat take their moments from them for every arm).",
         f"Left out: {told}{f'; and {more} more' if more > 0 else ''}." if left_out else "",
@@ -90,10 +91,15 @@ def _table(means: pd.DataFrame, rows: pd.DataFrame, share: float) -> str:
     is_first = ~of.index.get_level_values("arm").duplicated()
     of = of[is_first | (pd.Series(range(len(of)), index=of.index) < MOST)]
     sees = rows.groupby("arm")["sees_target"].first()
-    header, lines = ["arm", "frame", "sees target", *map(str, of.columns)], []
-    for row in of.reset_index().itertuples(index=False, name=None):
-        told = "yes" if sees[row[0]] else "no"
-        lines.append([f"`{row[0]}`", row[1], told, *(f"{value:.1f}" for value in row[2:])])
+    own = rows[rows["share"] == share]
+    beside = [of_families(own, metric).mean(axis=1) for metric in ("accuracy", "log_loss")]
+    accuracy, loss = (found.droplevel("share").reindex(of.index) for found in beside)
+    header = ["arm", "frame", "sees target", *map(str, of.columns), "accuracy", "log loss"]
+    table, lines = of.assign(accuracy=100 * accuracy).reset_index(), []
+    for (arm, frame, *values), nats in zip(table.itertuples(index=False), loss, strict=True):
+        told = "yes" if sees[arm] else "no"
+        numbers = [*(f"{value:.1f}" for value in values), f"{nats:.3f}"]
+        lines.append([f"`{arm}`", frame, told, *numbers])
     return f"## {percent(share)} of the source's labels\n\n{as_markdown(header, lines)}"
 
 
