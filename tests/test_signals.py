@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from verbs import PRETRAIN, ROOT, launch_alone
+from verbs import PRETRAIN, ROOT, launch
 
 from launch import signals
 from launch.benchmark.kills import differences
@@ -28,7 +28,7 @@ def handlers(monkeypatch):
 
 def test_sigterm_saves_and_the_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    launch_alone("pretrain", *OPTIONS, f"--out={whole}")
+    launch("pretrain", *OPTIONS, f"--out={whole}")
     command = [sys.executable, "-m", "launch.pretrain", *OPTIONS, f"--out={cut}"]
     with subprocess.Popen(
         command,
@@ -45,7 +45,7 @@ def test_sigterm_saves_and_the_resumed_run_is_bitwise_the_uninterrupted_one(tmp_
     assert process.returncode == 128 + signal.SIGTERM
     assert error == "error: terminated and saved; the same command with --resume goes on\n"
     assert not (cut / ".lock").exists()
-    printed = launch_alone("pretrain", *OPTIONS, f"--out={cut}", "--resume")
+    printed = launch("pretrain", *OPTIONS, f"--out={cut}", "--resume")
     assert ", step 42:" not in printed, "no epoch that was saved is trained again"
     assert differences(cut, whole) == []
 

@@ -58,6 +58,12 @@ def instead(*options, of=TINY):
 
 PRETRAIN = [option for option in TINY if not option.startswith(("--shares", "--arms"))]
 """Of these, what a pretraining alone has."""
+_READS = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1e9",
+    "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=1",
+}
+"""Reads programs that this process compiled and leaves none: those of one that may write little
+would be cut short."""
 
 jax.devices()  # as one device, whichever test is the first: a verb makes several of a CPU's cores
 app.define_help_flags()  # absl does so once a process, and `_own_flags` forgets
@@ -108,8 +114,7 @@ def _process(verb, args, prefix, cwd) -> Done:
         cwd=cwd,
         capture_output=True,
         text=True,
-        # a process that may write little leaves compiled programs cut short
-        env=os.environ | {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": str(not prefix)},
+        env=os.environ | {"JAX_PLATFORMS": "cpu"} | (_READS if prefix else {}),
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
