@@ -100,6 +100,12 @@ def _drawing():
         yield
 
 
+@pytest.fixture
+def drawing():
+    """Draws figures in full for a time."""
+    return _drawing
+
+
 @pytest.fixture(scope="module")
 def drawn():
     """Figures in full, for tests of what is drawn and of names and numbers that are odd."""

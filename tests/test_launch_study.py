@@ -67,6 +67,7 @@ def test_several_splits_are_the_repetitions_and_one_batch_after_the_other_can_be
     tmp_path, data
 ):
     flags = instead(f"--data={data}", "--seeds=1", "--shares=0.1", f"--out={tmp_path / 'all'}")
+    flags = beside("scratch,swav", flags)
     output = launch("study", *flags, "--splits=0", "--config.split.protocol=leave_batch_out")
     statistics = pd.read_csv(tmp_path / "all" / "statistics.csv")
     folders = sorted(p.name for p in (tmp_path / "all").glob("split_*"))

@@ -190,6 +190,9 @@ def prepared_of(task, name):
     for option, value in {"n_prototypes": (12,), "queue_length": 64}.items():
         if getattr(config.method, option, None):  # a queue only where there is one
             setattr(config.method, option, value)
+    for option in ("projection_hidden", "projection_dim", "predictor_hidden"):
+        if getattr(config.method, option, 0) > 128:
+            setattr(config.method, option, 128)
     return prepare(task, config)
 
 
