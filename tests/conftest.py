@@ -8,7 +8,6 @@ import tempfile
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TextIO
 
 gc.disable()  # until all tests are imported
 
@@ -38,6 +37,7 @@ _hook = install_import_hook("jaxssl", "beartype.beartype")
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
+from blank import sketch  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from run_folders import write_run  # noqa: E402
 
@@ -47,15 +47,7 @@ from jaxssl.runs.reading import read_runs  # noqa: E402
 
 # most reports of the suite are not looked at: the fewest steps, and files in the place of figures
 maps.N_STEPS = 250
-_draw, _BLANK = Figure.savefig, '<svg xmlns="http://www.w3.org/2000/svg" height="1"></svg>'
-
-
-def _sketch(_: Figure, file: Path | TextIO, **__) -> None:
-    """Write a blank page: to draw a run's figures takes longer than to train its networks."""
-    file.write_text(_BLANK) if isinstance(file, Path) else file.write(_BLANK)
-
-
-Figure.savefig = _sketch
+_draw, Figure.savefig = Figure.savefig, sketch
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
