@@ -33,6 +33,16 @@ def test_a_shift_of_all_genes_by_their_own_offset_makes_no_twins():
     assert not len(find_twins((X + offsets).astype(np.float32)))
 
 
+def test_the_samples_of_a_platform_are_no_twins_but_its_copies_are():
+    x = X.copy()
+    x[40:] += RNG.choice([-30, 30], 300)  # what a platform does to every gene
+    x[50] = x[59] + 0.02 * RNG.normal(size=300)
+    platform = np.array(["a"] * 40 + ["b"] * 20, object)
+    assert len(find_twins(x)) == 20 * 19 / 2
+    assert find_twins(x, platform).tolist() == [[50, 59]]
+    assert len(find_twins(x, np.full(60, "", object))) == 20 * 19 / 2  # not known
+
+
 @pytest.mark.parametrize("n_genes", [2, 3, 10, 48, 49, 50, 300])
 def test_exact_copies_are_found_among_any_number_of_genes(n_genes):
     x = np.repeat(X[:30, :n_genes], 2, axis=0)

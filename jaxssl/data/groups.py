@@ -7,14 +7,15 @@ of such a pair gives the other's answer away.
 import warnings
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from jaxssl.data.frames import normal_scores
+from jaxssl.data.frames import FLAT, MIN_COHORT, normal_scores
 from jaxssl.data.normalize import moments
 
 SIMILAR = 0.98  # cosine of standardised profiles; other patients' of one tissue stay below 0.97
+SIMILAR_WITHIN = 0.5  # cosine beside the samples of one batch alone; of strangers it is about 0
 MAX_GENES = 2000  # the most variable ones: enough to tell twins apart
 MIN_GENES = 50  # with fewer, strangers are alike too: only what is closer than chance allows counts
 CLOSE = 0.1  # standard deviations, in every one of few genes: copies, rounded or with little noise
@@ -25,18 +26,43 @@ Pairs = Int[np.ndarray, "pairs 2"]
 Profiles = Float[np.ndarray, "samples genes"]
 
 
-def find_twins(expression: Profiles) -> Pairs:
+def find_twins(expression: Profiles, batches: np.ndarray | None = None) -> Pairs:
     """Pairs (i < j) of samples whose standardised profiles have a cosine above `SIMILAR`.
 
-    Each gene is standardised over all samples, so that what all profiles share does not count.
-    Among fewer than `MIN_GENES` varying genes, those of copies: closer in every gene than strangers
-    would come by chance. Of more than two copies, each is paired with the next.
+    Each gene is standardised over all samples, so that what all profiles share does not count; nor
+    does what a platform does to those of one of the `batches` ("": unknown). Among fewer than
+    `MIN_GENES` varying genes, those of copies: closer in every gene than strangers would come by
+    chance. Of more than two copies, each is paired with the next.
     """
     mean, scale = moments(expression)
     chosen = np.sort(np.argsort(scale, kind="stable")[::-1][:MAX_GENES])
     chosen = chosen[scale[chosen] > 1e-6]
     x = (expression[:, chosen] - mean[chosen]) / scale[chosen]
-    return _similar(x) if len(chosen) >= MIN_GENES else _copies(x)
+    if len(chosen) < MIN_GENES:
+        return _copies(x)
+    pairs = _similar(x)
+    return pairs if batches is None else pairs[_alike_within(expression[:, chosen], pairs, batches)]
+
+
+def _alike_within(x: Profiles, pairs: Pairs, batches: np.ndarray) -> Bool[np.ndarray, " pairs"]:
+    """Whether pairs are alike beside the samples of their batch, too, where most have a twin in it.
+
+    Most samples of a batch are no copies: where its genes differ from all others', they look it.
+    """
+    is_kept = np.full(len(pairs), True)
+    for name in set(batches) - {""}:
+        rows = np.flatnonzero(batches == name)
+        of = np.flatnonzero((batches[pairs] == name).all(axis=1))
+        if len(rows) < MIN_COHORT or len(np.unique(pairs[of])) <= len(rows) / 2:
+            continue
+        mean, scale = moments(x[rows])
+        z = (x[rows] - mean) / np.maximum(scale, FLAT)
+        z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+        for start in range(0, len(of), BLOCK):
+            some = of[start : start + BLOCK]
+            first, second = z[np.searchsorted(rows, pairs[some].T)]
+            is_kept[some] = np.einsum("pg,pg->p", first, second) > SIMILAR_WITHIN
+    return is_kept
 
 
 def twins_by_rank(expression: Profiles) -> Pairs:

@@ -122,7 +122,7 @@ def make_task(adata: AnnData, config: Config) -> Task:
     x = finite_values(adata)
     scale, _ = resolve_scale(str(recorded.get("scale", "auto")), range_of(x))
     expression = log2_expression(x, scale)
-    twins = find_twins(expression)
+    twins = find_twins(expression, roles.batches)
     together = join_groups(roles.groups, twins)
     split = make_split(roles.codes, together, roles.batches, roles.classes, config.split)
     if not config.data.use_unlabelled:
