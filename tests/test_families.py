@@ -109,6 +109,18 @@ def test_the_interval_is_a_point_where_all_pairs_are_equal_and_unknown_of_two_co
     assert (larger["low"] < larger["high"]).all()
 
 
+def test_a_pipeline_that_lacks_a_pair_is_left_out():
+    rows = scores()
+    source, target = rows.loc[rows["family"] == "one", ["source", "target"]].iloc[0]
+    is_gone = (rows["arm"] == "adapt") & (rows["source"] == source) & (rows["target"] == target)
+    lacking = rows[~(is_gone & (rows["share"] == 1))]
+    assert ("adapt", SEVERAL, 1.0) in families.of_families(rows).index
+    assert ("adapt", SEVERAL, 1.0) not in families.of_families(lacking).index
+    told = differences(lacking, RIVAL).query("arm == 'adapt'")
+    assert len(told)
+    assert 1.0 not in set(told["share"])
+
+
 def of_pairs(names):
     pairs = [*permutations(names, 2)]
     index = pd.MultiIndex.from_tuples([("f", *p) for p in pairs], names=families.PAIR)
