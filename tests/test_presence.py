@@ -104,6 +104,15 @@ def test_nothing_is_told_by_few_labels_or_of_classes_that_the_source_does_not_sh
     np.testing.assert_array_equal(learn(samples(codes), codes).classes, [0, 1, 2])
 
 
+def test_a_class_that_is_rare_among_many_labels_is_left_out():
+    codes = np.append(np.arange(1_500) % 3, np.full(6, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = learn(samples(codes, n_genes=60), codes)
+    assert found.classes.tolist() == [0, 1, 2]
+    assert np.isfinite(found.profiles).all()
+
+
 def test_between_real_laboratories_all_samples_pass_and_each_lineage_alone_does_not(data_dir):
     folder = data_dir / "cohorts" / "leukemia_lineage"
     if not folder.is_dir():

@@ -90,23 +90,23 @@ def fit_classes(x: Expression, cohorts: Cohorts | None, codes: Codes) -> Classes
         codes: classes; -1 for a sample without a label.
 
     Returns:
-        Arrays by gene, of the classes with 5 labels or more; None where nothing is to be told.
+        Arrays by gene, of the classes with 5 labels or more among the 1,000 (at random, where there
+        are more) that are learnt from; None where nothing is to be told.
 
     Example:
         >>> fit_classes(x[source], cohorts[source], codes[source])  # doctest: +SKIP
     """
-    counts = np.bincount(codes[codes >= 0])
-    kept = np.flatnonzero(counts >= FOLDS)
-    rows = np.flatnonzero(np.isin(codes, kept))
+    rows = np.flatnonzero(codes >= 0)
+    if len(rows) > MAX_LABELS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, MAX_LABELS, replace=False))
+    kept = np.flatnonzero(np.bincount(codes[rows]) >= FOLDS)
+    rows = rows[np.isin(codes[rows], kept)]
     if len(rows) < MIN_LABELS or len(kept) < 2:
         return None
     known = np.flatnonzero(~np.isnan(x[0]))
     x, of_all = x[:, known], x.shape[1]
     ranks = normal_scores(x)
     mean, scale = ranks.mean(axis=0), np.maximum(ranks.std(axis=0), FLAT)
-    if len(rows) > MAX_LABELS:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MAX_LABELS, replace=False))
-        kept = np.unique(codes[rows])
     y = np.searchsorted(kept, codes[rows])
     z, ranks = fit_frame(x, "cohort", cohorts)[0][rows], (ranks[rows] - mean) / scale
     if _own(z, ranks, y).margin < MIN_MARGIN:
