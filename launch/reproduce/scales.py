@@ -129,17 +129,17 @@ CPU_MICROARRAY: Grids = {
     "map": ((4, 16, 120), (64, 256), (0, 256), (0.03, 0.13)),
 }
 SMOKE_TCGA: Grids = {
-    "hidden": ((16, 12), (16, 12, 8), (16, 12, 8, 4)),
+    "hidden": ((16,), (16, 12), (16, 12, 8), (16, 12, 8, 4)),
     "rate": (1e-4, 4e-4),
     "batch": (16, 32),
-    "prototypes": (16, 30),
-    "epsilon": (0.03, 0.1, 0.5),
+    "prototypes": (4, 12, 30),
+    "epsilon": (0.03, 0.05, 0.1, 0.5),
     "mask_rate": (0.2, 0.8, 1.0),
     "noise": (0.5,),
     "radius": (0.5,),
-    "map": ((16, 30), (32,), (0, 32), (0.05,)),
+    "map": ((4, 30), (32,), (0, 32), (0.05,)),
 }
-SMOKE_MICROARRAY: Grids = {**SMOKE_TCGA, "epsilon": (0.02, 0.5)}
+SMOKE_MICROARRAY: Grids = {**SMOKE_TCGA, "prototypes": (4, 16, 30), "epsilon": (0.02, 0.5)}
 
 FEW, MANY = (0.02, 0.1), (0.1, 0.3)  # 131 and 657 labels of TCGA, 38 and 115 of the compendium
 CURVE = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -148,7 +148,7 @@ SHORT = {"pretrain.n_steps": 1000}
 NARROW = {"pretrain.n_steps": 500, "normalize.max_genes": 1000}
 TINY = {
     "encoder.hidden": (16, 12, 8),
-    "method.n_prototypes": (16,),
+    "method.n_prototypes": (12,),
     "pretrain.n_steps": 20,
     "pretrain.batch_size": 32,
     "finetune.n_steps": 10,
