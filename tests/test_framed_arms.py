@@ -21,8 +21,8 @@ from jaxssl.evaluation.arms import (
     FRAMED,
     check_arms,
     check_references,
+    in_all_frames,
     in_frames,
-    with_frames,
 )
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.grid import check_grid, is_read
@@ -130,8 +130,8 @@ def test_unknown_frames_are_refused_by_name():
 
 def test_reference_arms_count_in_all_their_frames():
     compared = ["swav", "logreg", "logreg@rank", "knn@cohort"]
-    assert with_frames(["logreg"], compared) == ["logreg", "logreg@rank"]
-    assert with_frames(["knn@cohort"], compared) == ["knn@cohort"]
+    assert in_all_frames(["logreg"], compared) == ["logreg", "logreg@rank"]
+    assert in_all_frames(["knn@cohort"], compared) == ["knn@cohort"]
     named = {"sweep.arms": ("swav", "logreg"), "sweep.reference_arms": ("logreg@rank",)}
     with pytest.raises(InputError, match="has logreg@rank, which is not compared"):
         check_references(with_options(Config(), named))

@@ -160,7 +160,7 @@ def check_references(config: Config) -> None:
             raise InputError(finding, "name it in `arms` too, or leave it out")
 
 
-def with_frames(references: Sequence[str], arms: Iterable[str]) -> list[str]:
+def in_all_frames(references: Sequence[str], arms: Iterable[str]) -> list[str]:
     """Reference arms, each in all frames in which it is among the arms that were compared."""
     return list(dict.fromkeys([*references, *(a for a in arms if parted(a)[0] in references)]))
 

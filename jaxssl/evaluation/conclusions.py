@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import stats
 
-from jaxssl.evaluation.arms import with_frames
+from jaxssl.evaluation.arms import in_all_frames
 from jaxssl.evaluation.endpoint import endpoint, weights
 from jaxssl.evaluation.labels_saved import saved_table
 from jaxssl.evaluation.predictions import unpack
@@ -45,7 +45,7 @@ def conclude(
     its own. On several splits a sample has several partners, and the endpoint has no interval over
     test samples.
     """
-    references = with_frames(references, results["arm"].unique())
+    references = in_all_frames(references, results["arm"].unique())
     metrics = [metric for metric in METRICS if metric in set(results["metric"])]
     statistics = paired_statistics(results, references, metrics, test_train_ratio=test_train_ratio)
     tested = statistics["arm"].unique().tolist()
