@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from small_estimators import FITS, SMALL
 
 import jaxssl
 from jaxssl import SSLClassifier, SSLEncoder
@@ -27,15 +28,8 @@ from jaxssl.methods import METHODS
 from jaxssl.methods.augment import AugmentConfig
 from jaxssl.types import InputError
 
-pytestmark = [
-    pytest.mark.usefixtures("standard_promotion"),
-    pytest.mark.filterwarnings("ignore:.*not healthy:UserWarning"),
-    pytest.mark.filterwarnings("ignore:the array looks like:UserWarning"),
-    pytest.mark.filterwarnings("ignore:the test part holds:UserWarning"),
-    pytest.mark.filterwarnings("ignore:invalid value encountered in cast"),  # of infinite labels
-]
+pytestmark = FITS
 
-SMALL = {"encoder.hidden": (8,), "finetune.transfer_layers": 1, "pretrain.n_steps": 20}
 SEED = 3
 
 

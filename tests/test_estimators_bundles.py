@@ -10,6 +10,7 @@ import pytest
 from anndata import read_h5ad
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
+from small_estimators import FITS, SMALL
 from verbs import launch
 
 import jaxssl
@@ -28,15 +29,8 @@ from jaxssl.studies.job import Job
 from jaxssl.studies.study import run_pretraining
 from jaxssl.types import InputError
 
-pytestmark = [
-    pytest.mark.usefixtures("standard_promotion"),
-    pytest.mark.filterwarnings("ignore:.*not healthy:UserWarning"),
-    pytest.mark.filterwarnings("ignore:the array looks like:UserWarning"),
-    pytest.mark.filterwarnings("ignore:the test part holds:UserWarning"),
-    pytest.mark.filterwarnings("ignore:invalid value encountered in cast"),  # of infinite labels
-]
+pytestmark = FITS
 
-SMALL = {"encoder.hidden": (8,), "finetune.transfer_layers": 1, "pretrain.n_steps": 20}
 SEED = 3
 
 

@@ -3,21 +3,14 @@
 import numpy as np
 import pytest
 from anndata import AnnData
+from small_estimators import FITS, SMALL
 
 from jaxssl import SSLClassifier
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.estimators.labels import encode, is_labelled
 from jaxssl.types import InputError
 
-pytestmark = [
-    pytest.mark.usefixtures("standard_promotion"),
-    pytest.mark.filterwarnings("ignore:.*not healthy:UserWarning"),
-    pytest.mark.filterwarnings("ignore:the array looks like:UserWarning"),
-    pytest.mark.filterwarnings("ignore:the test part holds:UserWarning"),
-    pytest.mark.filterwarnings("ignore:invalid value encountered in cast"),  # of infinite labels
-]
-
-SMALL = {"encoder.hidden": (8,), "finetune.transfer_layers": 1, "pretrain.n_steps": 20}
+pytestmark = FITS
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
 """Transfers between two real cohorts end to end."""
 
 import json
-import sys
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from transfer_runs import TINY, rows_of, watch
 from verbs import launch
 
 import jaxssl
@@ -15,15 +15,6 @@ from jaxssl.evaluation import adaptation
 
 pytestmark = pytest.mark.usefixtures("drawn")
 
-TINY = {
-    "pretrain.n_steps": 4,
-    "pretrain.batch_size": 16,
-    "encoder.hidden": (16, 8),
-    "method.n_prototypes": (10,),
-    "finetune.transfer_layers": 1,
-    "finetune.scratch_steps": 8,
-    "normalize.n_components": 6,
-}
 
 COHORTS = ("denmark", "japan")
 SHARED = ["--shares=0.5", "--seeds=1", "--frames=cohort,rank"]
@@ -61,10 +52,6 @@ def run(files, tiny, tmp_path_factory):
     return out
 
 
-def rows_of(folder):
-    return pd.read_parquet(folder / "transfer.parquet")
-
-
 def test_a_run_has_a_row_a_pipeline_and_direction_and_a_page(run):
     rows = rows_of(run)
     assert {*rows["source"] + " " + rows["target"]} == {"denmark japan", "japan denmark"}
@@ -94,19 +81,6 @@ def test_python_gives_the_numbers_of_the_verb_and_a_column_those_of_files(run, f
         out = tmp_path / str(i) / "crc"
         found = jaxssl.transfer(asked, out=out, arms="logreg", batch=batch, **words)
         assert_frame_equal(found.drop(columns="seconds"), expected.reset_index(drop=True))
-
-
-def watch(monkeypatch):
-    """The cohorts and arms that are fitted from now on."""
-    module, fitted = sys.modules["jaxssl.studies.transfer"], []
-    fit_set = module.fit_set
-
-    def watched(cohorts, config, frames):
-        fitted.append(("".join(c.name[0] for c in cohorts), *config.sweep.arms))
-        return fit_set(cohorts, config, frames)
-
-    monkeypatch.setattr(module, "fit_set", watched)
-    return fitted
 
 
 def test_a_resume_computes_what_is_missing_and_keeps_the_rest(run, files, tiny, monkeypatch):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from transfer_runs import TINY
 
 from jaxssl.config import with_options
 from jaxssl.data.family import Joint, transfers
@@ -22,15 +23,6 @@ from jaxssl.evaluation.views import FRAMES, Matrix, View
 
 pytestmark = pytest.mark.usefixtures("drawn")
 
-TINY = {
-    "pretrain.n_steps": 4,
-    "pretrain.batch_size": 16,
-    "encoder.hidden": (16, 8),
-    "method.n_prototypes": (10,),
-    "finetune.transfer_layers": 1,
-    "finetune.scratch_steps": 8,
-    "normalize.n_components": 6,
-}
 CONFIG = with_options(recipe(), TINY)
 PIPELINES = [(arm, frame) for arm in (*ARMS, *COMBINED) for frame in frames_of(arm, FRAMES)]
 

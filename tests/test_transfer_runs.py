@@ -1,7 +1,6 @@
 """Runs of a transfer: parts, families, runs that are joined, figures and bad input."""
 
 import re
-import sys
 
 import anndata
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
+from transfer_runs import rows_of, watch
 from verbs import launch
 
 import jaxssl
@@ -19,23 +19,6 @@ from jaxssl.report.transfer import drawn, forest, write_report
 from jaxssl.types import InputError
 
 pytestmark = pytest.mark.usefixtures("drawn")
-
-
-def rows_of(folder):
-    return pd.read_parquet(folder / "transfer.parquet")
-
-
-def watch(monkeypatch):
-    """The cohorts and arms that are fitted from now on."""
-    module, fitted = sys.modules["jaxssl.studies.transfer"], []
-    fit_set = module.fit_set
-
-    def watched(cohorts, config, frames):
-        fitted.append(("".join(c.name[0] for c in cohorts), *config.sweep.arms))
-        return fit_set(cohorts, config, frames)
-
-    monkeypatch.setattr(module, "fit_set", watched)
-    return fitted
 
 
 def family(n=30, n_genes=12, names="abc", **columns):
