@@ -133,7 +133,7 @@ class SweepConfig:
     # those that are compared, each in all its frames
     reference_arms: tuple[str, ...] = (
         *("scratch", "random_encoder", "logreg", "pca_logreg", "knn"),
-        *("label_spreading", "random_forest"),
+        *("label_spreading", "spread_selftrain", "cluster_logreg", "random_forest"),
     )
     frames: tuple[str, ...] = ()  # of classical arms beside `normalize.frame`: `studies.frames`
 

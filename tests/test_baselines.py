@@ -1,23 +1,30 @@
 """The classical arms against direct fits."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.metrics import recall_score
+from sklearn.model_selection import PredefinedSplit
 
 from jaxssl.evaluation.baselines import (
     BASELINES,
     FEW_LABELS,
-    INVERSE_PENALTIES,
+    MAX_FOLDS,
+    PENALTIES,
     UNTUNED,
     Problem,
     choose_penalty,
+    folds_of,
     label_spreading,
     logistic_regression,
     majority,
     nearest_neighbours,
     row_space,
+    spread_selftrain,
 )
+from jaxssl.evaluation.spreading import affinity, bridge, spread, teach
 
 RNG = np.random.default_rng(0)
 CENTRES = RNG.normal(size=(3, 200)).astype(np.float32)
@@ -53,8 +60,20 @@ def test_fewer_genes_than_labels_stay_as_they_are():
     np.testing.assert_array_equal(rows, ROWS[:, :5])
 
 
-def test_a_penalty_is_chosen_only_where_two_classes_remain_to_fit():
-    assert choose_penalty(X[:10], Y[:10], 0) == UNTUNED
+def size(x):
+    """Mean square length of rows about their mean."""
+    return np.mean(np.sum((x - x.mean(axis=0)) ** 2, axis=1))
+
+
+@pytest.mark.parametrize("rows", [range(10), range(0, 30, 10)])
+def test_one_class_or_one_label_a_class_leaves_nothing_to_validate_on(rows):
+    x, y = X[rows], Y[rows]
+    assert choose_penalty(x, y, 0) == pytest.approx(1 / UNTUNED / size(x))
+
+
+def test_a_penalty_does_not_depend_on_the_unit():
+    noisy = X + 4 * RNG.normal(size=X.shape).astype(np.float32)
+    assert choose_penalty(noisy, Y, 1) == pytest.approx(1e4 * choose_penalty(100 * noisy, Y, 1))
 
 
 def test_majority_predicts_the_label_frequencies():
@@ -62,22 +81,72 @@ def test_majority_predicts_the_label_frequencies():
     np.testing.assert_allclose(found, [[0.5, 0.25, 0.25]] * 50)
 
 
+def test_folds_leave_every_class_among_the_fitted_and_single_labels_in_all():
+    y = np.array([3, 0, 0, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5])
+    fold = folds_of(y, 3, 0)
+    np.testing.assert_array_equal(fold < 0, y == 3)
+    assert np.ptp(np.bincount(fold[fold >= 0])) <= 1
+    for i in range(3):
+        assert set(y[fold != i]) == set(y)
+    np.testing.assert_array_equal(folds_of(y, 3, 0), fold)
+    assert (folds_of(y, 3, 1) != fold).any()
+
+
+def test_the_penalties_chosen_are_those_of_a_brute_force_search():
+    y, expected, chosen = np.append(Y[:-1], 3), [], []  # a class of one label
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = X[:, :40] + 3 * rng.normal(size=(30, 40)).astype(np.float32)
+        recalls, losses = [], []
+        for penalty in PENALTIES:
+            words = {"class_weight": "balanced", "max_iter": 10_000, "tol": 1e-6}
+            model, p = LogisticRegression(C=1 / penalty / size(x), **words), np.zeros((30, 4))
+            for fitted, rest in PredefinedSplit(folds_of(y, MAX_FOLDS, seed)).split():
+                p[rest] = model.fit(x[fitted], y[fitted]).predict_proba(x[rest])
+            p, known = p[:-1], y[:-1]  # those of which a fold can be asked
+            recalls.append(recall_score(known, p.argmax(axis=1), labels=range(3), average="macro"))
+            log_p, weights = np.log(p[np.arange(29), known]), 1 / np.bincount(known)[known]
+            losses.append(-np.average(log_p, weights=weights))
+        best = max(recalls)
+        good = np.array(recalls) >= best - np.sqrt(best * (1 - best) / 29)
+        expected.append(1 / PENALTIES[int(np.where(good, losses, np.inf).argmin())] / size(x))
+        chosen.append(choose_penalty(x, y, seed))
+    assert chosen == pytest.approx(expected)
+    assert len({round(c * 1e3) for c in chosen}) > 1, "the choice matters here"
+
+
 @pytest.mark.filterwarnings(f"ignore:{FEW_LABELS}")
-def test_the_penalty_chosen_is_that_of_a_brute_force_search():
-    noisy = X + 4 * RNG.normal(size=X.shape).astype(np.float32)
-    folds = StratifiedKFold(3, shuffle=True, random_state=1)
-    accuracy = [
-        cross_val_score(LogisticRegression(C=c, tol=1e-3, max_iter=1000), noisy, Y, cv=folds).mean()
-        for c in INVERSE_PENALTIES
-    ]
-    chosen = accuracy[INVERSE_PENALTIES.index(choose_penalty(noisy, Y, 1))]
-    # a fit that starts where the last one ended stops elsewhere within its tolerance
-    assert chosen >= max(accuracy) - 2.01 / len(Y)
-    assert min(accuracy) < max(accuracy), "the choice matters here"
+def test_classes_of_one_label_do_not_make_the_penalty_collapse(data_dir):
+    # 22 labels of 17 classes: accuracy over folds cannot reward a class whose only label it leaves
+    # out, and took C = 0.001
+    folder = data_dir / "tcga_mirna_pancan"
+    labels = pd.read_csv(folder / "labels.csv", dtype=str)["label20"]
+    all_codes, _ = pd.factorize(labels, sort=True)
+    rows = np.flatnonzero((all_codes >= 0) & (all_codes < 17))
+    nth = labels.iloc[rows].groupby(all_codes[rows]).cumcount().to_numpy()
+    rows, nth = rows[nth < 40], nth[nth < 40]
+    codes, x = all_codes[rows], np.load(folder / "expression.npz")["X"][rows]
+    x = ((x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)).astype(np.float32)
+    labelled = np.flatnonzero(nth < np.where(codes < 5, 2, 1))
+    rest = np.setdiff1d(np.arange(len(rows)), labelled)
+    assert len(labelled) == 22
+    given = Problem(x, codes[labelled], labelled, np.arange(len(rows)), rest, 0)
+    found = logistic_regression(given).argmax(axis=1)
+    assert recall_score(codes[rest], found, average="macro") > 0.6
 
 
-def test_one_label_a_class_leaves_nothing_to_validate_on():
-    assert choose_penalty(X[::10], Y[::10], 0) == UNTUNED
+def test_every_class_counts_alike_in_a_linear_model():
+    # twice the labels of a class are twice the rows, not another answer
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=(12, 2)), rng.normal(size=(3, 2)) + 1.5]).astype(np.float32)
+    y = np.repeat([0, 1], (12, 3))
+    grid = rng.normal(size=(200, 2)).astype(np.float32) + 0.7
+    given = Problem(np.vstack([x, grid]), y, np.arange(15), np.arange(15), np.arange(15, 215), 0)
+    x_in, rows = row_space(x, grid)
+    model = LogisticRegression(C=choose_penalty(x, y, 0), class_weight="balanced", max_iter=1000)
+    expected = model.fit(x_in, y).predict_proba(rows)
+    np.testing.assert_allclose(logistic_regression(given), expected)
+    assert expected[:, 1].mean() > 0.4
 
 
 @pytest.mark.filterwarnings(f"ignore:{FEW_LABELS}")
@@ -133,9 +202,19 @@ def test_labels_spread_over_unlabelled_training_samples():
     assert nearest_neighbours(far_ends).argmax(axis=1).tolist() == [1, 0]
 
 
-def test_a_sample_that_no_label_reaches_gets_the_frequencies():
+def test_a_sample_that_no_label_reaches_has_all_classes_alike():
     x = np.vstack([np.zeros((40, 2)), np.full((40, 2), 100.0)]).astype(np.float32)
     x += np.random.default_rng(0).normal(size=x.shape).astype(np.float32)
     labelled = np.array([0, 1, 2])
     apart = Problem(x, np.array([0, 1, 1]), labelled, np.arange(79), np.array([79]), 0)
-    np.testing.assert_allclose(label_spreading(apart), [[1 / 3, 2 / 3]])
+    np.testing.assert_allclose(label_spreading(apart), [[0.5, 0.5]])
+
+
+def test_held_out_samples_have_what_their_neighbours_have_and_the_student_half_of_it():
+    given = problem([0, 10, 20])
+    graph, weights = affinity(X), bridge(X, ROWS)
+    of_graph = spread(graph, np.array([0, 10, 20]), np.arange(3), 3, strength=0.5)
+    np.testing.assert_allclose(label_spreading(given), weights @ of_graph)
+    _, student = teach(X, of_graph, given.labelled, np.arange(3), penalty=0.3, tolerance=1e-3)
+    mean = (weights @ of_graph + softmax(student.logits(ROWS), axis=1)) / 2
+    np.testing.assert_allclose(spread_selftrain(given), mean, atol=1e-6)

@@ -10,8 +10,10 @@ from scipy.special import softmax
 from jaxssl.evaluation.logistic import fit_logistic
 from jaxssl.evaluation.spreading import (
     PENALTY,
-    STRENGTH,
+    STRENGTHS,
     affinity,
+    bridge,
+    choose_strength,
     self_train,
     spread,
 )
@@ -47,15 +49,27 @@ def test_no_unit_of_features_changes_the_graph_and_few_or_equal_samples_have_one
     assert abs(np.linalg.eigvalsh(same)).max() == pytest.approx(1)
 
 
+def test_weights_of_samples_outside_are_those_of_brute_force():
+    distances = cdist(X[40:], X[:40])
+    near = np.argsort(distances, axis=1)[:, :10]
+    found = np.take_along_axis(distances, near, axis=1)
+    expected = np.zeros((20, 40))
+    np.put_along_axis(expected, near, np.exp(-2 * (found / found[:, -1:]) ** 2), axis=1)
+    expected /= expected.sum(axis=1, keepdims=True)
+    assert_allclose(bridge(X[:40], X[40:]).toarray(), expected, atol=1e-5)
+    assert_allclose(bridge(X[:3], X[40:]).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("strength", [0.2, *STRENGTHS])
 @pytest.mark.parametrize("balanced", [True, False])
-def test_what_is_spread_is_the_linear_solve_with_columns_of_the_classes_shares(balanced):
+def test_what_is_spread_is_the_linear_solve_with_columns_of_the_classes_shares(balanced, strength):
     labels = np.zeros((60, 3))
     labels[LABELLED, Y[LABELLED]] = 1
-    solved = np.linalg.solve(np.eye(60) - STRENGTH * GRAPH.toarray(), labels)
+    solved = np.linalg.solve(np.eye(60) - strength * GRAPH.toarray(), labels)
     counts = labels.sum(axis=0)
     shares = np.ones(3) / 3 if balanced else counts / counts.sum()
     columns = solved / solved.sum(axis=0) * shares
-    found = spread(GRAPH, LABELLED, Y[LABELLED], 3, balanced=balanced)
+    found = spread(GRAPH, LABELLED, Y[LABELLED], 3, balanced=balanced, strength=strength)
     expected = columns / columns.sum(axis=1, keepdims=True)
     reached = columns.sum(axis=1) > 1e-12
     assert reached.sum() > 30
@@ -72,6 +86,36 @@ def test_a_sample_that_no_label_reaches_has_the_shares_of_the_classes():
         found = spread(graph, labelled, y, 3, balanced=balanced)
         assert_allclose(found[30:], np.broadcast_to(shares, (15, 3)))
         assert_allclose(found[:, 2], 0)
+
+
+def left_out_one_by_one(graph, labelled, y, strength):
+    """Of every label, whether the others find it; a class with no other is not asked."""
+    hits = np.full(len(y), np.nan)
+    for i in np.flatnonzero(np.bincount(y)[y] > 1):
+        rest = np.arange(len(y)) != i
+        found = spread(graph, labelled[rest], y[rest], int(y.max()) + 1, strength=strength)
+        hits[i] = found[labelled[i]].argmax() == y[i]
+    return hits
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_strength_is_that_of_leaving_labels_out_one_by_one(seed):
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1, 2], 50)
+    x = np.hstack([np.linspace(0, 8, 150)[:, None] % 2.6, y[:, None] * 0.5])
+    graph = affinity((x + 0.3 * rng.normal(size=(150, 2))).astype(np.float32))
+    labelled = np.sort(np.concatenate([rng.permutation(50)[:n] + s for n, s in ((5, 0), (4, 50))]))
+    labelled = np.append(labelled, 120)  # a class of one label
+    both = [left_out_one_by_one(graph, labelled, y[labelled], a)[:-1] for a in STRENGTHS]
+    weights = 9 / 2 / np.bincount(y[labelled])[y[labelled][:-1]]
+    gains = (both[1] - both[0]) * weights
+    expected = STRENGTHS[int(gains.mean() > gains.std() / 3)]
+    assert choose_strength(graph, labelled, y[labelled]) == expected
+
+
+def test_where_no_class_has_two_labels_the_strength_is_the_first():
+    assert choose_strength(GRAPH, np.arange(3), Y[:3]) == STRENGTHS[0]
+    assert choose_strength(GRAPH, np.array([0, 3]), np.zeros(2, int)) == STRENGTHS[0]
 
 
 def test_the_order_of_samples_does_not_matter():

@@ -1,30 +1,37 @@
 """What a bioinformatician would use instead, by scikit-learn, on the same labels.
 
 A baseline turns the labelled rows into class probabilities for other rows. What it has to choose,
-it chooses by cross-validation on the labels at hand. L2-regularised models are rotation-invariant,
-so they are fitted in the row space of the labelled rows: exact, and far cheaper where genes
-outnumber labels.
+it chooses by cross-validation on the labels at hand. None knows how common a class is beyond that:
+linear models and graphs count every class alike, whatever its number of labels; `majority`, `knn`
+and `random_forest` count labels. L2-regularised models are rotation-invariant, so they are fitted
+in the row space of the labelled rows: exact, and far cheaper where genes outnumber labels.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import sparse
+from scipy.special import softmax
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.semi_supervised import LabelSpreading
 
-INVERSE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-UNTUNED = 10.0  # where there is one label a class: nothing to validate on, nor much to penalise
-MAX_FOLDS = 3
+from jaxssl.evaluation.clusters import beside_codes
+from jaxssl.evaluation.once import once
+from jaxssl.evaluation.spreading import affinity, bridge, choose_strength, spread, teach
+
+PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)  # of rows with mean square length 1
+UNTUNED = 1e-3  # where no class has two labels: nothing to validate on, nor much to penalise
+STUDENT_PENALTY, STUDENT_TOLERANCE = 0.3, 1e-3  # of `spread_selftrain`
+MAX_FOLDS, MANY, FOLDS_OF_MANY = 5, 1000, 3  # folds of labels, and of a thousand or more
+NEIGHBOUR_FOLDS = 3
 FEW_LABELS = "The least populated class|The number of unique classes is greater than 50%"
 """What scikit-learn warns of where labels are few, which is what is studied here (a regex)."""
 MAX_ITERATIONS = 1000
 NEIGHBOURS = (1, 3, 5, 10, 20)
-N_NEIGHBOURS_OF_GRAPH = 10
 N_TREES = 500
 
 CLASSES = Float[np.ndarray, "held_out known"]
@@ -56,11 +63,18 @@ def majority(problem: Problem) -> CLASSES:
 
 
 def logistic_regression(problem: Problem) -> CLASSES:
-    """Multinomial L2 logistic regression, its penalty by cross-validation on the labels at hand."""
+    """Multinomial L2 logistic regression; classes count alike, and cross-validation penalises."""
     x, rows = row_space(problem.x[problem.labelled], problem.x[problem.held_out])
-    penalty = choose_penalty(x, problem.y, problem.seed)
-    model = LogisticRegression(C=penalty, max_iter=MAX_ITERATIONS)
-    return model.fit(x, problem.y).predict_proba(rows)
+    c = choose_penalty(x, problem.y, problem.seed)
+    return _linear(c).fit(x, problem.y).predict_proba(rows)
+
+
+def cluster_regression(problem: Problem) -> CLASSES:
+    """`logistic_regression` on soft codes of clusters of all training samples beside the rows.
+
+    Clusters know no label; every class counts alike.
+    """
+    return logistic_regression(problem._replace(x=_beside_codes(problem)))
 
 
 def nearest_neighbours(problem: Problem) -> CLASSES:
@@ -76,23 +90,57 @@ def nearest_neighbours(problem: Problem) -> CLASSES:
 
 
 def label_spreading(problem: Problem) -> CLASSES:
-    """Labels spread over the graph of nearest neighbours of all training samples.
+    """Labels spread over the symmetric graph of nearest neighbours of all training samples.
 
-    Zhou et al. 2003, Learning with local and global consistency. A sample that no label reaches
-    gets the class frequencies of the labels.
+    Zhou et al. 2003, Learning with local and global consistency; see `spreading`. Every class has
+    the same mass, whatever its number of labels. A sample that no label reaches has all classes
+    alike.
     """
-    y = np.full(len(problem.train), -1)
-    y[np.searchsorted(problem.train, problem.labelled)] = problem.y  # train is sorted
-    n_neighbours = min(N_NEIGHBOURS_OF_GRAPH, len(problem.train) - 1)
-    # until labels have come as far as float64 can tell
-    model = LabelSpreading(
-        kernel="knn", n_neighbors=n_neighbours, max_iter=MAX_ITERATIONS, tol=1e-12
-    )
-    with np.errstate(invalid="ignore"):  # 0 / 0 where no label reaches
-        model.fit(problem.x[problem.train], y)
-        probabilities = model.predict_proba(problem.x[problem.held_out])
-    reached = np.isfinite(probabilities).all(axis=1, keepdims=True)
-    return np.where(reached, probabilities, majority(problem))
+    return _weights(problem) @ _spread(problem)
+
+
+def spread_selftrain(problem: Problem) -> CLASSES:
+    """The mean of `label_spreading` and of logistic regression that learns from it, thrice.
+
+    The regression is of all training samples on what the graph and the regression before say of
+    them; every class counts alike.
+    """
+    of_graph, (places, y) = _spread(problem), _places(problem)
+    x = problem.x[problem.train]
+    _, model = teach(x, of_graph, places, y, penalty=STUDENT_PENALTY, tolerance=STUDENT_TOLERANCE)
+    of_student = softmax(model.logits(problem.x[problem.held_out]), axis=1)
+    return (_weights(problem) @ of_graph + of_student) / 2
+
+
+def _spread(problem: Problem) -> CLASSES:
+    """What the graph says of the training samples."""
+    graph, (places, y) = _graph(problem), _places(problem)
+    strength = choose_strength(graph, places, y)
+    return spread(graph, places, y, int(y.max()) + 1, strength=strength)
+
+
+def _places(problem: Problem) -> tuple[Int[np.ndarray, " labelled"], Int[np.ndarray, " labelled"]]:
+    """Positions of the labelled among the training rows, which are sorted, and their classes."""
+    _, y = np.unique(problem.y, return_inverse=True)
+    return np.searchsorted(problem.train, problem.labelled), y
+
+
+@once
+def _graph(problem: Problem) -> sparse.csr_array:
+    """The graph of the training samples."""
+    return affinity(problem.x[problem.train])
+
+
+@once
+def _weights(problem: Problem) -> sparse.csr_array:
+    """Weights of the training samples for those that are held out."""
+    return bridge(problem.x[problem.train], problem.x[problem.held_out])
+
+
+@once
+def _beside_codes(problem: Problem) -> Float[np.ndarray, "samples both"]:
+    """Rows and their cluster codes."""
+    return beside_codes(problem.x, problem.train)
 
 
 def random_forest(problem: Problem) -> CLASSES:
@@ -105,32 +153,66 @@ def random_forest(problem: Problem) -> CLASSES:
 def choose_penalty(
     x: Float[np.ndarray, "labelled features"], y: Int[np.ndarray, " labelled"], seed: int
 ) -> float:
-    """Inverse penalty C of the best cross-validated accuracy; the median one of those that tie.
+    """Inverse penalty C by cross-validated mean recall of the classes with two labels or more.
 
-    `UNTUNED` where no fold can be left out that leaves two classes to fit.
+    Of those within one standard error of the best, the one of the least log loss, classes alike. A
+    class's single label is always among the fitted: no fold that leaves it out can find it.
+
+    Args:
+        x: labelled rows, of any unit.
+        y: their classes.
+        seed: of the folds.
+
+    Returns:
+        C, of `PENALTIES` over the mean square length of the rows; of `UNTUNED` where no class has
+        two labels, or there is one class.
     """
-    n_folds = count_folds(y)
-    if n_folds == 1:
-        return UNTUNED
-    folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(x, y)
-    # of two classes, one may have a single label
-    folds = [(fitted, rest) for fitted, rest in folds if len(np.unique(y[fitted])) > 1]
-    if not folds:
-        return UNTUNED
-    accuracy = np.zeros(len(INVERSE_PENALTIES))
-    for fitted, held_out in folds:
+    inverse = 1 / (np.mean(np.sum((x - x.mean(axis=0)) ** 2, axis=1)) or 1)
+    counts = np.bincount(y)
+    scored = counts[y] > 1
+    if not scored.any() or (counts > 0).sum() < 2:
+        return float(inverse / UNTUNED)
+    weights = scored / counts[y] / (counts > 1).sum()  # a class's sum is alike
+    fold = folds_of(y, MAX_FOLDS if len(y) < MANY else FOLDS_OF_MANY, seed)
+    recall, loss = np.zeros(len(PENALTIES)), np.zeros(len(PENALTIES))
+    for left_out in (fold == i for i in np.unique(fold[scored])):
+        own, rows = y[left_out], np.arange(left_out.sum())
         # the path of growing C starts each fit where the last one ended
-        model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=1e-3, warm_start=True)
-        for i, c in enumerate(INVERSE_PENALTIES):
-            model.set_params(C=c).fit(x[fitted], y[fitted])
-            accuracy[i] += model.score(x[held_out], y[held_out]) * len(held_out) / len(y)
-    best = np.flatnonzero(np.isclose(accuracy, accuracy.max()))
-    return INVERSE_PENALTIES[best[len(best) // 2]]
+        model = _linear(tol=1e-3, warm_start=True)
+        for i, penalty in enumerate(PENALTIES):
+            model.set_params(C=inverse / penalty).fit(x[~left_out], y[~left_out])
+            p = model.predict_proba(x[left_out])
+            columns = np.searchsorted(model.classes_, own)
+            recall[i] += weights[left_out] @ (p.argmax(axis=1) == columns)
+            loss[i] -= weights[left_out] @ np.log(np.maximum(p[rows, columns], 1e-12))
+    best = recall.max()
+    best = recall >= best - np.sqrt(best * (1 - best) / scored.sum()) - 1e-9
+    return float(inverse / PENALTIES[int(np.where(best, loss, np.inf).argmin())])
+
+
+def folds_of(
+    y: Int[np.ndarray, " labelled"], n_folds: int, seed: int
+) -> Int[np.ndarray, " labelled"]:
+    """A fold for every label, -1 for the only one of its class; of the others each fold leaves one.
+
+    Classes are dealt out one after the other, so that folds are of one size to within a label.
+    """
+    fold, rng, dealt = np.full(len(y), -1), np.random.default_rng(seed), 0
+    for c in np.flatnonzero(np.bincount(y) > 1):
+        rows = rng.permutation(np.flatnonzero(y == c))
+        fold[rows] = (np.arange(len(rows)) + dealt) % n_folds
+        dealt += len(rows)
+    return fold
+
+
+def _linear(c: float = 1.0, **words: Any) -> LogisticRegression:
+    """Logistic regression with an inverse penalty, classes alike."""
+    return LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced", **words)
 
 
 def count_folds(y: Int[np.ndarray, " labelled"]) -> int:
     """As many as the largest class has labels, at most 3; one leaves nothing to validate on."""
-    return min(MAX_FOLDS, int(np.bincount(y).max()))
+    return min(NEIGHBOUR_FOLDS, int(np.bincount(y).max()))
 
 
 def row_space(
@@ -152,5 +234,7 @@ BASELINES: dict[str, Baseline] = {
     "pca_logreg": Baseline(logistic_regression, "features"),
     "knn": Baseline(nearest_neighbours, "features"),
     "label_spreading": Baseline(label_spreading, "features"),
+    "spread_selftrain": Baseline(spread_selftrain, "features"),
+    "cluster_logreg": Baseline(cluster_regression, "features"),
     "random_forest": Baseline(random_forest, "genes"),
 }

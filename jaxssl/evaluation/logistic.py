@@ -54,7 +54,13 @@ class Logistic(NamedTuple):
 
 
 def fit_logistic(
-    x: Rows, targets: Targets, *, balanced: bool = True, penalty: float | None = None, seed: int = 0
+    x: Rows,
+    targets: Targets,
+    *,
+    balanced: bool = True,
+    penalty: float | None = None,
+    seed: int = 0,
+    tolerance: float = TOLERANCE,
 ) -> Logistic:
     """Fit class probabilities of rows.
 
@@ -69,6 +75,7 @@ def fit_logistic(
         balanced: whether every class counts alike; otherwise every row does.
         penalty: None: by cross-validated log loss, `UNTUNED` where a class has one label.
         seed: of the folds.
+        tolerance: change of a coefficient, relative to the largest one, at which descent ends.
 
     Returns:
         The model.
@@ -84,7 +91,7 @@ def fit_logistic(
     z = axes.of(x)
     if penalty is None:
         penalty = choose_penalty(z, targets, weights, axes.curvature, seed)
-    fitted = solve(z, targets, weights[None], np.array([penalty]), axes.curvature)
+    fitted = solve(z, targets, weights[None], np.array([penalty]), axes.curvature, tolerance)
     return Logistic(axes, fitted[0, 0], penalty)
 
 
@@ -151,6 +158,7 @@ def solve(
     weights: Float[np.ndarray, "fits samples"],
     penalties: Float[np.ndarray, " penalties"],
     curvature: Float[np.ndarray, " coordinates"],
+    tolerance: float = TOLERANCE,
 ) -> Float[np.ndarray, "fits penalties coordinates classes"]:
     """Coefficients for every weighting of the rows and every penalty, all at once.
 
@@ -180,6 +188,6 @@ def solve(
             t_next = (1 + np.sqrt(1 + 4 * t * t)) / 2
             ahead, t = new + np.float32((t - 1) / t_next) * change, t_next
         now = new
-        if np.abs(change).max() <= TOLERANCE * np.abs(now).max():
+        if np.abs(change).max() <= tolerance * np.abs(now).max():
             break
     return now

@@ -1,16 +1,20 @@
 """Labels spread over a graph of nearest neighbours, and what a classifier learns from that."""
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.neighbors import NearestNeighbors
 
-from jaxssl.evaluation.logistic import Logistic, fit_logistic
+from jaxssl.evaluation.logistic import TOLERANCE, Logistic, fit_logistic
 
 N_NEIGHBOURS = 10
 STRENGTH = 0.9  # alpha: what a sample takes from its neighbours, the rest from its own label
-N_PASSES = 200  # alpha ** 200 is below the precision of float32
+STRENGTHS = (0.5, 0.9)  # to choose from; the first where labels are too few to choose by
+N_PASSES = 200  # 0.9 ** 200 is below the precision of float32
+N_GROUPS = 5  # of the labels of a class, left out in turn
+PASSES_TO_CHOOSE = 60  # 0.9 ** 60 is 0.002
 N_ROUNDS = 3
 PENALTY = 0.1  # of a student, whose targets are probabilities of all samples
 
@@ -24,16 +28,45 @@ def affinity(x: Rows, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
     A sample's neighbours at distance d weigh exp(-2 d² / d_k²), where d_k is that of its k-th
     (self-tuning: Zelnik-Manor & Perona 2004); two samples are joined by the larger of both weights.
     """
-    n_neighbours = min(n_neighbours, len(x) - 1)
-    search = NearestNeighbors(n_neighbors=n_neighbours).fit(x)
+    search = NearestNeighbors(n_neighbors=min(n_neighbours, len(x) - 1)).fit(x)
     distances, neighbours = search.kneighbors()  # without the sample itself
-    widths = np.maximum(distances[:, -1:], np.finfo(np.float32).tiny)
-    weights = np.exp(-2 * (distances / widths) ** 2)
-    rows = np.repeat(np.arange(len(x)), n_neighbours)
-    graph = sparse.csr_array((weights.ravel(), (rows, neighbours.ravel())), (len(x), len(x)))
+    graph = _weighted(distances, neighbours, len(x))
     graph = graph.maximum(graph.T)
     roots = 1 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
     return sparse.csr_array(graph.multiply(roots[:, None]).multiply(roots[None, :]))
+
+
+def bridge(
+    x: Rows, rows: Float[np.ndarray, "others features"], n_neighbours: int = N_NEIGHBOURS
+) -> sparse.csr_array:
+    """Weights of the nearest samples of a graph for rows outside it, as of `affinity`; sums are 1.
+
+    Args:
+        x: samples of the graph.
+        rows: others.
+        n_neighbours: how many of the nearest samples have a weight.
+
+    Returns:
+        A matrix of rows x samples, whose product with what is known of samples is what is of rows.
+
+    Example:
+        >>> weights = bridge(np.array([[0.0], [1.0], [9.0]]), np.array([[0.5]]), n_neighbours=2)
+        >>> weights.toarray().tolist()
+        [[0.5, 0.5, 0.0]]
+    """
+    search = NearestNeighbors(n_neighbors=min(n_neighbours, len(x))).fit(x)
+    distances, neighbours = search.kneighbors(rows)
+    weights = _weighted(distances, neighbours, len(x))
+    return sparse.csr_array(weights.multiply(1 / weights.sum(axis=1)[:, None]))
+
+
+def _weighted(distances: np.ndarray, neighbours: np.ndarray, n: int) -> sparse.csr_array:
+    """Weights exp(-2 d² / d_k²) of the k neighbours of each row, among n samples."""
+    n_rows, k = neighbours.shape
+    widths = np.maximum(distances[:, -1:], np.finfo(np.float32).tiny)
+    weights = np.exp(-2 * (distances / widths) ** 2)
+    rows = np.repeat(np.arange(n_rows), k)
+    return sparse.csr_array((weights.ravel(), (rows, neighbours.ravel())), (n_rows, n))
 
 
 def spread(
@@ -43,6 +76,7 @@ def spread(
     n_classes: int,
     *,
     balanced: bool = True,
+    strength: float = STRENGTH,
 ) -> Classes:
     """Class probabilities of all samples of a graph, from the labels of some.
 
@@ -52,9 +86,7 @@ def spread(
     """
     labels = np.zeros((len(graph.indptr) - 1, n_classes))
     labels[labelled, y] = 1
-    found = labels
-    for _ in range(N_PASSES):
-        found = STRENGTH * (graph @ found) + (1 - STRENGTH) * labels
+    found = _reach(graph, labels, strength)
     counts = labels.sum(axis=0)
     shares = (counts > 0) / (counts > 0).sum() if balanced else counts / counts.sum()
     mass = found.sum(axis=0)
@@ -62,6 +94,58 @@ def spread(
     reached = found.sum(axis=1, keepdims=True) > 1e-12
     found = np.where(reached, found, shares)
     return found / found.sum(axis=1, keepdims=True)
+
+
+def _reach(
+    graph: sparse.csr_array, labels: Classes, strength: float, n_passes: int = N_PASSES
+) -> Classes:
+    """(1 - a) (I - a S)^-1 Y, column by column, as precise as `n_passes` of `STRENGTH`."""
+    found = labels
+    for _ in range(round(n_passes * np.log(STRENGTH) / np.log(strength))):
+        found = strength * (graph @ found) + (1 - strength) * labels
+    return found
+
+
+def choose_strength(
+    graph: sparse.csr_array, labelled: Int[np.ndarray, " labelled"], y: Int[np.ndarray, " labelled"]
+) -> float:
+    """The strength by which labels that are left out are found again, every class alike.
+
+    Labels of a class are left out in up to `N_GROUPS` groups, one by one where it has no more; a
+    single label stays, and a class that has no other is not scored. What is spread is linear in the
+    labels, so each group is spread once and then taken off. The second of `STRENGTHS` where it is
+    better by more than a standard error of the difference, else the first.
+
+    Args:
+        graph: of `affinity`.
+        labelled: samples of the graph.
+        y: their classes.
+
+    Returns:
+        One of `STRENGTHS`.
+    """
+    _, y = np.unique(y, return_inverse=True)
+    counts = np.bincount(y)
+    scored = counts[y] > 1
+    if not scored.any() or len(counts) < 2:
+        return STRENGTHS[0]
+    within = pd.Series(y).groupby(y).cumcount().to_numpy() % N_GROUPS
+    groups, group = np.unique(y * N_GROUPS + within, return_inverse=True)
+    labels = np.zeros((len(graph.indptr) - 1, len(groups)), np.float32)
+    single = sparse.csr_array(graph, dtype=np.float32)
+    labels[labelled, group] = 1
+    at, own, left_out = labelled[scored], y[scored], group[scored]
+    classes, rows = np.eye(len(counts))[groups // N_GROUPS], np.arange(len(at))
+    hits = []
+    for strength in STRENGTHS:
+        parts = _reach(single, labels, strength, PASSES_TO_CHOOSE)
+        found, mass = parts[at] @ classes, np.tile(parts.sum(axis=0) @ classes, (len(at), 1))
+        found[rows, own] -= parts[at, left_out]
+        mass[rows, own] -= parts.sum(axis=0)[left_out]
+        hits.append((found / mass).argmax(axis=1) == own)
+    # of every label, in the mean of classes
+    gains = (hits[1] * 1.0 - hits[0]) / counts[own] * len(at) / (counts > 1).sum()
+    return STRENGTHS[int(gains.mean() > gains.std() / np.sqrt(len(at)))]
 
 
 def self_train(
@@ -73,17 +157,32 @@ def self_train(
     *,
     balanced: bool = True,
 ) -> tuple[Classes, Logistic]:
-    """Spread labels, then let logistic regression learn the probabilities of all samples, thrice.
+    """Spread labels, then `teach` all samples."""
+    of_graph = spread(graph, labelled, y, n_classes, balanced=balanced)
+    return teach(x, of_graph, labelled, y, balanced=balanced)
+
+
+def teach(
+    x: Rows,
+    of_graph: Classes,
+    labelled: Int[np.ndarray, " labelled"],
+    y: Int[np.ndarray, " labelled"],
+    *,
+    balanced: bool = True,
+    penalty: float = PENALTY,
+    tolerance: float = TOLERANCE,
+) -> tuple[Classes, Logistic]:
+    """Let logistic regression learn what a graph says of all samples, thrice.
 
     After each round the targets are the mean of what the graph and the regression say. Returns
     these, and the last regression, which can be asked about samples that are not in the graph.
     """
-    of_graph = spread(graph, labelled, y, n_classes, balanced=balanced)
     found, model = of_graph, None
     for _ in range(N_ROUNDS):
         targets = found.copy()
-        targets[labelled] = np.eye(n_classes)[y]
-        model = fit_logistic(x, targets, balanced=balanced, penalty=PENALTY)
+        targets[labelled] = np.eye(of_graph.shape[1])[y]
+        words = {"balanced": balanced, "penalty": penalty, "tolerance": tolerance}
+        model = fit_logistic(x, targets, **words)
         found = (of_graph + softmax(model.logits(x), axis=1)) / 2
     assert model is not None
     return found, model
