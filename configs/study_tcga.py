@@ -38,4 +38,5 @@ def get_config() -> Config:
     config.finetune.probe_steps = 0
     config.finetune.n_steps = 400
     config.finetune.learning_rate = 4e-4
+    config.finetune.class_balance = 0.0
     return config

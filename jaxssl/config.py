@@ -111,6 +111,7 @@ class FinetuneConfig:
     scratch_steps: Count = 400  # of the `scratch` arm
     scratch_learning_rate: LearningRate = 4e-4  # STUDY
     batch_size: Positive = 256  # STUDY; positions repeat evenly where there are fewer labels
+    class_balance: Share = 1.0  # in the loss all classes count alike; 0: all labels do (STUDY)
 
 
 @optionclass

@@ -107,6 +107,7 @@ class Pool(NamedTuple):
     autoencoder: Params  # {} unless views are drawn through one
     cohort: Int[Array, " samples"] | None = None  # None: mini-batches are mixed
     genes: GenePool | None = None  # None: no view lacks genes, or they are what `x` has
+    neighbours: Int[Array, "samples neighbours"] | None = None  # rows; None: no view is another's
 
 
 class Member(NamedTuple):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from jaxssl.config import AugmentConfig
-from jaxssl.methods.augment import make_augment, make_views, mask
+from jaxssl.methods.augment import make_augment, make_pool, make_views, mask
+from jaxssl.methods.neighbours import find_neighbours
 from jaxssl.types import GenePool, Pool
 
 KEY = jax.random.key(0)
@@ -163,3 +164,25 @@ def test_views_under_vmap_equal_views_alone_and_differ_between_seeds(per):
         alone = views(keys[i], X, index, POOL)
         np.testing.assert_allclose(together.x[i], alone.x, atol=1e-5)
         assert (together.x[i] != together.x[i - 1]).any()
+
+
+def test_neighbours_are_the_nearest_others():
+    x = np.random.default_rng(3).normal(size=(30, 4)).astype(np.float32)
+    distances = np.linalg.norm(x[:, None] - x[None], axis=-1) + np.where(np.eye(30), np.inf, 0)
+    nearest = np.argsort(distances, axis=1)[:, :5]
+    np.testing.assert_array_equal(np.asarray(find_neighbours(x, 5)), nearest)
+    assert find_neighbours(x, 99).shape == (30, 29), "no more than there are"
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_a_share_of_the_views_is_of_a_neighbour(share):
+    x = np.random.default_rng(3).normal(size=(400, 4)).astype(np.float32)
+    options = AugmentConfig(noise=0.0, neighbour_share=share, n_neighbours=3)
+    pool, rows = make_pool(jnp.asarray(x), options, 0), jnp.arange(400)
+    views = np.asarray(make_views(options)(KEY, jnp.asarray(x), rows, pool).x)
+    for view in views:
+        of = np.array([np.flatnonzero((x == row).all(axis=1))[0] for row in view])
+        moved = of != np.arange(400)
+        assert abs(moved.mean() - share) < 4 * np.sqrt(share * (1 - share) / 400) + 1e-9
+        assert all(of[i] in np.asarray(pool.neighbours)[i] for i in np.flatnonzero(moved))
+    assert (views[0] != views[1]).any(), "each view by itself"

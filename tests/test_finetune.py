@@ -144,3 +144,23 @@ def test_the_probe_is_penalised_logistic_regression_on_standardised_embeddings()
     expected = oracle.fit(standardized, CODES).predict_proba(standardized)
     found = Networks(ENCODER, HEAD, 1).predict(params, jnp.asarray(X))
     np.testing.assert_allclose(found, expected, atol=3e-3)
+
+
+@pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
+def test_class_weights_make_classes_count_by_a_power_of_their_labels(balance):
+    y, n = jnp.asarray([0] * 6 + [1] * 3 + [2] * 2), jnp.int32(9)  # class 2 is not in the budget
+    data = Labelled(jnp.zeros((11, 5)), y, jnp.arange(11), n)
+    weights = np.asarray(module.class_weights(data, 3, balance))
+    np.testing.assert_allclose(weights[:2] @ [6, 3], 9, rtol=1e-6)
+    np.testing.assert_allclose(weights[0] / weights[1], (3 / 6) ** balance, rtol=1e-6)
+    if balance == 1:
+        np.testing.assert_allclose(weights[0] * 6, weights[1] * 3, rtol=1e-6)
+
+
+def test_a_balanced_loss_is_that_of_every_class_by_itself():
+    logits = jnp.asarray(RNG.normal(size=(9, 2)), jnp.float32)
+    y = jnp.asarray([0] * 6 + [1] * 3)
+    data = Labelled(jnp.zeros((9, 5)), y, jnp.arange(9), jnp.int32(9))
+    weighted = module.cross_entropy(logits, y, module.class_weights(data, 2, 1.0))
+    by_class = [module.cross_entropy(logits[y == c], y[y == c]) for c in (0, 1)]
+    np.testing.assert_allclose(weighted, np.mean(by_class), rtol=1e-5)

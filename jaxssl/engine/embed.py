@@ -1,6 +1,6 @@
 """What a pretrained encoder says of samples: embeddings and prototype scores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import cast
 
@@ -34,6 +34,14 @@ def embed_rows(
     """Output of an encoder's parameters."""
     apply = _compiled_encoder(config.encoder, config.run.precision)
     return _by_blocks(partial(apply, encoder), x)
+
+
+def outputs_of(
+    config: Config, encoders: Sequence[Params], features: Float[np.ndarray, "samples features"]
+) -> Float[np.ndarray, "samples outputs"]:
+    """Outputs of encoders side by side, on the unit sphere each."""
+    parts = [embed_rows(config, params, features) for params in encoders]
+    return np.hstack([part / np.linalg.norm(part, axis=1, keepdims=True) for part in parts])
 
 
 @lru_cache(maxsize=32)

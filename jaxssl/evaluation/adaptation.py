@@ -18,7 +18,7 @@ from scipy.special import softmax
 
 from jaxssl.config import Config, NormalizeConfig, from_dict, resolve, to_dict, with_options
 from jaxssl.data.normalize import fit_normalizer, normalize
-from jaxssl.engine.embed import embed_rows
+from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.pretrain import Plan, merge, plan_pretraining, pretrain
 from jaxssl.evaluation.correction import soft_balance
 from jaxssl.evaluation.logistic import fit_logistic
@@ -129,14 +129,6 @@ def _plan(
     """The plan of a pretraining, whose program serves whatever has the same shapes."""
     options, of = from_dict(json.loads(config)), np.array(cohorts)
     return plan_pretraining(options, n_samples, n_features, n_seeds, batches=of)
-
-
-def outputs_of(
-    config: Config, encoders: Sequence[Params], features: Rows
-) -> Float[np.ndarray, "samples outputs"]:
-    """Outputs of encoders side by side, on the unit sphere each."""
-    parts = [embed_rows(config, params, features) for params in encoders]
-    return np.hstack([part / np.linalg.norm(part, axis=1, keepdims=True) for part in parts])
 
 
 def fit_heads(

@@ -23,10 +23,10 @@ from jaxssl.methods import METHODS
 from jaxssl.model import make_encoder
 from jaxssl.types import FRAMES, InputError, Params
 
-SCRATCH, RANDOM_ENCODER = "scratch", "random_encoder"
+SCRATCH, RANDOM_ENCODER, BEST = "scratch", "random_encoder", "best"
 WITH_COMPONENTS, SELFTRAIN = "+components", "+selftrain"
 ARMS = (
-    *(*BASELINES, SCRATCH, RANDOM_ENCODER, *METHODS),
+    *(*BASELINES, SCRATCH, RANDOM_ENCODER, *METHODS, BEST),
     *(method + WITH_COMPONENTS for method in METHODS),
     *(teacher + SELFTRAIN for teacher in (SCRATCH, *METHODS)),
 )
@@ -92,8 +92,13 @@ def framed_inputs(prepared: Prepared, inputs: Inputs, frame: str) -> Inputs:
 def _genes(prepared: Prepared, frame: str = "") -> Float[np.ndarray, "samples genes"] | None:
     """Standardised genes, if an arm of the frame wants them."""
     arms = [name for arm in prepared.config.sweep.arms for name, f in [parted(arm)] if f == frame]
-    wanted = {BASELINES[arm].input for arm in arms if arm in BASELINES}
+    wanted = {"genes" if arm == BEST else BASELINES[arm].input for arm in arms if is_fitted(arm)}
     return prepared.genes if "genes" in wanted else None
+
+
+def is_fitted(arm: str) -> bool:
+    """Whether an arm without a frame is fitted on the host, on features or genes."""
+    return arm in BASELINES or arm == BEST
 
 
 def parted(arm: str) -> tuple[str, str]:
@@ -179,9 +184,9 @@ def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits
     baseline = BASELINES[parted(arm)[0]]
     x = inputs.features if baseline.input == "features" else inputs.genes
     assert x is not None, "make_inputs provides what the arms want"
-    problems = {seed: _problem(inputs, x, n, seed) for seed in seeds}
+    problems = {seed: problem_of(inputs, x, n, seed) for seed in seeds}
     first = {problems[seed].labelled.tobytes(): seed for seed in reversed(seeds)}
-    fits = _fit_each(baseline.fit, [problems[s] for s in first.values()], inputs.n_classes)
+    fits = fit_each(baseline.fit, [problems[s] for s in first.values()], inputs.n_classes)
     return {seed: fits[first[problem.labelled.tobytes()]] for seed, problem in problems.items()}
 
 
@@ -200,17 +205,18 @@ def fit_with_components(
     def problem(seed: int) -> Problem:
         embedding = np.asarray(embed(encoders[seed], inputs.features))
         x = np.hstack([scaled(embedding), scaled(inputs.features)])
-        return _problem(inputs, x, n, seed)
+        return problem_of(inputs, x, n, seed)
 
-    return _fit_each(logistic_regression, map(problem, seeds), inputs.n_classes)
+    return fit_each(logistic_regression, map(problem, seeds), inputs.n_classes)
 
 
-def _problem(inputs: Inputs, x: np.ndarray, n: int, seed: int) -> Problem:
+def problem_of(inputs: Inputs, x: np.ndarray, n: int, seed: int) -> Problem:
+    """The first n labels of a seed, as rows of a matrix."""
     rows = np.sort(inputs.orders[seed][:n])
     return Problem(x, inputs.codes[rows], rows, inputs.train, inputs.held_out, seed)
 
 
-def _fit_each(
+def fit_each(
     fit: Callable[[Problem], np.ndarray], problems: Iterable[Problem], n_classes: int
 ) -> Fits:
     """Fits by seed, a core each."""

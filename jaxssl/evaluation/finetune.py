@@ -33,6 +33,7 @@ class Recipe(NamedTuple):
     steps: int | Step  # of head and encoder together; 0: linear probe only
     learning_rate: Rate
     layer_rates: Float[Array, " layers"]  # 1: trained, 0: frozen, first layer first
+    class_balance: Rate = 0.0  # of `class_weights`
 
 
 class Labelled(NamedTuple):
@@ -116,10 +117,11 @@ def finetune(
     encoder, head, batch_size = networks
     key_head, key_probe, key_train = jax.random.split(key, 3)
     fresh = head.init(key_head, encoder.apply(encoder_params, labelled.x[:1]))
+    weights = class_weights(labelled, len(fresh["output"]["bias"]), recipe.class_balance)
 
     def probed() -> Params:
         embeddings = encoder.apply(encoder_params, labelled.x)  # frozen: once for all steps
-        return probe(key_probe, head, fresh, embeddings, labelled, recipe, batch_size)
+        return probe(key_probe, head, fresh, embeddings, labelled, recipe, batch_size, weights)
 
     has_probe = jnp.asarray(recipe.probe_steps) > 0
     head_params = jax.lax.cond(has_probe, probed, lambda: fresh)
@@ -128,7 +130,7 @@ def finetune(
 
     def loss(params: Params, step: Step) -> Float[Array, ""]:
         rows = batch(step)
-        return cross_entropy(networks.logits(params, labelled.x[rows]), labelled.y[rows])
+        return cross_entropy(networks.logits(params, labelled.x[rows]), labelled.y[rows], weights)
 
     rates = recipe.layer_rates
     return descend(loss, params, recipe.steps, lambda step: recipe.learning_rate, rates)
@@ -142,6 +144,7 @@ def probe(
     labelled: Labelled,
     recipe: Recipe,
     batch_size: int,
+    weights: Float[Array, " classes"],
 ) -> Params:
     """Fit the head on frozen embeddings: L2-penalised logistic regression by Adam, from zero.
 
@@ -159,7 +162,7 @@ def probe(
         rows = batch(step)
         logits = head.apply(params, standardized[rows])
         penalty = 0.5 * recipe.probe_decay * jnp.sum(params["output"]["kernel"] ** 2)
-        return cross_entropy(logits, labelled.y[rows]) + penalty
+        return cross_entropy(logits, labelled.y[rows], weights) + penalty
 
     zero, steps = jax.tree.map(jnp.zeros_like, fresh), recipe.probe_steps
     rate = partial(cosine, recipe.probe_learning_rate, steps)
@@ -176,11 +179,26 @@ def make_batch(
     return lambda step: labelled.order[batch_positions(words, step, labelled.n, batch_size)]
 
 
+def class_weights(labelled: Labelled, n_classes: int, balance: Rate) -> Float[Array, " classes"]:
+    """What a label of each class weighs: 1 on the average of the labels.
+
+    A class of n labels has n^-balance a label. With 1 all classes count alike, however many labels
+    they have, as balanced accuracy counts them; with 0 all labels do.
+    """
+    is_labelled = jnp.arange(len(labelled.order)) < labelled.n
+    counts = jnp.zeros(n_classes).at[labelled.y[labelled.order]].add(is_labelled)
+    weights = jnp.maximum(counts, 1.0) ** -balance
+    return weights * labelled.n / jnp.vdot(weights, counts)
+
+
 def cross_entropy(
-    logits: Float[Array, "batch classes"], y: Int[Array, " batch"]
+    logits: Float[Array, "batch classes"],
+    y: Int[Array, " batch"],
+    weights: Float[Array, " classes"] | None = None,
 ) -> Float[Array, ""]:
-    """Of the labels, in nats, mean over the batch."""
-    return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+    """Of the labels, in nats, mean over the batch; each by the weight of its class, if given."""
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, y)
+    return (losses if weights is None else weights[y] * losses).mean()
 
 
 def judge(

@@ -13,6 +13,7 @@ import pandas as pd
 from jaxssl.bounds import listed
 from jaxssl.config import Config, resolve, to_dict, with_options
 from jaxssl.evaluation.arms import (
+    BEST,
     RANDOM_ENCODER,
     SCRATCH,
     SELFTRAIN,
@@ -127,6 +128,8 @@ def reads_of(arm: str) -> tuple[str, ...]:
         if BASELINES[base].input != "genes":
             reads += ("normalize.input", "normalize.n_components", "normalize.power")
         return () if arm == "majority" else reads
+    if arm == BEST:
+        return ("normalize", "encoder", "pretrain")
     teacher = arm.removesuffix(SELFTRAIN)
     reads = ("normalize", "encoder", *(("selftrain",) if teacher != arm else ()))
     if arm.endswith(WITH_COMPONENTS):

@@ -22,13 +22,14 @@ STUDENT = 1  # folded into the key of a fit: the student's streams
 def make_recipe(arm: str, options: FinetuneConfig, n_layers: int) -> finetune.Recipe:
     """How an arm trains: `scratch` without a probe, `random_encoder` its head, others by LP-FT."""
     probe = options.probe_steps, options.probe_learning_rate, options.probe_decay
+    balance = options.class_balance
     if arm == SCRATCH:
         steps, rate = options.scratch_steps, options.scratch_learning_rate
-        return finetune.Recipe(0, 0.0, 0.0, steps, rate, jnp.ones(n_layers))
+        return finetune.Recipe(0, 0.0, 0.0, steps, rate, jnp.ones(n_layers), balance)
     if arm == RANDOM_ENCODER:
-        return finetune.Recipe(*probe, 0, 0.0, jnp.zeros(n_layers))
+        return finetune.Recipe(*probe, 0, 0.0, jnp.zeros(n_layers), balance)
     rates = (jnp.arange(n_layers) >= options.freeze_layers).astype(jnp.float32)
-    return finetune.Recipe(*probe, options.n_steps, options.learning_rate, rates)
+    return finetune.Recipe(*probe, options.n_steps, options.learning_rate, rates, balance)
 
 
 def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
@@ -94,7 +95,8 @@ def _compile(networks: finetune.Networks) -> tuple[Callable, Callable, Callable]
         labelled, key = finetune.Labelled(x, y, order, n), streams(key).finetune
         logits = networks.logits(finetune.finetune(networks, key, params, labelled, recipe), x)
         key = jax.random.fold_in(key, STUDENT)
-        taught = teach(networks, key, student, logits, labelled, lesson)
+        weights = finetune.class_weights(labelled, logits.shape[1], recipe.class_balance)
+        taught = teach(networks, key, student, logits, labelled, lesson, weights)
         return finetune.judge(networks, taught, labelled, held_out)
 
     return (

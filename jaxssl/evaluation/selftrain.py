@@ -46,6 +46,7 @@ def teach(
     logits: Float[Array, "samples classes"],
     labelled: Labelled,
     lesson: Lesson,
+    weights: Float[Array, " classes"] | None = None,  # of `finetune.class_weights`
 ) -> Params:
     """Train a student from its encoder and the teacher's logits of all training profiles."""
     encoder, head, batch_size = networks
@@ -61,7 +62,7 @@ def teach(
         taught = distillation(logits[rows], student, lesson.temperature)
         labels = of_labels(step)
         logits_of_labels = networks.logits(params, labelled.x[labels])
-        own = finetune.cross_entropy(logits_of_labels, labelled.y[labels])
+        own = finetune.cross_entropy(logits_of_labels, labelled.y[labels], weights)
         return (1 - lesson.labelled_weight) * taught + lesson.labelled_weight * own
 
     rate = partial(finetune.cosine, lesson.learning_rate, lesson.n_steps)

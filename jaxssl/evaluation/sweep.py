@@ -15,6 +15,7 @@ from jaxssl.data.labels import label_budget
 from jaxssl.data.task import Task
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import (
+    BEST,
     WITH_COMPONENTS,
     Encoders,
     Fits,
@@ -28,6 +29,7 @@ from jaxssl.evaluation.arms import (
     parted,
 )
 from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.ensembles import Ensembles, make_fit_best
 from jaxssl.evaluation.fits import settle
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.predictions import score
@@ -57,12 +59,13 @@ def sweep(
     done: Collection[tuple[str, float, int]] = (),
     inputs: Inputs | None = None,
     of_encoders: Inputs | None = None,
+    ensembles: Ensembles | None = None,
 ) -> Iterator[Fitted]:
     """Fit and score what is missing of the configured arms, one arm and share after the other.
 
     `encoders` by method and seed; `done` are arm, share and seed of what need not be computed
     again; `inputs` are those of `prepared` where they are known, `of_encoders` what the encoders
-    see, where they are of other data.
+    see, where they are of other data; `ensembles` are the encoders of `best`.
     """
     task, config = prepared.task, prepared.config
     arms, labels = config.sweep.arms, budgets(task, config)
@@ -72,6 +75,7 @@ def sweep(
     fit_fresh = fit_pretrained = make_fit_network(config, inputs)
     if of_encoders:
         fit_pretrained = make_fit_network(config, of_encoders)
+    fit_best = make_fit_best(config, inputs, ensembles) if ensembles else None
     framed = lru_cache(maxsize=1)(partial(framed_inputs, prepared, inputs))
     by_frame = sorted(arms, key=lambda arm: parted(arm)[1])  # one frame in memory beside the own
     for arm, (share, n) in itertools.product(by_frame, labels.items()):
@@ -83,6 +87,9 @@ def sweep(
         started, of_method = time.perf_counter(), encoders.get(method_of(arm))
         if base in BASELINES:
             fits = fit_baseline(arm, own, n, missing)
+        elif base == BEST:
+            assert fit_best is not None, "who compares it pretrains its encoders"
+            fits = fit_best(n, missing)
         elif of_method and arm.endswith(WITH_COMPONENTS):
             fits = fit_with_components(config, of_method, seen, n, missing)
         else:

@@ -11,7 +11,8 @@ from scipy import sparse
 from jaxssl.config import Config, resolve
 from jaxssl.data.family import Joint, Transfer
 from jaxssl.data.normalize import fit_normalizer, normalize, standardize
-from jaxssl.evaluation.adaptation import encoders_of, outputs_of
+from jaxssl.engine.embed import outputs_of
+from jaxssl.evaluation.adaptation import encoders_of
 from jaxssl.evaluation.correction import combat, coral
 from jaxssl.evaluation.spreading import affinity
 from jaxssl.types import Normalizer

@@ -16,6 +16,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxssl.bounds import Positive, Range, Share, optionclass
+from jaxssl.methods.neighbours import find_neighbours, step_aside
 from jaxssl.methods.noise import standard_normal
 from jaxssl.model import make_autoencoder
 from jaxssl.types import GenePool, Params, Pool, Profiles, Samples, Views
@@ -38,12 +39,15 @@ class AugmentConfig:
     # of the genes, drawn anew for every sample of a view: at the training mean, as those that new
     # samples lack are, before components are taken
     drop_genes: Share = 0.0
+    # of the samples of a view, that are one of their nearest neighbours among the training samples
+    neighbour_share: Share = 0.0
+    n_neighbours: Positive = 10  # that such a sample is drawn from
     n_views: Annotated[int, Range(1, 16)] = 2  # those past the second only predict
     extra_mask_rate: Share = 0.8  # mask rate of the views past the second
 
     def changes(self) -> list[str]:
         """The strengths that are on."""
-        names = ("mask_rate", "noise", "latent_radius", "drop_genes")
+        names = ("mask_rate", "noise", "latent_radius", "drop_genes", "neighbour_share")
         return [name for name in names if getattr(self, name)]
 
 
@@ -176,6 +180,9 @@ def _make_view(options: AugmentConfig, mask_rate: Strength) -> ViewFn:
     augment = make_augment(options, mask_rate)
 
     def view(key: PRNGKeyArray, x: Profiles, index: Int[Array, " batch"], pool: Pool) -> Profiles:
+        if not is_off(options.neighbour_share):
+            index = step_aside(jax.random.fold_in(key, 4), index, pool, options.neighbour_share)
+            x = pool.x[index]
         if not is_off(options.drop_genes):
             x = drop_genes(jax.random.fold_in(key, 3), x, index, pool, options.drop_genes)
         return augment(key, x, pool)
@@ -193,11 +200,14 @@ def make_pool(
 
     `genes` are those of components, where views lack some.
     """
+    neighbours = None
+    if not is_off(options.neighbour_share):
+        neighbours = find_neighbours(x, options.n_neighbours)
     if options.latent_radius == 0:
-        return Pool(cast(Array, x), {}, genes=genes)
+        return Pool(cast(Array, x), {}, genes=genes, neighbours=neighbours)
     key = jax.random.fold_in(jax.random.key(root_key), AUTOENCODER_STREAM)
     fitted = fit_autoencoder(key, jnp.asarray(x), options.latent_dim, options.autoencoder_steps)
-    return Pool(cast(Array, x), fitted, genes=genes)
+    return Pool(cast(Array, x), fitted, genes=genes, neighbours=neighbours)
 
 
 @partial(jax.jit, static_argnames=("latent_dim", "n_steps"))

@@ -7,14 +7,14 @@ import jax
 import numpy as np
 
 from jaxssl.engine.bundle import EncoderBundle
-from jaxssl.evaluation.arms import make_inputs, parted
+from jaxssl.evaluation.arms import BEST, make_inputs, parted
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.fits import failed_fits
 from jaxssl.evaluation.headline import failure_notes, percent
 from jaxssl.evaluation.sweep import Fitted, sweep
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
-from jaxssl.studies.pretraining import check_split
+from jaxssl.studies.pretraining import check_split, make_ensembles
 from jaxssl.studies.progress import Count
 from jaxssl.studies.start import Study
 from jaxssl.types import InputError, Normalizer, Params
@@ -34,11 +34,14 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     gone = set(journal.without_predictions(folder, results))
     if gone & set(product(config.sweep.arms, config.sweep.shares, study.seeds)):
         study.hooks.say("scores whose probabilities are gone are computed again")
+    wanted = set(product([BEST], config.sweep.shares, study.seeds)) - (done - gone)
+    ensembles = make_ensembles(study) if BEST in config.sweep.arms and wanted else None
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
     count = Count(study.hooks.tell, "arm and share", n_fits)
     with study.notes.stage("evaluate"):
         of_seeds = by_method(bundles), study.seeds
-        for fitted in sweep(study.prepared, *of_seeds, done - gone, inputs, seen):
+        given = done - gone, inputs, seen, ensembles
+        for fitted in sweep(study.prepared, *of_seeds, *given):
             stage = "baselines" if parted(fitted.arm)[0] in BASELINES else "finetune"
             study.notes.book(stage, fitted.seconds)
             journal.add_results(folder, fitted, study.task, study.seeds)

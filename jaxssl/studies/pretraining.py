@@ -16,6 +16,12 @@ from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save
 from jaxssl.engine.diagnose import HEALTHY, divergences
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.engine.prepared import fingerprint
+from jaxssl.evaluation.ensembles import (
+    N_ENCODERS,
+    Ensembles,
+    n_epochs,
+    pretrain_ensembles,
+)
 from jaxssl.files import flush, write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
@@ -23,7 +29,7 @@ from jaxssl.runs.tables import RUN, run_of
 from jaxssl.studies.encoders import Encoders
 from jaxssl.studies.progress import Count
 from jaxssl.studies.start import Study
-from jaxssl.types import InputError
+from jaxssl.types import InputError, Params
 
 MEASURES = ("loss", "loss_ratio", "code_entropy_ratio", "usage_perplexity", "effective_rank")
 """What is told of an epoch."""
@@ -45,6 +51,21 @@ def make_encoders(study: Study) -> dict[int, EncoderBundle]:
     for message in unhealthy(bundles):
         study.hooks.say(f"warning: {message}")
     return bundles
+
+
+def make_ensembles(study: Study) -> Ensembles:
+    """Pretrain the encoders of the arm `best`; they are kept as checkpoints alone."""
+    config, pool = study.config, study.prepared.pool
+    n = n_epochs(config, pool.shape, study.seeds)
+    log = _log_of(study, Count(study.hooks.tell, "epoch", n), is_kept=False)
+    checkpoints = study.folder / layout.CHECKPOINTS / run_of(study.folder)
+    made: dict[int, list[Params]] = {}
+    study.hooks.say(f"best: {N_ENCODERS} encoders a repetition, which are pretrained for it alone")
+    with study.notes.stage("pretrain"), study.hooks.patient() as stop:
+        of_run = pool, study.seeds, study.prepared.batches, log, checkpoints, stop
+        for ensembles in pretrain_ensembles(config, *of_run):
+            made |= ensembles
+    return made
 
 
 def check_split(task: Task, bundles: Iterable[EncoderBundle]) -> None:
@@ -117,12 +138,13 @@ def _write_embedding(study: Study, bundles: Encoders) -> None:
     write_h5ad(out, study.folder / layout.EMBEDDING)
 
 
-def _log_of(study: Study, count: Count) -> engine.LogFn:
+def _log_of(study: Study, count: Count, *, is_kept: bool = True) -> engine.LogFn:
     """What notes every epoch in the folder, counts it, and warns of seeds that diverge."""
     lost: set[int] = set()
 
     def log(rows: list[dict[str, Any]], restored: bool) -> None:
-        journal.append_metrics(study.folder, rows)
+        if is_kept:
+            journal.append_metrics(study.folder, rows)
         count.advance(_in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
         for seed, when in divergences(rows).items():
             if seed not in lost:
