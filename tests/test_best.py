@@ -7,7 +7,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from jaxssl.evaluation import best, pooling
-from jaxssl.evaluation.best import COMPONENTS, OUTPUTS, fit_best, folds_of, make_spaces
+from jaxssl.evaluation.best import COMPONENTS, OUTPUTS, fit_best, make_spaces
 from jaxssl.evaluation.pooling import FLOOR, WEIGHTS, Pool, fit_weights
 
 RNG = np.random.default_rng(0)
@@ -65,15 +65,6 @@ def test_without_labels_to_hold_out_the_weights_are_those_given(spaces):
     _, pool = fit_best(spaces, rows, CODES[rows], K)
     np.testing.assert_array_equal(pool.weights, WEIGHTS)
     assert pool.held_out is None
-
-
-def test_a_single_label_of_a_class_is_never_held_out():
-    y = np.array([0, 0, 0, 1, 2, 2, 1, 3])
-    folds = folds_of(y)
-    assert folds[7] == -1
-    assert (folds[:7] >= 0).all()
-    for fold in np.unique(folds[:7]):
-        assert set(y[folds != fold]) == {0, 1, 2, 3}, "each class stays among those that are fitted"
 
 
 def test_a_linear_head_is_scikit_learns_class_balanced_regression(spaces):

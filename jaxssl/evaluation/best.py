@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from jaxssl.evaluation.baselines import row_space
+from jaxssl.evaluation.baselines import folds_of, row_space
 from jaxssl.evaluation.pooling import (
     SETS,
     WEIGHTS,
@@ -132,7 +132,7 @@ def fit_best(
         >>> probabilities, pool = fit_best(spaces, rows, codes[rows], 20)  # doctest: +SKIP
     """
     pool = choose_pool(spaces, labelled, y, n_classes)
-    path = [[i] for i in pool.penalties]
+    path = [[int(i)] for i in pool.penalties]
     said = opinions_of(spaces, labelled, y, n_classes, spaces.others, path)
     return pool(of_heads(said, np.zeros(len(HEADS), int))), pool
 
@@ -202,7 +202,9 @@ def choose_pool(
     Labels of classes with two or more are held out in turn; with too few of them, `WEIGHTS` and the
     smallest penalty stand.
     """
-    folds, everything = folds_of(y), [range(len(PENALTIES))] * len(HEADS)
+    n_folds = FOLDS if len(y) < MANY else FOLDS_OF_MANY
+    # the same folds for the same labels
+    folds, everything = folds_of(y, n_folds, 0), [range(len(PENALTIES))] * len(HEADS)
     rows = np.flatnonzero(folds >= 0)
     if len(rows) < FEWEST or len(np.unique(y)) < 2:
         return Pool(np.full(len(HEADS), UNTUNED), WEIGHTS)
@@ -224,25 +226,13 @@ def choose_pool(
             log_p = log_of(heads[:, :, seen])[:, :, np.arange(seen.sum()), y[seen]]
             penalties = (log_p @ weights[seen]).argmax(axis=1)
         if len(y) >= MANY:
-            path = [[i] for i in penalties]
+            path = [[int(i)] for i in penalties]
     opinions = of_heads(Said([*heads[:, :, rows]], [*graphs[:, rows]]), penalties)
     pools = [Pool(penalties, fit_weights(opinions, codes, weights[rows], of)) for of in SETS]
     probabilities = [pool(opinions) for pool in pools]
     hits = [(p.argmax(axis=1) == codes) * weights[rows] for p in probabilities]
     best = first_unless_beaten(hits)
     return pools[best]._replace(held_out=probabilities[best], rows=rows)
-
-
-def folds_of(y: Int[np.ndarray, " labelled"]) -> Int[np.ndarray, " labelled"]:
-    """Fold of every label, the same for the same labels; -1, in none: the single one of a class."""
-    counts, fold, begin = np.bincount(y), np.full(len(y), -1), 0
-    n_folds = min(FOLDS if len(y) < MANY else FOLDS_OF_MANY, counts.max())
-    rng = np.random.default_rng(0)
-    for label in np.flatnonzero(counts > 1):
-        members = rng.permutation(np.flatnonzero(y == label))
-        fold[members] = (begin + np.arange(len(members))) % n_folds
-        begin += len(members)
-    return fold
 
 
 def of_heads(said: Said, penalties: Int[np.ndarray, " heads"]) -> Opinions:
