@@ -57,7 +57,7 @@ class SplitConfig:
     validation_share: Annotated[float, Range(0.01, 0.5)] = 0.15
     test_share: Annotated[float, Range(0.01, 0.5)] = 0.15
     seed: Seed = 0  # also the id of the split in results; which batch, if one is left out
-    n_splits: Count = 1  # splits seed .. seed + n_splits - 1; 0: as many as there are batches
+    n_splits: Annotated[int, Range(-1, 1e7)] = -1  # from the data; from `seed` on; 0: one a batch
     # "stratified": by class alone; "leave_batch_out": a batch is the test
     protocol: Literal["grouped", "stratified", "leave_batch_out"] = "grouped"
     allow_leaks: tuple[str, ...] = ()  # kinds of `data.leakage` that do not end the run

@@ -50,7 +50,7 @@ def label_curve(result: "StudyResult", ax: "Axes | None" = None, *, metric: str 
     from jaxssl.report import curves
     from jaxssl.report.facts import tested_arms
 
-    summary, tested = summarize(_part(result, "results")), tested_arms(result)
+    summary, tested = summarize(_part(result, "results"), result.tested), tested_arms(result)
     _check("metric", metric, summary["metric"])
 
     def draw(ax: Any) -> None:

@@ -181,7 +181,8 @@ def refuse_options(given: Config, names: Collection[str], what: str) -> None:
     for section, options in to_dict(given).items():
         for option, value in options.items():
             name = f"{section}.{option}"
-            if _is_of(name, names) and value != ours[section].get(option):
+            is_theirs = name in ONE_SPLIT and value == 1
+            if _is_of(name, names) and value != ours[section].get(option) and not is_theirs:
                 shown = f"method={value}" if name == "method.name" else name
                 raise InputError(f"`{shown}` is not for {what}", "drop it")
 
@@ -220,7 +221,7 @@ def refuse_beside_encoder(
 
 def refuse_splits(given: Config, splits: int | None) -> None:
     """Refuse several splits beside given encoders."""
-    if splits is not None or given.split.n_splits != 1:
+    if splits is not None or given.split.n_splits not in (1, Config().split.n_splits):
         raise InputError("`splits` is not for given encoders, which are of one split", "drop it")
 
 

@@ -44,9 +44,11 @@ from run_folders import write_run  # noqa: E402
 from jaxssl.report import maps  # noqa: E402
 from jaxssl.report.render import write_report  # noqa: E402
 from jaxssl.runs.reading import read_runs  # noqa: E402
+from jaxssl.studies import amount  # noqa: E402
 
 # most reports of the suite are not looked at: the fewest steps, and files in the place of figures
 maps.N_STEPS = 250
+amount.N_SPLITS = 1  # data of tests are small, and a split says as much of what most look at
 _draw, Figure.savefig = Figure.savefig, sketch
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -33,12 +33,24 @@ def test_small_classes_become_unlabelled_on_request():
     [
         (np.array(["", ""], dtype=object), "no sample has a label"),
         (values(a=9), "all labelled samples are 'a'"),
-        (values(a=9, b=1), "'b' with 1"),
+        (values(a=9, b=1), r"1 of 2 classes .*: b 1; name another"),
     ],
 )
 def test_unusable_labels_are_refused(labels, finding):
     with pytest.raises(InputError, match=finding):
         encode(labels)
+
+
+def test_the_smallest_class_size_is_named_with_what_it_leaves_out_and_the_alternative():
+    with pytest.raises(InputError) as error:
+        encode(values(a=9, b=2, c=5, d=1))
+    assert "2 of 4 classes have fewer than 3 labelled samples: d 1, b 2" in str(error.value)
+    assert error.value.fix.startswith("label more of them, or join them to other classes")
+    assert "`data.min_class_size=3`" in error.value.fix
+    assert "their 3 samples become unlabelled" in error.value.fix
+    codes, classes = encode(values(a=9, b=2, c=5, d=1), min_class_size=3)
+    assert classes == ("a", "c")
+    assert (codes < 0).sum() == 3
 
 
 def test_budget_is_the_share_rounded_up():

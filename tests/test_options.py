@@ -112,7 +112,7 @@ def test_every_number_has_a_range_and_what_is_outside_is_one_sentence(
     assert math.isfinite(low)
     assert math.isfinite(high)
     is_list = isinstance(getattr(kind(), option), tuple)
-    outside = [math.nan, math.inf, -1e300, -1, high * 2, True, "3", None, [3]]
+    outside = [math.nan, math.inf, -1e300, low - 1, high * 2, True, "3", None, [3]]
     for value in [*outside, low] if get_args(declared)[1].is_open else outside:
         options = kind()
         setattr(options, option, (value,) if is_list else value)

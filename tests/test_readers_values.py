@@ -21,12 +21,13 @@ def refused(call, **said):
     else:
         print("ACCEPTED", call, said)
 
-def study(**said): jaxssl.study("synthetic", progress=False, **said)
+SMALL = {"shares": [0.001]}  # which is refused where nothing else is
+def study(**said): jaxssl.study("synthetic", progress=False, **(SMALL | said))
 def audit(**said): jaxssl.audit("synthetic", out=sys.argv[1], progress=False, **said)
 def tune(**said):
-    said = {"grid": {"augment.noise": [1.0]}} | said
+    said = {"grid": {"augment.noise": [1.0]}} | SMALL | said
     jaxssl.tune("synthetic", out=sys.argv[1], progress=False, **said)
-def compare(**said): jaxssl.compare_methods("synthetic", progress=False, **said)
+def compare(**said): jaxssl.compare_methods("synthetic", progress=False, **(SMALL | said))
 
 for value in (2.5, True, -1, math.nan, "many", None, [1]):
     refused(study, seeds=value)
@@ -34,7 +35,7 @@ for value in (2.5, True, -1, math.nan, "many", None, [1]):
 for value in (2.5, True, -1, math.nan, "many", [1]):
     refused(study, splits=value)
     refused(audit, n_comparisons=value)
-for value in (5, math.nan, None, "many", [math.nan], [-1], ["x"], [None], [True], [[0.1]]):
+for value in (5, math.nan, "many", [math.nan], [-1], ["x"], [None], [True], [[0.1]]):
     refused(study, shares=value)
     refused(compare, shares=value)
 for value in (5, "555", [5], [True, 2, 2], [5, 5, math.nan], ["a", "b", "c"]):

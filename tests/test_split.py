@@ -172,10 +172,23 @@ def test_too_few_samples_or_groups_are_refused():
     with pytest.raises(InputError, match="1 groups are too few"):
         make_split(codes, np.full(6, "a"), **SHARES, seed=0, protocol="grouped")
     with pytest.raises(InputError, match="6 labelled samples of 2 classes"):
-        make_split(codes, None, **SHARES, seed=0, protocol="grouped")
+        make_split(codes, None, **SHARES, seed=0, protocol="stratified")
     codes = np.repeat(np.arange(4, dtype=np.int32), 3)
     with pytest.raises(InputError, match="few for a part of 6"):  # it would leave two to train on
-        make_split(codes, None, validation_share=0.5, test_share=0.3, seed=0, protocol="grouped")
+        make_split(codes, None, validation_share=0.5, test_share=0.3, seed=0, protocol="stratified")
+
+
+def test_many_small_classes_are_split_by_folds_and_all_are_trained_on_and_tested_once():
+    codes = np.repeat(np.arange(15, dtype=np.int32), 4)  # 9 of 60 samples are fewer than classes
+    tested = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that a small part lacks
+        for seed in range(5):
+            split = make_split(codes, None, **SHARES, seed=seed, protocol="grouped")
+            assert set(codes[split.train]) == set(range(15))
+            assert sorted(np.concatenate(split)) == list(range(60))
+            tested |= set(codes[split.test])
+    assert tested == set(range(15))
 
 
 def test_real_grouped_set_keeps_donors_apart(data_dir):

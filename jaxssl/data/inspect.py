@@ -19,6 +19,7 @@ from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading, Scratch, names_of
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.import_options import Paths, paths_of
+from jaxssl.data.labels import how_to_leave_out, least_class_size, too_small, with_sizes
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import oriented
 from jaxssl.data.sample_major import Survey, survey
@@ -75,6 +76,10 @@ def inspect(
     given = {"layer": layer, "labels": names[0] if len(names) == 1 else names}
     beside = [*texts, *no_expression(raw.ids[1])]
     options = _options(report, given, needed, beside)
+    if "min_class_size" in options:
+        sizes = report.columns[options["label"]]["classes"]
+        found = f"too few labels to learn and to test: {with_sizes(too_small(sizes))}"
+        problems.append(f"{found}; {how_to_leave_out(sizes)}")
     return dataclasses.replace(report, problems=problems, options=options)
 
 
@@ -168,14 +173,13 @@ def _options(
     """Keywords of `read`, in the order in which a reader wants them."""
     label = _choose(report.columns, "label", _LABEL_NAMES)
     group = _choose_group(report.columns, label)
-    sizes = report.columns[label]["classes"].values() if label else []
-    is_small = min(sizes, default=20) < 20 and sum(size >= 20 for size in sizes) > 1
+    least = least_class_size(report.columns[label]["classes"]) if label else 0
     options = {name: value for name, value in given.items() if value}
     if report.rules:
         options["label_rule"] = next(iter(report.rules))
     elif given["labels"] or report.columns:
         options |= {"label": label or "COLUMN", "group": group}
-        options |= {"min_class_size": 20} if is_small else {}
+        options |= {"min_class_size": least}
     else:
         options |= {"labels": "TABLE", "label": "COLUMN"}
     beside = [name for name in beside if name not in (options.get("label"), options.get("group"))]

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Int
@@ -9,6 +10,7 @@ from jaxtyping import Int
 from jaxssl.types import InputError
 
 MIN_CLASS_SIZE = 3  # one sample for each of train, validation and test
+SHOWN = 8  # classes that are named in a message
 
 
 def drop_small_classes(
@@ -38,16 +40,49 @@ def encode(
             "a comparison needs two: name another column with `label`",
         )
     if counts.min() < MIN_CLASS_SIZE:
-        rare = classes[counts < MIN_CLASS_SIZE]
-        fix = "treat small classes as unlabelled, by `data.min_class_size=20` or by "
-        fix += "`read(min_class_size=20)`, say"
+        sizes = dict(zip(map(str, classes), counts.tolist(), strict=True))
+        rare = too_small(sizes)
         raise InputError(
             f"{len(rare)} of {len(classes)} classes have fewer than {MIN_CLASS_SIZE} labelled "
-            f"samples (first: {str(rare[0])!r} with {counts[counts < MIN_CLASS_SIZE][0]})",
-            fix if len(rare) < len(classes) - 1 else "name another column with `label`",
+            f"samples: {with_sizes(rare)}",
+            how_to_leave_out(sizes),
         )
     codes = np.searchsorted(classes, names).astype(np.int32)
     return np.where(names == "", np.int32(-1), codes), tuple(str(c) for c in classes)
+
+
+def too_small(sizes: Mapping[str, int]) -> dict[str, int]:
+    """The classes that have too few labels for a sample in each part."""
+    return {name: n for name, n in sizes.items() if n < MIN_CLASS_SIZE}
+
+
+def least_class_size(sizes: Mapping[str, int]) -> int:
+    """The smallest `min_class_size` that is needed; 0 where none is, or none would do."""
+    rare = too_small(sizes)
+    return MIN_CLASS_SIZE if rare and len(sizes) - len(rare) > 1 else 0
+
+
+def with_sizes(sizes: Mapping[str, int]) -> str:
+    """Classes with their numbers of labels, the smallest first.
+
+    >>> with_sizes({"b": 2, "a": 1})
+    'a 1, b 2'
+    """
+    ranked = sorted(sizes.items(), key=lambda item: item[1])
+    more = f" and {len(ranked) - SHOWN} more" * (len(ranked) > SHOWN)
+    return ", ".join(f"{name} {n}" for name, n in ranked[:SHOWN]) + more
+
+
+def how_to_leave_out(sizes: Mapping[str, int]) -> str:
+    """What helps against too small classes: more labels, fewer classes, or leaving them out."""
+    least = least_class_size(sizes)
+    if not least:
+        return "name another column with `label`"
+    return (
+        "label more of them, or join them to other classes in the column; "
+        f"`data.min_class_size={least}` or `read(min_class_size={least})` leaves them out: their "
+        f"{sum(too_small(sizes).values())} samples become unlabelled, and no classifier names them"
+    )
 
 
 def label_budget(share: float, n_labelled: int, n_classes: int) -> int:

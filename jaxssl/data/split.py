@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -38,8 +39,9 @@ def make_split(
     "grouped": scikit-learn's StratifiedGroupKFold over the labelled samples; test is the first
     folds, validation the next. A class that train would lack gets its largest held-out group back.
     "stratified", or no groups: as STUDY, test off all, then validation off the rest, each of size
-    ceil(share * n). "leave_batch_out": test is the labelled samples of one batch; what shares a
-    batch or a group with it is in no other part, and validation is grouped.
+    ceil(share * n); "grouped" takes folds where that cannot give each part a sample of each class.
+    "leave_batch_out": test is the labelled samples of one batch; what shares a batch or a group
+    with it is in no other part, and validation is grouped.
     Unlabelled samples join train, unless their group is in another part.
 
     Groups and batches are names, "" for a sample on its own and an unknown batch; shares are of the
@@ -55,9 +57,9 @@ def make_split(
     labelled = np.flatnonzero(usable & (codes >= 0))
     unlabelled = usable & (codes < 0)
     known = codes[labelled]
-    if protocol == "stratified" or (protocol == "grouped" and not (groups != "").any()):
-        parts = _stratified(known, shares, seed)
-    else:
+    is_grouped = protocol != "stratified" and (protocol != "grouped" or (groups != "").any())
+    parts = None if is_grouped else _stratified_or_none(known, shares, options)
+    if parts is None:
         parts = _grouped(known, named[labelled], shares, seed)
         parts = _complete_training(known, named[labelled], parts, classes)
         unlabelled &= ~np.isin(named, named[labelled[parts != _TRAIN]])
@@ -176,6 +178,16 @@ def _complete_training(
     return parts
 
 
+def _stratified_or_none(codes: OfLabelled, shares: Shares, options: SplitConfig) -> Any:
+    """As `_stratified`; None where labels are too few for that and the protocol allows folds."""
+    try:
+        return _stratified(codes, shares, options.seed)
+    except InputError:
+        if options.protocol == "stratified":
+            raise
+        return None
+
+
 def _stratified(codes: OfLabelled, shares: Shares, seed: int) -> OfLabelled:
     n_classes = len(np.unique(codes))
     least = math.floor(1e4 * n_classes / len(codes)) / 1e4  # a sample of every class
@@ -190,8 +202,8 @@ def _stratified(codes: OfLabelled, shares: Shares, seed: int) -> OfLabelled:
             raise InputError(
                 f"{len(codes)} labelled samples of {n_classes} classes (the smallest {smallest}) "
                 f"are too few for a part of {size}",
-                f"raise `split.test_share` and `split.validation_share` to {least:g}, or leave "
-                "small classes out by `data.min_class_size`",
+                f"raise `split.test_share` and `split.validation_share` to {least:g}, or split by "
+                "`split.protocol=grouped`, which takes what there is of small classes",
             )
         from sklearn.model_selection import train_test_split
 

@@ -85,6 +85,11 @@ class Task(Roles):
         return len(self.split.train), len(self.genes)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Numbers of training samples that have a label and of classes."""
+        return len(self.labelled_train), len(self.classes)
+
+    @property
     def labelled_train(self) -> Int[np.ndarray, " labelled"]:
         """Rows of the training samples that have a label."""
         return self.split.train[self.codes[self.split.train] >= 0]

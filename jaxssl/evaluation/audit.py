@@ -23,9 +23,10 @@ from jaxssl.data.labels import label_budget
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import SCRATCH, Encoders, Fits, Inputs, make_inputs
 from jaxssl.evaluation.fits import settle
+from jaxssl.evaluation.intervals import ALPHA
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.predictions import score
-from jaxssl.evaluation.stats import ALPHA, compare
+from jaxssl.evaluation.stats import compare
 from jaxssl.evaluation.sweep import budgets
 
 TESTS = ("p_t", "p_wilcoxon")

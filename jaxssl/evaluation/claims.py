@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from jaxssl.evaluation.stats import ALPHA, MARGIN, equivalence, t_interval
+from jaxssl.evaluation.intervals import ALPHA, t_interval
+from jaxssl.evaluation.stats import MARGIN, equivalence
 
 AGREE, DIFFER, UNDECIDED = "agree", "differ", "undecided"
 

@@ -3,18 +3,19 @@
 import itertools
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from scipy import stats
 
+from jaxssl.evaluation.all_labels import GROUPS, at_all_labels, names_of_samples
 from jaxssl.evaluation.arms import in_all_frames
 from jaxssl.evaluation.endpoint import endpoint, weights
 from jaxssl.evaluation.labels_saved import saved_table
 from jaxssl.evaluation.predictions import unpack
-from jaxssl.evaluation.stats import paired_statistics
+from jaxssl.evaluation.stats import FLOOR, paired_statistics
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "auroc", "auprc", "mcc")
 N_RESAMPLES = 2000
@@ -23,11 +24,12 @@ BLOCK = 100  # resamples at once
 
 
 class Conclusions(NamedTuple):
-    """Tables of a run: comparisons by share, the primary endpoint, labels saved."""
+    """Tables of a run: comparisons by share, the endpoint, labels saved, all labels."""
 
     statistics: pd.DataFrame
     endpoint: pd.DataFrame
     saved: pd.DataFrame
+    all_labels: pd.DataFrame
 
 
 def conclude(
@@ -51,16 +53,30 @@ def conclude(
     tested = statistics["arm"].unique().tolist()
     primary = endpoint(results, tested, references, test_train_ratio=test_train_ratio)
     hits = lru_cache(maxsize=None)(lambda arm, share: _hits(read_predictions(arm, share)))
-    columns = ["group_low", "group_high"]
-    primary[columns] = float("nan")
+    primary[GROUPS] = float("nan")
+    most, named = results["share"].max(), {}
+    if len(results[["dataset", "task"]].drop_duplicates()) == 1:
+        for arm in [arm for arm in results["arm"].unique() if arm != FLOOR]:
+            found = read_predictions(arm, most)
+            named |= {} if found is None else {arm: names_of_samples(found, groups)}
+    ratio = {"test_train_ratio": test_train_ratio}
+    at_all = at_all_labels(results, tested, references, named, **ratio)
     if results["split"].nunique() == 1:
-        for i, row in primary.iterrows():
-            shares = [float(share) for share in str(row["shares"]).split()]
-            at = list(itertools.product((row["arm"], row["reference"]), shares))
-            tables = [table for key in at if (table := hits(*key)) is not None]
-            if len(tables) == len(at):
-                primary.loc[i, columns] = endpoint_interval(tables, weights(shares), groups)
-    return Conclusions(statistics, primary, saved_table(results, tested, references))
+        for table in (primary, at_all):
+            _add_group_intervals(table, hits, groups)
+    return Conclusions(statistics, primary, saved_table(results, tested, references), at_all)
+
+
+def _add_group_intervals(
+    table: pd.DataFrame, hits: Callable[[str, float], Any], groups: "pd.Series[str]"
+) -> None:
+    """Fill in the intervals over groups of test samples, where predictions were kept."""
+    for i, row in table[table["reference"] != FLOOR].iterrows():
+        shares = [float(share) for share in str(row["shares"]).split()]
+        at = list(itertools.product((row["arm"], row["reference"]), shares))
+        tables = [found for key in at if (found := hits(*key)) is not None]
+        if len(tables) == len(at):
+            table.loc[i, GROUPS] = endpoint_interval(tables, weights(shares), groups)
 
 
 def endpoint_interval(

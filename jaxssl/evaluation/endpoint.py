@@ -42,16 +42,17 @@ def weights(shares: Sequence[float]) -> Float[np.ndarray, " shares"]:
     return (np.append(width, 0) + np.insert(width, 0, 0)) / (2 * (x[-1] - x[0]))
 
 
-def areas(results: pd.DataFrame, part: str) -> pd.DataFrame:
-    """Area of every arm, and of every repetition that has all shares."""
+def areas(results: pd.DataFrame, part: str, shares: Sequence[float] | None = None) -> pd.DataFrame:
+    """Area of every arm, and of every repetition that has all shares: those of the endpoint."""
     tables = []
     by_task = rows_of(results, part, [METRIC]).groupby(["dataset", "task"], sort=False)
     for (dataset, task), group in by_task:
-        shares = shares_of_endpoint(group["share"].unique().tolist())
-        if not shares:
+        tested = group["share"].unique().tolist()
+        own = shares_of_endpoint(tested) if shares is None else sorted({*shares} & {*tested})
+        if not own:
             continue
         curve = group.pivot(index=["split", "seed", "arm"], columns="share", values="value")
-        value = curve[shares].dropna() @ weights(shares)
+        value = curve[own].dropna() @ weights(own)
         table = pd.DataFrame({"value": value}).reset_index()
         tables.append(table.assign(dataset=str(dataset), task=str(task)))
     columns = ["dataset", "task", "split", "seed", "arm", "value"]
@@ -71,16 +72,31 @@ def endpoint(
     best on the validation part. `p_holm` adjusts its deciding p over all declared ones, and is NaN
     of the others. Empty where no share of 1 to 10 % was tested.
     """
+    shares = shares_of_endpoint(results["share"].unique().tolist())
+    table = compare_areas(results, arms, references, shares, test_train_ratio=test_train_ratio)
+    return adjust(table, table["is_best"].astype(bool))
+
+
+def compare_areas(
+    results: pd.DataFrame,
+    arms: Sequence[str],
+    references: Sequence[str],
+    shares: Sequence[float],
+    *,
+    test_train_ratio: float = float("nan"),
+) -> pd.DataFrame:
+    """As `endpoint`, over any shares and without the adjusted p."""
     classical = results["arm"].isin([arm for arm in references if is_classical(arm)])
-    on_validation = areas(results[classical], "validation").groupby(["dataset", "task", "arm"])
+    on_validation = areas(results[classical], "validation", shares).groupby(
+        ["dataset", "task", "arm"]
+    )
     means = on_validation["value"].mean().dropna().reset_index("arm")
     # one training cohort cannot tell its own frame from that of the training: the study's counts
     means = means.assign(is_own=~means["arm"].str.contains("@")).sort_values(CHOICE)
     best = means.groupby(["dataset", "task"])["arm"].last().to_dict()
-    shares = shares_of_endpoint(results["share"].unique().tolist())
     same = {"metric": METRIC, "shares": " ".join(map(exactly, shares))}
     rows = []
-    for key, group in areas(results, "test").groupby(["dataset", "task"], sort=False):
+    for key, group in areas(results, "test", shares).groupby(["dataset", "task"], sort=False):
         values = group.pivot(index=["split", "seed"], columns="arm", values="value")
         head = {"dataset": key[0], "task": key[1], "margin": MARGIN} | same
         for row, pair in compare_pairs(values, arms, references, test_train_ratio):
@@ -88,5 +104,4 @@ def endpoint(
             row |= {"mean": pair[row["arm"]].mean()}
             row |= {"reference_mean": pair[row["reference"]].mean()}
             rows.append(head | row)
-    table = pd.DataFrame(rows, columns=ENDPOINT_COLUMNS)
-    return adjust(table, table["is_best"].astype(bool))
+    return pd.DataFrame(rows, columns=ENDPOINT_COLUMNS)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ import pandas as pd
 from jaxssl.evaluation.arms import is_classical, parted
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.fits import counted, failed_fits, fix
-from jaxssl.evaluation.stats import ALPHA, ERRORS, ESTIMANDS, exactly, summarize
+from jaxssl.evaluation.intervals import ALPHA
+from jaxssl.evaluation.stats import ERRORS, ESTIMANDS, exactly, summarize
+from jaxssl.evaluation.verdict import verdict_of
 
 NO_ENDPOINT = " There is no primary endpoint: no share of 1 to 10 % was compared."
 VERBS = {
@@ -191,17 +193,32 @@ def _and(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def in_words(results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:
-    """Headline, scores of the arms, paired differences and endpoint, as `summary.json` has them."""
+def in_words(
+    results: pd.DataFrame, concluded: Conclusions, tested: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Headline, verdict, scores, paired differences and endpoint, as `summary.json` has them.
+
+    `tested` is how many different test samples each class has.
+    """
     columns = ["arm", "reference", "share", "metric", "difference", "ci_low", "ci_high", "p_holm"]
     arms: dict[str, Any] = {}  # arm → share → metric → mean and interval
-    for row in summarize(results).to_dict("records"):
+    for row in summarize(results, tested).to_dict("records"):
         of_share = arms.setdefault(row["arm"], {}).setdefault(exactly(row["share"]), {})
         of_share[row["metric"]] = {key: row[key] for key in ("mean", "ci_low", "ci_high")}
     return {
         "headline": " ".join([*headlines(concluded), *failures(results)]),
+        "verdict": _verdict(results, concluded),
         "failed_fits": failed_fits(results).to_dict("records"),
         "arms": arms,
         "paired": concluded.statistics[columns].to_dict("records"),
         "endpoint": concluded.endpoint.to_dict("records"),
     }
+
+
+def _verdict(results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:
+    """The verdict at the largest share that was compared, of a single task."""
+    if concluded.all_labels.empty or len(results[["dataset", "task"]].drop_duplicates()) > 1:
+        return {}
+    n_labelled = results.loc[results["share"] == results["share"].max(), "n_labelled"].median()
+    unit = "splits" if results["split"].nunique() > 1 else "seeds on this split"
+    return verdict_of(concluded.all_labels, int(n_labelled), f"over {unit}")

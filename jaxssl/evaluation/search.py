@@ -20,7 +20,7 @@ from jaxssl.engine.pretrain import Pretrained, Variant, plan_pretraining, pretra
 from jaxssl.evaluation.arms import Encoders, Inputs, make_inputs, method_of
 from jaxssl.evaluation.fits import DIVERGED
 from jaxssl.evaluation.grid import UNCHANGED, Point, by_program, member_options
-from jaxssl.evaluation.stats import t_interval
+from jaxssl.evaluation.intervals import score_interval
 from jaxssl.evaluation.sweep import budgets, check_methods, sweep
 from jaxssl.validate import get_option
 
@@ -136,10 +136,10 @@ def _measured(point: Point, chunk: Pretrained, seed_of: Mapping[int, int]) -> li
 
 
 def points_table(results: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Mean and 95 % t interval over seeds of every point, arm and share, as they were run."""
+    """Mean and 95 % interval over seeds of every point, arm and share, as they were run."""
     keys, rows = ["point", "arm", "share"], []
     for key, scores in results[results["metric"] == metric].groupby(keys, sort=False):
-        low, high = t_interval(scores["value"].to_numpy())
+        low, high = score_interval(scores["value"].to_numpy(), metric)
         row = {"metric": metric, "n": len(scores), "diverged": 0}
         if "fit" in scores:
             row["diverged"] = int((scores["fit"] == DIVERGED).sum())

@@ -5,13 +5,15 @@ split averaged first (they share test samples, so they are no independent repeti
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy import stats
+
+from jaxssl.evaluation.intervals import score_interval, t_interval
 
 KEY = ["dataset", "task", "arm", "share", "seed", "split", "part", "metric"]
 STATISTICS_COLUMNS = [
@@ -24,7 +26,6 @@ SUMMARY_COLUMNS = [
 ]
 FLOOR = "majority"  # compared with nothing: every arm beats it
 ERRORS = ("log_loss", "ece")  # metrics of which less is better
-ALPHA = 0.05
 MARGIN = 0.01  # of a score, within which two arms are called equivalent
 ESTIMANDS = {False: "over seeds, on this split", True: "over outer splits, seeds averaged"}
 
@@ -79,15 +80,18 @@ def compare_pairs(
         yield {"arm": arm, "reference": reference, "estimand": ESTIMANDS[several]} | found, pair
 
 
-def summarize(results: pd.DataFrame) -> pd.DataFrame:
-    """Mean and 95 % t interval of every arm, share and metric on the test part."""
+def summarize(results: pd.DataFrame, tested: Mapping[str, int] | None = None) -> pd.DataFrame:
+    """Mean and 95 % interval of every arm, share and metric on the test part: `score_interval`.
+
+    `tested` is how many different test samples each class has; None: not known.
+    """
     test = rows_of(results, "test", results["metric"].unique().tolist())
     keys = ["dataset", "task", "arm", "share", "metric"]
     rows = []
     for values, group in test.groupby(keys, sort=False):
         repetition = repetitions(group.set_index(["split", "seed"])[["value"]].dropna())[0]
         repetition = repetition["value"].to_numpy()
-        low, high = t_interval(repetition)
+        low, high = score_interval(repetition, str(group["metric"].iloc[0]), tested)
         rows.append(
             dict(zip(keys, values, strict=True))
             | {"n_labelled": int(group["n_labelled"].iloc[0]), "n": len(repetition)}
@@ -150,17 +154,6 @@ def equivalence(
     if error == 0:
         return float(distance <= 0)
     return float(stats.t.sf(distance / error, n - 1))
-
-
-def t_interval(
-    values: Float[np.ndarray, " repetitions"], variance_scale: float = 1.0
-) -> tuple[float, float]:
-    """95 % t interval of the mean, NaN below two values; `variance_scale` multiplies s^2 / n."""
-    n = len(values)
-    if n < 2:
-        return float("nan"), float("nan")
-    half = stats.t.ppf(1 - ALPHA / 2, n - 1) * np.sqrt(variance_scale * values.var(ddof=1) / n)
-    return float(values.mean() - half), float(values.mean() + half)
 
 
 def repetitions(values: pd.DataFrame) -> tuple[pd.DataFrame, bool]:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from jaxssl.evaluation.intervals import wilson
 from jaxssl.evaluation.predictions import ECE_BINS, unpack
 from jaxssl.report.drawing import (
     COLOURS,
@@ -88,18 +89,22 @@ def draw_confusion(ax: Axes, counts: pd.DataFrame, n_seeds: int, size: float = 0
 
 
 def part_accuracy(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Accuracy over the seeds in every batch ("": none), or in every class: recall (`PARTS`)."""
-    right = predictions[["seed"]].assign(part=predictions[column].astype(str))
+    """Accuracy over the seeds in every batch ("": none), or in every class: recall (`PARTS`).
+
+    With the 95 % Wilson interval of a share of as many different samples.
+    """
+    right = predictions[["seed", "sample_id"]].assign(part=predictions[column].astype(str))
     right = right.assign(value=unpack(predictions).right)[right["part"] != ""]
-    of_seeds = right.groupby(["part", "seed"])["value"].agg(["mean", "size"])
-    found = of_seeds.groupby("part").agg(
-        mean=("mean", "mean"), low=("mean", "min"), high=("mean", "max"), n=("size", "first")
-    )
+    of_seeds = right.groupby(["part", "seed"])["value"].mean()
+    found = pd.DataFrame({"mean": of_seeds.groupby("part").mean()})
+    found["n"] = right.groupby("part")["sample_id"].nunique()
+    ends = [wilson(float(mean), int(n)) for mean, n in zip(found["mean"], found["n"], strict=True)]
+    found["low"], found["high"] = np.array(ends).reshape(-1, 2).T
     return found.reset_index()[PARTS]
 
 
 def part_scores(figure: Figure, data: pd.DataFrame, what: str) -> None:
-    """A row a class or batch, the largest above, with a mark an arm; bars span the seeds."""
+    """A row a class or batch, the largest above, with a mark an arm; bars are intervals."""
     tables = {str(arm): rows for arm, rows in data.groupby("arm", sort=False)}
     mark = arm_marks(list(tables))
     first = next(iter(tables.values())).sort_values("n").tail(MAX_BATCHES)

@@ -43,7 +43,7 @@ def headlines(run: StudyResult) -> list[str]:
     absent, sentences = pd.DataFrame(columns=ENDPOINT_COLUMNS), []
     for task, rows in tasks(run.statistics):
         key = rows[["dataset", "task"]].drop_duplicates()
-        concluded = (run.statistics, run.endpoint, run.saved)
+        concluded = (run.statistics, run.endpoint, run.saved, run.all_labels)
         of_task = Conclusions(*(absent if t is None else t.merge(key) for t in concluded))
         start = f"{task}. " if task else ""
         said = headline.headlines(of_task)
@@ -188,6 +188,8 @@ def notes(run: StudyResult) -> dict[str, str]:
         words["endpoint"]["interval"] = interval(run.endpoint)
     if run.statistics is not None:
         words["labels"] = {"interval": interval(run.statistics)}
+    if run.all_labels is not None:
+        words["all_labels"] = {}
     if run.batch is not None:
         words["batch"] = {}
     return {key: TEXTS["sections"][key]["note"].format(**own) for key, own in words.items()}

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from jaxssl.evaluation.arms import parted
 from jaxssl.evaluation.headline import percent, percents
-from jaxssl.evaluation.stats import summarize
+from jaxssl.evaluation.stats import FLOOR, summarize
 from jaxssl.report import classes, curves, health, maps
 from jaxssl.report.drawing import Drawing, styled
 from jaxssl.report.facts import interval, tasks, tested_arms
@@ -22,6 +22,10 @@ BOOTSTRAP = "Thin, below: 95 % bootstrap interval over groups of test samples, f
 OVERLAP = (
     " Training parts of several splits overlap, which makes these intervals narrow; those of the "
     "differences are corrected."
+)
+BARS = (
+    "Wilson's of a proportion of the different test samples, or Student's t over repetitions "
+    "where that reaches further"
 )
 FRAMED = " Of arms in several frames, the study's and the opponent's are drawn; tables have all."
 MOST_USED = " The 40 most used are coloured, the 20 most used numbered."
@@ -65,6 +69,15 @@ def _endpoint(run: StudyResult) -> Iterator[Drawing]:
         own |= {"shares": percents(rows["shares"].iloc[0]), "interval": interval(rows)}
         own["thin"] = BOOTSTRAP if rows["group_low"].notna().any() else ""
         yield _drawing("endpoint", rows, curves.endpoint_forest, **own)
+    for own, rows in _numbered(run.all_labels):
+        rows = rows[rows["reference"] != FLOOR]
+        if rows.empty:
+            continue
+        own["metric"] = rows["metric"].iloc[0].replace("_", " ")
+        own |= {"shares": percents(rows["shares"].iloc[0]), "interval": interval(rows)}
+        own["thin"] = BOOTSTRAP if rows["group_low"].notna().any() else ""
+        own["labels"] = f"{run.verdict.get('n_labelled', 'these')} labels"
+        yield _drawing("all_labels", rows, curves.endpoint_forest, **own)
     for own, rows in _numbered(run.saved):
         rows, own["more"] = _thinned(run, rows, "reference")
         yield _drawing("labels_saved", rows, curves.labels_saved, **own)
@@ -88,9 +101,10 @@ def _curves(run: StudyResult) -> Iterator[Drawing]:
     if run.results is None:
         return
     overlap = OVERLAP if split_number(run.folders[0]) else ""
-    for own, rows in _numbered(curves.shown_metrics(summarize(run.results))):
+    for own, rows in _numbered(curves.shown_metrics(summarize(run.results, run.tested))):
         least, most = rows["n"].min(), rows["n"].max()
         own |= {"n": str(most) if least == most else f"{least} to {most}", "overlap": overlap}
+        own["bars"] = BARS if run.tested else "Student's t over repetitions"
         rows, own["more"] = _thinned(run, rows, "arm")
         yield _drawing("label_efficiency", rows, curves.label_efficiency, tested_arms(run), **own)
     if run.statistics is None:
@@ -103,48 +117,58 @@ def _curves(run: StudyResult) -> Iterator[Drawing]:
         yield _drawing("paired_differences", rows, curves.paired_differences, **own)
 
 
-def _predictions(run: StudyResult) -> tuple[dict[str, pd.DataFrame], str]:
-    """Test probabilities of tested arms and declared opponents, and the share they are at."""
-    tested = tested_arms(run)
-    if run.results is None or not tested:
-        return {}, ""
-    share = classes.nearest_share(run.results["share"].unique().tolist())
-    found = {arm: run.predictions(arm, share) for arm in [*tested, *_declared(run)]}
-    return {arm: table for arm, table in found.items() if table is not None}, percent(share)
+def _shares(run: StudyResult, arm: str = "") -> Iterator[tuple[float, dict[str, str]]]:
+    """The shares that predictions are shown at, with words: the one near 10 %, and the largest."""
+    if run.results is None:
+        return
+    rows = run.results[run.results["arm"] == arm] if arm else run.results
+    shares = rows["share"].unique().tolist()
+    few, most = classes.nearest_share(shares), max(shares)
+    yield few, {"of": "", "share": percent(few)}
+    if most > few:
+        yield most, {"of": "_all", "share": percent(most)}
 
 
 def _classes(run: StudyResult) -> Iterator[Drawing]:
-    predictions, share = _predictions(run)
-    if not predictions:
-        return
+    arms = [*tested_arms(run), *_declared(run)] if tested_arms(run) else []
+    for share, words in _shares(run):
+        found = {arm: run.predictions(arm, share) for arm in arms}
+        predictions = {arm: table for arm, table in found.items() if table is not None}
+        if predictions:
+            yield from _of_predictions(run, predictions, words)
+
+
+def _of_predictions(
+    run: StudyResult, predictions: dict[str, pd.DataFrame], words: dict[str, str]
+) -> Iterator[Drawing]:
+    """Recall, calibration and batches of the arms at a share."""
     table = classes.by_arm(classes.part_accuracy, predictions, "label")
-    yield _drawing("recall", table, classes.part_scores, "recall on the test part", share=share)
+    yield _drawing("recall", table, classes.part_scores, "recall on the test part", **words)
     bins = classes.by_arm(classes.reliability, predictions)
     bins = bins[["arm", "bin", "confidence", "accuracy", "n"]]
-    yield _drawing("calibration", bins, classes.calibration, share=share)
+    yield _drawing("calibration", bins, classes.calibration, **words)
     if run.samples is None:
         return
     batches = run.samples.set_index("sample_id")["batch"]
     if batches[batches != ""].nunique() > 1:
-        for arm, of_arm in predictions.items():
-            batch = of_arm["sample_id"].map(batches).fillna("")
-            predictions[arm] = of_arm.assign(batch=batch)
-        table = classes.by_arm(classes.part_accuracy, predictions, "batch")
+        of_batches = {
+            arm: of_arm.assign(batch=of_arm["sample_id"].map(batches).fillna(""))
+            for arm, of_arm in predictions.items()
+        }
+        table = classes.by_arm(classes.part_accuracy, of_batches, "batch")
         if not table.empty:  # as where only samples that joined the training have one
             what = "accuracy on the test part"
-            yield _drawing("batches", table, classes.part_scores, what, share=share)
+            yield _drawing("batches", table, classes.part_scores, what, **words)
 
 
 def _confusions(run: StudyResult) -> Iterator[Drawing]:
-    if run.results is None:
-        return
-    for arm in tested_arms(run):
-        of_arm = run.results.loc[run.results["arm"] == arm, "share"]
-        share = classes.nearest_share(of_arm.unique().tolist())
-        predictions = run.predictions(arm, share)
-        if predictions is not None:
+    for arm in tested_arms(run) if run.results is not None else []:
+        for share, words in _shares(run, arm):
+            predictions = run.predictions(arm, share)
+            if predictions is None:
+                continue
             counts, n_seeds = classes.confusion_counts(predictions), predictions["seed"].nunique()
-            own = {"of": "_" + re.sub(r"[^A-Za-z0-9_.-]+", "-", arm), "share": percent(share)}
+            own = words | {"of": "_" + re.sub(r"[^A-Za-z0-9_.-]+", "-", arm) + words["of"]}
             draw = classes.confusion_matrix
             yield _drawing("confusion", counts, draw, n_seeds, arm=arm, **own)
 

@@ -9,7 +9,8 @@ import pandas as pd
 from jaxssl.evaluation.arms import SELFTRAIN
 from jaxssl.evaluation.endpoint import METRIC, areas
 from jaxssl.evaluation.headline import endpoint_verdict, percent
-from jaxssl.evaluation.stats import FLOOR, paired_statistics, summarize, t_interval
+from jaxssl.evaluation.intervals import score_interval
+from jaxssl.evaluation.stats import FLOOR, paired_statistics, summarize
 from jaxssl.files import write_text
 from jaxssl.report.tables import as_markdown
 
@@ -53,7 +54,7 @@ def methods_table(
     rows, ranks = [], []
     for arm in [arm for arm in results["arm"].unique() if arm != FLOOR]:
         values = whole.get_group(arm).to_numpy()
-        low, high = t_interval(values)
+        low, high = score_interval(values, METRIC)
         row = {percent(share): f"{mean:.3f}" for share, mean in scores[arm].items()}
         row |= {"arm": arm, "endpoint": f"{values.mean():.3f} ({low:.3f} to {high:.3f})"}
         if arm in declared.index:

@@ -103,10 +103,12 @@ def _figures(run: StudyResult, prefix: str, folder: Path) -> list[tuple[Any, ...
 
 def _texts(run: StudyResult) -> dict[str, Any]:
     """Words and tables by their name in the templates; tables with the task that they are of."""
-    summary = None if run.results is None else summarize(run.results)
+    summary = None if run.results is None else summarize(run.results, run.tested)
     tested = facts.tested_arms(run)
     return {
         "headlines": facts.headlines(run),
+        "verdict": run.verdict.get("sentences", []),
+        "all_labels": [(k, tables.comparison_tables(t)) for k, t in facts.tasks(run.all_labels)],
         "status": run.pretraining.get("status", "warning"),
         "alarms": run.pretraining.get("messages", []),
         "warnings": run.summary.get("warnings", []),

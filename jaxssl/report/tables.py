@@ -7,8 +7,9 @@ import pandas as pd
 
 from jaxssl.evaluation.headline import endpoint_verdict, percent, verdict
 from jaxssl.evaluation.stats import ERRORS, FLOOR
+from jaxssl.evaluation.verdict import verdict_at_all_labels
 
-PARTS = ["part", "mean", "low", "high", "n"]  # of seeds: mean, lowest, highest; n samples
+PARTS = ["part", "mean", "low", "high", "n"]  # mean over seeds, its interval, samples
 
 
 class Cell(NamedTuple):
@@ -25,6 +26,7 @@ TESTS = {
     "Nadeau-Bengio": "p_nadeau_bengio",
     "Holm": "p_holm",
     "equivalence": "p_equivalence",
+    "chance": "p_chance",
 }
 NOT_RUN = Cell("not run", "quiet")
 
@@ -78,7 +80,8 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[Table]:
         order = [name for name in ("arm", "reference", "share") if name in of_metric]
         rows = [_comparison(row) for _, row in of_metric.sort_values(order).iterrows()]
         header = [name for name in rows[0] if any(row[name].text for row in rows)]
-        title = "primary endpoint" if "is_best" in of_metric else str(metric).replace("_", " ")
+        is_endpoint = "is_best" in of_metric and "p_chance" not in of_metric
+        title = "primary endpoint" if is_endpoint else str(metric).replace("_", " ")
         tables.append(Table(title, header, [[row[name] for name in header] for row in rows]))
     return tables
 
@@ -86,7 +89,9 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[Table]:
 def _comparison(row: "pd.Series[Any]") -> dict[str, Cell]:
     """The cells of a comparison by the header of their column; an endpoint's are in points."""
     of_endpoint, nothing = "is_best" in row, float("nan")
+    at_all_labels = "p_chance" in row
     said = endpoint_verdict(row) if of_endpoint else verdict(row)
+    said = verdict_at_all_labels(row) if at_all_labels else said
     marked = ("tested", "best on validation") if row.get("is_best") else ()
     name, scale, number = (
         ("points", 100, "{:+.2f}") if of_endpoint else ("difference", 1, "{:+.4f}")
@@ -103,7 +108,7 @@ def _comparison(row: "pd.Series[Any]") -> dict[str, Cell]:
         name: Cell(number.format(scale * row["difference"])),
         "95 % interval": _text(interval, scale * row["ci_low"], scale * row["ci_high"]),
         "over test samples": _text(interval, *over_groups),
-        "the arm": Cell(said, said),
+        "the arm": Cell(said, said.partition(" ")[0]),
     }
     for test, column in TESTS.items():
         p = row.get(column, nothing)
@@ -117,14 +122,14 @@ def _text(pattern: str, *values: float) -> Cell:
 
 
 def part_tables(data: pd.DataFrame, what: str) -> list[Table]:
-    """Mean over seeds, and its span, of every arm in every class or batch; none of other data."""
+    """Mean over seeds and interval of every arm in every class or batch; none of other data."""
     if not {*PARTS, "arm"} <= set(data.columns):
         return []
     arms = data["arm"].unique().tolist()
     cells = {}
     for row in data.to_dict("records"):
-        span = f"{row['low']:.3f} to {row['high']:.3f}"
-        cells[row["part"], row["arm"]] = Cell(f"{row['mean']:.3f}", note=span)
+        interval = f"{row['low']:.3f} to {row['high']:.3f}"
+        cells[row["part"], row["arm"]] = Cell(f"{row['mean']:.3f}", note=interval)
     first = data[data["arm"] == arms[0]].sort_values("n", ascending=False)
     rows = [
         [Cell(str(part)), Cell(f"{n:,}"), *(cells.get((part, arm), NOT_RUN) for arm in arms)]

@@ -48,8 +48,9 @@ HIDDEN: Tree = {
 PARTS = {r"\d{6}\.parquet": None}
 RESULTS = {r"results\.(parquet|csv)": None, "results": PARTS}
 REPORTED = (
-    *(r"(endpoint|labels_saved|label_efficiency|paired_differences)\d*", "recall", "calibration"),
-    *("batches", "pretraining", "prototype_usage", "embedding_(class|batch|prototype)"),
+    r"(endpoint|all_labels|labels_saved|label_efficiency|paired_differences)\d*",
+    *(r"(recall|calibration|batches)(_all)?", "pretraining", "prototype_usage"),
+    "embedding_(class|batch|prototype)",
 )
 """Names of the figures in a report, but for what is of an arm."""
 SHARE = r"(\d\.\d{4,}|\d(\.\d+)?e-\d+)"  # as `layout.predictions_file` writes it
@@ -146,14 +147,14 @@ def names_of_kinds() -> dict[str, Tree]:
     common: dict[str, Any] = {
         **HIDDEN,
         r"(config|environment)\.json|splits\.parquet": None,
-        "figures": {_figures(*REPORTED, f"confusion_({re.sub('[^a-z0-9_|]+', '-', arms)})"): None},
+        "figures": {_figures(*REPORTED, _confused(arms)): None},
         r"report\.html": None,
     }
     study: dict[str, Any] = {
         **common,
         **RESULTS,
         r"(summary|manifest)\.json|metrics\.jsonl|embedding\.h5ad": None,
-        r"(prototype_usage|batch|statistics|endpoint|saved)\.csv": None,
+        r"(prototype_usage|batch|statistics|endpoint|saved|all_labels)\.csv": None,
         "encoder": {r"seed_\d{3,}": BUNDLE},
         "checkpoints": states | {"[0-9a-f]{16}": states},  # of a run's id
         "predictions": {rf"({arms})_{SHARE}(_\d{{3,}})?\.parquet": None},
@@ -174,6 +175,10 @@ def names_of_kinds() -> dict[str, Tree]:
         ADAPT: {**common, **CLASSIFIED, "classifier": ADAPTED},
         TRANSFER: {**common, **TRANSFERS, "figures": {_figures("transfer"): None}},
     }
+
+
+def _confused(arms: str) -> str:
+    return f"confusion_({re.sub('[^a-z0-9_|]+', '-', arms)})(_all)?"
 
 
 def _figures(*names: str) -> str:

@@ -11,6 +11,7 @@
 | `results.parquet`, `results.csv`     | a row a score                                            |
 | `predictions/ARM_SHARE.parquet`      | test probabilities, a row a seed and sample              |
 | `statistics.csv`, `endpoint.csv`, `saved.csv` | what is concluded                               |
+| `all_labels.csv`                     | the same at the largest share, and against chance        |
 | `summary.json`, `report.html`, `figures/`     | what people read                                |
 | `manifest.json`                      | a hash of every table, once the run has ended            |
 
@@ -32,7 +33,9 @@ ENCODERS, CARD = "encoder", "MODEL_CARD.md"
 EMBEDDING, USAGE, BATCH = "embedding.h5ad", "prototype_usage.csv", "batch.csv"
 RESULTS, RESULTS_CSV, PREDICTIONS = "results.parquet", "results.csv", "predictions"
 STATISTICS, ENDPOINT, SAVED = "statistics.csv", "endpoint.csv", "saved.csv"
-CONCLUSIONS = (STATISTICS, ENDPOINT, SAVED)  # as `evaluation.conclusions.Conclusions` has them
+ALL_LABELS = "all_labels.csv"
+CONCLUSIONS = (STATISTICS, ENDPOINT, SAVED, ALL_LABELS)
+"""As `evaluation.conclusions.Conclusions` has them."""
 MANIFEST = "manifest.json"
 REPORT, FIGURES = "report.html", "figures"
 
@@ -53,9 +56,9 @@ BUNDLE = ("bundle.json", "genes.txt")  # what any encoder or classifier has
 IDENTITY = (ENVIRONMENT, CONFIG)  # what tells which run it is: written first
 READABLE = (SUMMARY, RESULTS, RESULTS_CSV, METRICS)  # any shows that there is something to tell
 DERIVED = {"statistics": STATISTICS, "endpoint": ENDPOINT, "saved": SAVED}
-DERIVED |= {"batch": BATCH, "usage": USAGE}
+DERIVED |= {"all_labels": ALL_LABELS, "batch": BATCH, "usage": USAGE}
 """Field of a result → the table that follows from others."""
-TABLES = (SPLITS, RESULTS, RESULTS_CSV, METRICS, STATISTICS, ENDPOINT, SAVED, BATCH, USAGE)
+TABLES = (SPLITS, RESULTS, RESULTS_CSV, METRICS, *CONCLUSIONS, BATCH, USAGE)
 """Tables of a study whose rows a repeated run gives again, bit for bit but for seconds."""
 
 

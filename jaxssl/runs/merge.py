@@ -14,6 +14,7 @@ import pandas as pd
 from jaxssl.evaluation.conclusions import conclude
 from jaxssl.evaluation.fits import failed_fits
 from jaxssl.evaluation.headline import failure_notes, in_words
+from jaxssl.evaluation.intervals import doubt_of_size
 from jaxssl.runs.identity import MAY_CHANGE
 from jaxssl.runs.kinds import OF
 from jaxssl.runs.layout import split_number, whole_folder
@@ -152,7 +153,8 @@ def conclude_anew(
         test_train_ratio=float(np.mean([test / train for test, train in sizes] or np.nan)),
     )
     found = {name: None if t.empty else t for name, t in concluded._asdict().items()}
-    return replace(run, summary=run.summary | in_words(run.results, concluded), **found)
+    found_words = in_words(run.results, concluded, run.tested)
+    return replace(run, summary=run.summary | found_words, **found)
 
 
 def _without(config: dict[str, Any], names: Collection[tuple[str, str]]) -> dict[str, Any]:
@@ -179,10 +181,15 @@ def _joined_summary(shards: Sequence[StudyResult], failed: pd.DataFrame) -> dict
         for seed in health.get("collapsed_seeds", [])
     ]
     told = dict.fromkeys(text for summary in summaries for text in _warnings(summary))
+    tested = _tested(shards)
+    n_splits = len({split_number(shard.folders[0]) for shard in shards})
+    if n_splits > 1 and (doubt := doubt_of_size(sum(tested.get("tested", {}).values()), n_splits)):
+        told = {doubt: None, **told}
     leaks = dict.fromkeys(leak for s in summaries for leak in s.get("allowed_leaks", []))
     return {
         **summaries[0],
         **counts,
+        **tested,
         "allowed_leaks": list(leaks),
         "seeds": sorted({seed for shard in shards for seed in shard.seeds}),
         "warnings": [*told, *failure_notes(failed)],
@@ -193,6 +200,16 @@ def _joined_summary(shards: Sequence[StudyResult], failed: pd.DataFrame) -> dict
             "collapsed_seeds": collapsed,
         },
     }
+
+
+def _tested(parts: Sequence[StudyResult]) -> dict[str, dict[str, int]]:
+    """How many different test samples each class has over all parts."""
+    tables = [part.samples for part in parts if part.samples is not None]
+    if len(tables) < len(parts):
+        return {}
+    of_test = pd.concat([table[table["part"] == "test"] for table in tables])
+    counts = of_test.drop_duplicates("sample_id")["label"].value_counts(sort=False)
+    return {"tested": {str(name): int(n) for name, n in counts.items()}}
 
 
 def _warnings(summary: dict[str, Any]) -> list[str]:

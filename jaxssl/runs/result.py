@@ -38,6 +38,8 @@ class StudyResult:
         statistics: a row a comparison of an arm with a reference, share and metric.
         endpoint: the primary endpoint of every arm against every reference.
         saved: how many labels each reference needs for what an arm reaches with fewer.
+        all_labels: what arms come to with all labels: against every reference, and against naming
+            one class for all, with p of a permutation test.
         batch: how well the batch is told from input and embedding.
         samples: part, label, group and batch of every sample.
         usage: share of the training samples of every prototype and seed.
@@ -59,6 +61,7 @@ class StudyResult:
     statistics: pd.DataFrame | None = field(repr=False)
     endpoint: pd.DataFrame | None = field(repr=False)
     saved: pd.DataFrame | None = field(repr=False)
+    all_labels: pd.DataFrame | None = field(repr=False)
     batch: pd.DataFrame | None = field(repr=False)
     samples: pd.DataFrame | None = field(repr=False)
     usage: pd.DataFrame | None = field(repr=False)
@@ -69,6 +72,16 @@ class StudyResult:
     def headline(self) -> str:
         """What may be said of the study in a sentence or two; "" where no arm was compared."""
         return self.summary.get("headline", "")
+
+    @property
+    def tested(self) -> dict[str, int] | None:
+        """How many different test samples each class has; None where the summary does not say."""
+        return self.summary.get("tested")
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """What to use with all labels, and why: `use`, `at_chance`, `sentences`; {} if unknown."""
+        return self.summary.get("verdict", {})
 
     @property
     def seeds(self) -> list[int]:

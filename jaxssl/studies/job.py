@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from anndata import AnnData
 
 from jaxssl.arguments import refuse_twice
-from jaxssl.bounds import check_section, check_value, count_of, listed, share_of
+from jaxssl.bounds import count_of, listed, share_of
 from jaxssl.config import Config, from_dict, to_dict, with_method
 from jaxssl.engine.bundle import is_bundle
 from jaxssl.evaluation.arms import method_of, named_arms
@@ -26,6 +26,7 @@ from jaxssl.runs.notes import WARNING
 from jaxssl.runs.output import Output, released
 from jaxssl.runs.reading import open_study
 from jaxssl.runs.result import StudyResult
+from jaxssl.studies.amount import left_open, seeds_of
 from jaxssl.studies.data import EMBEDDED, Data, read_data
 from jaxssl.studies.encoders import Encoders, given_encoders, with_data, with_pretraining_of
 from jaxssl.studies.frames import settle_frame
@@ -46,6 +47,7 @@ class Job(NamedTuple):
     unlabelled: Sequence[Data] = ()  # samples that join the training
     shift: OnShift = REFUSE  # what to do about samples unlike those of given encoders
     max_missing: float = MAX_MISSING  # share of their genes that may be
+    is_open: Collection[str] = ()  # options that nobody named, of `amount.OPEN`
 
 
 def make_job(
@@ -80,8 +82,9 @@ def make_job(
     words |= {"unlabelled": unlabelled, "allow_leaks": allow_leaks, **roles}
     _refuse(reader, said, data, splits, words)
     config = with_data(_options(config, reader, data), **roles)
-    _set_words(config, words, splits)
-    wanted, counts = seeds_of(config, shard), {"splits": splits, "seeds": seeds, "shard": shard}
+    counts = {"splits": splits, "seeds": seeds, "shard": shard}
+    is_open = _set_words(config, words | counts, said)
+    wanted = seeds_of(config, shard)
     encoders, adata = _given(encoder, config, wanted, counts, said, data, hooks)
     config = _of_method(config, encoders, method)
     arms = _named(arms, config, "" if encoders else method) or _arms_of(config, encoders)
@@ -91,8 +94,8 @@ def make_job(
     if encoder and is_bundle(Path(encoder)):
         config.run.seeds, wanted = 1, list(encoders)  # the one that it is of
     output, files = _settle(output, reader, shard, config, data, encoder), config.data.unlabelled
-    data, config = data if adata is None else adata, settle_frame(config, output)
-    return Job(config, output, wanted, hooks, data, encoders, unlabelled or files)
+    of_data = data if adata is None else adata, encoders, unlabelled or files
+    return Job(settle_frame(config, output), output, wanted, hooks, *of_data, is_open=is_open)
 
 
 def _given(
@@ -148,17 +151,18 @@ def _options(config: Config | None, reader: str, data: Data) -> Config:
     return with_data(config, path=str(data) if isinstance(data, str | Path) else "")
 
 
-def _set_words(config: Config, words: Mapping[str, Any], splits: Any) -> None:
-    """Set what a caller says of the options for which there are words, in a copy."""
+def _set_words(config: Config, words: Mapping[str, Any], said: Collection[str]) -> frozenset[str]:
+    """Set what a caller says of the options for which there are words; returns what stays open."""
     config.run.seeds = count_of("seeds", words["seeds"]) or config.run.seeds
-    if splits is not None:
-        config.split.n_splits = count_of("splits", splits)
+    if words["splits"] is not None:
+        config.split.n_splits = count_of("splits", words["splits"])
     leaks, shares = listed(words["allow_leaks"], "allow_leaks"), listed(words["shares"], "shares")
     config.split.allow_leaks = leaks or config.split.allow_leaks
     config.sweep.shares = tuple(map(share_of, shares)) or config.sweep.shares
     config.sweep.frames = listed(words["frames"], "frames") or config.sweep.frames
     files = tuple(str(one) for one in words["unlabelled"] if not isinstance(one, AnnData))
     config.data.unlabelled = files or config.data.unlabelled
+    return left_open(config, said, words)
 
 
 def _named(arms: Sequence[str], config: Config, method: str) -> tuple[str, ...]:
@@ -186,22 +190,6 @@ def _of_method(config: Config, encoders: Encoders, asked: str) -> Config:
         return config
     refuse_beside_method(config, own, is_asked=not encoders)
     return with_method(config, own)
-
-
-def seeds_of(config: Config, shard: str) -> list[int]:
-    """Seed ids to run: all, or those of a shard "i/n"."""
-    check_section("run", config.run)
-    seeds = list(range(config.run.seeds))
-    check_value("shard", shard, str)
-    if not shard:
-        return seeds
-    index, _, count = shard.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
-        raise InputError(f"`shard={shard}`", "write i/n with 0 <= i < n, such as 0/4")
-    seeds = seeds[int(index) :: int(count)]
-    if not seeds:
-        raise InputError(f"`shard={shard}` has none of the {config.run.seeds} seeds", "see `seeds`")
-    return seeds
 
 
 def hooks_of(progress: bool | Callable, stop: Callable[[], bool] | None = None) -> Hooks:

@@ -111,18 +111,18 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
                 f"{', '.join(BESIDE)}",
             )
     common = with_options(common, {"sweep.arms": (*common.sweep.arms, *methods)})
-    if not shares_of_endpoint(common.sweep.shares):
-        raise InputError("a trial is scored at 1 to 10 % of the labels", "add such `shares`")
     grids = {method: list(combinations(METHODS[method].grid)) for method in methods}
 
     def check(study: Study) -> None:
+        if not shares_of_endpoint(study.asked.sweep.shares):
+            raise InputError("a trial is scored at 1 to 10 % of the labels", "add such `shares`")
         if job.output.resume:
-            settle_trials(study.folder, common, trial_seeds, note=False)
+            settle_trials(study.folder, study.asked, trial_seeds, note=False)
         for method, grid in grids.items():
             points_at(_asked(study, method), grid, *study.task.shape)
 
     study = begin(job._replace(config=common), compares=True, check=check)
-    settle_trials(study.folder, common, trial_seeds)
+    settle_trials(study.folder, study.asked, trial_seeds)
     within = study._replace(part_of=run_of(study.folder))
     of_trials = within._replace(seeds=trial_seeds)
     tuned = {m: _tune(of_trials, _asked(study, m), m, grid) for m, grid in grids.items()}

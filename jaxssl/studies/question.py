@@ -1,7 +1,7 @@
 """The question of a study: its task is posed, with the samples that join it; leaks are refused."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 import pandas as pd
@@ -17,6 +17,7 @@ from jaxssl.data.unlabelled import join
 from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.evaluation.sweep import budgets
 from jaxssl.runs.notes import Notes
+from jaxssl.studies.amount import with_shares
 from jaxssl.studies.frames import possible_frames, with_frames
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.types import FRAMES, MAX_MISSING
@@ -43,10 +44,11 @@ def pose(
     *,
     compares: bool = False,
     unlabelled: Sequence[AnnData] = (),
+    is_open: Collection[str] = (),
 ) -> Task:
     """The task, described in lines; a split that leaks is refused unless that is allowed.
 
-    `unlabelled` are the samples that join its training part.
+    `unlabelled` are the samples that join its training part; what `is_open` follows from labels.
     """
     task = make_task(adata, config)
     parts = {name: len(rows) for name, rows in task.split._asdict().items()}
@@ -75,23 +77,41 @@ def pose(
     if unlabelled:
         task = join(task, unlabelled, config.normalize.frame, config.data.batch)
         _tell_of_joined(task, hooks)
+    config = _tell_shares(config, with_shares(config, is_open, [task.size]), hooks)
     look_for_leaks(task, config, notes, compares=compares)
     return task
 
 
+def _tell_shares(asked: Config, config: Config, hooks: Hooks) -> Config:
+    """Say which shares are compared, where not all can be; returns the options."""
+    shares = config.sweep.shares
+    if shares != asked.sweep.shares:
+        told = ", ".join(f"{100 * share:g}" for share in shares)
+        hooks.say(f"shares: {told} %; a smaller one holds fewer labels than there are classes")
+    return config
+
+
 def check_splits(
-    adata: AnnData, config: Config, numbers: Sequence[int], unlabelled: Sequence[AnnData] = ()
+    adata: AnnData,
+    config: Config,
+    numbers: Sequence[int],
+    hooks: Hooks,
+    unlabelled: Sequence[AnnData] = (),
+    is_open: Collection[str] = (),
 ) -> Config:
     """Refuse what the comparison on any of several splits would be refused for.
 
-    Returns the options, by which the arms are in the same frames on all splits.
+    Returns the options, by which the arms are in the same frames, at the same shares, on all
+    splits.
     """
-    notes, frames = Notes(SILENT.say), set(FRAMES)
+    notes, frames, sizes = Notes(SILENT.say), set(FRAMES), []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the split's own run will say it
         for number in numbers:
             own = with_options(config, {"split.seed": number})
             task = make_task(adata, own)
+            sizes.append(task.size)
+            own = with_shares(own, is_open, sizes[-1:])
             task = join(task, unlabelled, own.normalize.frame, own.data.batch)
             look_for_leaks(task, own, notes, compares=True)
             with_frames(own, task)
@@ -99,6 +119,7 @@ def check_splits(
             resolve(own, *task.shape)
             find_cohorts(own.pretrain, task.batches[task.split.train])
     notes.close()
+    config = _tell_shares(config, with_shares(config, is_open, sizes), hooks)
     if config.sweep.frames or config.split.protocol != LEAVE_BATCH_OUT:
         return config
     return with_options(config, {"sweep.frames": tuple(f for f in FRAMES if f in frames)})

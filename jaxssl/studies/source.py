@@ -14,7 +14,13 @@ from jaxssl.config import Config, DataConfig
 from jaxssl.data.adapting import FEW
 from jaxssl.data.family import Cohort, cohort_of, cohorts_in
 from jaxssl.data.frames import MIN_COHORT
-from jaxssl.data.labels import MIN_CLASS_SIZE, drop_small_classes
+from jaxssl.data.labels import (
+    MIN_CLASS_SIZE,
+    drop_small_classes,
+    how_to_leave_out,
+    too_small,
+    with_sizes,
+)
 from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import finite_values, refuse_flat
 from jaxssl.data.task import check_axes
@@ -64,14 +70,13 @@ class Given(NamedTuple):
                 f"the source has labels of {len(classes)} class{'es' * (len(classes) != 1)}",
                 "name another column with `label=COLUMN`",
             )
-        rare = [(str(c), n) for c, n in zip(classes, sizes, strict=True) if n < MIN_CLASS_SIZE]
+        counts = dict(zip(map(str, classes), sizes.tolist(), strict=True))
+        rare = too_small(counts)
         if rare and self.is_used.all():  # a classifier's labels are as few as it was given
             raise InputError(
                 f"{len(rare)} of {len(classes)} classes of the source have fewer than "
-                f"{MIN_CLASS_SIZE} labels (first: {rare[0][0]!r} with {rare[0][1]}), and every "
-                "class counts alike",
-                "treat them as unlabelled by `read(min_class_size=20)`, say, or name another "
-                "column with `label=COLUMN`",
+                f"{MIN_CLASS_SIZE} labels, and every class counts alike: {with_sizes(rare)}",
+                how_to_leave_out(counts),
             )
         labels = np.append(labels, np.full(len(self.target.labels), ""))
         codes = pd.Categorical(labels, categories=classes).codes.astype(np.int64)

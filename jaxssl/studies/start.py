@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 from anndata import AnnData
 
-from jaxssl.config import Config, resolve
+from jaxssl.config import Config, resolve, with_options
 from jaxssl.data import leakage
 from jaxssl.data.samples import facts_of
 from jaxssl.data.split import LEAVE_BATCH_OUT, batches_with_labels
@@ -17,6 +17,8 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import check_session, use_cores
 from jaxssl.engine.prepared import Prepared, is_among, prepare
 from jaxssl.evaluation.arms import check_arms
+from jaxssl.evaluation.intervals import SMALL_TEST
+from jaxssl.files import read_json
 from jaxssl.runs import layout
 from jaxssl.runs.identity import Origin, check_identity, origin_of, write_identity
 from jaxssl.runs.journal import samples_of
@@ -24,6 +26,7 @@ from jaxssl.runs.notes import Notes
 from jaxssl.runs.output import check_folder, open_folder
 from jaxssl.runs.reading import is_run, read_run
 from jaxssl.runs.tables import read_own_bundle, write_parquet
+from jaxssl.studies.amount import SEEDS_A_SPLIT, n_splits_for, with_shares
 from jaxssl.studies.data import read_data, read_unlabelled
 from jaxssl.studies.encoders import beside_guests, with_columns, with_data
 from jaxssl.studies.frames import settle_frame, with_frames
@@ -130,7 +133,10 @@ def _pose(job: Job, notes: Notes, *, compares: bool) -> tuple[AnnData, Task, Con
     for bundle in list(encoders)[:1]:
         config = inherit_columns(config, adata, bundle)
     files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
-    task = pose(adata, config, hooks, notes, compares=compares, unlabelled=files)
+    of_data = {"unlabelled": files, "is_open": job.is_open if compares else ()}
+    task = pose(adata, config, hooks, notes, compares=compares, **of_data)
+    config = with_shares(config, of_data["is_open"], [task.size])
+    config = with_options(config, {"split.n_splits": 1})
     for bundle in encoders:
         notes.inherit(bundle.provenance.get("allowed_leaks", []))
     if are_guests(task, encoders):
@@ -164,9 +170,42 @@ def inherit_columns(config: Config, adata: AnnData, bundle: EncoderBundle) -> Co
     return with_data(config, **{role: name for role, name in names.items() if name in adata.obs})
 
 
+def settle_splits(job: Job) -> Job:
+    """The job with as many splits, and seeds of each, as its labels call for, unless named.
+
+    A run that goes on has those that it began with.
+    """
+    config, is_open, n_seeds = job.config, job.is_open, job.config.run.seeds
+    if config.split.n_splits >= 0:
+        return job
+    before = read_json(Path(job.output.folder) / layout.CONFIG) if job.output.resume else {}
+    n_splits = before.get("split", {}).get("n_splits", 1)
+    if not before and config.split.protocol != LEAVE_BATCH_OUT and "split.seed" in is_open:
+        check_folder(job.output)  # before the data are read
+        adata = read_data(config.data, job.hooks, job.data)
+        files = read_unlabelled(job.unlabelled, job.data or config.data.path, job.hooks)
+        for bundle in list(job.encoders.values())[:1]:
+            config = inherit_columns(config, adata, bundle)
+        n_labelled = int((take_roles(adata, config).codes >= 0).sum())
+        n_splits = n_splits_for(n_labelled, config.split.test_share)
+        job = job._replace(data=adata, unlabelled=files)
+    if n_splits != 1 and "run.seeds" in is_open and not job.encoders:
+        n_seeds = before.get("run", {}).get("seeds", SEEDS_A_SPLIT)
+        job = job._replace(seeds=range(n_seeds))
+    if n_splits != 1 and not before:
+        job.hooks.say(
+            f"splits: {n_splits} of {n_seeds} seeds each, as fewer than {SMALL_TEST} samples are "
+            "left to test on; `splits` and `seeds` set other numbers"
+        )
+    known = {"split.n_splits": abs(n_splits), "run.seeds": n_seeds}  # -1: of a pretraining's one
+    return job._replace(config=with_options(config, known))
+
+
 def split_numbers(config: Config, adata: AnnData) -> range:
     """Numbers of the splits to run: those asked for, or one for every batch that has labels."""
     split = config.split
+    if split.n_splits < 0:
+        return range(split.seed, split.seed + 1)
     if split.n_splits and split.protocol != LEAVE_BATCH_OUT:
         return range(split.seed, split.seed + split.n_splits)
     roles = take_roles(adata, config)

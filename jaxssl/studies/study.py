@@ -23,7 +23,7 @@ from jaxssl.studies.guests import check_guests
 from jaxssl.studies.job import Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders
 from jaxssl.studies.question import check_splits
-from jaxssl.studies.start import begin, split_numbers
+from jaxssl.studies.start import begin, settle_splits, split_numbers
 from jaxssl.studies.summary import conclude_study, finish, merge_splits, summarize
 from jaxssl.types import MAX_MISSING, REFUSE, InputError, OnShift
 from jaxssl.validate import validate
@@ -70,10 +70,13 @@ def study(
             has that of the study.
         frames: that every classical arm gets beside the study's, such as ["cohort", "rank"]; by
             default all that the cohorts allow where a batch is left out, else no other.
-        shares: of the training labels, each in (0, 1].
-        seeds: repetitions; 10 by default.
+        shares: of the training labels, each in (0, 1]; by default 0.01, 0.02, 0.05, 0.1, 0.2, 0.5
+            and 1, of which those that hold fewer labels than there are classes are left out.
+        seeds: repetitions; by default 10, or 2 on each of the splits that are the default.
         splits: outer splits, each with all seeds; 0: as many as there are batches, of which
-            `config.split.protocol="leave_batch_out"` leaves out one after the other.
+            `config.split.protocol="leave_batch_out"` leaves out one after the other. By default
+            five where the test part of one would have fewer than 100 samples, unless
+            `config.split.seed` names one; else one.
         shard: "i/n" runs only the seeds i, i + n, ..., in a folder of its own inside `out`.
         encoder: run folder or bundle whose encoders are compared; nothing is pretrained then, and
             options of data, split and pretraining that they have otherwise are refused. Encoders
@@ -168,6 +171,7 @@ def run_study(job: Job) -> Encoders:
         check_encoders(job.config.sweep.arms, by_method(job.encoders.values()), job.seeds)
     else:
         check_methods(job.config)
+    job = settle_splits(job)
     if job.config.split.n_splits == 1:
         return run_one_split(job)
     run_each_split(job)
@@ -181,7 +185,8 @@ def run_each_split(job: Job) -> None:
     adata = read_data(config.data, hooks, job.data)
     numbers = split_numbers(config, adata)
     files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
-    framed = check_splits(adata, config, numbers, files)
+    framed = check_splits(adata, config, numbers, hooks, files, job.is_open)
+    config = with_options(config, {"sweep.shares": framed.sweep.shares})
     if job.encoders:
         check_guests(make_task(adata, with_options(config, {"split.seed": numbers[0]})), adata, job)
     parent = open_folder(job.output)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jaxssl.data.task import Task
@@ -13,9 +14,11 @@ from jaxssl.engine.bundle import diagnosis_of, has_diverged
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import embed
 from jaxssl.evaluation import batch
-from jaxssl.evaluation.conclusions import conclude
+from jaxssl.evaluation.all_labels import ALL_LABELS_COLUMNS
+from jaxssl.evaluation.conclusions import Conclusions, conclude
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
 from jaxssl.evaluation.headline import in_words
+from jaxssl.evaluation.intervals import doubt_of_size
 from jaxssl.evaluation.labels_saved import SAVED_COLUMNS
 from jaxssl.evaluation.stats import STATISTICS_COLUMNS
 from jaxssl.files import plain, write_json, write_table, write_text
@@ -46,12 +49,8 @@ def conclude_study(
     if (study.task.batches != "").any():
         with study.notes.stage("batch"):
             _write_batch(study, bundles)
-    n_seeds = max(journal.read_results(folder)["seed"].nunique(), study.config.run.seeds)
-    if n_seeds < FEW_SEEDS:
-        study.notes.warn(
-            f"{n_seeds} seeds are few: intervals are wide, and no test on ranks can reject; "
-            f"use at least {FEW_SEEDS}, set before the first look"
-        )
+    if report:  # of several splits it is told when all are there
+        _doubt_amount(study)
     with study.notes.stage("report"):
         summary = summarize(study, bundles, messages)
     try:
@@ -63,10 +62,30 @@ def conclude_study(
                 write_report([run], folder / layout.REPORT)
     finally:  # a figure that cannot be written takes nothing else with it
         finish(study, bundles, summary)
-    hooks.say(summary["headline"] or "no arm was set against a reference")
     if report:
+        _tell(summary, hooks)
         hooks.say(f"report: {folder / layout.REPORT}")
     return summary
+
+
+def _doubt_amount(study: Study) -> None:
+    """Warn of a test part that is too small to tell much, else of few seeds."""
+    n_seeds = max(journal.read_results(study.folder)["seed"].nunique(), study.config.run.seeds)
+    doubt = doubt_of_size(len(study.task.split.test))
+    if doubt:
+        study.notes.warn(doubt)
+    elif n_seeds < FEW_SEEDS:
+        study.notes.warn(
+            f"{n_seeds} seeds are few: intervals over them are wide, and no test on ranks can "
+            f"reject; use at least {FEW_SEEDS}, set before the first look"
+        )
+
+
+def _tell(summary: Mapping[str, Any], hooks: Hooks) -> None:
+    """Say the headline, of few labels, and the verdict, at all of them."""
+    hooks.say(str(summary["headline"] or "no arm was set against a reference"))
+    for sentence in summary["verdict"].get("sentences", []):
+        hooks.say(sentence)
 
 
 def summarize(
@@ -98,7 +117,7 @@ def summarize(
         "n_validation": len(task.split.validation),
         "n_test": len(task.split.test),
         "seeds": sorted({*map(int, results["seed"]), *bundles}),
-        **in_words(results, concluded),
+        **_told(task, results, concluded),
         "pretraining": {
             "status": "unhealthy" if messages else "healthy" if is_pretrained else "none",
             "collapsed_seeds": [s for s, v in verdicts.items() if v.status != HEALTHY.status],
@@ -109,6 +128,13 @@ def summarize(
         "warnings": notes.warnings,
         "allowed_leaks": notes.allowed_leaks,
     }
+
+
+def _told(task: Task, results: pd.DataFrame, concluded: Conclusions) -> dict[str, Any]:
+    """What the comparison comes to in words, and on how many test samples of each class."""
+    names, n = np.unique(task.codes[task.split.test], return_counts=True)
+    tested = {task.classes[code]: count for code, count in zip(names, n.tolist(), strict=True)}
+    return {"tested": tested, **in_words(results, concluded, tested)}
 
 
 def _of_joined(task: Task) -> dict[str, Any]:
@@ -161,11 +187,11 @@ def merge_splits(folders: Sequence[Path], parent: Path, hooks: Hooks) -> None:
     write_table(parent / layout.RESULTS_CSV, run.results)
     summary = run.summary | {RUN: run_of(parent), "splits": [folder.name for folder in folders]}
     if run.statistics is not None:
-        concluded = (run.statistics, run.endpoint, run.saved)
-        columns = (STATISTICS_COLUMNS, ENDPOINT_COLUMNS, SAVED_COLUMNS)
+        concluded = (run.statistics, run.endpoint, run.saved, run.all_labels)
+        columns = (STATISTICS_COLUMNS, ENDPOINT_COLUMNS, SAVED_COLUMNS, ALL_LABELS_COLUMNS)
         for name, table, header in zip(layout.CONCLUSIONS, concluded, columns, strict=True):
             write_table(parent / name, pd.DataFrame(columns=header) if table is None else table)
     write_json(parent / layout.SUMMARY, summary)
     write_report([run], parent / layout.REPORT)
-    hooks.say(str(summary["headline"] or "no arm was set against a reference"))
+    _tell(summary, hooks)
     hooks.say(f"report: {parent / layout.REPORT}")

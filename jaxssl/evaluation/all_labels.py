@@ -1,0 +1,123 @@
+"""What arms come to with all labels that a user has: which are better, and whether any is at all.
+
+At few labels the primary endpoint decides; here, at the largest share that was compared, are the
+same comparisons, and that of every arm with the floor, which names one class for all samples.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS, METRIC, compare_areas
+from jaxssl.evaluation.intervals import ALPHA
+from jaxssl.evaluation.predictions import unpack
+from jaxssl.evaluation.stats import FLOOR, adjust, holm
+
+GROUPS = ["group_low", "group_high"]  # interval over groups of test samples
+ALL_LABELS_COLUMNS = [*ENDPOINT_COLUMNS, *GROUPS, "p_chance"]
+SCRATCH = "scratch"
+N_PERMUTATIONS = 1999
+SEED = 0
+
+
+class Named(NamedTuple):
+    """What an arm names the test samples: of every repetition the share that is each class."""
+
+    frequencies: Float[np.ndarray, "samples classes"]
+    codes: Int[np.ndarray, " samples"]  # true classes
+    groups: np.ndarray  # that samples belong to
+
+
+def at_all_labels(
+    results: pd.DataFrame,
+    arms: Sequence[str],
+    references: Sequence[str],
+    named: Mapping[str, Named],
+    *,
+    test_train_ratio: float = float("nan"),
+) -> pd.DataFrame:
+    """Every arm against every reference and against the floor (`ALL_LABELS_COLUMNS`).
+
+    `is_best` marks the classical arm that did best on the validation part. `p_holm` adjusts the
+    deciding p over the comparisons with it and with training from scratch. Rows against the floor
+    have in `p_chance` that of a permutation test, adjusted over all arms by Holm's method, and no
+    interval; they are there for the arms whose predictions are `named`.
+    """
+    if results.empty:
+        return pd.DataFrame(columns=ALL_LABELS_COLUMNS)
+    shares = [float(results["share"].max())]
+    table = compare_areas(results, arms, references, shares, test_train_ratio=test_train_ratio)
+    declared = table["is_best"].astype(bool) | (table["reference"] == SCRATCH)
+    table = adjust(table, declared.to_numpy(bool))
+    table[[*GROUPS, "p_chance"]] = float("nan")
+    floor = _against_floor(named, results, shares[0])
+    found = [part for part in (table, floor) if not part.empty]
+    return pd.concat(found, ignore_index=True) if found else table
+
+
+def _against_floor(named: Mapping[str, Named], results: pd.DataFrame, share: float) -> pd.DataFrame:
+    """A row an arm: its balanced accuracy, that of the floor, and how probable by chance it is."""
+    p = holm(np.array([p_of_chance(*one) for one in named.values()]))
+    head: dict[str, Any] = {name: results[name].iloc[0] for name in ("dataset", "task")}
+    head |= {"reference": FLOOR, "is_best": False, "metric": METRIC, "shares": f"{share:g}"}
+    rows = []
+    for (arm, one), p_chance in zip(named.items(), p, strict=True):
+        mean = balanced(one.frequencies, one.codes)
+        chance = 1 / len(np.unique(one.codes))
+        row = head | {"arm": arm, "n": len(one.codes), "mean": mean}
+        row |= {"reference_mean": chance, "difference": mean - chance, "p_chance": p_chance}
+        rows.append(row | {"estimand": "over test samples, labels permuted"})
+    return pd.DataFrame(rows, columns=ALL_LABELS_COLUMNS)
+
+
+def is_above_chance(row: "pd.Series[Any]") -> bool:
+    """Whether an arm's row against the floor says that its predictions know the classes."""
+    return bool(row["p_chance"] <= ALPHA)
+
+
+def names_of_samples(predictions: pd.DataFrame, groups: "pd.Series[str]") -> Named:
+    """What an arm names every different test sample, over the repetitions that test on it."""
+    found = unpack(predictions)
+    one_hot = np.eye(len(found.classes))[found.named]
+    table = pd.DataFrame(one_hot).assign(id=predictions["sample_id"].to_numpy(), code=found.codes)
+    by_sample = table.groupby("id", sort=True).mean()
+    own = groups.reindex(by_sample.index).fillna("")
+    own = own.where(own != "", by_sample.index.to_series().astype(str))
+    codes = by_sample.pop("code").to_numpy().astype(int)
+    return Named(by_sample.to_numpy(float), codes, own.to_numpy().astype(str))
+
+
+def balanced(
+    frequencies: Float[np.ndarray, "samples classes"], codes: Int[np.ndarray, " samples"]
+) -> float:
+    """Balanced accuracy of shares of predictions: the mean recall of the classes that occur."""
+    right = frequencies[np.arange(len(codes)), codes]
+    n = np.bincount(codes)
+    return float(np.mean(np.bincount(codes, weights=right)[n > 0] / n[n > 0]))
+
+
+def p_of_chance(
+    frequencies: Float[np.ndarray, "samples classes"],
+    codes: Int[np.ndarray, " samples"],
+    groups: np.ndarray,
+) -> float:
+    """p of the permutation test that predictions know nothing of the classes, one-sided.
+
+    Labels are exchanged between test samples, those of a group together where it has but one
+    class; p is the share of exchanges (with the one that is) that are as well predicted. Whoever
+    names one class for all samples has 1. Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9.
+    """
+    names, group = np.unique(groups, return_inverse=True)
+    pairs = np.unique(np.stack([group, codes]), axis=1)
+    if pairs.shape[1] > len(names):  # groups of several classes tell nothing of a class
+        units, labels = np.arange(len(codes)), codes
+    else:
+        units, labels = group, pairs[1]
+    observed = balanced(frequencies, codes)
+    rng = np.random.default_rng(SEED)
+    drawn = (balanced(frequencies, rng.permutation(labels)[units]) for _ in range(N_PERMUTATIONS))
+    n_as_good = sum(score >= observed - 1e-12 for score in drawn)
+    return (1 + n_as_good) / (1 + N_PERMUTATIONS)
