@@ -39,6 +39,7 @@ class Page(HTMLParser):
 def test_every_figure_is_on_the_page_and_saved_as_png_svg_and_csv(report):
     figures = ["endpoint", "labels_saved", "label_efficiency", "paired_differences"]
     figures += ["recall", "calibration", "confusion_swav", "batches", "pretraining"]
+    figures += ["all_labels", "recall_all", "calibration_all", "confusion_swav_all", "batches_all"]
     figures += ["prototype_usage", "embedding_class", "embedding_batch", "embedding_prototype"]
     page = Page(report.read_text())
     assert set(figures) <= set(page.ids)

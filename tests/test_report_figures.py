@@ -29,7 +29,7 @@ def test_a_run_that_measured_less_draws_less_and_says_so(run_folder, tmp_path):
     embedding = run.embedding.copy()
     embedding.obs["label"], embedding.obs["batch"] = ["a", "b"] * 20, "one"
     less = replace(run, folders=(tmp_path,), metrics=metrics, usage=None, embedding=embedding)
-    less = replace(less, endpoint=None, saved=None)
+    less = replace(less, endpoint=None, saved=None, all_labels=None)
     drawn = {drawing.name: drawing.figure for drawing in draw_run(less)}
     sweep = {"label_efficiency", "paired_differences"}
     assert set(drawn) == sweep | {"pretraining", "embedding_class", "embedding_prototype"}

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from jaxssl.evaluation.arms import is_classical
 from jaxssl.evaluation.stats import MARGIN, adjust, compare_pairs, exactly, rows_of
+from jaxssl.types import InputError
 
 METRIC = "balanced_accuracy"
 FROM_SHARE, TO_SHARE = 0.01, 0.1
@@ -27,6 +28,12 @@ ENDPOINT_COLUMNS = [
 def shares_of_endpoint(shares: Sequence[float]) -> list[float]:
     """The tested shares of 1 to 10 %, in order."""
     return sorted(share for share in set(shares) if FROM_SHARE <= share <= TO_SHARE)
+
+
+def require_shares(shares: Sequence[float]) -> None:
+    """Refuse shares without one of the endpoint, by which trials are scored."""
+    if not shares_of_endpoint(shares):
+        raise InputError("a trial is scored at 1 to 10 % of the labels", "add such `shares`")
 
 
 def weights(shares: Sequence[float]) -> Float[np.ndarray, " shares"]:

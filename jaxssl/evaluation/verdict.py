@@ -77,13 +77,18 @@ def verdict_of(all_labels: pd.DataFrame, n_labelled: int, estimate: str) -> dict
             winners[str(arm)] = float(best["mean"].iloc[0])
     best = compared[compared["is_best"].astype(bool)]
     use = max(winners, key=lambda arm: winners[arm]) if winners else ""
+    at_chance = [arm for arm in floor["arm"] if arm not in above]
     if best.empty:
+        if above:
+            sentences.append(f"{with_}, above chance: {', '.join(above)}." + _chance(at_chance))
         return told | {"use": use, "sentences": sentences}
     advice = f"Use {use}." if use else _use_classical(best)
-    at_chance = [arm for arm in floor["arm"] if arm not in above]
-    if at_chance:
-        advice += f" At chance: {', '.join(at_chance)}."
-    return told | {"use": use or best["reference"].iloc[0], "sentences": [*sentences, advice]}
+    sentences.append(advice + _chance(at_chance))
+    return told | {"use": use or str(best["reference"].iloc[0]), "sentences": sentences}
+
+
+def _chance(arms: Sequence[str]) -> str:
+    return f" At chance: {', '.join(arms)}." if arms else ""
 
 
 def _all_at_chance(floor: pd.DataFrame, with_: str) -> str:

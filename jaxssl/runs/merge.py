@@ -205,7 +205,7 @@ def _joined_summary(shards: Sequence[StudyResult], failed: pd.DataFrame) -> dict
 def _tested(parts: Sequence[StudyResult]) -> dict[str, dict[str, int]]:
     """How many different test samples each class has over all parts."""
     tables = [part.samples for part in parts if part.samples is not None]
-    if len(tables) < len(parts):
+    if len(tables) < len(parts) or not all({"part", "label"} <= {*table} for table in tables):
         return {}
     of_test = pd.concat([table[table["part"] == "test"] for table in tables])
     counts = of_test.drop_duplicates("sample_id")["label"].value_counts(sort=False)

@@ -83,8 +83,7 @@ def make_job(
     _refuse(reader, said, data, splits, words)
     config = with_data(_options(config, reader, data), **roles)
     counts = {"splits": splits, "seeds": seeds, "shard": shard}
-    is_open = _set_words(config, words | counts, said)
-    wanted = seeds_of(config, shard)
+    is_open, wanted = _set_words(config, words | counts, said), seeds_of(config, shard)
     encoders, adata = _given(encoder, config, wanted, counts, said, data, hooks)
     config = _of_method(config, encoders, method)
     arms = _named(arms, config, "" if encoders else method) or _arms_of(config, encoders)

@@ -16,7 +16,7 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, parted
 from jaxssl.evaluation.baselines import BASELINES
-from jaxssl.evaluation.endpoint import areas, shares_of_endpoint
+from jaxssl.evaluation.endpoint import areas, require_shares, shares_of_endpoint
 from jaxssl.evaluation.grid import combinations, in_words, options_table, points_at
 from jaxssl.evaluation.headline import failures
 from jaxssl.files import read_json, read_table, write_json, write_table
@@ -111,11 +111,11 @@ def run_methods(job: Job, methods: Sequence[str], trial_seeds: Sequence[int]) ->
                 f"{', '.join(BESIDE)}",
             )
     common = with_options(common, {"sweep.arms": (*common.sweep.arms, *methods)})
+    require_shares(common.sweep.shares)
     grids = {method: list(combinations(METHODS[method].grid)) for method in methods}
 
     def check(study: Study) -> None:
-        if not shares_of_endpoint(study.asked.sweep.shares):
-            raise InputError("a trial is scored at 1 to 10 % of the labels", "add such `shares`")
+        require_shares(study.asked.sweep.shares)
         if job.output.resume:
             settle_trials(study.folder, study.asked, trial_seeds, note=False)
         for method, grid in grids.items():
