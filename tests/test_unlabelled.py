@@ -320,9 +320,10 @@ def test_a_verb_ends_with_the_flag_that_answers_and_writes_nothing(files, tmp_pa
 
 
 def test_every_split_is_joined_and_looked_at(own, other, tmp_path):
-    run = jaxssl.study(
-        own, unlabelled=[other], splits=2, arms=["logreg"], out=tmp_path / "r", **ASKED
-    )
+    with pytest.warns(UserWarning, match="2 splits test on 55 samples"):
+        run = jaxssl.study(
+            own, unlabelled=[other], splits=2, arms=["logreg"], out=tmp_path / "r", **ASKED
+        )
     assert run.summary["unlabelled"]["n"] == 120
     test = make_task(own, with_options(CONFIG, {"split.seed": 1})).split.test
     only_there = np.setdiff1d(test, held_out(own))
