@@ -185,7 +185,7 @@ def choose_penalty(
             columns = np.searchsorted(model.classes_, own)
             recall[i] += weights[left_out] @ (p.argmax(axis=1) == columns)
             loss[i] -= weights[left_out] @ np.log(np.maximum(p[rows, columns], 1e-12))
-    best = recall.max()
+    best = min(recall.max(), 1.0)  # sums of weights round
     best = recall >= best - np.sqrt(best * (1 - best) / scored.sum()) - 1e-9
     return float(inverse / PENALTIES[int(np.where(best, loss, np.inf).argmin())])
 
