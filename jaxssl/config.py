@@ -1,8 +1,7 @@
 """Every option of a run once, with its default, its unit and its source.
 
 Those of the encoder are in `model`, of the views in `methods.augment`, of a method in its own file.
-Zero for a count marked "from the data" means that `resolve` chooses it from the number of training
-samples, never from labels.
+Zero for a count "from the data": `resolve` chooses it by the number of training samples.
 """
 
 import copy
@@ -31,9 +30,6 @@ from jaxssl.methods.interface import MethodConfig
 from jaxssl.methods.swav import SwAVConfig
 from jaxssl.model import EncoderConfig
 from jaxssl.types import InputError
-
-LEAKS = ("groups", "twins", "fitted", "selection", "transductive")
-"""Ways in which held-out samples could speak in training; see `data.leakage`."""
 
 
 @optionclass
@@ -129,10 +125,12 @@ class SelftrainConfig:
 class SweepConfig:
     """The label-efficiency comparison."""
 
-    arms: tuple[str, ...] = ("majority", "scratch", "logreg", "pca_logreg", "swav")
+    arms: tuple[str, ...] = (
+        *("majority", "scratch", "logreg", "pca_logreg", "spread_selftrain"),
+        *("cluster_logreg", "swav"),
+    )
     shares: tuple[LabelShare, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of training labels
-    # those that are compared, each in all its frames
-    reference_arms: tuple[str, ...] = (
+    reference_arms: tuple[str, ...] = (  # those that are compared, each in all its frames
         *("scratch", "random_encoder", "logreg", "pca_logreg", "knn"),
         *("label_spreading", "spread_selftrain", "cluster_logreg", "random_forest"),
     )

@@ -106,6 +106,7 @@ NEEDS: dict[str, tuple[str, Callable[[Config], Any]]] = {
     "augment.extra_mask_rate": ("`augment.n_views=3`", lambda c: c.augment.n_views > 2),
     "augment.latent_dim": ("`augment.latent_radius`", lambda c: c.augment.latent_radius),
     "augment.autoencoder_steps": ("`augment.latent_radius`", lambda c: c.augment.latent_radius),
+    "augment.n_neighbours": ("`augment.neighbour_share`", lambda c: c.augment.neighbour_share),
     "optimizer.weight_decay": ("`optimizer.name=adamw`", lambda c: c.optimizer.name != "adam"),
     "method.projection_hidden": ("`method.projection=mlp`", lambda c: _is_mlp(c, "projection")),
     "method.projection_norm": ("`method.projection=mlp`", lambda c: _is_mlp(c, "projection")),

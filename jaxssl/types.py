@@ -22,6 +22,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int, Int32, PRNGKeyArray, PyTree
 
+LEAKS = ("groups", "twins", "fitted", "selection", "transductive")
+"""Ways in which held-out samples could speak in training; see `data.leakage`."""
 ROLES = ("label", "group", "batch")
 """What a column of the table of samples can be to a study."""
 MAX_MISSING = 0.3

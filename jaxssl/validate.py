@@ -4,9 +4,9 @@ from typing import Any
 
 from jaxssl.arguments import choose
 from jaxssl.bounds import check_section
-from jaxssl.config import LEAKS, Config
+from jaxssl.config import Config
 from jaxssl.methods.interface import MethodConfig
-from jaxssl.types import FRAMES, InputError
+from jaxssl.types import FRAMES, LEAKS, InputError
 
 
 def get_option(config: Config, name: str) -> Any:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, get_args
 from absl import flags
 from ml_collections import config_flags
 
-from jaxssl.config import LEAKS, Config, with_method, with_options
+from jaxssl.config import Config, with_method, with_options
 from jaxssl.readers import refuse_unread
 from jaxssl.runs.output import Output
-from jaxssl.types import FRAMES, MAX_MISSING, REFUSE, ROLES, InputError, OnShift
+from jaxssl.types import FRAMES, LEAKS, MAX_MISSING, REFUSE, ROLES, InputError, OnShift
 from jaxssl.validate import get_option
 
 from . import exit

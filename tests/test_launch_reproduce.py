@@ -19,7 +19,8 @@ from jaxssl.evaluation.claims import (
     judge_measure,
     together,
 )
-from jaxssl.evaluation.grid import name_of, points_at
+from jaxssl.evaluation.grid import points_at
+from jaxssl.evaluation.values import name_of
 from jaxssl.types import InputError
 from launch.reproduce.figures import ALL, FIGURES, experiments_of
 from launch.reproduce.scales import DATASETS, SETTINGS, SMOKE, setting_of

@@ -61,7 +61,8 @@ def encoders(prepared):
     encoder = make_encoder(ready.config.encoder, "float32")
     x = jax.numpy.asarray(ready.pool[:1])
     params = {seed: jax.device_get(encoder.init(jax.random.key(seed), x)) for seed in SEEDS}
-    return {"swav": params}
+    ensembles = {seed: {"first": params[seed], "second": params[0]} for seed in SEEDS}
+    return {"swav": params, "best": ensembles}
 
 
 def run(prepared, encoders, seeds=SEEDS, config=None, done=()):

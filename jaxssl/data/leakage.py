@@ -16,7 +16,7 @@ NO_NAMES |= {f"not {word}" for word in ("available", "applicable", "reported", "
 """What stands in tables, in small letters, where no name is known."""
 
 Leaks = dict[str, str]
-"""Kind, of `config.LEAKS` → the leak in words."""
+"""Kind, of `types.LEAKS` → the leak in words."""
 
 
 def leaks_of_split(task: Task) -> Leaks:

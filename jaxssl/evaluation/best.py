@@ -80,8 +80,8 @@ class Spaces(NamedTuple):
 
 
 def make_spaces(
-    components: Rows,
-    genes: Rows,
+    components: Float[np.ndarray, "samples components"],
+    genes: Float[np.ndarray, "samples genes"],
     train: Int[np.ndarray, " train"],
     others: Int[np.ndarray, " others"],
 ) -> Spaces:

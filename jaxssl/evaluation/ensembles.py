@@ -1,6 +1,6 @@
 """The encoders of the arm `best`, an ensemble for every repetition, and its fits."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from jaxssl.config import Config, resolve, with_options
 from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.pretrain import LogFn, StopFn, plan_pretraining, pretrain
-from jaxssl.evaluation.arms import Fits, Inputs, fit_each, problem_of
+from jaxssl.evaluation.arms import Encoders, Fits, Inputs, fit_each, problem_of
 from jaxssl.evaluation.baselines import Problem
 from jaxssl.evaluation.best import Spaces, fit_best, make_spaces, with_outputs
 from jaxssl.types import Params
@@ -22,9 +22,6 @@ RECIPE = {"augment.noise": 0.75, "augment.neighbour_share": 0.25}
 OF_THE_STUDY = ("normalize", "encoder", "pretrain", "run")  # sections of its options
 STRIDE = 1_000_000  # between the ids of a repetition's encoders, so that no seed has another's
 AT_ONCE = 4  # repetitions that are pretrained in one compiled call
-
-Ensembles = Mapping[int, Sequence[Params]]
-"""Encoders by seed."""
 
 
 def recipe(config: Config, n_train: int) -> Config:
@@ -52,7 +49,7 @@ def pretrain_ensembles(
     log: LogFn = lambda rows, restored: None,
     checkpoints: Path | None = None,
     stop: StopFn = lambda: False,
-) -> Iterator[dict[int, list[Params]]]:
+) -> Iterator[dict[int, dict[str, Params]]]:
     """Pretrain the ensembles of some repetitions, `AT_ONCE` at a time.
 
     Args:
@@ -73,17 +70,19 @@ def pretrain_ensembles(
         ids, made = [i for seed in chunk for i in ids_of(seed)], {}
         for part in pretrain(plan, own, pool, ids, log, checkpoints, stop=stop):
             made |= {i: params["encoder"] for i, params in part.params.items()}
-        yield {seed: [made[i] for i in ids_of(seed)] for seed in chunk}
+        yield {seed: {f"encoder_{i}": made[i] for i in ids_of(seed)} for seed in chunk}
 
 
-def make_fit_best(config: Config, inputs: Inputs, ensembles: Ensembles) -> Callable[..., Fits]:
+def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callable[..., Fits]:
     """Build the fit of `best`; what a repetition sees is made once for all budgets."""
     assert inputs.genes is not None, "make_inputs provides what the arms want"
     common = make_spaces(inputs.features, inputs.genes, inputs.train, inputs.held_out)
 
     @cache
     def spaces_of(seed: int) -> Spaces:
-        return with_outputs(common, outputs_of(config, ensembles[seed], inputs.features))
+        return with_outputs(
+            common, outputs_of(config, [*ensembles[seed].values()], inputs.features)
+        )
 
     def fit_one(problem: Problem) -> np.ndarray:
         spaces, known = spaces_of(problem.seed), np.unique(problem.y)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from jaxssl.bounds import listed
 from jaxssl.config import Config, resolve, to_dict, with_options
 from jaxssl.evaluation.arms import (
     BEST,
@@ -22,6 +21,7 @@ from jaxssl.evaluation.arms import (
     parted,
 )
 from jaxssl.evaluation.baselines import BASELINES
+from jaxssl.evaluation.values import as_text, name_of, read_value
 from jaxssl.readers import LAYERS, idle
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
@@ -40,7 +40,8 @@ SECTIONS = (
 
 TRACED = (
     *("augment.noise", "augment.mask_rate", "augment.extra_mask_rate", "augment.latent_radius"),
-    *("augment.drop_genes", "optimizer.learning_rate", "optimizer.weight_decay"),
+    *("augment.drop_genes", "augment.neighbour_share"),
+    *("optimizer.learning_rate", "optimizer.weight_decay"),
 )
 """Options of a pretraining that change values alone, no shape, whatever the method."""
 
@@ -48,10 +49,11 @@ OF_PRETRAINING = (
     *("augment", "method", "optimizer"),
     *("pretrain.batch_size", "pretrain.n_steps", "pretrain.batches", "pretrain.cohort_draw"),
 )
-PROBE = ("finetune.probe_steps", "finetune.probe_learning_rate", "finetune.probe_decay")
+BALANCE = "finetune.class_balance"
+PROBE = (BALANCE, "finetune.probe_steps", "finetune.probe_learning_rate", "finetune.probe_decay")
 _GOES_WITH = dict.fromkeys(map(str, LAYERS), "encoder.hidden")  # they must fit it
 _GOES_WITH |= {"pretrain.checkpoint_every": "pretrain.n_steps"}
-SCRATCH_STEPS = ("finetune.scratch_steps", "finetune.scratch_learning_rate")
+SCRATCH_STEPS = (BALANCE, "finetune.scratch_steps", "finetune.scratch_learning_rate")
 
 
 class Point(NamedTuple):
@@ -95,7 +97,7 @@ def check_grid(grid: Grid, config: Config) -> dict[str, list[Any]]:
             found = f"`{name}` is not read by what is scored, so all points would be one: {arms}"
             raise InputError(found, "vary another option, or name with `arms` one that reads it")
         default = get_option(config, name)
-        checked[name] = [_read(value, default, name) for value in values]
+        checked[name] = [read_value(value, default, name) for value in values]
         if not checked[name]:
             raise InputError(f"a grid has no value for {name}", "list one or more")
         if len({as_text(value) for value in checked[name]}) < len(values):
@@ -141,49 +143,6 @@ def reads_of(arm: str) -> tuple[str, ...]:
         return (*reads, *PROBE)
     own = ("transfer_layers", "freeze_layers", "n_steps", "learning_rate")
     return (*reads, *OF_PRETRAINING, *PROBE, *(f"finetune.{name}" for name in own))
-
-
-def _read(text: Any, default: Any, name: str) -> Any:
-    """A value of the type that the option has, of a text or as it is; a number may be a list."""
-    if not isinstance(text, str):
-        return listed(text) if isinstance(default, tuple) else text
-    try:
-        if isinstance(default, bool):
-            return {"true": True, "false": False}[text.lower()]
-        if isinstance(default, tuple):
-            return tuple(int(part) for part in text.split("-"))
-        return type(default)(text)
-    except (ValueError, KeyError) as error:
-        kinds = {bool: "true or false", tuple: "a list such as 512-256"}
-        kind = kinds.get(type(default), "a number")
-        raise InputError(f"{name}: {text!r} is not {kind}") from error
-
-
-def as_text(value: Any) -> str:
-    """A value as `check_grid` reads it."""
-    if isinstance(value, tuple):
-        return "-".join(map(str, value))
-    if isinstance(value, float) and float(f"{value:g}") == value:
-        return f"{value:g}"
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def name_of(values: Mapping[str, Any], config: Config) -> str:
-    """The name of the point that differs from `config` by these values.
-
-    The same options have the same name: those that differ from the configuration, by alphabet, such
-    as "method.epsilon=0.05 method.n_prototypes=50"; "" where none does.
-    """
-    changed = {option: v for option, v in values.items() if v != get_option(config, option)}
-    return " ".join(f"{option}={as_text(changed[option])}" for option in sorted(changed))
-
-
-def in_words(values: Mapping[str, Any]) -> str:
-    """Options and their values, without the sections: "n prototypes 50, epsilon 0.05"."""
-    return ", ".join(
-        f"{name.split('.')[-1].replace('_', ' ')} {as_text(value)}"
-        for name, value in values.items()
-    )
 
 
 def combinations(grid: Grid) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ from jaxssl.evaluation.arms import (
     parted,
 )
 from jaxssl.evaluation.baselines import BASELINES
-from jaxssl.evaluation.ensembles import Ensembles, make_fit_best
+from jaxssl.evaluation.ensembles import make_fit_best
 from jaxssl.evaluation.fits import settle
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.predictions import score
@@ -59,47 +59,56 @@ def sweep(
     done: Collection[tuple[str, float, int]] = (),
     inputs: Inputs | None = None,
     of_encoders: Inputs | None = None,
-    ensembles: Ensembles | None = None,
 ) -> Iterator[Fitted]:
     """Fit and score what is missing of the configured arms, one arm and share after the other.
 
-    `encoders` by method and seed; `done` are arm, share and seed of what need not be computed
-    again; `inputs` are those of `prepared` where they are known, `of_encoders` what the encoders
-    see, where they are of other data; `ensembles` are the encoders of `best`.
+    `encoders` by method and seed, those of `best` under that name; `done` are arm, share and seed
+    of what need not be computed again; `inputs` are those of `prepared` where they are known,
+    `of_encoders` what the encoders see, where they are of other data.
     """
     task, config = prepared.task, prepared.config
     arms, labels = config.sweep.arms, budgets(task, config)
     check_encoders(arms, encoders, seeds)
     inputs = inputs or make_inputs(prepared, seeds)
-    seen = of_encoders or inputs
-    fit_fresh = fit_pretrained = make_fit_network(config, inputs)
-    if of_encoders:
-        fit_pretrained = make_fit_network(config, of_encoders)
-    fit_best = make_fit_best(config, inputs, ensembles) if ensembles else None
-    framed = lru_cache(maxsize=1)(partial(framed_inputs, prepared, inputs))
+    fit = _make_fit(prepared, encoders, inputs, of_encoders or inputs)
     by_frame = sorted(arms, key=lambda arm: parted(arm)[1])  # one frame in memory beside the own
     for arm, (share, n) in itertools.product(by_frame, labels.items()):
         missing = [seed for seed in seeds if (arm, share, seed) not in done]
         if not missing:
             continue
-        base, frame = parted(arm)
-        own = framed(frame)
-        started, of_method = time.perf_counter(), encoders.get(method_of(arm))
-        if base in BASELINES:
-            fits = fit_baseline(arm, own, n, missing)
-        elif base == BEST:
-            assert fit_best is not None, "who compares it pretrains its encoders"
-            fits = fit_best(n, missing)
-        elif of_method and arm.endswith(WITH_COMPONENTS):
-            fits = fit_with_components(config, of_method, seen, n, missing)
-        else:
-            fit = fit_pretrained if of_method else fit_fresh
-            fits = fit(arm, of_method, n, missing)
+        started = time.perf_counter()
+        fits = fit(arm, n, missing)
         seconds = time.perf_counter() - started
         head = {"dataset": task.dataset, "task": task.label, "arm": arm, "share": share}
         head |= {"method": method_of(arm), "n_labelled": n, "split": config.split.seed}
         head |= {"device": jax.devices()[0].device_kind}
         yield Fitted(arm, share, *score_fits(head, inputs, fits), seconds)
+
+
+def _make_fit(
+    prepared: Prepared, encoders: Mapping[str, Encoders], inputs: Inputs, seen: Inputs
+) -> Callable[[str, int, Sequence[int]], Fits]:
+    """The fit of any arm for some seeds at a budget; `seen` is what pretrained encoders see."""
+    config = prepared.config
+    fit_fresh = fit_pretrained = make_fit_network(config, inputs)
+    if seen is not inputs:
+        fit_pretrained = make_fit_network(config, seen)
+    has_best = BEST in config.sweep.arms
+    fit_best = make_fit_best(config, inputs, encoders[BEST]) if has_best else None
+    framed = lru_cache(maxsize=1)(partial(framed_inputs, prepared, inputs))
+
+    def fit(arm: str, n: int, seeds: Sequence[int]) -> Fits:
+        base, frame = parted(arm)
+        own, of_method = framed(frame), encoders.get(method_of(arm))
+        if base in BASELINES:
+            return fit_baseline(arm, own, n, seeds)
+        if base == BEST and fit_best:
+            return fit_best(n, seeds)
+        if of_method and arm.endswith(WITH_COMPONENTS):
+            return fit_with_components(config, of_method, seen, n, seeds)
+        return (fit_pretrained if of_method else fit_fresh)(arm, of_method, n, seeds)
+
+    return fit
 
 
 def score_fits(
@@ -148,6 +157,9 @@ def check_encoders(
     """Fail before anything is computed if a self-supervised arm lacks an encoder."""
     for arm in arms:
         method = method_of(arm)
+        if arm == BEST and arm not in encoders:
+            found = f"arm {arm} pretrains encoders of its own, and only a study does so"
+            raise InputError(found, "leave it out of `arms`")
         missing = [seed for seed in seeds if method and seed not in encoders.get(method, {})]
         if missing:
             raise InputError(

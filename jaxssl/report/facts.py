@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.config import LEAKS, renamed
+from jaxssl.config import renamed
 from jaxssl.evaluation import headline
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
@@ -12,6 +12,7 @@ from jaxssl.evaluation.stats import ESTIMANDS
 from jaxssl.report.templates import TEXTS
 from jaxssl.runs.layout import split_number
 from jaxssl.runs.result import StudyResult
+from jaxssl.types import LEAKS
 
 PROTOCOLS = {
     "grouped": "stratified, samples of one {group} in one part",

@@ -35,13 +35,14 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     if gone & set(product(config.sweep.arms, config.sweep.shares, study.seeds)):
         study.hooks.say("scores whose probabilities are gone are computed again")
     wanted = set(product([BEST], config.sweep.shares, study.seeds)) - (done - gone)
-    ensembles = make_ensembles(study) if BEST in config.sweep.arms and wanted else None
+    encoders = by_method(bundles)
+    if BEST in config.sweep.arms and wanted:
+        encoders[BEST] = make_ensembles(study)
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
     count = Count(study.hooks.tell, "arm and share", n_fits)
     with study.notes.stage("evaluate"):
-        of_seeds = by_method(bundles), study.seeds
-        given = done - gone, inputs, seen, ensembles
-        for fitted in sweep(study.prepared, *of_seeds, *given):
+        given = encoders, study.seeds, done - gone, inputs, seen
+        for fitted in sweep(study.prepared, *given):
             stage = "baselines" if parted(fitted.arm)[0] in BASELINES else "finetune"
             study.notes.book(stage, fitted.seconds)
             journal.add_results(folder, fitted, study.task, study.seeds)

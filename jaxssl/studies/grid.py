@@ -21,13 +21,13 @@ from jaxssl.evaluation.grid import (
     Point,
     check_grid,
     combinations,
-    in_words,
     options_table,
     points_at,
 )
 from jaxssl.evaluation.headline import failure_notes
 from jaxssl.evaluation.search import points_table, search
 from jaxssl.evaluation.stats import ERRORS
+from jaxssl.evaluation.values import in_words
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.output import Output, released

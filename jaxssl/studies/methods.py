@@ -17,8 +17,9 @@ from jaxssl.engine.pretrain import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, parted
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.endpoint import areas, require_shares, shares_of_endpoint
-from jaxssl.evaluation.grid import combinations, in_words, options_table, points_at
+from jaxssl.evaluation.grid import combinations, options_table, points_at
 from jaxssl.evaluation.headline import failures
+from jaxssl.evaluation.values import in_words
 from jaxssl.files import read_json, read_table, write_json, write_table
 from jaxssl.methods import METHODS
 from jaxssl.report.methods import write_methods
@@ -191,10 +192,8 @@ def _tune(study: Study, config: Config, arm: str, trials: Sequence[Mapping[str, 
     rows = read_rows(study.folder)
     rows = rows[rows["seed"].isin(study.seeds) & rows["share"].isin(shares)]
     able = able_points(points, rows, study.notes.warn)
-    area = {
-        point.name: float(areas(rows[rows["point"] == point.name], "validation")["value"].mean())
-        for point in points
-    }
+    of_point = {p.name: areas(rows[rows["point"] == p.name], "validation") for p in points}
+    area = {name: float(table["value"].mean()) for name, table in of_point.items()}
     table = options_table(points).assign(score=list(area.values()))
     write_table(study.folder / "trials.csv", table)
     best = max(able, key=lambda point: area[point.name])
@@ -246,5 +245,5 @@ def _cost(study: Study, tuned: Tuned, bundles: Encoders) -> dict[str, str]:
     ms = 1e3 * seconds / plan.schedule.steps_per_epoch / min(plan.memory.chunk, len(bundles))
     footprint = plan.memory.footprint
     megabytes = (footprint.per_seed + footprint.working) / 1e6
-    costs = {"ms a step and seed": f"{np.round(ms, 3):.2f}", "MB a seed": f"{megabytes:.0f}"}
-    return costs | {"unhealthy": str(len(unhealthy(bundles)))}
+    costs = [f"{np.round(ms, 3):.2f}", f"{megabytes:.0f}", str(len(unhealthy(bundles)))]
+    return dict(zip(("ms a step and seed", "MB a seed", "unhealthy"), costs, strict=True))

@@ -7,7 +7,7 @@ from jaxssl.arguments import checked
 from jaxssl.bounds import Share
 from jaxssl.config import Config, with_options
 from jaxssl.data.task import make_task
-from jaxssl.evaluation.arms import check_references, method_of
+from jaxssl.evaluation.arms import BEST, check_references, method_of
 from jaxssl.evaluation.sweep import check_encoders, check_methods
 from jaxssl.files import read_json
 from jaxssl.runs import layout
@@ -168,7 +168,8 @@ def run_study(job: Job) -> Encoders:
     if not job.output.resume:  # one that goes on may have compared others before
         check_references(job.config)
     if job.encoders:
-        check_encoders(job.config.sweep.arms, by_method(job.encoders.values()), job.seeds)
+        arms = [arm for arm in job.config.sweep.arms if arm != BEST]  # it makes its own
+        check_encoders(arms, by_method(job.encoders.values()), job.seeds)
     else:
         check_methods(job.config)
     job = settle_splits(job)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from jaxssl.evaluation.claims import Cell, Claim
-from jaxssl.evaluation.grid import as_text
+from jaxssl.evaluation.values import as_text
 
 from .scales import LOGREG, SCRATCH, SMOKE, SWAV, Experiment, Setting, Values
 

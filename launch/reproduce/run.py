@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from jaxssl.config import with_options
 from jaxssl.evaluation import claims
-from jaxssl.evaluation.grid import Point, as_text
+from jaxssl.evaluation.grid import Point
 from jaxssl.evaluation.search import points_table
 from jaxssl.evaluation.stats import paired_statistics, summarize
+from jaxssl.evaluation.values import as_text
 from jaxssl.files import write_table, write_text
 from jaxssl.report import search
 from jaxssl.report.curves import curve_figure

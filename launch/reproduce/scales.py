@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from jaxssl.config import Config, with_options
 from jaxssl.evaluation.claims import Cell, Claim, MeasureClaim
-from jaxssl.evaluation.grid import name_of
+from jaxssl.evaluation.values import name_of
 
 from ..config_files import load
 

@@ -8,7 +8,7 @@ from itertools import accumulate, product
 
 from jaxssl.engine.diagnose import COLLAPSED_LOSS, UNIFORM_CODES
 from jaxssl.evaluation.claims import Claim, MeasureClaim
-from jaxssl.evaluation.grid import name_of
+from jaxssl.evaluation.values import name_of
 from jaxssl.validate import get_option
 
 from .scales import SCRATCH, SMOKE, SWAV, Experiment, Setting, Values
