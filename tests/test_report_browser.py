@@ -42,12 +42,12 @@ def probed(report, tmp_path_factory):
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
 def test_browser_opens_the_page_without_a_console_error(report, tmp_path):
     result = open_in_browser(report, tmp_path)
-    assert result.stdout.count("<svg") == 13
+    assert result.stdout.count("<svg") == 18
     assert "CONSOLE" not in result.stderr
 
 
 def test_browser_shows_every_figure_and_asks_for_nothing(probed):
-    assert len(probed["figures"]) == 13
+    assert len(probed["figures"]) == 18
     for figure in probed["figures"]:
         assert min(figure["width"], figure["height"]) > 150, figure
         assert figure["drawn"] > 10, figure

@@ -149,6 +149,7 @@ def test_a_member_with_traced_options_is_the_pretraining_that_has_them_in_its_co
         "augment.extra_mask_rate": 0.4,
         "augment.latent_radius": 0.5,
         "augment.drop_genes": 0.1,
+        "augment.neighbour_share": 0.3,
         "method.epsilon": 0.1,
         "method.temperature": 0.2,
         "method.cohort_balance": 0.4,

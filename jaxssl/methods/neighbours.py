@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from sklearn.neighbors import NearestNeighbors
 
 from jaxssl.types import Pool
 
@@ -32,5 +31,7 @@ def find_neighbours(
     n_neighbours = min(n_neighbours, len(x) - 1)
     if isinstance(x, Tracer):
         return jnp.zeros((len(x), n_neighbours), jnp.int32)
+    from sklearn.neighbors import NearestNeighbors  # takes a second, and most views want none
+
     search = NearestNeighbors(n_neighbors=n_neighbours).fit(np.asarray(x))
     return jnp.asarray(search.kneighbors(return_distance=False), jnp.int32)

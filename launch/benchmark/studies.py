@@ -100,6 +100,7 @@ def count_programs(cache: str, n_shares: int, n_seeds: int, n_samples: int = 2_0
     config = Config()
     config.data.label = "class"
     config.sweep.arms, config.run.seeds = (SCRATCH, "swav"), n_seeds
+    config.split.n_splits = 1
     config.sweep.shares = tuple((i + 1) / n_shares for i in range(n_shares))
     # as many programs as a long training, at less of its time
     config.pretrain.n_steps = 40
