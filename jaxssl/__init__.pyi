@@ -16,6 +16,7 @@ from .studies.embedding import embed as embed
 from .studies.grid import tune as tune
 from .studies.methods import compare_methods as compare_methods
 from .studies.prediction import predict as predict
+from .studies.recommendation import classify as classify
 from .studies.study import pretrain as pretrain
 from .studies.study import study as study
 from .studies.target import adapt as adapt

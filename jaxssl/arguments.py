@@ -38,6 +38,7 @@ WORDS = {
     "Mapping": "a dict with text as keys",
     "AnnData": "AnnData (`read()` makes one of a file)",
     "EncoderBundle": "an EncoderBundle (of an estimator, its bundle_)",
+    "EnsembleBundle": "an EnsembleBundle",
     "Config": "a jaxssl.Config",
 }
 """Types as a caller would call them, by name; the others are called by it."""

@@ -25,6 +25,7 @@ VERBS = (
     "embed",
     "search",
     "compare",
+    "classify",
     "adapt",
     "transfer",
     "audit",

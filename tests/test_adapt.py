@@ -11,7 +11,7 @@ from verbs import launch
 import jaxssl
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.evaluation import adaptation
-from jaxssl.evaluation.adapted import load_adapted
+from jaxssl.evaluation.ensemble_bundle import load_ensemble
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import InputError
 
@@ -136,14 +136,14 @@ def test_a_missing_gene_is_at_its_mean_and_many_are_refused(adapted, laboratorie
 
 def test_a_bundle_comes_back_as_it_was_and_a_damaged_one_is_refused(adapted, tmp_path):
     folder = adapted / "classifier"
-    bundle = load_adapted(folder)
+    bundle = load_ensemble(folder)
     assert bundle.provenance["cohort"] == "target"
     assert set(bundle.frames) == set(adaptation.FRAMES)
     text = (folder / "genes.txt").read_text()
     try:
         (folder / "genes.txt").write_text(text.split("\n", 1)[1])
         with pytest.raises(InputError, match=r"genes\.txt is not as it was written"):
-            load_adapted(folder)
+            load_ensemble(folder)
     finally:
         (folder / "genes.txt").write_text(text)
 
@@ -202,7 +202,7 @@ def test_few_samples_are_warned_of(laboratories, tmp_path):
     few = jaxssl.read(laboratories["target"])[:15].copy()
     with pytest.warns(UserWarning, match="within 15 samples, which is coarse below 25"):
         adapt_to(few, laboratories, tmp_path / "run")
-    assert load_adapted(tmp_path / "run" / "classifier").reference is None
+    assert load_ensemble(tmp_path / "run" / "classifier").reference is None
     told = []
     with pytest.warns(UserWarning, match="had too few samples to tell those of others apart"):
         jaxssl.predict(

@@ -67,10 +67,10 @@ def test_what_is_no_study_has_no_report_and_says_what_to_read(runs):
 def test_an_adapted_classifier_is_no_encoder_and_says_so(tmp_path):
     inside = tmp_path / "run" / "classifier"
     inside.mkdir(parents=True)
-    (inside / "adapted.json").write_text("{}")
+    (inside / "ensemble.json").write_text("{}")
     for folder in (tmp_path / "run", inside):
         for given in (read_encoder, read_classifier, lambda folder: read_encoders(folder, [0])):
-            with pytest.raises(InputError, match=r"adapted to a laboratory, .* only `predict\(\)`"):
+            with pytest.raises(InputError, match=r"several encoders, .* only `predict\(\)`"):
                 given(folder)
 
 

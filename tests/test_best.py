@@ -7,8 +7,16 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from jaxssl.evaluation import best, pooling
-from jaxssl.evaluation.best import COMPONENTS, OUTPUTS, fit_best, make_spaces
+from jaxssl.evaluation.best import fit_best
 from jaxssl.evaluation.pooling import FLOOR, WEIGHTS, Pool, fit_weights
+from jaxssl.evaluation.spaces import (
+    COMPONENTS,
+    GRAPHS,
+    OUTPUTS,
+    STRENGTH,
+    make_spaces,
+    with_outputs,
+)
 
 RNG = np.random.default_rng(0)
 N, K = 200, 4
@@ -23,7 +31,7 @@ def spaces():
     axes = np.linalg.svd(GENES[TRAIN] - GENES[TRAIN].mean(axis=0), full_matrices=False)[2]
     components = (GENES - GENES[TRAIN].mean(axis=0)) @ axes.T
     outputs = np.hstack([components[:, :6], np.tanh(components)])
-    return best.with_outputs(make_spaces(components, GENES, TRAIN, OTHERS), outputs)
+    return with_outputs(make_spaces(components, GENES, TRAIN, OTHERS), outputs)
 
 
 def opinions(n=60, n_opinions=5):
@@ -83,16 +91,14 @@ def test_a_linear_head_is_scikit_learns_class_balanced_regression(spaces):
 def test_graphs_spread_labels_as_the_linear_solve_does(spaces):
     rows = np.arange(40)
     said = best.opinions_of(spaces, rows, CODES[rows], K, OTHERS, [[0]] * 3)
-    for name, found in zip(best.GRAPHS, said.graphs, strict=True):
+    for name, found in zip(GRAPHS, said.graphs, strict=True):
         graph, labels = spaces.graphs[name], np.zeros((len(TRAIN), K))
         labels[rows, CODES[rows]] = 1
-        inside = np.linalg.solve(
-            np.eye(len(TRAIN)) - best.STRENGTH * graph.inside.toarray(), labels
-        )
+        inside = np.linalg.solve(np.eye(len(TRAIN)) - STRENGTH * graph.inside.toarray(), labels)
         inside /= inside.sum(axis=0)
         inside /= inside.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(found, graph.outside @ inside, atol=1e-5)
-    assert {COMPONENTS, OUTPUTS} == set(best.GRAPHS)
+    assert {COMPONENTS, OUTPUTS} == set(GRAPHS)
 
 
 def test_others_are_predicted_one_by_one(spaces):

@@ -26,7 +26,8 @@ NAMES = {
     "audit": ("variance_scores.csv", "audit.json"),
     "finetune": ("predictions.parquet", "summary.json"),
     "reproduce": ("report_11b.md", "verdicts.csv", "validation/pretraining.parquet"),
-    "adapt": ("predictions.parquet", "summary.json", "classifier/adapted.json"),
+    "adapt": ("predictions.parquet", "summary.json", "classifier/ensemble.json"),
+    "classify": ("predictions.parquet", "summary.json", "classifier/ensemble.json"),
     "transfer": (
         "transfer.md",
         "differences.csv",

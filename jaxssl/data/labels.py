@@ -25,9 +25,12 @@ def drop_small_classes(
 
 
 def encode(
-    values: np.ndarray, *, min_class_size: int = 0
+    values: np.ndarray, *, min_class_size: int = 0, is_split: bool = True
 ) -> tuple[Int[np.ndarray, " samples"], tuple[str, ...]]:
-    """Labels to int32 codes of the sorted classes; "" and classes below `min_class_size` to -1."""
+    """Labels to int32 codes of the sorted classes; "" and classes below `min_class_size` to -1.
+
+    Where they are not to be split, a class may have a single label.
+    """
     values, dropped = drop_small_classes(values, min_class_size)
     names = values.astype(str)
     classes, counts = np.unique(names[names != ""], return_counts=True)
@@ -37,9 +40,9 @@ def encode(
     if len(classes) == 1:
         raise InputError(
             f"all labelled samples are {str(classes[0])!r}{lost}",
-            "a comparison needs two: name another column with `label`",
+            "there must be two classes: name another column with `label`",
         )
-    if counts.min() < MIN_CLASS_SIZE:
+    if is_split and counts.min() < MIN_CLASS_SIZE:
         sizes = dict(zip(map(str, classes), counts.tolist(), strict=True))
         rare = too_small(sizes)
         raise InputError(

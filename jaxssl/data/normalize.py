@@ -84,7 +84,7 @@ def fit_normalizer(
     if options.input == "genes":
         return normalizer
     columns = None if kept.all() else np.flatnonzero(kept)
-    return _with_rotation(normalizer, _standardize_framed(normalizer, x, columns), options)
+    return _with_rotation(normalizer, standardize_framed(normalizer, x, columns), options)
 
 
 def standardize(
@@ -102,11 +102,11 @@ def standardize(
     if normalizer.frame.name != Frame.name:
         x = to_frame(normalizer.frame, x if columns is None else x[:, columns], cohorts)
         columns = None
-    return _standardize_framed(normalizer, x, columns)
+    return standardize_framed(normalizer, x, columns)
 
 
-def _standardize_framed(
-    normalizer: Normalizer, x: Expression, columns: Int[np.ndarray, " kept"] | None
+def standardize_framed(
+    normalizer: Normalizer, x: Expression, columns: Int[np.ndarray, " kept"] | None = None
 ) -> Float[np.ndarray, "samples kept"]:
     """As `standardize`, of values in the frame; a gene that is missing (NaN) is at its mean."""
     out = np.empty((len(x), len(normalizer.genes)), np.float32)
@@ -139,10 +139,10 @@ def normalize_framed(
 ) -> Float[np.ndarray, "samples features"]:
     """As `normalize`, of values in the frame."""
     if normalizer.rotation is None:
-        return _standardize_framed(normalizer, x, columns)
+        return standardize_framed(normalizer, x, columns)
     out = np.empty((len(x), normalizer.rotation.shape[1]), np.float32)
     for rows in _blocks(len(x)):
-        scores = _standardize_framed(normalizer, x[rows], columns) @ normalizer.rotation
+        scores = standardize_framed(normalizer, x[rows], columns) @ normalizer.rotation
         np.clip(scores, normalizer.lower_component, normalizer.upper_component, out=out[rows])
     return out
 

@@ -95,8 +95,11 @@ class Task(Roles):
         return self.split.train[self.codes[self.split.train] >= 0]
 
 
-def take_roles(adata: AnnData, config: Config) -> Roles:
-    """Read label, group and batch from the columns that `config.data` names, else the record."""
+def take_roles(adata: AnnData, config: Config, *, is_split: bool = True) -> Roles:
+    """Read label, group and batch from the columns that `config.data` names, else the record.
+
+    Where labels are not to be split, all stay, however few a class has.
+    """
     recorded, options = facts_of(adata), config.data
     given = by_text(cast(pd.DataFrame, adata.obs))
     obs = as_text(given)
@@ -115,21 +118,28 @@ def take_roles(adata: AnnData, config: Config) -> Roles:
         obs[name].to_numpy() if name else np.full(len(obs), "", object)
         for name in (columns["group"], columns["batch"])
     )
-    codes, classes = encode(obs[columns["label"]].to_numpy(), min_class_size=min_class_size)
+    words = {"min_class_size": min_class_size if is_split else 0, "is_split": is_split}
+    codes, classes = encode(obs[columns["label"]].to_numpy(), **words)
     return Roles(**columns, codes=codes, classes=classes, groups=groups, batches=batches)
 
 
-def make_task(adata: AnnData, config: Config) -> Task:
-    """Pose the question that `config` asks of a data set; one made by hand needs no record."""
+def make_task(adata: AnnData, config: Config, *, is_split: bool = True) -> Task:
+    """Pose the question that `config` asks of a data set; one made by hand needs no record.
+
+    Without a split all samples are for training.
+    """
     recorded = facts_of(adata)
     check_axes(adata)
-    roles = take_roles(adata, config)
+    roles = take_roles(adata, config, is_split=is_split)
     x = finite_values(adata)
     scale, _ = resolve_scale(str(recorded.get("scale", "auto")), range_of(x))
     expression = log2_expression(x, scale)
     twins = find_twins(expression, roles.batches)
     together = join_groups(roles.groups, twins)
-    split = make_split(roles.codes, together, roles.batches, roles.classes, config.split)
+    if is_split:
+        split = make_split(roles.codes, together, roles.batches, roles.classes, config.split)
+    else:
+        split = whole(len(x))
     if not config.data.use_unlabelled:
         split = split._replace(train=split.train[roles.codes[split.train] >= 0])
     dataset = config.data.name or str(recorded.get("name", "data"))
@@ -144,6 +154,11 @@ def make_task(adata: AnnData, config: Config) -> Task:
         twins=twins,
         split=split,
     )
+
+
+def whole(n: int) -> Split:
+    """All samples in training."""
+    return Split(np.arange(n), np.arange(0), np.arange(0))
 
 
 def check_axes(adata: AnnData) -> None:

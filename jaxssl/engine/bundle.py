@@ -20,9 +20,12 @@ from jaxssl.engine.leaves import (
     flatten,
     load_leaves,
     on_record,
+    read_genes,
     record,
     save_leaves,
+    static_of,
     unflatten,
+    write_genes,
 )
 from jaxssl.files import complete_folder
 from jaxssl.places import missing
@@ -34,8 +37,24 @@ BUNDLE = {r"bundle\.json|genes\.txt|MODEL_CARD\.md|history\.csv": None, "arrays"
 """What lies in a bundle, with what runs and estimators put beside it."""
 
 
+class Bundle:
+    """What all bundles have."""
+
+    config: Config
+    normalizer: Normalizer
+    provenance: dict[str, Any]
+    reference: Reference | None
+    calibration: Calibration | None
+    classes: Classes | None
+
+    @property
+    def told_apart(self) -> Named | None:
+        """What tells a classifier's classes apart, with their names, if it is kept."""
+        return self.classes and Named(self.classes, tuple(self.provenance["classes"]))
+
+
 @dataclass(frozen=True)
-class EncoderBundle:
+class EncoderBundle(Bundle):
     """A pretrained encoder with all that using it takes: the only thing fine-tuning receives."""
 
     config: Config
@@ -45,11 +64,6 @@ class EncoderBundle:
     reference: Reference | None = None  # of the training cohort; None: too few samples, or not kept
     calibration: Calibration | None = None  # of a classifier; None: no labels for it, or not kept
     classes: Classes | None = None  # of a classifier, on the genes that its reference looks at
-
-    @property
-    def told_apart(self) -> Named | None:
-        """What tells a classifier's classes apart, with their names, if it is kept."""
-        return self.classes and Named(self.classes, tuple(self.provenance["classes"]))
 
 
 def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
@@ -66,15 +80,14 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
         "expression_scale": bundle.normalizer.expression_scale,
         "frame": [bundle.normalizer.frame.name, bundle.normalizer.frame.cohorts],
         "provenance": bundle.provenance,
-        "calibration": _static(bundle.calibration),
+        "calibration": static_of(bundle.calibration),
         "leaves": record(leaves),
         "genes_sha256": _hash_of_genes(bundle.normalizer.genes),
     }
     description["sha256"] = _hash_of_description(description)
     with complete_folder(folder, BUNDLE) as partial:
         save_leaves(partial / "arrays", leaves)
-        text = "\n".join(bundle.normalizer.genes) + "\n"
-        (partial / "genes.txt").write_text(text, encoding="utf-8")
+        write_genes(partial, bundle.normalizer.genes)
         (partial / DESCRIPTION).write_text(json.dumps(description, indent=2))
 
 
@@ -121,7 +134,7 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
                 f"bundle format {description['format']}, this version reads format {FORMAT}",
                 "read it with the jaxssl that wrote it",
             )
-        genes = tuple((folder / "genes.txt").read_text(encoding="utf-8").split("\n")[:-1])
+        genes = read_genes(folder)
         config = from_dict(description["config"])
         scale, provenance = description["expression_scale"], description["provenance"]
         frame, cohorts = description.get("frame", [Frame.name, []])
@@ -154,12 +167,6 @@ def _kept(
     reference = Reference(**tree["reference"]) if "reference" in tree else None
     calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
     return reference, calibration, Classes(**tree["classes"]) if "classes" in tree else None
-
-
-def _static(calibration: Calibration | None) -> dict[str, Any]:
-    """What of a calibration is no array."""
-    names = ("temperature", "is_held_out") if calibration else ()
-    return {name: getattr(calibration, name) for name in names}
 
 
 def _verify_numbers(folder: Path, params: Params) -> None:

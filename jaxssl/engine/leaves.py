@@ -4,7 +4,7 @@ Saved from and restored to NumPy, so they open on any machine and device layout.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
-from jaxssl.types import InputError
+from jaxssl.types import Calibration, InputError
 
 Leaves = dict[str, np.ndarray]
 ARRAYS: dict[str, Any] = {
@@ -107,3 +107,19 @@ def load_leaves(path: Path, expected: Mapping[str, Leaf]) -> Leaves:
                 "take a copy of it, or make it anew",
             )
     return found
+
+
+def write_genes(folder: Path, genes: Sequence[str]) -> None:
+    """Write the names of genes beside arrays by gene."""
+    (folder / "genes.txt").write_text("\n".join(genes) + "\n", encoding="utf-8")
+
+
+def read_genes(folder: Path) -> tuple[str, ...]:
+    """The names that `write_genes` wrote."""
+    return tuple((folder / "genes.txt").read_text(encoding="utf-8").split("\n")[:-1])
+
+
+def static_of(calibration: Calibration | None) -> dict[str, Any]:
+    """What of a calibration is no array."""
+    names = ("temperature", "is_held_out") if calibration else ()
+    return {name: getattr(calibration, name) for name in names}

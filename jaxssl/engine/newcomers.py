@@ -9,7 +9,7 @@ from anndata import AnnData
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.frames import MIN_COHORT, OTHER
 from jaxssl.data.samples import by_text, require_column
-from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.bundle import Bundle
 from jaxssl.engine.prepared import is_among
 from jaxssl.types import InputError
 
@@ -54,7 +54,7 @@ def check_cohorts(names: np.ndarray, ids: np.ndarray, what: str) -> None:
         )
 
 
-def told_apart(names: np.ndarray, ids: np.ndarray, bundle: EncoderBundle) -> np.ndarray:
+def told_apart(names: np.ndarray, ids: np.ndarray, bundle: Bundle) -> np.ndarray:
     """Cohorts by names that are not those of training cohorts, unless samples of these are there.
 
     Two laboratories may call a batch alike. By the ids of its samples a cohort of the training is
@@ -65,7 +65,7 @@ def told_apart(names: np.ndarray, ids: np.ndarray, bundle: EncoderBundle) -> np.
     return np.array([name if name in known else OTHER + name for name in names], object)
 
 
-def cohorts_of(bundle: EncoderBundle, adata: AnnData, column: str) -> np.ndarray:
+def cohorts_of(bundle: Bundle, adata: AnnData, column: str) -> np.ndarray:
     """The cohorts of new samples by a column, checked, as `told_apart` names them."""
     names, ids = column_of(adata, column), adata.obs_names.to_numpy()
     check_cohorts(names, ids, f"column {column!r}")

@@ -10,22 +10,24 @@ from jaxtyping import Bool, Float32, Shaped
 from sklearn.base import ClassifierMixin
 
 from jaxssl.arguments import checked
-from jaxssl.data.arrival import Arrival, judge
+from jaxssl.data.arrival import judge
 from jaxssl.data.labels import label_order
-from jaxssl.engine.bundle import EncoderBundle, usable
-from jaxssl.engine.prepared import record_of, settle_in
-from jaxssl.estimators.given import encoder_for
+from jaxssl.engine.bundle import usable
+from jaxssl.engine.prepared import record_of
+from jaxssl.estimators.given import among, encoder_for
 from jaxssl.estimators.inputs import ids_of
 from jaxssl.estimators.labels import alike, encode, is_labelled, labels_of, weights_of
 from jaxssl.estimators.options import seed_of, tuned_config
+from jaxssl.estimators.recommended import fit_best, is_best, words_of
 from jaxssl.estimators.stored import BundleEstimator
 from jaxssl.evaluation.calibration import nonconformity
-from jaxssl.evaluation.classifier import cross_validate, fit_classifier, logits, predict, tell_apart
+from jaxssl.evaluation.classifier import cross_validate, fit_classifier, tell_apart
 from jaxssl.evaluation.classifier import warn_of_one_class as warn_of_one
 from jaxssl.evaluation.conformal import limits_of, prediction_sets, warn_of_other
+from jaxssl.evaluation.ensemble_bundle import logits_of, opinion_of
 from jaxssl.evaluation.predictions import counted
-from jaxssl.studies.encoders import read_classifier
-from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, WARN, InputError, Split
+from jaxssl.studies.encoders import read_any_classifier
+from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, InputError
 
 
 @dataclass(eq=False, repr=False)  # as any estimator has them
@@ -40,9 +42,8 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
     Args:
         encoder: what to fine-tune. None: an `SSLEncoder` is pretrained on the samples of `fit`
             first; an unfitted one, likewise; a fitted one, an `EncoderBundle` or the path of one:
-            only fine-tuned. As any estimator inside another, a fitted encoder is unfitted by
-            `clone`, so that cross-validation pretrains it anew on the training part of each fold;
-            a bundle and a path stay.
+            only fine-tuned. `clone` unfits a fitted encoder, so that cross-validation pretrains it
+            anew on the training part of each fold; a bundle and a path stay.
         config: what differs from the defaults, such as `{"finetune.n_steps": 400}`, or a whole
             `jaxssl.Config`; of an encoder that is given, only options of `finetune` are used.
         label: column of an AnnData's `obs` with the labels; "": the one on record.
@@ -50,11 +51,13 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         max_missing: share of the encoder's genes that data may lack.
         random_state: seed id, as in `SSLEncoder`, of pretraining and fine-tuning.
         shift: as in `SSLEncoder`; also of the samples of `fit` for an encoder that is given.
+        recipe: "best" fits what `jaxssl.classify` does instead; no `encoder` or `config` is for it.
 
     Attributes:
         classes_: sorted labels (classes,).
         encoder_: the fitted `SSLEncoder` before fine-tuning; absent after `load`.
-        bundle_: `EncoderBundle` with encoder and head.
+        worth_: of `recipe="best"`: what accuracy to expect, with intervals; absent after `load`.
+        bundle_: `EncoderBundle` with encoder and head, or the `EnsembleBundle` of `recipe="best"`.
         n_features_in_: genes that the encoder was fitted on.
         feature_names_in_: their names, if there are some.
 
@@ -78,9 +81,16 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
     max_missing: Any = MAX_MISSING
     random_state: Any = 0
     shift: Any = REFUSE
+    recipe: Any = ""
 
     def fit(
-        self, X: Any, y: Any = None, *, unlabelled: Any = (), cohorts: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        unlabelled: Any = (),
+        cohorts: Any = None,
+        groups: Any = None,
     ) -> "SSLClassifier":
         """Pretrain an encoder where none is given, and fine-tune it on the labelled samples.
 
@@ -89,6 +99,8 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             y: labels (samples,), some of them missing; None: the AnnData's `label` column.
             unlabelled: samples that join the pretraining, as in `SSLEncoder.fit`.
             cohorts: as there; also of the samples for an encoder that is given.
+            groups: with `recipe="best"`, what stays together where labels are held out, such as the
+                patient of every sample, or the column of an AnnData with it.
 
         Returns:
             The estimator.
@@ -97,6 +109,10 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             InputError: on options, values or labels that cannot be used.
         """
         y, seed = labels_of(X, y, self.label), seed_of(self.random_state)
+        if is_best(self):
+            return fit_best(self, X, y, seed, unlabelled, cohorts, groups)
+        if groups is not None:
+            raise InputError("`groups` is for `recipe=best`, which holds labels out", "drop it")
         classes, codes = encode(y)
         encoder = encoder_for(self, X, unlabelled, cohorts)
         bundle = usable(encoder.bundle_)
@@ -108,7 +124,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         labelled = np.flatnonzero(codes >= 0)
         order = labelled[label_order(codes[labelled], len(classes), seed)]
         names = tuple(str(name) for name in classes)
-        bundle, arrival = self._settle_in(bundle, X, cohorts, is_own=encoder is not self.encoder)
+        bundle, arrival = among(self, bundle, X, cohorts, is_own=encoder is not self.encoder)
         x = arrival.x
         fitted = fit_classifier(bundle, config, x, codes, names, order, seed)
         fitted = tell_apart(fitted, arrival.expression, codes, arrival.cohorts)
@@ -136,7 +152,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             NotFittedError: before `fit`.
         """
         arrival = self._arrival_of(X, cohorts)
-        probabilities = predict(self.bundle_, arrival.x)
+        probabilities = opinion_of(self.bundle_, arrival)[0].astype(np.float32)
         named = self.classes_[probabilities.argmax(axis=1)]
         judge(arrival, self.shift, "the classifier's", f"it takes {counted(named)}")
         warn_of_one(self.bundle_, named, arrival.cohorts)
@@ -168,7 +184,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         judge(arrival, self.shift, "the classifier's")
         is_other = arrival.is_shifted or self.shift == ADAPT
         warn_of_other(self.bundle_.calibration, is_other=is_other)
-        return prediction_sets(nonconformity(logits(self.bundle_, arrival.x)), limits)
+        return prediction_sets(nonconformity(logits_of(self.bundle_, arrival)), limits)
 
     def predict(self, X: Any, *, cohorts: Any = None) -> Shaped[np.ndarray, " samples"]:
         """The most probable class of every sample.
@@ -201,8 +217,7 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
             Share of the labelled samples whose class is predicted.
 
         Raises:
-            InputError: as `predict_proba` does, where there are no labels, and on weights that
-                are no weights.
+            InputError: as `predict_proba` does, without labels, and on weights that are none.
         """
         predicted = self.predict(X, cohorts=cohorts)
         y = labels_of(X, y, self.label)
@@ -227,21 +242,9 @@ class SSLClassifier(ClassifierMixin, BundleEstimator):
         Raises:
             InputError: if the folder is no classifier, or damaged.
         """
-        bundle = read_classifier(folder)
+        bundle = read_any_classifier(folder)
         origin = bundle.provenance
-        classifier = cls(config=bundle.config, random_state=origin["seed"])
+        classifier = cls(**words_of(bundle))
         classifier._restore(bundle)
         classifier.classes_ = np.array(origin.get("labels", origin["classes"]))
         return classifier
-
-    def _settle_in(
-        self, bundle: EncoderBundle, X: Any, cohorts: Any, *, is_own: bool
-    ) -> tuple[EncoderBundle, Arrival]:
-        """The encoder among the samples to fit, `is_own` where it was pretrained on these."""
-        if is_own:
-            return bundle, self._arrival_of(X, cohorts, bundle, WARN)
-        arrival = self._arrival_of(X, cohorts, bundle)
-        judge(arrival, self.shift, "the encoder's")
-        none, rows = np.full(len(arrival.x), "", object), np.arange(len(arrival.x))
-        parts = Split(rows, rows[:0], rows[:0])
-        return settle_in(bundle, arrival, self.shift, parts, none, none)

@@ -14,7 +14,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from jaxssl.arguments import checked, read_argument
 from jaxssl.data.normalize import log2_expression
-from jaxssl.data.task import Roles, Task
+from jaxssl.data.task import Roles, Task, whole
 from jaxssl.data.unlabelled import join
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, usable
 from jaxssl.engine.diagnose import HEALTHY
@@ -28,7 +28,7 @@ from jaxssl.runs.identity import versions
 from jaxssl.studies.data import DataSets, read_unlabelled
 from jaxssl.studies.encoders import read_encoder, refuse_classifier
 from jaxssl.studies.progress import Hooks
-from jaxssl.types import MAX_MISSING, REFUSE, Split
+from jaxssl.types import MAX_MISSING, REFUSE
 
 _plan = lru_cache(maxsize=32)(plan_pretraining)  # kept, so that folds of one size compile once
 
@@ -110,7 +110,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         files = read_unlabelled(read_argument("unlabelled", unlabelled, DataSets), None, Hooks())
         batches = named_cohorts(X, cohorts)
         check_use(config, batches, is_joined=bool(files))
-        own = _training_task(read(self, X), batches)
+        own = training_task(read(self, X), batches)
         prepared = prepare(join(own, files, config.normalize.frame), config)
         pool, genes = prepared.pool, prepared.gene_pool(prepared.config)
         if genes is None and config.pretrain.batches == "mixed":
@@ -231,7 +231,7 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         return tags
 
 
-def _training_task(adata: AnnData, cohorts: np.ndarray | None) -> Task:
+def training_task(adata: AnnData, cohorts: np.ndarray | None) -> Task:
     """All samples as training samples, without label and without a held-out part."""
     n, facts = adata.n_obs, adata.uns["jaxssl"]
     none = np.full(n, "", object)
@@ -246,5 +246,5 @@ def _training_task(adata: AnnData, cohorts: np.ndarray | None) -> Task:
         expression=log2_expression(np.asarray(adata.X), facts["scale"]),
         scale=facts["scale"],
         twins=np.empty((0, 2), np.int64),
-        split=Split(np.arange(n), np.arange(0), np.arange(0)),
+        split=whole(n),
     )

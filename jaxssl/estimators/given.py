@@ -1,15 +1,19 @@
-"""The encoder that a classifier is given, or makes itself."""
+"""The encoder that a classifier is given, or makes itself, and what it sees."""
 
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from sklearn.base import clone
 
 from jaxssl.config import Config
+from jaxssl.data.arrival import Arrival, judge
+from jaxssl.data.task import whole
 from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.prepared import settle_in
 from jaxssl.estimators.encoder import SSLEncoder
 from jaxssl.studies.encoders import refuse_classifier
-from jaxssl.types import InputError
+from jaxssl.types import WARN, InputError
 
 
 def encoder_for(classifier: Any, X: Any, unlabelled: Any, cohorts: Any) -> SSLEncoder:
@@ -32,3 +36,15 @@ def encoder_for(classifier: Any, X: Any, unlabelled: Any, cohorts: Any) -> SSLEn
         return SSLEncoder.load(given)
     kind = type(given).__name__
     raise InputError(f"`encoder` is of type {kind}", "pass an SSLEncoder, or a bundle")
+
+
+def among(
+    estimator: Any, bundle: EncoderBundle, X: Any, cohorts: Any, *, is_own: bool
+) -> tuple[EncoderBundle, Arrival]:
+    """The encoder among the samples to fit, `is_own` where it was pretrained on these."""
+    if is_own:
+        return bundle, estimator._arrival_of(X, cohorts, bundle, WARN)
+    arrival = estimator._arrival_of(X, cohorts, bundle)
+    judge(arrival, estimator.shift, "the encoder's")
+    none = np.full(len(arrival.x), "", object)
+    return settle_in(bundle, arrival, estimator.shift, whole(len(none)), none, none)

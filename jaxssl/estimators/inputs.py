@@ -92,19 +92,19 @@ def ids_of(X: Any) -> np.ndarray:
     return np.asarray(ids if isinstance(ids, pd.Index) else np.arange(_num_samples(X)), object)
 
 
-def named_cohorts(X: Any, cohorts: Any) -> np.ndarray | None:
+def named_cohorts(X: Any, cohorts: Any, word: str = "cohorts") -> np.ndarray | None:
     """The cohort of every sample, of a sequence or of a column of an AnnData; None for none."""
     if cohorts is None:
         return None
     if isinstance(cohorts, str):
         if not isinstance(X, AnnData):
-            found = f"`cohorts={cohorts}` names a column, and the samples are no AnnData"
+            found = f"`{word}={cohorts}` names a column, and the samples are no AnnData"
             raise InputError(found, "pass a sequence with the cohort of every sample")
-        return column_of(X, cohorts, "cohorts")
+        return column_of(X, cohorts, word)
     names = as_text(pd.DataFrame({"cohort": list(cohorts)}))["cohort"].to_numpy()
     if len(names) != _num_samples(X):
         raise InputError(
-            f"`cohorts` has {len(names)} names for {_num_samples(X)} samples", "pass one a sample"
+            f"`{word}` has {len(names)} names for {_num_samples(X)} samples", "pass one a sample"
         )
     return names
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float32
@@ -13,9 +13,17 @@ from jaxssl.arguments import checked, read_argument
 from jaxssl.bounds import Share
 from jaxssl.data.arrival import Arrival, judge, receive
 from jaxssl.data.missing import CURVE
-from jaxssl.engine.bundle import DESCRIPTION, EncoderBundle, is_bundle, load_bundle, save_bundle
+from jaxssl.engine.bundle import (
+    DESCRIPTION,
+    Bundle,
+    EncoderBundle,
+    is_bundle,
+    load_bundle,
+    save_bundle,
+)
 from jaxssl.engine.newcomers import check_cohorts, told_apart
 from jaxssl.estimators.inputs import ids_of, named_cohorts, read
+from jaxssl.evaluation.ensemble_bundle import EnsembleBundle, is_ensemble, save_ensemble
 from jaxssl.runs.kinds import signs_in
 from jaxssl.runs.previous import run_of
 from jaxssl.types import InputError, OnShift
@@ -26,7 +34,7 @@ HISTORY = "history.csv"  # beside the files of the bundle
 class BundleEstimator(BaseEstimator):
     """What pretraining and classification have in common."""
 
-    bundle_: EncoderBundle
+    bundle_: Any  # an EncoderBundle, or of several encoders an EnsembleBundle
     n_features_in_: int
     scale: str
     max_missing: float
@@ -46,8 +54,12 @@ class BundleEstimator(BaseEstimator):
         check_is_fitted(self)
         folder = Path(folder)
         is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-        if not is_free and not is_bundle(folder):
+        if not is_free and not (is_bundle(folder) or is_ensemble(folder)):
             raise InputError(f"{folder} exists and is no bundle", "name another folder")
+        if not is_free and is_ensemble(folder) != isinstance(self.bundle_, EnsembleBundle):
+            raise InputError(
+                f"{folder} holds a classifier of another recipe", "name another folder"
+            )
         run = run_of(folder / DESCRIPTION) if folder.exists() else None
         if run and len(signs_in(run)) > 1:  # a bundle called classifier alone is a sign
             raise InputError(f"{folder} is part of the run in {run}", "name another folder")
@@ -64,12 +76,16 @@ class BundleEstimator(BaseEstimator):
             "feature_names_in": None if names is None else names.tolist(),
         }
         provenance = self.bundle_.provenance | {"estimator": facts}
-        save_bundle(folder, dataclasses.replace(self.bundle_, provenance=provenance))
+        bundle = dataclasses.replace(self.bundle_, provenance=provenance)
+        if isinstance(bundle, EnsembleBundle):
+            save_ensemble(folder, bundle)
+        else:
+            save_bundle(folder, bundle)
         history = getattr(self, "history_", None)  # of an encoder
         if history is not None and len(history):
             history.to_csv(folder / HISTORY, index=False)
 
-    def _restore(self, bundle: EncoderBundle) -> None:
+    def _restore(self, bundle: EncoderBundle | EnsembleBundle) -> None:
         """Become fitted; of a bundle that no estimator wrote, all features are its genes."""
         genes = list(bundle.normalizer.genes)
         kept = bundle.provenance.get("estimator", {})
@@ -86,13 +102,13 @@ class BundleEstimator(BaseEstimator):
         self,
         X: Any,
         cohorts: Any = None,
-        bundle: EncoderBundle | None = None,
+        bundle: Bundle | None = None,
         shift: OnShift | None = None,
     ) -> Arrival:
         """What a bundle's encoder, by default its own, sees of data; not yet judged."""
         if bundle is None:
             check_is_fitted(self)
-            bundle = self.bundle_
+        bundle = bundle or cast(Bundle, self.bundle_)
         words: dict[str, Any] = {
             "max_missing": read_argument("max_missing", self.max_missing, Share),
             "shift": shift or read_argument("shift", self.shift, OnShift),

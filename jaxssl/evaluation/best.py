@@ -6,16 +6,16 @@ come from cross-validation on the labels at hand: the fewer these are, the neare
 `WEIGHTS`; the more there are, the more the genes by themselves may count.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from jaxssl.evaluation.baselines import folds_of, row_space
 from jaxssl.evaluation.pooling import (
+    OF_SHARES,
     SETS,
     WEIGHTS,
     Classes,
@@ -24,89 +24,15 @@ from jaxssl.evaluation.pooling import (
     first_unless_beaten,
     fit_weights,
     log_of,
+    with_shares,
 )
-from jaxssl.evaluation.spreading import affinity, bridge, spread
+from jaxssl.evaluation.spaces import GRAPHS, HEADS, Graph, Spaces, View
 
-OUTPUTS, COMPONENTS, GENES = "outputs", "components", "genes"
-HEADS, GRAPHS = (OUTPUTS, COMPONENTS, GENES), (COMPONENTS, OUTPUTS)
 UNTUNED = 3  # position of the penalty where nothing can be held out
 PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003)  # of rows with mean square length 1
-STRENGTH = 0.5  # of spreading
-N_AXES = 128  # of the encoders' outputs: the principal ones
 FEWEST = 5  # labels that can be held out
 FOLDS, FOLDS_OF_MANY, MANY = 5, 3, 1000  # of many labels, one fold chooses the penalties
 MAX_ITERATIONS, TOLERANCE = 1000, 1e-5  # rows are short, and so are gradients
-
-Rows = Float[np.ndarray, "samples features"]
-
-
-class View(NamedTuple):
-    """One way in which samples are seen, about the training mean and of mean square length 1."""
-
-    x: Rows  # of all samples, as it is
-    mean: Float[np.ndarray, " features"]
-    size: float
-
-    def of(self, rows: Int[np.ndarray, " rows"]) -> Rows:
-        """Some samples."""
-        return (self.x[rows] - self.mean) / self.size
-
-
-class Graph(NamedTuple):
-    """Neighbours among the training samples, and of the others among these."""
-
-    inside: sparse.csr_array  # train x train
-    outside: sparse.csr_array  # others x train
-
-
-class Spaces(NamedTuple):
-    """What heads and graphs see."""
-
-    train: Int[np.ndarray, " train"]  # rows of the training samples, labelled or not, sorted
-    others: Int[np.ndarray, " others"]  # rows to be predicted, which nothing is fitted on
-    views: Mapping[str, View]  # by name of `HEADS`
-    graphs: Mapping[str, Graph]  # by name of `GRAPHS`
-
-    def with_view(self, name: str, x: Rows) -> "Spaces":
-        """With one view more of all samples, and its graph if it is one of `GRAPHS`."""
-        mean = x[self.train].mean(axis=0)
-        centred = x[self.train] - mean
-        size = float(np.sqrt(np.mean(np.einsum("nf,nf->n", centred, centred)))) or 1.0
-        view, graphs = View(x, mean, size), dict(self.graphs)
-        if name in GRAPHS:
-            inner = view.of(self.train)
-            graphs[name] = Graph(affinity(inner), bridge(inner, view.of(self.others)))
-        return self._replace(views={**self.views, name: view}, graphs=graphs)
-
-
-def make_spaces(
-    components: Float[np.ndarray, "samples components"],
-    genes: Float[np.ndarray, "samples genes"],
-    train: Int[np.ndarray, " train"],
-    others: Int[np.ndarray, " others"],
-) -> Spaces:
-    """What every repetition sees; the outputs of its encoders are to be added.
-
-    Args:
-        components: conditioned (samples x components), as an encoder sees them.
-        genes: standardised (samples x genes).
-        train: rows of the training samples, labelled or not, sorted.
-        others: rows to be predicted.
-
-    Returns:
-        Views and graphs of components and genes.
-    """
-    return Spaces(train, others, {}, {}).with_view(COMPONENTS, components).with_view(GENES, genes)
-
-
-def with_outputs(spaces: Spaces, outputs: Rows) -> Spaces:
-    """With the outputs of encoders side by side, of unit length each, on their principal axes.
-
-    The axes are of the training samples, `N_AXES` at most.
-    """
-    centred = outputs - outputs[spaces.train].mean(axis=0)
-    _, axes = np.linalg.eigh(centred[spaces.train].T @ centred[spaces.train])
-    return spaces.with_view(OUTPUTS, centred @ axes[:, ::-1][:, :N_AXES])
 
 
 def fit_best(
@@ -160,8 +86,8 @@ def opinions_of(
     at, inside = (np.searchsorted(spaces.train, rows) for rows in (labelled, asked))
     is_outside, graphs = asked is spaces.others, []
     for graph in (spaces.graphs[name] for name in GRAPHS):
-        found = spread(graph.inside, at, y, n_classes, strength=STRENGTH)
-        graphs.append(graph.outside @ found if is_outside else found[inside])
+        found = graph.spread(at, y, n_classes)
+        graphs.append(cast(Graph, graph).outside @ found if is_outside else found[inside])
     return Said(heads, graphs)
 
 
@@ -196,20 +122,23 @@ def choose_pool(
     labelled: Int[np.ndarray, " labelled"],
     y: Int[np.ndarray, " labelled"],
     n_classes: int,
+    *,
+    by_share: bool = False,
 ) -> Pool:
     """Penalties and weights by cross-validated log loss, every class alike.
 
     Labels of classes with two or more are held out in turn; with too few of them, `WEIGHTS` and the
-    smallest penalty stand.
+    smallest penalty stand. With `by_share` every label counts alike instead, and the `shares_of`
+    the labels are an opinion more.
     """
-    n_folds = FOLDS if len(y) < MANY else FOLDS_OF_MANY
     # the same folds for the same labels
-    folds, everything = folds_of(y, n_folds, 0), [range(len(PENALTIES))] * len(HEADS)
+    folds = folds_of(y, FOLDS if len(y) < MANY else FOLDS_OF_MANY, 0)
+    everything = [range(len(PENALTIES))] * len(HEADS)
     rows = np.flatnonzero(folds >= 0)
     if len(rows) < FEWEST or len(np.unique(y)) < 2:
-        return Pool(np.full(len(HEADS), UNTUNED), WEIGHTS)
-    weights, codes = weights_of(y, n_classes), y[rows]
-    graphs = np.zeros((len(GRAPHS), len(y), n_classes))
+        return Pool(np.full(len(HEADS), UNTUNED), with_shares(WEIGHTS, OF_SHARES, on=by_share))
+    weights, codes = np.ones(len(y)) if by_share else weights_of(y, n_classes), y[rows]
+    graphs = np.zeros((len(GRAPHS) + by_share, len(y), n_classes))
     heads = np.zeros((len(HEADS), len(PENALTIES), len(y), n_classes))
     path, penalties = everything, np.zeros(len(HEADS), int)
     for number in np.unique(folds[rows]):
@@ -217,7 +146,8 @@ def choose_pool(
         if len(np.unique(y[~out])) < 2:
             continue
         said = opinions_of(spaces, labelled[~out], y[~out], n_classes, labelled[out], path)
-        graphs[:, out] = said.graphs
+        graphs[: len(GRAPHS), out] = said.graphs
+        graphs[len(GRAPHS) :, out] = shares_of(y[~out], n_classes)
         for i, positions in enumerate(path):
             for position, p in zip(positions, said.heads[i], strict=True):
                 heads[i, position, out] = p
@@ -228,11 +158,17 @@ def choose_pool(
         if len(y) >= MANY:
             path = [[int(i)] for i in penalties]
     opinions = of_heads(Said([*heads[:, :, rows]], [*graphs[:, rows]]), penalties)
-    pools = [Pool(penalties, fit_weights(opinions, codes, weights[rows], of)) for of in SETS]
+    labels = opinions, codes, weights[rows]
+    pools = [Pool(penalties, fit_weights(*labels, of, by_share=by_share)) for of in SETS]
     probabilities = [pool(opinions) for pool in pools]
-    hits = [(p.argmax(axis=1) == codes) * weights[rows] for p in probabilities]
-    best = first_unless_beaten(hits)
+    best = first_unless_beaten([(p.argmax(axis=1) == codes) * weights[rows] for p in probabilities])
     return pools[best]._replace(held_out=probabilities[best], rows=rows)
+
+
+def shares_of(y: Int[np.ndarray, " labelled"], n_classes: int) -> Float[np.ndarray, " classes"]:
+    """Shares of the classes among labels, half a label of each more."""
+    counts = np.bincount(y, minlength=n_classes) + 0.5
+    return counts / counts.sum()
 
 
 def of_heads(said: Said, penalties: Int[np.ndarray, " heads"]) -> Opinions:

@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from jaxtyping import Array, Float, Int, Shaped
 from jaxssl.config import Config
 from jaxssl.data.frames import MIN_COHORT, Cohorts, each, name_of
 from jaxssl.data.presence import fit_classes
-from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.bundle import Bundle, EncoderBundle
 from jaxssl.engine.ensemble import Awaited, seed_keys
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
@@ -29,6 +30,7 @@ JUDGE = jax.jit(finetune.judge, static_argnums=0)
 PREDICT = jax.jit(finetune.Networks.predict, static_argnums=0)
 LOGITS = jax.jit(finetune.Networks.logits, static_argnums=0)
 FOLDS = 5  # of a cross-validation
+B = TypeVar("B", bound=Bundle)
 
 
 def fit_classifier(
@@ -125,11 +127,11 @@ def with_calibration(
 
 
 def tell_apart(
-    bundle: EncoderBundle,
+    bundle: B,
     x: Float[np.ndarray, "samples genes"],
     codes: Int[np.ndarray, " samples"],
     cohorts: Cohorts | None,
-) -> EncoderBundle:
+) -> B:
     """A classifier that keeps what tells its classes apart in log2 expression; codes of -1: none.
 
     Cohorts too small to be standardised by themselves are taken for one.
@@ -139,7 +141,7 @@ def tell_apart(
     if cohorts is not None and np.unique(cohorts, return_counts=True)[1].min() < MIN_COHORT:
         cohorts = None
     learnt = fit_classes(x[:, bundle.reference.looked], cohorts, codes)
-    return dataclasses.replace(bundle, classes=learnt)
+    return dataclasses.replace(cast(Any, bundle), classes=learnt)
 
 
 def check_fit(
@@ -157,7 +159,7 @@ def check_fit(
 
 
 def warn_of_one_class(
-    bundle: EncoderBundle, named: Shaped[np.ndarray, " samples"], cohorts: Cohorts | None
+    bundle: Bundle, named: Shaped[np.ndarray, " samples"], cohorts: Cohorts | None
 ) -> None:
     """Warn where all samples of a cohort are taken for one class, which is an alarm by itself."""
     classes, counts = bundle.provenance["classes"], bundle.provenance.get("class_counts")

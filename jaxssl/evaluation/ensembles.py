@@ -13,7 +13,8 @@ from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.pretrain import LogFn, StopFn, plan_pretraining, pretrain
 from jaxssl.evaluation.arms import Encoders, Fits, Inputs, fit_each, problem_of
 from jaxssl.evaluation.baselines import Problem
-from jaxssl.evaluation.best import Spaces, fit_best, make_spaces, with_outputs
+from jaxssl.evaluation.best import fit_best
+from jaxssl.evaluation.spaces import Spaces, make_spaces, with_outputs
 from jaxssl.types import Params
 
 N_ENCODERS = 5

@@ -19,6 +19,8 @@ CEILINGS = np.array([3.0, 3.0, 3.0, 0.15, 0.15])
 """Of the weights. Graphs help where labels are few, and are surer than they are right."""
 SETS: tuple[tuple[int, ...], ...] = ((0, 1, 2, 3, 4), (0, 1, 2), (0,), (1,), (2,))
 """Opinions that are pooled: all, unless fewer are better by two standard errors."""
+OF_SHARES, MOST_OF_SHARES = 0.25, 1.0
+"""Weight of the shares of the classes among the labels, where they are an opinion, and ceiling."""
 FLOOR = 1e-3  # of a probability, so that one that is sure does not rule alone
 
 Classes = Float[np.ndarray, "samples classes"]
@@ -48,14 +50,19 @@ def fit_weights(
     codes: Int[np.ndarray, " labels"],
     weights: Float[np.ndarray, " labels"],
     of: Sequence[int],
+    *,
+    by_share: bool = False,
 ) -> Float[np.ndarray, " opinions"]:
     """Weights of the opinions `of` that minimise the log loss of labels, near to `WEIGHTS`.
 
     Minimises -sum_i w_i log softmax(sum_m v_m log p_m(x_i))[y_i] + `PRIOR` |v - v0|², v >= 0, which
-    is convex; the other opinions have no weight.
+    is convex; the other opinions have no weight. With `by_share` the last opinion is the shares of
+    the classes, which is pooled with the others in any case.
     """
-    log_p, rows = log_of(opinions)[list(of)], np.arange(len(codes))
-    start = WEIGHTS[list(of)] / WEIGHTS[list(of)].sum()
+    start = with_shares(WEIGHTS[list(of)] / WEIGHTS[list(of)].sum(), OF_SHARES, on=by_share)
+    ceilings = with_shares(CEILINGS[list(of)], MOST_OF_SHARES, on=by_share)
+    of = [*of, *[len(WEIGHTS)] * by_share]
+    log_p, rows = log_of(opinions)[of], np.arange(len(codes))
 
     def loss(v: np.ndarray) -> tuple[float, np.ndarray]:
         pooled = log_softmax(np.tensordot(v, log_p, 1), axis=1)
@@ -64,10 +71,17 @@ def fit_weights(
         value = PRIOR * away @ away - weights @ pooled[rows, codes]
         return value, 2 * PRIOR * away - right @ weights
 
-    bounds = [(0, ceiling) for ceiling in CEILINGS[list(of)]]
+    bounds = [(0, ceiling) for ceiling in ceilings]
     found = np.zeros(len(opinions))
-    found[list(of)] = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    found[of] = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
     return found
+
+
+def with_shares(
+    weights: Float[np.ndarray, " opinions"], of_shares: float, *, on: bool
+) -> Float[np.ndarray, " all"]:
+    """Weights with that of the shares of the classes after them, where it is `on`."""
+    return np.append(weights, of_shares) if on else weights
 
 
 def first_unless_beaten(scores: Sequence[Float[np.ndarray, " labels"]]) -> int:

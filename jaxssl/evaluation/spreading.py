@@ -1,5 +1,7 @@
 """Labels spread over a graph of nearest neighbours, and what a classifier learns from that."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -87,13 +89,7 @@ def spread(
     labels = np.zeros((len(graph.indptr) - 1, n_classes))
     labels[labelled, y] = 1
     found = _reach(graph, labels, strength)
-    counts = labels.sum(axis=0)
-    shares = (counts > 0) / (counts > 0).sum() if balanced else counts / counts.sum()
-    mass = found.sum(axis=0)
-    found = found * np.divide(shares, mass, where=mass > 0, out=np.zeros(n_classes))
-    reached = found.sum(axis=1, keepdims=True) > 1e-12
-    found = np.where(reached, found, shares)
-    return found / found.sum(axis=1, keepdims=True)
+    return _scaled(found, found.sum(axis=0), labels.sum(axis=0), balanced=balanced)
 
 
 def _reach(
@@ -104,6 +100,46 @@ def _reach(
     for _ in range(round(n_passes * np.log(STRENGTH) / np.log(strength))):
         found = strength * (graph @ found) + (1 - strength) * labels
     return found
+
+
+class Reach(NamedTuple):
+    """What each of some labels says by itself, from which what any of them say follows."""
+
+    parts: Float[np.ndarray, "labelled labels"]  # at the labelled samples
+    mass: Float[np.ndarray, " labels"]  # over all samples
+
+    def spread(
+        self, at: Int[np.ndarray, " some"], y: Int[np.ndarray, " some"], n_classes: int
+    ) -> Float[np.ndarray, "labelled classes"]:
+        """What `spread` says of the labelled samples, by the labels at some of their positions."""
+        own = np.zeros((len(self.mass), n_classes))
+        own[at, y] = 1
+        return _scaled(self.parts @ own, self.mass @ own, own.sum(axis=0))
+
+
+def reach(
+    graph: sparse.csr_array, labelled: Int[np.ndarray, " labelled"], strength: float = STRENGTH
+) -> Reach:
+    """Spread every label by itself: spreading is linear but for the scales of classes."""
+    labels = np.zeros((len(graph.indptr) - 1, len(labelled)))
+    labels[labelled, np.arange(len(labelled))] = 1
+    found = _reach(graph, labels, strength)
+    return Reach(found[labelled], found.sum(axis=0))
+
+
+def _scaled(
+    found: Classes,
+    mass: Float[np.ndarray, " classes"],
+    counts: Float[np.ndarray, " classes"],
+    *,
+    balanced: bool = True,
+) -> Classes:
+    """Class probabilities from what reaches samples, of which each class has some `mass`."""
+    shares = (counts > 0) / (counts > 0).sum() if balanced else counts / counts.sum()
+    found = found * np.divide(shares, mass, where=mass > 0, out=np.zeros(len(mass)))
+    reached = found.sum(axis=1, keepdims=True) > 1e-12
+    found = np.where(reached, found, shares)
+    return found / found.sum(axis=1, keepdims=True)
 
 
 def choose_strength(

@@ -17,7 +17,9 @@ from markupsafe import Markup
 from jaxssl.data.missing import CURVE
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.calibration import sentence
+from jaxssl.evaluation.ensemble_bundle import EnsembleBundle
 from jaxssl.evaluation.stats import summarize
+from jaxssl.evaluation.worth import Worth
 from jaxssl.files import write_text
 from jaxssl.places import refuse_tilde
 from jaxssl.report import facts, tables
@@ -142,6 +144,19 @@ def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
         missing=bundle.provenance.get(CURVE),
         calibration=sentence(bundle.calibration),
         limits=_limits(bundle, summary),
+    )
+
+
+def ensemble_card(bundle: EnsembleBundle, worth: Worth) -> str:
+    """What a recommended classifier is, was made from and is worth, in Markdown."""
+    origin = bundle.provenance
+    return template("ensemble_card.md").render(
+        origin={"training_ids": "", "unlabelled": "", **origin},  # not always written
+        labels=dict(zip(origin["classes"], origin["class_counts"], strict=True)),
+        genes=bundle.normalizer.genes,
+        scale=bundle.normalizer.expression_scale,
+        expected=worth.lines(),
+        limits=list(dict.fromkeys([*origin["allowed_leaks"], *origin["warnings"]])),
     )
 
 

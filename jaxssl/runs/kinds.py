@@ -14,8 +14,9 @@ from jaxssl.places import Tree
 from jaxssl.runs import layout
 from jaxssl.types import InputError
 
-STUDY, SEARCH, COMPARE, AUDIT, FINETUNE, REPRODUCE, TRANSFER, ADAPT = KINDS = (
+STUDY, SEARCH, COMPARE, AUDIT, FINETUNE, REPRODUCE, TRANSFER, ADAPT, CLASSIFY = KINDS = (
     *("study", "search", "compare", "audit", "finetune", "reproduce", "transfer", "adapt"),
+    "classify",
 )
 OF_READER = {"pretrain": STUDY, "type1": AUDIT, "variance": AUDIT}
 """Kind by who reads the options, where it is called otherwise."""
@@ -28,6 +29,7 @@ WORDS = {
     REPRODUCE: "a reproduction",
     TRANSFER: "transfers between cohorts",
     ADAPT: "an adaptation",
+    CLASSIFY: "a classification",
 }
 RUN, KIND, OF = "run", "kind", "part_of"
 """In `environment.json`: the run's id, its kind, and the id of the run that it is part of."""
@@ -138,8 +140,8 @@ def names_of_kinds() -> dict[str, Tree]:
     """What runs write, by kind: the names of `layout` as patterns."""
     from jaxssl.engine.bundle import BUNDLE  # here, for they take seconds
     from jaxssl.engine.checkpoint import STATES
-    from jaxssl.evaluation.adapted import ADAPTED
     from jaxssl.evaluation.arms import ARMS, FRAMED, SELFTRAIN
+    from jaxssl.evaluation.ensemble_bundle import ENSEMBLE
     from jaxssl.methods import METHODS
 
     arms = "|".join([*ARMS, *FRAMED]).replace("+", "[+]")
@@ -172,7 +174,7 @@ def names_of_kinds() -> dict[str, Tree]:
         AUDIT: {**common, **AUDITED},
         FINETUNE: {**common, **CLASSIFIED, "classifier": BUNDLE},
         REPRODUCE: {**common, **paper, "validation|test": GRID},
-        ADAPT: {**common, **CLASSIFIED, "classifier": ADAPTED},
+        **{kind: {**common, **CLASSIFIED, "classifier": ENSEMBLE} for kind in (ADAPT, CLASSIFY)},
         TRANSFER: {**common, **TRANSFERS, "figures": {_figures("transfer"): None}},
     }
 

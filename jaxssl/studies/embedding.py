@@ -13,7 +13,7 @@ from jaxssl.data.arrival import Arrival, judge, receive
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.h5ad import add_to_h5ad, as_stored
 from jaxssl.data.missing import CURVE
-from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.bundle import Bundle, EncoderBundle
 from jaxssl.engine.embed import EMBEDDED, PROTOTYPE, annotate
 from jaxssl.engine.newcomers import cohorts_of
 from jaxssl.places import input_within
@@ -102,7 +102,7 @@ def embed_file(
 
 
 def arrive(
-    bundle: EncoderBundle,
+    bundle: Bundle,
     data: Data,
     hooks: Hooks,
     batch: str,

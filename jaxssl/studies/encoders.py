@@ -21,7 +21,12 @@ from jaxssl.engine.bundle import (
 )
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.prepared import is_among
-from jaxssl.evaluation.adapted import AdaptedClassifier, is_adapted, load_adapted
+from jaxssl.evaluation.ensemble_bundle import (
+    Classifier,
+    EnsembleBundle,
+    is_ensemble,
+    load_ensemble,
+)
 from jaxssl.places import missing
 from jaxssl.readers import (
     OF_ENCODER,
@@ -61,7 +66,7 @@ def read_classifier(given: str | Path | EncoderBundle) -> EncoderBundle:
 def read_encoders(folder: str | Path, seeds: Sequence[int]) -> Encoders:
     """The encoders of a run folder, or the one of a bundle."""
     given = Path(folder)
-    _refuse_adapted(given)
+    _refuse_ensemble(given)
     if is_bundle(given):
         bundle = load_bundle(given)
         refuse_classifier(bundle)
@@ -108,12 +113,13 @@ def given_encoders(
     return encoders
 
 
-def find_adapted(given: str | Path | EncoderBundle) -> AdaptedClassifier | None:
-    """The classifier that `adapt` left in a folder; None if there is none."""
-    if isinstance(given, EncoderBundle):
-        return None
+def read_any_classifier(given: str | Path | Classifier) -> Classifier:
+    """A classifier, of one encoder or of several: a bundle, or the one in the folder of a run."""
+    if isinstance(given, EnsembleBundle | EncoderBundle):
+        return given if isinstance(given, EnsembleBundle) else read_classifier(given)
     folders = [Path(given), Path(given) / layout.CLASSIFIER]
-    return next((load_adapted(folder) for folder in folders if is_adapted(folder)), None)
+    found = next((folder for folder in folders if is_ensemble(folder)), None)
+    return load_ensemble(found) if found else read_classifier(given)
 
 
 def is_of_other(bundle: EncoderBundle, adata: AnnData | None) -> bool:
@@ -124,12 +130,12 @@ def is_of_other(bundle: EncoderBundle, adata: AnnData | None) -> bool:
     return seen is not None and not seen.any()
 
 
-def _refuse_adapted(folder: Path) -> None:
-    """Refuse the classifier that an adaptation left where one encoder is asked for."""
-    if any(map(is_adapted, (folder, folder / layout.CLASSIFIER))):
+def _refuse_ensemble(folder: Path) -> None:
+    """Refuse a classifier of several encoders where one encoder is asked for."""
+    if any(map(is_ensemble, (folder, folder / layout.CLASSIFIER))):
         raise InputError(
-            f"{folder} is a classifier that was adapted to a laboratory, of several encoders, and "
-            "only `predict()` takes it",
+            f"{folder} is a classifier of several encoders, of `adapt()` or `classify()`, and only "
+            "`predict()` takes it",
             "name an encoder, a classifier of `finetune()`, or in `adapt()` its `source`",
         )
 
@@ -151,7 +157,7 @@ def _read(
     if isinstance(given, EncoderBundle):
         return given
     folder = Path(given)
-    _refuse_adapted(folder)
+    _refuse_ensemble(folder)
     return load_bundle(next((path for path in inside(folder) if path.is_dir()), folder))
 
 

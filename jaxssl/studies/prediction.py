@@ -12,21 +12,21 @@ from jaxtyping import Bool, Float, Float32, Int, Shaped
 from jaxssl.arguments import checked
 from jaxssl.bounds import Coverage, Share
 from jaxssl.config import DataConfig
-from jaxssl.data.arrival import judge, receive
+from jaxssl.data.arrival import Arrival, judge, receive
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.samples import by_text, facts_of, require_column
-from jaxssl.engine.bundle import EncoderBundle
+from jaxssl.engine.bundle import Bundle, EncoderBundle
 from jaxssl.engine.newcomers import column_of
 from jaxssl.engine.prepared import is_among
 from jaxssl.evaluation import conformal
-from jaxssl.evaluation.adapted import AdaptedClassifier
 from jaxssl.evaluation.calibration import nonconformity, sentence
-from jaxssl.evaluation.classifier import logits, warn_of_one_class
-from jaxssl.evaluation.classifier import predict as predict_rows
+from jaxssl.evaluation.classifier import warn_of_one_class
+from jaxssl.evaluation.ensemble_bundle import Classifier, EnsembleBundle, logits_of, opinion_of
+from jaxssl.evaluation.novelty import NONE, told_of_none
 from jaxssl.evaluation.predictions import counted
 from jaxssl.studies.data import read_data
 from jaxssl.studies.embedding import arrive
-from jaxssl.studies.encoders import find_adapted, read_classifier
+from jaxssl.studies.encoders import read_any_classifier
 from jaxssl.studies.job import Data
 from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.studies.target import as_table
@@ -35,7 +35,7 @@ from jaxssl.types import ADAPT, MAX_MISSING, REFUSE, InputError, OnShift
 
 @checked
 def predict(
-    classifier: str | Path | EncoderBundle,
+    classifier: str | Path | EncoderBundle | EnsembleBundle,
     data: Data,
     hooks: Hooks = SILENT,
     *,
@@ -48,7 +48,7 @@ def predict(
     """Class probabilities of new samples, and sets of classes; genes are matched by name.
 
     Args:
-        classifier: folder of `finetune`, the classifier in it, or a bundle.
+        classifier: folder of `finetune`, `classify` or `adapt`, the classifier in it, or a bundle.
         data: AnnData (samples x genes), a file, "demo" or "synthetic".
         hooks: told what is found.
         batch: column with the cohort of every sample, each of 10 or more; "": they are of one. Each
@@ -70,10 +70,11 @@ def predict(
     Returns:
         A row a sample: sample_id, predicted, max_probability, out_of_distribution (share of
         held-out samples of the training cohort that lie nearer to it; NaN where the classifier
-        keeps none), with `coverage` prediction_set (classes, the most probable first, joined by
-        " | ") and set_size, with `label` that column as label, and p_CLASS for every class.
-        Probabilities have the temperature that validation labels ask for, if the classifier keeps
-        one.
+        keeps none), of a classifier of `classify` none_of_the_classes (the probability that it is
+        of no class that had labels, by which the others are lowered), with `coverage`
+        prediction_set (classes, the most probable first, joined by " | ") and set_size, with
+        `label` that column as label, and p_CLASS for every class. Probabilities have the
+        temperature that validation labels ask for, if the classifier keeps one.
 
     Raises:
         InputError: on a folder without a classifier, on data that do not fit it, on samples that
@@ -82,25 +83,25 @@ def predict(
     Example:
         >>> jaxssl.predict("runs/clf", new, coverage=0.9)  # doctest: +SKIP
     """
-    if adapted := find_adapted(classifier):
-        own = (adapted, data, hooks, coverage, label, batch)
+    bundle = read_any_classifier(classifier)
+    if isinstance(bundle, EnsembleBundle) and bundle.is_adapted:
+        own = (bundle, data, hooks, coverage, label, batch)
         return _predict_adapted(*own, max_missing=max_missing, shift=shift)
-    bundle = read_classifier(classifier)
     classes, calibration = tuple(bundle.provenance["classes"]), bundle.calibration
     limits = None if coverage is None else conformal.limits_of(calibration, classes, coverage)
     adata, arrival = arrive(bundle, data, hooks, batch, max_missing, shift)
     truth = _truth_of(adata, classes, label, batch) if label else None
     _warn_of_labelled(adata, bundle)
-    probabilities = predict_rows(bundle, arrival.x)
+    probabilities, none = opinion_of(bundle, arrival)
     named = np.asarray(classes)[probabilities.argmax(axis=1)]
-    hooks.say(sentence(calibration))
+    is_pooled = isinstance(bundle, EnsembleBundle)
+    hooks.say(POOLED if is_pooled else sentence(calibration))
     hooks.say(f"predicted: {counted(named)}")
     judge(arrival, shift, "the classifier's", f"it takes {counted(named)}")
     warn_of_one_class(bundle, named, arrival.cohorts)
-    table: dict[str, Any] = {"out_of_distribution": arrival.outlying}
-    sets = None
+    sets, table = None, {"out_of_distribution": arrival.outlying} | _of_none(none, hooks)
     if coverage is not None and limits is not None:
-        sets, columns = _sets_of(bundle, arrival.x, limits)
+        sets, columns = _sets_of(bundle, arrival, limits)
         table |= columns
         is_other = arrival.is_shifted or shift == ADAPT
         conformal.warn_of_other(calibration, is_other=is_other)
@@ -111,8 +112,16 @@ def predict(
     return as_table(adata.obs_names.to_numpy(), classes, probabilities, **table)
 
 
+def _of_none(none: np.ndarray | None, hooks: Hooks) -> dict[str, Any]:
+    """The column of samples that are of none of the classes, where the classifier tells these."""
+    if none is None:
+        return {}
+    hooks.say(told_of_none(none))
+    return {NONE: none}
+
+
 def _predict_adapted(
-    adapted: AdaptedClassifier,
+    adapted: EnsembleBundle,
     data: Data,
     hooks: Hooks,
     coverage: float | None,
@@ -128,7 +137,7 @@ def _predict_adapted(
     adata = read_data(DataConfig(), hooks, data)
     cohorts = column_of(adata, batch) if batch else None
     words = {"max_missing": max_missing, "shift": shift, "cohorts": cohorts}
-    arrival = receive(adata, adapted.guard, adapted.reference, **words)
+    arrival = receive(adata, adapted.normalizer, adapted.reference, **words)
     hooks.say(arrival.sentence)
     if adapted.reference is None:
         warnings.warn(
@@ -137,7 +146,7 @@ def _predict_adapted(
             stacklevel=3,
         )
     truth = _truth_of(adata, classes, label, batch) if label else None
-    probabilities = adapted.predict(arrival.framed)
+    probabilities, _ = adapted.opinion(arrival)
     named = np.asarray(classes)[probabilities.argmax(axis=1)]
     hooks.say(sentence(None))
     hooks.say(f"predicted: {counted(named)}")
@@ -164,6 +173,7 @@ def _refuse_for_adapted(laboratory: str, coverage: float | None, shift: OnShift)
         )
 
 
+POOLED = "calibration: opinions are pooled by weights that cross-validated labels chose"
 READAPT = "adapt a classifier to them by `adapt()`, or pass `shift=warn` to go on"
 
 
@@ -188,12 +198,12 @@ def _tell(
 
 
 def _sets_of(
-    bundle: EncoderBundle,
-    x: Float[np.ndarray, "samples features"],
+    bundle: Classifier,
+    arrival: Arrival,
     limits: Float32[np.ndarray, " classes"],
 ) -> tuple[Bool[np.ndarray, "samples classes"], dict[str, Any]]:
-    """Sets of classes of normalised samples, and their columns in the table."""
-    scores = nonconformity(logits(bundle, x))
+    """Sets of classes of samples, and their columns in the table."""
+    scores = nonconformity(logits_of(bundle, arrival))
     sets = conformal.prediction_sets(scores, limits)
     texts = conformal.in_words(bundle.provenance["classes"], sets, scores)
     return sets, {"prediction_set": texts, "set_size": sets.sum(axis=1)}
@@ -225,7 +235,7 @@ def _truth_of(adata: AnnData, classes: tuple[str, ...], label: str, batch: str) 
     return Truth(labels, codes, cohorts)
 
 
-def _warn_of_labelled(adata: AnnData, bundle: EncoderBundle) -> None:
+def _warn_of_labelled(adata: AnnData, bundle: Bundle) -> None:
     """Warn of samples whose label the classifier was fitted on."""
     known = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("labelled_ids", ""))
     if known is not None and known.any():

@@ -140,7 +140,7 @@ def _log_of(study: Study, count: Count, *, is_kept: bool = True) -> engine.LogFn
     def log(rows: list[dict[str, Any]], restored: bool) -> None:
         if is_kept:
             journal.append_metrics(study.folder, rows)
-        count.advance(_in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
+        count.advance(in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
         for seed, when in divergences(rows).items():
             if seed not in lost:
                 study.notes.warn(
@@ -151,7 +151,7 @@ def _log_of(study: Study, count: Count, *, is_kept: bool = True) -> engine.LogFn
     return log
 
 
-def _in_a_line(rows: Sequence[Mapping[str, Any]]) -> str:
+def in_a_line(rows: Sequence[Mapping[str, Any]]) -> str:
     """The last epoch among `rows`, as means over its seeds."""
     rows = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
     seeds = [row["seed"] for row in rows]

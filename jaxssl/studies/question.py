@@ -23,7 +23,7 @@ from jaxssl.studies.progress import SILENT, Hooks
 from jaxssl.types import FRAMES, MAX_MISSING
 
 
-def _tell_of_joined(task: Task, hooks: Hooks) -> None:
+def tell_of_joined(task: Task, hooks: Hooks) -> None:
     """Say which samples joined the training, on which genes; warn where many genes were lost."""
     joined, n_genes = task.joined, len(task.genes)
     hooks.say(f"unlabelled: {joined.sentence} join the training samples, on {n_genes:,} genes")
@@ -32,6 +32,17 @@ def _tell_of_joined(task: Task, hooks: Hooks) -> None:
         warnings.warn(
             f"{lost:,} of the study's {joined.n_genes:,} genes are left out, also for the "
             "classical arms, as not all unlabelled files have them",
+            stacklevel=3,
+        )
+
+
+def warn_of_groups(adata: AnnData, parts: str) -> None:
+    """Warn where no group column is used, and one looks as if it should be."""
+    columns = possible_groups(as_text(cast(pd.DataFrame, adata.obs)))
+    if columns:
+        warnings.warn(
+            f"no group column is used, so samples of one {columns[0]} may stand in several "
+            f"{parts}; pass `group={columns[0]}`",
             stacklevel=3,
         )
 
@@ -61,13 +72,7 @@ def pose(
         f"{parts['validation']:,} validation, {parts['test']:,} test{together}"
     )
     if not task.group and config.split.protocol == "grouped":
-        columns = possible_groups(as_text(cast(pd.DataFrame, adata.obs)))
-        if columns:
-            warnings.warn(
-                f"no group column is used, so samples of one {columns[0]} may stand in several "
-                f"parts of the split; pass `group={columns[0]}`",
-                stacklevel=2,
-            )
+        warn_of_groups(adata, "parts of the split")
     n_out = len(task.codes) - sum(parts.values())
     if n_out:
         why = " whose group is held out" if config.data.use_unlabelled else ""
@@ -76,7 +81,7 @@ def pose(
         warnings.warn(doubt, stacklevel=2)
     if unlabelled:
         task = join(task, unlabelled, config.normalize.frame, config.data.batch)
-        _tell_of_joined(task, hooks)
+        tell_of_joined(task, hooks)
     config = _tell_shares(config, with_shares(config, is_open, [task.size]), hooks)
     look_for_leaks(task, config, notes, compares=compares)
     return task

@@ -20,7 +20,7 @@ from jaxssl.data.samples import by_text
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.ensemble import check_session
 from jaxssl.evaluation.adaptation import N_SEEDS, fit_heads, pretrain_frames, recipe
-from jaxssl.evaluation.adapted import AdaptedClassifier, save_adapted
+from jaxssl.evaluation.ensemble_bundle import EnsembleBundle, save_ensemble
 from jaxssl.evaluation.predictions import counted, pack, score
 from jaxssl.files import read_json, write_json, write_table
 from jaxssl.runs import kinds, layout
@@ -116,12 +116,12 @@ def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
     guard = guard_of(joint, rows, given.target.scale, config.normalize)
     if guard[1] is None:
         hooks.say(f"{len(rows)} samples are too few to hold later ones against: none is refused")
-    adapted = AdaptedClassifier(config, frames, heads, *guard, provenance)
+    adapted = EnsembleBundle(config, frames, heads, *guard, provenance)
     table = as_table(given.adata.obs_names.to_numpy(), classes, probabilities)
     summary = provenance | _measured(given, classes, probabilities, hooks)
     folder = open_folder(output)
     write_identity(folder, config, Origin(), hooks.command, kind=output.kind)
-    save_adapted(folder / layout.CLASSIFIER, adapted)
+    save_ensemble(folder / layout.CLASSIFIER, adapted)
     write_table(folder / layout.CLASSIFIED, table)
     write_json(folder / layout.SUMMARY, summary | notes.found() | {"timings": notes.timings()})
     notes.close()

@@ -1,0 +1,204 @@
+"""A classifier of several encoders as one bundle: all that classifying later samples takes.
+
+`jaxssl.adapt` makes one for the samples of a laboratory, with encoders of several frames;
+`jaxssl.classify` one for a cohort, with encoders of one frame. They differ in the rule that turns
+the encoders' outputs into class probabilities.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxssl.config import Config, from_dict, to_dict
+from jaxssl.data.arrival import Arrival
+from jaxssl.data.normalize import standardize_framed
+from jaxssl.data.presence import Classes
+from jaxssl.data.shift import Reference
+from jaxssl.engine.bundle import Bundle, EncoderBundle
+from jaxssl.engine.embed import outputs_of
+from jaxssl.engine.leaves import (
+    ARRAYS,
+    flatten,
+    load_leaves,
+    on_record,
+    read_genes,
+    record,
+    save_leaves,
+    static_of,
+    unflatten,
+    write_genes,
+)
+from jaxssl.evaluation.adaptation import FrameEncoders, Head, Heads
+from jaxssl.evaluation.classifier import logits, predict
+from jaxssl.evaluation.recommended import Recommended, rule_of
+from jaxssl.files import complete_folder
+from jaxssl.types import Calibration, Frame, InputError, Normalizer
+
+DESCRIPTION = "ensemble.json"
+FORMAT = 1
+ENSEMBLE = {r"ensemble\.json|genes\.txt|MODEL_CARD\.md": None, "arrays": ARRAYS}
+"""What lies in the folder of one."""
+ADAPTED, RECOMMENDED = "adapted", "recommended"  # rules
+AGAIN = "make it anew with `adapt()` or `classify()`, whichever made it"
+
+
+@dataclass(frozen=True)
+class EnsembleBundle(Bundle):
+    """All that classifying later samples takes."""
+
+    config: Config
+    frames: dict[str, FrameEncoders]
+    rule: Heads | Recommended
+    normalizer: Normalizer  # of the samples that later ones are held against
+    reference: Reference | None  # of them; None: too few
+    provenance: dict[str, Any]  # classes, numbers of samples and labels, warnings, and more
+    calibration: Calibration | None = None  # None: no labels of these samples
+    classes: Classes | None = None  # what tells them apart, on the genes the reference looks at
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether it was adapted to a laboratory without labels of it."""
+        return isinstance(self.rule, Heads)
+
+    def opinion(
+        self, arrival: Arrival
+    ) -> tuple[Float[np.ndarray, "samples classes"], Float[np.ndarray, " samples"] | None]:
+        """Class probabilities of samples as `receive` makes them for the normalizer.
+
+        And the probability that a sample is of none of the classes; None: the rule does not tell.
+        """
+        if isinstance(self.rule, Heads):
+            x, frames = arrival.framed, self.frames.items()
+            cohorts = np.full(len(x), self.provenance["cohort"])
+            outputs = {name: framed.outputs(self.config, x, cohorts) for name, framed in frames}
+            return self.rule(outputs), None
+        return self.rule.opinion(*self._seen(arrival))
+
+    def rule_on(
+        self, components: np.ndarray, genes: np.ndarray
+    ) -> tuple[Float[np.ndarray, "samples classes"], Float[np.ndarray, " samples"]]:
+        """As `opinion`, of samples that are normalised already."""
+        assert isinstance(self.rule, Recommended)
+        return self.rule.opinion(components, genes, self._outputs(components))
+
+    def logits(self, arrival: Arrival) -> Float[np.ndarray, "samples classes"]:
+        """Logarithms of class probabilities, as the calibration's scores are of."""
+        assert isinstance(self.rule, Recommended), "an adapted classifier has no calibration"
+        return self.rule.logits(*self._seen(arrival))
+
+    def _seen(self, arrival: Arrival) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Components, genes and encoder outputs."""
+        genes = standardize_framed(arrival.normalizer, arrival.framed)
+        return arrival.x, genes, self._outputs(arrival.x)
+
+    def _outputs(self, components: np.ndarray) -> np.ndarray:
+        (framed,) = self.frames.values()
+        return outputs_of(self.config, framed.params, components)
+
+
+Classifier = EncoderBundle | EnsembleBundle
+
+
+def save_ensemble(folder: Path, bundle: EnsembleBundle) -> None:
+    """Write a bundle: `ensemble.json`, `genes.txt` and the arrays, atomically."""
+    frames = {name: framed._asdict() for name, framed in bundle.frames.items()}
+    for framed in frames.values():
+        if framed["normalizer"] is bundle.normalizer:  # once is enough
+            del framed["normalizer"]
+    tree = {"frames": frames, "rule": bundle.rule, "normalizer": bundle.normalizer}
+    kept = {name: getattr(bundle, name) for name in ("reference", "calibration", "classes")}
+    leaves = flatten(tree | {name: value for name, value in kept.items() if value})
+    description = {
+        "format": FORMAT,
+        "rule": ADAPTED if bundle.is_adapted else RECOMMENDED,
+        "config": to_dict(bundle.config),
+        "scale": bundle.normalizer.expression_scale,
+        "cohorts": {name: f.normalizer.frame.cohorts for name, f in bundle.frames.items()},
+        "calibration": static_of(bundle.calibration),
+        "provenance": bundle.provenance,
+        "leaves": record(leaves),
+    }
+    with complete_folder(folder, ENSEMBLE) as partial:
+        save_leaves(partial / "arrays", leaves)
+        write_genes(partial, bundle.normalizer.genes)
+        (partial / DESCRIPTION).write_text(json.dumps(description, indent=2))
+
+
+def is_ensemble(folder: Path) -> bool:
+    """Whether a folder is called one by what it holds."""
+    return (folder / DESCRIPTION).is_file()
+
+
+def load_ensemble(folder: Path) -> EnsembleBundle:
+    """Read a classifier of several encoders and verify all its arrays."""
+    told, genes = _texts(folder)
+    try:
+        config, leaves = from_dict(told["config"]), on_record(told["leaves"])
+        cohorts, scale, provenance = told["cohorts"], told["scale"], told["provenance"]
+        rule, calibrated = told["rule"], told["calibration"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{folder} is no classifier of an ensemble ({error})", AGAIN) from error
+    tree = unflatten(load_leaves(folder / "arrays", leaves))
+    normalizer, frames = Normalizer(genes, scale, **tree["normalizer"]), {}
+    for name, of_frame in tree["frames"].items():
+        own = normalizer
+        if stored := of_frame.get("normalizer"):
+            frame = Frame(name, tuple(cohorts[name]), **stored.pop("frame", {}))
+            own = Normalizer(genes, "log2", frame=frame, **stored)
+        members = of_frame["params"]
+        encoders = tuple(members[str(i)] for i in range(len(members)))
+        frames[name] = FrameEncoders(own, encoders)
+    if any(len(f.normalizer.mean) != len(genes) for f in frames.values()):
+        raise InputError(f"{folder}: genes.txt is not as it was written", AGAIN)
+    reference = Reference(**tree["reference"]) if "reference" in tree else None
+    calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
+    classes = Classes(**tree["classes"]) if "classes" in tree else None
+    found = _heads(tree["rule"]) if rule == ADAPTED else rule_of(tree["rule"])
+    kept = reference, provenance, calibration, classes
+    return EnsembleBundle(config, frames, found, normalizer, *kept)
+
+
+def _texts(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The description and the genes."""
+    try:
+        told = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        genes = read_genes(folder)
+        if told["format"] != FORMAT:
+            raise InputError(
+                f"{folder} has format {told['format']}, this version reads format {FORMAT}",
+                "read it with the jaxssl that wrote it",
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{folder} is no classifier of an ensemble ({error})", AGAIN) from error
+    return told, genes
+
+
+def _heads(tree: dict[str, Any]) -> Heads:
+    """The rule of an adaptation."""
+    spread = {name: Head(**head) for name, head in tree["spread"].items()}
+    return Heads(Head(**tree["linear"]), spread)
+
+
+def opinion_of(
+    classifier: Classifier, arrival: Arrival
+) -> tuple[Float[np.ndarray, "samples classes"], Float[np.ndarray, " samples"] | None]:
+    """Class probabilities of samples, and the probability that they are of none of the classes.
+
+    None where the classifier does not tell that.
+    """
+    if isinstance(classifier, EnsembleBundle):
+        return classifier.opinion(arrival)
+    return predict(classifier, arrival.x), None
+
+
+def logits_of(classifier: Classifier, arrival: Arrival) -> Float[np.ndarray, "samples classes"]:
+    """What the scores of a classifier's calibration are of."""
+    if isinstance(classifier, EnsembleBundle):
+        return classifier.logits(arrival)
+    return logits(classifier, arrival.x)

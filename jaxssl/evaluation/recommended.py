@@ -1,0 +1,164 @@
+"""The recommended classifier as a rule to keep: linear maps, graphs and how they are pooled.
+
+What `evaluation.best` fits for samples that are there, with all that later samples take.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import log_softmax, softmax
+from sklearn.linear_model import LogisticRegression
+
+from jaxssl.evaluation.adaptation import Head
+from jaxssl.evaluation.best import (
+    MAX_ITERATIONS,
+    PENALTIES,
+    TOLERANCE,
+    choose_pool,
+    shares_of,
+    weights_of,
+)
+from jaxssl.evaluation.novelty import Novelty
+from jaxssl.evaluation.pooling import Pool, log_of
+from jaxssl.evaluation.spaces import (
+    COMPONENTS,
+    GENES,
+    GRAPHS,
+    HEADS,
+    OUTPUTS,
+    Axes,
+    Spaces,
+    View,
+    axes_of,
+    make_spaces,
+)
+from jaxssl.evaluation.spreading import bridge
+
+Rows = Float[np.ndarray, "samples features"]
+Components = Float[np.ndarray, "samples components"]
+Genes = Float[np.ndarray, "samples genes"]
+Outputs = Float[np.ndarray, "samples outputs"]
+Classes = Float[np.ndarray, "samples classes"]
+Labels = Int[np.ndarray, " labelled"]
+
+
+class Neighbours(NamedTuple):
+    """The training samples in a graph's view, and what spreading says of them."""
+
+    mean: Float[np.ndarray, " features"]  # of the view
+    size: Float[np.ndarray, ""]
+    rows: Float[np.ndarray, "train features"]  # scaled by these
+    said: Float[np.ndarray, "train classes"]
+
+    def __call__(self, x: Rows) -> Classes:
+        """Class probabilities: those of the nearest training samples."""
+        return bridge(self.rows, (x - self.mean) / self.size) @ self.said
+
+
+class Recommended(NamedTuple):
+    """All that turns components, genes and encoder outputs into class probabilities."""
+
+    axes: Axes  # of the outputs
+    heads: dict[str, Head]  # by name of `HEADS`
+    graphs: dict[str, Neighbours]  # by name of `GRAPHS`
+    shares: Float[np.ndarray, " classes"]  # of the labels
+    weights: Float[np.ndarray, " opinions"]
+    novelty: Novelty
+
+    def logits(self, components: Components, genes: Genes, outputs: Outputs) -> Classes:
+        """Logarithms of class probabilities, as if every sample were of a class with labels."""
+        return self._pooled({COMPONENTS: components, GENES: genes, OUTPUTS: self.axes(outputs)})
+
+    def opinion(
+        self, components: Components, genes: Genes, outputs: Outputs
+    ) -> tuple[Classes, Float[np.ndarray, " samples"]]:
+        """Class probabilities, and the probability that a sample is of no class that has labels."""
+        views = {COMPONENTS: components, GENES: genes, OUTPUTS: self.axes(outputs)}
+        graph = self.graphs[OUTPUTS]
+        none = self.novelty((views[OUTPUTS] - graph.mean) / graph.size)
+        return lowered(softmax(self._pooled(views), axis=1), none), none
+
+    def _pooled(self, views: Mapping[str, Rows]) -> Classes:
+        said = [self.heads[name](views[name]) for name in HEADS]
+        said += [self.graphs[name](views[name]) for name in GRAPHS]
+        said.append(np.broadcast_to(self.shares, said[0].shape))
+        return log_softmax(np.tensordot(self.weights, log_of(said), 1), axis=1)
+
+
+def lowered(probabilities: Classes, none: Float[np.ndarray, " samples"]) -> Classes:
+    """Class probabilities that know nothing with the probability that none of the classes is true.
+
+    What these lose is spread over all classes, so that rows still add up to 1 and the most probable
+    class stays.
+    """
+    n_classes = probabilities.shape[1]
+    return (1 - none[:, None]) * probabilities + none[:, None] / n_classes
+
+
+def see(components: Components, genes: Genes, outputs: Outputs) -> tuple[Spaces, Axes]:
+    """What heads and graphs see of training samples, of which none is held out."""
+    train = np.arange(len(components))
+    axes = axes_of(outputs, train)
+    spaces = make_spaces(components, genes, train, train[:0])
+    return spaces.with_view(OUTPUTS, axes(outputs)), axes
+
+
+def fit_recommended(
+    spaces: Spaces, axes: Axes, labelled: Labels, y: Labels, n_classes: int, novelty: Novelty
+) -> Recommended:
+    """The rule from all labels; every one of the classes has some.
+
+    Args:
+        spaces: of `see`, with its axes.
+        labelled: training rows that have a label.
+        y: their classes.
+        n_classes: of the labels.
+        novelty: what tells samples of none of these classes.
+
+    Returns:
+        What the pool of `best.choose_pool` says, as maps for later samples.
+
+    Example:
+        >>> fit_recommended(spaces, axes, rows, codes[rows], 20, novelty)  # doctest: +SKIP
+    """
+    pool: Pool = choose_pool(spaces, labelled, y, n_classes, by_share=True)
+    heads = {
+        name: head_of(spaces.views[name], labelled, y, n_classes, int(position))
+        for name, position in zip(HEADS, pool.penalties, strict=True)
+    }
+    graphs = {}
+    for name in GRAPHS:
+        view, said = spaces.views[name], spaces.graphs[name].spread(labelled, y, n_classes)
+        arrays = view.mean, view.size, view.of(spaces.train), said
+        graphs[name] = Neighbours(*(np.asarray(a, np.float32) for a in arrays))
+    kept = Axes(*(np.ascontiguousarray(a, np.float32) for a in axes))
+    shares = shares_of(y, n_classes)
+    return Recommended(kept, heads, graphs, shares, np.asarray(pool.weights), novelty)
+
+
+def head_of(view: View, labelled: Labels, y: Labels, n_classes: int, position: int) -> Head:
+    """`best.linear` at one penalty as a map of the view's features as they are."""
+    x = view.of(labelled)
+    axes = np.linalg.qr(x.T)[0] if x.shape[1] > x.shape[0] else None
+    model = LogisticRegression(C=1 / PENALTIES[position], max_iter=MAX_ITERATIONS, tol=TOLERANCE)
+    model.fit(x if axes is None else x @ axes, y, sample_weight=weights_of(y, n_classes))
+    kernel, bias = model.coef_.T, model.intercept_
+    if n_classes == 2:  # scikit-learn has the second class alone
+        kernel, bias = np.hstack([-kernel, kernel]) / 2, np.append(-bias, bias) / 2
+    kernel = (kernel if axes is None else axes @ kernel) / view.size
+    bias = bias - view.mean @ kernel
+    return Head(np.asarray(kernel, np.float32), np.asarray(bias, np.float32))
+
+
+def rule_of(tree: dict[str, Any]) -> Recommended:
+    """The rule from its arrays on disk."""
+    return Recommended(
+        Axes(**tree["axes"]),
+        {name: Head(**head) for name, head in tree["heads"].items()},
+        {name: Neighbours(**graph) for name, graph in tree["graphs"].items()},
+        tree["shares"],
+        tree["weights"],
+        Novelty(**tree["novelty"]),
+    )

@@ -1,0 +1,134 @@
+"""What the heads and graphs of `best` see of samples: encoder outputs, components and genes."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, cast
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+
+from jaxssl.evaluation.spreading import Reach, affinity, bridge, reach, spread
+
+OUTPUTS, COMPONENTS, GENES = "outputs", "components", "genes"
+HEADS, GRAPHS = (OUTPUTS, COMPONENTS, GENES), (COMPONENTS, OUTPUTS)
+STRENGTH = 0.5  # of spreading
+N_AXES = 128  # of the encoders' outputs: the principal ones
+
+Rows = Float[np.ndarray, "samples features"]
+Classes = Float[np.ndarray, "samples classes"]
+
+
+class View(NamedTuple):
+    """One way in which samples are seen, about the training mean and of mean square length 1."""
+
+    x: Rows  # of all samples, as it is
+    mean: Float[np.ndarray, " features"]
+    size: float
+
+    def of(self, rows: Int[np.ndarray, " rows"]) -> Rows:
+        """Some samples."""
+        return (self.x[rows] - self.mean) / self.size
+
+
+class Graph(NamedTuple):
+    """Neighbours among the training samples, and of the others among these."""
+
+    inside: sparse.csr_array  # train x train
+    outside: sparse.csr_array  # others x train
+
+    def spread(
+        self, at: Int[np.ndarray, " labelled"], y: Int[np.ndarray, " labelled"], n_classes: int
+    ) -> Classes:
+        """What labels at some of the training samples say of all of these."""
+        return spread(self.inside, at, y, n_classes, strength=STRENGTH)
+
+
+class Spaces(NamedTuple):
+    """What heads and graphs see."""
+
+    train: Int[np.ndarray, " train"]  # rows of the training samples, labelled or not, sorted
+    others: Int[np.ndarray, " others"]  # rows to be predicted, which nothing is fitted on
+    views: Mapping[str, View]  # by name of `HEADS`
+    graphs: Mapping[str, Graph | Reach]  # by name of `GRAPHS`
+
+    def with_view(self, name: str, x: Rows) -> "Spaces":
+        """With one view more of all samples, and its graph if it is one of `GRAPHS`."""
+        mean = x[self.train].mean(axis=0)
+        centred = x[self.train] - mean
+        size = float(np.sqrt(np.mean(np.einsum("nf,nf->n", centred, centred)))) or 1.0
+        view, graphs = View(x, mean, size), dict(self.graphs)
+        if name in GRAPHS:
+            inner = view.of(self.train)
+            others = view.of(self.others)
+            empty = sparse.csr_array((0, len(inner)))
+            outside = bridge(inner, others) if len(others) else empty
+            graphs[name] = Graph(affinity(inner), outside)
+        return self._replace(views={**self.views, name: view}, graphs=graphs)
+
+
+def make_spaces(
+    components: Float[np.ndarray, "samples components"],
+    genes: Float[np.ndarray, "samples genes"],
+    train: Int[np.ndarray, " train"],
+    others: Int[np.ndarray, " others"],
+) -> Spaces:
+    """What every repetition sees; the outputs of its encoders are to be added.
+
+    Args:
+        components: conditioned (samples x components), as an encoder sees them.
+        genes: standardised (samples x genes).
+        train: rows of the training samples, labelled or not, sorted.
+        others: rows to be predicted.
+
+    Returns:
+        Views and graphs of components and genes.
+    """
+    return Spaces(train, others, {}, {}).with_view(COMPONENTS, components).with_view(GENES, genes)
+
+
+def with_outputs(spaces: Spaces, outputs: Rows) -> Spaces:
+    """With the outputs of encoders side by side, of unit length each, on their principal axes.
+
+    The axes are of the training samples, `N_AXES` at most.
+    """
+    return spaces.with_view(OUTPUTS, axes_of(outputs, spaces.train)(outputs))
+
+
+class Axes(NamedTuple):
+    """Principal axes of the encoders' outputs."""
+
+    mean: Float[np.ndarray, " outputs"]
+    kernel: Float[np.ndarray, "outputs axes"]
+
+    def __call__(
+        self, outputs: Float[np.ndarray, "samples outputs"]
+    ) -> Float[np.ndarray, "samples axes"]:
+        """Outputs about the training mean, on the axes."""
+        return (outputs - self.mean) @ self.kernel
+
+
+def axes_of(
+    outputs: Float[np.ndarray, "samples outputs"], train: Int[np.ndarray, " train"]
+) -> Axes:
+    """The axes of the training samples, `N_AXES` at most."""
+    mean = outputs[train].mean(axis=0)
+    centred = (outputs - mean)[train]
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    return Axes(mean, axes[:, ::-1][:, :N_AXES])
+
+
+def condensed(spaces: Spaces, labelled: Int[np.ndarray, " labelled"]) -> Spaces:
+    """The labelled rows alone, seen as before: in their span, and with every label spread.
+
+    What is orthogonal to that span never enters an L2-regularised linear fit.
+    """
+    rows, views = np.arange(len(labelled)), {}
+    for name, view in spaces.views.items():
+        x = view.of(labelled)
+        if x.shape[1] > len(x):
+            x = x @ np.linalg.qr(x.T)[0]
+        views[name] = View(x, np.zeros(x.shape[1], x.dtype), 1.0)
+    at = np.searchsorted(spaces.train, labelled)
+    inside = {name: cast(Graph, graph).inside for name, graph in spaces.graphs.items()}
+    graphs = {name: reach(graph, at, STRENGTH) for name, graph in inside.items()}
+    return Spaces(rows, rows[:0], views, graphs)

@@ -1,0 +1,179 @@
+"""What a recommended classifier is worth: nothing leaks, folds are fair, intervals hold."""
+
+import numpy as np
+import pytest
+
+from jaxssl.evaluation import expectation, novelty, worth
+from jaxssl.evaluation.best import HEADS, choose_pool, linear, of_heads, opinions_of, shares_of
+from jaxssl.evaluation.expectation import groups_of, hold_out, outer_folds
+from jaxssl.evaluation.recommended import fit_recommended, see
+from jaxssl.evaluation.spaces import make_spaces
+from jaxssl.evaluation.spreading import affinity, reach, spread
+from jaxssl.evaluation.worth import accuracy_of, balanced_accuracy_of, gain_of, worth_of
+
+RNG = np.random.default_rng(0)
+N, K = 120, 4
+CODES = np.arange(N) % K
+CENTRES = RNG.normal(size=(K, 30)) * 1.5
+GENES = (CENTRES[CODES] + RNG.normal(size=(N, 30))).astype(np.float32)
+OUTPUTS = np.hstack([GENES[:, :8], np.tanh(GENES[:, :10])])
+ROWS = np.arange(0, 100, 5)
+
+
+@pytest.fixture(scope="module")
+def spaces():
+    return see(GENES[:, :12], GENES, OUTPUTS)
+
+
+def test_what_is_said_of_a_label_does_not_depend_on_it(spaces):
+    y = CODES[ROWS]
+    folds = np.arange(len(y)) % 3
+    before = hold_out(spaces[0], ROWS, y, K, folds)
+    other = np.where(np.arange(len(y)) == 7, (y + 1) % K, y)
+    after = hold_out(spaces[0], ROWS, other, K, folds)
+    same = folds == folds[7]
+    for name in ("ours", "linear", "shares"):
+        found, expected = getattr(after, name)[same], getattr(before, name)[same]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert np.abs(getattr(after, name) - getattr(before, name)).max() > 1e-3
+    assert before.hits(y)["ours"].mean() > 0.8
+
+
+def test_labels_alone_say_what_all_samples_would(spaces, monkeypatch):
+    y = CODES[ROWS]
+    folds = np.arange(len(y)) // 10
+    quick = hold_out(spaces[0], ROWS, y, K, folds)
+    monkeypatch.setattr(expectation, "MANY", 0)
+    whole = hold_out(spaces[0], ROWS, y, K, folds)
+    np.testing.assert_allclose(quick.ours, whole.ours, atol=2e-3)
+    np.testing.assert_allclose(quick.linear, whole.linear, atol=0.05)  # of the solver
+    np.testing.assert_array_equal(quick.hits(y)["linear"], whole.hits(y)["linear"])
+
+
+def test_labels_that_are_spread_one_by_one_add_up(spaces):
+    graph, rows = affinity(GENES), ROWS
+    found = reach(graph, rows, 0.5).spread(np.arange(12), CODES[rows[:12]], K)
+    expected = spread(graph, rows[:12], CODES[rows[:12]], K, strength=0.5)[rows]
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_the_rule_says_of_later_samples_what_their_views_and_graphs_do(spaces):
+    train, others = np.arange(100), np.arange(100, N)
+    own, axes = see(GENES[:100, :12], GENES[:100], OUTPUTS[:100])
+    none = novelty.fit_novelty(own.views["outputs"].of(train), ROWS, CODES[ROWS])
+    rule = fit_recommended(own, axes, ROWS, CODES[ROWS], K, none)
+    both = make_spaces(GENES[:, :12], GENES, train, others).with_view("outputs", axes(OUTPUTS))
+    pool = choose_pool(both, ROWS, CODES[ROWS], K, by_share=True)
+    path = [[int(i)] for i in pool.penalties]
+    said = opinions_of(both, ROWS, CODES[ROWS], K, others, path)
+    shares = np.tile(shares_of(CODES[ROWS], K), (len(others), 1))
+    expected = pool([*of_heads(said, np.zeros(len(HEADS), int)), shares])
+    found = rule.logits(GENES[others, :12], GENES[others], OUTPUTS[others])
+    np.testing.assert_allclose(np.exp(found), expected, atol=1e-3)
+    two = CODES[ROWS] % 2  # of which scikit-learn keeps one column
+    own = fit_recommended(own, axes, ROWS, two, 2, none)
+    view, position = (
+        both.views["genes"],
+        int(choose_pool(both, ROWS, two, 2, by_share=True).penalties[2]),
+    )
+    expected = linear(view, ROWS, two, 2, others, [position])[0]
+    np.testing.assert_allclose(own.heads["genes"](GENES[others]), expected, atol=1e-3)
+
+
+def test_groups_stay_together_and_folds_are_as_many_as_labels_allow():
+    names = np.array(["a", "", "a", "b", "b", ""])
+    groups = groups_of(names)
+    assert (groups[[0, 3]] == groups[[2, 4]]).all()
+    assert len(np.unique(groups)) == 4
+    for n, n_folds in ((40, 20), (200, 10), (2000, 5)):
+        y, groups = np.arange(n) % 3, np.arange(n) // 2
+        folds = outer_folds(y, groups)
+        assert len(np.unique(folds)) == n_folds
+        assert all(len(np.unique(folds[groups == g])) == 1 for g in range(n // 2))
+        sizes = np.bincount(folds)
+        assert sizes.max() - sizes.min() <= 2, "of equal size but for a group"
+
+
+def simulated(counts, recalls, rng):
+    """Hits of labels; the only one of a class is never found again."""
+    y = np.repeat(np.arange(len(counts)), counts)
+    return (rng.random(len(y)) < recalls[y]) * (np.array(counts)[y] > 1) * 1.0, y
+
+
+@pytest.mark.parametrize(
+    ("counts", "a", "b"),
+    [([30, 15, 10, 5], 8, 2), ([60, 20, 10], 40, 1), ([12, 8, 6, 5, 4, 3, 3, 2, 2, 1, 1], 4, 2)],
+)
+def test_the_truth_lies_in_intervals_about_as_often_as_they_say(counts, a, b, monkeypatch):
+    monkeypatch.setattr(worth, "N_DRAWS", 1000)
+    rng, inside = np.random.default_rng(1), {"accuracy": [], "balanced": [], "gain": []}
+    several, n = np.array(counts) > 1, np.array(counts)
+    for _ in range(150):
+        recalls = rng.beta(a, b, len(counts))
+        hits, y = simulated(counts, recalls, rng)
+        found = balanced_accuracy_of(hits, y)
+        assert 0 <= found.low < found.value < found.high <= 1
+        inside["balanced"].append(found.low <= recalls.mean() <= found.high)
+        found = accuracy_of(hits)
+        truth = (recalls * several * n).sum() / n.sum()
+        inside["accuracy"].append(found.low <= truth <= found.high)
+        other, _ = simulated(counts, recalls, rng)
+        found = gain_of(hits, other)
+        inside["gain"].append(found.low <= 0 <= found.high)
+    for name, covered in inside.items():
+        assert np.mean(covered) >= 0.88, name
+
+
+def test_intervals_have_a_width_where_all_is_right_or_nothing_differs():
+    for found in (accuracy_of(np.ones(13)), balanced_accuracy_of(np.ones(13), np.arange(13) % 3)):
+        assert found.low < 0.95
+        assert found.high <= 1
+    level = gain_of(np.ones(30), np.ones(30))
+    assert level.value == 0
+    assert level.low < -0.02 < 0.02 < level.high
+
+
+def test_the_advice_is_by_the_gain_and_its_interval():
+    n = 1000
+    y, right = np.arange(n) % 2, np.arange(n) < 900
+    half = np.arange(n) % 2 == 0
+    worse = right & (np.arange(n) >= 60)
+    cases = {
+        "chance": (half, half, half),
+        "as good": (right, right, half),
+        "better": (right, worse, half),
+        "untold": (right[:50] & (np.arange(50) > 1), right[:50] & (np.arange(50) > 3), half[:50]),
+    }
+    for verdict, hits in cases.items():
+        named = dict(zip(("ours", "linear", "shares"), [h * 1.0 for h in hits], strict=True))
+        found = worth_of(named, y[: len(hits[0])])
+        assert found.verdict == verdict
+        assert ("use logistic regression" in found.advice) == (verdict == "as good")
+    permuted = np.random.default_rng(2).random((3, 60)) < 0.4
+    named = dict(zip(("ours", "linear", "shares"), permuted * 1.0, strict=True))
+    assert "no better than always naming the largest" in worth_of(named, np.arange(60) % 3).advice
+
+
+def test_samples_of_a_class_without_a_label_are_told(spaces):
+    rng = np.random.default_rng(3)
+    centres = np.linalg.qr(rng.normal(size=(20, 8)))[0].T
+    codes = np.arange(800) % 8
+    x = centres[codes] + rng.normal(size=(800, 20)) * 0.1
+    labelled = np.flatnonzero(codes < 6)[:60]  # two classes have none
+    found = novelty.fit_novelty(x, labelled, codes[labelled])
+    rest = np.setdiff1d(np.arange(800), labelled)
+    none, unseen = found(x[rest]), codes[rest] >= 6
+    assert (none[unseen] > 0.5).mean() > 0.95
+    assert (none[~unseen] > 0.5).mean() < 0.05
+    assert none.mean() == pytest.approx(unseen.mean(), abs=0.05)
+    held_out = found.held_out(np.arange(60))
+    assert (held_out < 0.5).all(), "each has others of its class"
+    alone = found.held_out(codes[labelled])
+    assert (alone > 0.5).all(), "without its class, it is of none"
+
+
+def test_the_share_of_none_is_that_of_largest_likelihood():
+    rng = np.random.default_rng(4)
+    novel = rng.random(20_000) < 0.2
+    x = rng.normal(size=20_000) + 2 * novel
+    assert novelty.share_of(2 * x - 2) == pytest.approx(0.2, abs=0.02)  # log N(2, 1) / N(0, 1)
