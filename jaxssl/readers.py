@@ -5,8 +5,7 @@ reads; what else is said to it by name is refused, and so is a configuration tha
 than what is done. A configuration as a whole may hold sections for others: it is shared.
 """
 
-import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -69,6 +68,13 @@ READERS: dict[str, Reader] = {
         settled=ONE_SPLIT,
         deaf=("splits", "method"),
     ),
+    "type1_best": Reader(
+        "an audit of the tests on `best`, which pretrains encoders on one split",
+        (*INPUT, *LAYERS, "pretrain", "sweep.shares", "run"),
+        ("pretrain.checkpoint_every",),
+        settled=ONE_SPLIT,
+        deaf=("splits", "method"),
+    ),
     "variance": Reader(
         "an audit of the variance, which crosses its levels on given shares",
         (*OF_PRETRAINING, "finetune", "sweep.shares", "run"),
@@ -94,63 +100,6 @@ READERS: dict[str, Reader] = {
     ),
 }
 """Verbs, functions and estimators that read options."""
-
-
-SPECTRAL = ("`normalize.input=spectral`", lambda c: c.normalize.input != "genes")
-BY_COHORT = ("`pretrain.batches=by_cohort`", lambda c: c.pretrain.batches == "by_cohort")
-NEEDS: dict[str, tuple[str, Callable[[Config], Any]]] = {
-    "normalize.n_components": SPECTRAL,
-    "normalize.power": SPECTRAL,
-    "augment.mask_per": ("`augment.mask_rate`", lambda c: _masks(c)),
-    "augment.mask_fill": ("`augment.mask_rate`", lambda c: _masks(c)),
-    "augment.extra_mask_rate": ("`augment.n_views=3`", lambda c: c.augment.n_views > 2),
-    "augment.latent_dim": ("`augment.latent_radius`", lambda c: c.augment.latent_radius),
-    "augment.autoencoder_steps": ("`augment.latent_radius`", lambda c: c.augment.latent_radius),
-    "augment.n_neighbours": ("`augment.neighbour_share`", lambda c: c.augment.neighbour_share),
-    "optimizer.weight_decay": ("`optimizer.name=adamw`", lambda c: c.optimizer.name != "adam"),
-    "method.projection_hidden": ("`method.projection=mlp`", lambda c: _is_mlp(c, "projection")),
-    "method.projection_norm": ("`method.projection=mlp`", lambda c: _is_mlp(c, "projection")),
-    "method.projection_dim": (
-        "`method.projection=linear`",
-        lambda c: vars(c.method).get("projection") != "none",
-    ),
-    "method.predictor_hidden": ("`method.predictor=mlp`", lambda c: _is_mlp(c, "predictor")),
-    "method.cohort_balance": BY_COHORT,
-    "pretrain.cohort_draw": BY_COHORT,
-    "method.queue_start": ("`method.queue_length`", lambda c: vars(c.method).get("queue_length")),
-    "split.test_share": ("`split.protocol=grouped`", lambda c: "batch" not in c.split.protocol),
-    "finetune.learning_rate": ("`finetune.n_steps`", lambda c: c.finetune.n_steps),
-    "finetune.freeze_layers": ("`finetune.n_steps`", lambda c: c.finetune.n_steps),
-    "finetune.probe_learning_rate": ("`finetune.probe_steps`", lambda c: c.finetune.probe_steps),
-    "finetune.probe_decay": ("`finetune.probe_steps`", lambda c: c.finetune.probe_steps),
-}
-"""Option → the one without which it does nothing, and whether a configuration has that."""
-
-
-def _masks(config: Config) -> bool:
-    views = config.augment
-    return bool(views.mask_rate or (views.n_views > 2 and views.extra_mask_rate))
-
-
-def _is_mlp(config: Config, head: str) -> bool:
-    return vars(config.method).get(head) == "mlp"
-
-
-def idle(name: str, config: Config) -> str:
-    """What an option lacks to do anything in a configuration; "" where it does something."""
-    lacks, has = NEEDS.get(name, ("", lambda _: True))
-    return "" if has(config) else lacks
-
-
-def warn_of_idle(config: Config) -> None:
-    """Warn of options that are not at their defaults and do nothing beside the others."""
-    ours, asked = to_dict(with_method(Config(), config.method.name)), to_dict(config)
-    for name in NEEDS:
-        section, option = name.split(".")
-        value = asked[section].get(option)
-        if value != ours[section].get(option) and idle(name, config):
-            found = f"`{name}={value}` does nothing without {idle(name, config)}"
-            warnings.warn(found, stacklevel=4)
 
 
 def _is_of(name: str, names: Iterable[str]) -> bool:

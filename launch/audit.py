@@ -6,6 +6,8 @@ difference in 5 of 100 comparisons. Every one of --comparisons has --seeds repet
 
   python -m launch.audit --what=type1 --data=mirna.h5ad --shares=0.02 --out=runs/type1
 
+--what=type1_best does so with the arm best: its sides have other encoders, out of 40.
+
 Variance: what labels, pretraining and fine-tuning each contribute to the spread of an arm, from
 every combination of a few of each (--levels: label subsets, pretrainings, fine-tunings); with
 --splits, what the outer split contributes. Writes variance.csv and all scores.
@@ -25,7 +27,10 @@ from . import exit, flags
 flags.define(*(name for name in flags.RUN if name != "resume"), "shares", "splits")
 _WHAT = absl_flags.DEFINE_enum("what", "type1", list(AUDITS), "What to look into.")
 _COMPARISONS = absl_flags.DEFINE_integer(
-    "comparisons", None, "Null comparisons of --what=type1; default: 200.", MIN_COMPARISONS
+    "comparisons",
+    None,
+    "Null comparisons of type I; default: 200.",
+    MIN_COMPARISONS,
 )
 _LEVELS = absl_flags.DEFINE_list(
     "levels", None, "Label subsets, pretrainings, fine-tunings of --what=variance; default: 5,5,3."

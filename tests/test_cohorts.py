@@ -20,8 +20,9 @@ from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import Variant, make_bundle, merge, plan_pretraining, pretrain
 from jaxssl.engine.train import epoch_batches, make_schedule
 from jaxssl.evaluation.grid import refuse_unread_by
+from jaxssl.idle import idle
 from jaxssl.methods import METHODS
-from jaxssl.readers import idle, refuse_unread
+from jaxssl.readers import refuse_unread
 from jaxssl.types import InputError
 from jaxssl.validate import validate
 

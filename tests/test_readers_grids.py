@@ -9,7 +9,7 @@ import jaxssl
 from jaxssl.config import Config, with_method, with_options
 from jaxssl.evaluation.arms import check_arms, check_references
 from jaxssl.evaluation.grid import check_grid, points_at
-from jaxssl.readers import NEEDS, idle
+from jaxssl.idle import NEEDS, idle
 from jaxssl.runs.output import Output
 from jaxssl.studies.job import make_job
 from jaxssl.types import InputError

@@ -1,13 +1,14 @@
 """Variance components and the type-I audit, where the truth is simulated."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pandas as pd
 import pytest
 
-from jaxssl.config import Config
+from jaxssl.config import Config, with_options
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
@@ -133,6 +134,23 @@ def test_both_sides_of_the_audit_are_kept_a_row_a_repetition():
     assert at == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     alone = null_scores(prepared, 0.2, 1, 6, lambda n: None)["accuracy"]  # the same seeds
     pd.testing.assert_frame_equal(table[["first", "second"]], alone[["first", "second"]])
+
+
+@pytest.mark.usefixtures("standard_promotion")
+def test_sides_of_best_have_other_encoders_of_the_bank_and_the_same_labels():
+    task, prepared = small_task()
+    rng = np.random.default_rng(0)  # classes lie too far apart for encoders to differ in scores
+    task = replace(task, expression=task.expression + rng.normal(size=task.expression.shape) * 2)
+    prepared = prepare(task, with_options(prepared.config, {"sweep.arms": ("best",)}))
+    encoder = make_encoder(prepared.config.encoder, "float32")
+    x = jax.numpy.asarray(prepared.pool[:1])
+    bank = [jax.device_get(encoder.init(jax.random.key(seed), x)) for seed in range(8)]
+    tables = [null_scores(prepared, 0.015, 2, 3, lambda n: None, bank) for _ in range(2)]
+    table = tables[0]["balanced_accuracy"]
+    assert (table["first"] != table["second"]).any()
+    pd.testing.assert_frame_equal(table, tables[1]["balanced_accuracy"])
+    five = null_scores(prepared, 0.015, 2, 3, lambda n: None, bank[:5])["balanced_accuracy"]
+    np.testing.assert_allclose(five["first"], five["second"], atol=0.1)  # the same, by order
 
 
 @pytest.mark.usefixtures("standard_promotion")

@@ -10,7 +10,8 @@ from sklearn.utils import check_random_state
 from jaxssl.arguments import read_argument
 from jaxssl.config import Config, from_dict, to_dict, with_method, with_options
 from jaxssl.engine.bundle import EncoderBundle
-from jaxssl.readers import OF_TRAINING, refuse_beside_encoder, warn_of_idle
+from jaxssl.idle import warn_of_idle
+from jaxssl.readers import OF_TRAINING, refuse_beside_encoder
 from jaxssl.studies.encoders import set_options
 from jaxssl.types import FRAMES, InputError
 from jaxssl.validate import check_sections, validate

@@ -1,7 +1,7 @@
 """Is the procedure sound, and where does the spread of a score come from?
 
 The type-I audit sets an arm against itself, which a sound procedure calls a difference 5 times of
-100: its sides differ in the initial weights and the order of the batches alone.
+100: its sides differ in the initial weights and the order of the batches alone, or in the encoders.
 
 A crossed design has every combination of the levels of its factors once. Its variance components
 follow from the mean squares of an analysis of variance (Searle, Casella & McCulloch 1992, chapter
@@ -22,12 +22,14 @@ from statsmodels.stats.anova import anova_lm
 from jaxssl.data.labels import label_budget
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import SCRATCH, Encoders, Fits, Inputs, make_inputs
+from jaxssl.evaluation.ensembles import N_ENCODERS, make_fit_best
 from jaxssl.evaluation.fits import settle
 from jaxssl.evaluation.intervals import ALPHA
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.predictions import score
 from jaxssl.evaluation.stats import compare
 from jaxssl.evaluation.sweep import budgets
+from jaxssl.types import Params
 
 TESTS = ("p_t", "p_wilcoxon")
 METRICS = ("accuracy", "balanced_accuracy")
@@ -37,6 +39,8 @@ FACTORS = ("labels", "pretraining", "finetuning")
 RESIDUAL = "interactions and rest"
 Log = Callable[[int], None]
 """Told how many more fits are done."""
+SideFit = Callable[[int, int, Sequence[int]], Fits]
+"""Side, labels and seeds → fits."""
 
 
 def rejections(scores: pd.DataFrame) -> pd.DataFrame:
@@ -56,23 +60,29 @@ def rejections(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def null_scores(
-    prepared: Prepared, share: float, n_repetitions: int, n: int, log: Log
+    prepared: Prepared,
+    share: float,
+    n_repetitions: int,
+    n: int,
+    log: Log,
+    bank: Sequence[Params] = (),
 ) -> dict[str, pd.DataFrame]:
-    """By metric, a row a repetition: both sides' test scores in `n` null comparisons of `scratch`.
+    """By metric, a row a repetition: both sides' test scores in `n` null comparisons.
 
-    Every comparison has its own seeds, and so its own label subsets; its sides, other root keys.
+    Every comparison has its own seeds, and so its own label subsets. They are of `scratch`, whose
+    sides have other root keys; with a `bank` of encoders they are of `best`, which draws those of a
+    side and repetition from it.
     """
     seeds = range(n * n_repetitions)
-    task, config, inputs = prepared.task, prepared.config, make_inputs(prepared, seeds)
+    task, inputs = prepared.task, make_inputs(prepared, seeds)
     n_labels = label_budget(share, len(task.labelled_train), len(task.classes))
+    fit = _sides_of_best(prepared, inputs, bank) if bank else _sides_of_scratch(prepared, inputs)
     sides = []
     for side in (0, 1):
-        run = dataclasses.replace(config.run, root_key=config.run.root_key + side)
-        fit = make_fit_network(dataclasses.replace(config, run=run), inputs)
         blocks = []
         for start in range(0, len(seeds), BLOCK):
             block = seeds[start : start + BLOCK]
-            blocks.append(scores_on_test(inputs, fit(SCRATCH, None, n_labels, block)))
+            blocks.append(scores_on_test(inputs, fit(side, n_labels, block)))
             log(len(block))
         sides.append(blocks)
     comparison, repetition = np.divmod(seeds, n_repetitions)
@@ -83,6 +93,29 @@ def null_scores(
         m: pd.DataFrame({**columns, "first": first[m], "second": second[m], **fits})
         for m in METRICS
     }
+
+
+def _sides_of_scratch(prepared: Prepared, inputs: Inputs) -> SideFit:
+    """Fits of `scratch` from the initial weights of a side."""
+    config = prepared.config
+    runs = [dataclasses.replace(config.run, root_key=config.run.root_key + i) for i in (0, 1)]
+    fits = [make_fit_network(dataclasses.replace(config, run=run), inputs) for run in runs]
+    return lambda side, n, seeds: fits[side](SCRATCH, None, n, seeds)
+
+
+def _sides_of_best(prepared: Prepared, inputs: Inputs, bank: Sequence[Params]) -> SideFit:
+    """Fits of `best` on encoders that a side and repetition draws."""
+    root = prepared.config.run.root_key
+
+    def drawn(side: int, seed: int) -> Params:
+        rng = np.random.default_rng([root, side, seed])
+        return {str(i): bank[i] for i in rng.choice(len(bank), N_ENCODERS, replace=False)}
+
+    def fit(side: int, n: int, seeds: Sequence[int]) -> Fits:
+        ensembles = {seed: drawn(side, seed) for seed in seeds}
+        return make_fit_best(prepared.config, inputs, ensembles)(n, seeds)
+
+    return fit
 
 
 def scores_on_test(inputs: Inputs, fits: Fits) -> pd.DataFrame:

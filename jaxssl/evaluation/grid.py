@@ -22,7 +22,8 @@ from jaxssl.evaluation.arms import (
 )
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.values import as_text, name_of, read_value
-from jaxssl.readers import LAYERS, idle
+from jaxssl.idle import idle
+from jaxssl.readers import LAYERS
 from jaxssl.types import InputError
 from jaxssl.validate import get_option, validate
 

@@ -15,7 +15,7 @@ from jaxssl.config import Config, with_options
 from jaxssl.data.task import Task
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
-from jaxssl.evaluation.arms import SCRATCH
+from jaxssl.evaluation.arms import BEST, SCRATCH
 from jaxssl.evaluation.audit import (
     FACTORS,
     METRICS,
@@ -24,6 +24,7 @@ from jaxssl.evaluation.audit import (
     null_scores,
     rejections,
 )
+from jaxssl.evaluation.ensembles import pretrain_ensembles
 from jaxssl.evaluation.fits import DIVERGED, KINDS, counted, fix
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.sweep import budgets
@@ -39,10 +40,11 @@ from jaxssl.studies.job import Job, hooks_of, make_job, warn_again
 from jaxssl.studies.progress import Count
 from jaxssl.studies.question import pose
 from jaxssl.studies.start import announce, split_numbers
-from jaxssl.types import InputError
+from jaxssl.types import InputError, Params
 from jaxssl.validate import validate
 
-AUDITS = ("type1", "variance")
+TYPE_ONE, OF_BEST, VARIANCE = AUDITS = ("type1", "type1_best", "variance")
+BANK = range(8)  # ensembles that "type1_best" draws encoders from
 Question = tuple[Task, Config]
 MIN_COMPARISONS = 10  # fewer say nothing of a rate of 5 %
 
@@ -74,10 +76,11 @@ def audit(
         data, shares, seeds, splits, label, group, batch, allow_leaks, config, overwrite, progress:
             as in `jaxssl.study`.
         out: folder for the table and all scores.
-        what: "type1" sets an arm against itself, with other weights and batches, which a sound
-            test calls a difference in 5 of 100 comparisons; "variance" tells what labels,
-            pretraining, fine-tuning and the outer split contribute to the spread of an arm.
-        n_comparisons: of "type1"; 200 by default.
+        what: "type1" sets `scratch` against itself, with other weights and batches, which a sound
+            test calls a difference in 5 of 100 comparisons; "type1_best" does so with `best` and
+            other encoders; "variance" tells what labels, pretraining, fine-tuning and the outer
+            split contribute to the spread of an arm.
+        n_comparisons: of the first two; 200 by default.
         levels: of "variance": label subsets, pretrainings, fine-tunings, all combinations of which
             run; (5, 5, 3) by default.
 
@@ -117,16 +120,16 @@ def run_audit(
     check_folder(job.output)  # before the data are read, which prove usable before it is opened
     notes = Notes(hooks.say)
     with notes.stage("read"):
-        questions = _pose(job, notes, every_split=what == "variance")
+        questions = _pose(job, notes, every_split=what == VARIANCE)
     announce(config, hooks)
     folder = open_folder(job.output)
     # without data: splits may follow
     write_identity(folder, config, Origin(), hooks.command, kind=job.output.kind)
     with notes.stage("audit"):
-        if what == "type1":
-            rows, scores = type_one(job, questions[0], n_comparisons)
-        else:
+        if what == VARIANCE:
             rows, scores = variance(job, questions, levels)
+        else:
+            rows, scores = type_one(job, questions[0], n_comparisons, of_best=what == OF_BEST)
     write_table(folder / f"{what}_scores.csv", scores)
     table = pd.DataFrame(rows)
     write_table(folder / f"{what}.csv", table)
@@ -143,7 +146,7 @@ def _sizes(
 ) -> tuple[int, Sequence[int]]:
     """How much is run; what the other audit would read is refused."""
     given = {"n_comparisons": n_comparisons, "levels": levels}
-    unread = "levels" if what == "type1" else "n_comparisons"
+    unread = "n_comparisons" if what == VARIANCE else "levels"
     if given[unread] is not None:
         shown = ",".join(map(str, listed(given[unread], unread)))
         raise InputError(f"`{unread}={shown}` is not for `what={what}`", "drop it")
@@ -155,23 +158,29 @@ def _sizes(
     if len(levels) != len(FACTORS) or sum(n > 1 for n in levels) < 2:
         finding = f"`levels={','.join(map(str, levels))}`"
         raise InputError(finding, "pass a count a factor, two of them above 1: 5,5,3")
-    if what == "type1" and config.run.seeds < 2:
+    if what != VARIANCE and config.run.seeds < 2:
         raise InputError("`seeds=1` makes no pairs to test", "pass 2 or more")
     return n_comparisons, levels
 
 
 def type_one(
-    job: Job, question: Question, n_comparisons: int
+    job: Job, question: Question, n_comparisons: int, *, of_best: bool = False
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Share of null comparisons that are rejected, by share, metric and test; and all scores."""
-    task, config = question  # nothing is pretrained: whatever its batches are, no cohort is needed
-    prepared = prepare(task, with_options(config, {"pretrain.batches": "mixed"}))
+    task, config = question
+    bank: list[Params] = []
+    if of_best:
+        prepared = prepare(task, with_options(config, {"sweep.arms": (BEST,)}))
+        of_seeds = pretrain_ensembles(prepared.config, prepared.pool, BANK, prepared.batches)
+        bank = [e for made in of_seeds for ensemble in made.values() for e in ensemble.values()]
+    else:  # nothing is pretrained: whatever its batches are, no cohort is needed
+        prepared = prepare(task, with_options(config, {"pretrain.batches": "mixed"}))
     n_seeds, shares = job.config.run.seeds, job.config.sweep.shares
     rows, tables = [], []
     count = Count(job.hooks.tell, "fits", 2 * n_seeds * n_comparisons * len(shares))
     for share in shares:
         log = partial(count.advance, f"null comparisons at {percent(share)}")
-        scores = null_scores(prepared, share, n_seeds, n_comparisons, log)
+        scores = null_scores(prepared, share, n_seeds, n_comparisons, log, bank)
         for metric, table in scores.items():
             found = rejections(table).to_dict("records")
             diverged = int((table[["first_fit", "second_fit"]] == DIVERGED).sum().sum())
@@ -179,7 +188,9 @@ def type_one(
             rows += [head | row for row in found]
             tables.append(table.assign(share=share, metric=metric))
         fits = scores[METRICS[0]]
-        _tell_failed(pd.concat([fits["first_fit"], fits["second_fit"]]), SCRATCH, share)
+        _tell_failed(
+            pd.concat([fits["first_fit"], fits["second_fit"]]), BEST if bank else SCRATCH, share
+        )
     return rows, pd.concat(tables)
 
 

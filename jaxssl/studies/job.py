@@ -19,7 +19,8 @@ from jaxssl.config import Config, from_dict, to_dict, with_method
 from jaxssl.engine.bundle import is_bundle
 from jaxssl.evaluation.arms import method_of, named_arms
 from jaxssl.evaluation.grid import refuse_unread_by
-from jaxssl.readers import refuse_beside_method, refuse_settled, refuse_unread, warn_of_idle
+from jaxssl.idle import warn_of_idle
+from jaxssl.readers import refuse_beside_method, refuse_settled, refuse_unread
 from jaxssl.runs import layout
 from jaxssl.runs.kinds import OF_READER
 from jaxssl.runs.notes import WARNING
