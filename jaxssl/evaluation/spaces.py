@@ -112,8 +112,8 @@ def axes_of(
 ) -> Axes:
     """The axes of the training samples, `N_AXES` at most."""
     mean = outputs[train].mean(axis=0)
-    centred = (outputs - mean)[train]
-    _, axes = np.linalg.eigh(centred.T @ centred)
+    centred = outputs - mean
+    _, axes = np.linalg.eigh(centred[train].T @ centred[train])
     return Axes(mean, axes[:, ::-1][:, :N_AXES])
 
 
