@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 N_STEPS = 200  # of expectation and maximisation
 RARELY = 1e-4  # the least share of samples of none of the classes
+LOST = 0.05  # of the samples of known classes, at most
 NEAR = 1e-6  # the least length
 BLOCK = 1024  # samples at once
 NONE = "none_of_the_classes"
@@ -62,9 +63,10 @@ def fit_novelty(x: Rows, labelled: Labels, y: Labels, groups: np.ndarray | None 
     Returns:
         The log odds of being of none of the classes, linear in the distance to the nearest label.
         Their offset is by the share of such samples: among those without a label, by expectation
-        and maximisation, or that which Good and Turing have of the labels, the share of those that
-        are alone in their class, if it is larger. Of two classes nothing can be learnt, and the
-        probability is that share for any sample.
+        and maximisation, so far as no more than 5 % of the labels are lost by it; or that which
+        Good and Turing have of the labels, the share of those that are alone in their class, if it
+        is larger. Of two classes nothing can be learnt, and the probability is that share for any
+        sample.
 
     Example:
         >>> fit_novelty(outputs, rows, codes[rows])(outputs).round(2)  # doctest: +SKIP
@@ -88,7 +90,8 @@ def fit_novelty(x: Rows, labelled: Labels, y: Labels, groups: np.ndarray | None 
     others = np.setdiff1d(np.arange(len(x)), labelled)
     at = others if len(others) else labelled
     evidence = slope * nearest(x[at], rows) + odds
-    share = max(share_of(evidence), unseen) if len(others) else unseen
+    share = share_of(evidence) if len(others) else unseen
+    share = max(min(share, most_of(slope * known + odds)), unseen)
     return Novelty(kept, np.asarray(slope), np.asarray(odds + logit(share)))
 
 
@@ -98,6 +101,17 @@ def share_of(evidence: Float[np.ndarray, " samples"]) -> float:
     for _ in range(N_STEPS):
         share = float(np.clip(expit(evidence + logit(share)).mean(), RARELY, 0.5))
     return share
+
+
+def most_of(evidence: Float[np.ndarray, " known"]) -> float:
+    """The largest share at which no more of the labels than `LOST` are taken for novel.
+
+    `evidence` is theirs, each without itself. Where classes lie no further from each other than
+    samples of one do, nothing can be told, and the share that is found means nothing.
+    """
+    shares = np.geomspace(RARELY, 0.5, 200)
+    lost = expit(evidence[:, None] + logit(shares)[None]).mean(axis=0)
+    return float(shares[max(int((lost <= LOST).sum()) - 1, 0)])
 
 
 def good_turing(y: Labels) -> float:
