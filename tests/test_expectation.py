@@ -32,7 +32,7 @@ def test_what_is_said_of_a_label_does_not_depend_on_it(spaces):
     other = np.where(np.arange(len(y)) == 7, (y + 1) % K, y)
     after = hold_out(spaces[0], ROWS, other, K, folds)
     same = folds == folds[7]
-    for name in ("ours", "linear", "shares"):
+    for name in ("ours", "linear"):
         found, expected = getattr(after, name)[same], getattr(before, name)[same]
         np.testing.assert_allclose(found, expected, atol=1e-6)
         assert np.abs(getattr(after, name) - getattr(before, name)).max() > 1e-3
@@ -80,6 +80,24 @@ def test_the_rule_says_of_later_samples_what_their_views_and_graphs_do(spaces):
     np.testing.assert_allclose(own.heads["genes"](GENES[others]), expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("rows", [[0, 1], [0, 1, 2], [0, 4, 1], [0, 4, 8, 12, 1]])
+def test_the_fewest_labels_are_enough_and_promise_nothing(spaces, rows):
+    own, axes = spaces
+    rows = np.array(rows)
+    _, y = np.unique(CODES[rows], return_inverse=True)
+    n_classes, alone = int(y.max()) + 1, np.arange(len(y))
+    none = novelty.fit_novelty(own.views["outputs"].of(own.train), rows, y)
+    rule = fit_recommended(own, axes, rows, y, n_classes, none)
+    p, _ = rule.opinion(GENES[:, :12], GENES, OUTPUTS)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    for groups in (alone, np.zeros(len(y), int)):  # of one, nothing is left to learn from
+        held_out = hold_out(own, rows, y, n_classes, outer_folds(y, groups))
+        np.testing.assert_allclose(held_out.ours.sum(axis=1), 1)
+        found = worth_of(held_out.hits(y), y)
+        assert found.verdict == "chance"
+        assert found.balanced_accuracy.high - found.balanced_accuracy.low > 0.3
+
+
 def test_groups_stay_together_and_folds_are_as_many_as_labels_allow():
     names = np.array(["a", "", "a", "b", "b", ""])
     groups = groups_of(names)
@@ -114,7 +132,7 @@ def test_the_truth_lies_in_intervals_about_as_often_as_they_say(counts, a, b, mo
         found = balanced_accuracy_of(hits, y)
         assert 0 <= found.low < found.value < found.high <= 1
         inside["balanced"].append(found.low <= recalls.mean() <= found.high)
-        found = accuracy_of(hits)
+        found = accuracy_of(hits, y)
         truth = (recalls * several * n).sum() / n.sum()
         inside["accuracy"].append(found.low <= truth <= found.high)
         other, _ = simulated(counts, recalls, rng)
@@ -124,8 +142,21 @@ def test_the_truth_lies_in_intervals_about_as_often_as_they_say(counts, a, b, mo
         assert np.mean(covered) >= 0.88, name
 
 
+def test_the_share_of_samples_whose_class_has_no_label_lies_in_the_interval():
+    shares, inside, n = 1 / np.arange(1, 41), [], 60
+    shares /= shares.sum()
+    for seed in range(300):
+        y = np.random.default_rng(seed).choice(40, n, p=shares)
+        counts = np.bincount(y, minlength=40)
+        # a classifier that is right wherever the class has a label
+        found = accuracy_of((counts[y] > 1) * 1.0, y)
+        inside.append(found.low <= shares[counts > 0].sum() <= found.high)
+    assert 0.92 <= np.mean(inside) <= 0.99
+
+
 def test_intervals_have_a_width_where_all_is_right_or_nothing_differs():
-    for found in (accuracy_of(np.ones(13)), balanced_accuracy_of(np.ones(13), np.arange(13) % 3)):
+    of_classes = np.ones(13), np.arange(13) % 3
+    for found in (accuracy_of(*of_classes), balanced_accuracy_of(*of_classes)):
         assert found.low < 0.95
         assert found.high <= 1
     level = gain_of(np.ones(30), np.ones(30))
@@ -145,12 +176,12 @@ def test_the_advice_is_by_the_gain_and_its_interval():
         "untold": (right[:50] & (np.arange(50) > 1), right[:50] & (np.arange(50) > 3), half[:50]),
     }
     for verdict, hits in cases.items():
-        named = dict(zip(("ours", "linear", "shares"), [h * 1.0 for h in hits], strict=True))
+        named = dict(zip(("ours", "linear", "largest"), [h * 1.0 for h in hits], strict=True))
         found = worth_of(named, y[: len(hits[0])])
         assert found.verdict == verdict
         assert ("use logistic regression" in found.advice) == (verdict == "as good")
     permuted = np.random.default_rng(2).random((3, 60)) < 0.4
-    named = dict(zip(("ours", "linear", "shares"), permuted * 1.0, strict=True))
+    named = dict(zip(("ours", "linear", "largest"), permuted * 1.0, strict=True))
     assert "no better than always naming the largest" in worth_of(named, np.arange(60) % 3).advice
 
 

@@ -35,13 +35,13 @@ class HeldOut(NamedTuple):
 
     ours: Classes
     linear: Classes  # logistic regression on genes, every class alike
-    shares: Classes  # of the classes among the labels: the largest is always named
     folds: Labels
 
     def hits(self, y: Labels) -> dict[str, Float[np.ndarray, " labelled"]]:
-        """1 where the true class is named, by classifier."""
-        named = {"ours": self.ours, "linear": self.linear, "shares": self.shares}
-        return {name: (p.argmax(axis=1) == y) * 1.0 for name, p in named.items()}
+        """1 where the true class is named, by classifier; "largest" always names one class."""
+        named = {"ours": self.ours.argmax(axis=1), "linear": self.linear.argmax(axis=1)}
+        named["largest"] = np.full(len(y), np.bincount(y).argmax())
+        return {name: (codes == y) * 1.0 for name, codes in named.items()}
 
 
 def groups_of(names: np.ndarray) -> Labels:
@@ -105,29 +105,31 @@ def hold_out(spaces: Spaces, labelled: Labels, y: Labels, n_classes: int, folds:
     numbers = np.unique(folds).tolist()
     with threadpool_limits(1, "blas"):
         made = Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(n) for n in numbers)
-    found = np.zeros((3, len(y), n_classes))
+    found = np.zeros((2, len(y), n_classes))
     for number, parts in zip(numbers, made, strict=True):
         found[:, folds == number] = parts
-    ours, linear, of_shares = found
-    return HeldOut(ours, linear, of_shares, folds)
+    ours, linear = found
+    return HeldOut(ours, linear, folds)
 
 
 def _fit_fold(
     spaces: Spaces, labelled: Labels, y: Labels, n_classes: int, out: np.ndarray
 ) -> tuple[np.ndarray, ...]:
-    """What the three classifiers say of a fold by the other labels."""
+    """What both classifiers say of a fold by the other labels."""
     rows, own = labelled[~out], y[~out]
-    shares = np.tile(shares_of(own, n_classes), (int(out.sum()), 1))
-    shares[:, np.bincount(own, minlength=n_classes) == 0] = 0
     known = np.unique(own)
+    absent = np.setdiff1d(np.arange(n_classes), known) if len(known) else known
+    shares = np.tile(shares_of(own, n_classes), (int(out.sum()), 1))
+    shares[:, absent] = 0
+    shares /= shares.sum(axis=1, keepdims=True)
     if len(known) < 2:
-        return shares, shares, shares
+        return shares, shares
     pool = choose_pool(spaces, rows, own, n_classes, by_share=True)
     path = [[int(i)] for i in pool.penalties]
     said = opinions_of(spaces, rows, own, n_classes, labelled[out], path)
     ours = pool([*of_heads(said, np.zeros(len(HEADS), int)), shares])
-    ours[:, np.bincount(own, minlength=n_classes) == 0] = 0
+    ours[:, absent] = 0
     linear = np.zeros_like(ours)
     problem = Problem(spaces.views[GENES].x, own, rows, spaces.train, labelled[out], 0)
     linear[:, known] = logistic_regression(problem)
-    return ours / ours.sum(axis=1, keepdims=True), linear, shares
+    return ours / ours.sum(axis=1, keepdims=True), linear
