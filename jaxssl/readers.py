@@ -69,7 +69,7 @@ READERS: dict[str, Reader] = {
         deaf=("splits", "method"),
     ),
     "type1_best": Reader(
-        "an audit of the tests on `best`, which pretrains encoders on one split",
+        "an audit of the tests on the arm best, which pretrains encoders on one split",
         (*INPUT, *LAYERS, "pretrain", "sweep.shares", "run"),
         ("pretrain.checkpoint_every",),
         settled=ONE_SPLIT,
