@@ -7,11 +7,12 @@ come from cross-validation on the labels at hand: the fewer these are, the neare
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float, Int
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.class_weight import compute_sample_weight
 
 from jaxssl.evaluation.baselines import folds_of, row_space
 from jaxssl.evaluation.pooling import (
@@ -101,20 +102,19 @@ def linear(
 ) -> Float[np.ndarray, "penalties asked classes"]:
     """Class-balanced multinomial logistic regression at some of `PENALTIES`, the largest first."""
     fitted, rows = row_space(view.of(labelled), view.of(asked))
-    weights = weights_of(y, n_classes)
     found = np.zeros((len(path), len(asked), n_classes))
     # each fit starts where that of the larger penalty ended
-    model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=TOLERANCE, warm_start=True)
+    model = regression(1.0, warm_start=True)
     for i, position in enumerate(path):
-        model.set_params(C=1 / PENALTIES[position]).fit(fitted, y, sample_weight=weights)
+        model.set_params(C=1 / PENALTIES[position]).fit(fitted, y)
         found[i][:, model.classes_] = model.predict_proba(rows)
     return found
 
 
-def weights_of(y: Int[np.ndarray, " labelled"], n_classes: int) -> Float[np.ndarray, " labelled"]:
-    """Weights by which every class that has labels counts alike; their mean is 1."""
-    counts = np.bincount(y, minlength=n_classes)
-    return len(y) / (counts > 0).sum() / counts[y]
+def regression(penalty: float, **words: Any) -> LogisticRegression:
+    """What a head is fitted by: every class counts alike."""
+    words |= {"max_iter": MAX_ITERATIONS, "tol": TOLERANCE, "class_weight": "balanced"}
+    return LogisticRegression(C=1 / penalty, **words)
 
 
 def choose_pool(
@@ -128,8 +128,8 @@ def choose_pool(
     """Penalties and weights by cross-validated log loss, every class alike.
 
     Labels of classes with two or more are held out in turn; with too few of them, `WEIGHTS` and the
-    smallest penalty stand. With `by_share` every label counts alike instead, and the `shares_of`
-    the labels are an opinion more.
+    penalty at `UNTUNED` stand. With `by_share` every label counts alike instead, and the labels'
+    `shares_of` are an opinion more.
     """
     # the same folds for the same labels
     folds = folds_of(y, FOLDS if len(y) < MANY else FOLDS_OF_MANY, 0)
@@ -137,7 +137,7 @@ def choose_pool(
     rows = np.flatnonzero(folds >= 0)
     if len(rows) < FEWEST or len(np.unique(y)) < 2:
         return Pool(np.full(len(HEADS), UNTUNED), with_shares(WEIGHTS, OF_SHARES, on=by_share))
-    weights, codes = np.ones(len(y)) if by_share else weights_of(y, n_classes), y[rows]
+    weights, codes = compute_sample_weight(None if by_share else "balanced", y), y[rows]
     graphs = np.zeros((len(GRAPHS) + by_share, len(y), n_classes))
     heads = np.zeros((len(HEADS), len(PENALTIES), len(y), n_classes))
     path, penalties = everything, np.zeros(len(HEADS), int)

@@ -9,17 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import log_softmax, softmax
-from sklearn.linear_model import LogisticRegression
 
 from jaxssl.evaluation.adaptation import Head
-from jaxssl.evaluation.best import (
-    MAX_ITERATIONS,
-    PENALTIES,
-    TOLERANCE,
-    choose_pool,
-    shares_of,
-    weights_of,
-)
+from jaxssl.evaluation.best import PENALTIES, choose_pool, regression, shares_of
 from jaxssl.evaluation.novelty import Novelty
 from jaxssl.evaluation.pooling import Pool, log_of
 from jaxssl.evaluation.spaces import (
@@ -142,8 +134,7 @@ def head_of(view: View, labelled: Labels, y: Labels, n_classes: int, position: i
     """`best.linear` at one penalty as a map of the view's features as they are."""
     x = view.of(labelled)
     axes = np.linalg.qr(x.T)[0] if x.shape[1] > x.shape[0] else None
-    model = LogisticRegression(C=1 / PENALTIES[position], max_iter=MAX_ITERATIONS, tol=TOLERANCE)
-    model.fit(x if axes is None else x @ axes, y, sample_weight=weights_of(y, n_classes))
+    model = regression(PENALTIES[position]).fit(x if axes is None else x @ axes, y)
     kernel, bias = model.coef_.T, model.intercept_
     if n_classes == 2:  # scikit-learn has the second class alone
         kernel, bias = np.hstack([-kernel, kernel]) / 2, np.append(-bias, bias) / 2
