@@ -104,6 +104,13 @@ def test_a_study_goes_on_where_it_was_stopped(result, tmp_path):
     pd.testing.assert_frame_equal(rows(resumed), rows(result), check_exact=True)
 
 
+def test_a_study_of_best_that_is_complete_is_left_as_it_is(tmp_path):
+    arms = ["majority", "swav", "best"]
+    first = study(tmp_path / "run", seeds=1, arms=arms)
+    again = study(tmp_path / "run", seeds=1, arms=arms, resume=True)
+    pd.testing.assert_frame_equal(again.results, first.results, check_exact=True)
+
+
 def test_more_seeds_and_arms_join_those_that_are_there(result, tmp_path):
     study(tmp_path / "run", seeds=1, arms=["majority", "swav"])
     more = study(tmp_path / "run", resume=True)

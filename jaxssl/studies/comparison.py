@@ -36,8 +36,8 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
         study.hooks.say("scores whose probabilities are gone are computed again")
     wanted = set(product([BEST], config.sweep.shares, study.seeds)) - (done - gone)
     encoders = by_method(bundles)
-    if BEST in config.sweep.arms and wanted:
-        encoders[BEST] = make_ensembles(study)
+    if BEST in config.sweep.arms:
+        encoders[BEST] = make_ensembles(study) if wanted else {}
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
     count = Count(study.hooks.tell, "arm and share", n_fits)
     with study.notes.stage("evaluate"):
