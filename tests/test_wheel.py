@@ -68,7 +68,8 @@ def test_the_wheel_holds_one_top_level_package_with_its_types_configs_and_templa
     files = zipfile.ZipFile(wheel).namelist()
     package = f"jaxssl-{version('jaxssl')}.dist-info"
     assert {name.partition("/")[0] for name in files} == {"jaxssl", package}
-    wanted = {"py.typed", "configs/demo.py", "launch/study.py", "report/templates/report.css"}
+    wanted = {"py.typed", "configs/demo.py", "data/symbols.txt", "launch/study.py"}
+    wanted.add("report/templates/report.css")
     assert {f"jaxssl/{name}" for name in wanted} <= set(files)
 
 

@@ -2,48 +2,88 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float32, Int
 
+from jaxssl.data.symbols import is_symbol
 from jaxssl.types import InputError
 
 GENE_PATTERNS = {
-    "Ensembl gene": r"ENS[A-Z]*G\d{11}(\.\d+)?(_PAR_Y)?",
-    "Ensembl transcript": r"ENS[A-Z]*T\d{11}(\.\d+)?(_PAR_Y)?",
-    "miRNA": r"(hsa|mmu|rno)-(mir|miR|let)-\S+",
-    "Affymetrix probe set": r"(AFFX-\S+|\d+(_[a-z])*_at)",
+    "Ensembl gene": r"ENS[A-Z]*G\d{11}(\.\d+)?(_\d+)?(_PAR_Y)?(_\d+)?([|_ ]\S+)?",
+    "Ensembl transcript": r"ENS[A-Z]*[TPE]\d{11}(\.\d+)?(_\d+)?(_PAR_Y)?(_\d+)?(\|\S+)?",
+    "miRNA": r"[a-z]{3,4}-(mir|miR|let|lin|bantam|novel)-?\S+|MI(MAT)?\d{7}(_\d+)?",
+    "Affymetrix probe set": r"(AFFX-\S+|\d+(_\w+)*_[as]t|TC[\dXYU]\w+\.hg\.\d)",
     "Illumina probe": r"ILMN_\d+",
-    "RefSeq": r"[NX][MR]_\d+(\.\d+)?",
+    "Agilent probe": r"A_\d\d_[PS]\d+",
+    "CpG site": r"(cg|ch\.\d+\.)\d{6,}[RF]?",
+    "RefSeq": r"[NX][MRP]_\d+(\.\d+)?",
     "symbol (Entrez)": r"\S+ \(\d+\)",
+    "symbol|Entrez": r"\S+\|\d+(\|\S+)?|\d+\|[A-Za-z]\S*",
+    "symbol with Ensembl gene": r"\S+[|_ (]+ENS[A-Z]*G\d{11}\S*",
+    "HGNC id": r"HGNC:\d+",
+    "gene of a model organism": r"FBgn\d{7}|WBGene\d{8}|Y[A-P][LR]\d{3}[WC](-[A-Z])?"
+    r"|AT[1-5CM]G\d{5}(\.\d+)?|MGI:\d+|ERCC-\d{5}",
+    "numbered gene": r"(?i:(gene|probe|feature|transcript|mirna|locus|orf)s?[ _.-]?\d+)",
 }
-SYMBOL_PATTERN = {"gene symbol": r"([A-Z][A-Z0-9]+([-.][A-Z0-9]+)*|C\d+orf\d+)"}
-ID_PATTERNS = GENE_PATTERNS | SYMBOL_PATTERN | {"number": r"\d+"}  # samples: S1 or 17 as well
+"""What genes, transcripts and probes alone are called."""
+SYMBOL = "gene symbol"
 SAMPLE_PATTERNS = {
-    "TCGA barcode": r"TCGA[-.]\w{2}[-.]\w{4}\S*",
-    "GTEx sample": r"(GTEX|K)[-.]\w+[-.]\S+",
+    "TCGA barcode": r"TCGA[-._]\w{2}[-._]\w{4}\S*",
+    "GTEx sample": r"(GTEX|K)[-.]\w+[-.]\S+|GTEX[-.]\w+",
     "TARGET barcode": r"TARGET[-.]\d{2}[-.]\S+",
     "GEO sample": r"GSM\d+\S*",
-    "sequencing run": r"[SED]RR\d+",
-    "DepMap model": r"ACH-\d{6}",
+    "sequencing run": r"[SED]R[RSX]\d+\S*|SAM(N|EA|D)\d+|EGA[RFN]\d{11}",
+    "DepMap model": r"(ACH|PR|MC)-\w{6}\S*",
+    "CPTAC case": r"(C3[LN][-.]\d{5}|CPT\d{7})\S*",
+    "METABRIC sample": r"MB[-.]\d{4}",
+    "CCLE cell line": r"[A-Z0-9]+_(LUNG|BREAST|SKIN|OVARY|KIDNEY|LIVER|BONE|PANCREAS|STOMACH"
+    r"|PROSTATE|LARGE_INTESTINE|CENTRAL_NERVOUS_SYSTEM|HAEMATOPOIETIC_AND_LYMPHOID_TISSUE|SOFT_TISSUE"
+    r"|[A-Z]+_(TRACT|GLAND|GANGLIA)|OESOPHAGUS|ENDOMETRIUM|PLEURA|THYROID|PLACENTA)",
+    "cell barcode": r"\S*[ACGT]{12,}([-_.]\S+)?",
+    "file": r"\S.*\.(CEL|cel|bam|BAM|sam|txt|tsv|counts|fastq|fq|gz|sf|results|idat|tab)",
+    "UUID": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\S*",
+    "sample by its name": r"(?i:\S*(sample|patient|subject|donor|control|tumou?r|normal|treated"
+    r"|biopsy|replicate|library)s?[ _.-]?\w{0,4})",
 }
-_VERSION = re.compile(r"^(ENS[A-Z]*[GT]\d{11})\.\d+")
+"""What samples alone are called."""
+_VERSION = re.compile(r"^(ENS[A-Z]*[GTP]\d{11})\.\d+(_\d+(?=$|_))?")
+_PROBED = 1000  # evenly spaced ids of a side that are looked at
 
 
-def id_type(ids: np.ndarray, patterns: dict[str, str] = ID_PATTERNS) -> str:
-    """Name the first pattern that most of at most 1,000 evenly spaced ids match; "" for none."""
-    probe = ids[:: max(1, len(ids) // 1000)]
-    for name, pattern in patterns.items():
-        compiled = re.compile(pattern)
-        if np.mean([compiled.fullmatch(str(i)) is not None for i in probe]) > 0.5:
-            return name
-    return ""
+def probed(ids: np.ndarray) -> list[str]:
+    """At most about a thousand ids, evenly spaced, as text."""
+    return [str(i) for i in ids[:: max(1, len(ids) // _PROBED)]]
+
+
+def kinds_of(names: Sequence[str], patterns: dict[str, str] = GENE_PATTERNS) -> Counter[str]:
+    """How many of the names are of each kind; one counts for the first that it matches."""
+    compiled = {kind: re.compile(pattern) for kind, pattern in patterns.items()}
+    found = (next((k for k, p in compiled.items() if p.fullmatch(name)), "") for name in names)
+    counts = Counter(found)
+    del counts[""]
+    return counts
+
+
+def id_type(ids: np.ndarray, patterns: dict[str, str] | None = None) -> str:
+    """The kind that most ids are of, by at most 1,000 evenly spaced ones; "" for none.
+
+    Without `patterns`, of genes: those, symbols that are known, and numbers.
+    """
+    names = probed(ids)
+    counts = kinds_of(names, GENE_PATTERNS if patterns is None else patterns)
+    if patterns is None and counts.total() <= 0.5 * len(names):
+        counts = Counter({SYMBOL: sum(map(is_symbol, names))})
+        counts["number"] = sum(name.isdigit() for name in names)
+    kind, n = counts.most_common(1)[0] if counts else ("", 0)
+    return kind if n > 0.5 * len(names) else ""
 
 
 def without_version(gene: str) -> str:
-    """Drop an Ensembl version; `_PAR_Y` stays, it names another locus.
+    """Drop an Ensembl version, lifted or not; `_PAR_Y` stays, it names another locus.
 
     >>> without_version("ENSG00000182378.15_PAR_Y")
     'ENSG00000182378_PAR_Y'

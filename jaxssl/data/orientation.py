@@ -1,48 +1,82 @@
-"""Which way a table lies: files have genes in rows nearly everywhere, but not everywhere."""
+"""Which way a table lies: files have genes in rows nearly everywhere, but not everywhere.
+
+Nothing tells alone but the format: what speaks for either side is weighed, and where it is little,
+or contradicts itself, the user is asked.
+"""
 
 import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxssl.data.formats.matrix import RawTable
-from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, SYMBOL_PATTERN, id_type
+from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, kinds_of, probed
+from jaxssl.data.symbols import is_symbol
 from jaxssl.types import InputError
 
 ORIENTATIONS = ("genes_in_rows", "samples_in_rows")
 _TRANSCRIPTOME = (12_000, 70_000)  # genes, probe sets or transcripts of a whole-genome assay
+_FEW = 500  # others beside them, at most: many cells have more genes
 _SIDES = ("row", "column")
+_GENE_WORDS = re.compile(
+    "(gene|ensembl|ens[gt]|entrez|hugo|hgnc|symbol|probe|transcript|feature|mi?rna|mirbase|isoform"
+    "|refseq|uniprot|protein|orf|locus|target|tracking|reporter|composite|hybridization|cpg|ilmn|mgi"
+    "|systematicname)"
+)
+_SAMPLE_WORDS = re.compile(
+    "(sample|samp|patient|subject|donor|case|individual|participant|cell|barcode|run|aliquot"
+    "|specimen|tumou?r|biopsy|submitter|depmap|model|ccle|array|librar|geo|gsm|bam|file|mouse|mice"
+    "|animal|person)"
+)
+_OF_EITHER = ("sample", "xena_sample", "#sample")  # Xena writes it above genes
+
+
+_MARGIN = 3  # of the weights on one side over those on the other
+
+
+class Clue(NamedTuple):
+    """What speaks for an orientation."""
+
+    orientation: str
+    weight: int  # one of those below
+    reason: str
+
+
+_HINT = 1  # breaks a tie
+_LITTLE = 2  # casts doubt on what is enough
+_ENOUGH = 4  # decides if nothing else contradicts
+_STRONG = 6  # contradicts the user
 
 
 def detect_orientation(raw: RawTable, sample_ids: np.ndarray | None = None) -> tuple[str, str]:
     """Tell the orientation and the reason; an orientation of "" means that nothing decides.
 
-    In order of weight: what the format says, ids of the label table (`sample_ids`), identifier
-    patterns of genes and of samples, ids like gene symbols, a shape that only one reading explains.
+    What the format says goes first. Else clues are weighed: the name in the corner, ids of the
+    label table (`sample_ids`), ids of a kind that genes or samples alone have, known symbols, a
+    shape that only one reading explains.
     """
     if raw.orientation:
         return raw.orientation, f"as the format {raw.format} has it"
-    found, reason = _by_ids(raw, sample_ids)
+    clues = list(_clues(raw, sample_ids))
+    found = _weigh(clues)
     if found:
-        return found, reason
-    ids = raw.ids
-    are_symbols = [_are_symbols(side) for side in ids]
-    if sum(are_symbols) == 1:
-        side = are_symbols.index(True)
-        reason = f"{_SIDES[side]} ids look like gene symbols, such as {ids[side][0]}"
-        return ORIENTATIONS[side], reason
-    low, high = _TRANSCRIPTOME
-    n_rows, n_columns = map(len, ids)
-    for side, n_ids, n_others in (0, n_rows, n_columns), (1, n_columns, n_rows):
-        if low <= n_ids <= high and n_ids >= 5 * n_others:
-            return ORIENTATIONS[side], f"the shape, {n_rows} rows by {n_columns} columns"
-    return "", f"rows are called {ids[0][0]}, columns {ids[1][0]}: neither is a known kind of id"
+        best = max((c for c in clues if c.orientation == found), key=lambda clue: clue.weight)
+        return found, best.reason
+    if clues:
+        return "", ", yet ".join(clue.reason for clue in _strongest(clues))
+    rows, columns = raw.ids
+    return "", f"rows are called {rows[0]}, columns {columns[0]}: neither is a known kind of id"
 
 
 def resolve_orientation(
     wanted: str, raw: RawTable, sample_ids: np.ndarray | None
 ) -> tuple[str, str]:
     """Settle on an orientation, with the reason; ids that contradict user or format are refused."""
-    by_ids, evidence = _by_ids(raw, sample_ids)
+    clues = list(_clues(raw, sample_ids))
+    strong = {clue.orientation: clue.reason for clue in clues if clue.weight == _STRONG}
+    by_ids = next(iter(strong)) if len(strong) == 1 else ""
+    evidence = strong.get(by_ids, "")
     if wanted != "auto":
         if by_ids not in ("", wanted):
             raise InputError(
@@ -65,26 +99,111 @@ def resolve_orientation(
     return found, reason
 
 
-def _by_ids(raw: RawTable, sample_ids: np.ndarray | None) -> tuple[str, str]:
-    """Evidence strong enough to contradict the user."""
+def _weigh(clues: Sequence[Clue]) -> str:
+    """The orientation that enough speaks for, and hardly anything against; "" for none."""
+    weights = [sum(c.weight for c in clues if c.orientation == o) for o in ORIENTATIONS]
+    best = int(weights[1] > weights[0])
+    return ORIENTATIONS[best] if weights[best] - weights[1 - best] >= _MARGIN else ""
+
+
+def _strongest(clues: Sequence[Clue]) -> list[Clue]:
+    """The first of the weightiest clues for each orientation."""
+    ranked = sorted(clues, key=lambda clue: -clue.weight)
+    return list({clue.orientation: clue for clue in reversed(ranked)}.values())[::-1]
+
+
+def _clues(raw: RawTable, sample_ids: np.ndarray | None) -> Iterator[Clue]:
+    """All that speaks for one side or the other."""
+    yield from _of_corner(raw.corner)
+    if sample_ids is not None:
+        yield from _of_labels(raw, set(sample_ids))
+    sides = [probed(ids) for ids in raw.ids]
+    for patterns, orientations in (
+        (GENE_PATTERNS, ORIENTATIONS),
+        (SAMPLE_PATTERNS, ORIENTATIONS[::-1]),
+    ):
+        counts = [kinds_of(side, patterns) for side in sides]
+        side = _side_of([c.total() / len(n) for c, n in zip(counts, sides, strict=True)])
+        if side is not None:
+            kind = counts[side].most_common(1)[0][0]
+            first = next(name for name in sides[side] if kinds_of([name], patterns)[kind])
+            reason = f"{_SIDES[side]} ids are of the kind {kind}, such as {first}"
+            yield Clue(orientations[side], _STRONG, reason)
+    yield from _of_symbols(sides)
+    yield from _of_shape(raw)
+
+
+def _side_of(shares: Sequence[float]) -> int | None:
+    """The side on which most ids are of a kind, if nearly none of the other is."""
+    side = int(shares[1] > shares[0])
+    return side if shares[side] > 0.5 and shares[1 - side] < 0.1 * shares[side] else None
+
+
+def _of_corner(corner: str) -> Iterator[Clue]:
+    """The name above the ids of the rows: gene, Entrez_Gene_Id, ID_REF; samples, patient_id."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", corner.replace("miRNA", "mirna"))
+    words = [word for word in re.split(r"[\W_]+", spaced.lower()) if word]
+    reason = f"the first column is called {corner!r}"
+    if words == ["id", "ref"]:
+        yield Clue(ORIENTATIONS[0], _ENOUGH, reason)
+    for word in words:
+        if _GENE_WORDS.match(word):
+            yield Clue(ORIENTATIONS[0], _ENOUGH, reason)
+            return
+        if _SAMPLE_WORDS.match(word):
+            yield Clue(ORIENTATIONS[1], _HINT if corner.lower() in _OF_EITHER else _ENOUGH, reason)
+            return
+
+
+def _of_labels(raw: RawTable, known: set[str]) -> Iterator[Clue]:
+    """Ids that the label table has; numbers may be anything, and row numbers are no ids."""
     ids = raw.ids
-    known = set() if sample_ids is None else set(sample_ids)
     hits = [sum(i in known for i in side) for side in ids]
-    for side in (0, 1):
-        if hits[side] > 10 * hits[1 - side]:
-            reason = f"{hits[side]} of {len(ids[side])} {_SIDES[side]} ids are in the label table"
-            return ORIENTATIONS[1 - side], reason
-    strong = (GENE_PATTERNS, ORIENTATIONS), (SAMPLE_PATTERNS, ORIENTATIONS[::-1])
-    for patterns, orientations in strong:
-        kinds = [id_type(side, patterns) for side in ids]
-        if bool(kinds[0]) != bool(kinds[1]):
-            side = int(not kinds[0])
-            reason = f"{_SIDES[side]} ids are of the kind {kinds[side]}, such as {ids[side][0]}"
-            return orientations[side], reason
-    return "", ""
+    shares = [n / len(side) for n, side in zip(hits, ids, strict=True)]
+    side = int(shares[1] > shares[0])
+    if shares[1 - side] >= 0.1 * shares[side] or (shares[side] <= 0.5 and hits[side] < 10):
+        return
+    weight = _STRONG if hits[side] > 3 or shares[side] == 1 else _ENOUGH
+    if all(str(i).isdigit() for i in ids[side]):
+        weight = _HINT if are_row_numbers(ids[side]) else _ENOUGH
+    reason = f"{hits[side]} of {len(ids[side])} {_SIDES[side]} ids are in the label table"
+    yield Clue(ORIENTATIONS[1 - side], weight, reason)
 
 
-def _are_symbols(ids: np.ndarray) -> bool:
-    # samples are called A1 to H12; genes hardly ever share the letters they start with
-    starts = {re.split(r"[^A-Z]", str(i), maxsplit=1)[0] for i in ids[:1000]}
-    return bool(id_type(ids, SYMBOL_PATTERN)) and len(starts) > 0.3 * min(len(ids), 1000)
+def _of_symbols(sides: Sequence[Sequence[str]]) -> Iterator[Clue]:
+    """Symbols of known genes: many on one side and few on the other.
+
+    Samples may be called as some genes are, WT1 or CD4, CD8A: their names start alike.
+    """
+    found = [[name for name in side if is_symbol(name)] for side in sides]
+    shares = [len(f) / len(side) for f, side in zip(found, sides, strict=True)]
+    side = int(shares[1] > shares[0])
+    n = len(found[side])
+    starts = {re.split(r"[^A-Za-z]", name, maxsplit=1)[0].upper() for name in found[side]}
+    are_various = n > 50 or len(starts) > 0.3 * n
+    if not n or not are_various or shares[1 - side] > 0.25 * shares[side]:
+        return
+    reason = f"{_SIDES[side]} ids are gene symbols, such as {found[side][0]}"
+    if n > 3 and shares[side] >= (0.2 if n > 20 else 0.4):
+        yield Clue(ORIENTATIONS[side], _ENOUGH, reason)
+    elif shares[side] > 0.6:
+        yield Clue(ORIENTATIONS[side], _LITTLE, reason)
+
+
+def _of_shape(raw: RawTable) -> Iterator[Clue]:
+    """As many ids as a genome has genes beside few others; cells are as many, beside more genes."""
+    low, high = _TRANSCRIPTOME
+    n_rows, n_columns = map(len, raw.ids)
+    for side, n_ids, n_others in (0, n_rows, n_columns), (1, n_columns, n_rows):
+        if low <= n_ids <= high and n_others <= min(_FEW, n_ids // 5):
+            yield Clue(
+                ORIENTATIONS[side], _ENOUGH, f"the shape, {n_rows} rows by {n_columns} columns"
+            )
+
+
+def are_row_numbers(ids: np.ndarray) -> bool:
+    """Whether the ids count the rows, from 0 or 1, as pandas and R write them unasked."""
+    if len(ids) < 2 or str(ids[0]) not in ("0", "1"):
+        return False
+    first = int(ids[0])
+    return all(str(name) == str(i) for i, name in enumerate(ids, first))

@@ -135,7 +135,7 @@ def read_matrix(
     of_rows = by_name(columns[0], text)
     of_rows = of_rows.mask(of_rows.isin(MISSING_TEXT), "")
     form += " (gzip)" if dialect.head.is_gzip else ""
-    return RawTable(form, collector.finish(), of_rows, by_name(names), **told)
+    return RawTable(form, collector.finish(), of_rows, by_name(names), corner=header[0], **told)
 
 
 def _line_blocks(dialect: Dialect) -> Iterator[tuple[list[bytes], int]]:

@@ -121,6 +121,7 @@ class RawTable(NamedTuple):
     prepared: Mapping[str, Any] = MappingProxyType({})  # what `prepare` recorded
     notes: Sequence[str] = ()
     dropped: np.ndarray | None = None  # samples that the source says are not to be used
+    corner: str = ""  # what stands above the names of the rows
 
     @property
     def ids(self) -> tuple[np.ndarray, np.ndarray]:

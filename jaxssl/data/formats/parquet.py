@@ -34,7 +34,7 @@ def read(path: Path, reading: Reading) -> RawTable:
             text = file.read(texts, use_pandas_metadata=False).to_pandas()
             rows = as_text(text.set_axis(rows.index, axis=0))
         x = _numbers(file, numbers, reading)
-    return RawTable("parquet", x, rows, by_name(numbers))
+    return RawTable("parquet", x, rows, by_name(numbers), corner=ids)
 
 
 def text_columns(path: Path) -> tuple[list[str], int]:

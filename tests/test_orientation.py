@@ -1,0 +1,166 @@
+"""Genes never become samples, nor samples genes, without a word."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from traps import refusal
+
+import jaxssl
+from jaxssl.data.formats.matrix import RawTable, by_name
+from jaxssl.data.orientation import detect_orientation
+from jaxssl.data.symbols import human_symbols, is_symbol
+from jaxssl.types import InputError
+
+HUMAN = ["TSPAN6", "TNMD", "DPM1", "SCYL3", "FGR", "CFH", "GCLC", "NFYA", "ACTB", "GAPDH"]
+MOUSE = ["Tspan6", "Tnmd", "Dpm1", "Scyl3", "Fgr", "Cfh", "Gclc", "0610007P14Rik", "Actb", "Trp53"]
+ENTREZ = ["7157", "1956", "3845", "150465", "672", "675", "4609", "7105", "2", "9"]
+ENSEMBL = [f"ENSG00000000{i}3" for i in range(10, 20)]
+LINES = ["MCF7", "A549", "HCT116", "K562", "HEPG2", "HT29", "U2OS", "PC3"]
+KNOCKOUTS = ["WT1", "WT2", "WT3", "KO1", "KO2", "KO3"]
+GENE_KINDS = {
+    "human": HUMAN,
+    "mouse": MOUSE,
+    "fish": [name.lower() for name in HUMAN],
+    "Ensembl": ENSEMBL,
+    "versions": [f"{gene}.{i + 1}" for i, gene in enumerate(ENSEMBL)],
+    "lifted": [f"{gene}.{i + 1}_{i + 3}" for i, gene in enumerate(ENSEMBL)],
+    "mouse Ensembl": [gene.replace("ENSG", "ENSMUSG") for gene in ENSEMBL],
+    "transcripts": [gene.replace("ENSG", "ENST") + ".2" for gene in ENSEMBL],
+    "Ensembl|symbol": [f"{a}|{b}" for a, b in zip(ENSEMBL, HUMAN, strict=True)],
+    "symbol_Ensembl": [f"{b}_{a}" for a, b in zip(ENSEMBL, HUMAN, strict=True)],
+    "symbol|Entrez": [f"{a}|{b}" for a, b in zip(HUMAN, ENTREZ, strict=True)],
+    "symbol (Entrez)": [f"{a} ({b})" for a, b in zip(HUMAN, ENTREZ, strict=True)],
+    "probe sets": [f"{1007 + i}{'_s' * (i % 2)}_at" for i in range(8)],
+    "Illumina": [f"ILMN_17{i}2" for i in range(10, 20)],
+    "miRNA": [f"hsa-miR-{i}-5p" for i in range(20, 28)],
+    "mouse miRNA": [f"mmu-let-7{i}" for i in "abcdefgi"],
+    "CpG": [f"cg0000{i}29" for i in range(10, 20)],
+    "RefSeq": [f"NM_00{i}46.2" for i in range(10, 20)],
+    "fly": [f"FBgn00{i}460" for i in range(10, 20)],
+}
+SAMPLE_KINDS = {
+    "knockouts": KNOCKOUTS,
+    "cell lines": LINES,
+    "patients": ["P1-T", "P2-T", "P3-T", "P1-N", "P2-N"],
+    "numbers": ["1001", "1002", "1003", "17", "18"],
+    "S": [f"S{i}" for i in range(1, 9)],
+    "wells": [f"{row}{i}" for row in "ABC" for i in range(1, 4)],
+    "sorted cells": ["CD4", "CD8", "CD14", "CD19", "CD34", "NK"],
+    "CA": [f"CA{i}" for i in range(1, 10)],
+    "TCGA": [f"TCGA-A1-000{i}-01A" for i in range(5)],
+    "dotted": [f"TCGA.A1.000{i}.01A" for i in range(5)],
+    "GEO": [f"GSM{i}_a.CEL.gz" for i in range(100, 106)],
+    "words": ["tumor_1", "tumor_2", "normal_1", "normal_2"],
+    "stages": ["WT", "KO", "MAX", "MIN", "REST"],
+}
+OF_GENES = ["gene", "Gene", "gene_id", "Entrez_Gene_Id", "Hugo_Symbol", "Ensembl_ID", "ID_REF"]
+OF_GENES += [
+    "GeneSymbol",
+    "Geneid",
+    "probe",
+    "PROBE_ID",
+    "target_id",
+    "miRNA_ID",
+    "#gene",
+    "symbol",
+]
+OF_SAMPLES = ["samples", "sample_id", "SampleID", "patient", "patient_id", "cell_line", "SAMPID"]
+OF_NEITHER = ["", "sample", "id", "ID", "Unnamed: 0", "index", "name", "X"]
+
+
+def found(rows, columns, corner="", known=None):
+    raw = RawTable("csv", np.empty(0), by_name(rows), by_name(columns), corner=corner)
+    return detect_orientation(raw, known)[0]
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(st.data())
+def test_any_table_lies_as_it_is_read_or_is_asked_about(data):
+    genes = data.draw(st.sampled_from([*GENE_KINDS.values(), ENTREZ, [f"{e}.0" for e in ENTREZ]]))
+    samples = data.draw(st.sampled_from([*SAMPLE_KINDS.values()]))
+    genes = genes[: data.draw(st.integers(2, len(genes)))]
+    samples = samples[: data.draw(st.integers(1, len(samples)))]
+    are_rows = data.draw(st.booleans())
+    corner = data.draw(st.sampled_from([*(OF_GENES if are_rows else OF_SAMPLES), *OF_NEITHER]))
+    known = np.array(samples, object) if data.draw(st.booleans()) else None
+    if are_rows:
+        assert found(genes, samples, corner, known) in ("genes_in_rows", "")
+    else:
+        assert found(samples, genes, corner, known) in ("samples_in_rows", "")
+
+
+@pytest.mark.parametrize("kind", GENE_KINDS)
+@pytest.mark.parametrize("of_samples", ["knockouts", "cell lines", "patients", "numbers", "TCGA"])
+def test_every_kind_of_gene_is_told_from_samples_without_a_corner(kind, of_samples):
+    genes, samples = GENE_KINDS[kind], SAMPLE_KINDS[of_samples]
+    assert found(genes, samples) == "genes_in_rows"
+    assert found(samples, genes, "sample") == "samples_in_rows"
+    assert found(genes, samples, "sample") == "genes_in_rows"  # as Xena has it
+
+
+@pytest.mark.parametrize("corner", [*OF_GENES, *OF_SAMPLES])
+def test_the_name_in_the_corner_decides_where_ids_say_nothing(corner):
+    expected = "genes_in_rows" if corner in OF_GENES else "samples_in_rows"
+    assert found(ENTREZ, LINES, corner) == expected
+    assert found(LINES, ENTREZ, corner) == expected
+    assert found(["a", "b"], ["c", "d"], corner) == expected
+
+
+def test_a_corner_that_contradicts_the_ids_is_asked_about_unless_both_sides_do():
+    assert found(LINES, HUMAN, "gene") == ""  # transposed in Excel, which leaves the corner
+    assert found(SAMPLE_KINDS["TCGA"], HUMAN, "gene") == "samples_in_rows"
+
+
+@pytest.mark.parametrize("n_symbols", [1, 2, 3])
+def test_three_symbols_do_not_decide(n_symbols):
+    assert found(HUMAN[:n_symbols], ["a1", "b2", "c3", "d4"]) == ""
+    assert found(["a1", "b2", "c3", "d4"], HUMAN[:n_symbols]) == ""
+    assert found(["a1", "b2", "c3", "d4"], HUMAN[:n_symbols], "sample") == "samples_in_rows"
+
+
+def test_row_numbers_in_a_table_of_labels_say_nothing_of_the_rows():
+    numbers = np.array([str(i) for i in range(6)], object)
+    assert found(numbers, ["S1", "S2", "S3"], known=numbers) == ""
+    assert found([f"x{i}" for i in range(6)], ["S1", "S2"], known=np.array(["S1", "S2"])) != ""
+
+
+def test_cells_as_many_as_genes_are_asked_about():
+    cells, genes = [f"c{i}" for i in range(20_000)], [f"v{i}" for i in range(2000)]
+    assert found(cells, genes) == found(genes, cells) == ""
+    assert found(cells, [*LINES]) == "genes_in_rows"
+
+
+def test_symbols_are_those_of_the_nomenclature():
+    assert {"TP53", "ABCA1", "ABCA12", "ACE", "ACE2", "HLA-A", "MT-CO1"} <= human_symbols()
+    assert not {"ABCA", "ABCA11", "MCF7", "#", "", "."} & human_symbols()
+    assert all(map(is_symbol, ["C1orf112", "LINC00115", "A2M-AS1", "RP11-34P13.7", "Gm1992"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "genes", "samples"),
+    [
+        ("gene,WT1,WT2,KO1\n" + "".join(f"{g},1,2,300\n" for g in MOUSE), MOUSE, "WT1 WT2 KO1"),
+        ("Entrez_Gene_Id,P1-T,P2-T\n7157,1,200\n1956,3,400\n", ["7157", "1956"], "P1-T P2-T"),
+        ("\tMCF7\tPC3\nENSG00000000003.15_6\t1\t200\n", ["ENSG00000000003.15_6"], "MCF7 PC3"),
+    ],
+)
+def test_a_file_comes_out_with_its_genes_and_samples(tmp_path, text, genes, samples):
+    (tmp_path / "x.txt").write_text(text)
+    adata = jaxssl.read(tmp_path / "x.txt")
+    assert list(adata.var_names) == genes
+    assert list(adata.obs_names) == samples.split()
+    assert jaxssl.inspect(tmp_path / "x.txt").orientation == "genes_in_rows"
+
+
+def test_what_is_asked_is_answered_by_the_flag_it_names(tmp_path):
+    frame = pd.DataFrame([[1.0, 2], [3, 400]], index=LINES[:2], columns=HUMAN[:2])
+    frame.to_csv(tmp_path / "x.csv", index_label="gene")
+    message = refusal(tmp_path / "x.csv")
+    assert "the first column is called 'gene', yet column ids are gene symbols" in message
+    assert "pass `orientation=genes_in_rows` or `orientation=samples_in_rows`" in message
+    adata = jaxssl.read(tmp_path / "x.csv", orientation="samples_in_rows")
+    assert list(adata.obs_names) == LINES[:2]
+    with pytest.raises(InputError):
+        jaxssl.read(tmp_path / "x.csv", orientation="columns")
