@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from jaxssl.data.formats import geo, kind_of, parquet
+from jaxssl.data.formats.cells import split_line, unquoted
 from jaxssl.data.formats.head import (
     MISSING_TEXT,
     Dialect,
@@ -14,8 +15,6 @@ from jaxssl.data.formats.head import (
     opened,
     read_head,
     sniff_table,
-    split_line,
-    unquoted,
 )
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.types import InputError, note_quoted

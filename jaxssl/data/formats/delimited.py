@@ -11,18 +11,17 @@ import pyarrow as pa
 from jaxtyping import Float32
 from pyarrow import csv as arrow_csv
 
+from jaxssl.data.formats.cells import has_marks, how_to_write, split_line, unquoted
 from jaxssl.data.formats.head import (
-    DECIMAL_COMMA,
     MISSING,
     MISSING_TEXT,
     Dialect,
     Head,
     decoded,
     find_text,
+    is_name_for_ids,
     opened,
     sniff_table,
-    split_line,
-    unquoted,
 )
 from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name
 from jaxssl.types import InputError
@@ -63,6 +62,10 @@ def read(head: Head, reading: Reading) -> RawTable:
     form = "tsv" if dialect.delimiter == "\t" else "csv"
     table = read_matrix(form, dialect, texts, reading)
     _check_ids(dialect, table.ids[0])
+    if dialect.n_trailing:
+        cells = f"{n} empty cells" if (n := dialect.n_trailing) > 1 else "an empty cell"
+        note = f"every row ends with {cells} more than the header: passed over"
+        table = table._replace(notes=[*table.notes, note])
     return table
 
 
@@ -89,7 +92,8 @@ def _check_ids(dialect: Dialect, ids: np.ndarray) -> None:
     probe = [str(i) for i in ids[:1000]]
     is_measured = sum(re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", i) is not None for i in probe)
     forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", n)) for n in dialect.header[:100]]
-    is_one_of_many = forms[0] in forms[1:]  # S1, above it, is called as S2 is
+    # S1, above it, is called as S2 is
+    is_one_of_many = forms[0] in forms[1:] and not is_name_for_ids(dialect.header[0])
     is_counted = is_one_of_many and all(i.isdigit() for i in probe)
     if is_measured > 0.5 * len(probe) or is_counted:
         raise InputError(
@@ -159,11 +163,13 @@ def _split(
 ) -> tuple[list[list[str]], bytes]:
     """Text fields of each row, and the numbers of all rows, a number a line."""
     delimiter, n_columns = dialect.delimiter.encode(), len(dialect.header)
+    beyond = delimiter * dialect.n_trailing
     are_first = texts == list(range(len(texts)))
     rows, numbers = [], []
     for line_number, line in enumerate(lines, n_above + 1):
-        if not line.strip():
+        if not line.strip(b" \t\r" + delimiter):
             continue
+        line = line.removesuffix(beyond)
         is_plain = line.count(delimiter) == n_columns - 1 and (
             b'"' not in line or line.rfind(b'"') < line.find(delimiter)  # only the id is quoted
         )
@@ -191,6 +197,9 @@ def _fields(dialect: Dialect, line: bytes, number: int) -> list[bytes]:
     """Cells of a line in which quotes may hide delimiters."""
     path, encoding = dialect.head.path, dialect.head.encoding
     cells = split_line(path, decoded(line, encoding), dialect.delimiter)
+    if len(cells) == len(dialect.header) + dialect.n_trailing:
+        while len(cells) > len(dialect.header) and cells[-1] == "":
+            cells.pop()
     if len(cells) != len(dialect.header):
         raise InputError(
             f"{path} is not a table: line {number} has {len(cells)} fields, the header "
@@ -223,10 +232,11 @@ def _numbers(
         first = int(is_wrong.argmax())
         row, column = divmod(first, len(names))
         cell, name = cells[first], names[column]
+        plain = parsed[parsed.notna()].head(1000).tolist()
         fix = f"correct it, or pass `text_columns={name}` if the column is no expression"
         raise InputError(
             f"{path} holds text: row {ids[row]}, column {name} is {cell!r}",
-            "write decimals with a point" if DECIMAL_COMMA.fullmatch(cell) else fix,
+            how_to_write([cell], plain)[1] if has_marks(cell) else fix,
         )
     if values is not None:  # a return that ends no line
         raise InputError(f"{path} holds characters that are no part of a table, near row {ids[0]}")

@@ -1,12 +1,15 @@
 """GEO series matrix: quoted lines about the samples, then a table between two marks."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from jaxssl.data.formats.cells import split_line
 from jaxssl.data.formats.delimited import EmptyTable, read_matrix
-from jaxssl.data.formats.head import Dialect, Head, decoded, opened, split_line
+from jaxssl.data.formats.head import Dialect, Head, decoded, opened
 from jaxssl.data.formats.matrix import RawTable, Reading, by_name
 from jaxssl.types import InputError
 
@@ -19,6 +22,7 @@ _COPIED = {
     "!Sample_organism_ch1": "organism",
     "!Sample_series_id": "series",
 }
+_BREAK = re.compile(r"\s*[\r\n]\s*")  # inside a quoted cell
 _FILE_NAMES = ("!Series_supplementary_file", "!Sample_supplementary_file")
 
 
@@ -80,17 +84,34 @@ def _preamble(head: Head) -> tuple[dict[str, list[list[str]]], Dialect]:
     path = head.path
     about: dict[str, list[list[str]]] = {}
     with opened(path) as (_, file):
-        for number, raw in enumerate(file):
-            line = decoded(raw, head.encoding).rstrip("\r\n")
+        for n_above, line in _whole_lines(file, head.encoding):
             name, _, rest = line.partition("\t")
             if name == _BEGIN:
                 line = file.readline().decode(head.encoding, "replace").rstrip("\r\n")
                 header = split_line(path, line, "\t")
                 _require_whole(path, about, header[1:])
-                return about, Dialect(head, "\t", header, number + 2, end=_END)
+                return about, Dialect(head, "\t", header, n_above + 1, end=_END)
             if rest:
-                about.setdefault(name, []).append(split_line(path, rest, "\t"))
+                cells = split_line(path, rest, "\t")
+                about.setdefault(name, []).append([_BREAK.sub(" ", cell) for cell in cells])
     raise InputError(f"{path} ends early: the line {_BEGIN} is missing", "fetch it again")
+
+
+def _whole_lines(file: Any, encoding: str) -> Iterator[tuple[int, str]]:
+    """Lines above the table, those that a quoted cell breaks as one, and how many of the file end.
+
+    What follows a break starts with no name of a line.
+    """
+    held, n_held = "", 0
+    for number, raw in enumerate(file, 1):
+        line = decoded(raw, encoding).rstrip("\r\n")
+        if held and line.startswith(("!Series_", "!Sample_", _BEGIN)):  # it was never closed
+            yield n_held, held
+            held = ""
+        held, n_held = f"{held}\n{line}" if held else line, number
+        if held.count('"') % 2 == 0:
+            yield n_held, held
+            held = ""
 
 
 def _require_whole(path: Path, about: dict[str, list[list[str]]], samples: list[str]) -> None:

@@ -1,6 +1,5 @@
 """The start of a text file: what it is, how it is written, what its columns are called."""
 
-import csv
 import gzip
 import itertools
 import re
@@ -13,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from jaxssl.data.formats.cells import has_marks, how_to_write, split_line
+from jaxssl.data.formats.margins import refuse_title, trim
 from jaxssl.types import InputError, note_quoted
 
 MISSING_TEXT = ("NA", "N/A", "NaN", "nan", "null", "'--")
 """What exports write for a text that is not there; "None" may be a class."""
 MISSING = ("", *MISSING_TEXT, "n/a", "-nan", "NULL", "None", "#N/A", "<NA>")
 """What stands for a number that is not there."""
-DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _START = 1 << 16  # bytes, and some whole lines more: wide tables have lines of a megabyte
 _KINDS = (
     "hugo|hgnc|genes?|ensembl|ensg|entrez|probes?|probeset|probe set|feature|transcript"
@@ -39,6 +39,7 @@ _OF_IDS = re.compile(
 )
 """What stands above a column of ids, and is no name of a column of numbers."""
 _DELIMITERS = "\t,;| "
+_MARKUP = (b"<!doctype html", b"<html", b"<?xml", b"<!--", b"<head", b"<body", b"<table")
 GZIP = b"\x1f\x8b"
 
 
@@ -59,6 +60,7 @@ class Dialect(NamedTuple):
     header: list[str]  # one name per column; the first column holds the row ids
     skip: int  # lines up to and including the header
     end: str = ""  # a line that ends the table; "": the end of the file
+    n_trailing: int = 0  # empty cells more at the end of every row, above which is no name
 
 
 @contextmanager
@@ -99,23 +101,29 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
             f"{head.path} holds {len(filled)} lines of text", "expected a header and rows"
         )
     lines = [head.lines[i] for i in filled[:20]]
+    _refuse_soft(head.path, lines[0])
     if lines[0].startswith(("#", "!")):
         raise InputError(
             f"{head.path} starts with the comment {lines[0][:40]!r}",
             "expected a row of column names: remove the lines above it",
         )
+    refuse_title(head.path, lines)
     delimiter = _delimiter(head.path, lines)
     header, first = (split_line(head.path, line, delimiter) for line in lines[:2])
+    has_corner = is_name_for_ids(header[0])
+    header, n_trailing = trim(head.path, header, lines[1:], delimiter, has_corner=has_corner)
+    first = first[: len(first) - n_trailing]
     if len(header) == len(first) - 1:
         if not (allow_no_corner and first[-1] != "" and _has_no_corner(header, lines, delimiter)):
             raise InputError(
                 f"{head.path} has {len(header)} names in its header and {len(first)} fields in "
-                f"the row below: a name is missing, perhaps the one above {first[0]!r}",
-                "add it (in R, by col.names=NA)",
+                "the row below: a name is missing",
+                f"name or remove the last column, above which nothing stands; if {header[0]!r} is "
+                f"no name for ids such as {first[0]!r}, add one before it (in R, by col.names=NA)",
             )
         header = ["", *header]
     note_quoted(header)
-    return Dialect(head, delimiter, header, filled[0] + 1)
+    return Dialect(head, delimiter, header, filled[0] + 1, n_trailing=n_trailing)
 
 
 def find_text(dialect: Dialect, share: float = 0.0) -> list[int]:
@@ -126,48 +134,50 @@ def find_text(dialect: Dialect, share: float = 0.0) -> list[int]:
     head, n_columns = dialect.head, len(dialect.header)
     lines = [line for line in head.lines[dialect.skip : dialect.skip + 100] if line.strip()]
     rows = [split_line(head.path, line, dialect.delimiter) for line in lines]
-    frame = pd.DataFrame([row for row in rows if len(row) == n_columns], columns=range(n_columns))
+    rows = [row[:n_columns] for row in rows if len(row) - n_columns in (0, dialect.n_trailing)]
+    frame = pd.DataFrame(rows, columns=range(n_columns))
     frame = frame.where(~frame.isin(MISSING))
     parsed = frame.apply(lambda column: pd.to_numeric(column, errors="coerce"))
     is_text = parsed.isna() & frame.notna()
-    texts = frame.to_numpy(dtype=object)[:, 1:][is_text.to_numpy()[:, 1:]]
-    commas = [text for text in texts if DECIMAL_COMMA.fullmatch(text)]
-    if 2 * len(texts) > len(frame) * (n_columns - 1) and 2 * len(commas) > len(texts):
-        raise InputError(
-            f"{head.path} writes numbers with a decimal comma, such as {commas[0]}",
-            "save it with decimal points",
-        )
+    _refuse_marks(head.path, frame.iloc[:, 1:], parsed.iloc[:, 1:], is_text.iloc[:, 1:])
     has_text = is_text.mean() > share
     return [i for i in range(1, n_columns) if has_text[i]]
 
 
-def split_line(path: Path, line: str, delimiter: str) -> list[str]:
-    """Fields of one line, quotes taken off; a return inside is refused."""
-    csv.field_size_limit(1 << 30)
-    try:
-        fields = next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error as error:
-        raise InputError(f"{path} is damaged in the line {line[:40]!r}: {error}") from error
-    return [field.strip() for field in fields]
+def _refuse_marks(
+    path: Path, cells: pd.DataFrame, parsed: pd.DataFrame, is_text: pd.DataFrame
+) -> None:
+    """Refuse numbers that are written with marks inside, where most texts are such."""
+    texts = cells.to_numpy(dtype=object)[is_text.to_numpy()]
+    marked = [text for text in texts if has_marks(text)]
+    if 2 * len(marked) > len(texts):
+        plain = parsed.to_numpy(dtype=float)
+        finding, fix = how_to_write(marked, plain[np.isfinite(plain)].tolist())
+        raise InputError(f"{path} {finding}", fix)
 
 
-def unquoted(cell: str) -> str:
-    """A cell by itself, in which quotes stand around the whole or for themselves."""
-    cell = cell.strip()
-    if len(cell) > 1 and cell[0] == cell[-1] == '"':
-        return cell[1:-1].replace('""', '"').strip()
-    return cell
+def _refuse_soft(path: Path, line: str) -> None:
+    """SOFT files of GEO hold a table a sample, one after the other."""
+    if re.match(r"\^(DATABASE|SERIES|SAMPLE|PLATFORM|DATASET)\b", line, re.IGNORECASE):
+        raise InputError(
+            f"{path} is a SOFT file of GEO, with a table for each sample",
+            "fetch the series matrix of the same series, GSE*_series_matrix.txt.gz",
+        )
 
 
 def _refuse_foreign(path: Path, head: bytes, *, is_gzip: bool) -> None:
     if not head.strip():
         raise InputError(f"{path} is empty")
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    every_other = [head[:4096][i::2] for i in (0, 1)]  # without a mark, one half is zeros
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or any(
+        2 * half.count(0) > len(half) and b"\0" not in other
+        for half, other in (every_other, every_other[::-1])
+    ):
         raise InputError(f"{path} is UTF-16 text", "save it as UTF-8")
     if b"\0" in head:
         inside = "holds binary data inside gzip" if is_gzip else "is a binary file of unknown kind"
         raise InputError(f"{path} {inside}", "expected csv, tsv, parquet, npz or h5ad")
-    if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
+    if head.lstrip()[:14].lower().startswith(_MARKUP):
         raise InputError(f"{path} is a web page, not a table; was the download refused?")
     if b"\r" in head and b"\n" not in head:
         raise InputError(f"{path} ends its lines by CR alone", "save it with line feeds")

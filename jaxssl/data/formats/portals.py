@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from jaxssl.data.formats.cells import split_line
 from jaxssl.data.formats.delimited import read_matrix
-from jaxssl.data.formats.head import Head, read_head, sniff_table, split_line
+from jaxssl.data.formats.head import Head, read_head, sniff_table
 from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name, dense, require_layer
 from jaxssl.types import InputError
 

@@ -1,0 +1,64 @@
+"""Cells of one line of a text, and numbers that they write with commas or blanks inside."""
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxssl.types import InputError
+
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+_GROUPED = re.compile(
+    r"[-+]?\d{1,3}(?:(?P<mark>[,.' \u2019\u00a0\u202f])\d{3})(?:(?P=mark)\d{3})*(?P<rest>[.,]\d+)?"
+)
+_PLAIN = "write numbers without thousands separators, decimals with a point, as 1234.5"
+
+
+def split_line(path: Path, line: str, delimiter: str) -> list[str]:
+    """Fields of one line, quotes taken off; a return inside is refused."""
+    csv.field_size_limit(1 << 30)
+    try:
+        fields = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise InputError(f"{path} is damaged in the line {line[:40]!r}: {error}") from error
+    return [field.strip() for field in fields]
+
+
+def unquoted(cell: str) -> str:
+    """A cell by itself, in which quotes stand around the whole or for themselves."""
+    cell = cell.strip()
+    if len(cell) > 1 and cell[0] == cell[-1] == '"':
+        return cell[1:-1].replace('""', '"').strip()
+    return cell
+
+
+def has_marks(cell: str) -> bool:
+    """Whether a cell is a number but for the marks of thousands, or a decimal comma."""
+    return bool(_DECIMAL_COMMA.fullmatch(cell) or _GROUPED.fullmatch(cell))
+
+
+def how_to_write(marked: Sequence[str], plain: Sequence[float]) -> tuple[str, str]:
+    """What the marks in numbers stand for, beside numbers without any, and what to do about them.
+
+    A comma before three digits may be either; that it is there in every number tells nothing, that
+    others below 1,000 are whole and have none tells thousands.
+
+    >>> how_to_write(["1,5", "2,25"], [])
+    ('writes numbers with a decimal comma, such as 1,5', 'save it with decimal points')
+    """
+    found = {cell: _GROUPED.fullmatch(cell) for cell in marked}
+    decimal = [c for c, group in found.items() if not group or c.lstrip("+-").startswith("0")]
+    thousands = [
+        c for c, g in found.items() if g and (g["mark"] != "," or g["rest"] or c.count(",") > 1)
+    ]
+    first = marked[0]
+    if decimal and not thousands:
+        return f"writes numbers with a decimal comma, such as {decimal[0]}", (
+            "save it with decimal points"
+        )
+    if thousands or any(abs(number) < 1000 and number for number in plain):
+        first = thousands[0] if thousands else first
+        return f"writes numbers with thousands separators, such as {first}", _PLAIN
+    return f"writes numbers with a comma, such as {first}, which may part thousands or decimals", (
+        f"write {first.replace(',', '')} or {first.replace(',', '.')}, whichever is meant"
+    )
