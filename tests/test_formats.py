@@ -259,7 +259,7 @@ def test_labels_that_match_nothing_show_both_sides(frame, labels, tmp_path):
         (b"hello\nworld\n", "has no columns"),
         (b"\x00\x01\x02" * 99, "binary"),
         (b"\x89HDF\r\n\x1a\n broken", "damaged HDF5"),
-        (b"PK\x03\x04 broken", "damaged npz"),
+        (b"PK\x03\x04 broken", "damaged zip"),
         (b"PAR1 broken", "damaged parquet"),
         (b"!mine\nid\ta\nb\t1\n", "comment"),
         (b"id,a,b\ns1,1,2\ns2,1,2,3\n", "line 3"),

@@ -85,7 +85,7 @@ def test_labels_that_leave_no_class_are_refused(tmp_path):
 
 def test_tables_of_samples_that_are_none_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", X=values())
-    assert "holds zip; expected a csv" in no_label(tmp_path / "x.npz")
+    assert "holds npz; expected a csv" in no_label(tmp_path / "x.npz")
     (tmp_path / "x.parquet").write_bytes(b"PAR1 broken")
     assert "cannot be read as a table" in no_label(tmp_path / "x.parquet")
     assert "0 lines of text" in no_label(table(tmp_path, "# a comment\n\n# another\n"))

@@ -41,11 +41,11 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
         if not isinstance(frame.index, pd.RangeIndex):
             frame = frame.rename_axis(str(frame.index.name or _NAMELESS)).reset_index()
         return _tidy(as_text(frame), path)
-    if kind != "text":
+    if kind not in ("text", "r"):
         raise InputError(
             f"{path} holds {kind}", "expected a csv or tsv table with one row a sample"
         )
-    head = read_head(path)
+    head = _head_of(path)
     if geo.recognises(head):
         return geo.sample_table(head)
     head, n_above = _start_of_table(head)
@@ -54,9 +54,19 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
     return _tidy(_read_text(dialect), path)
 
 
+def _head_of(path: Path) -> Head:
+    """The start of a table of text; of several in one file, one is to be left."""
+    try:
+        return read_head(path)
+    except InputError as error:
+        if "`sheet=" in error.fix or "`layer=" in error.fix:
+            raise InputError(error.finding, "save the one to use by itself, as csv") from error
+        raise
+
+
 def _start_of_table(head: Head) -> tuple[Head, int]:
     """Lines from the header on, and how many stand above it: a platform of GEO has thousands."""
-    with opened(head.path) as (_, file):
+    with opened(head.path, head.member) as (_, file):
         lines = (decoded(line, head.encoding).rstrip("\r\n") for line in file)
         above, n_above, first = "", 0, ""
         is_adf = any(line.strip() == _ADF_MAIN for line in head.lines)
@@ -81,7 +91,7 @@ def _read_text(dialect: Dialect) -> pd.DataFrame:
     """
     path, n_columns = dialect.head.path, len(dialect.header)
     rows, longest = [], 0
-    with opened(path) as (_, file):
+    with opened(path, dialect.head.member) as (_, file):
         for number, raw in enumerate(itertools.islice(file, dialect.skip, None), dialect.skip + 1):
             line = decoded(raw, dialect.head.encoding).rstrip("\r\n")
             if not line.strip():

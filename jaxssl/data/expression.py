@@ -31,6 +31,7 @@ def read(
     scale: str = "auto",
     orientation: str = "auto",
     layer: str = "",
+    sheet: str = "",
     sample_column: str = "",
     text_columns: Sequence[str] = (),
     label_rule: str = "",
@@ -60,7 +61,8 @@ def read(
         scale: "counts", "linear", "log2" or "log_ratio"; "auto" tells it by the values, or asks.
         orientation: "genes_in_rows" or "samples_in_rows"; "auto" tells it by the ids, or asks.
         layer: which matrix of a file that holds several: a layer or "raw" of an h5ad, a column of
-            the GDC.
+            the GDC or of a counting tool, an object of an RData file.
+        sheet: which sheet of a workbook.
         sample_column: column of `labels` with the ids of the samples; "" finds it.
         text_columns: columns of the file beside expression, kept as text about its rows.
         label_rule: derives labels: "tcga20" of TCGA, "cancer" of an SDRF of ArrayExpress.

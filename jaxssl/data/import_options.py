@@ -39,6 +39,7 @@ class ImportOptions:
     label_rule: str = ""  # a key in `rules.RULES`, which derives columns
     text_columns: Sequence[str] = ()  # of the file, beside expression: kept as text
     layer: str = ""  # which matrix of a file that holds several
+    sheet: str = ""  # of a workbook
     orientation: str = "auto"
     scale: str = "auto"
     read_length: str = ""  # bases, or a column of the table: recount3's sums are divided by it

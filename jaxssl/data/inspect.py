@@ -36,7 +36,12 @@ _MIN_GROUPS = 3  # one for each of train, validation and test
 
 @checked
 def inspect(
-    path: str | Path, labels: Paths | None = None, *, layer: str = "", whole: bool = False
+    path: str | Path,
+    labels: Paths | None = None,
+    *,
+    layer: str = "",
+    sheet: str = "",
+    whole: bool = False,
 ) -> FileReport:
     """Say what a file is: format, orientation, ids, scale, missing values, possible labels.
 
@@ -47,6 +52,7 @@ def inspect(
         path: an expression matrix, or a table of samples, in any format that `read` knows.
         labels: tables of samples, joined to the matrix by the ids of its samples.
         layer: which matrix of a file that holds several, as in `read`.
+        sheet: which sheet of a workbook.
         whole: read long texts to their end, not only the first 256 MB.
 
     Returns:
@@ -60,20 +66,20 @@ def inspect(
         >>> adata = jaxssl.read(report.file, **report.options)  # doctest: +SKIP
     """
     path = Path(path)
-    texts, n_columns = text_columns(path)
+    texts, n_columns = text_columns(path, layer, sheet)
     if 2 * len(texts) > n_columns - 1 > 0:
         table = blank(read_annotation(path))
         given = {"labels": labels, "layer": layer}
         unread = [f"`{name}` is not for a table of samples" for name in given if given[name]]
-        report = FileReport(str(path), "samples", len(table), _describe(table))
-        return dataclasses.replace(report, problems=unread)
+        return FileReport(str(path), "samples", len(table), _describe(table), problems=unread)
     names = [str(table) for table in paths_of(labels)]
     tables = read_tables(names)
     with Scratch() as scratch:
-        raw = read_table(path, Reading(scratch, texts, layer, limit=0 if whole else _LIMIT))
+        reading = Reading(scratch, texts, layer, sheet, limit=0 if whole else _LIMIT)
+        raw = read_table(path, reading)
         report = _examine(path, raw, tables)
     problems, needed = _problems(report)
-    given = {"layer": layer, "labels": names[0] if len(names) == 1 else names}
+    given = {"layer": layer, "sheet": sheet, "labels": names[0] if len(names) == 1 else names}
     beside = [*texts, *no_expression(raw.ids[1])]
     options = _options(report, given, needed, beside)
     if "min_class_size" in options:

@@ -41,7 +41,8 @@ def read_part(
 ) -> Part:
     """Read a file, turn it, look at every value once, and settle its scale."""
     inside = [*options.text_columns, *filter(None, (options.label, options.group, options.batch))]
-    raw = read_table(path, reading._replace(text_columns=inside, layer=options.layer))
+    told = {"text_columns": inside, "layer": options.layer, "sheet": options.sheet}
+    raw = read_table(path, reading._replace(**told))
     for name in options.text_columns:
         there = [*raw.rows.columns, *raw.columns.columns] or list(raw.columns.index)
         require_column(there, name, "text_columns")

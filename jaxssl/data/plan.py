@@ -92,7 +92,11 @@ def _check_early(
     known += rules.RULES[options.label_rule].makes if options.label_rule else ()
     for role in ROLES:
         name = getattr(options, role)
-        if name and name not in known and not any(may_tell(path, name) for path in paths):
+        if (
+            name
+            and name not in known
+            and not any(may_tell(path, name, options.layer, options.sheet) for path in paths)
+        ):
             samples.require_column(known if tables else [], name, role)
 
 

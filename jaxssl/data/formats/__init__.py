@@ -5,15 +5,18 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jaxssl.data.formats import arrays, delimited, geo, parquet, portals
+from jaxssl.data.formats import arrays, containers, delimited, geo, parquet, portals, r
 from jaxssl.data.formats.head import Head, find_text, read_head
 from jaxssl.data.formats.matrix import RawTable, Reading, require_layer
 from jaxssl.places import missing
 from jaxssl.types import InputError
 
-_MARKS = {"hdf5": b"\x89HDF\r\n\x1a\n", "parquet": b"PAR1", "zip": b"PK\x03\x04"}
+_MARKS = {"hdf5": b"\x89HDF\r\n\x1a\n", "parquet": b"PAR1"}
+_WITH_LAYERS = ("gdc",)  # texts of which `layer` chooses a column
 _PLAIN = ("csv", "tsv", "parquet", "npz", "h5ad")  # formats that no source writes of its own
-_SUFFIXES = {".tab": "tsv"} | {f".{name}": name for name in (*_PLAIN, "gct")}
+_SUFFIXES = {".tab": "tsv", ".xls": "excel", ".xlsx": "excel"} | {
+    f".{name}": name for name in (*_PLAIN, "gct")
+}
 """What a file's name lets one expect; other names say nothing."""
 
 
@@ -42,14 +45,18 @@ def _nearest(path: Path) -> str:
 
 
 def kind_of(path: Path) -> str:
-    """The container, by the first bytes: "text", "parquet", "zip", "hdf5" or "folder"."""
+    """The container: "text", "r", "archive", "parquet", "npz", "hdf5" or "folder".
+
+    A text may be packed, and a sheet of Excel is one; what is known and not read is refused.
+    """
     if path.is_dir():
         return "folder"
     if not path.exists():
         raise InputError(f"{path} {missing(path)}{_nearest(path)}")
     with path.open("rb") as file:
         start = file.read(8)
-    return next((kind for kind, mark in _MARKS.items() if start.startswith(mark)), "text")
+    found = next((kind for kind, mark in _MARKS.items() if start.startswith(mark)), "")
+    return found or containers.kind_inside(path)
 
 
 def text_format(head: Head) -> str:
@@ -69,31 +76,43 @@ def read_table(path: Path, reading: Reading) -> RawTable:
     return table
 
 
-def text_columns(path: Path) -> tuple[Sequence[str], int]:
+def text_columns(path: Path, layer: str = "", sheet: str = "") -> tuple[Sequence[str], int]:
     """Names of a plain table's columns, ids apart, that hold text; and the number of columns."""
-    kind = kind_of(path)
+    kind, member = _within(path, layer, sheet)
     if kind == "parquet":
         return parquet.text_columns(path)
-    if kind == "text" and text_format(head := read_head(path)) == "delimited":
+    if kind == "text" and text_format(head := read_head(path, member)) == "delimited":
         dialect = delimited.dialect_of(head)
         return [dialect.header[i] for i in find_text(dialect)], len(dialect.header)
     return [], 0
 
 
-def may_tell(path: Path, column: str) -> bool:
+def may_tell(path: Path, column: str, layer: str = "", sheet: str = "") -> bool:
     """Whether a file could have a column of text of that name; told without reading it."""
-    kind = kind_of(path)
+    kind, member = _within(path, layer, sheet)
     if kind != "text":
-        return kind != "zip"
-    head = read_head(path)
+        return kind not in ("npz", "r")
+    head = read_head(path, member)
     form = text_format(head)
     if form == "delimited":
         return column in delimited.dialect_of(head).header
-    return form in ("geo", "depmap", "gdc")
+    return form not in ("recount3", "magetab")
+
+
+def _within(path: Path, layer: str, sheet: str) -> tuple[str, str]:
+    """The container, and which sheet or data frame in it is a text."""
+    kind = kind_of(path)
+    if sheet and (kind != "text" or containers.packing_of(path) != "Excel"):
+        raise InputError(f"`sheet={sheet}`, yet {path} is no workbook", "drop `sheet`")
+    if kind == "r":
+        return ("text" if r.is_frame(path, layer) else kind), layer
+    return kind, sheet
 
 
 def _read(path: Path, reading: Reading) -> RawTable:
-    kind = kind_of(path)
+    kind, member = _within(path, reading.layer, reading.sheet)
+    if kind == "r":
+        return r.read_matrix(path, reading.layer)
     if kind == "folder":
         return portals.read_gdc(path, reading)
     if kind == "hdf5":
@@ -101,19 +120,22 @@ def _read(path: Path, reading: Reading) -> RawTable:
     if kind != "text":
         require_layer(path, reading.layer, ())
         return parquet.read(path, reading) if kind == "parquet" else arrays.read_npz(path)
-    head = read_head(path)
+    head = read_head(path, member)
     form = text_format(head)
-    if form != "gdc":
+    if head.packing == "R":
+        reading = reading._replace(layer="")  # it names the object
+    if form not in _WITH_LAYERS:
         require_layer(path, reading.layer, ())
     table = TEXT_FORMATS[form][1](head, reading)
+    r.forget()
     notes = [*table.notes]
-    if reading.cuts(path):
+    if reading.cuts(path) and head.packing not in ("Excel", "R"):
         size = path.stat().st_size
         share = f"the first {reading.limit / size:.0%} of {size / 1e9:.1f} GB"
         notes.insert(0, f"judged by {share}; pass `whole` to read all of it")
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         is_ended = file.read(1) == b"\n"
-    if not head.is_gzip and not is_ended:
+    if not head.packing and not is_ended:
         notes.append(f"the last line does not end: {path.name} may be cut, its last value with it")
     return table._replace(notes=notes)

@@ -138,14 +138,14 @@ def read_matrix(
     text = {header[i]: cells for i, cells in zip(texts[1:], columns[1:], strict=True)}
     of_rows = by_name(columns[0], text)
     of_rows = of_rows.mask(of_rows.isin(MISSING_TEXT), "")
-    form += " (gzip)" if dialect.head.is_gzip else ""
+    form += f" ({dialect.head.packing})" if dialect.head.packing else ""
     return RawTable(form, collector.finish(), of_rows, by_name(names), corner=header[0], **told)
 
 
 def _line_blocks(dialect: Dialect) -> Iterator[tuple[list[bytes], int]]:
     """Lines of the table, some megabytes at a time, and how many bytes of the file are read."""
     path, end = dialect.head.path, dialect.end.encode()
-    with opened(path) as (raw, file):
+    with opened(path, dialect.head.member) as (raw, file):
         for _ in itertools.repeat(None, dialect.skip):
             file.readline()
         while ended := file.readlines(_CHUNK):

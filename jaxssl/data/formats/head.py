@@ -1,8 +1,9 @@
 """The start of a text file: what it is, how it is written, what its columns are called."""
 
-import gzip
 import itertools
+import lzma
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from jaxssl.data.formats import containers
 from jaxssl.data.formats.cells import has_marks, how_to_write, split_line
 from jaxssl.data.formats.margins import refuse_title, trim
 from jaxssl.types import InputError, note_quoted
@@ -40,16 +42,16 @@ _OF_IDS = re.compile(
 """What stands above a column of ids, and is no name of a column of numbers."""
 _DELIMITERS = "\t,;| "
 _MARKUP = (b"<!doctype html", b"<html", b"<?xml", b"<!--", b"<head", b"<body", b"<table")
-GZIP = b"\x1f\x8b"
 
 
 class Head(NamedTuple):
     """The start of a text file, by which its format is told."""
 
     path: Path
-    is_gzip: bool
+    packing: str  # "gzip", "bzip2", "xz", "zip", "Excel", "R"; "" for none
     encoding: str
     lines: list[str]  # whole ones, without their ends
+    member: str = ""  # sheet of a workbook, object of an RData file
 
 
 class Dialect(NamedTuple):
@@ -64,29 +66,31 @@ class Dialect(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """A text's bytes as they lie on the disk, and unpacked; damage is an InputError."""
+def opened(path: Path, member: str = "") -> Iterator[tuple[Any, Any]]:
+    """A text's bytes as they lie on the disk, and unpacked; damage is an InputError.
+
+    `member` is a sheet of a workbook or an object of an RData file.
+    """
     with path.open("rb") as raw:
         try:
-            yield raw, gzip.GzipFile(fileobj=raw) if raw.peek(2).startswith(GZIP) else raw
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(
-                f"{path} ends early or is damaged ({error})", "fetch it again"
-            ) from error
+            yield raw, containers.unpacked(path, raw, member)
+        except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+            raise containers.as_damage(path, error) or error from error
 
 
-def read_head(path: Path) -> Head:
+def read_head(path: Path, member: str = "") -> Head:
     """The first lines of a text file; what is no such text is refused by name."""
-    with opened(path) as (raw, file):
-        is_gzip = file is not raw
+    packing = containers.packing_of(path)
+    with opened(path, member) as (_, file):
         start = file.read(_START)
-        _refuse_foreign(path, start, is_gzip=is_gzip)
+        _refuse_foreign(path, start, packing)
         start += b"".join(itertools.islice(file, 10))
     try:
         text, encoding = start.decode("utf-8-sig"), "utf-8-sig"
     except UnicodeDecodeError:
         text, encoding = start.decode("latin-1"), "latin-1"
-    return Head(path, is_gzip, encoding, [line.rstrip("\r") for line in text.split("\n")])
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    return Head(path, packing, encoding, lines, member)
 
 
 def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> Dialect:
@@ -165,7 +169,7 @@ def _refuse_soft(path: Path, line: str) -> None:
         )
 
 
-def _refuse_foreign(path: Path, head: bytes, *, is_gzip: bool) -> None:
+def _refuse_foreign(path: Path, head: bytes, packing: str) -> None:
     if not head.strip():
         raise InputError(f"{path} is empty")
     every_other = [head[:4096][i::2] for i in (0, 1)]  # without a mark, one half is zeros
@@ -175,7 +179,9 @@ def _refuse_foreign(path: Path, head: bytes, *, is_gzip: bool) -> None:
     ):
         raise InputError(f"{path} is UTF-16 text", "save it as UTF-8")
     if b"\0" in head:
-        inside = "holds binary data inside gzip" if is_gzip else "is a binary file of unknown kind"
+        inside = (
+            f"holds binary data inside {packing}" if packing else "is a binary file of unknown kind"
+        )
         raise InputError(f"{path} {inside}", "expected csv, tsv, parquet, npz or h5ad")
     if head.lstrip()[:14].lower().startswith(_MARKUP):
         raise InputError(f"{path} is a web page, not a table; was the download refused?")

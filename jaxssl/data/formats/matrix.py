@@ -101,6 +101,7 @@ class Reading(NamedTuple):
     scratch: Scratch
     text_columns: Sequence[str] = ()  # columns that are not numbers
     layer: str = ""  # which matrix of a file that holds several
+    sheet: str = ""  # which sheet of a workbook
     advance: Callable[[Path, int], None] = lambda _path, _bytes: None  # bytes of a file now read
     limit: int = 0  # bytes of a text after which no more is read; 0: none
 
