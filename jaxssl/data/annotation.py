@@ -25,7 +25,7 @@ _ENDS = ("!platform_table_end", "!series_matrix_table_end", "!dataset_table_end"
 _NAMELESS = "index"  # what a first column without a name is called
 
 
-def read_annotation(path: str | Path) -> pd.DataFrame:
+def read_annotation(path: str | Path, sheet: str = "") -> pd.DataFrame:
     """Read a table as text; comments above the header are passed over.
 
     csv, tsv (also gzip), parquet, or the lines about samples of a GEO series matrix, by content.
@@ -45,7 +45,7 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
         raise InputError(
             f"{path} holds {kind}", "expected a csv or tsv table with one row a sample"
         )
-    head = _head_of(path)
+    head = _head_of(path, sheet)
     if geo.recognises(head):
         return geo.sample_table(head)
     head, n_above = _start_of_table(head)
@@ -54,10 +54,10 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
     return _tidy(_read_text(dialect), path)
 
 
-def _head_of(path: Path) -> Head:
+def _head_of(path: Path, sheet: str) -> Head:
     """The start of a table of text; of several in one file, one is to be left."""
     try:
-        return read_head(path)
+        return read_head(path, sheet)
     except InputError as error:
         if "`sheet=" in error.fix or "`layer=" in error.fix:
             raise InputError(error.finding, "save the one to use by itself, as csv") from error

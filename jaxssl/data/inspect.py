@@ -68,15 +68,13 @@ def inspect(
     path = Path(path)
     texts, n_columns = text_columns(path, layer, sheet)
     if 2 * len(texts) > n_columns - 1 > 0:
-        table = blank(read_annotation(path))
-        given = {"labels": labels, "layer": layer}
-        unread = [f"`{name}` is not for a table of samples" for name in given if given[name]]
+        table, told = blank(read_annotation(path, sheet)), (("labels", labels), ("layer", layer))
+        unread = [f"`{name}` is not for a table of samples" for name, given in told if given]
         return FileReport(str(path), "samples", len(table), _describe(table), problems=unread)
     names = [str(table) for table in paths_of(labels)]
     tables = read_tables(names)
     with Scratch() as scratch:
-        reading = Reading(scratch, texts, layer, sheet, limit=0 if whole else _LIMIT)
-        raw = read_table(path, reading)
+        raw = read_table(path, Reading(scratch, texts, layer, sheet, limit=0 if whole else _LIMIT))
         report = _examine(path, raw, tables)
     problems, needed = _problems(report)
     given = {"layer": layer, "sheet": sheet, "labels": names[0] if len(names) == 1 else names}
