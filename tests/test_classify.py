@@ -13,6 +13,9 @@ import jaxssl
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.evaluation import ensembles
 from jaxssl.evaluation.ensemble_bundle import load_ensemble
+from jaxssl.runs.output import Output
+from jaxssl.studies import recommendation
+from jaxssl.studies.progress import Hooks
 from jaxssl.studies.recommendation import OPTIONS
 from jaxssl.types import InputError
 
@@ -134,6 +137,19 @@ def test_a_damaged_bundle_is_refused(run, tmp_path):
     (folder / "genes.txt").write_text("a\n")
     with pytest.raises(InputError, match=r"genes\.txt is not as it was written"):
         load_ensemble(folder)
+
+
+def test_what_makes_labels_doubtful_is_said_before_anything_is_fitted(cohort, tmp_path):
+    adata = jaxssl.read(cohort["first"], label="label", group="donor")
+    label = adata.obs["label"].astype(object)
+    adata.obs["label"] = label.where((label != "") | (np.arange(160) % 10 > 0), "NA")
+    adata.obs["site"] = np.where(np.arange(160) < 80, "a", "b")
+    adata.obs.loc[adata.obs["site"] == "b", "label"] = ""
+    roles = {"label": "label", "group": "", "batch": "site"}
+    asked = recommendation.Wanted(adata, (), roles, 0)
+    silent = r"80 samples are of 1 batches without a label \(first: b\)"
+    with pytest.warns(match=silent), pytest.warns(match="samples are of the class 'NA'"):
+        recommendation._prepare(asked, Output(str(tmp_path / "new")), Hooks())
 
 
 def test_one_message_lists_all_that_must_change(cohort, tmp_path):

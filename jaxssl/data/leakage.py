@@ -15,6 +15,8 @@ NO_NAMES = {"na", "n/a", "nan", "none", "null", "unknown", "unspecified", "missi
 NO_NAMES |= {f"not {word}" for word in ("available", "applicable", "reported", "known", "provided")}
 """What stands in tables, in small letters, where no name is known."""
 
+MANY_NUMBERS = 10  # classes whose names are numbers
+
 Leaks = dict[str, str]
 """Kind, of `types.LEAKS` → the leak in words."""
 
@@ -78,7 +80,8 @@ def doubts(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
                 f"{size:,} samples are one group, {str(name)!r}, and stay together; if their group "
                 "is not known, leave it empty, and each stands for itself"
             )
-    found += nameless_classes(np.append(task.classes, "")[task.codes])
+    labels = np.append(task.classes, "")[task.codes]
+    found += nameless_classes(labels) + _doubts_of_classes(labels)
     known = (task.codes >= 0) & (task.batches != "")
     pairs = pd.DataFrame({"batch": task.batches[known].astype(str), "code": task.codes[known]})
     n_classes = pairs.groupby("batch")["code"].nunique()
@@ -87,6 +90,7 @@ def doubts(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
             f"each of {len(n_classes):,} batches is of one class, so that scores may be those of "
             "telling batches apart"
         )
+    found += _twins_of_two_classes(task)
     telling = _told_by(task, x)
     if telling:
         found.append(
@@ -103,14 +107,48 @@ def nameless_classes(labels: np.ndarray) -> list[str]:
         f"{size:,} samples are of the class {str(name)!r}; if their class is not known, leave it "
         "empty, and they join the pretraining without a label"
         for name, size in zip(names, sizes, strict=True)
-        if name.strip().lower() in {*NO_NAMES, "-1"}
+        if name and name.strip().lower() in {*NO_NAMES, "-1", ""}
+    ]
+
+
+def _doubts_of_classes(labels: np.ndarray) -> list[str]:
+    """Sentences on classes that may be one, and on those that may be none."""
+    sizes, found = pd.Series(labels[labels != ""].astype(str)).value_counts(), []
+    plain = sizes.index.str.split().str.join(" ").str.lower()
+    if plain.has_duplicates:
+        alike = sizes.index[plain == plain[plain.duplicated()][0]]
+        found.append(
+            f"{' and '.join(map(repr, alike))} are classes of their own, though case or spaces are "
+            "all that they differ in; spell them alike if they are one"
+        )
+    is_number = pd.to_numeric(sizes.index.to_series(), errors="coerce").notna().all()
+    n_alone = int((sizes == 1).sum())
+    if (is_number and len(sizes) > MANY_NUMBERS) or n_alone > max(sizes.sum() / 2, MANY_NUMBERS):
+        found.append(
+            f"{sizes.sum():,} labels are of {len(sizes):,} classes, {n_alone:,} of these with one, "
+            "as if they were measurements or names; name another column with `label` if they are"
+        )
+    return found
+
+
+def _twins_of_two_classes(task: Task) -> list[str]:
+    """A sentence on samples that are nearly the same and have different labels."""
+    codes = task.codes[task.twins]
+    pairs = task.twins[(codes.min(axis=1) >= 0) & (codes[:, 0] != codes[:, 1])]
+    if not len(pairs):
+        return []
+    i, j = (f"{task.sample_ids[k]} as {task.classes[task.codes[k]]!r}" for k in pairs[0])
+    return [
+        f"{len(pairs):,} pairs of samples are nearly the same and have different labels (first: "
+        f"{i} and {j}); correct these, or leave them empty"
     ]
 
 
 def _told_by(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
     """Genes that are constant within every class, and not over all."""
     rows = np.flatnonzero(task.codes >= 0)
-    if len(rows) < MIN_TOLD:
+    # a class with one label has one value of every gene
+    if np.sum(np.bincount(task.codes[rows])[task.codes[rows]] > 1) < MIN_TOLD:
         return []
     kept = np.arange(len(task.genes))
     for code in range(len(task.classes)):

@@ -1,6 +1,6 @@
 """A data set with its question: log2 expression, class codes and the outer split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -109,6 +109,7 @@ def take_roles(adata: AnnData, config: Config, *, is_split: bool = True) -> Role
             f"no label column is known, and the data have {', '.join(obs.columns) or 'none'}",
             "name one with `label`, or join a table of samples by `read(labels=TABLE)`",
         )
+    refuse_label_as(columns)
     min_class_size = options.min_class_size or int(recorded.get("min_class_size", 0))
     for name in filter(None, columns.values()):
         check_names([name], "columns")
@@ -121,6 +122,15 @@ def take_roles(adata: AnnData, config: Config, *, is_split: bool = True) -> Role
     words = {"min_class_size": min_class_size if is_split else 0, "is_split": is_split}
     codes, classes = encode(obs[columns["label"]].to_numpy(), **words)
     return Roles(**columns, codes=codes, classes=classes, groups=groups, batches=batches)
+
+
+def refuse_label_as(columns: Mapping[str, str]) -> None:
+    """Refuse the label column as that of groups or batches: nothing could be held out."""
+    for role in ("group", "batch"):
+        if columns["label"] and columns["label"] == columns[role]:
+            raise InputError(
+                f"column {columns['label']!r} is both `label` and `{role}`", "name another for one"
+            )
 
 
 def make_task(adata: AnnData, config: Config, *, is_split: bool = True) -> Task:

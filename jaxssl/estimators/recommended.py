@@ -1,6 +1,7 @@
 """The recommended classifier in scikit-learn's form: what `jaxssl.classify` fits, on arrays."""
 
 import dataclasses
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from anndata import AnnData
 from jaxssl.arguments import choose, read_argument
 from jaxssl.config import Config, with_options
 from jaxssl.data.groups import find_twins
+from jaxssl.data.leakage import doubts
 from jaxssl.data.samples import facts_of
 from jaxssl.data.unlabelled import join
 from jaxssl.engine.prepared import prepare, record_of
@@ -54,10 +56,12 @@ def fit_best(
     own["twins"] = find_twins(task.expression)
     if groups is not None:
         own["groups"] = named_cohorts(X, groups, "groups")
-    config = with_options(Config(), OPTIONS)
-    task = join(dataclasses.replace(task, **own), files, config.normalize.frame)
-    notes = Notes(lambda _: None)
+    config, notes = with_options(Config(), OPTIONS), Notes(lambda _: None)
     try:
+        task = dataclasses.replace(task, **own)
+        for doubt in doubts(task, task.expression):
+            warnings.warn(doubt, stacklevel=4)
+        task = join(task, files, config.normalize.frame)
         delivered = recommend(prepare(task, config), seed, notes, Hooks())
     finally:
         notes.close()

@@ -72,7 +72,7 @@ def deliver(
     folds = outer_folds(y, groups, seed)
     say(f"estimate: {len(y):,} labels in {folds.max() + 1} folds, each by a fit without it")
     held_out = hold_out(spaces, labelled, y, n_classes, folds)
-    worth = worth_of(held_out.hits(y), y)
+    worth = worth_of(held_out.named(y), y, groups)
     novelty = fit_novelty(spaces.views[OUTPUTS].of(spaces.train), labelled, y, groups)
     rule = fit_recommended(spaces, axes, labelled, y, n_classes, novelty)
     bundle = EnsembleBundle(

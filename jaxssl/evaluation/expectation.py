@@ -6,6 +6,7 @@ other has counts as wrong where it is held out: so often will the next sample be
 no label (Good & Turing), and the estimate of the accuracy is right about these, too.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ from jaxssl.evaluation.spaces import GENES, HEADS, Spaces, condensed
 ONE_BY_ONE, TEN, MANY = 100, 10, 1000
 """Up to so many labels each is held out by itself; up to `MANY` there are ten folds, then five."""
 FIVE = 5
+UNASKED = ("lbfgs failed to converge", "The number of unique classes is greater")
+"""Warnings of a fold's fits that no user can act on."""
 
 Labels = Int[np.ndarray, " labelled"]
 Classes = Float[np.ndarray, "labelled classes"]
@@ -37,11 +40,10 @@ class HeldOut(NamedTuple):
     linear: Classes  # logistic regression on genes, every class alike
     folds: Labels
 
-    def hits(self, y: Labels) -> dict[str, Float[np.ndarray, " labelled"]]:
-        """1 where the true class is named, by classifier; "largest" always names one class."""
+    def named(self, y: Labels) -> dict[str, Labels]:
+        """Classes by classifier; "largest" always names one class."""
         named = {"ours": self.ours.argmax(axis=1), "linear": self.linear.argmax(axis=1)}
-        named["largest"] = np.full(len(y), np.bincount(y).argmax())
-        return {name: (codes == y) * 1.0 for name, codes in named.items()}
+        return named | {"largest": np.full(len(y), np.bincount(y).argmax())}
 
 
 def groups_of(names: np.ndarray) -> Labels:
@@ -93,7 +95,7 @@ def hold_out(spaces: Spaces, labelled: Labels, y: Labels, n_classes: int, folds:
         Class probabilities of every label; a class that a fold's labels lack has none.
 
     Example:
-        >>> hold_out(spaces, rows, codes[rows], 20, folds).hits(codes[rows])  # doctest: +SKIP
+        >>> hold_out(spaces, rows, codes[rows], 20, folds).named(codes[rows])  # doctest: +SKIP
     """
     if len(y) <= MANY:
         spaces, labelled = condensed(spaces, labelled), np.arange(len(y))
@@ -103,7 +105,9 @@ def hold_out(spaces: Spaces, labelled: Labels, y: Labels, n_classes: int, folds:
         return _fit_fold(spaces, labelled, y, n_classes, out)
 
     numbers = np.unique(folds).tolist()
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"), warnings.catch_warnings():
+        for message in UNASKED:
+            warnings.filterwarnings("ignore", message=message)
         made = Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(n) for n in numbers)
     found = np.zeros((2, len(y), n_classes))
     for number, parts in zip(numbers, made, strict=True):

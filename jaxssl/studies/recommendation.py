@@ -1,5 +1,6 @@
 """The recommended classifier of a cohort: from all labels and all profiles, with what to expect."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,8 @@ import pandas as pd
 from jaxssl.arguments import checked
 from jaxssl.bounds import Seed
 from jaxssl.config import Config, with_options
+from jaxssl.data.formats.matrix import dense
+from jaxssl.data.leakage import doubts
 from jaxssl.data.task import Task, make_task
 from jaxssl.data.unlabelled import join
 from jaxssl.engine.ensemble import check_session
@@ -148,6 +151,9 @@ def _prepare(wanted: Wanted, output: Output, hooks: Hooks) -> Prepared:
     task = make_task(adata, config, is_split=False)
     if not task.group:
         warn_of_groups(adata, "folds, and the estimate be too good")
+    for doubt in doubts(task, dense(adata.X)):
+        warnings.warn(doubt, stacklevel=2)
+    _warn_of_silent(task)
     n_labels, sizes = int((task.codes >= 0).sum()), np.bincount(task.codes[task.codes >= 0])
     hooks.say(f"data: {task.dataset}, {len(task.codes):,} samples x {len(task.genes):,} genes")
     hooks.say(
@@ -158,6 +164,19 @@ def _prepare(wanted: Wanted, output: Output, hooks: Hooks) -> Prepared:
         task = join(task, others, config.normalize.frame, config.data.batch)
         tell_of_joined(task, hooks)
     return prepare(task, config)
+
+
+def _warn_of_silent(task: Task) -> None:
+    """Warn of batches without a label, of which no held-out label speaks."""
+    batches = pd.Series(task.batches[task.batches != ""].astype(str))
+    silent = batches[~batches.isin(set(task.batches[task.codes >= 0]))].value_counts()
+    if 0 < len(silent) < batches.nunique():
+        warnings.warn(
+            f"{silent.sum():,} samples are of {len(silent):,} batches without a label (first: "
+            f"{silent.index[0]}): what accuracy to expect holds for the other batches; label some "
+            "of them, too",
+            stacklevel=3,
+        )
 
 
 def recommend(prepared: Prepared, seed: int, notes: Notes, hooks: Hooks) -> Delivered:

@@ -11,7 +11,7 @@ from jaxssl.config import Config, DataConfig
 from jaxssl.data.names import check_alike, check_names
 from jaxssl.data.samples import by_text, choose_columns, facts_of
 from jaxssl.data.scale import finite_values, range_of, refuse_flat, resolve_scale
-from jaxssl.data.task import check_axes, take_roles
+from jaxssl.data.task import check_axes, refuse_label_as, take_roles
 from jaxssl.studies.data import Data, read_data, read_unlabelled
 from jaxssl.studies.encoders import with_data
 from jaxssl.studies.progress import Hooks
@@ -110,6 +110,8 @@ def _look(adata: AnnData, found: Refusals) -> None:
 def _look_at_columns(adata: AnnData, roles: dict[str, str], found: Refusals) -> None:
     """Refuse columns that are not there or hold no names, and labels of fewer than two classes."""
     obs, recorded = by_text(cast(pd.DataFrame, adata.obs)), facts_of(adata)
+    with found.kept():
+        refuse_label_as({role: roles[role] or str(recorded.get(role, "")) for role in ROLES})
     for role in ROLES:
         with found.kept():
             own = _options(**{role: roles[role]}), {role: recorded.get(role, "")}
