@@ -61,15 +61,12 @@ def test_weights_of_samples_outside_are_those_of_brute_force():
 
 
 @pytest.mark.parametrize("strength", [0.2, *STRENGTHS])
-@pytest.mark.parametrize("balanced", [True, False])
-def test_what_is_spread_is_the_linear_solve_with_columns_of_the_classes_shares(balanced, strength):
+def test_what_is_spread_is_the_linear_solve_with_columns_of_one_sum(strength):
     labels = np.zeros((60, 3))
     labels[LABELLED, Y[LABELLED]] = 1
     solved = np.linalg.solve(np.eye(60) - strength * GRAPH.toarray(), labels)
-    counts = labels.sum(axis=0)
-    shares = np.ones(3) / 3 if balanced else counts / counts.sum()
-    columns = solved / solved.sum(axis=0) * shares
-    found = spread(GRAPH, LABELLED, Y[LABELLED], 3, balanced=balanced, strength=strength)
+    columns = solved / solved.sum(axis=0)
+    found = spread(GRAPH, LABELLED, Y[LABELLED], 3, strength=strength)
     expected = columns / columns.sum(axis=1, keepdims=True)
     reached = columns.sum(axis=1) > 1e-12
     assert reached.sum() > 30
@@ -77,15 +74,14 @@ def test_what_is_spread_is_the_linear_solve_with_columns_of_the_classes_shares(b
     assert_allclose(found.sum(axis=1), 1)
 
 
-def test_a_sample_that_no_label_reaches_has_the_shares_of_the_classes():
+def test_a_sample_that_no_label_reaches_has_all_classes_with_labels_alike():
     apart = np.concatenate([X[:30], X[:15] + 1e4])
     graph, labelled, y = affinity(apart), np.arange(4), np.array([0, 1, 1, 1])
     alone = graph.toarray()[:30, 30:]
     assert not alone.any()
-    for balanced, shares in ((True, [0.5, 0.5, 0]), (False, [0.25, 0.75, 0])):
-        found = spread(graph, labelled, y, 3, balanced=balanced)
-        assert_allclose(found[30:], np.broadcast_to(shares, (15, 3)))
-        assert_allclose(found[:, 2], 0)
+    found = spread(graph, labelled, y, 3)
+    assert_allclose(found[30:], np.broadcast_to([0.5, 0.5, 0], (15, 3)))
+    assert_allclose(found[:, 2], 0)
 
 
 def left_out_one_by_one(graph, labelled, y, strength):
@@ -125,16 +121,15 @@ def test_the_order_of_samples_does_not_matter():
     assert_allclose(found[place], spread(GRAPH, LABELLED, Y[LABELLED], 3), atol=1e-5)
 
 
-@pytest.mark.parametrize("balanced", [True, False])
-def test_a_student_learns_thrice_from_the_mean_of_graph_and_student_and_from_true_labels(balanced):
+def test_a_student_learns_thrice_from_the_mean_of_graph_and_student_and_from_true_labels():
     y = Y[LABELLED]
-    of_graph = expected = spread(GRAPH, LABELLED, y, 3, balanced=balanced)
+    of_graph = expected = spread(GRAPH, LABELLED, y, 3)
     for _ in range(3):
         targets = expected.copy()
         targets[LABELLED] = np.eye(3)[y]
-        model = fit_logistic(X, targets, balanced=balanced, penalty=PENALTY)
+        model = fit_logistic(X, targets, penalty=PENALTY)
         expected = (of_graph + softmax(model.logits(X), axis=1)) / 2
-    found, student = self_train(X, GRAPH, LABELLED, y, 3, balanced=balanced)
+    found, student = self_train(X, GRAPH, LABELLED, y, 3)
     assert_allclose(found, expected, atol=1e-6)
     # what it says of samples of the graph is its half of what was found
     assert_allclose(2 * found - of_graph, softmax(student.logits(X), axis=1), atol=1e-6)

@@ -27,8 +27,17 @@ Classes = Float[np.ndarray, "samples classes"]
 def affinity(x: Rows, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
     """Symmetric graph of nearest neighbours, normalised: D^-½ W D^-½.
 
-    A sample's neighbours at distance d weigh exp(-2 d² / d_k²), where d_k is that of its k-th
-    (self-tuning: Zelnik-Manor & Perona 2004); two samples are joined by the larger of both weights.
+    A sample's neighbours at distance d weigh exp(-2 d² / d_k²), where d_k is that of its k-th; two
+    samples are joined by the larger of both weights.
+
+    Args:
+        x: samples, of any unit.
+        n_neighbours: k; fewer where there are fewer samples.
+
+    Returns:
+        Weights (samples x samples), of which no eigenvalue is beyond 1.
+
+    Source: Zelnik-Manor & Perona 2004, Self-tuning spectral clustering.
     """
     search = NearestNeighbors(n_neighbors=min(n_neighbours, len(x) - 1)).fit(x)
     distances, neighbours = search.kneighbors()  # without the sample itself
@@ -77,19 +86,34 @@ def spread(
     y: Int[np.ndarray, " labelled"],
     n_classes: int,
     *,
-    balanced: bool = True,
     strength: float = STRENGTH,
 ) -> Classes:
     """Class probabilities of all samples of a graph, from the labels of some.
 
-    F = (1 - a) (I - a S)^-1 Y (Zhou et al. 2003, Learning with local and global consistency), each
-    column scaled to the share of its class: the same for all classes, or as among the labels. A
-    sample that no label reaches gets these shares.
+    F = (1 - a) (I - a S)^-1 Y, each column scaled so that all classes that have labels have the
+    same sum. A sample that no label reaches has these classes alike.
+
+    Args:
+        graph: of `affinity` (samples x samples).
+        labelled: samples that have a label.
+        y: their classes.
+        n_classes: of the result, whether or not each has a label.
+        strength: a, what a sample takes from its neighbours; the rest is its own label.
+
+    Returns:
+        Probabilities (samples x classes); a class without a label has none.
+
+    Example:
+        >>> graph = affinity(np.array([[0.0], [0.1], [5.0], [5.1]]), n_neighbours=1)
+        >>> spread(graph, np.array([0, 2]), np.array([0, 1]), 2).argmax(axis=1).tolist()
+        [0, 0, 1, 1]
+
+    Source: Zhou et al. 2003, Learning with local and global consistency.
     """
     labels = np.zeros((len(graph.indptr) - 1, n_classes))
     labels[labelled, y] = 1
     found = _reach(graph, labels, strength)
-    return _scaled(found, found.sum(axis=0), labels.sum(axis=0), balanced=balanced)
+    return _scaled(found, found.sum(axis=0), labels.sum(axis=0))
 
 
 def _reach(
@@ -118,7 +142,7 @@ class Reach(NamedTuple):
 
 
 def reach(
-    graph: sparse.csr_array, labelled: Int[np.ndarray, " labelled"], strength: float = STRENGTH
+    graph: sparse.csr_array, labelled: Int[np.ndarray, " labelled"], strength: float
 ) -> Reach:
     """Spread every label by itself: spreading is linear but for the scales of classes."""
     labels = np.zeros((len(graph.indptr) - 1, len(labelled)))
@@ -131,11 +155,9 @@ def _scaled(
     found: Classes,
     mass: Float[np.ndarray, " classes"],
     counts: Float[np.ndarray, " classes"],
-    *,
-    balanced: bool = True,
 ) -> Classes:
     """Class probabilities from what reaches samples, of which each class has some `mass`."""
-    shares = (counts > 0) / (counts > 0).sum() if balanced else counts / counts.sum()
+    shares = (counts > 0) / (counts > 0).sum()
     found = found * np.divide(shares, mass, where=mass > 0, out=np.zeros(len(mass)))
     reached = found.sum(axis=1, keepdims=True) > 1e-12
     found = np.where(reached, found, shares)
@@ -190,12 +212,9 @@ def self_train(
     labelled: Int[np.ndarray, " labelled"],
     y: Int[np.ndarray, " labelled"],
     n_classes: int,
-    *,
-    balanced: bool = True,
 ) -> tuple[Classes, Logistic]:
     """Spread labels, then `teach` all samples."""
-    of_graph = spread(graph, labelled, y, n_classes, balanced=balanced)
-    return teach(x, of_graph, labelled, y, balanced=balanced)
+    return teach(x, spread(graph, labelled, y, n_classes), labelled, y)
 
 
 def teach(
@@ -204,21 +223,29 @@ def teach(
     labelled: Int[np.ndarray, " labelled"],
     y: Int[np.ndarray, " labelled"],
     *,
-    balanced: bool = True,
     penalty: float = PENALTY,
     tolerance: float = TOLERANCE,
 ) -> tuple[Classes, Logistic]:
     """Let logistic regression learn what a graph says of all samples, thrice.
 
-    After each round the targets are the mean of what the graph and the regression say. Returns
-    these, and the last regression, which can be asked about samples that are not in the graph.
+    After each round the targets are the mean of what the graph and the regression say.
+
+    Args:
+        x: samples of the graph, of any unit.
+        of_graph: class probabilities that the graph gives them, of `spread`.
+        labelled: samples that have a label, which is their target.
+        y: their classes.
+        penalty, tolerance: as in `fit_logistic`.
+
+    Returns:
+        The last targets (samples x classes), and the last regression, which can be asked about
+        samples that are not in the graph.
     """
     found, model = of_graph, None
     for _ in range(N_ROUNDS):
         targets = found.copy()
         targets[labelled] = np.eye(of_graph.shape[1])[y]
-        words = {"balanced": balanced, "penalty": penalty, "tolerance": tolerance}
-        model = fit_logistic(x, targets, **words)
+        model = fit_logistic(x, targets, penalty=penalty, tolerance=tolerance)
         found = (of_graph + softmax(model.logits(x), axis=1)) / 2
     assert model is not None
     return found, model
