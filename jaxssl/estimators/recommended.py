@@ -17,6 +17,7 @@ from jaxssl.engine.prepared import prepare, record_of
 from jaxssl.estimators.encoder import training_task
 from jaxssl.estimators.inputs import ids_of, named_cohorts, read
 from jaxssl.estimators.labels import encode
+from jaxssl.evaluation.arms import BEST
 from jaxssl.evaluation.ensemble_bundle import Classifier, EnsembleBundle
 from jaxssl.runs.notes import Notes
 from jaxssl.studies.data import DataSets, read_unlabelled
@@ -24,7 +25,6 @@ from jaxssl.studies.progress import Hooks
 from jaxssl.studies.recommendation import OPTIONS, recommend
 from jaxssl.types import InputError
 
-BEST = "best"
 RECIPES = ("", BEST)
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from jaxssl.evaluation.arms import SCRATCH
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS, METRIC, compare_areas
 from jaxssl.evaluation.intervals import ALPHA
-from jaxssl.evaluation.predictions import unpack
+from jaxssl.evaluation.predictions import recalls, unpack
 from jaxssl.evaluation.stats import FLOOR, adjust, holm
 
 GROUPS = ["group_low", "group_high"]  # interval over groups of test samples
 ALL_LABELS_COLUMNS = [*ENDPOINT_COLUMNS, *GROUPS, "p_chance"]
-SCRATCH = "scratch"
 N_PERMUTATIONS = 1999
 SEED = 0
 
@@ -94,9 +94,7 @@ def balanced(
     frequencies: Float[np.ndarray, "samples classes"], codes: Int[np.ndarray, " samples"]
 ) -> float:
     """Balanced accuracy of shares of predictions: the mean recall of the classes that occur."""
-    right = frequencies[np.arange(len(codes)), codes]
-    n = np.bincount(codes)
-    return float(np.mean(np.bincount(codes, weights=right)[n > 0] / n[n > 0]))
+    return float(recalls(codes, frequencies[np.arange(len(codes)), codes]).mean())
 
 
 def p_of_chance(

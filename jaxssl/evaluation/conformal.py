@@ -202,7 +202,7 @@ def by_cohort(
         at = np.flatnonzero((cohorts == cohort) & (codes >= 0))
         row: dict[str, object] = {"cohort": cohort, "n": len(at)}
         row |= _share("accuracy", named[at] == codes[at])
-        row["balanced_accuracy"] = float(recalls(codes[at], named[at]).mean())
+        row["balanced_accuracy"] = float(recalls(codes[at], named[at] == codes[at]).mean())
         if sets is not None:
             held = sets[at, codes[at]]
             row |= _share("coverage", held)

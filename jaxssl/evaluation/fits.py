@@ -54,7 +54,7 @@ def settle(
         return np.where(is_number, probabilities, 1 / n_classes), DIVERGED
     if not fitted.loss <= np.log(n_classes) * (1 + TOLERANCE):
         return probabilities, LOST
-    of_classes = recalls(codes, probabilities.argmax(axis=1))
+    of_classes = recalls(codes, probabilities.argmax(axis=1) == codes)
     is_chance = len(of_classes) > 1 and of_classes.mean() <= 1 / len(of_classes) + TOLERANCE
     return probabilities, CHANCE if is_chance else ""
 

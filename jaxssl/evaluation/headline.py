@@ -13,14 +13,14 @@ from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.fits import counted, failed_fits, fix
 from jaxssl.evaluation.intervals import ALPHA
 from jaxssl.evaluation.stats import ERRORS, ESTIMANDS, exactly, summarize
-from jaxssl.evaluation.verdict import verdict_of
+from jaxssl.evaluation.verdict import EQUIVALENT, LOSES, UNDECIDED, WINS, joined, verdict_of
 
 NO_ENDPOINT = " There is no primary endpoint: no share of 1 to 10 % was compared."
 VERBS = {
-    "wins": "beats",
-    "equivalent": "is equivalent to",
-    "undecided": "is undecided against",
-    "loses": "loses to",
+    WINS: "beats",
+    EQUIVALENT: "is equivalent to",
+    UNDECIDED: "is undecided against",
+    LOSES: "loses to",
 }
 
 
@@ -53,9 +53,9 @@ def verdict(row: "pd.Series[Any]") -> str:
     """ "wins" or "loses" where interval and Holm-adjusted p both exclude chance, or "undecided"."""
     excludes_zero = row["ci_low"] > 0 or row["ci_high"] < 0
     if not (excludes_zero and row["p_holm"] <= ALPHA):
-        return "undecided"
+        return UNDECIDED
     sign = -1 if row["metric"] in ERRORS else 1
-    return "wins" if sign * row["difference"] > 0 else "loses"
+    return WINS if sign * row["difference"] > 0 else LOSES
 
 
 def sentence_by_share(statistics: pd.DataFrame, arm: str, metric: str = "accuracy") -> str:
@@ -66,7 +66,9 @@ def sentence_by_share(statistics: pd.DataFrame, arm: str, metric: str = "accurac
     rows = best_reference(statistics, arm, metric)
     verdicts = rows.apply(verdict, axis=1)
     references = statistics.loc[statistics["arm"] == arm, "reference"].unique().tolist()
-    opponent = f"the best of {_and(_told(references))}" if references[1:] else called(references[0])
+    opponent = (
+        f"the best of {joined(_told(references))}" if references[1:] else called(references[0])
+    )
     name, clauses = metric.replace("_", " "), []
     for word, verb in VERBS.items():
         chosen = rows[verdicts == word]
@@ -75,12 +77,12 @@ def sentence_by_share(statistics: pd.DataFrame, arm: str, metric: str = "accurac
             object_ = "it" if clauses else f"{opponent} in test {name}"
             of = "" if clauses else " of the labels"
             at = "" if len(chosen) == 1 else f"at {percent(first['share'])}: "
-            shares = _and(_spans(chosen["share"].tolist(), rows["share"].tolist()))
+            shares = joined(_spans(chosen["share"].tolist(), rows["share"].tolist()))
             clauses.append(f"{verb} {object_} at {shares} %{of} ({at}{_interval(first)})")
     n = sorted(rows["n"].unique())
     unit = "seeds on this split" if (rows["estimand"] == ESTIMANDS[False]).all() else "splits"
     counts = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}"
-    return f"Over {counts} {unit}, {arm} {_and(clauses)}."
+    return f"Over {counts} {unit}, {arm} {joined(clauses)}."
 
 
 def _told(arms: Sequence[str]) -> list[str]:
@@ -125,7 +127,7 @@ def failures(results: pd.DataFrame) -> list[str]:
     """A sentence an arm and kind of failure, of the results of one task."""
     sentences, tested = [], sorted(results["share"].unique())
     for (arm, kind), rows in failed_fits(results).groupby(["arm", "fit"], sort=False):
-        at = _and(_spans(sorted(rows["share"]), tested))
+        at = joined(_spans(sorted(rows["share"]), tested))
         fits = counted(int(rows["n"].sum()), int(rows["of"].sum()), str(kind))
         sentences.append(f"Of {arm} at {at} %, {fits}.")
     return sentences
@@ -150,8 +152,8 @@ def endpoint_verdict(row: "pd.Series[Any]") -> str:
     if not row["is_best"]:
         return ""
     by_interval = verdict(row)
-    equivalent = by_interval == "undecided" and row["p_equivalence"] <= ALPHA
-    return "equivalent" if equivalent else by_interval
+    equivalent = by_interval == UNDECIDED and row["p_equivalence"] <= ALPHA
+    return EQUIVALENT if equivalent else by_interval
 
 
 def percents(shares: str) -> str:
@@ -187,10 +189,6 @@ def _interval(row: "pd.Series[Any]") -> str:
     if np.isnan(row["ci_low"]):
         return difference
     return f"{difference}, 95 % interval {low} to {high}, Holm p {row['p_holm']:.1g}"
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def in_words(

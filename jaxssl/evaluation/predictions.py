@@ -96,12 +96,11 @@ def doubt_of_one_class(
 
 
 def recalls(
-    codes: Int[np.ndarray, " samples"], named: Int[np.ndarray, " samples"]
+    codes: Int[np.ndarray, " samples"], hits: Shaped[np.ndarray, " samples"]
 ) -> Float[np.ndarray, " present"]:
-    """Share of the samples of each class that are named so, of the classes that occur."""
-    n = np.bincount(codes)
-    hits = np.bincount(codes, weights=named == codes)
-    return hits[n > 0] / n[n > 0]
+    """Mean of the samples' hits (1: named right, 0: not) in each of the classes that occur."""
+    n, found = np.bincount(codes), np.bincount(codes, weights=hits)
+    return found[n > 0] / n[n > 0]
 
 
 def score(

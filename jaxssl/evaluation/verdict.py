@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.evaluation.all_labels import SCRATCH, is_above_chance
-from jaxssl.evaluation.arms import parted
+from jaxssl.evaluation.all_labels import is_above_chance
+from jaxssl.evaluation.arms import SCRATCH, parted
 from jaxssl.evaluation.intervals import ALPHA
 from jaxssl.evaluation.stats import ESTIMANDS, FLOOR
 
@@ -129,9 +129,14 @@ def _use_classical(best: pd.DataFrame) -> str:
     by_verdict: dict[str, list[str]] = {}
     for _, row in best.iterrows():
         by_verdict.setdefault(said_of(row), []).append(row["arm"])
-    why = [ADVICE[said].format(tested=_or(arms)) for said, arms in by_verdict.items()]
+    why = [ADVICE[said].format(tested=joined(arms, "or")) for said, arms in by_verdict.items()]
     return f"Use {words}: {'; '.join(why)}."
 
 
-def _or(arms: Sequence[str]) -> str:
-    return " or ".join([", ".join(arms[:-1]), arms[-1]] if len(arms) > 1 else arms)
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """Words in a list, `last` before the last of them.
+
+    >>> joined(["swav", "byol", "moco"], "or")
+    'swav, byol or moco'
+    """
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
