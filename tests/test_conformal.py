@@ -1,7 +1,6 @@
 """Temperatures against oracles; sets that hold the true class as often as theory says."""
 
 import dataclasses
-import doctest
 import warnings
 
 import numpy as np
@@ -10,7 +9,6 @@ from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from jaxssl.evaluation import calibration, conformal
 from jaxssl.evaluation.calibration import (
     MIN_LABELS,
     calibrate,
@@ -205,10 +203,3 @@ def test_sets_in_words_name_the_best_class_first():
     scores = np.float32([[2, 0.1, 0.3], [0.2, 5, 9]])
     sets = np.array([[1, 1, 1], [1, 0, 0]], bool)
     assert in_words(["a", "b", "c"], sets, scores) == ["b | c | a", "a"]
-
-
-@pytest.mark.parametrize("module", [calibration, conformal])
-def test_examples_of_the_docstrings_run(module):
-    result = doctest.testmod(module)
-    assert result.attempted > 1
-    assert not result.failed

@@ -50,7 +50,7 @@ def test_labels_alone_say_what_all_samples_would(spaces, monkeypatch):
     np.testing.assert_array_equal(quick.named(y)["linear"], whole.named(y)["linear"])
 
 
-def test_labels_that_are_spread_one_by_one_add_up(spaces):
+def test_labels_that_are_spread_one_by_one_add_up():
     graph, rows = affinity(GENES), ROWS
     found = reach(graph, rows, 0.5).spread(np.arange(12), CODES[rows[:12]], K)
     expected = spread(graph, rows[:12], CODES[rows[:12]], K, strength=0.5)[rows]
@@ -190,7 +190,7 @@ def names_of(hits, y):
     return dict(zip(("ours", "linear", "largest"), named, strict=True))
 
 
-def test_samples_of_a_class_without_a_label_are_told(spaces):
+def test_samples_of_a_class_without_a_label_are_told():
     rng = np.random.default_rng(3)
     centres = np.linalg.qr(rng.normal(size=(20, 8)))[0].T
     codes = np.arange(800) % 8

@@ -17,6 +17,7 @@ from jaxssl.data.shift import Reference
 from jaxssl.engine.diagnose import DIVERGED, HEALTHY, Diagnosis
 from jaxssl.engine.leaves import (
     ARRAYS,
+    Leaves,
     flatten,
     load_leaves,
     on_record,
@@ -71,9 +72,7 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
 
     In place of one that is there; files that are no part of a bundle stay.
     """
-    tree = {"params": bundle.params, "normalizer": bundle.normalizer}
-    kept = {name: getattr(bundle, name) for name in ("reference", "calibration", "classes")}
-    leaves = flatten(tree | {name: value for name, value in kept.items() if value})
+    leaves = leaves_of(bundle, {"params": bundle.params})
     description = {
         "format": FORMAT,
         "config": to_dict(bundle.config),
@@ -129,11 +128,7 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
             raise InputError(f"{path} is a link, and a bundle has none", "copy the file itself")
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        if description["format"] != FORMAT:  # and may say the rest in other words
-            raise InputError(
-                f"bundle format {description['format']}, this version reads format {FORMAT}",
-                "read it with the jaxssl that wrote it",
-            )
+        check_format(description, FORMAT)
         genes = read_genes(folder)
         config = from_dict(description["config"])
         scale, provenance = description["expression_scale"], description["provenance"]
@@ -154,16 +149,34 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         genes=genes, expression_scale=scale, frame=of_frame, **tree["normalizer"]
     )
     _verify_widths(folder, normalizer, tree["params"], config)
-    bundle = EncoderBundle(config, normalizer, tree["params"], provenance, *_kept(tree, calibrated))
+    bundle = EncoderBundle(
+        config, normalizer, tree["params"], provenance, *kept_of(tree, calibrated)
+    )
     if not has_diverged(bundle):
         _verify_numbers(folder, bundle.params)
     return bundle
 
 
-def _kept(
+def leaves_of(bundle: Bundle, tree: dict[str, Any]) -> Leaves:
+    """Arrays of a bundle: a tree of its own, its normalizer and what not every bundle has."""
+    kept = {name: getattr(bundle, name) for name in ("reference", "calibration", "classes")}
+    own = {name: value for name, value in kept.items() if value}
+    return flatten({"normalizer": bundle.normalizer} | tree | own)
+
+
+def check_format(description: dict[str, Any], readable: int) -> None:
+    """Refuse a bundle of another format, which may say the rest in other words."""
+    if description["format"] != readable:
+        raise InputError(
+            f"bundle format {description['format']}, this version reads format {readable}",
+            "read it with the jaxssl that wrote it",
+        )
+
+
+def kept_of(
     tree: dict[str, Any], calibrated: dict[str, Any]
 ) -> tuple[Reference | None, Calibration | None, Classes | None]:
-    """What not every bundle has."""
+    """What not every bundle has, from its arrays and what of a calibration is no array."""
     reference = Reference(**tree["reference"]) if "reference" in tree else None
     calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
     return reference, calibration, Classes(**tree["classes"]) if "classes" in tree else None

@@ -18,11 +18,10 @@ from jaxssl.data.arrival import Arrival
 from jaxssl.data.normalize import standardize_framed
 from jaxssl.data.presence import Classes
 from jaxssl.data.shift import Reference
-from jaxssl.engine.bundle import Bundle, EncoderBundle
+from jaxssl.engine.bundle import Bundle, EncoderBundle, check_format, kept_of, leaves_of
 from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.leaves import (
     ARRAYS,
-    flatten,
     load_leaves,
     on_record,
     read_genes,
@@ -109,9 +108,7 @@ def save_ensemble(folder: Path, bundle: EnsembleBundle) -> None:
     for framed in frames.values():
         if framed["normalizer"] is bundle.normalizer:  # once is enough
             del framed["normalizer"]
-    tree = {"frames": frames, "rule": bundle.rule, "normalizer": bundle.normalizer}
-    kept = {name: getattr(bundle, name) for name in ("reference", "calibration", "classes")}
-    leaves = flatten(tree | {name: value for name, value in kept.items() if value})
+    leaves = leaves_of(bundle, {"frames": frames, "rule": bundle.rule})
     description = {
         "format": FORMAT,
         "rule": ADAPTED if bundle.is_adapted else RECOMMENDED,
@@ -134,13 +131,27 @@ def is_ensemble(folder: Path) -> bool:
 
 
 def load_ensemble(folder: Path) -> EnsembleBundle:
-    """Read a classifier of several encoders and verify all its arrays."""
-    told, genes = _texts(folder)
+    """Read a classifier of several encoders and verify all its arrays.
+
+    Args:
+        folder: that `save_ensemble` wrote.
+
+    Returns:
+        The classifier as it was saved.
+
+    Raises:
+        InputError: if the folder is none, of another format, or does not hold what it says.
+    """
     try:
+        told = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        check_format(told, FORMAT)
+        genes = read_genes(folder)
         config, leaves = from_dict(told["config"]), on_record(told["leaves"])
         cohorts, scale, provenance = told["cohorts"], told["scale"], told["provenance"]
         rule, calibrated = told["rule"], told["calibration"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise InputError(f"{folder}: {error}") from error
         raise InputError(f"{folder} is no classifier of an ensemble ({error})", AGAIN) from error
     tree = unflatten(load_leaves(folder / "arrays", leaves))
     normalizer, frames = Normalizer(genes, scale, **tree["normalizer"]), {}
@@ -154,29 +165,9 @@ def load_ensemble(folder: Path) -> EnsembleBundle:
         frames[name] = FrameEncoders(own, encoders)
     if any(len(f.normalizer.mean) != len(genes) for f in frames.values()):
         raise InputError(f"{folder}: genes.txt is not as it was written", AGAIN)
-    reference = Reference(**tree["reference"]) if "reference" in tree else None
-    calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
-    classes = Classes(**tree["classes"]) if "classes" in tree else None
     found = _heads(tree["rule"]) if rule == ADAPTED else rule_of(tree["rule"])
-    kept = reference, provenance, calibration, classes
-    return EnsembleBundle(config, frames, found, normalizer, *kept)
-
-
-def _texts(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The description and the genes."""
-    try:
-        told = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        genes = read_genes(folder)
-        if told["format"] != FORMAT:
-            raise InputError(
-                f"{folder} has format {told['format']}, this version reads format {FORMAT}",
-                "read it with the jaxssl that wrote it",
-            )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{folder} is no classifier of an ensemble ({error})", AGAIN) from error
-    return told, genes
+    reference, *kept = kept_of(tree, calibrated)
+    return EnsembleBundle(config, frames, found, normalizer, reference, provenance, *kept)
 
 
 def _heads(tree: dict[str, Any]) -> Heads:

@@ -15,17 +15,11 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from jaxssl.evaluation.baselines import Problem, logistic_regression
-from jaxssl.evaluation.best import (
-    choose_pool,
-    of_heads,
-    opinions_of,
-    shares_of,
-)
+from jaxssl.evaluation.best import choose_pool, of_heads, opinions_of, shares_of
 from jaxssl.evaluation.spaces import GENES, HEADS, Spaces, condensed
 
-ONE_BY_ONE, TEN, MANY = 100, 10, 1000
-"""Up to so many labels each is held out by itself; up to `MANY` there are ten folds, then five."""
-FIVE = 5
+ONE_BY_ONE, MANY = 100, 1000  # labels: to the first each is a fold, beyond the second few are
+FOLDS, FOLDS_OF_MANY = 10, 5  # between them, and beyond
 UNASKED = ("lbfgs failed to converge", "The number of unique classes is greater")
 """Warnings of a fold's fits that no user can act on."""
 
@@ -38,7 +32,6 @@ class HeldOut(NamedTuple):
 
     ours: Classes
     linear: Classes  # logistic regression on genes, every class alike
-    folds: Labels
 
     def named(self, y: Labels) -> dict[str, Labels]:
         """Classes by classifier; "largest" always names one class."""
@@ -75,7 +68,7 @@ def outer_folds(y: Labels, groups: Labels, seed: int = 0) -> Labels:
     order = np.random.default_rng(seed).permutation(len(y))
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     dealt = np.lexsort((order[first], y[first]))
-    n_folds = len(first) if len(y) <= ONE_BY_ONE else TEN if len(y) <= MANY else FIVE
+    n_folds = len(first) if len(y) <= ONE_BY_ONE else FOLDS if len(y) <= MANY else FOLDS_OF_MANY
     number = np.empty(len(first), int)
     number[dealt] = np.arange(len(first)) % n_folds
     return number[group]
@@ -99,21 +92,16 @@ def hold_out(spaces: Spaces, labelled: Labels, y: Labels, n_classes: int, folds:
     """
     if len(y) <= MANY:
         spaces, labelled = condensed(spaces, labelled), np.arange(len(y))
-
-    def fit(number: int) -> tuple[np.ndarray, ...]:
-        out = folds == number
-        return _fit_fold(spaces, labelled, y, n_classes, out)
-
-    numbers = np.unique(folds).tolist()
+    held_out = [folds == number for number in np.unique(folds)]
+    fit, task = delayed(_fit_fold), (spaces, labelled, y, n_classes)
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         for message in UNASKED:
             warnings.filterwarnings("ignore", message=message)
-        made = Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(n) for n in numbers)
+        made = Parallel(n_jobs=-1, prefer="threads")(fit(*task, out) for out in held_out)
     found = np.zeros((2, len(y), n_classes))
-    for number, parts in zip(numbers, made, strict=True):
-        found[:, folds == number] = parts
-    ours, linear = found
-    return HeldOut(ours, linear, folds)
+    for out, parts in zip(held_out, made, strict=True):
+        found[:, out] = parts
+    return HeldOut(*found)
 
 
 def _fit_fold(
