@@ -18,7 +18,9 @@ from jaxssl.engine.diagnose import DIVERGED, HEALTHY, Diagnosis
 from jaxssl.engine.leaves import (
     ARRAYS,
     Leaves,
+    check_format,
     flatten,
+    kept_of,
     load_leaves,
     on_record,
     read_genes,
@@ -162,24 +164,6 @@ def leaves_of(bundle: Bundle, tree: dict[str, Any]) -> Leaves:
     kept = {name: getattr(bundle, name) for name in ("reference", "calibration", "classes")}
     own = {name: value for name, value in kept.items() if value}
     return flatten({"normalizer": bundle.normalizer} | tree | own)
-
-
-def check_format(description: dict[str, Any], readable: int) -> None:
-    """Refuse a bundle of another format, which may say the rest in other words."""
-    if description["format"] != readable:
-        raise InputError(
-            f"bundle format {description['format']}, this version reads format {readable}",
-            "read it with the jaxssl that wrote it",
-        )
-
-
-def kept_of(
-    tree: dict[str, Any], calibrated: dict[str, Any]
-) -> tuple[Reference | None, Calibration | None, Classes | None]:
-    """What not every bundle has, from its arrays and what of a calibration is no array."""
-    reference = Reference(**tree["reference"]) if "reference" in tree else None
-    calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
-    return reference, calibration, Classes(**tree["classes"]) if "classes" in tree else None
 
 
 def _verify_numbers(folder: Path, params: Params) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
+from jaxssl.data.presence import Classes
+from jaxssl.data.shift import Reference
 from jaxssl.types import Calibration, InputError
 
 Leaves = dict[str, np.ndarray]
@@ -123,3 +125,21 @@ def static_of(calibration: Calibration | None) -> dict[str, Any]:
     """What of a calibration is no array."""
     names = ("temperature", "is_held_out") if calibration else ()
     return {name: getattr(calibration, name) for name in names}
+
+
+def check_format(description: dict[str, Any], readable: int) -> None:
+    """Refuse a bundle of another format, which may say the rest in other words."""
+    if description["format"] != readable:
+        raise InputError(
+            f"bundle format {description['format']}, this version reads format {readable}",
+            "read it with the jaxssl that wrote it",
+        )
+
+
+def kept_of(
+    tree: dict[str, Any], calibrated: dict[str, Any]
+) -> tuple[Reference | None, Calibration | None, Classes | None]:
+    """What not every bundle has, from its arrays and what of a calibration is no array."""
+    reference = Reference(**tree["reference"]) if "reference" in tree else None
+    calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
+    return reference, calibration, Classes(**tree["classes"]) if "classes" in tree else None

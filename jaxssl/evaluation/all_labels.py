@@ -39,12 +39,20 @@ def at_all_labels(
     *,
     test_train_ratio: float = float("nan"),
 ) -> pd.DataFrame:
-    """Every arm against every reference and against the floor (`ALL_LABELS_COLUMNS`).
+    """Every arm against every reference and against the floor, at the largest share of labels.
 
-    `is_best` marks the classical arm that did best on the validation part. `p_holm` adjusts the
-    deciding p over the comparisons with it and with training from scratch. Rows against the floor
-    have in `p_chance` that of a permutation test, adjusted over all arms by Holm's method, and no
-    interval; they are there for the arms whose predictions are `named`.
+    Args:
+        results: scores of one task, a row an arm, share, seed, part and metric.
+        arms: under test.
+        references: that each of them is compared with.
+        named: what arms name the test samples, by arm; no row against the floor for others.
+        test_train_ratio: as in `stats.compare`.
+
+    Returns:
+        A row a comparison (`ALL_LABELS_COLUMNS`). `is_best` marks the classical arm that did best
+        on the validation part. `p_holm` adjusts the deciding p over the comparisons with it and
+        with training from scratch. Rows against the floor have no interval; their `p_chance` is
+        that of `p_of_chance`, adjusted over all arms by Holm's method.
     """
     if results.empty:
         return pd.DataFrame(columns=ALL_LABELS_COLUMNS)
@@ -104,9 +112,19 @@ def p_of_chance(
 ) -> float:
     """p of the permutation test that predictions know nothing of the classes, one-sided.
 
-    Labels are exchanged between test samples, those of a group together where it has but one
-    class; p is the share of exchanges (with the one that is) that are as well predicted. Whoever
-    names one class for all samples has 1. Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9.
+    Labels are exchanged between test samples, those of a group together where every group has one
+    class.
+
+    Args:
+        frequencies: of every repetition the share that names each class (samples x classes).
+        codes: true classes.
+        groups: names of what samples belong to, such as patients.
+
+    Returns:
+        The share of `N_PERMUTATIONS` exchanges, and of the labels as they are, that are predicted
+        as well as these; 1 of predictions that name one class for all samples.
+
+    Source: Phipson & Smyth 2010, doi 10.2202/1544-6115.1585.
     """
     names, group = np.unique(groups, return_inverse=True)
     pairs = np.unique(np.stack([group, codes]), axis=1)

@@ -23,10 +23,17 @@ BATCH_COLUMNS = ["representation", "seed", "batches", "balanced_accuracy", "chan
 def predictability(
     task: Task, representations: Mapping[tuple[str, int], Float[np.ndarray, "samples dim"]]
 ) -> pd.DataFrame:
-    """How well the batch is told from each representation: fitted on train, scored on test.
+    """How well logistic regression tells the batch from each representation of samples.
 
-    Logistic regression with classes weighed alike. One that is told proves no technical effect, for
-    batches may differ in their classes. Empty with fewer than two batches in the training part.
+    A batch that is told proves no technical effect, for batches may differ in their classes.
+
+    Args:
+        task: whose training part is fitted on, every batch alike, and whose test part is scored.
+        representations: of all samples (samples x dim), by name and seed.
+
+    Returns:
+        A row a representation (`BATCH_COLUMNS`), chance being one over the number of batches; none
+        with fewer than two batches in the training part.
     """
     batches = task.batches.astype(str)
     train = task.split.train[batches[task.split.train] != ""]
@@ -40,7 +47,7 @@ def predictability(
     rows: list[dict[str, Any]] = []
     for (name, seed), x in representations.items():
         scaler = StandardScaler().fit(x[train])
-        scaled = [np.asarray(scaler.transform(x[rows])) for rows in (train, test)]
+        scaled = [np.asarray(scaler.transform(x[part])) for part in (train, test)]
         fitted, held_out = row_space(*scaled)
         model = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=MAX_ITERATIONS)
         with threadpool_limits(1, "blas"), warnings.catch_warnings():

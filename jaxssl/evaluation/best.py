@@ -128,8 +128,18 @@ def choose_pool(
     """Penalties and weights by cross-validated log loss, every class alike.
 
     Labels of classes with two or more are held out in turn; with too few of them, `WEIGHTS` and the
-    penalty at `UNTUNED` stand. With `by_share` every label counts alike instead, and the labels'
-    `shares_of` are an opinion more.
+    penalty at `UNTUNED` stand.
+
+    Args:
+        spaces: of `make_spaces`, with outputs.
+        labelled: training rows that have a label.
+        y: their classes.
+        n_classes: of the task, whether or not each has a label.
+        by_share: whether every label counts alike instead of every class, and the labels'
+            `shares_of` are one more opinion.
+
+    Returns:
+        The pool, with what it says of the labels that were held out.
     """
     # the same folds for the same labels
     folds = folds_of(y, FOLDS if len(y) < MANY else FOLDS_OF_MANY, 0)

@@ -18,7 +18,15 @@ Rows = Float[np.ndarray, "samples features"]
 
 
 def beside_codes(x: Rows, train: Int[np.ndarray, " train"]) -> Float[np.ndarray, "samples both"]:
-    """Rows and their cluster codes side by side, both of mean square length 1 over `train`."""
+    """Rows and their cluster codes side by side, both of mean square length 1 over `train`.
+
+    Args:
+        x: rows, of any unit.
+        train: those that means, lengths and clusters are of.
+
+    Returns:
+        All rows (samples x features and codes), centred on those of `train`.
+    """
     return np.hstack([_scaled(x, train), _scaled(soft_codes(x, train), train)])
 
 

@@ -18,10 +18,12 @@ from jaxssl.data.arrival import Arrival
 from jaxssl.data.normalize import standardize_framed
 from jaxssl.data.presence import Classes
 from jaxssl.data.shift import Reference
-from jaxssl.engine.bundle import Bundle, EncoderBundle, check_format, kept_of, leaves_of
+from jaxssl.engine.bundle import Bundle, EncoderBundle, leaves_of
 from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.leaves import (
     ARRAYS,
+    check_format,
+    kept_of,
     load_leaves,
     on_record,
     read_genes,
@@ -166,8 +168,9 @@ def load_ensemble(folder: Path) -> EnsembleBundle:
     if any(len(f.normalizer.mean) != len(genes) for f in frames.values()):
         raise InputError(f"{folder}: genes.txt is not as it was written", AGAIN)
     found = _heads(tree["rule"]) if rule == ADAPTED else rule_of(tree["rule"])
-    reference, *kept = kept_of(tree, calibrated)
-    return EnsembleBundle(config, frames, found, normalizer, reference, provenance, *kept)
+    reference, calibration, classes = kept_of(tree, calibrated)
+    facts = reference, provenance, calibration, classes
+    return EnsembleBundle(config, frames, found, normalizer, *facts)
 
 
 def _heads(tree: dict[str, Any]) -> Heads:
@@ -181,7 +184,13 @@ def opinion_of(
 ) -> tuple[Float[np.ndarray, "samples classes"], Float[np.ndarray, " samples"] | None]:
     """Class probabilities of samples, and the probability that they are of none of the classes.
 
-    None where the classifier does not tell that.
+    Args:
+        classifier: of one encoder or of several.
+        arrival: samples as `receive` makes them for its normalizer.
+
+    Returns:
+        Probabilities (samples x classes), and that of none of the classes (samples); None where the
+        classifier does not tell that.
     """
     if isinstance(classifier, EnsembleBundle):
         return classifier.opinion(arrival)

@@ -63,7 +63,19 @@ def score_interval(
     That of repetitions is Student's t. Repetitions share test samples, so (balanced) accuracy has
     the Wilson interval of a proportion of these samples too, and each end is the further one.
     Classes count alike in balanced accuracy: K^2 / sum(1 / n_k) samples have its variance where
-    recalls are alike. Other metrics have no interval where repetitions do not differ.
+    recalls are alike.
+
+    Args:
+        values: a score a repetition.
+        metric: its name; `PROPORTIONS` are shares of test samples.
+        tested: how many different test samples each class has; None: not known.
+
+    Returns:
+        Both ends; NaN of metrics that are no proportion where repetitions do not differ.
+
+    Example:
+        >>> score_interval(np.ones(3), "accuracy", {"a": 13}) == wilson(1.0, 13)
+        True
     """
     low, high = t_interval(values)
     if tested and metric in PROPORTIONS and len(values):

@@ -53,11 +53,21 @@ def fit_weights(
     *,
     by_share: bool = False,
 ) -> Float[np.ndarray, " opinions"]:
-    """Weights of the opinions `of` that minimise the log loss of labels, near to `WEIGHTS`.
+    """Weights of some opinions that minimise the log loss of held-out labels, near to `WEIGHTS`.
 
     Minimises -sum_i w_i log softmax(sum_m v_m log p_m(x_i))[y_i] + `PRIOR` |v - v0|², v >= 0, which
-    is convex; the other opinions have no weight. With `by_share` the last opinion is the shares of
-    the classes, which is pooled with the others in any case.
+    is convex; v0 are `WEIGHTS`, scaled to a sum of 1.
+
+    Args:
+        opinions: class probabilities of the labelled samples, by fits that did not see their label.
+        codes: classes of the labels.
+        weights: w, how much each label counts.
+        of: positions of the opinions that are pooled; the others have no weight.
+        by_share: whether the last opinion is the shares of the classes among the labels, which is
+            pooled in any case.
+
+    Returns:
+        v, a weight an opinion, none above `CEILINGS`.
     """
     start = with_shares(WEIGHTS[list(of)] / WEIGHTS[list(of)].sum(), OF_SHARES, on=by_share)
     ceilings = with_shares(CEILINGS[list(of)], MOST_OF_SHARES, on=by_share)

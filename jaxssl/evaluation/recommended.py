@@ -84,13 +84,25 @@ def lowered(probabilities: Classes, none: Float[np.ndarray, " samples"]) -> Clas
 
     What these lose is spread over all classes, so that rows still add up to 1 and the most probable
     class stays.
+
+    >>> lowered(np.array([[0.9, 0.1]]), np.array([0.5])).tolist()
+    [[0.7, 0.3]]
     """
     n_classes = probabilities.shape[1]
     return (1 - none[:, None]) * probabilities + none[:, None] / n_classes
 
 
 def see(components: Components, genes: Genes, outputs: Outputs) -> tuple[Spaces, Axes]:
-    """What heads and graphs see of training samples, of which none is held out."""
+    """What heads and graphs see of training samples, of which none is held out.
+
+    Args:
+        components: conditioned (samples x components), as an encoder sees them.
+        genes: standardised (samples x genes).
+        outputs: of the encoders side by side (samples x outputs).
+
+    Returns:
+        Views and graphs, and the axes that the outputs are seen on.
+    """
     train = np.arange(len(components))
     axes = axes_of(outputs, train)
     spaces = make_spaces(components, genes, train, train[:0])

@@ -34,9 +34,6 @@ def affinity(x: Rows, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
         x: samples, of any unit.
         n_neighbours: k; fewer where there are fewer samples.
 
-    Returns:
-        Weights (samples x samples), of which no eigenvalue is beyond 1.
-
     Source: Zelnik-Manor & Perona 2004, Self-tuning spectral clustering.
     """
     search = NearestNeighbors(n_neighbors=min(n_neighbours, len(x) - 1)).fit(x)

@@ -51,10 +51,17 @@ def verdict_at_all_labels(row: "pd.Series[Any]") -> str:
 
 
 def verdict_of(all_labels: pd.DataFrame, n_labelled: int, estimate: str) -> dict[str, Any]:
-    """The verdict as `summary.json` has it; {} where nothing was compared.
+    """The verdict as `summary.json` has it.
 
-    `sentences` are for people; `use` is the arm to use, "" where all are at chance; `at_chance`
-    whether they are, None where no predictions tell. `estimate` says over what intervals are.
+    Args:
+        all_labels: of `at_all_labels`.
+        n_labelled: training labels that the arms were fitted on.
+        estimate: over what the intervals are, in words, such as "over splits".
+
+    Returns:
+        {} where nothing was compared; else the share and number of labels; `sentences` for people;
+        `use`, the arm to use, "" where all are at chance; `at_chance`, whether they are, None where
+        no predictions tell.
     """
     if all_labels.empty:
         return {}
