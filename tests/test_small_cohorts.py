@@ -13,6 +13,7 @@ from sklearn.metrics import balanced_accuracy_score
 import jaxssl
 from jaxssl.config import Config, with_options
 from jaxssl.data.synthetic import make_synthetic
+from jaxssl.evaluation import all_labels
 from jaxssl.evaluation.all_labels import Named, at_all_labels, balanced, p_of_chance
 from jaxssl.evaluation.intervals import doubt_of_size, score_interval, t_interval, wilson
 from jaxssl.evaluation.stats import summarize
@@ -139,7 +140,8 @@ def test_samples_of_a_group_are_no_independent_evidence():
     assert p_of_chance(told, codes, groups) == pytest.approx(1 / 6, abs=0.03)  # of 4! / (2! 2!)
 
 
-def test_labels_by_chance_are_found_at_chance_as_often_as_the_level_says():
+def test_labels_by_chance_are_found_at_chance_as_often_as_the_level_says(monkeypatch):
+    monkeypatch.setattr(all_labels, "N_PERMUTATIONS", 199)  # the level is exact for any number
     rng, codes = np.random.default_rng(1), np.repeat([0, 1], [30, 10])
     alone = np.arange(40).astype(str)
     p = [p_of_chance(np.eye(2)[rng.permutation(codes)], codes, alone) for _ in range(60)]
