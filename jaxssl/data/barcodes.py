@@ -15,7 +15,8 @@ _GTEX = re.compile(r"(GTEX[-.][^-.]+|K[-.]562)[-.]\S+")  # K-562: its cell line 
 _TARGET = re.compile(r"TARGET[-.]\d{2}[-.][^-.]+([-.]\S+)?")
 DONOR, SAMPLE_TYPE = "donor_by_name", "tcga_sample_type"
 """Columns that the names of samples tell."""
-_TCGA = re.compile(r"TCGA[-.]\w{2}[-.]\w{4}([-.]\d{2}[A-Z]?([-.]\S*)?)?")
+_TCGA = re.compile(r"TCGA[-._][^\W_]{2}[-._][^\W_]{4}([-._]\d{2}[A-Z]?([-._]\S*)?)?")
+_WRITTEN = re.compile(r"TCGA[-._]\w{2}[-._]\w{4}(?![A-Za-z0-9])", re.IGNORECASE)
 LEVELS = {"vial": 16, "sample": 15, "patient": 12}
 """Name of a level → characters that tell it, finest first."""
 SAMPLE_TYPES = {
@@ -42,13 +43,17 @@ SAMPLE_TYPES = {
 
 
 def are_barcodes(ids: np.ndarray) -> bool:
-    """Whether most ids are TCGA barcodes, dotted or not."""
-    return bool(id_type(ids, {"TCGA": _TCGA.pattern}))
+    """Whether most ids are TCGA barcodes, dotted or not, in either case."""
+    return bool(id_type(ids, {"TCGA": f"(?i:{_TCGA.pattern})"}))
 
 
 def dashed(barcode: str) -> str:
-    """A barcode as TCGA writes it; other names stay."""
-    return barcode.replace(".", "-") if barcode.startswith("TCGA.") else barcode
+    """A barcode as TCGA writes it, with dashes and in upper case; other names stay.
+
+    >>> dashed("tcga.a1.a0sb.01a")
+    'TCGA-A1-A0SB-01A'
+    """
+    return re.sub(r"[._]", "-", barcode).upper() if _WRITTEN.match(barcode) else barcode
 
 
 def at_level(ids: np.ndarray, level: str) -> np.ndarray:

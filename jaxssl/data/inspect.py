@@ -19,11 +19,12 @@ from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading, Scratch, names_of
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.import_options import Paths, paths_of
+from jaxssl.data.joining import join_samples, known_ids
 from jaxssl.data.labels import how_to_leave_out, least_class_size, too_small, with_sizes
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import oriented
 from jaxssl.data.sample_major import Survey, survey
-from jaxssl.data.samples import add_columns, join_samples, known_ids, read_tables
+from jaxssl.data.samples import add_columns, read_tables
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
 from jaxssl.types import InputError
 

@@ -12,9 +12,10 @@ from jaxssl.data.formats import read_table
 from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading, names_of
 from jaxssl.data.import_options import ImportOptions
+from jaxssl.data.joining import join_samples, known_ids
 from jaxssl.data.orientation import resolve_orientation
 from jaxssl.data.sample_major import SampleMajor, Survey, survey
-from jaxssl.data.samples import join_samples, known_ids, require_column
+from jaxssl.data.samples import require_column
 from jaxssl.data.scale import COVERAGE, resolve_scale
 from jaxssl.types import InputError
 

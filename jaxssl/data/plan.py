@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float32
 
-from jaxssl.data import barcodes, rules, samples
+from jaxssl.data import barcodes, joining, rules, samples
 from jaxssl.data.annotation import blank, read_annotation
 from jaxssl.data.cleaning import Cleaning, column_of_names, plan_cleaning
 from jaxssl.data.formats import may_tell
@@ -97,6 +97,7 @@ def _check_early(
             and name not in known
             and not any(may_tell(path, name, options.layer, options.sheet) for path in paths)
         ):
+            joining.refuse_row_of(tables, name)
             samples.require_column(known if tables else [], name, role)
 
 
@@ -111,7 +112,7 @@ def _describe(
     for table in tables:
         is_named = options.sample_column in table or len(tables) == 1
         column = options.sample_column if is_named else ""
-        told, note = samples.join_samples(table, sample_ids, column, options.min_match)
+        told, note = joining.join_samples(table, sample_ids, column, options.min_match)
         obs = samples.add_columns(obs, told)
         notes.append(note)
     obs = obs.set_axis(pd.Index(samples.names_by_sheet(obs), dtype=object), axis=0)
