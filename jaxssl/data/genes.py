@@ -44,7 +44,7 @@ SAMPLE_PATTERNS = {
     r"|PROSTATE|LARGE_INTESTINE|CENTRAL_NERVOUS_SYSTEM|HAEMATOPOIETIC_AND_LYMPHOID_TISSUE|SOFT_TISSUE"
     r"|[A-Z]+_(TRACT|GLAND|GANGLIA)|OESOPHAGUS|ENDOMETRIUM|PLEURA|THYROID|PLACENTA)",
     "cell barcode": r"\S*[ACGT]{12,}([-_.]\S+)?",
-    "file": r"\S.*\.(CEL|cel|bam|BAM|sam|txt|tsv|counts|fastq|fq|gz|sf|results|idat|tab)",
+    "file name": r"\S.*\.(CEL|cel|bam|BAM|sam|txt|tsv|counts|fastq|fq|gz|sf|results|idat|tab)",
     "UUID": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\S*",
     "sample by its name": r"(?i:\S*(sample|patient|subject|donor|control|tumou?r|normal|treated"
     r"|biopsy|replicate|library)s?[ _.-]?\w{0,4})",
