@@ -22,6 +22,7 @@ from . import exit
 _LABELS = flags.DEFINE_list("labels", [], "Tables of samples (csv or tsv), joined by sample id.")
 _LAYER = flags.DEFINE_string("layer", "", "Which matrix of a file with several, as in prepare.")
 _SHEET = flags.DEFINE_string("sheet", "", "Which sheet of a workbook.")
+_NO_HEADER = flags.DEFINE_bool("no_header", False, "The first line of a csv or tsv is data.")
 _WHOLE = flags.DEFINE_bool("whole", False, "Read long texts to their end, not the first 256 MB.")
 _JSON = flags.DEFINE_bool("json", False, "Print JSON, one object a line.")
 
@@ -32,7 +33,7 @@ def main(files: list[str]) -> None:
         raise InputError("no file given", f"{exit.command('inspect')} [--labels=TABLE] FILE...")
     for path in files:
         told = {"layer": _LAYER.value, "sheet": _SHEET.value, "whole": _WHOLE.value}
-        report = inspect(path, _LABELS.value, **told)
+        report = inspect(path, _LABELS.value, **told, no_header=_NO_HEADER.value)
         if _JSON.value:
             print(json.dumps(report.to_dict() | {"next": next_command(report)}))
         else:

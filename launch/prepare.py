@@ -36,6 +36,8 @@ def _define(name: str, option: Parameter, text: str) -> None:
     elif name in ("labels", "text_columns"):
         # of two, the first would be forgotten
         flags.DEFINE_list(name, [], text)
+    elif isinstance(default, bool):
+        flags.DEFINE_bool(name, default, text)
     elif isinstance(default, int):
         flags.DEFINE_integer(name, default, text, lower_bound=0)
     elif isinstance(default, float):

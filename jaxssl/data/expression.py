@@ -30,6 +30,7 @@ def read(
     batch: str = "",
     scale: str = "auto",
     orientation: str = "auto",
+    no_header: bool = False,
     layer: str = "",
     sheet: str = "",
     sample_column: str = "",
@@ -60,6 +61,7 @@ def read(
         batch: column of technical batches.
         scale: "counts", "linear", "log2" or "log_ratio"; "auto" tells it by the values, or asks.
         orientation: "genes_in_rows" or "samples_in_rows"; "auto" tells it by the ids, or asks.
+        no_header: the first line of a csv or tsv is data: its columns are called after the file.
         layer: which matrix of a file that holds several: a layer or "raw" of an h5ad, a column of
             the GDC or of a counting tool, an object of an RData file.
         sheet: which sheet of a workbook.

@@ -38,6 +38,7 @@ class ImportOptions:
     sample_column: str = ""  # of the table; "": found by match
     label_rule: str = ""  # a key in `rules.RULES`, which derives columns
     text_columns: Sequence[str] = ()  # of the file, beside expression: kept as text
+    no_header: bool = False  # the first line of a csv or tsv is data
     layer: str = ""  # which matrix of a file that holds several
     sheet: str = ""  # of a workbook
     orientation: str = "auto"

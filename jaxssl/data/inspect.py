@@ -1,13 +1,13 @@
 """What a careful colleague would say about a file before it is used."""
 
 import dataclasses
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jaxssl.arguments import checked
@@ -42,6 +42,7 @@ def inspect(
     *,
     layer: str = "",
     sheet: str = "",
+    no_header: bool = False,
     whole: bool = False,
 ) -> FileReport:
     """Say what a file is: format, orientation, ids, scale, missing values, possible labels.
@@ -54,6 +55,7 @@ def inspect(
         labels: tables of samples, joined to the matrix by the ids of its samples.
         layer: which matrix of a file that holds several, as in `read`.
         sheet: which sheet of a workbook.
+        no_header: the first line of a csv or tsv is data, as in `read`.
         whole: read long texts to their end, not only the first 256 MB.
 
     Returns:
@@ -67,7 +69,7 @@ def inspect(
         >>> adata = jaxssl.read(report.file, **report.options)  # doctest: +SKIP
     """
     path = Path(path)
-    texts, n_columns = text_columns(path, layer, sheet)
+    texts, n_columns = text_columns(path, layer, sheet, no_header=no_header)
     if 2 * len(texts) > n_columns - 1 > 0:
         table, told = blank(read_annotation(path, sheet)), (("labels", labels), ("layer", layer))
         unread = [f"`{name}` is not for a table of samples" for name, given in told if given]
@@ -75,10 +77,13 @@ def inspect(
     names = [str(table) for table in paths_of(labels)]
     tables = read_tables(names)
     with Scratch() as scratch:
-        raw = read_table(path, Reading(scratch, texts, layer, sheet, limit=0 if whole else _LIMIT))
+        limit = 0 if whole else _LIMIT
+        reading = Reading(scratch, texts, layer, sheet, no_header=no_header, limit=limit)
+        raw = read_table(path, reading)
         report = _examine(path, raw, tables)
     problems, needed = _problems(report)
-    given = {"layer": layer, "sheet": sheet, "labels": names[0] if len(names) == 1 else names}
+    given = {"layer": layer, "sheet": sheet, "no_header": no_header, "labels": names}
+    given["labels"] = names[0] if len(names) == 1 else names
     beside = [*texts, *no_expression(raw.ids[1])]
     options = _options(report, given, needed, beside)
     if "min_class_size" in options:
@@ -198,7 +203,8 @@ def _describe(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     for name in table.columns:
         counts = Counter(str(value) for value in table[name] if value != "")
         n_values, n_filled = len(counts), counts.total()
-        is_number = all(_is_number(value) for value in counts)
+        numbers = pd.to_numeric(pd.Series(list(counts), dtype=str), errors="coerce")
+        is_number = bool(np.isfinite(numbers).all())
         is_class = 2 <= n_values <= min(_MAX_CLASSES, n_filled // 3)
         if is_class and not (is_number and n_values > 10):
             classes = dict(counts.most_common())
@@ -242,10 +248,3 @@ def _rank(column: str, names: str) -> int:
     """Place of the first name that is part of the column's; their number where none is."""
     order = names.split("|")
     return next((i for i, name in enumerate(order) if name in column.lower()), len(order))
-
-
-def _is_number(value: str) -> bool:
-    try:
-        return math.isfinite(float(value))
-    except ValueError:
-        return False

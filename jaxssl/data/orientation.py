@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxssl.data.corner import GENES, named_in
 from jaxssl.data.formats.matrix import RawTable
 from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, kinds_of, probed
 from jaxssl.data.symbols import is_symbol
@@ -19,16 +20,6 @@ ORIENTATIONS = ("genes_in_rows", "samples_in_rows")
 _TRANSCRIPTOME = (12_000, 70_000)  # genes, probe sets or transcripts of a whole-genome assay
 _FEW = 500  # others beside them, at most: many cells have more genes
 _SIDES = ("row", "column")
-_GENE_WORDS = re.compile(
-    "(gene|ensembl|ens[gt]|entrez|hugo|hgnc|symbol|probe|transcript|feature|mi?rna|mirbase|isoform"
-    "|refseq|uniprot|protein|orf|locus|target|tracking|reporter|composite|hybridization|cpg|ilmn|mgi"
-    "|systematicname)"
-)
-_SAMPLE_WORDS = re.compile(
-    "(sample|samp|patient|subject|donor|case|individual|participant|cell|barcode|run|aliquot"
-    "|specimen|tumou?r|biopsy|submitter|depmap|model|ccle|array|librar|geo|gsm|bam|file|mouse|mice"
-    "|animal|person)"
-)
 _OF_EITHER = ("sample", "xena_sample", "#sample")  # Xena writes it above genes
 
 
@@ -77,6 +68,8 @@ def resolve_orientation(
     strong = {clue.orientation: clue.reason for clue in clues if clue.weight == _STRONG}
     by_ids = next(iter(strong)) if len(strong) == 1 else ""
     evidence = strong.get(by_ids, "")
+    if wanted == ORIENTATIONS[1] and "without header" in raw.format:
+        raise InputError("genes in columns have no names without a header", "write it above them")
     if wanted != "auto":
         if by_ids not in ("", wanted):
             raise InputError(
@@ -141,18 +134,11 @@ def _side_of(shares: Sequence[float]) -> int | None:
 
 def _of_corner(corner: str) -> Iterator[Clue]:
     """The name above the ids of the rows: gene, Entrez_Gene_Id, ID_REF; samples, patient_id."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", corner.replace("miRNA", "mirna"))
-    words = [word for word in re.split(r"[\W_]+", spaced.lower()) if word]
-    reason = f"the first column is called {corner!r}"
-    if words == ["id", "ref"]:
-        yield Clue(ORIENTATIONS[0], _ENOUGH, reason)
-    for word in words:
-        if _GENE_WORDS.match(word):
-            yield Clue(ORIENTATIONS[0], _ENOUGH, reason)
-            return
-        if _SAMPLE_WORDS.match(word):
-            yield Clue(ORIENTATIONS[1], _HINT if corner.lower() in _OF_EITHER else _ENOUGH, reason)
-            return
+    side = named_in(corner)
+    if side:
+        weight = _HINT if corner.lower() in _OF_EITHER else _ENOUGH
+        orientation = ORIENTATIONS[0 if side == GENES else 1]
+        yield Clue(orientation, weight, f"the first column is called {corner!r}")
 
 
 def _of_labels(raw: RawTable, known: set[str]) -> Iterator[Clue]:

@@ -43,7 +43,7 @@ def read_part(
     """Read a file, turn it, look at every value once, and settle its scale."""
     inside = [*options.text_columns, *filter(None, (options.label, options.group, options.batch))]
     told = {"text_columns": inside, "layer": options.layer, "sheet": options.sheet}
-    raw = read_table(path, reading._replace(**told))
+    raw = read_table(path, reading._replace(**told, no_header=options.no_header))
     for name in options.text_columns:
         there = [*raw.rows.columns, *raw.columns.columns] or list(raw.columns.index)
         require_column(there, name, "text_columns")

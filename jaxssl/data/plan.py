@@ -91,12 +91,9 @@ def _check_early(
     known += [barcodes.DONOR, barcodes.SAMPLE_TYPE, *(["file"] if len(paths) > 1 else [])]
     known += rules.RULES[options.label_rule].makes if options.label_rule else ()
     for role in ROLES:
-        name = getattr(options, role)
-        if (
-            name
-            and name not in known
-            and not any(may_tell(path, name, options.layer, options.sheet) for path in paths)
-        ):
+        name, inside = getattr(options, role), (options.layer, options.sheet)
+        may = (may_tell(path, name, *inside, no_header=options.no_header) for path in paths)
+        if name and name not in known and not any(may):
             joining.refuse_row_of(tables, name)
             samples.require_column(known if tables else [], name, role)
 

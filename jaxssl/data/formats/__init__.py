@@ -76,18 +76,22 @@ def read_table(path: Path, reading: Reading) -> RawTable:
     return table
 
 
-def text_columns(path: Path, layer: str = "", sheet: str = "") -> tuple[Sequence[str], int]:
+def text_columns(
+    path: Path, layer: str = "", sheet: str = "", *, no_header: bool = False
+) -> tuple[Sequence[str], int]:
     """Names of a plain table's columns, ids apart, that hold text; and the number of columns."""
     kind, member = _within(path, layer, sheet)
     if kind == "parquet":
         return parquet.text_columns(path)
     if kind == "text" and text_format(head := read_head(path, member)) == "delimited":
-        dialect = delimited.dialect_of(head)
+        dialect = delimited.dialect_of(head, no_header=no_header)
         return [dialect.header[i] for i in find_text(dialect)], len(dialect.header)
     return [], 0
 
 
-def may_tell(path: Path, column: str, layer: str = "", sheet: str = "") -> bool:
+def may_tell(
+    path: Path, column: str, layer: str = "", sheet: str = "", *, no_header: bool = False
+) -> bool:
     """Whether a file could have a column of text of that name; told without reading it."""
     kind, member = _within(path, layer, sheet)
     if kind != "text":
@@ -95,7 +99,7 @@ def may_tell(path: Path, column: str, layer: str = "", sheet: str = "") -> bool:
     head = read_head(path, member)
     form = text_format(head)
     if form == "delimited":
-        return column in delimited.dialect_of(head).header
+        return column in delimited.dialect_of(head, no_header=no_header).header
     return form not in ("recount3", "magetab")
 
 
@@ -111,17 +115,19 @@ def _within(path: Path, layer: str, sheet: str) -> tuple[str, str]:
 
 def _read(path: Path, reading: Reading) -> RawTable:
     kind, member = _within(path, reading.layer, reading.sheet)
+    head = read_head(path, member) if kind == "text" else None
+    form = text_format(head) if head else kind
+    if reading.no_header and form != "delimited":
+        raise InputError(f"`no_header` is for csv and tsv; {path} is {form}", "drop it")
     if kind == "r":
         return r.read_matrix(path, reading.layer)
     if kind == "folder":
         return portals.read_gdc(path, reading)
     if kind == "hdf5":
         return arrays.read_hdf5(path, reading)
-    if kind != "text":
+    if not head:
         require_layer(path, reading.layer, ())
         return parquet.read(path, reading) if kind == "parquet" else arrays.read_npz(path)
-    head = read_head(path, member)
-    form = text_format(head)
     if head.packing == "R":
         reading = reading._replace(layer="")  # it names the object
     if form not in _WITH_LAYERS:

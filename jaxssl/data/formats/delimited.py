@@ -19,11 +19,12 @@ from jaxssl.data.formats.head import (
     Head,
     decoded,
     find_text,
-    is_name_for_ids,
     opened,
     sniff_table,
 )
+from jaxssl.data.formats.header import called_after, headed
 from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name
+from jaxssl.data.formats.rows import check_ids
 from jaxssl.types import InputError
 
 _CHUNK = 1 << 24  # bytes of text parsed together
@@ -47,7 +48,7 @@ _TEXT_SHARE = 0.5  # of the first rows, above which a column is text and not a n
 
 def read(head: Head, reading: Reading) -> RawTable:
     """Read a table of numbers, and of text in the columns that `reading` names."""
-    dialect = dialect_of(head)
+    dialect = dialect_of(head, no_header=reading.no_header)
     texts = [i for i, name in enumerate(dialect.header) if i and name in reading.text_columns]
     found = [i for i in find_text(dialect, _TEXT_SHARE) if i not in texts]
     if found:
@@ -60,8 +61,12 @@ def read(head: Head, reading: Reading) -> RawTable:
             "expression file",
         )
     form = "tsv" if dialect.delimiter == "\t" else "csv"
-    table = read_matrix(form, dialect, texts, reading)
-    _check_ids(dialect, table.ids[0])
+    told: dict[str, Any] = {}
+    if dialect.is_headless:  # what has no name is no gene
+        form += " without header"
+        told = {"orientation": "genes_in_rows", "notes": [called_after(dialect)]}
+    table = read_matrix(form, dialect, texts, reading, **told)
+    check_ids(dialect, table.ids[0])
     if dialect.n_trailing:
         cells = f"{n} empty cells" if (n := dialect.n_trailing) > 1 else "an empty cell"
         note = f"every row ends with {cells} more than the header: passed over"
@@ -69,8 +74,12 @@ def read(head: Head, reading: Reading) -> RawTable:
     return table
 
 
-def dialect_of(head: Head) -> Dialect:
-    """How the table is written; comments above it are passed over."""
+def dialect_of(head: Head, *, no_header: bool = False) -> Dialect:
+    """How the table is written; comments above it are passed over.
+
+    Where the first line is data, as `no_header` says or a single column of counts tells, columns
+    are called after the file; where it may be, it is asked.
+    """
     comments = itertools.takewhile(lambda line: line.startswith("#"), head.lines)
     skip = len(list(comments))
     above, *below = head.lines[max(0, skip - 1) : skip + 1]
@@ -78,29 +87,14 @@ def dialect_of(head: Head) -> Dialect:
     is_header = skip == 1 and above.count("\t") == n_tabs > 0  # the line "#id ..." of tabs
     if is_header:
         head = head._replace(lines=[above.lstrip("# "), *head.lines[1:]])
-    return sniff_table(head, 0 if is_header else skip, allow_no_corner=True)
+    dialect = sniff_table(head, 0 if is_header else skip, allow_no_corner=True)
+    return dialect if is_header else headed(dialect, no_header=no_header)
 
 
 def no_expression(names: np.ndarray) -> list[str]:
     """Names among those of samples or genes that common exports give to other columns."""
     plain = [re.sub(r"[^a-z0-9]", "", str(name).lower()) for name in names]
     return [str(n) for n, form in zip(names, plain, strict=True) if form in _NO_EXPRESSION]
-
-
-def _check_ids(dialect: Dialect, ids: np.ndarray) -> None:
-    """A first column of numbers is no column of ids."""
-    probe = [str(i) for i in ids[:1000]]
-    is_measured = sum(re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", i) is not None for i in probe)
-    forms = [re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", n)) for n in dialect.header[:100]]
-    # S1, above it, is called as S2 is
-    is_one_of_many = forms[0] in forms[1:] and not is_name_for_ids(dialect.header[0])
-    is_counted = is_one_of_many and all(i.isdigit() for i in probe)
-    if is_measured > 0.5 * len(probe) or is_counted:
-        raise InputError(
-            f"{dialect.head.path}: the first column, {dialect.header[0]!r}, holds numbers such as "
-            f"{probe[0]}, where names of the rows are expected",
-            "write these with the table",
-        )
 
 
 class EmptyTable(InputError):

@@ -63,6 +63,7 @@ class Dialect(NamedTuple):
     skip: int  # lines up to and including the header
     end: str = ""  # a line that ends the table; "": the end of the file
     n_trailing: int = 0  # empty cells more at the end of every row, above which is no name
+    is_headless: bool = False  # the first line is data, and the header made up
 
 
 @contextmanager

@@ -103,6 +103,7 @@ class Reading(NamedTuple):
     layer: str = ""  # which matrix of a file that holds several
     sheet: str = ""  # which sheet of a workbook
     advance: Callable[[Path, int], None] = lambda _path, _bytes: None  # bytes of a file now read
+    no_header: bool = False  # the first line of a csv or tsv is data
     limit: int = 0  # bytes of a text after which no more is read; 0: none
 
     def cuts(self, path: Path) -> bool:
