@@ -8,6 +8,9 @@ from anndata import AnnData
 from jaxssl.config import Config, with_options
 from jaxssl.data import leakage
 from jaxssl.data.task import make_task
+from jaxssl.evaluation.all_labels import Named, at_all_labels
+from jaxssl.evaluation.novelty import fit_novelty, told_of_none
+from jaxssl.evaluation.verdict import verdict_of
 from jaxssl.evaluation.worth import accuracy_of, balanced_accuracy_of, gain_of, worth_of
 from jaxssl.types import InputError
 
@@ -94,3 +97,31 @@ def test_one_column_is_not_both_label_and_group():
         config = with_options(Config(), {"data.label": "label", f"data.{role}": "label"})
         with pytest.raises(InputError, match=f"'label' is both `label` and `{role}`"):
             make_task(adata, config, is_split=False)
+
+
+def test_two_classes_are_not_said_to_tell_samples_of_a_third():
+    rng = np.random.default_rng(0)
+    codes = np.arange(60) % 3
+    x = np.eye(3)[codes] + rng.normal(size=(60, 3)) * 0.05
+    for known, is_told in (([0, 1], False), ([0, 1, 2], True)):
+        rows = np.flatnonzero(np.isin(codes, known))[:24]
+        found = fit_novelty(x, rows, codes[rows])
+        assert found.tells == is_told
+        assert ("cannot be told" in told_of_none(found(x), found)) != is_told
+
+
+def test_methods_without_an_error_on_few_samples_are_not_called_chance():
+    for codes, told in ((np.array([0, 0, 0, 1, 1]), "too few"), (np.arange(40) % 2, "at chance")):
+        n = len(codes)
+        right = np.eye(2)[codes if n == 5 else np.random.default_rng(0).permutation(codes)]
+        named = {"logreg": Named(right, codes, np.arange(n).astype(str))}
+        results = pd.DataFrame({"dataset": "d", "task": "t", "arm": "logreg", "share": [1.0]})
+        results = results.assign(
+            split=0, seed=0, part="test", metric="balanced_accuracy", value=1.0, n_labelled=9
+        )
+        table = at_all_labels(results, [], ["logreg"], named)
+        verdict = verdict_of(table, 9, "over splits")
+        [sentence] = verdict["sentences"]
+        assert verdict["at_chance"] == (None if n == 5 else True)
+        assert told in sentence
+        assert ("at chance" in sentence) == (told == "at chance")

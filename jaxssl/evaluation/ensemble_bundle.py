@@ -65,6 +65,12 @@ class EnsembleBundle(Bundle):
         """Whether it was adapted to a laboratory without labels of it."""
         return isinstance(self.rule, Heads)
 
+    @property
+    def recommended(self) -> Recommended:
+        """The rule of one that is not adapted."""
+        assert isinstance(self.rule, Recommended)
+        return self.rule
+
     def opinion(
         self, arrival: Arrival
     ) -> tuple[Float[np.ndarray, "samples classes"], Float[np.ndarray, " samples"] | None]:
@@ -83,8 +89,7 @@ class EnsembleBundle(Bundle):
         self, components: np.ndarray, genes: np.ndarray
     ) -> tuple[Float[np.ndarray, "samples classes"], Float[np.ndarray, " samples"]]:
         """As `opinion`, of samples that are normalised already."""
-        assert isinstance(self.rule, Recommended)
-        return self.rule.opinion(components, genes, self._outputs(components))
+        return self.recommended.opinion(components, genes, self._outputs(components))
 
     def logits(self, arrival: Arrival) -> Float[np.ndarray, "samples classes"]:
         """Logarithms of class probabilities, as the calibration's scores are of."""

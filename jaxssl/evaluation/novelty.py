@@ -21,6 +21,11 @@ BLOCK = 1024  # samples at once
 NONE = "none_of_the_classes"
 """Column of a table of predictions: the probability of that."""
 
+UNTOLD = (
+    "samples of none of the known classes cannot be told, as these labels do not show how far from "
+    f"them such would lie: they are given a known class, and {NONE} is the same for all"
+)
+
 Rows = Float[np.ndarray, "samples features"]
 Labels = Int[np.ndarray, " labelled"]
 
@@ -35,6 +40,11 @@ class Novelty(NamedTuple):
     def __call__(self, x: Rows) -> Float[np.ndarray, " samples"]:
         """Probability that none of the classes is true."""
         return expit(self.slope * nearest(x, self.labelled) + self.offset)
+
+    @property
+    def tells(self) -> bool:
+        """Whether distance tells anything of it; else every sample has one and the same value."""
+        return bool(self.slope > 0)
 
     def held_out(self, groups: np.ndarray) -> Float[np.ndarray, " labelled"]:
         """The same of the labelled samples, each without the labels of its group."""
@@ -144,8 +154,10 @@ def nearest(
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def told_of_none(none: Float[np.ndarray, " samples"]) -> str:
+def told_of_none(none: Float[np.ndarray, " samples"], novelty: Novelty) -> str:
     """How many samples are probably of none of the classes, in a line."""
+    if not novelty.tells:
+        return UNTOLD
     n = int((none > 0.5).sum())
     return f"none of the known classes: {n:,} of {len(none):,} samples, probably ({NONE} > 0.5)"
 

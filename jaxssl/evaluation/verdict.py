@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.special import gammaln
 
 from jaxssl.evaluation.all_labels import is_above_chance
 from jaxssl.evaluation.arms import SCRATCH, parted
@@ -61,7 +63,7 @@ def verdict_of(all_labels: pd.DataFrame, n_labelled: int, estimate: str) -> dict
     Returns:
         {} where nothing was compared; else the share and number of labels; `sentences` for people;
         `use`, the arm to use, "" where all are at chance; `at_chance`, whether they are, None where
-        no predictions tell.
+        no predictions tell, or so few that an arm without an error would not pass.
     """
     if all_labels.empty:
         return {}
@@ -74,6 +76,7 @@ def verdict_of(all_labels: pd.DataFrame, n_labelled: int, estimate: str) -> dict
     if not floor.empty:
         told["at_chance"] = not above
         if not above:
+            told["at_chance"] = None if _is_too_small(floor) else True
             return told | {"use": "", "sentences": [_all_at_chance(floor, with_)]}
     compared = all_labels[all_labels["reference"] != FLOOR]
     sentences, winners = [], {}
@@ -101,13 +104,28 @@ def _chance(arms: Sequence[str]) -> str:
 def _all_at_chance(floor: pd.DataFrame, with_: str) -> str:
     best = floor.sort_values("mean").iloc[-1]
     arms = f"{len(floor)} arms" if len(floor) > 1 else "one arm"
+    found = "all methods are at chance: none is shown to tell the classes better than naming one"
+    if _is_too_small(floor):
+        found = (
+            "the test samples are too few to show of any method that it is better than naming one"
+        )
     return (
-        f"{with_}, all methods are at chance: none tells the classes better than naming one class "
-        f"for all. The best, {best['arm']}, has a balanced accuracy of {best['mean']:.3f}, where "
-        f"chance is {best['reference_mean']:.3f} (permutation test on {best['n']} test samples, "
-        f"Holm p {best['p_chance']:.2g} over {arms}). Differences between methods mean nothing "
-        "here; more labels, or another question, come before any method."
+        f"{with_}, {found} class for all. The best, {best['arm']}, has a balanced accuracy of "
+        f"{best['mean']:.3f}, where chance is {best['reference_mean']:.3f} (permutation test on "
+        f"{best['n']} test samples, Holm p {best['p_chance']:.2g} over {arms}). Differences "
+        "between methods mean nothing here; more labels, or another question, come before any "
+        "method."
     )
+
+
+def _is_too_small(floor: pd.DataFrame) -> bool:
+    """Whether the permutation test could not pass an arm that names no sample wrong.
+
+    Its least p is that of classes of one size.
+    """
+    n, k = float(floor["n"].max()), round(1 / float(floor["reference_mean"].min()))
+    least = np.exp(k * gammaln(n / k + 1) - gammaln(n + 1))
+    return bool(len(floor) * least > ALPHA)
 
 
 def _worth(arm: str, rows: pd.DataFrame, with_: str, estimate: str) -> str:

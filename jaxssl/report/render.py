@@ -18,6 +18,7 @@ from jaxssl.data.missing import CURVE
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.evaluation.calibration import sentence
 from jaxssl.evaluation.ensemble_bundle import EnsembleBundle
+from jaxssl.evaluation.novelty import UNTOLD
 from jaxssl.evaluation.stats import summarize
 from jaxssl.evaluation.worth import Worth
 from jaxssl.files import write_text
@@ -150,13 +151,14 @@ def model_card(bundle: EncoderBundle, summary: Mapping[str, Any]) -> str:
 def ensemble_card(bundle: EnsembleBundle, worth: Worth) -> str:
     """What a recommended classifier is, was made from and is worth, in Markdown."""
     origin = bundle.provenance
+    untold = [] if bundle.recommended.novelty.tells else [UNTOLD[:1].upper() + UNTOLD[1:]]
     return template("ensemble_card.md").render(
         origin={"training_ids": "", "unlabelled": "", **origin},  # not always written
         labels=dict(zip(origin["classes"], origin["class_counts"], strict=True)),
         genes=bundle.normalizer.genes,
         scale=bundle.normalizer.expression_scale,
         expected=worth.lines(),
-        limits=list(dict.fromkeys([*origin["allowed_leaks"], *origin["warnings"]])),
+        limits=list(dict.fromkeys([*untold, *origin["allowed_leaks"], *origin["warnings"]])),
     )
 
 

@@ -99,7 +99,7 @@ def predict(
     hooks.say(f"predicted: {counted(named)}")
     judge(arrival, shift, "the classifier's", f"it takes {counted(named)}")
     warn_of_one_class(bundle, named, arrival.cohorts)
-    sets, table = None, {"out_of_distribution": arrival.outlying} | _of_none(none, hooks)
+    sets, table = None, {"out_of_distribution": arrival.outlying} | _of_none(none, bundle, hooks)
     if coverage is not None and limits is not None:
         sets, columns = _sets_of(bundle, arrival, limits)
         table |= columns
@@ -112,11 +112,11 @@ def predict(
     return as_table(adata.obs_names.to_numpy(), classes, probabilities, **table)
 
 
-def _of_none(none: np.ndarray | None, hooks: Hooks) -> dict[str, Any]:
+def _of_none(none: np.ndarray | None, bundle: Classifier, hooks: Hooks) -> dict[str, Any]:
     """The column of samples that are of none of the classes, where the classifier tells these."""
-    if none is None:
+    if none is None or not isinstance(bundle, EnsembleBundle):
         return {}
-    hooks.say(told_of_none(none))
+    hooks.say(told_of_none(none, bundle.recommended.novelty))
     return {NONE: none}
 
 

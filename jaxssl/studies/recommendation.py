@@ -122,7 +122,7 @@ def run_classification(wanted: Wanted, output: Output, hooks: Hooks) -> pd.DataF
     unlabelled = table[table["label"] == ""]
     if len(unlabelled):
         hooks.say(f"predicted: {counted(unlabelled['predicted'].to_numpy())}")
-        hooks.say(told_of_none(unlabelled[NONE].to_numpy()))
+        hooks.say(told_of_none(unlabelled[NONE].to_numpy(), delivered.bundle.recommended.novelty))
     bundle, task = delivered.bundle, prepared.task
     bundle.provenance.update(notes.found())
     folder = open_folder(output)
