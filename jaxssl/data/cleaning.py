@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float32, Int
 
+from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.formats.matrix import names_of
 from jaxssl.data.genes import Merge, plan_merge, without_version
 from jaxssl.data.import_options import ImportOptions
@@ -68,7 +69,8 @@ def plan_cleaning(
         n_nameless = np.count_nonzero(genes == "")
         if n_nameless:
             notes.append(f"{n_nameless:,} genes without a name left out")
-        chosen = np.flatnonzero(names != "")
+        notes += damage(genes)
+        chosen = np.flatnonzero((names != "") & ~is_lost(genes))
         keep, fill = _plan_missing(part, chosen, names[chosen], options.impute)
         columns = chosen[keep]
         merge = plan_merge(names[columns], options.duplicates)

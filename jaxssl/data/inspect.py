@@ -13,6 +13,7 @@ import pandas as pd
 from jaxssl.arguments import checked
 from jaxssl.data import rules
 from jaxssl.data.annotation import blank, read_annotation
+from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.delimited import no_expression
@@ -77,9 +78,8 @@ def inspect(
     names = [str(table) for table in paths_of(labels)]
     tables = read_tables(names)
     with Scratch() as scratch:
-        limit = 0 if whole else _LIMIT
-        reading = Reading(scratch, texts, layer, sheet, no_header=no_header, limit=limit)
-        raw = read_table(path, reading)
+        told = {"no_header": no_header, "limit": 0 if whole else _LIMIT}
+        raw = read_table(path, Reading(scratch, texts, layer, sheet, **told))
         report = _examine(path, raw, tables)
     problems, needed = _problems(report)
     given = {"layer": layer, "sheet": sheet, "no_header": no_header, "labels": names}
@@ -121,13 +121,13 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         gene_examples=[str(i) for i in genes[:3]],
         sample_id_type=id_type(samples, SAMPLE_PATTERNS),
         sample_examples=[str(i) for i in samples[:3]],
-        n_duplicate_genes=len(duplicates(genes)),
+        n_duplicate_genes=len(duplicates(genes[~is_lost(genes)])),
         n_duplicate_samples=len(duplicates(samples)),
         no_expression=no_expression(samples) + no_expression(genes),
         is_joined=is_joined,
         join="; ".join(joins),
         rules=rules.possible(obs),
-        notes=list(raw.notes),
+        notes=[*raw.notes, *damage(genes)],
         **_examine_values(survey(x), raw.scale),
     )
 
@@ -150,8 +150,8 @@ def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
 
 def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
     """What would stop `read`, and the options that solve it, upper case where to be chosen."""
-    missing, others = report.missing_share, report.no_expression
-    n_genes, n_samples = report.n_duplicate_genes, report.n_duplicate_samples
+    missing, n_genes = report.missing_share, report.n_duplicate_genes
+    n_samples = report.n_duplicate_samples
     solvable = [
         (not report.orientation, "the orientation cannot be told", "orientation=WHICH"),
         (
@@ -166,8 +166,10 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
     ]
     found = [(problem, fix) for is_there, problem, fix in solvable if is_there]
     problems = [problem for problem, _ in found]
-    if others:
-        problems.insert(0, f"columns that seem to be no expression: {', '.join(others[:4])}")
+    if report.no_expression:
+        problems.insert(
+            0, f"columns that seem to be no expression: {', '.join(report.no_expression[:4])}"
+        )
     if report.n_infinite:
         problems.append(
             f"{report.n_infinite} values are infinite: export log2(x + 1) instead, or correct them"
