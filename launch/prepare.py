@@ -33,7 +33,7 @@ def _define(name: str, option: Parameter, text: str) -> None:
     default = option.default
     if name in CHOICES:
         flags.DEFINE_enum(name, default, list(CHOICES[name]), text)
-    elif name in ("labels", "text_columns"):
+    elif name in ("labels", "text_columns", "rename_classes"):
         # of two, the first would be forgotten
         flags.DEFINE_list(name, [], text)
     elif isinstance(default, bool):

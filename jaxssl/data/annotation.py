@@ -8,7 +8,6 @@ import pandas as pd
 from jaxssl.data.formats import geo, kind_of, parquet
 from jaxssl.data.formats.cells import split_line, unquoted
 from jaxssl.data.formats.head import (
-    MISSING_TEXT,
     Dialect,
     Head,
     decoded,
@@ -139,8 +138,3 @@ def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     note_quoted(names)
     note_quoted(frame.to_numpy().ravel())
     return frame.set_axis(names, axis=1).loc[:, is_filled]
-
-
-def blank(table: pd.DataFrame) -> pd.DataFrame:
-    """A table with "" for what exports write where there is no value."""
-    return table.mask(table.isin(MISSING_TEXT), "")

@@ -36,6 +36,7 @@ def read(
     sample_column: str = "",
     text_columns: Sequence[str] = (),
     label_rule: str = "",
+    rename_classes: Sequence[str] = (),
     min_class_size: int = 0,
     min_match: float = 0.5,
     read_length: str = "",
@@ -68,6 +69,8 @@ def read(
         sample_column: column of `labels` with the ids of the samples; "" finds it.
         text_columns: columns of the file beside expression, kept as text about its rows.
         label_rule: derives labels: "tcga20" of TCGA, "cancer" of an SDRF of ArrayExpress.
+        rename_classes: OLD=NEW for classes to be called otherwise, as those that are one; "OLD="
+            makes them unlabelled.
         min_class_size: samples; the labels of smaller classes are blanked.
         min_match: share of the samples that `labels` must know.
         read_length: bases, or a column of `labels`: turns the coverage of recount3 into counts.

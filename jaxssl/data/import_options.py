@@ -49,6 +49,7 @@ class ImportOptions:
     duplicates: str = "error"  # of genes
     duplicate_samples: str = "error"
     impute: str = "error"
+    rename_classes: Sequence[str] = ()  # OLD=NEW, of the label
     min_class_size: Count = 0
     min_match: Share = 0.5  # share of samples that the table must know
 

@@ -12,16 +12,16 @@ import pandas as pd
 
 from jaxssl.arguments import checked
 from jaxssl.data import rules
-from jaxssl.data.annotation import blank, read_annotation
+from jaxssl.data.annotation import read_annotation
 from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.delimited import no_expression
-from jaxssl.data.formats.matrix import RawTable, Reading, Scratch, names_of
+from jaxssl.data.formats.matrix import RawTable, Reading, Scratch, blank, names_of
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.import_options import Paths, paths_of
 from jaxssl.data.joining import join_samples, known_ids
-from jaxssl.data.labels import how_to_leave_out, least_class_size, too_small, with_sizes
+from jaxssl.data.labels import label_problems, least_class_size
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import oriented
 from jaxssl.data.sample_major import Survey, survey
@@ -86,10 +86,9 @@ def inspect(
     given["labels"] = names[0] if len(names) == 1 else names
     beside = [*texts, *no_expression(raw.ids[1])]
     options = _options(report, given, needed, beside)
-    if "min_class_size" in options:
-        sizes = report.columns[options["label"]]["classes"]
-        found = f"too few labels to learn and to test: {with_sizes(too_small(sizes))}"
-        problems.append(f"{found}; {how_to_leave_out(sizes)}")
+    label = options.get("label", "")
+    sizes = report.columns.get(label, {}).get("classes", {})
+    problems += label_problems(sizes, label)
     return dataclasses.replace(report, problems=problems, options=options)
 
 

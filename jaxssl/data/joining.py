@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data import barcodes
-from jaxssl.data.annotation import blank
-from jaxssl.data.formats.head import MISSING_TEXT
-from jaxssl.data.formats.matrix import RawTable
+from jaxssl.data.formats.cells import MISSING_TEXT
+from jaxssl.data.formats.matrix import RawTable, blank
 from jaxssl.data.genes import duplicates
 from jaxssl.data.samples import require_column, some
 from jaxssl.data.spelling import Spelling, respelt, translated

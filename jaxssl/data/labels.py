@@ -2,7 +2,8 @@
 
 import heapq
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int
@@ -11,6 +12,67 @@ from jaxssl.types import InputError
 
 MIN_CLASS_SIZE = 3  # one sample for each of train, validation and test
 SHOWN = 8  # classes that are named in a message
+
+
+_NO_CLASS = re.compile(
+    r"\W*((not )?(reported|available|applicable|known|recorded|specified|evaluated|determined)"
+    r"|un(known|specified|available|determined)|missing|none|indeterminate|\?)\W*",
+    re.IGNORECASE,
+)
+
+
+def rename_classes(values: np.ndarray, pairs: Sequence[str]) -> np.ndarray:
+    """Classes by other names: of each "OLD=NEW", OLD becomes NEW; "OLD=" blanks it.
+
+    >>> rename_classes(np.array(["a", "A", "?"], object), ["A=a", "?="]).tolist()
+    ['a', 'a', '']
+    """
+    known = set(values.tolist())
+    renamed = {}
+    for pair in pairs:
+        old, mark, new = pair.rpartition("=")
+        if not mark or old not in known or not old:
+            raise InputError(
+                f"`rename_classes={pair}` names no class",
+                f"pass OLD=NEW, OLD one of {', '.join(sorted(known - {''})[:SHOWN])}",
+            )
+        renamed[old] = new.strip()
+    return np.array([renamed.get(value, value) for value in values], dtype=object)
+
+
+def doubtful_classes(counts: Mapping[str, int], column: str) -> list[str]:
+    """What is odd about the classes of a column: two that may be one, one that may be none."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(counts, key=lambda name: -counts[name]):
+        alike.setdefault(_plain(name), []).append(name)
+    notes = []
+    for first, *others in (names for names in alike.values() if len(names) > 1):
+        listed = " and ".join(f"{name!r} {counts[name]}" for name in (first, *others))
+        pairs = _listed(f"{name}={first}" for name in others)
+        notes.append(
+            f"classes of {column} that may be one: {listed}; `rename_classes={pairs}` merges them"
+        )
+    none = [name for name in counts if _NO_CLASS.fullmatch(name)]
+    if none:
+        listed = ", ".join(f"{name!r} {counts[name]}" for name in none)
+        pairs = _listed(f"{name}=" for name in none)
+        notes.append(
+            f"classes of {column} that may be none: {listed}; `rename_classes={pairs}` blanks them"
+        )
+    return notes
+
+
+def _plain(name: str) -> str:
+    """A class without what two ways of writing it differ in."""
+    try:
+        return f"{float(name):g}"
+    except ValueError:
+        return re.sub(r"[\W_]+", " ", name).strip().casefold() or name
+
+
+def _listed(pairs: Iterable[str]) -> str:
+    """Pairs as a list of the command line has them: quoted where a comma would part one."""
+    return ",".join(f'"{pair}"' if "," in pair else pair for pair in pairs)
 
 
 def drop_small_classes(
@@ -74,6 +136,15 @@ def with_sizes(sizes: Mapping[str, int]) -> str:
     ranked = sorted(sizes.items(), key=lambda item: item[1])
     more = f" and {len(ranked) - SHOWN} more" * (len(ranked) > SHOWN)
     return ", ".join(f"{name} {n}" for name, n in ranked[:SHOWN]) + more
+
+
+def label_problems(sizes: Mapping[str, int], column: str) -> list[str]:
+    """What is doubtful about the classes of a column, and which are too small."""
+    problems = doubtful_classes(sizes, column)
+    if least_class_size(sizes):
+        found = f"too few labels to learn and to test: {with_sizes(too_small(sizes))}"
+        problems.append(f"{found}; {how_to_leave_out(sizes)}")
+    return problems
 
 
 def how_to_leave_out(sizes: Mapping[str, int]) -> str:

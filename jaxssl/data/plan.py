@@ -1,5 +1,6 @@
 """All that the import of expression files comes to, settled before a value is written."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,13 +10,13 @@ import pandas as pd
 from jaxtyping import Bool, Float32
 
 from jaxssl.data import barcodes, joining, rules, samples
-from jaxssl.data.annotation import blank, read_annotation
+from jaxssl.data.annotation import read_annotation
 from jaxssl.data.cleaning import Cleaning, column_of_names, plan_cleaning
 from jaxssl.data.formats import may_tell
-from jaxssl.data.formats.matrix import Reading, names_of
+from jaxssl.data.formats.matrix import Reading, blank, names_of
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, paths_of
-from jaxssl.data.labels import drop_small_classes
+from jaxssl.data.labels import doubtful_classes, drop_small_classes, rename_classes
 from jaxssl.data.names import check_names, check_text
 from jaxssl.data.parts import Part, read_part
 from jaxssl.types import ROLES, InputError
@@ -150,8 +151,12 @@ def _settle_columns(
     label, min_class_size = columns["label"], options.min_class_size
     facts: dict[str, Any] = {**columns, "min_class_size": min_class_size, "n_labelled": 0}
     if not label:
+        if options.rename_classes:
+            raise InputError("`rename_classes` says nothing without a label", "name `label` too")
         return facts
-    values, dropped = drop_small_classes(obs[label].to_numpy(dtype=object), min_class_size)
+    renamed = rename_classes(obs[label].to_numpy(dtype=object), options.rename_classes)
+    notes += doubtful_classes(Counter(value for value in renamed if value), label)
+    values, dropped = drop_small_classes(renamed, min_class_size)
     obs[label] = values
     if not (values != "").any():
         if dropped:

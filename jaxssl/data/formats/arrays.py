@@ -18,6 +18,7 @@ from jaxssl.data.formats.matrix import (
     Reading,
     as_names,
     as_text,
+    blank,
     by_name,
     dense,
     require_layer,
@@ -120,7 +121,7 @@ def _open_h5ad(path: Path, file: Any, reading: Reading) -> RawTable:
     if name not in holder:
         others = f", or name a layer with `layer`: {', '.join(layers)}" if layers else ""
         raise InputError(f"{path} has no X", f"write the matrix to use into adata.X{others}")
-    obs, var = _frame(path, file, "obs"), _frame(path, holder, "var")
+    obs, var = blank(_frame(path, file, "obs")), _frame(path, holder, "var")
     x, notes = _matrix(path, holder[name], reading)
     prepared = {}
     if layer:

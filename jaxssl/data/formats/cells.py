@@ -7,6 +7,29 @@ from pathlib import Path
 
 from jaxssl.types import InputError
 
+MISSING_TEXT = (
+    *(
+        "NA",
+        "N/A",
+        "n/a",
+        "na",
+        "#N/A",
+        "<NA>",
+        "NaN",
+        "nan",
+        "NAN",
+        "-nan",
+        "null",
+        "NULL",
+        "Null",
+    ),
+    *("'--", "--", "---", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"),
+    *("[Not Available]", "[Not Applicable]", "[Not Evaluated]", "[Unknown]", "[Discrepancy]"),
+    *("[Pending]", "[not available]", "[not applicable]"),
+)
+"""What exports write for a text that is not there; "None" and "Unknown" may be classes."""
+MISSING = ("", *MISSING_TEXT, "None")
+"""What stands for a number that is not there."""
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _GROUPED = re.compile(
     r"[-+]?\d{1,3}(?:(?P<mark>[,.' \u2019\u00a0\u202f])\d{3})(?:(?P=mark)\d{3})*(?P<rest>[.,]\d+)?"

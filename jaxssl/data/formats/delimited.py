@@ -11,10 +11,8 @@ import pyarrow as pa
 from jaxtyping import Float32
 from pyarrow import csv as arrow_csv
 
-from jaxssl.data.formats.cells import has_marks, how_to_write, split_line, unquoted
+from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, split_line, unquoted
 from jaxssl.data.formats.head import (
-    MISSING,
-    MISSING_TEXT,
     Dialect,
     Head,
     decoded,
@@ -23,7 +21,7 @@ from jaxssl.data.formats.head import (
     sniff_table,
 )
 from jaxssl.data.formats.header import called_after, headed
-from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name
+from jaxssl.data.formats.matrix import Collector, RawTable, Reading, blank, by_name
 from jaxssl.data.formats.rows import check_ids
 from jaxssl.types import InputError
 
@@ -130,8 +128,7 @@ def read_matrix(
     if not columns[0]:
         raise EmptyTable(f"{path} has a header and no rows")
     text = {header[i]: cells for i, cells in zip(texts[1:], columns[1:], strict=True)}
-    of_rows = by_name(columns[0], text)
-    of_rows = of_rows.mask(of_rows.isin(MISSING_TEXT), "")
+    of_rows = blank(by_name(columns[0], text))
     form += f" ({dialect.head.packing})" if dialect.head.packing else ""
     return RawTable(form, collector.finish(), of_rows, by_name(names), corner=header[0], **told)
 

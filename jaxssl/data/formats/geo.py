@@ -10,7 +10,7 @@ import pandas as pd
 from jaxssl.data.formats.cells import split_line
 from jaxssl.data.formats.delimited import EmptyTable, read_matrix
 from jaxssl.data.formats.head import Dialect, Head, decoded, opened
-from jaxssl.data.formats.matrix import RawTable, Reading, by_name
+from jaxssl.data.formats.matrix import RawTable, Reading, blank, by_name
 from jaxssl.types import InputError
 
 _BEGIN, _END = "!series_matrix_table_begin", "!series_matrix_table_end"
@@ -76,7 +76,7 @@ def _describe(about: dict[str, list[list[str]]], samples: Any) -> pd.DataFrame:
             cells = table.setdefault(key, [""] * len(samples))
             new = value.strip() if colon else cell.strip()
             cells[i] = f"{cells[i]}; {new}" if cells[i] else new
-    return by_name(samples, table)
+    return blank(by_name(samples, table))
 
 
 def _preamble(head: Head) -> tuple[dict[str, list[list[str]]], Dialect]:

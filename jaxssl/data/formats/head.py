@@ -14,14 +14,10 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.formats import containers
-from jaxssl.data.formats.cells import has_marks, how_to_write, split_line
+from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, split_line
 from jaxssl.data.formats.margins import refuse_title, trim
 from jaxssl.types import InputError, note_quoted
 
-MISSING_TEXT = ("NA", "N/A", "NaN", "nan", "null", "'--")
-"""What exports write for a text that is not there; "None" may be a class."""
-MISSING = ("", *MISSING_TEXT, "n/a", "-nan", "NULL", "None", "#N/A", "<NA>")
-"""What stands for a number that is not there."""
 _START = 1 << 16  # bytes, and some whole lines more: wide tables have lines of a megabyte
 _KINDS = (
     "hugo|hgnc|genes?|ensembl|ensg|entrez|probes?|probeset|probe set|feature|transcript"

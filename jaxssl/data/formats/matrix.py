@@ -15,6 +15,7 @@ import pandas as pd
 from anndata.abc import CSRDataset
 from jaxtyping import Float32, Shaped
 
+from jaxssl.data.formats.cells import MISSING_TEXT
 from jaxssl.types import InputError, note_quoted
 
 IN_MEMORY = 1 << 24  # numbers kept in memory before they go to disk: 64 MB
@@ -149,6 +150,14 @@ def as_text(frame: pd.DataFrame) -> pd.DataFrame:
         values = frame[name].astype(object)
         columns[str(name)] = values.where(frame[name].notna(), "").map(str).to_numpy(dtype=object)
     return pd.DataFrame(columns, index=pd.Index(frame.index.map(str), dtype=object), dtype=object)
+
+
+def blank(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of text without blanks around, and with "" for what exports write for no value."""
+    known = {value for name in range(table.shape[1]) for value in table.iloc[:, name].unique()}
+    plain = {value: value.strip() for value in known}
+    told = {value: "" if text in MISSING_TEXT else text for value, text in plain.items()}
+    return table.apply(lambda column: column.map(told))
 
 
 def dense(x: Any) -> Shaped[np.ndarray, "rows columns"]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jaxssl.data.formats.head import is_name_for_ids
-from jaxssl.data.formats.matrix import BLOCK, Matrix, RawTable, Reading, as_text, by_name
+from jaxssl.data.formats.matrix import BLOCK, Matrix, RawTable, Reading, as_text, blank, by_name
 from jaxssl.types import InputError
 
 
@@ -32,7 +32,7 @@ def read(path: Path, reading: Reading) -> RawTable:
         rows = by_name(file.read([ids], use_pandas_metadata=False)[ids].to_pylist())
         if texts:
             text = file.read(texts, use_pandas_metadata=False).to_pandas()
-            rows = as_text(text.set_axis(rows.index, axis=0))
+            rows = blank(as_text(text.set_axis(rows.index, axis=0)))
         x = _numbers(file, numbers, reading)
     return RawTable("parquet", x, rows, by_name(numbers), corner=ids)
 
