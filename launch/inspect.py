@@ -23,6 +23,7 @@ _LABELS = flags.DEFINE_list("labels", [], "Tables of samples (csv or tsv), joine
 _LAYER = flags.DEFINE_string("layer", "", "Which matrix of a file with several, as in prepare.")
 _SHEET = flags.DEFINE_string("sheet", "", "Which sheet of a workbook.")
 _NO_HEADER = flags.DEFINE_bool("no_header", False, "The first line of a csv or tsv is data.")
+_IDS = flags.DEFINE_string("id_column", "", "Column with the ids of the rows, as in prepare.")
 _WHOLE = flags.DEFINE_bool("whole", False, "Read long texts to their end, not the first 256 MB.")
 _JSON = flags.DEFINE_bool("json", False, "Print JSON, one object a line.")
 
@@ -32,8 +33,9 @@ def main(files: list[str]) -> None:
     if not files:
         raise InputError("no file given", f"{exit.command('inspect')} [--labels=TABLE] FILE...")
     for path in files:
-        told = {"layer": _LAYER.value, "sheet": _SHEET.value, "whole": _WHOLE.value}
-        report = inspect(path, _LABELS.value, **told, no_header=_NO_HEADER.value)
+        told = {"layer": _LAYER.value, "sheet": _SHEET.value, "id_column": _IDS.value}
+        told |= {"whole": _WHOLE.value, "no_header": _NO_HEADER.value}
+        report = inspect(path, _LABELS.value, **told)
         if _JSON.value:
             print(json.dumps(report.to_dict() | {"next": next_command(report)}))
         else:

@@ -49,15 +49,15 @@ def test_a_path_that_leads_nowhere_names_its_neighbours(tmp_path):
     assert "nor does its folder" in refusal(tmp_path / "folder" / "x.tsv")
 
 
-def test_numbers_beside_expression_are_asked_about(tmp_path):
+def test_numbers_beside_expression_are_kept_as_text(tmp_path):
     lines = genes_in_rows("gene_id", GSM, GENES, values("counts")).split("\n")
     cells = ["Length", *(str(900 + i) for i in range(8))]
     text = "\n".join(
         line.replace("\t", f"\t{cell}\t", 1) for line, cell in zip(lines, cells, strict=False)
     )
     path = write(tmp_path / "featureCounts.tsv", text + "\n")
-    assert "pass `text_columns=Length`" in refusal(path)
-    adata = read(path, text_columns=["Length"])
+    adata = read(path)
+    assert "kept as text about the rows: Length" in adata.uns["jaxssl"]["notes"]
     np.testing.assert_array_equal(adata.X, values("counts"))
     assert list(adata.var["Length"]) == cells[1:]
 
@@ -203,14 +203,14 @@ def test_thousands_separators_are_refused(tmp_path):
     assert "thousands separators" in refusal(path)
 
 
-def test_cbioportal_and_feature_counts_are_read_at_the_second_try(tmp_path):
+def test_cbioportal_and_feature_counts_are_read_with_what_stands_beside(tmp_path):
     text = genes_in_rows("Hugo_Symbol", BARCODES, GENES, values())
     lines = [line.replace("\t", f"\t{i if i else 'Entrez_Gene_Id'}\t", 1) for i, line in
              enumerate(text.rstrip("\n").split("\n"))]  # fmt: skip
     lines[1] = lines[1].replace(GENES[0], "", 1)
     path = write(tmp_path / "data_mrna.txt", "\n".join(lines) + "\n")
-    assert "`text_columns=Entrez_Gene_Id`" in refusal(path)
-    adata = read(path, text_columns=["Entrez_Gene_Id"])
+    adata = read(path)
+    assert list(adata.var["Entrez_Gene_Id"]) == [str(i) for i in range(2, 9)]
     np.testing.assert_array_equal(adata.X, values()[:, 1:])
     assert "1 genes without a name left out" in adata.uns["jaxssl"]["notes"]
     text = genes_in_rows("Geneid", GSM, GENES, values("counts"))
@@ -220,14 +220,18 @@ def test_cbioportal_and_feature_counts_are_read_at_the_second_try(tmp_path):
         for i, line in enumerate(text.rstrip("\n").split("\n"))
     ]  # fmt: skip
     path = write(tmp_path / "counts.txt", "\n".join(lines) + "\n")
-    columns = "Chr,Start,End,Strand,Length"
-    assert f"`text_columns={columns}`" in refusal(path)
-    assert inspect(path).options["text_columns"] == columns.split(",")
-    adata = read(path, text_columns=columns.split(","))
+    assert "text_columns" not in inspect(path).options
+    adata = read(path)
+    assert list(adata.var) == ["Chr", "Start", "End", "Strand", "Length"]
     np.testing.assert_array_equal(adata.X, values("counts"))
 
 
-def test_a_gene_that_is_called_like_no_expression_cannot_be_kept_beside_it_in_npz(tmp_path):
+def test_what_is_no_gene_is_kept_as_text_from_npz_too(tmp_path):
     names = np.array(["age", *GENES[1:]])
-    np.savez(tmp_path / "x.npz", X=values(), sample_ids=np.array(GSM), feature_ids=names)
-    assert "remove or rename it" in refusal(tmp_path / "x.npz")
+    x = values()
+    x[:, 0] = [50, 61.5, 70, np.nan, 40, 33]
+    np.savez(tmp_path / "x.npz", X=x, sample_ids=np.array(GSM), feature_ids=names)
+    adata = read(tmp_path / "x.npz")
+    assert list(adata.var_names) == GENES[1:]
+    np.testing.assert_array_equal(adata.X, values()[:, 1:])
+    assert list(adata.obs["age"]) == ["50", "61.5", "70", "", "40", "33"]

@@ -67,7 +67,7 @@ def test_proposed_command_keeps_text_beside_a_rule_and_the_layer_that_was_looked
     frame.assign(**told).to_csv(tmp_path / "x.csv")
     path, flags = flags_of(next_command(inspect(tmp_path / "x.csv")))
     del flags["out"]
-    assert flags == {"label_rule": "cancer", "text_columns": ["disease", "note"]}
+    assert flags == {"label_rule": "cancer", "text_columns": ["note"]}
     assert set(read(path, **flags).obs["cancer"]) == {"not_cancer", "cancer"}
     counts = np.rint(2**x)
     adata = AnnData(frame, layers={"counts": counts})

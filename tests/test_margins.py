@@ -85,8 +85,9 @@ def test_a_delimiter_more_in_rows_below_names_of_samples_alone_is_asked_about(tm
     path = write(tmp_path / "cut.tsv", "\n".join([of_r, *cut]) + "\n")
     assert "ends with an empty cell more than the header, whose first name is 'GSM" in said(path)
     followed = write(tmp_path / "followed.tsv", "\n".join([f"id\t{of_r}", *cut]) + "\n")
-    adata = read(followed, impute="zero")
-    np.testing.assert_array_equal(adata.X[:-1], values()[:-1])
+    adata = read(followed)
+    np.testing.assert_array_equal(adata.X, values()[:-1])
+    assert f"1 samples without any value left out: {GSM[-1]}" in adata.uns["jaxssl"]["notes"]
 
 
 def test_a_header_that_is_a_name_short_is_mended_at_its_end(tmp_path):

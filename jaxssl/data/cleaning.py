@@ -1,5 +1,6 @@
 """What is done to genes and values before they are written: renamed, filled on request, merged."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float32, Int
 
+from jaxssl.data.companions import is_nameless
 from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.formats.matrix import names_of
 from jaxssl.data.genes import Merge, plan_merge, without_version
@@ -19,10 +21,12 @@ from jaxssl.types import InputError
 
 _SYMBOLS = (
     "gene symbol|gene_symbol|hgnc_symbol|approved symbol|symbol|gene_name|gene name|gene"
-    "|composite element database entry[hgnc]|composite element name[hgnc]"
+    "|composite element database entry[hgnc]|composite element name[hgnc]|gene_assignment"
+    "|gene assignment|genesymbol|hgnc symbol|hugo_symbol|external_gene_name"
 )
 """Columns of a probemap, HGNC, GPL or ADF that hold symbols, the best first."""
-_SEVERAL = (" /// ", "///", "|", ";")  # between the genes of one probe set
+_SEVERAL = ("//", "|", ";", ",")  # between the genes of one probe set
+_ASSIGNED = re.compile(r"[^/]+ // +([^/]+?) +//.*")  # accession // symbol // title // ...
 _MIN_SHARED = 0.7  # of the genes of the file that has fewest
 _COUNTED = {
     "n_missing_values": "`impute={impute}`: {count} missing values",
@@ -66,9 +70,6 @@ def plan_cleaning(
         if gene_map is not None:
             names, note = rename_genes(gene_map, options, genes)
             notes.append(note)
-        n_nameless = np.count_nonzero(genes == "")
-        if n_nameless:
-            notes.append(f"{n_nameless:,} genes without a name left out")
         notes += damage(genes)
         chosen = np.flatnonzero((names != "") & ~is_lost(genes))
         keep, fill = _plan_missing(part, chosen, names[chosen], options.impute)
@@ -195,13 +196,26 @@ def column_of_names(table: pd.DataFrame, options: ImportOptions) -> str:
     return target
 
 
+def _symbol(value: str) -> str:
+    """The gene that a cell names, "" for none or several; of NetAffx's assignments, the first.
+
+    >>> [_symbol(cell) for cell in ("RFC2", "---", "DDR1 /// MIR4640")]
+    ['RFC2', '', '']
+    >>> _symbol("NM_000546 // TP53 // tumor protein p53 // 17p13.1 // 7157 /// ENST1 // TP53 // x")
+    'TP53'
+    """
+    assigned = _ASSIGNED.fullmatch(value)
+    name = (assigned[1] if assigned else value).strip()
+    return "" if is_nameless(name) or any(mark in name for mark in _SEVERAL) else name
+
+
 def _lookup(table: pd.DataFrame, source: str, target: str) -> dict[str, str]:
     """Id → name, "" for several; an id without version stands for all of its versions."""
     known: dict[str, str] = {}
     for key, value in zip(table[source], table[target], strict=True):
-        if not key:
+        if is_nameless(key):
             continue
-        name = "" if any(mark in value for mark in _SEVERAL) else value
+        name = _symbol(value)
         for form in {key, without_version(key)}:
             known[form] = name if known.get(form, name) == name else ""
     return known

@@ -34,6 +34,7 @@ def read(
     layer: str = "",
     sheet: str = "",
     sample_column: str = "",
+    id_column: str = "",
     text_columns: Sequence[str] = (),
     label_rule: str = "",
     rename_classes: Sequence[str] = (),
@@ -64,10 +65,14 @@ def read(
         orientation: "genes_in_rows" or "samples_in_rows"; "auto" tells it by the ids, or asks.
         no_header: the first line of a csv or tsv is data: its columns are called after the file.
         layer: which matrix of a file that holds several: a layer or "raw" of an h5ad, a column of
-            the GDC or of a counting tool, an object of an RData file.
+            the GDC or of a counting tool, one of the measures of each sample, such as TPM, an
+            object of an RData file.
         sheet: which sheet of a workbook.
         sample_column: column of `labels` with the ids of the samples; "" finds it.
-        text_columns: columns of the file beside expression, kept as text about its rows.
+        id_column: column of the file with the ids of its rows; "" is the first, or where that
+            numbers the rows, the one of ids beside it.
+        text_columns: columns of the file beside expression, kept as text about its rows; those of
+            known names, such as Chr or age, are so without it.
         label_rule: derives labels: "tcga20" of TCGA, "cancer" of an SDRF of ArrayExpress.
         rename_classes: OLD=NEW for classes to be called otherwise, as those that are one; "OLD="
             makes them unlabelled.

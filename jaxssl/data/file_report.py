@@ -40,7 +40,9 @@ class FileReport:
     n_constant_genes: int = 0
     n_duplicate_genes: int = 0
     n_duplicate_samples: int = 0
-    no_expression: list[str] = field(default_factory=list)  # names of other measurements
+    no_expression: list[str] = field(
+        default_factory=list
+    )  # names of what is neither gene nor sample
     is_joined: bool = False  # the labels know the samples
     join: str = ""  # how many of them
     rules: dict[str, dict[str, int]] = field(default_factory=dict)

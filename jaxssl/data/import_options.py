@@ -37,6 +37,9 @@ class ImportOptions:
     batch: str = ""
     sample_column: str = ""  # of the table; "": found by match
     label_rule: str = ""  # a key in `rules.RULES`, which derives columns
+    id_column: str = (
+        ""  # of the file, with the ids of its rows; "": the first, unless it numbers them
+    )
     text_columns: Sequence[str] = ()  # of the file, beside expression: kept as text
     no_header: bool = False  # the first line of a csv or tsv is data
     layer: str = ""  # which matrix of a file that holds several

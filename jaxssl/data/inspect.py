@@ -13,17 +13,17 @@ import pandas as pd
 from jaxssl.arguments import checked
 from jaxssl.data import rules
 from jaxssl.data.annotation import read_annotation
+from jaxssl.data.companions import facts_beside, is_about_samples
 from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
-from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading, Scratch, blank, names_of
 from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.import_options import Paths, paths_of
 from jaxssl.data.joining import join_samples, known_ids
 from jaxssl.data.labels import label_problems, least_class_size
 from jaxssl.data.orientation import detect_orientation
-from jaxssl.data.parts import oriented
+from jaxssl.data.roles import scale_told, settle, without_empty
 from jaxssl.data.sample_major import Survey, survey
 from jaxssl.data.samples import add_columns, read_tables
 from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
@@ -44,6 +44,7 @@ def inspect(
     layer: str = "",
     sheet: str = "",
     no_header: bool = False,
+    id_column: str = "",
     whole: bool = False,
 ) -> FileReport:
     """Say what a file is: format, orientation, ids, scale, missing values, possible labels.
@@ -57,6 +58,7 @@ def inspect(
         layer: which matrix of a file that holds several, as in `read`.
         sheet: which sheet of a workbook.
         no_header: the first line of a csv or tsv is data, as in `read`.
+        id_column: column of the file with the ids of its rows, as in `read`.
         whole: read long texts to their end, not only the first 256 MB.
 
     Returns:
@@ -69,23 +71,20 @@ def inspect(
         >>> report = jaxssl.inspect("expression.csv", "labels.csv")  # doctest: +SKIP
         >>> adata = jaxssl.read(report.file, **report.options)  # doctest: +SKIP
     """
-    path = Path(path)
-    texts, n_columns = text_columns(path, layer, sheet, no_header=no_header)
-    if 2 * len(texts) > n_columns - 1 > 0:
-        table, told = blank(read_annotation(path, sheet)), (("labels", labels), ("layer", layer))
-        unread = [f"`{name}` is not for a table of samples" for name, given in told if given]
+    path, given = Path(path), {"layer": layer, "sheet": sheet, "id_column": id_column}
+    texts, names = text_columns(path, layer, sheet, no_header=no_header)
+    if is_about_samples(texts, names):
+        table, words = blank(read_annotation(path, sheet)), given | {"labels": labels, "sheet": ""}
+        unread = [f"`{name}` is not for a table of samples" for name in words if words[name]]
         return FileReport(str(path), "samples", len(table), _describe(table), problems=unread)
-    names = [str(table) for table in paths_of(labels)]
-    tables = read_tables(names)
+    tables = read_tables(files := [str(table) for table in paths_of(labels)])
+    beside = [name for name in texts if name not in facts_beside(texts, texts)]
     with Scratch() as scratch:
-        told = {"no_header": no_header, "limit": 0 if whole else _LIMIT}
-        raw = read_table(path, Reading(scratch, texts, layer, sheet, **told))
-        report = _examine(path, raw, tables)
+        reading = Reading(scratch, beside, no_header=no_header, limit=0 if whole else _LIMIT)
+        report = _examine(path, read_table(path, reading._replace(**given)), tables)
     problems, needed = _problems(report)
-    given = {"layer": layer, "sheet": sheet, "no_header": no_header, "labels": names}
-    given["labels"] = names[0] if len(names) == 1 else names
-    beside = [*texts, *no_expression(raw.ids[1])]
-    options = _options(report, given, needed, beside)
+    words = given | {"no_header": no_header, "labels": files[0] if len(files) == 1 else files}
+    options = _options(report, words, needed, beside)
     label = options.get("label", "")
     sizes = report.columns.get(label, {}).get("classes", {})
     problems += label_problems(sizes, label)
@@ -96,8 +95,9 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
     """All that can be told of a matrix."""
     known = known_ids(tables[0], raw, "") if tables else None
     orientation, orientation_reason = detect_orientation(raw, known)
-    x, obs, var = oriented(raw, orientation)
-    samples, genes = names_of(obs), names_of(var)
+    settled = settle(raw, orientation, path)
+    settled, seen = without_empty(settled, survey(settled.x))
+    obs, samples, genes = settled.obs, names_of(settled.obs), names_of(settled.var)
     joins, is_joined = [], bool(tables)
     for table in tables:
         try:
@@ -122,12 +122,12 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         sample_examples=[str(i) for i in samples[:3]],
         n_duplicate_genes=len(duplicates(genes[~is_lost(genes)])),
         n_duplicate_samples=len(duplicates(samples)),
-        no_expression=no_expression(samples) + no_expression(genes),
+        no_expression=[str(name) for name in settled.beside],
         is_joined=is_joined,
         join="; ".join(joins),
         rules=rules.possible(obs),
-        notes=[*raw.notes, *damage(genes)],
-        **_examine_values(survey(x), raw.scale),
+        notes=[*raw.notes, *settled.notes, *damage(genes)],
+        **_examine_values(seen, raw.scale or scale_told(raw, settled, seen)),
     )
 
 
@@ -165,10 +165,6 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
     ]
     found = [(problem, fix) for is_there, problem, fix in solvable if is_there]
     problems = [problem for problem, _ in found]
-    if report.no_expression:
-        problems.insert(
-            0, f"columns that seem to be no expression: {', '.join(report.no_expression[:4])}"
-        )
     if report.n_infinite:
         problems.append(
             f"{report.n_infinite} values are infinite: export log2(x + 1) instead, or correct them"
@@ -189,8 +185,7 @@ def _options(
     if report.rules:
         options["label_rule"] = next(iter(report.rules))
     elif given["labels"] or report.columns:
-        options |= {"label": label or "COLUMN", "group": group}
-        options |= {"min_class_size": least}
+        options |= {"label": label or "COLUMN", "group": group, "min_class_size": least}
     else:
         options |= {"labels": "TABLE", "label": "COLUMN"}
     beside = [name for name in beside if name not in (options.get("label"), options.get("group"))]

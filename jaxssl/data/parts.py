@@ -9,17 +9,16 @@ import pandas as pd
 from jaxtyping import Float32
 
 from jaxssl.data.formats import read_table
-from jaxssl.data.formats.delimited import no_expression
 from jaxssl.data.formats.matrix import RawTable, Reading, names_of
 from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.joining import join_samples, known_ids
 from jaxssl.data.orientation import resolve_orientation
+from jaxssl.data.roles import scale_told, settle, without_empty
 from jaxssl.data.sample_major import SampleMajor, Survey, survey
 from jaxssl.data.samples import require_column
 from jaxssl.data.scale import COVERAGE, resolve_scale
 from jaxssl.types import InputError
 
-_WITH_TEXT = ("csv", "tsv", "parquet")  # formats that may have columns of text
 _LENGTH = "star.average_mapped_length"  # of *.recount_qc.*.MD.gz, as recount3 itself divides
 
 
@@ -43,55 +42,35 @@ def read_part(
     """Read a file, turn it, look at every value once, and settle its scale."""
     inside = [*options.text_columns, *filter(None, (options.label, options.group, options.batch))]
     told = {"text_columns": inside, "layer": options.layer, "sheet": options.sheet}
-    raw = read_table(path, reading._replace(**told, no_header=options.no_header))
+    told |= {"no_header": options.no_header, "id_column": options.id_column}
+    raw = read_table(path, reading._replace(**told))
     for name in options.text_columns:
         there = [*raw.rows.columns, *raw.columns.columns] or list(raw.columns.index)
         require_column(there, name, "text_columns")
     known = known_ids(tables[0], raw, options.sample_column) if tables else None
     orientation, reason = resolve_orientation(options.orientation, raw, known)
-    x, obs, var = oriented(raw, orientation)
-    samples = names_of(obs)
-    _check_named(raw, path, samples, names_of(var))
-    divisor, length_notes = _divisors(raw, path, samples, tables, options)
-    x = x._replace(divisor=divisor, name=str(path))
-    seen = survey(x)
+    table = settle(raw, orientation, path)
+    divisor, length_notes = _divisors(raw, path, names_of(table.obs), tables, options)
+    table = table._replace(x=table.x._replace(divisor=divisor, name=str(path)))
+    table, seen = without_empty(table, survey(table.x))
+    _check_named(path, names_of(table.obs))
     recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""
-    declared = "counts" if raw.scale == COVERAGE else raw.scale
+    declared = scale_told(raw, table, seen)
     scale, why = resolve_scale(recorded or options.scale, seen.range, declared)
     why = "as the file records it" if recorded else why
     notes = [f"format {raw.format}", *raw.notes, f"orientation {orientation}: {reason}"]
-    notes += [*length_notes, f"scale {scale}: {why}"]
-    return Part(path, raw, x, obs, var, orientation, scale, seen, notes)
+    notes += [*table.notes, *length_notes, f"scale {scale}: {why}"]
+    return Part(path, raw, table.x, table.obs, table.var, orientation, scale, seen, notes)
 
 
-def oriented(raw: RawTable, orientation: str) -> tuple[SampleMajor, pd.DataFrame, pd.DataFrame]:
-    """Samples x genes, without dropped samples, and what the file tells of either."""
-    is_turned = orientation == "genes_in_rows"
-    obs, var = (raw.columns, raw.rows) if is_turned else (raw.rows, raw.columns)
-    kept = np.arange(len(obs)) if raw.dropped is None else np.flatnonzero(~raw.dropped)
-    return SampleMajor(raw.x, kept, is_turned), obs.iloc[kept], var
-
-
-def _check_named(raw: RawTable, path: Path, samples: np.ndarray, genes: np.ndarray) -> None:
-    """Every sample has a name, and nothing is called like what is no expression."""
+def _check_named(path: Path, samples: np.ndarray) -> None:
+    """Every sample has a name."""
     empty = np.flatnonzero(samples == "")
     if len(empty):
         where = f"first: number {empty[0] + 1} of {len(samples)}"
         raise InputError(
             f"{len(empty)} samples of {path} have no id ({where})", "name or remove them"
         )
-    others = no_expression(samples) or no_expression(genes)
-    if not others:
-        return
-    fix = "remove or rename it"
-    if set(others) <= set(raw.columns.index) and raw.format.split()[0] in _WITH_TEXT:
-        names = ",".join([*raw.rows.columns, *others])
-        fix = f"pass `text_columns={names}` to keep it beside"
-    raise InputError(
-        f"{path} would have {', '.join(others[:4])} among its samples or genes, which seems to be "
-        "no expression",
-        fix,
-    )
 
 
 def _divisors(

@@ -21,11 +21,13 @@ class SampleMajor(NamedTuple):
     transposed: bool = False  # genes are in the rows of `x`
     divisor: Float32[np.ndarray, " samples"] | None = None  # of the values of each sample used
     name: str = "the matrix"  # for messages
+    genes: Int[np.ndarray, " genes"] | None = None  # positions of those to use; None: all
 
     @property
     def shape(self) -> tuple[int, int]:
         """Samples and genes."""
-        return len(self.kept), self.x.shape[0 if self.transposed else 1]
+        n_genes = self.x.shape[0 if self.transposed else 1]
+        return len(self.kept), n_genes if self.genes is None else len(self.genes)
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
         """Successive samples, about `BLOCK` numbers at a time; each block is the caller's own.
@@ -50,6 +52,8 @@ class SampleMajor(NamedTuple):
                 rows = self.kept[done : min(done + step, last)] - start
                 with np.errstate(over="ignore"):  # to infinity, which is refused
                     block = np.ascontiguousarray(read[rows], np.float32)  # a copy, by the rows
+                if self.genes is not None:
+                    block = np.take(block, self.genes, axis=1)
                 if self.divisor is not None:
                     block /= self.divisor[done : done + len(block), None]
                 yield block
@@ -80,6 +84,7 @@ class Survey(NamedTuple):
 
     n_samples: int
     n_missing: Int[np.ndarray, " genes"]
+    n_missing_of_samples: Int[np.ndarray, " samples"]
     n_infinite: Int[np.ndarray, " genes"]
     low: Float32[np.ndarray, " genes"]  # NaN where there is no value
     high: Float32[np.ndarray, " genes"]
@@ -94,11 +99,14 @@ def survey(x: SampleMajor) -> Survey:
     n_missing, n_infinite = (np.zeros(n_genes, np.int64) for _ in range(2))
     low, high = (np.full(n_genes, np.nan, np.float32) for _ in range(2))
     total = np.zeros(n_genes, np.float64)
-    n_zeros, n_toil_zeros, is_integer = 0, 0, True
+    n_zeros, n_toil_zeros, is_integer, n_seen = 0, 0, True, 0
+    of_samples = np.zeros(n_samples, np.int64)
     for block in x.blocks():
         missing, infinite = np.isnan(block), np.isinf(block)
         if missing.any():
             n_missing += missing.sum(axis=0)
+            of_samples[n_seen : n_seen + len(block)] = missing.sum(axis=1)
+        n_seen += len(block)
         if infinite.any():
             n_infinite += infinite.sum(axis=0)
             block[infinite] = np.nan
@@ -114,4 +122,5 @@ def survey(x: SampleMajor) -> Survey:
     span = Range(float(np.fmin.reduce(low)), float(np.fmax.reduce(high)), is_integer)
     n_zeros = n_toil_zeros if is_toil_zero(span.lowest) else n_zeros
     mean = (total / np.maximum(n_samples - n_missing, 1)).astype(np.float32)
-    return Survey(n_samples, n_missing, n_infinite, low, high, mean, n_zeros, span)
+    told = (n_infinite, low, high, mean, n_zeros, span)
+    return Survey(n_samples, n_missing, of_samples, *told)

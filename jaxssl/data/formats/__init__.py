@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxssl.data.formats import arrays, containers, delimited, geo, parquet, portals, r
 from jaxssl.data.formats.head import Head, find_text, read_head
-from jaxssl.data.formats.matrix import RawTable, Reading, require_layer
+from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.places import missing
 from jaxssl.types import InputError
 
@@ -78,15 +78,15 @@ def read_table(path: Path, reading: Reading) -> RawTable:
 
 def text_columns(
     path: Path, layer: str = "", sheet: str = "", *, no_header: bool = False
-) -> tuple[Sequence[str], int]:
-    """Names of a plain table's columns, ids apart, that hold text; and the number of columns."""
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Of a plain table, names of the columns that hold text, and of all; ids apart."""
     kind, member = _within(path, layer, sheet)
     if kind == "parquet":
         return parquet.text_columns(path)
     if kind == "text" and text_format(head := read_head(path, member)) == "delimited":
         dialect = delimited.dialect_of(head, no_header=no_header)
-        return [dialect.header[i] for i in find_text(dialect)], len(dialect.header)
-    return [], 0
+        return [dialect.header[i] for i in find_text(dialect)], dialect.header[1:]
+    return [], []
 
 
 def may_tell(
@@ -99,7 +99,9 @@ def may_tell(
     head = read_head(path, member)
     form = text_format(head)
     if form == "delimited":
-        return column in delimited.dialect_of(head, no_header=no_header).header
+        dialect = delimited.dialect_of(head, no_header=no_header)
+        firsts = (line.split(dialect.delimiter, 1)[0].strip('" ') for line in head.lines)
+        return column in dialect.header or column in firsts
     return form not in ("recount3", "magetab")
 
 
@@ -126,13 +128,13 @@ def _read(path: Path, reading: Reading) -> RawTable:
     if kind == "hdf5":
         return arrays.read_hdf5(path, reading)
     if not head:
-        require_layer(path, reading.layer, ())
-        return parquet.read(path, reading) if kind == "parquet" else arrays.read_npz(path)
+        read = parquet.read if kind == "parquet" else arrays.read_npz
+        return read(path, reading)._replace(layer=reading.layer)
     if head.packing == "R":
         reading = reading._replace(layer="")  # it names the object
-    if form not in _WITH_LAYERS:
-        require_layer(path, reading.layer, ())
     table = TEXT_FORMATS[form][1](head, reading)
+    if form not in _WITH_LAYERS:
+        table = table._replace(layer=reading.layer)
     r.forget()
     notes = [*table.notes]
     if reading.cuts(path) and head.packing not in ("Excel", "R"):

@@ -33,7 +33,7 @@ _SINGLE_CELL, _AT_MOST = "singlecellprobability", 0.5  # samples above are left 
 _ARCHS4_TEXT = ("series_id", "title", "source_name_ch1", "characteristics_ch1", _SINGLE_CELL)
 
 
-def read_npz(path: Path) -> RawTable:
+def read_npz(path: Path, _reading: Reading) -> RawTable:
     """Read the arrays X, sample_ids and feature_ids, without pickled objects."""
     names: list[str] = []
     try:

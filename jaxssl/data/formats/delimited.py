@@ -1,7 +1,6 @@
 """Delimited text as numbers, some megabytes at a time, each cell accounted for; csv and tsv."""
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,18 +10,26 @@ import pyarrow as pa
 from jaxtyping import Float32
 from pyarrow import csv as arrow_csv
 
+from jaxssl.data.companions import facts_beside
 from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, split_line, unquoted
 from jaxssl.data.formats.head import (
     Dialect,
     Head,
     decoded,
-    find_text,
+    head_cells,
     opened,
     sniff_table,
+    text_shares,
 )
 from jaxssl.data.formats.header import called_after, headed
 from jaxssl.data.formats.matrix import Collector, RawTable, Reading, blank, by_name
-from jaxssl.data.formats.rows import check_ids
+from jaxssl.data.formats.rows import (
+    about_columns,
+    check_ids,
+    find_ids,
+    rows_of_text,
+    told_beside,
+)
 from jaxssl.types import InputError
 
 _CHUNK = 1 << 24  # bytes of text parsed together
@@ -35,41 +42,38 @@ _A_NUMBER_A_LINE: dict[str, Any] = {
         column_types={"value": pa.float32()}, null_values=list(MISSING)
     ),
 }
-_BESIDE = """
-    entrezgeneid entrezgene entrezid ncbigeneid length genelength effectivelength width start end
-    chr chrom chromstart chromend chromosome strand cytoband numreads age stage grade sex gender
-    label class target batch group
-"""
-_NO_EXPRESSION = frozenset(_BESIDE.split())  # stand beside expression in common exports
 _TEXT_SHARE = 0.5  # of the first rows, above which a column is text and not a number mistyped
 
 
 def read(head: Head, reading: Reading) -> RawTable:
-    """Read a table of numbers, and of text in the columns that `reading` names."""
+    """Read a table of numbers, and of text in the columns that `reading` or their names tell."""
     dialect = dialect_of(head, no_header=reading.no_header)
-    texts = [i for i, name in enumerate(dialect.header) if i and name in reading.text_columns]
-    found = [i for i in find_text(dialect, _TEXT_SHARE) if i not in texts]
-    if found:
-        names = [dialect.header[i] for i in found]
-        names += [n for n in no_expression(np.array(dialect.header[1:])) if n not in names]
-        names = [n for n in dialect.header if n in names or n in reading.text_columns]
+    header, shares = dialect.header, text_shares(dialect)
+    ids = find_ids(head.path, header, head_cells(dialect), reading.id_column)
+    held = {name for name, share in zip(header, shares, strict=True) if share}
+    beside = {*reading.text_columns, *facts_beside(header, held)}
+    texts = [i for i, name in enumerate(header) if i and name in beside]
+    found = [i for i, share in enumerate(shares) if i and share > _TEXT_SHARE]
+    unknown = [header[i] for i in found if i not in (ids.column, *texts)]
+    if unknown:
+        named = [name for name in header if name in {*unknown, *reading.text_columns}]
         raise InputError(
-            f"{head.path} holds text in column {dialect.header[found[0]]}",
-            f"pass `text_columns={','.join(names)}` if that is no expression, or name an "
+            f"{head.path} holds text in column {unknown[0]}",
+            f"pass `text_columns={','.join(named)}` if that is no expression, or name an "
             "expression file",
         )
+    texts += [0] if ids.first != "sample" else []
     form = "tsv" if dialect.delimiter == "\t" else "csv"
     told: dict[str, Any] = {}
     if dialect.is_headless:  # what has no name is no gene
         form += " without header"
         told = {"orientation": "genes_in_rows", "notes": [called_after(dialect)]}
-    table = read_matrix(form, dialect, texts, reading, **told)
-    check_ids(dialect, table.ids[0])
-    if dialect.n_trailing:
-        cells = f"{n} empty cells" if (n := dialect.n_trailing) > 1 else "an empty cell"
-        note = f"every row ends with {cells} more than the header: passed over"
-        table = table._replace(notes=[*table.notes, note])
-    return table
+    table = read_matrix(form, dialect, texts, reading, ids=ids.column, **told)
+    if not ids.column:
+        check_ids(dialect, table.ids[0])
+    elif ids.first == "numbers" and header[0] not in reading.text_columns:
+        table = table._replace(rows=table.rows.drop(columns=header[0]))
+    return table._replace(notes=[*ids.notes, *table.notes, *told_beside(dialect, table, reading)])
 
 
 def dialect_of(head: Head, *, no_header: bool = False) -> Dialect:
@@ -86,13 +90,9 @@ def dialect_of(head: Head, *, no_header: bool = False) -> Dialect:
     if is_header:
         head = head._replace(lines=[above.lstrip("# "), *head.lines[1:]])
     dialect = sniff_table(head, 0 if is_header else skip, allow_no_corner=True)
-    return dialect if is_header else headed(dialect, no_header=no_header)
-
-
-def no_expression(names: np.ndarray) -> list[str]:
-    """Names among those of samples or genes that common exports give to other columns."""
-    plain = [re.sub(r"[^a-z0-9]", "", str(name).lower()) for name in names]
-    return [str(n) for n, form in zip(names, plain, strict=True) if form in _NO_EXPRESSION]
+    dialect = dialect if is_header else headed(dialect, no_header=no_header)
+    about = [] if dialect.is_headless else rows_of_text(dialect)
+    return dialect._replace(skip=dialect.skip + len(about), about=about)
 
 
 class EmptyTable(InputError):
@@ -100,37 +100,48 @@ class EmptyTable(InputError):
 
 
 def read_matrix(
-    form: str, dialect: Dialect, texts: Sequence[int], reading: Reading, **told: Any
+    form: str,
+    dialect: Dialect,
+    texts: Sequence[int],
+    reading: Reading,
+    *,
+    ids: int = 0,
+    **told: Any,
 ) -> RawTable:
-    """A text as a matrix of its numbers, with the columns at `texts` and the first one beside.
+    """A text as a matrix of its numbers, with the columns at `texts` and that of `ids` beside.
 
     `form` is the name of the format, and `told` what it says itself, as fields of `RawTable`.
     """
     path, header = dialect.head.path, dialect.header
-    texts = sorted({0, *texts})
+    place = (texts := sorted({ids, *texts})).index(ids)
     names = np.array([name for i, name in enumerate(header) if i not in texts], dtype=object)
     if not len(names):
         raise InputError(f"{path} has no column of numbers", "name an expression file")
     collector = Collector(len(names), reading.scratch)
-    columns: list[list[str]] = [[] for _ in texts]
-    n_lines = dialect.skip
+    columns, n_lines = [[] for _ in texts], dialect.skip
     for lines, n_bytes in _line_blocks(dialect):
         reading.advance(path, n_bytes)
         rows, numbers = _split(dialect, lines, texts, n_lines)
         n_lines += len(lines)
         if rows:
-            ids = [row[0] for row in rows]
-            collector.append(_numbers(dialect, ids, names, numbers).reshape(-1, len(names)))
+            called = [row[place] for row in rows]
+            collector.append(_numbers(dialect, called, names, numbers).reshape(-1, len(names)))
             for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
                 column += cells
         if reading.cuts(path) and n_bytes >= reading.limit:
             break
     if not columns[0]:
         raise EmptyTable(f"{path} has a header and no rows")
-    text = {header[i]: cells for i, cells in zip(texts[1:], columns[1:], strict=True)}
-    of_rows = blank(by_name(columns[0], text))
+    text = {
+        header[i]: cells
+        for i, cells in zip(texts, columns, strict=True)
+        if i != ids or header[i] in reading.text_columns
+    }
+    of_rows = blank(by_name(columns[place], text))
+    of_columns = by_name(names, about_columns(dialect.about, ids, texts))
     form += f" ({dialect.head.packing})" if dialect.head.packing else ""
-    return RawTable(form, collector.finish(), of_rows, by_name(names), corner=header[0], **told)
+    told = {"corner": header[ids], **told}
+    return RawTable(form, collector.finish(), of_rows, of_columns, **told)
 
 
 def _line_blocks(dialect: Dialect) -> Iterator[tuple[list[bytes], int]]:
@@ -169,9 +180,10 @@ def _split(
             numbers.append(rest)
         else:
             cells = line.split(delimiter) if is_plain else _fields(dialect, line, line_number)
-            found = [cells[i] for i in texts]
-            rest = [cell for i, cell in enumerate(cells) if i not in texts]
-            inside = [cell for cell in rest if delimiter in cell]
+            found, rest = [cells[i] for i in texts], cells
+            for i in reversed(texts):
+                del rest[i]
+            inside = [] if is_plain else [cell for cell in rest if delimiter in cell]
             if inside:
                 raise InputError(
                     f"{dialect.head.path} holds {decoded(inside[0], 'latin-1')!r} in line "

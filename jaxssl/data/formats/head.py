@@ -5,7 +5,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,6 +60,7 @@ class Dialect(NamedTuple):
     end: str = ""  # a line that ends the table; "": the end of the file
     n_trailing: int = 0  # empty cells more at the end of every row, above which is no name
     is_headless: bool = False  # the first line is data, and the header made up
+    about: Sequence[list[str]] = ()  # rows of text below the header, passed over
 
 
 @contextmanager
@@ -127,22 +128,32 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
     return Dialect(head, delimiter, header, filled[0] + 1, n_trailing=n_trailing)
 
 
-def find_text(dialect: Dialect, share: float = 0.0) -> list[int]:
-    """Positions of the columns, the first apart, of whose first 100 values more are text.
+def find_text(dialect: Dialect) -> list[int]:
+    """Positions of the columns, the first apart, whose first 100 values are not all numbers."""
+    return [i for i, share in enumerate(text_shares(dialect)) if i and share]
+
+
+def text_shares(dialect: Dialect) -> list[float]:
+    """Of each column, the share of its first 100 values that is text.
 
     Numbers with a comma for the point, as German or French tables have them, are refused.
     """
+    frame = head_cells(dialect)
+    frame = frame.where(~frame.isin(MISSING))
+    parsed = frame.apply(lambda column: pd.to_numeric(column, errors="coerce"))
+    is_text = parsed.isna() & frame.notna()
+    path = dialect.head.path
+    _refuse_marks(path, frame.iloc[:, 1:], parsed.iloc[:, 1:], is_text.iloc[:, 1:])
+    return is_text.mean().to_list()
+
+
+def head_cells(dialect: Dialect) -> pd.DataFrame:
+    """Text of the first 100 rows at most, columns by position."""
     head, n_columns = dialect.head, len(dialect.header)
     lines = [line for line in head.lines[dialect.skip : dialect.skip + 100] if line.strip()]
     rows = [split_line(head.path, line, dialect.delimiter) for line in lines]
     rows = [row[:n_columns] for row in rows if len(row) - n_columns in (0, dialect.n_trailing)]
-    frame = pd.DataFrame(rows, columns=range(n_columns))
-    frame = frame.where(~frame.isin(MISSING))
-    parsed = frame.apply(lambda column: pd.to_numeric(column, errors="coerce"))
-    is_text = parsed.isna() & frame.notna()
-    _refuse_marks(head.path, frame.iloc[:, 1:], parsed.iloc[:, 1:], is_text.iloc[:, 1:])
-    has_text = is_text.mean() > share
-    return [i for i in range(1, n_columns) if has_text[i]]
+    return pd.DataFrame(rows, columns=range(n_columns), dtype=object)
 
 
 def _refuse_marks(

@@ -103,6 +103,7 @@ class Reading(NamedTuple):
     text_columns: Sequence[str] = ()  # columns that are not numbers
     layer: str = ""  # which matrix of a file that holds several
     sheet: str = ""  # which sheet of a workbook
+    id_column: str = ""  # the column of the rows' ids; "": told by the file
     advance: Callable[[Path, int], None] = lambda _path, _bytes: None  # bytes of a file now read
     no_header: bool = False  # the first line of a csv or tsv is data
     limit: int = 0  # bytes of a text after which no more is read; 0: none
@@ -125,6 +126,7 @@ class RawTable(NamedTuple):
     notes: Sequence[str] = ()
     dropped: np.ndarray | None = None  # samples that the source says are not to be used
     corner: str = ""  # what stands above the names of the rows
+    layer: str = ""  # which of several measures of a sample to take; not what the format settles
 
     @property
     def ids(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Parquet: a column of ids (pandas' index or the first text), columns of numbers."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jaxssl.data.companions import facts_beside, is_id_of_genes
 from jaxssl.data.formats.head import is_name_for_ids
 from jaxssl.data.formats.matrix import BLOCK, Matrix, RawTable, Reading, as_text, blank, by_name
 from jaxssl.types import InputError
@@ -16,15 +17,16 @@ from jaxssl.types import InputError
 
 def read(path: Path, reading: Reading) -> RawTable:
     """Read a table of numbers, and of text in the columns that `reading` names."""
-    file, ids, strings = _open(path, reading.text_columns)
+    file, ids, strings = _open(path, reading)
     schema = file.schema_arrow
-    wrong = [name for name in strings if name not in reading.text_columns]
+    beside = {*reading.text_columns, *facts_beside(schema.names, strings)}
+    wrong = [name for name in strings if name not in beside]
     if wrong:
         raise InputError(
             f"{path} holds text: column {wrong[0]} is of type {schema.field(wrong[0]).type}",
             f"remove it, or pass `text_columns={wrong[0]}`",
         )
-    texts = [name for name in schema.names if name in reading.text_columns and name != ids]
+    texts = [name for name in schema.names if name in beside and name != ids]
     numbers = [name for name in schema.names if name != ids and name not in texts]
     if not numbers or not file.metadata.num_rows:
         raise InputError(f"{path} has no column of numbers, or no row", "name an expression file")
@@ -37,10 +39,10 @@ def read(path: Path, reading: Reading) -> RawTable:
     return RawTable("parquet", x, rows, by_name(numbers), corner=ids)
 
 
-def text_columns(path: Path) -> tuple[list[str], int]:
-    """Names of the columns, ids apart, that hold text; and how many columns there are."""
-    file, _, strings = _open(path, ())
-    return strings, len(file.schema_arrow.names)
+def text_columns(path: Path) -> tuple[list[str], list[str]]:
+    """Names of the columns that hold text, and of all; ids apart."""
+    file, ids, strings = _open(path, None)
+    return strings, [name for name in file.schema_arrow.names if name != ids]
 
 
 def _numbers(file: pq.ParquetFile, names: list[str], reading: Reading) -> Matrix:
@@ -59,8 +61,9 @@ def _numbers(file: pq.ParquetFile, names: list[str], reading: Reading) -> Matrix
     return x
 
 
-def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[str]]:
+def _open(path: Path, reading: Reading | None) -> tuple[pq.ParquetFile, str, list[str]]:
     """The file, its column of ids and its other text columns."""
+    texts = () if reading is None else reading.text_columns
     with intact(path):
         file = pq.ParquetFile(path)
     schema = file.schema_arrow
@@ -72,7 +75,11 @@ def _open(path: Path, texts: Sequence[str]) -> tuple[pq.ParquetFile, str, list[s
     strings = [name for name, kind in kinds.items() if not _is_number(kind)]
     named = [name for name in strings if name not in texts]
     whole = [n for n, k in kinds.items() if pa.types.is_integer(k) and is_name_for_ids(n)]
-    ids = next(iter([*index, *named, *whole]), "")
+    called = [n for n in named if is_id_of_genes(n) or is_name_for_ids(n)]
+    told = [reading.id_column] if reading is not None and reading.id_column else []
+    ids = next(iter([*told, *index, *called, *named, *whole]), "")
+    if ids not in kinds and told:
+        raise InputError(f"{path} has no column {ids!r}", "correct `id_column`")
     if not ids:
         raise InputError(f"{path} has no column of ids", "write the index of the table with it")
     return file, ids, [name for name in strings if name != ids]

@@ -1,11 +1,120 @@
-"""Names of rows: which column holds them, and numbers that are none."""
+"""Which column of a table names its rows, and rows of text that stand between header and values."""
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from jaxssl.data.companions import AMONG_SAMPLES, is_id_of_genes, kinds_of
+from jaxssl.data.formats.cells import MISSING, split_line
 from jaxssl.data.formats.head import Dialect, is_name_for_ids
+from jaxssl.data.formats.matrix import RawTable, Reading
+from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, id_type
 from jaxssl.types import InputError
+
+_OVER_NUMBERS = {*("", "x", "index", "unnamed: 0", "row", "rownames", "rowname", "row.names")}
+_OVER_NUMBERS |= {*("row_names", "no", "no.", "nr", "#", "...1", "level_0", "v1")}
+"""What stands above the numbers of rows, in small letters."""
+_MOST_ROWS = 8  # of text below a header
+
+
+class RowIds(NamedTuple):
+    """The column of ids, and what the first column is where it is not that one."""
+
+    column: int
+    first: str = "text"  # "numbers" of the rows, or "sample"
+    notes: Sequence[str] = ()
+
+
+def find_ids(path: Path, header: Sequence[str], cells: pd.DataFrame, wanted: str) -> RowIds:
+    """The column that names the rows: the first, unless something else stands there.
+
+    Args:
+        path: the file, for messages.
+        header: names of the columns.
+        cells: text of the first rows.
+        wanted: the column's name, where it is told.
+
+    Returns:
+        Its position; where the first column numbers the rows, is of one sample, or tells of the
+        genes, that of the ids beside it.
+
+    Raises:
+        InputError: where the name is of no column, or several columns could be it.
+
+    Example:
+        >>> find_ids(path, ["", "gene_id", "S1"], cells, "").column  # doctest: +SKIP
+        1
+    """
+    if wanted:
+        if wanted not in header:
+            there = ", ".join(name for name in header[:12] if name)
+            raise InputError(f"{path} has no column {wanted!r}", f"correct `id_column`: {there}")
+        column = list(header).index(wanted)
+        return RowIds(column, _kind_of_first(header[0], cells[0]) if column else "text")
+    kind = _kind_of_first(header[0], cells[0])
+    if kind == "ids":
+        return RowIds(0)
+    fit = [i for i in range(1, len(header)) if _may_be_ids(header[i], cells[i], kind)]
+    typed = [i for i in fit if id_type(cells[i].to_numpy(), GENE_PATTERNS | SAMPLE_PATTERNS)]
+    best = typed if len(typed) == 1 else fit
+    if not best:
+        return RowIds(0)
+    if len(best) > 1:
+        names = ", ".join(header[i] for i in best[:6])
+        raise InputError(
+            f"{path}: the first column, {header[0]!r}, does not name the rows, and {names} may",
+            f"pass `id_column={header[best[0]]}`, or the one that does",
+        )
+    what = {"numbers": "numbers the rows", "sample": "is a sample's"}.get(kind, "tells of them")
+    note = f"rows are named by column {header[best[0]]}, as the first, {header[0]!r}, {what}"
+    return RowIds(best[0], kind, [note])
+
+
+def rows_of_text(dialect: Dialect) -> list[list[str]]:
+    """Rows below the header that hold text where the row below them holds numbers."""
+    found: list[list[str]] = []
+    lines = dialect.head.lines[dialect.skip : dialect.skip + _MOST_ROWS + 1]
+    for line in lines:
+        cells = split_line(dialect.head.path, line, dialect.delimiter)
+        if len(cells) - len(dialect.header) not in (0, dialect.n_trailing):
+            return []
+        cells = cells[: len(dialect.header)]
+        numbers = [i for i, cell in enumerate(cells) if i and _is_number(cell)]
+        if numbers:
+            return found if all(_tells(row, numbers) for row in found) else []
+        found.append(cells)
+    return []
+
+
+def about_columns(
+    rows: Sequence[Sequence[str]], ids: int, texts: Sequence[int]
+) -> dict[str, list[str]]:
+    """Text of rows about each column that is not in `texts`, by the name of the row."""
+    return {
+        row[ids] or row[0] or f"row {i}": [
+            "" if cell in MISSING else cell for j, cell in enumerate(row) if j not in texts
+        ]
+        for i, row in enumerate(rows, 1)
+    }
+
+
+def told_beside(dialect: Dialect, table: RawTable, reading: Reading) -> list[str]:
+    """What was passed over, and kept beside the numbers without being asked for."""
+    notes = []
+    kept = [name for name in table.rows.columns if name not in reading.text_columns]
+    if kept:
+        notes.append(f"kept as text about the rows: {', '.join(kept)}")
+    below = list(table.columns.columns)
+    if below:
+        notes.append(f"text below the header is about the columns: {', '.join(below)}")
+    if dialect.n_trailing:
+        cells = f"{n} empty cells" if (n := dialect.n_trailing) > 1 else "an empty cell"
+        notes.append(f"every row ends with {cells} more than the header: passed over")
+    return notes
 
 
 def check_ids(dialect: Dialect, ids: np.ndarray) -> None:
@@ -22,3 +131,45 @@ def check_ids(dialect: Dialect, ids: np.ndarray) -> None:
             f"{probe[0]}, where names of the rows are expected",
             "write these with the table",
         )
+
+
+def _tells(row: Sequence[str], places: Sequence[int]) -> bool:
+    """Whether most cells at some places are words, and none a number."""
+    words = [row[i] for i in places if re.search(r"[^\W\d_]", row[i]) and row[i] not in MISSING]
+    return 2 * len(words) > len(places)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return cell not in MISSING
+
+
+def _kind_of_first(name: str, cells: pd.Series) -> str:
+    """What the first column holds: "ids", "numbers" of the rows, values of a "sample", "text"."""
+    plain = name.strip().lower()
+    if plain in _OVER_NUMBERS:
+        whole = [int(cell) for cell in cells if cell.isdecimal()]
+        starts = (0, 1)
+        are_numbered = len(cells) > 0 and any(
+            whole == list(range(s, s + len(cells))) for s in starts
+        )
+        return "numbers" if are_numbered else "ids"
+    if is_id_of_genes(name) or is_name_for_ids(name):
+        return "ids"
+    if kinds_of([name], AMONG_SAMPLES)[0]:
+        return "text" if cells.duplicated().any() else "ids"
+    are_values = len(cells) > 1 and all(_is_number(cell) for cell in cells)
+    return "sample" if are_values else "ids"
+
+
+def _may_be_ids(name: str, cells: pd.Series, first: str) -> bool:
+    """Whether a column beyond the first could name the rows."""
+    if not is_id_of_genes(name) and not is_name_for_ids(name):
+        return False
+    if cells.isin(MISSING).any() or cells.duplicated().any():
+        return False
+    are_numbers = all(_is_number(cell) for cell in cells)
+    return not are_numbers or (first == "numbers" and is_id_of_genes(name))

@@ -1,0 +1,382 @@
+"""What is neither a gene nor a sample comes out as text or not at all, with a word."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from miniatures import GENES, GSM, SYMBOLS, genes_in_rows, values
+from traps import refusal, write
+
+from jaxssl.data.companions import AMONG_GENES, AMONG_SAMPLES, facts_beside, is_nameless, kinds_of
+from jaxssl.data.expression import read
+from jaxssl.data.inspect import inspect
+from jaxssl.data.symbols import human_symbols
+
+COUNTS = values("counts")
+
+
+def notes_of(adata) -> str:
+    return adata.uns["jaxssl"]["notes"]
+
+
+def counts(folder, more_rows=(), name="x.tsv", genes=GENES):
+    """Genes in rows, with further rows above and below."""
+    header, *rows = genes_in_rows("gene_id", GSM, genes, COUNTS).splitlines()
+    lines = [header, *more_rows[:1], *rows, *more_rows[1:]]
+    return write(folder / name, "\n".join(lines) + "\n")
+
+
+def row(name, cells=range(50, 56)) -> str:
+    return "\t".join([name, *map(str, cells)])
+
+
+def agree(path, **options):
+    """What `read` gives; `inspect` says the same shape and notes, and its command works."""
+    adata, report = read(path, **options), inspect(path)
+    assert (report.n_samples, report.n_genes) == adata.shape
+    assert set(report.notes) <= set(notes_of(adata).splitlines())
+    return adata
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["__no_feature", "__ambiguous", "__too_low_aQual", "__not_aligned"],
+        ["__alignment_not_unique"],
+        ["no_feature", "ambiguous", "too_low_aQual", "not_aligned", "alignment_not_unique"],
+        ["N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous"],
+        ["Unassigned_NoFeatures", "Unassigned_Ambiguity", "Unassigned_MultiMapping", "Assigned"],
+        ["X__no_feature", "_ambiguous_readpair_position", "_empty", "*"],
+        ["Total", "sum", "Mean", "Library.size", "total reads", "Median", "SD"],
+    ],
+)
+def test_counters_and_totals_are_no_genes(tmp_path, names):
+    path = counts(tmp_path, [row(name, range(10**6, 10**6 + 6)) for name in names])
+    adata = agree(path)
+    assert list(adata.var_names) == GENES
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    assert all(name in notes_of(adata) for name in names[:6])
+
+
+@pytest.mark.parametrize("scale", ["counts", "log2"])
+def test_counters_of_a_transposed_table_are_no_genes(tmp_path, scale):
+    frame = pd.DataFrame(values(scale), GSM, GENES)
+    frame.assign(__no_feature=17.25, total=20).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv")
+    np.testing.assert_array_equal(adata.X, values(scale))
+
+
+def test_names_that_are_none_are_counted_and_not_merged(tmp_path):
+    names = ["NA", "---", "?", "?|100130426", "", "nan", "NA.1", "#N/A", "-", "NaN"]
+    path = counts(tmp_path, [row(name) for name in names], genes=SYMBOLS)
+    for options in ({}, {"duplicates": "mean"}):
+        adata = agree(path, **options)
+        assert list(adata.var_names) == SYMBOLS
+        assert "10 genes without a name left out: NA, ---, ?" in notes_of(adata)
+
+
+def test_no_symbol_of_man_or_mouse_is_taken_for_something_else():
+    symbols = sorted(human_symbols())
+    for names in (symbols, [name.capitalize() for name in symbols]):
+        assert not any(kinds_of(names, AMONG_GENES))
+        assert not facts_beside(names)
+    assert not any(map(is_nameless, symbols))
+
+
+def test_spike_ins_stay_and_names_unlike_the_others_are_told(tmp_path):
+    adata = agree(counts(tmp_path, [row("ERCC-00002"), row("psa_level")]))
+    assert adata.n_vars == 10
+    assert "1 spike-ins are kept as genes: ERCC-00002" in notes_of(adata)
+    assert "1 names are unlike those of the other genes: psa_level" in notes_of(adata)
+
+
+@pytest.mark.parametrize("name", ["condition", "Group", "class", "batch", "sex", "age", "OS.time"])
+@pytest.mark.parametrize(
+    "cells", [["a", "b", "b", "a", "NA", "b"], [1, 2, 2, 1, "", 2], ["0.5", 1, 2, 3, 4, 5]]
+)
+def test_a_row_about_the_samples_becomes_a_column_about_them(tmp_path, name, cells):
+    adata = agree(counts(tmp_path, [row(name, cells)]))
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    expected = ["" if cell == "NA" else str(cell) for cell in cells]
+    told = ["" if cell == "NA" else cell for cell in adata.obs[name]]
+    assert told == expected
+    labelled = read(counts(tmp_path, [row(name, cells)]), label=name)
+    assert labelled.uns["jaxssl"]["n_labelled"] == sum(map(bool, expected))
+
+
+def test_codes_in_the_last_row_are_no_gene(tmp_path):
+    adata = agree(counts(tmp_path, [row("Condition", "121212"), row("vital_status", "101010")]))
+    assert list(adata.obs["vital_status"]) == list("101010")
+    np.testing.assert_array_equal(adata.X, COUNTS)
+
+
+def test_a_sample_that_is_empty_but_for_its_label_is_no_row_of_text(tmp_path):
+    lines = ["sample,group," + ",".join(GENES), f"{GSM[0]},a" + "," * 8]
+    lines += [f"{s},b," + ",".join(map(str, x)) for s, x in zip(GSM[1:], COUNTS[1:], strict=True)]
+    adata = agree(write(tmp_path / "x.csv", "\n".join(lines) + "\n"))
+    assert list(adata.obs_names) == GSM[1:]
+    assert f"1 samples without any value left out: {GSM[0]}" in notes_of(adata)
+
+
+CLINICAL = [
+    *("os_time", "OS", "event", "vital_status", "RIN", "age", "purity", "batch", "grade"),
+    *("survival", "OS.time", "PFI", "days_to_death", "futime", "fustat", "Age at diagnosis"),
+    *("tumor_stage", "gender", "BMI", "class", "label", "status", "overall survival (months)"),
+]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "parquet", "npz", "h5ad"])
+def test_outcomes_and_covariates_are_no_genes(tmp_path, form):
+    frame = pd.DataFrame(values(), GSM, SYMBOLS)
+    for i, name in enumerate(CLINICAL):
+        frame.insert(i // 2, name, [i, i + 1, i, i + 2, i, i])
+    path = tmp_path / f"x.{form}"
+    if form == "npz":
+        np.savez(path, X=frame.to_numpy(), sample_ids=GSM, feature_ids=list(frame))
+    elif form == "h5ad":
+        import anndata
+
+        anndata.AnnData(frame.astype("f4")).write_h5ad(path)
+    elif form == "parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, sep="," if form == "csv" else "\t", index_label="patient")
+    adata = agree(path, orientation="samples_in_rows")
+    assert list(adata.var_names) == SYMBOLS
+    np.testing.assert_array_equal(adata.X, values())
+    assert set(adata.obs) == set(CLINICAL)
+    assert list(adata.obs["fustat"]) == [str(14 + i) for i in (0, 1, 0, 2, 0, 0)]
+
+
+def test_a_table_of_numbers_about_samples_is_no_expression(tmp_path):
+    frame = pd.DataFrame({"age": range(6), "event": [0, 1] * 3, "RIN": 7.5}, GSM)
+    frame.to_csv(tmp_path / "x.csv")
+    assert inspect(tmp_path / "x.csv").kind == "samples"
+    message = refusal(tmp_path / "x.csv", orientation="samples_in_rows")
+    assert "are facts about the samples; pass it as `labels`" in message
+    np.savez(tmp_path / "x.npz", X=frame, sample_ids=GSM, feature_ids=list(frame))
+    message = refusal(tmp_path / "x.npz")
+    assert "holds no gene: age, event, RIN are facts about the samples; pass it as" in message
+
+
+BESIDE = {
+    "Chr": "chr1;chr1", "Start": "11;20", "End": "90", "Strand": "+", "Length": 900,
+    "entrez": 100130426, "hgnc_id": 11858, "gene_length": 1500, "GC content": 0.41,
+    "gene_biotype": "protein_coding", "description": "x, y", "gene_name": "T", "%GC": 41.5,
+    "baseMean": 17.5, "log2FoldChange": -1.5, "lfcSE": 0.5, "stat": 2, "pvalue": 0.01, "padj": 0.5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_columns_about_the_genes_are_kept_beside_to_the_digit(tmp_path, first, form):
+    frame = pd.DataFrame(COUNTS.T.astype(int), GENES, GSM)
+    for i, (name, value) in enumerate(BESIDE.items()):
+        frame.insert(i if first else len(frame.columns), name, value)
+    path = tmp_path / f"x.{form}"
+    frame.rename_axis("gene_id").reset_index().to_csv(path, index=False) if form == "csv" else (
+        frame.to_parquet(path)
+    )
+    adata = agree(path)
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    assert list(adata.var["entrez"]) == ["100130426"] * 8
+    assert set(adata.var) == set(BESIDE)
+
+
+def test_results_of_a_comparison_alone_are_no_expression(tmp_path):
+    frame = pd.DataFrame({"baseMean": 17.5, "log2FoldChange": 1.0, "padj": 0.5}, GENES)
+    frame.to_csv(tmp_path / "x.csv")
+    assert "no column of numbers" in refusal(tmp_path / "x.csv")
+
+
+def test_a_total_is_one_where_it_adds_up(tmp_path):
+    frame = pd.DataFrame(COUNTS.T, GENES, GSM)
+    frame.assign(Total=frame.sum(axis=1), mean=frame.mean(axis=1)).to_csv(tmp_path / "x.csv")
+    assert list(agree(tmp_path / "x.csv").obs_names) == GSM
+    frame.assign(Total=frame.mean(axis=1).round()).to_csv(tmp_path / "rna.csv")
+    assert list(agree(tmp_path / "rna.csv").obs_names) == [*GSM, "Total"]
+
+
+MEASURED = {
+    "{s} Detection Pval": "{s}", "{s}.Detection Pval": "{s}.AVG_Signal",
+    "Detection-{s}": "AVG_Signal-{s}", "{s}.BEAD_STDERR": "{s}.AVG_Signal",
+    "{s}.Avg_NBEADS": "{s}", "{s}_TPM": "{s}_count", "{s} (FPKM)": "{s} (TPM)",
+    "abundance.{s}": "counts.{s}", "length.{s}": "counts.{s}", "{s}_conf_lo": "{s}_FPKM",
+    "reads_per_million_miRNA_mapped_{s}": "read_count_{s}", "{s}_norm": "{s}",
+    "cov.{s}": "FPKM.{s}",
+    "Detection Pval": "{s}", "{s}_Detection_p-value": "{s}_Signal",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("beside", "expression"), MEASURED.items())
+@pytest.mark.parametrize("interleaved", [True, False])
+def test_one_measure_of_each_sample_is_taken(tmp_path, beside, expression, interleaved):
+    header = [expression.format(s=s) for s in GSM] + [beside.format(s=s) for s in GSM]
+    x = np.hstack([COUNTS.T, np.full((8, 6), 0.25)])
+    order = np.arange(12).reshape(2, 6).T.ravel() if interleaved else np.arange(12)
+    frame = pd.DataFrame(x[:, order], GENES, [header[i] for i in order])
+    frame.to_csv(tmp_path / "x.csv", index_label="ID_REF")
+    adata = agree(tmp_path / "x.csv", scale="counts")
+    assert list(adata.obs_names) == GSM
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    assert "left out: 6 " in notes_of(adata)
+
+
+SINGLE = {
+    "gene_id transcript_id(s) length effective_length expected_count TPM FPKM": "expected_count",
+    "target_id length eff_length est_counts tpm": "est_counts",
+    "Name Length EffectiveLength TPM NumReads": "NumReads",
+    "miRNA_ID read_count reads_per_million_miRNA_mapped cross-mapped": "read_count",
+    "ID_REF VALUE ABS_CALL": "VALUE",
+    "tracking_id class_code gene_short_name locus length coverage FPKM FPKM_conf_lo FPKM_conf_hi "
+    "FPKM_status": "FPKM",
+}
+
+
+@pytest.mark.parametrize(("header", "taken"), SINGLE.items())
+def test_measures_of_one_sample_are_one_sample(tmp_path, header, taken):
+    names = header.split()
+    texts = ("transcript_id(s)", "cross-mapped", "ABS_CALL", "class_code", "gene_short_name",
+             "locus", "FPKM_status")  # fmt: skip
+    table = {n: ["N" if n in texts else 100.5 + i + 10 * k for i in range(8)]
+             for k, n in enumerate(names)}  # fmt: skip
+    frame = pd.DataFrame(table | {names[0]: GENES})
+    frame.to_csv(tmp_path / "S7.genes.results", sep="\t", index=False)
+    options = inspect(tmp_path / "S7.genes.results").options
+    adata = read(tmp_path / "S7.genes.results", text_columns=options.get("text_columns", []))
+    assert list(adata.obs_names) == ["S7"]
+    np.testing.assert_array_equal(adata.X[0], np.float32(table[taken]))
+    scale = "counts" if "ount" in taken or taken == "NumReads" else "linear"
+    assert adata.uns["jaxssl"]["scale"] == scale
+
+
+def test_layer_chooses_the_measure_and_knows_its_names(tmp_path):
+    names = [f"{m}.{s}" for m in ("abundance", "counts", "length") for s in GSM]
+    x = np.hstack([COUNTS.T * 2, COUNTS.T, COUNTS.T * 3])
+    pd.DataFrame(x, GENES, names).to_csv(tmp_path / "x.csv")
+    adata = read(tmp_path / "x.csv", layer="abundance")
+    np.testing.assert_array_equal(adata.X, COUNTS * 2)
+    assert "it has counts, abundance; correct `layer`" in refusal(tmp_path / "x.csv", layer="tpm")
+    frame = pd.DataFrame(COUNTS.T, GENES, GSM)
+    frame.to_csv(tmp_path / "plain.csv")
+    assert "has no layer 'tpm'" in refusal(tmp_path / "plain.csv", layer="tpm")
+
+
+def test_a_sample_that_lacks_the_measure_is_named(tmp_path):
+    names = [f"{s}_{m}" for s in GSM[:3] for m in ("TPM", "count")]
+    pd.DataFrame(1.5, GENES, [*names, "S9"]).to_csv(tmp_path / "x.csv")
+    assert "1 samples have no column of count, as the others have (first: S9)" in refusal(
+        tmp_path / "x.csv"
+    )
+
+
+@pytest.mark.parametrize("names", [["norm_1", "norm_2", "tumor_1"], ["norm", "tumor", "x"],
+                                   ["treated", "disease", "patient"],
+                                   ["S1_FPKM", "S2_FPKM", "S3_FPKM"]])  # fmt: skip
+def test_samples_that_are_called_after_a_measure_stay(tmp_path, names):
+    pd.DataFrame(COUNTS[:3].T, GENES, names).to_csv(tmp_path / "x.csv")
+    assert list(agree(tmp_path / "x.csv").obs_names) == names
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("corner", ["", "X", "Unnamed: 0", "index"])
+def test_numbers_of_rows_are_no_names_of_genes(tmp_path, corner, start):
+    frame = pd.DataFrame(COUNTS.T, pd.RangeIndex(start, start + 8), GSM)
+    frame.insert(0, "gene_id", GENES)
+    frame.insert(1, "gene_name", SYMBOLS)
+    frame.to_csv(tmp_path / "x.csv", index_label=corner)
+    adata = agree(tmp_path / "x.csv")
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    assert list(adata.var_names) == GENES
+    assert list(adata.var) == ["gene_name"]
+    named = read(tmp_path / "x.csv", id_column="gene_name")
+    assert list(named.var_names) == SYMBOLS
+    assert "correct `id_column`" in refusal(tmp_path / "x.csv", id_column="gene")
+
+
+def test_ids_in_the_last_column_leave_the_first_a_sample(tmp_path):
+    frame = pd.DataFrame(COUNTS.T.astype(int), columns=GSM).assign(gene_id=GENES)
+    frame.to_csv(tmp_path / "x.tsv", sep="\t", index=False)
+    adata = agree(tmp_path / "x.tsv")
+    assert list(adata.obs_names) == GSM
+    np.testing.assert_array_equal(adata.X, COUNTS)
+
+
+def test_two_columns_that_may_name_the_rows_are_asked_about_and_the_answer_works(tmp_path):
+    frame = pd.DataFrame(COUNTS.T, columns=GSM)
+    frame.insert(0, "symbol", SYMBOLS)
+    frame.insert(1, "probe_id", list("abcdefgh"))
+    frame.to_csv(tmp_path / "x.csv")
+    assert "pass `id_column=symbol`, or the one that does" in refusal(tmp_path / "x.csv")
+    assert list(read(tmp_path / "x.csv", id_column="symbol").var_names) == SYMBOLS
+
+
+@pytest.mark.parametrize("impute", ["error", "mean", "zero", "drop_genes"])
+def test_what_has_no_value_at_all_is_named_and_not_filled(tmp_path, impute):
+    x = COUNTS.copy()
+    x[4], x[:, 5] = np.nan, np.nan
+    pd.DataFrame(x.T, GENES, GSM).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv", impute=impute)
+    np.testing.assert_array_equal(adata.X, np.delete(np.delete(COUNTS, 4, 0), 5, 1))
+    assert f"1 samples without any value left out: {GSM[4]}" in notes_of(adata)
+    assert f"1 genes without any value left out: {GENES[5]}" in notes_of(adata)
+    assert "impute" not in inspect(tmp_path / "x.csv").options
+
+
+ASSIGNED = "NM_1 // TP53 // tumor protein p53 // 17p13.1 // 7157 /// ENST1 // TP53 // x // y // z"
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [("RFC2", "RFC2"), ("---", ""), ("NA", ""), ("", ""), ("-", ""), ("DDR1 /// MIR4640", ""),
+     (ASSIGNED, "TP53"), ("--- // --- // x // y // z", ""), ("A;B", ""), (" UBA7 ", "UBA7")],
+)  # fmt: skip
+def test_a_map_gives_one_symbol_or_none(tmp_path, cell, name):
+    rows = [f'"{g}","{s}"' for g, s in zip(GENES[1:], SYMBOLS[1:], strict=True)]
+    lines = ['"Probe Set ID","Gene Symbol"', f'"{GENES[0]}","{cell}"', *rows, '"---","WRONG"']
+    table = write(tmp_path / "map.csv", "#%netaffx\n" + "\n".join(lines) + "\n")
+    adata = read(counts(tmp_path), gene_map=table)
+    assert list(adata.var_names) == [*filter(None, [name]), *SYMBOLS[1:]]
+
+
+ROWS = ("__no_feature", "N_unmapped", "NA", "---", "?|7", "total", "condition", "age", "Unassigned")
+COLUMNS = ("Length", "Chr", "entrez", "padj", "GC content", "description")
+
+
+@settings(
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(ROWS), st.integers(0, 8)), max_size=4),
+    columns=st.lists(
+        st.tuples(st.sampled_from(COLUMNS), st.integers(0, 6)), max_size=3, unique_by=lambda c: c[0]
+    ),
+    measure=st.sampled_from(["", " Detection Pval", "_norm", ".Detection"]),
+    is_turned=st.booleans(),
+)
+def test_any_decoration_leaves_genes_and_samples_as_they_are(
+    tmp_path, rows, columns, measure, is_turned
+):
+    frame = pd.DataFrame(COUNTS.T.astype(int).astype(object), GENES, GSM)
+    if measure:
+        for sample in GSM:
+            frame.insert(list(frame).index(sample) + 1, sample + measure, 0.5)
+    for name, place in columns:
+        frame.insert(place, name, 7)
+    for name, place in rows:
+        above, below = frame.iloc[:place], frame.iloc[place:]
+        extra = pd.DataFrame([[3] * frame.shape[1]], [name], list(frame))
+        frame = pd.concat([above, extra, below])
+    frame = frame.T if is_turned else frame
+    frame.to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv")
+    assert list(adata.var_names) == GENES
+    assert list(adata.obs_names) == GSM
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    lost = [n for n, _ in rows if kinds_of([n], AMONG_GENES)[0] != "sample"]
+    lost += [n for n, _ in columns if not AMONG_SAMPLES[kinds_of([n], AMONG_SAMPLES)[0]].is_kept]
+    assert all(name in notes_of(adata) for name in lost)
