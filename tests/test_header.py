@@ -64,7 +64,6 @@ def test_files_of_a_sample_each_are_called_after_themselves(tmp_path):
         ENSEMBL,
         SYMBOLS,
         ["7157", "1956", "3845", "150465", "672", "675"],
-        ["N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous", *ENSEMBL[:2]],
         ["b0001", "b0002", "b0003", "b0004", "b0005", "b0006"],
     ],
 )

@@ -63,7 +63,7 @@ def plan_cleaning(
     Names follow the gene map; genes that it does not know, and names that stand for several genes,
     go. Then gaps are filled, each file's by its own means, and genes called alike merged.
     """
-    plans, texts, notes = [], [], []
+    plans, texts, notes, policy = [], [], [], ""
     counts = dict.fromkeys(_COUNTED, 0)
     for part in parts:
         names = genes = names_of(part.var)
@@ -74,7 +74,8 @@ def plan_cleaning(
         chosen = np.flatnonzero((names != "") & ~is_lost(genes))
         keep, fill = _plan_missing(part, chosen, names[chosen], options.impute)
         columns = chosen[keep]
-        merge = plan_merge(names[columns], options.duplicates)
+        policy = _policy(part, options, is_mapped=gene_map is not None)
+        merge = plan_merge(names[columns], policy)
         counts["n_missing_values"] += int(part.seen.n_missing[chosen].sum())
         counts["n_genes_dropped"] += len(chosen) - len(columns)
         counts["n_genes_merged"] += len(columns) - len(merge.genes)
@@ -82,7 +83,7 @@ def plan_cleaning(
         texts.append(part.var.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
     for name, note in _COUNTED.items():
         if counts[name]:
-            notes.append(note.format(**vars(options), count=counts[name]))
+            notes.append(note.format(**vars(options) | {"duplicates": policy}, count=counts[name]))
     if len(plans) == 1:
         return plans, texts[0], counts, notes
     shared = _shared_genes([plan.merge.genes for plan in plans])
@@ -90,6 +91,18 @@ def plan_cleaning(
     orders = [pd.Index(plan.merge.genes).get_indexer(pd.Index(shared)) for plan in plans]
     plans = [plan._replace(order=order) for plan, order in zip(plans, orders, strict=True)]
     return plans, texts[0].loc[shared], counts, notes
+
+
+def _policy(part: Part, options: ImportOptions, *, is_mapped: bool) -> str:
+    """What becomes of genes called alike: transcripts are summed to the genes of a map."""
+    is_summed = part.raw.of_transcripts and is_mapped and options.duplicates == "error"
+    policy = "sum" if is_summed else options.duplicates
+    if policy == "sum" and part.scale not in ("counts", "linear"):
+        raise InputError(
+            f"`duplicates=sum` adds values, and those of {part.path} are on the {part.scale} scale",
+            "sum them before the logarithm is taken, or pass `duplicates=mean`",
+        )
+    return policy
 
 
 def _shared_genes(of_files: Sequence[np.ndarray]) -> np.ndarray:

@@ -81,7 +81,8 @@ def read(
         read_length: bases, or a column of `labels`: turns the coverage of recount3 into counts.
         gene_map: table that renames genes: a probemap, HGNC, GPL or ADF.
         gene_column: column of `gene_map` with the new names; "" is that of symbols.
-        duplicates: of genes called alike: "error", "mean", "max" or "first".
+        duplicates: of genes called alike: "error", "mean", "max", "first" or "sum"; transcripts are
+            summed to the genes of `gene_map` without being asked.
         duplicate_samples: of samples called alike: "error" or "first".
         impute: fills missing values: "error", "mean" (of the gene), "zero" or "drop_genes".
 

@@ -110,14 +110,14 @@ class Merge(NamedTuple):
             return x
         merged = np.take(x, self.first, axis=1)
         if self.policy != "first":
-            combine = {"mean": np.mean, "max": np.max}[self.policy]
+            combine = {"mean": np.mean, "max": np.max, "sum": np.sum}[self.policy]
             for target, members in self.repeated:
                 merged[:, target] = combine(x[:, members], axis=1)
         return merged
 
 
 def plan_merge(genes: np.ndarray, policy: str) -> Merge:
-    """Leave one column per gene id: the mean, the largest value or the first of its columns."""
+    """Leave one column per gene id: the mean, largest, sum or first of its columns."""
     twice = duplicates(genes)
     if len(twice) and policy == "error":
         raise InputError(

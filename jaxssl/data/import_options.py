@@ -16,7 +16,7 @@ Paths = str | Path | Sequence[str | Path]
 CHOICES = {
     "orientation": ("auto", *ORIENTATIONS),
     "scale": ("auto", *SCALES),
-    "duplicates": ("error", "mean", "max", "first"),
+    "duplicates": ("error", "mean", "max", "sum", "first"),
     "duplicate_samples": ("error", "first"),
     "impute": ("error", "mean", "zero", "drop_genes"),
     "label_rule": ("", *rules.RULES),

@@ -23,6 +23,7 @@ from jaxssl.data.import_options import Paths, paths_of
 from jaxssl.data.joining import join_samples, known_ids
 from jaxssl.data.labels import label_problems, least_class_size
 from jaxssl.data.orientation import detect_orientation
+from jaxssl.data.parts import called_by_files
 from jaxssl.data.roles import scale_told, settle, without_empty
 from jaxssl.data.sample_major import Survey, survey
 from jaxssl.data.samples import add_columns, read_tables
@@ -81,7 +82,8 @@ def inspect(
     beside = [name for name in texts if name not in facts_beside(texts, texts)]
     with Scratch() as scratch:
         reading = Reading(scratch, beside, no_header=no_header, limit=0 if whole else _LIMIT)
-        report = _examine(path, read_table(path, reading._replace(**given)), tables)
+        raw = called_by_files(read_table(path, reading._replace(**given)), tables)
+        report = _examine(path, raw, tables)
     problems, needed = _problems(report)
     words = given | {"no_header": no_header, "labels": files[0] if len(files) == 1 else files}
     options = _options(report, words, needed, beside)

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float32
 
 from jaxssl.data.formats import read_table
-from jaxssl.data.formats.matrix import RawTable, Reading, names_of
+from jaxssl.data.formats.matrix import FILE_NAME, RawTable, Reading, names_of
 from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.joining import join_samples, known_ids
 from jaxssl.data.orientation import resolve_orientation
@@ -43,7 +43,7 @@ def read_part(
     inside = [*options.text_columns, *filter(None, (options.label, options.group, options.batch))]
     told = {"text_columns": inside, "layer": options.layer, "sheet": options.sheet}
     told |= {"no_header": options.no_header, "id_column": options.id_column}
-    raw = read_table(path, reading._replace(**told))
+    raw = called_by_files(read_table(path, reading._replace(**told)), tables)
     for name in options.text_columns:
         there = [*raw.rows.columns, *raw.columns.columns] or list(raw.columns.index)
         require_column(there, name, "text_columns")
@@ -61,6 +61,17 @@ def read_part(
     notes = [f"format {raw.format}", *raw.notes, f"orientation {orientation}: {reason}"]
     notes += [*table.notes, *length_notes, f"scale {scale}: {why}"]
     return Part(path, raw, table.x, table.obs, table.var, orientation, scale, seen, notes)
+
+
+def called_by_files(raw: RawTable, tables: Sequence[pd.DataFrame]) -> RawTable:
+    """Samples under the names of their files, where a table knows them by these alone."""
+    files = raw.rows.get(FILE_NAME)
+    if files is None or not tables:
+        return raw
+    known = set(tables[0].to_numpy(dtype=object).ravel())
+    if not set(files) & known or set(raw.rows.index) & known:
+        return raw
+    return raw._replace(rows=raw.rows.set_axis(pd.Index(files, dtype=object), axis=0))
 
 
 def _check_named(path: Path, samples: np.ndarray) -> None:

@@ -41,7 +41,9 @@ def add_columns(obs: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
 def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:
     """Names of the samples: in place of files, those of the GDC's sample sheet that is joined."""
     names = obs.index.to_numpy(dtype=object)
-    if _SHEET_SAMPLE not in obs or not all(str(name).endswith((".tsv", ".gz")) for name in names):
+    if _SHEET_SAMPLE not in obs or not all(
+        str(name).endswith((".tsv", ".gz", ".txt")) for name in names
+    ):
         return names
     renamed = []
     for name, told in zip(names, obs[_SHEET_SAMPLE], strict=True):

@@ -5,14 +5,25 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jaxssl.data.formats import arrays, containers, delimited, geo, parquet, portals, r
+from jaxssl.data.formats import (
+    arrays,
+    containers,
+    delimited,
+    folder,
+    geo,
+    parquet,
+    portals,
+    r,
+    tenx,
+    tools,
+)
 from jaxssl.data.formats.head import Head, find_text, read_head
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.places import missing
 from jaxssl.types import InputError
 
 _MARKS = {"hdf5": b"\x89HDF\r\n\x1a\n", "parquet": b"PAR1"}
-_WITH_LAYERS = ("gdc",)  # texts of which `layer` chooses a column
+_WITH_LAYERS = ("tool",)  # texts of which `layer` chooses a column
 _PLAIN = ("csv", "tsv", "parquet", "npz", "h5ad")  # formats that no source writes of its own
 _SUFFIXES = {".tab": "tsv", ".xls": "excel", ".xlsx": "excel"} | {
     f".{name}": name for name in (*_PLAIN, "gct")
@@ -23,10 +34,8 @@ _SUFFIXES = {".tab": "tsv", ".xls": "excel", ".xlsx": "excel"} | {
 TEXT_FORMATS: dict[str, tuple[Callable[[Head], bool], Callable[[Head, Reading], RawTable]]] = {
     "gct": (lambda head: head.lines[0].strip().startswith("#1."), portals.read_gct),
     "geo": (geo.recognises, geo.read),
-    "gdc": (
-        lambda head: head.lines[0].startswith(portals.GDC_STARTS),
-        lambda head, reading: portals.read_gdc(head.path, reading),
-    ),
+    "mtx": (tenx.recognises, tenx.read),
+    "tool": (tools.recognises, folder.read_one),
     "recount3": (portals.is_recount3, portals.read_recount3),
     "magetab": (lambda head: portals.has_magetab_corner(head.lines[0]), portals.read_magetab),
     "depmap": (portals.is_depmap, portals.read_depmap),
@@ -119,12 +128,12 @@ def _read(path: Path, reading: Reading) -> RawTable:
     kind, member = _within(path, reading.layer, reading.sheet)
     head = read_head(path, member) if kind == "text" else None
     form = text_format(head) if head else kind
-    if reading.no_header and form != "delimited":
+    if reading.no_header and form not in ("delimited", "tool"):
         raise InputError(f"`no_header` is for csv and tsv; {path} is {form}", "drop it")
     if kind == "r":
         return r.read_matrix(path, reading.layer)
-    if kind == "folder":
-        return portals.read_gdc(path, reading)
+    if kind in ("folder", "archive"):
+        return folder.read(path, reading)
     if kind == "hdf5":
         return arrays.read_hdf5(path, reading)
     if not head:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from anndata._io.specs.registry import IORegistryError
 
+from jaxssl.data.formats import tenx
 from jaxssl.data.formats.matrix import (
     BLOCK,
     Matrix,
@@ -64,6 +65,8 @@ def read_hdf5(path: Path, reading: Reading) -> RawTable:
             return _open_archs4(path, file, reading)
         if "obs" in file and "var" in file:
             return _open_h5ad(path, file, reading)
+        if tenx.is_hdf5(file):
+            return tenx.read_hdf5(path, file, reading)
         found = ", ".join(list(file)[:5]) or "nothing"
     except InputError:
         raise

@@ -23,6 +23,7 @@ BLOCK = 1 << 22  # numbers read together: 16 MB, and as much again while they ar
 TILE = 128  # columns stored together, so that rows and columns are both read in large pieces
 
 
+FILE_NAME = "file_name"  # column of the files that samples come from, one each
 Matrix = np.ndarray | h5py.Dataset | CSRDataset
 """Rows x columns of any size, of which rows can be cut; `dense` makes them an array."""
 
@@ -127,6 +128,7 @@ class RawTable(NamedTuple):
     dropped: np.ndarray | None = None  # samples that the source says are not to be used
     corner: str = ""  # what stands above the names of the rows
     layer: str = ""  # which of several measures of a sample to take; not what the format settles
+    of_transcripts: bool = False  # whose values add up to those of genes
 
     @property
     def ids(self) -> tuple[np.ndarray, np.ndarray]:

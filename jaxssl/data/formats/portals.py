@@ -1,22 +1,16 @@
-"""Texts as portals write them: GCT, GDC, DepMap, ArrayExpress (MAGE-TAB), recount3."""
+"""Texts as portals write them: GCT, DepMap, ArrayExpress (MAGE-TAB), recount3."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from jaxssl.data.formats.cells import split_line
 from jaxssl.data.formats.delimited import read_matrix
-from jaxssl.data.formats.head import Head, read_head, sniff_table
-from jaxssl.data.formats.matrix import Collector, RawTable, Reading, by_name, dense, require_layer
+from jaxssl.data.formats.head import Head, sniff_table
+from jaxssl.data.formats.matrix import RawTable, Reading, by_name
 from jaxssl.types import InputError
 
-_STAR_DEFAULT = "unstranded"
-_STAR_TEXTS = ("gene_name", "gene_type")
-_STAR_COUNTS = ("unstranded", "stranded_first", "stranded_second")
-GDC_STARTS = ("# gene-model", "#gene-model", "gene_id\tgene_name\tgene_type")
-_NOT_GENES = "N_"  # N_unmapped, N_multimapping, N_noFeature, N_ambiguous
 _DEPMAP_GENE = re.compile(r"\S+ \(\d+\)")  # TSPAN6 (7105)
 _DEPMAP_KEY = re.compile(r"(Profile|Sequencing|Model|ModelCondition)ID|IsDefaultEntryFor(Model|MC)")
 _MODEL_DEFAULT, _YES = "IsDefaultEntryForModel", ("Yes", "True", "TRUE", "true", "1")
@@ -53,50 +47,6 @@ def read_gct(head: Head, reading: Reading) -> RawTable:
     if lower[0] == "id":  # GTEx's files of one tissue number the rows
         rows = rows.set_axis(rows.iloc[:, 0], axis=0)
     return table._replace(rows=by_name(rows.index, {"gene_name": rows.iloc[:, -1].to_numpy()}))
-
-
-def read_gdc(path: Path, reading: Reading) -> RawTable:
-    """Read STAR's counts of a sample, or of all below a folder as the download tool lays them out.
-
-    `reading.layer` chooses the column.
-    """
-    files = [path]
-    if path.is_dir():
-        found = [p for end in ("tsv", "tsv.gz") for p in path.rglob(f"*star_gene_counts.{end}")]
-        files = sorted(found, key=lambda file: file.name)
-    if not files:
-        raise InputError(f"{path} is a folder without gene counts of the GDC", "name a file")
-    layer = reading.layer or _STAR_DEFAULT
-    first, values = _read_star_file(files[0], layer, reading)
-    genes = first.rows.index
-    collector = Collector(len(genes), reading.scratch)
-    collector.append(values)
-    for file in files[1:]:
-        table, values = _read_star_file(file, layer, reading)
-        if not table.rows.index.equals(genes):
-            raise InputError(
-                f"{file} and {files[0]} have different genes ({len(table.rows)} and {len(genes)})",
-                "import files of one gene model at a time",
-            )
-        collector.append(values)
-    notes = [f"column {layer} of {len(files):,} files; lines {_NOT_GENES}* are no genes"]
-    scale = "counts" if layer in _STAR_COUNTS else "linear"
-    samples = by_name([file.name for file in files])
-    x = collector.finish()
-    return RawTable(first.format, x, samples, first.rows, "samples_in_rows", scale, notes=notes)
-
-
-def _read_star_file(file: Path, layer: str, reading: Reading) -> tuple[RawTable, np.ndarray]:
-    """The genes of a file with their names, and its values as a row."""
-    head = read_head(file)
-    dialect = sniff_table(head, skip=0 if head.lines[0].startswith("gene_id") else 1)
-    columns = [name for name in dialect.header[1:] if name not in _STAR_TEXTS]
-    require_layer(file, layer, columns)
-    texts = [i for i, name in enumerate(dialect.header) if name in _STAR_TEXTS]
-    table = read_matrix("GDC gene counts", dialect, texts, reading)
-    is_gene = np.array([not gene.startswith(_NOT_GENES) for gene in table.rows.index])
-    values = dense(table.x[is_gene])[None, :, columns.index(layer)]
-    return table._replace(rows=table.rows[is_gene]), values
 
 
 def is_recount3(head: Head) -> bool:
