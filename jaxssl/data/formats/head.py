@@ -139,9 +139,13 @@ def text_shares(dialect: Dialect) -> list[float]:
     Numbers with a comma for the point, as German or French tables have them, are refused.
     """
     frame = head_cells(dialect)
-    frame = frame.where(~frame.isin(MISSING))
-    parsed = frame.apply(lambda column: pd.to_numeric(column, errors="coerce"))
-    is_text = parsed.isna() & frame.notna()
+    cells = pd.Series(frame.to_numpy(dtype=object).ravel(), dtype=object)  # of any width at once
+    cells = cells.mask(cells.isin(MISSING))
+    numbers = pd.to_numeric(cells, errors="coerce")
+    frame, parsed, is_text = (
+        pd.DataFrame(flat.to_numpy().reshape(frame.shape))
+        for flat in (cells, numbers, numbers.isna() & cells.notna())
+    )
     path = dialect.head.path
     _refuse_marks(path, frame.iloc[:, 1:], parsed.iloc[:, 1:], is_text.iloc[:, 1:])
     return is_text.mean().to_list()
