@@ -127,3 +127,23 @@ def test_a_table_with_its_samples_in_the_header_is_called_transposed(tmp_path, i
     pd.read_csv(clinical, sep="\t", index_col=0).T.to_csv(tmp_path / "new.csv")
     adata = read(path, labels=tmp_path / "new.csv", label="label")
     assert list(adata.obs["label"]) == LABELS
+
+
+def test_files_of_other_ensembl_versions_are_joined_without_them(tmp_path):
+    genes = [f"ENSG{i:011d}" for i in range(7)] + ["ENSG00000000006.1_PAR_Y"]
+    files = [
+        write(tmp_path / f"{v}.tsv", genes_in_rows("id", [f"{v}{i}" for i in range(6)], [
+            g if "_" in g else f"{g}.{(v == 'b') * (i % 4) + 1}" for i, g in enumerate(genes)
+        ], values()))
+        for v in "ab"
+    ]  # fmt: skip
+    adata = read(files)
+    stems = [g.replace(".1_", "_") for g in genes]
+    assert list(adata.var_names) == stems
+    np.testing.assert_array_equal(adata.X, np.tile(values(), (2, 1)))
+    note = "genes named without their Ensembl versions, in which the files differ: 3 would be"
+    assert note in adata.uns["jaxssl"]["notes"]
+    bare = write(tmp_path / "c.tsv", genes_in_rows("id", list("uvwxyz"), stems, values()))
+    assert list(read([files[1], bare]).var_names) == stems
+    alike = [files[0], write(tmp_path / "d.tsv", files[0].read_text().replace("\ta", "\td"))]
+    assert list(read(alike).var_names) == [*(f"{g}.1" for g in genes[:7]), genes[7]]

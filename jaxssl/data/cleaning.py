@@ -86,11 +86,25 @@ def plan_cleaning(
             notes.append(note.format(**vars(options) | {"duplicates": policy}, count=counts[name]))
     if len(plans) == 1:
         return plans, texts[0], counts, notes
-    shared = _shared_genes([plan.merge.genes for plan in plans])
+    of_files = _by_stem([plan.merge.genes for plan in plans], notes)
+    shared = _shared_genes(of_files)
     notes.append(f"{len(shared):,} genes shared by {len(parts)} files")
-    orders = [pd.Index(plan.merge.genes).get_indexer(pd.Index(shared)) for plan in plans]
+    orders = [pd.Index(genes).get_indexer(pd.Index(shared)) for genes in of_files]
     plans = [plan._replace(order=order) for plan, order in zip(plans, orders, strict=True)]
-    return plans, texts[0].loc[shared], counts, notes
+    return plans, texts[0].set_axis(of_files[0], axis=0).loc[shared], counts, notes
+
+
+def _by_stem(of_files: list[np.ndarray], notes: list[str]) -> list[np.ndarray]:
+    """Genes of all files without Ensembl versions where they share more so and none is two."""
+    stems = [np.array([without_version(str(g)) for g in genes], object) for genes in of_files]
+    n_exact, n_stems = (len(set.intersection(*map(set, genes))) for genes in (of_files, stems))
+    if n_stems <= n_exact or any(len(set(genes)) < len(genes) for genes in stems):
+        return of_files
+    notes.append(
+        f"genes named without their Ensembl versions, in which the files differ: "
+        f"{n_exact:,} would be shared with them"
+    )
+    return stems
 
 
 def _policy(part: Part, options: ImportOptions, *, is_mapped: bool) -> str:

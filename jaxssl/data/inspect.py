@@ -88,8 +88,7 @@ def inspect(
     words = given | {"no_header": no_header, "labels": files[0] if len(files) == 1 else files}
     options = _options(report, words, needed, beside)
     label = options.get("label", "")
-    sizes = report.columns.get(label, {}).get("classes", {})
-    problems += label_problems(sizes, label)
+    problems += label_problems(report.columns.get(label, {}).get("classes", {}), label)
     return dataclasses.replace(report, problems=problems, options=options)
 
 
