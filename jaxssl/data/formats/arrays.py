@@ -124,7 +124,9 @@ def _open_h5ad(path: Path, file: Any, reading: Reading) -> RawTable:
     if name not in holder:
         others = f", or name a layer with `layer`: {', '.join(layers)}" if layers else ""
         raise InputError(f"{path} has no X", f"write the matrix to use into adata.X{others}")
-    obs, var = blank(_frame(path, file, "obs")), _frame(path, holder, "var")
+    obs, var = _frame(path, file, "obs"), _frame(path, holder, "var")
+    if "jaxssl" not in file.get("uns", {}):  # `read` has done so
+        obs = blank(obs)
     x, notes = _matrix(path, holder[name], reading)
     prepared = {}
     if layer:
