@@ -33,8 +33,8 @@ from jaxssl.data.formats.rows import (
 from jaxssl.types import InputError
 
 _CHUNK = 1 << 24  # bytes of text parsed together
+_FEW = 1 << 20  # bytes of numbers, below which Arrow starts no threads: none is left at the end
 _A_NUMBER_A_LINE: dict[str, Any] = {
-    "read_options": arrow_csv.ReadOptions(column_names=["value"]),
     "parse_options": arrow_csv.ParseOptions(
         delimiter="\x1f", quote_char=False, ignore_empty_lines=False
     ),
@@ -220,7 +220,8 @@ def _numbers(
     """
     values, path = None, dialect.head.path
     try:
-        table = arrow_csv.read_csv(pa.BufferReader(flat), **_A_NUMBER_A_LINE)
+        options = arrow_csv.ReadOptions(column_names=["value"], use_threads=len(flat) > _FEW)
+        table = arrow_csv.read_csv(pa.BufferReader(flat), options, **_A_NUMBER_A_LINE)
         values = table["value"].to_numpy()
         if len(values) == flat.count(b"\n"):
             return values
