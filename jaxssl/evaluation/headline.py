@@ -109,8 +109,7 @@ def endpoint_sentence(row: "pd.Series[Any]", n_classical: int, n_frames: int = 1
     counts += " in " * (n_classical > 1 < n_frames) + f"{n_frames} frames" * (n_frames > 1)
     among = f", the best of {counts} on validation," if counts else ""
     metric = row["metric"].replace("_", " ")
-    averaged = "averaged over" if " " in row["shares"] else "at"
-    area = f"{metric} {averaged} {percents(row['shares'])} of the labels"
+    area = f"{metric} {averaged(row['shares'])}"
     by = f"{100 * row['difference']:+.1f} points"
     interval = f"95 % interval {100 * row['ci_low']:+.1f} to {100 * row['ci_high']:+.1f}"
     if np.isnan(row["ci_low"]):
@@ -154,6 +153,11 @@ def endpoint_verdict(row: "pd.Series[Any]") -> str:
     by_interval = verdict(row)
     equivalent = by_interval == UNDECIDED and row["p_equivalence"] <= ALPHA
     return EQUIVALENT if equivalent else by_interval
+
+
+def averaged(shares: str) -> str:
+    """What an endpoint stands for in words: "averaged over 1 to 10 % of the labels"."""
+    return f"{'averaged over' if ' ' in shares else 'at'} {percents(shares)} of the labels"
 
 
 def percents(shares: str) -> str:

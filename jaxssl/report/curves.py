@@ -158,6 +158,7 @@ def labels_saved(figure: Figure, saved: pd.DataFrame) -> None:
         ax.annotate("more than the largest budget", (0.02, 1.14 * most), color=MUTED, **place)
         ax.set(title=short(arm), xscale="log", yscale="log", xlabel="labels of the arm")
         for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
             axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     axes[0].set_ylabel("labels that the reference needs")

@@ -28,6 +28,8 @@ from jaxssl.report.templates import TEMPLATES
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h", "d", "*")
+USUAL = ("swav", "scratch", "logreg", "pca_logreg", "spread_selftrain", "best")
+"""Arms that stand in one figure most often: each has a colour of its own."""
 OTHER = "#8c9196"  # what is no category: the floor, unlabelled samples
 ALARM = "#d55e00"
 STYLE = TEMPLATES / "report.mplstyle"
@@ -71,10 +73,11 @@ def marks(names: Sequence[Any]) -> dict[Any, Mark]:
 
 def arm_marks(arms: Sequence[str]) -> dict[str, Mark]:
     """One mark per arm, the same in every figure whatever other arms it shows."""
-    # methods first, what is made of them last: few arms have the marks easiest to tell apart
-    known = sorted(
-        set(ARMS) - {FLOOR}, key=lambda arm: ("+" in arm, not method_of(arm), ARMS.index(arm))
+    # the usual first, what is made of methods last: few arms have the marks easiest to tell apart
+    others = sorted(
+        set(ARMS) - {FLOOR, *USUAL}, key=lambda arm: ("+" in arm, method_of(arm), ARMS.index(arm))
     )
+    known = [*USUAL, *others]
     known += FRAMED
     names = [*known, *(arm for arm in arms if arm not in (*known, FLOOR))]
     return marks(names) | {FLOOR: {"color": OTHER, "marker": "_"}}

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from jaxssl.evaluation.arms import parted
-from jaxssl.evaluation.headline import percent, percents
+from jaxssl.evaluation.headline import averaged, percent, percents
 from jaxssl.evaluation.stats import FLOOR, summarize
 from jaxssl.report import classes, curves, health, maps
 from jaxssl.report.drawing import Drawing, styled
@@ -66,7 +66,7 @@ def _numbered(table: pd.DataFrame | None) -> Iterator[tuple[dict[str, str], pd.D
 def _endpoint(run: StudyResult) -> Iterator[Drawing]:
     for own, rows in _numbered(run.endpoint):
         own["metric"] = rows["metric"].iloc[0].replace("_", " ")
-        own |= {"shares": percents(rows["shares"].iloc[0]), "interval": interval(rows)}
+        own |= {"area": averaged(rows["shares"].iloc[0]), "interval": interval(rows)}
         own["thin"] = BOOTSTRAP if rows["group_low"].notna().any() else ""
         yield _drawing("endpoint", rows, curves.endpoint_forest, **own)
     for own, rows in _numbered(run.all_labels):

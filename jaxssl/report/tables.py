@@ -61,7 +61,7 @@ def score_tables(summary: pd.DataFrame, tested: list[str]) -> list[Table]:
         best = means.min() if metric in ERRORS else means.max()
         cells = {}
         for row in rows.to_dict("records"):
-            note = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" if row["n"] > 1 else ""
+            note = _text("{:.3f} to {:.3f}", row["ci_low"], row["ci_high"]).text
             style = "best" if row["mean"] == best[row["share"]] else ""
             cells[row["arm"], row["share"]] = Cell(f"{row['mean']:.3f}", style, note)
         table = []
@@ -112,7 +112,7 @@ def _comparison(row: "pd.Series[Any]") -> dict[str, Cell]:
     }
     for test, column in TESTS.items():
         p = row.get(column, nothing)
-        cells[f"p ({test})"] = _text("{:.3f}" if p >= 0.001 else "{:.0e}", p)
+        cells[f"p ({test})"] = _text("{:.3f}" if p >= 0.001 else "{:.0e}" if p else "0", p)
     return cells | {"d_z": _text("{:+.2f}", row["effect_size"])}
 
 
