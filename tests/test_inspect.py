@@ -81,6 +81,19 @@ def test_columns_that_may_hold_groups_are_those_of_patients(tmp_path):
     assert possible_groups(pd.read_csv(labels, dtype=str)) == ["patient"]
 
 
+def test_a_column_of_few_labels_is_proposed_before_what_the_names_of_samples_tell(tmp_path):
+    names = [f"TCGA-A1-A{i:03d}-{'01' if i % 2 else '11'}A" for i in range(24)]
+    values = np.random.default_rng(0).uniform(0, 14, (24, 30))
+    pd.DataFrame(values, names, GENES).to_csv(tmp_path / "x.csv")
+    rare = ["i", "i", "ii", "ii", "iii", "iv", *[""] * 18]  # fewer than two a class
+    table = pd.DataFrame({"id": names, "stage": [*"aaabbc", *[""] * 18], "other": rare})
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    facts = inspect(tmp_path / "x.csv", tmp_path / "labels.csv")
+    assert facts.options["label"] == "stage"
+    assert list(facts.columns) == ["stage", "donor_by_name", "tcga_sample_type"]
+    assert inspect(tmp_path / "x.csv").options["label"] == "tcga_sample_type"
+
+
 def test_table_of_samples_is_told_from_a_matrix(tmp_path):
     _, labels = write_pair(tmp_path)
     facts = inspect(labels)

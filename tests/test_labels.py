@@ -47,7 +47,7 @@ def test_the_smallest_class_size_is_named_with_what_it_leaves_out_and_the_altern
     assert "2 of 4 classes have fewer than 3 labelled samples: d 1, b 2" in str(error.value)
     assert error.value.fix.startswith("label more of them, or join them to other classes")
     assert "`data.min_class_size=3`" in error.value.fix
-    assert "their 3 samples become unlabelled" in error.value.fix
+    assert "leaves them out: 3 samples become unlabelled" in error.value.fix
     codes, classes = encode(values(a=9, b=2, c=5, d=1), min_class_size=3)
     assert classes == ("a", "c")
     assert (codes < 0).sum() == 3

@@ -55,7 +55,7 @@ class FileReport:
     def lines(self) -> Iterator[str]:
         """The findings in English, a line each."""
         if self.kind == "samples":
-            yield f"{self.file}: a table of {self.n_samples} samples"
+            yield f"{self.file}: a table of {self.n_samples:,} samples"
             yield from _column_lines(self.columns)
             yield from (f"problem      {problem}" for problem in self.problems)
             return
@@ -68,7 +68,7 @@ class FileReport:
         yield f"scale        {self.scale or 'unknown'}: {self.scale_reason}"
         yield (
             f"values       {self.zero_share:.1%} zeros, {self.missing_share:.2%} missing (in "
-            f"{self.n_genes_with_missing} genes), {self.n_constant_genes} constant genes "
+            f"{self.n_genes_with_missing:,} genes), {self.n_constant_genes:,} constant genes "
             "(dropped when training)"
         )
         yield (

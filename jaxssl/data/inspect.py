@@ -13,6 +13,7 @@ import pandas as pd
 from jaxssl.arguments import checked
 from jaxssl.data import rules
 from jaxssl.data.annotation import read_annotation
+from jaxssl.data.barcodes import DONOR, SAMPLE_TYPE
 from jaxssl.data.companions import facts_beside, is_about_samples
 from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.file_report import FileReport
@@ -190,8 +191,7 @@ def _options(
     else:
         options |= {"labels": "TABLE", "label": "COLUMN"}
     beside = [name for name in beside if name not in (options.get("label"), options.get("group"))]
-    options |= needed | {"text_columns": beside}
-    return {name: value for name, value in options.items() if value}
+    return {n: v for n, v in (options | needed | {"text_columns": beside}).items() if v}
 
 
 def _describe(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -202,11 +202,12 @@ def _describe(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
         n_values, n_filled = len(counts), counts.total()
         numbers = pd.to_numeric(pd.Series(list(counts), dtype=str), errors="coerce")
         is_number = bool(np.isfinite(numbers).all())
-        is_class = 2 <= n_values <= min(_MAX_CLASSES, n_filled // 3)
-        if is_class and not (is_number and n_values > 10):
+        is_group = re.search(_GROUP_NAMES, str(name).lower())
+        few = min(_MAX_CLASSES, n_filled // (3 if is_group or is_number else 2))
+        if 2 <= n_values <= few and not (is_number and n_values > 10):
             classes = dict(counts.most_common())
             found[str(name)] = {"role": "label", "n_labelled": n_filled, "classes": classes}
-        elif not is_number and n_values > 1 and re.search(_GROUP_NAMES, str(name).lower()):
+        elif not is_number and n_values > 1 and is_group:
             found[str(name)] = {"role": "group", "n_labelled": n_filled, "n_groups": n_values}
     return found
 
@@ -218,10 +219,8 @@ def possible_groups(table: pd.DataFrame) -> list[str]:
 
 def _choose(columns: dict[str, dict[str, Any]], role: str, names: str) -> str:
     """The column of that role whose name says most, ties to the most values; "" for none."""
-    fit = [name for name, column in columns.items() if column["role"] == role]
-    return min(
-        fit, key=lambda name: (_rank(name, names), -_n_values(columns[name]), name), default=""
-    )
+    fit = {n: column for n, column in columns.items() if column["role"] == role}
+    return min(fit, key=lambda n: (_rank(n, names), -_n_values(fit[n]), n), default="")
 
 
 def _choose_group(columns: dict[str, dict[str, Any]], label: str) -> str:
@@ -243,5 +242,7 @@ def _n_values(column: dict[str, Any]) -> int:
 
 def _rank(column: str, names: str) -> int:
     """Place of the first name that is part of the column's; their number where none is."""
+    if column in (DONOR, SAMPLE_TYPE):  # by the names of samples: after what the user has
+        return len(names)
     order = names.split("|")
     return next((i for i, name in enumerate(order) if name in column.lower()), len(order))

@@ -142,8 +142,8 @@ def label_problems(sizes: Mapping[str, int], column: str) -> list[str]:
     """What is doubtful about the classes of a column, and which are too small."""
     problems = doubtful_classes(sizes, column)
     if least_class_size(sizes):
-        found = f"too few labels to learn and to test: {with_sizes(too_small(sizes))}"
-        problems.append(f"{found}; {how_to_leave_out(sizes)}")
+        found = f"few labels for a study, if not for `classify()`: {with_sizes(too_small(sizes))}"
+        problems.append(f"too {found}; {how_to_leave_out(sizes)}")
     return problems
 
 
@@ -152,10 +152,12 @@ def how_to_leave_out(sizes: Mapping[str, int]) -> str:
     least = least_class_size(sizes)
     if not least:
         return "name another column with `label`"
+    n = sum(too_small(sizes).values())
     return (
         "label more of them, or join them to other classes in the column; "
-        f"`data.min_class_size={least}` or `read(min_class_size={least})` leaves them out: their "
-        f"{sum(too_small(sizes).values())} samples become unlabelled, and no classifier names them"
+        f"`data.min_class_size={least}` or `read(min_class_size={least})` leaves them out: "
+        f"{n:,} {'samples become' if n > 1 else 'sample becomes'} unlabelled, and no classifier "
+        "names them"
     )
 
 

@@ -53,7 +53,7 @@ def derive(obs: pd.DataFrame, rule: str) -> tuple[pd.DataFrame, list[str]]:
     told = told[told.columns.difference(obs.columns, sort=False)]
     notes = []
     if len(told.columns):
-        notes.append(f"by the names of the samples: {', '.join(told.columns)}")
+        notes.append(f"columns read from the sample names: {', '.join(told.columns)}")
     if not rule:
         return told, notes
     made, found = _apply(rule, obs)
