@@ -21,7 +21,7 @@ from .screen import hooks
 
 flags.define("data", *ROLES, "unlabelled", "out", "overwrite")
 _SEED = absl_flags.DEFINE_integer(
-    "seed", 0, "Of the encoders and the folds.", lower_bound=0, upper_bound=2**31 - 1
+    "seed", 0, "Seed of the encoders and of the folds.", lower_bound=0, upper_bound=2**31 - 1
 )
 
 

@@ -49,6 +49,7 @@ def _define_config(name: str) -> None:
     text = "A config by name or path; override one option with --config.SECTION.OPTION=VALUE."
     try:
         config_flags.DEFINE_config_dataclass(name, _load("default"), text, parse_fn=_load)
+        flags.FLAGS[name].default_as_str = "'default'"  # not every option that there is
     except KeyError as error:
         exit.fail(exit.unknown_option(error), 2)
     except InputError as error:

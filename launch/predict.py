@@ -1,4 +1,4 @@
-"""Predict classes of new samples with a fine-tuned classifier; genes are matched by name.
+"""Predict classes of new samples with a classifier that is at hand; genes are matched by name.
 
 Example:
 
@@ -20,7 +20,9 @@ from .screen import hooks
 OPTIONS = ("max_missing", "shift", "coverage")
 flags.define("data", *OPTIONS)
 absl_flags.DEFINE_string("batch", "", flags.OF_NEW_SAMPLES)
-absl_flags.DEFINE_string("classifier", "", "Folder of finetune, or its classifier/.")
+absl_flags.DEFINE_string(
+    "classifier", "", "Folder of classify, finetune or adapt, or its classifier/."
+)
 absl_flags.DEFINE_string("label", "", "Column of true classes, by which to measure, if any.")
 _OUT = absl_flags.DEFINE_string("out", "", "The .csv or .parquet to write.")
 _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
@@ -28,7 +30,7 @@ _OVERWRITE = absl_flags.DEFINE_bool("overwrite", False, "Replace an existing --o
 
 def main() -> None:
     """Align, normalise, predict, write."""
-    classifier, data = flags.folder_of("classifier", "finetune"), flags.value_of("data")
+    classifier, data = flags.folder_of("classifier", "classify"), flags.value_of("data")
     inputs = [("classifier", classifier), *([("data", data)] if data else [])]
     out = new_file(_OUT.value, (".csv", ".parquet"), overwrite=_OVERWRITE.value, inputs=inputs)
     words = {name: flags.value_of(name) for name in ("batch", "label", *OPTIONS)}

@@ -74,7 +74,7 @@ def main(files: list[str]) -> None:
     print(exit.as_flags(record["notes"]))
     label, classes = record["label"], record["classes"]
     if not label:
-        print("no --label: name one here or later, to compare arms")
+        print("no --label was given: new samples to predict or embed need none, all else does")
     elif len(classes) > record["n_labelled"] / 2:
         print(
             f"warning: column {label} has {len(classes):,} different values in "

@@ -17,6 +17,7 @@ from jaxssl.runs.output import Output
 from jaxssl.studies import recommendation
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.recommendation import OPTIONS
+from jaxssl.studies.refusals import Refusals
 from jaxssl.types import InputError
 
 pytestmark = pytest.mark.usefixtures("small", "numerics")
@@ -90,9 +91,13 @@ def test_all_labels_are_learnt_from_and_what_to_expect_is_said(run, cohort):
     unseen = ~np.isin(truth, summary["classes"])
     none = table["none_of_the_classes"]
     assert none[unseen].mean() > none[known].mean() + 0.1
+    least = table.filter(like="p_").min(axis=1)
+    assert (least >= none / len(summary["classes"]) - 1e-6).all(), "drawn towards equal ones"
+    with pytest.raises(InputError, match="which is no study; read its classifier/"):
+        jaxssl.open_study(out)
 
 
-@pytest.mark.filterwarnings("ignore:coverage 0.6 takes")
+@pytest.mark.filterwarnings("ignore:coverage 0.6 needs")
 def test_later_samples_are_classified_from_disk_as_by_the_estimator(run, cohort):
     later = jaxssl.read(cohort["later"])
     table = jaxssl.predict(run[0], later, coverage=0.6)
@@ -150,6 +155,15 @@ def test_what_makes_labels_doubtful_is_said_before_anything_is_fitted(cohort, tm
     silent = r"80 samples are of 1 batches without a label \(first: b\)"
     with pytest.warns(match=silent), pytest.warns(match="samples are of the class 'NA'"):
         recommendation._prepare(asked, Output(str(tmp_path / "new")), Hooks())
+
+
+def test_what_two_checks_find_is_told_once():
+    found = Refusals()
+    for fix in ("import a table", "there are a, b"):
+        with found.kept():
+            raise InputError("there is no column 'c'", fix)
+    with pytest.raises(InputError, match=r"^there is no column 'c'; import a table$"):
+        found.tell()
 
 
 def test_one_message_lists_all_that_must_change(cohort, tmp_path):

@@ -150,7 +150,7 @@ def test_sets_grow_with_the_coverage_and_none_is_empty():
 def test_a_class_with_too_few_labels_or_none_is_in_every_set_and_named():
     calibration = kept(np.linspace(0, 1, 17), [0] * 9 + [1] * 8)
     assert least_labels(0.9) == 9
-    with pytest.warns(UserWarning, match=r"takes 9 validation labels.*b \(8\), c \(0\): which are"):
+    with pytest.warns(UserWarning, match=r"needs 9 validation labels.*b \(8\), c \(0\): these"):
         limits = limits_of(calibration, ["a", "b", "c"], 0.9)
     assert np.isfinite(limits).tolist() == [True, False, False]
     sets = prediction_sets(np.full((4, 3), 99, np.float32), limits)
@@ -178,7 +178,7 @@ def test_what_is_promised_is_said_and_of_another_cohort_nothing():
         warn_of_other(calibration, is_other=True)
     warn_of_other(calibration, is_other=False)  # a warning would be an error
     validated = dataclasses.replace(calibration, is_held_out=False)
-    assert "nothing exact is promised by cross-validated labels" in told(
+    assert "cross-validated labels promise nothing exact" in told(
         sets, validated, 0.9, is_other=False
     )
 

@@ -128,10 +128,10 @@ def unpromised(calibration: Calibration, classes: Sequence[str], coverage: float
     few = [f"{name} ({n})" for name, n in zip(classes, counts, strict=True) if n < least]
     if not few:
         return ""
-    all_or_these = "all classes are" if len(few) == len(classes) else "which are"
+    which = "all classes are" if len(few) == len(classes) else "these classes are"
     return (
-        f"coverage {coverage:g} takes {least} {labels_of(calibration)} of a class; fewer have "
-        f"{', '.join(few)}: {all_or_these} in every set"
+        f"coverage {coverage:g} needs {least} {labels_of(calibration)} of every class, and there "
+        f"are fewer of {', '.join(few)}: {which} in every set"
     )
 
 
@@ -145,13 +145,13 @@ def told(
     """Sizes of the sets and what they promise, in a line; see `warn_of_other`."""
     assert calibration is not None
     sizes, labels = sets.sum(axis=1), labels_of(calibration)
-    start = f"sets: {sizes.mean():.2f} classes on average, {(sizes == 1).mean():.0%} of them of one"
+    start = f"sets: {sizes.mean():.2f} classes on average, {(sizes == 1).mean():.0%} hold one class"
     if is_other:
         return f"{start}; promised: nothing"
     if not calibration.is_held_out:
         return (
-            f"{start}; about {coverage:.4g} of the samples of every class have it in their set if "
-            f"they are of the training's cohort, but nothing exact is promised by {labels}"
+            f"{start}; of samples of the training's cohort, about {coverage:.4g} of every class "
+            f"have it in their set; {labels} promise nothing exact"
         )
     return (
         f"{start}; promised: at least {coverage:.4g} of the samples of every class have it in "

@@ -180,7 +180,7 @@ class Worth(NamedTuple):
         """What to expect, a line each."""
         unseen = (
             f"; {self.n_single:,} of {self.n_labelled:,} labels are alone in their class, or with "
-            "their group, and count as wrong, as samples of classes without a label will be"
+            "their group, and count as wrong: so often a new sample is of a class without a label"
         )
         return [
             f"expected accuracy on new samples of this cohort: {self.accuracy}"

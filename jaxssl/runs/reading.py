@@ -15,7 +15,7 @@ from jaxssl.places import missing
 from jaxssl.runs import layout
 from jaxssl.runs.identity import check_record
 from jaxssl.runs.journal import read_metrics, read_parts, without_predictions
-from jaxssl.runs.kinds import ADAPT, TRANSFER, WORDS, kind_of
+from jaxssl.runs.kinds import ADAPT, CLASSIFY, TRANSFER, WORDS, kind_of
 from jaxssl.runs.merge import conclude_anew, merge_parts
 from jaxssl.runs.previous import BEFORE
 from jaxssl.runs.result import StudyResult
@@ -48,10 +48,18 @@ def read_runs(folders: Sequence[Path]) -> list[StudyResult]:
     return merge_parts([_as_it_stands(path) for path in expand(folders)])
 
 
+_TOLD_IN = {
+    ADAPT: layout.SUMMARY,
+    CLASSIFY: f"{layout.CLASSIFIER}/{layout.CARD}",
+    TRANSFER: layout.TRANSFERRED,
+}
+"""Kinds of runs that are no study → the file that says what they came to."""
+
+
 def _as_it_stands(folder: Path) -> StudyResult:
     """What a folder holds; of a run under way, or killed, what its scores so far come to."""
-    if (kind := kind_of(folder)) in (ADAPT, TRANSFER):
-        told = layout.SUMMARY if kind == ADAPT else layout.TRANSFERRED
+    if (kind := kind_of(folder)) in _TOLD_IN:
+        told = _TOLD_IN[kind]
         raise InputError(f"{folder} holds {WORDS[kind]}, which is no study", f"read its {told}")
     run = read_run(folder)
     if run.results is not None and "point" in run.results:

@@ -71,9 +71,9 @@ def predict(
         A row a sample: sample_id, predicted, max_probability, out_of_distribution (share of
         held-out samples of the training cohort that lie nearer to it; NaN where the classifier
         keeps none), of a classifier of `classify` none_of_the_classes (the probability that it is
-        of no class that had labels, by which the others are lowered), with `coverage`
-        prediction_set (classes, the most probable first, joined by " | ") and set_size, with
-        `label` that column as label, and p_CLASS for every class. Probabilities have the
+        of no class that had labels, by which the others are drawn towards equal ones), with
+        `coverage` prediction_set (classes, the most probable first, joined by " | ") and set_size,
+        with `label` that column as label, and p_CLASS for every class. Probabilities have the
         temperature that validation labels ask for, if the classifier keeps one.
 
     Raises:
@@ -173,7 +173,7 @@ def _refuse_for_adapted(laboratory: str, coverage: float | None, shift: OnShift)
         )
 
 
-POOLED = "calibration: opinions are pooled by weights that cross-validated labels chose"
+POOLED = "calibration: by the weights of the pool, chosen by cross-validation on the labels"
 READAPT = "adapt a classifier to them by `adapt()`, or pass `shift=warn` to go on"
 
 

@@ -84,8 +84,9 @@ def classify(
 
     Returns:
         A row a sample of `data`: sample_id, predicted, max_probability, none_of_the_classes (the
-        probability that it is of no class that has labels, by which the others are lowered), label
-        and p_CLASS for every class. What is said of a sample that has a label is by a fit without.
+        probability that it is of no class that has labels; by so much the others are drawn towards
+        equal ones, and still add up to 1), label and p_CLASS for every class. What is said of a
+        sample that has a label is by a fit without.
 
     Raises:
         InputError: on data that cannot be used, with all that must change.

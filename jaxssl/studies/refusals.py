@@ -30,7 +30,7 @@ class Refusals:
         try:
             yield
         except InputError as error:
-            self.found.setdefault(str(error), error)
+            self.found.setdefault(error.finding, error)
 
     def tell(self) -> None:
         """Raise what was refused, if anything was."""
