@@ -129,7 +129,7 @@ def test_a_series_matrix_without_accessions_joins_nothing(tmp_path):
 
 
 def test_gct_of_another_version_or_head_is_refused(tmp_path):
-    assert "is GCT 1.3" in refusal(edited(miniatures.gtex(tmp_path), "#1.2", "#1.3"))
+    assert "is GCT 1.1" in refusal(edited(miniatures.gtex(tmp_path), "#1.2", "#1.1"))
     path = edited(miniatures.gtex(tmp_path), "Description", "Symbol")
     assert "start with Name and Description, here with Name, Symbol" in refusal(path)
 

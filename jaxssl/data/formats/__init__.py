@@ -23,7 +23,7 @@ from jaxssl.places import missing
 from jaxssl.types import InputError
 
 _MARKS = {"hdf5": b"\x89HDF\r\n\x1a\n", "parquet": b"PAR1"}
-_WITH_LAYERS = ("tool",)  # texts of which `layer` chooses a column
+_WITH_LAYERS = ("tool", "magetab")  # texts of which `layer` chooses a column
 _PLAIN = ("csv", "tsv", "parquet", "npz", "h5ad")  # formats that no source writes of its own
 _SUFFIXES = {".tab": "tsv", ".xls": "excel", ".xlsx": "excel"} | {
     f".{name}": name for name in (*_PLAIN, "gct")

@@ -1,19 +1,25 @@
 """Texts as portals write them: GCT, DepMap, ArrayExpress (MAGE-TAB), recount3."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from jaxssl.data.formats.cells import split_line
 from jaxssl.data.formats.delimited import read_matrix
-from jaxssl.data.formats.head import Head, sniff_table
-from jaxssl.data.formats.matrix import RawTable, Reading, by_name
+from jaxssl.data.formats.head import MISSING, Dialect, Head, sniff_table
+from jaxssl.data.formats.matrix import RawTable, Reading, by_name, require_layer
 from jaxssl.types import InputError
 
 _DEPMAP_GENE = re.compile(r"\S+ \(\d+\)")  # TSPAN6 (7105)
 _DEPMAP_KEY = re.compile(r"(Profile|Sequencing|Model|ModelCondition)ID|IsDefaultEntryFor(Model|MC)")
 _MODEL_DEFAULT, _YES = "IsDefaultEntryForModel", ("Yes", "True", "TRUE", "true", "1")
+_MOST_MEASURES = 6  # columns a sample of Firehose
+_NO_MEASURES = (
+    *("transcript_id", "cross-mapped", "gene_symbol", "chromosome", "genomic_coordinate"),
+    *("median_length_normalized", "isoform_coords", "mirna_region"),
+)
 _MAGETAB_CORNER = re.compile(
     "compositesequence identifier|reporter identifier"
     "|(compositesequence|composite element|reporter|hybridization|scan|assay|extract"
@@ -24,8 +30,10 @@ _MAGETAB_CORNER = re.compile(
 def read_gct(head: Head, reading: Reading) -> RawTable:
     """Read GCT 1.2, as GTEx and the Broad write it, and hold it to the dimensions it states."""
     version = head.lines[0].strip()
+    if version == "#1.3":
+        return _read_gct_1_3(head, reading)
     if version != "#1.2":
-        raise InputError(f"{head.path} is GCT {version[1:]}", "only 1.2 is read: write it as such")
+        raise InputError(f"{head.path} is GCT {version[1:]}", "write it as 1.2 or 1.3")
     dialect = sniff_table(head, skip=2)
     lower = [name.lower() for name in dialect.header[:3]]
     if lower[:2] != ["name", "description"] and lower != ["id", "name", "description"]:
@@ -49,6 +57,31 @@ def read_gct(head: Head, reading: Reading) -> RawTable:
     return table._replace(rows=by_name(rows.index, {"gene_name": rows.iloc[:, -1].to_numpy()}))
 
 
+def _read_gct_1_3(head: Head, reading: Reading) -> RawTable:
+    """GCT with text about the rows in further columns, and about the samples in further rows."""
+    dialect = sniff_table(head, skip=2)
+    try:
+        n_rows, n_columns, n_texts, n_about = map(int, head.lines[1].split()[:4])
+    except ValueError as error:
+        raise InputError(
+            f"{head.path} states no four numbers in its second line", "fetch it again"
+        ) from error
+    lines = head.lines[dialect.skip : dialect.skip + n_about]
+    about = [split_line(head.path, line, dialect.delimiter) for line in lines]
+    dialect = dialect._replace(skip=dialect.skip + n_about)
+    texts = list(range(1, n_texts + 1))
+    table = read_matrix("gct", dialect, texts, reading, orientation="genes_in_rows")
+    found = (len(table.rows), len(table.columns))
+    if found != (n_rows, n_columns) and not reading.cuts(head.path):
+        raise InputError(
+            f"{head.path} states {n_rows} x {n_columns} values and holds {found[0]} x {found[1]}",
+            "fetch it again",
+        )
+    told = {row[0]: row[n_texts + 1 :] for row in about}
+    columns = by_name(table.columns.index, told)
+    return table._replace(columns=columns.mask(columns.isin(("na", *MISSING)), ""))
+
+
 def is_recount3(head: Head) -> bool:
     """Whether comments of two hashes stand above a column of gene ids."""
     return head.lines[0].startswith("##") and any(
@@ -68,12 +101,36 @@ def read_magetab(head: Head, reading: Reading) -> RawTable:
     """Read a matrix of ArrayExpress; a second row of headings is passed over."""
     dialect = sniff_table(head)
     notes = []
-    if len(head.lines) > 1 and has_magetab_corner(head.lines[1]):
+    second = split_line(head.path, head.lines[1], dialect.delimiter) if head.lines[1:] else []
+    kinds = list(dict.fromkeys(second[1:]))
+    if has_magetab_corner("\t".join(second)) or _are_measures(second, kinds, dialect.header):
         dialect = dialect._replace(skip=dialect.skip + 1)
-        second = split_line(head.path, head.lines[1], dialect.delimiter)
-        notes = [f"second row of headings passed over: {', '.join(dict.fromkeys(second[1:4]))}"]
+        if len(kinds) > 1 and _are_measures(second, kinds, dialect.header):
+            return _read_measure(dialect, second, kinds, reading)
+        notes = [f"second row of headings passed over: {', '.join(kinds[:3])}"]
+    require_layer(head.path, reading.layer, ())
     told = {"orientation": "genes_in_rows", "notes": notes}
     return read_matrix("ArrayExpress matrix", dialect, (), reading, **told)
+
+
+def _are_measures(second: list[str], kinds: list[str], header: list[str]) -> bool:
+    """Whether the second row of Firehose says what each column measures: a few, time and again."""
+    are_words = all(re.match(r"[A-Za-z]", kind) and kind not in MISSING for kind in kinds)
+    return are_words and len(second) == len(header) and 0 < len(kinds) <= _MOST_MEASURES
+
+
+def _read_measure(
+    dialect: Dialect, second: list[str], kinds: list[str], reading: Reading
+) -> RawTable:
+    """One of several columns a sample: `reading.layer`, or the first that is expression."""
+    known = [kind for kind in kinds if kind.lower() not in _NO_MEASURES]
+    require_layer(dialect.head.path, reading.layer, known)
+    layer = reading.layer or known[0]
+    texts = [i for i, kind in enumerate(second) if i and kind != layer]
+    told: dict[str, Any] = {"orientation": "genes_in_rows"}
+    told["notes"] = [f"columns {layer} by the second row; others by `layer`: {', '.join(known)}"]
+    table = read_matrix("Firehose matrix", dialect, texts, reading, **told)
+    return table._replace(rows=by_name(table.rows.index))
 
 
 def has_magetab_corner(line: str) -> bool:
