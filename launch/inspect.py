@@ -34,8 +34,8 @@ def main(files: list[str]) -> None:
         raise InputError("no file given", f"{exit.command('inspect')} [--labels=TABLE] FILE...")
     for path in files:
         told = {"layer": _LAYER.value, "sheet": _SHEET.value, "id_column": _IDS.value}
-        told |= {"whole": _WHOLE.value, "no_header": _NO_HEADER.value}
-        report = inspect(path, _LABELS.value, **told)
+        switches = {"whole": _WHOLE.value, "no_header": _NO_HEADER.value}
+        report = inspect(path, _LABELS.value, **told, **switches)
         if _JSON.value:
             print(json.dumps(report.to_dict() | {"next": next_command(report)}))
         else:

@@ -295,6 +295,11 @@ def test_numbers_of_rows_are_no_names_of_genes(tmp_path, corner, start):
     assert "correct `id_column`" in refusal(tmp_path / "x.csv", id_column="gene")
 
 
+def test_a_column_of_ids_is_for_tables_alone(tmp_path):
+    np.savez(tmp_path / "x.npz", X=COUNTS, sample_ids=GSM, feature_ids=GENES)
+    assert "`id_column` is for csv, tsv and parquet" in refusal(tmp_path / "x.npz", id_column="a")
+
+
 def test_ids_in_the_last_column_leave_the_first_a_sample(tmp_path):
     frame = pd.DataFrame(COUNTS.T.astype(int), columns=GSM).assign(gene_id=GENES)
     frame.to_csv(tmp_path / "x.tsv", sep="\t", index=False)

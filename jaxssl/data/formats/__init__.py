@@ -130,6 +130,8 @@ def _read(path: Path, reading: Reading) -> RawTable:
     form = text_format(head) if head else kind
     if reading.no_header and form not in ("delimited", "tool"):
         raise InputError(f"`no_header` is for csv and tsv; {path} is {form}", "drop it")
+    if reading.id_column and form not in ("delimited", "parquet"):
+        raise InputError(f"`id_column` is for csv, tsv and parquet; {path} is {form}", "drop it")
     if kind == "r":
         return r.read_matrix(path, reading.layer)
     if kind in ("folder", "archive"):
