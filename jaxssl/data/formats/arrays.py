@@ -67,6 +67,9 @@ def read_hdf5(path: Path, reading: Reading) -> RawTable:
             return _open_h5ad(path, file, reading)
         if tenx.is_hdf5(file):
             return tenx.read_hdf5(path, file, reading)
+        if "matrix" in file and "row_attrs" in file:
+            fix = f"anndata.io.read_loom({path.name!r}).write_h5ad('x.h5ad'), with loompy installed"
+            raise InputError(f"{path} is a loom file, which is not read", f"in Python: {fix}")
         found = ", ".join(list(file)[:5]) or "nothing"
     except InputError:
         raise
