@@ -74,16 +74,17 @@ def test_a_matrix_without_a_header_is_refused_and_read_by_the_flag(tmp_path, ids
             call(tmp_path / "m.txt")
         assert "seems to have no header: its first line, '" + ids[0] in str(caught.value)
         assert "pass `no_header` if it is data" in str(caught.value)
-    adata = jaxssl.read(tmp_path / "m.txt", no_header=True)
+    orientation = "auto" if ids in (ENSEMBL, SYMBOLS) else "genes_in_rows"
+    if orientation != "auto":
+        assert "pass `orientation=genes_in_rows`" in refusal(tmp_path / "m.txt", no_header=True)
+    adata = jaxssl.read(tmp_path / "m.txt", no_header=True, orientation=orientation)
     assert list(adata.obs_names) == ["m_1", "m_2", "m_3"]
     assert set(adata.var_names) <= set(ids)
     assert ids[0] in adata.var_names or ids[0].startswith("N_")
     np.testing.assert_array_equal(np.asarray(adata.X)[:, -2:], X.T[:, -2:])
     report = jaxssl.inspect(tmp_path / "m.txt", no_header=True)
     assert report.options["no_header"] is True
-    assert report.n_samples == 3
-    message = refusal(tmp_path / "m.txt", no_header=True, orientation="samples_in_rows")
-    assert message.startswith("genes in columns have no names without a header")
+    assert report.orientation == ("genes_in_rows" if orientation == "auto" else "")
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,16 @@ def test_what_could_be_either_is_asked_about_and_both_answers_work(tmp_path):
     (tmp_path / "y.txt").write_text(text.replace("Clone", "gene"))
     assert list(jaxssl.read(tmp_path / "y.txt").obs_names) == ["1", "2", "3"]
     assert jaxssl.read(tmp_path / "x.txt", no_header=True).shape == (3, 7)
+
+
+@pytest.mark.parametrize("orientation", ["auto", "samples_in_rows"])
+def test_genes_in_columns_need_a_header(tmp_path, orientation):
+    (tmp_path / "m.csv").write_text(lines([f"TCGA-A1-000{i}" for i in range(6)], mark=","))
+    message = refusal(tmp_path / "m.csv", no_header=True, orientation=orientation)
+    assert "genes in columns have no names without a header" in message
+    text = "patient,TP53,KRAS,MYC\n" + (tmp_path / "m.csv").read_text()
+    (tmp_path / "m.csv").write_text(text)
+    assert jaxssl.read(tmp_path / "m.csv").shape == (6, 3)
 
 
 def test_the_flag_is_refused_where_there_is_a_header_or_none_could_lack(tmp_path):

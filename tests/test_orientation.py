@@ -164,3 +164,16 @@ def test_what_is_asked_is_answered_by_the_flag_it_names(tmp_path):
     assert list(adata.obs_names) == LINES[:2]
     with pytest.raises(InputError):
         jaxssl.read(tmp_path / "x.csv", orientation="columns")
+
+
+def test_numbers_of_rows_do_not_become_genes_without_a_word(tmp_path):
+    pd.DataFrame(np.arange(12).reshape(4, 3) * 50, columns=list("abc")).to_csv(tmp_path / "x.csv")
+    adata = jaxssl.read(tmp_path / "x.csv", orientation="genes_in_rows")
+    told = "as told by `orientation`; the genes have no names but numbers, 0 to 3"
+    assert told in adata.uns["jaxssl"]["notes"]
+
+
+def test_entrez_numbers_that_pandas_gave_a_point_are_entrez_numbers(tmp_path):
+    rows = "".join(f"{gene}.0,{i},{i}00\n" for i, gene in enumerate(ENTREZ))
+    (tmp_path / "x.csv").write_text("Entrez_Gene_Id,S1,S2\n" + rows)
+    assert list(jaxssl.read(tmp_path / "x.csv").var_names) == ENTREZ

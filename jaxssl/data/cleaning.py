@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32, Int
 from jaxssl.data.companions import is_nameless
 from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.formats.matrix import names_of
-from jaxssl.data.genes import Merge, plan_merge, without_version
+from jaxssl.data.genes import Merge, plan_merge, whole_numbers, without_version
 from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.parts import Part
 from jaxssl.data.sample_major import SampleMajor
@@ -66,7 +66,7 @@ def plan_cleaning(
     plans, texts, notes, policy = [], [], [], ""
     counts = dict.fromkeys(_COUNTED, 0)
     for part in parts:
-        names = genes = names_of(part.var)
+        names = genes = whole_numbers(names_of(part.var))
         if gene_map is not None:
             names, note = rename_genes(gene_map, options, genes)
             notes.append(note)

@@ -51,6 +51,7 @@ SAMPLE_PATTERNS = {
 }
 """What samples alone are called."""
 _VERSION = re.compile(r"^(ENS[A-Z]*[GTP]\d{11})\.\d+(_\d+(?=$|_))?")
+_WHOLE = re.compile(r"^(\d+)\.0+$")
 _PROBED = 1000  # evenly spaced ids of a side that are looked at
 
 
@@ -89,6 +90,18 @@ def without_version(gene: str) -> str:
     'ENSG00000182378_PAR_Y'
     """
     return _VERSION.sub(r"\1", gene)
+
+
+def whole_numbers(genes: np.ndarray) -> np.ndarray:
+    """Genes as they are; of numbers that a point and zeros follow, as in 7157.0, the numbers.
+
+    >>> whole_numbers(np.array(["7157.0", "", "1956.0"], object)).tolist()
+    ['7157', '', '1956']
+    """
+    plain = [_WHOLE.sub(r"\1", str(gene)) for gene in genes]
+    if not all(name.isdigit() for name in plain if name):
+        return genes
+    return np.array(plain, dtype=object)
 
 
 def duplicates(ids: np.ndarray) -> np.ndarray:

@@ -51,9 +51,11 @@ def detect_orientation(raw: RawTable, sample_ids: np.ndarray | None = None) -> t
         return raw.orientation, f"as the format {raw.format} has it"
     clues = list(_clues(raw, sample_ids))
     found = _weigh(clues)
+    if found == ORIENTATIONS[1]:
+        _require_named(raw)
     if found:
         best = max((c for c in clues if c.orientation == found), key=lambda clue: clue.weight)
-        return found, best.reason
+        return found, best.reason + _of_numbers(found, raw)
     if clues:
         return "", ", yet ".join(clue.reason for clue in _strongest(clues))
     rows, columns = raw.ids
@@ -68,15 +70,15 @@ def resolve_orientation(
     strong = {clue.orientation: clue.reason for clue in clues if clue.weight == _STRONG}
     by_ids = next(iter(strong)) if len(strong) == 1 else ""
     evidence = strong.get(by_ids, "")
-    if wanted == ORIENTATIONS[1] and "without header" in raw.format:
-        raise InputError("genes in columns have no names without a header", "write it above them")
+    if wanted == ORIENTATIONS[1]:
+        _require_named(raw)
     if wanted != "auto":
         if by_ids not in ("", wanted):
             raise InputError(
                 f"`orientation={wanted}` contradicts the ids ({evidence})",
                 f"leave it out or pass `orientation={by_ids}`",
             )
-        return wanted, "as told by `orientation`"
+        return wanted, f"as told by `orientation`{_of_numbers(wanted, raw)}"
     found, reason = detect_orientation(raw, sample_ids)
     if raw.orientation and by_ids not in ("", found):
         rows = found.split("_")[0]
@@ -90,6 +92,24 @@ def resolve_orientation(
             "pass `orientation=genes_in_rows` or `orientation=samples_in_rows`",
         )
     return found, reason
+
+
+def _require_named(raw: RawTable) -> None:
+    """Refuse genes in columns that no header names."""
+    if "without header" in raw.format:
+        raise InputError(
+            f"rows, such as {raw.ids[0][0]}, are samples: genes in columns have no names without a "
+            "header",
+            "write one above the first line, and drop `no_header`",
+        )
+
+
+def _of_numbers(orientation: str, raw: RawTable) -> str:
+    """A word on genes that have no names but the numbers of their rows or columns."""
+    genes = raw.ids[ORIENTATIONS.index(orientation)]
+    if not are_row_numbers(genes):
+        return ""
+    return f"; the genes have no names but numbers, {genes[0]} to {genes[-1]}"
 
 
 def _weigh(clues: Sequence[Clue]) -> str:
@@ -167,7 +187,8 @@ def _of_symbols(sides: Sequence[Sequence[str]]) -> Iterator[Clue]:
     n = len(found[side])
     starts = {re.split(r"[^A-Za-z]", name, maxsplit=1)[0].upper() for name in found[side]}
     are_various = n > 50 or len(starts) > 0.3 * n
-    if not n or not are_various or shares[1 - side] > 0.25 * shares[side]:
+    is_one = len(found[1 - side]) < 2 and n > 7  # WT1 among few samples
+    if not n or not are_various or (shares[1 - side] > 0.25 * shares[side] and not is_one):
         return
     reason = f"{_SIDES[side]} ids are gene symbols, such as {found[side][0]}"
     if n > 3 and shares[side] >= (0.2 if n > 20 else 0.4):

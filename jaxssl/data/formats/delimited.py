@@ -65,9 +65,9 @@ def read(head: Head, reading: Reading) -> RawTable:
     texts += [0] if ids.first != "sample" else []
     form = "tsv" if dialect.delimiter == "\t" else "csv"
     told: dict[str, Any] = {}
-    if dialect.is_headless:  # what has no name is no gene
+    if dialect.is_headless:
         form += " without header"
-        told = {"orientation": "genes_in_rows", "notes": [called_after(dialect)]}
+        told = {"notes": [called_after(dialect)]}
     table = read_matrix(form, dialect, texts, reading, ids=ids.column, **told)
     if not ids.column:
         check_ids(dialect, table.ids[0])
