@@ -33,9 +33,15 @@ def main(files: list[str]) -> None:
     if not files:
         raise InputError("no file given", f"{exit.command('inspect')} [--labels=TABLE] FILE...")
     for path in files:
-        told = {"layer": _LAYER.value, "sheet": _SHEET.value, "id_column": _IDS.value}
-        switches = {"whole": _WHOLE.value, "no_header": _NO_HEADER.value}
-        report = inspect(path, _LABELS.value, **told, **switches)
+        report = inspect(
+            path,
+            _LABELS.value,
+            layer=_LAYER.value,
+            sheet=_SHEET.value,
+            id_column=_IDS.value,
+            no_header=_NO_HEADER.value,
+            whole=_WHOLE.value,
+        )
         if _JSON.value:
             print(json.dumps(report.to_dict() | {"next": next_command(report)}))
         else:
