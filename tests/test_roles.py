@@ -105,6 +105,16 @@ def test_a_row_about_the_samples_becomes_a_column_about_them(tmp_path, name, cel
     assert labelled.uns["jaxssl"]["n_labelled"] == sum(map(bool, expected))
 
 
+def test_rows_of_codes_and_of_words_below_the_header_are_about_the_samples(tmp_path):
+    header, *rows = genes_in_rows("gene_id", GSM, GENES, COUNTS).splitlines()
+    lines = [header, row("Batch", "112233"), row("Tissue", "ababab"), row("Age"), *rows]
+    adata = agree(write(tmp_path / "x.tsv", "\n".join(lines) + "\n"))
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    assert list(adata.obs["Batch"]) == list("112233")
+    assert list(adata.obs["Tissue"]) == list("ababab")
+    assert list(adata.obs["Age"]) == [str(i) for i in range(50, 56)]
+
+
 def test_codes_in_the_last_row_are_no_gene(tmp_path):
     adata = agree(counts(tmp_path, [row("Condition", "121212"), row("vital_status", "101010")]))
     assert list(adata.obs["vital_status"]) == list("101010")

@@ -112,7 +112,8 @@ AMONG_SAMPLES = {
             pathway keggid age stage grade sex gender label target batch group
             """
         ),
-        r"go[ _.-](biological|molecular|cellular).*|(gene|transcript)[ _]?ids?\(s\)"
+        r"unnamed: \d+|row[ ._]?(names?|num(ber)?)"
+        r"|go[ _.-](biological|molecular|cellular).*|(gene|transcript)[ _]?ids?\(s\)"
         r"|gc[ _.]?(%|content|fraction)|% ?gc.*|.*gc[ _.]content",
         is_kept=True,
     ),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaxssl.data.companions import AMONG_SAMPLES, is_id_of_genes, kinds_of
+from jaxssl.data.companions import AMONG_GENES, AMONG_SAMPLES, is_id_of_genes, kinds_of
 from jaxssl.data.formats.cells import MISSING, split_line
 from jaxssl.data.formats.head import Dialect, is_name_for_ids
 from jaxssl.data.formats.matrix import RawTable, Reading
@@ -84,8 +84,10 @@ def rows_of_text(dialect: Dialect) -> list[list[str]]:
             return []
         cells = cells[: len(dialect.header)]
         numbers = [i for i, cell in enumerate(cells) if i and _is_number(cell)]
-        if numbers:
-            return found if all(_tells(row, numbers) for row in found) else []
+        is_fact = kinds_of(cells[:1], AMONG_GENES)[0] == "sample"  # codes, above rows of words
+        if numbers and not is_fact:
+            words = [row for row in found if not any(map(_is_number, row[1:]))]
+            return found if words and all(_tells(row, numbers) for row in words) else []
         found.append(cells)
     return []
 
