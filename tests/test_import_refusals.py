@@ -63,7 +63,7 @@ def test_an_option_that_the_file_excludes_is_named(tmp_path, options, finding):
 def test_what_is_no_file_of_expression_is_named(tmp_path):
     assert "no expression file is given" in refusal([])
     assert "absent.csv does not exist" in refusal(tmp_path / "absent.csv")
-    assert "folder without gene counts" in refusal(tmp_path)
+    assert "folder without files of samples that are known" in refusal(tmp_path)
     assert "holds no values" in refusal(without_samples(tmp_path))
     np.savez(tmp_path / "x.npz", X=np.array([[None]]), sample_ids=["a"], feature_ids=["b"])
     assert "without pickled objects" in refusal(tmp_path / "x.npz")

@@ -36,7 +36,7 @@ def read_folder(path: Path, place: Path, reading: Reading) -> RawTable:
         names = ", ".join(str(file.relative_to(place)) for file in found[:_SHOWN])
         raise InputError(f"{path} holds {len(found)} matrices ({names})", "name one or several")
     raise InputError(
-        f"{path} is a {'folder' if path.is_dir() else 'archive'} without files of samples that "
+        f"{path} is {'a folder' if path.is_dir() else 'an archive'} without files of samples that "
         "are known: of the GDC, HTSeq, STAR, salmon, kallisto, RSEM, StringTie or 10x",
         "name the files, several of the same genes, as they are" if path.is_dir() else "unpack it",
     )
