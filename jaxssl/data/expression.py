@@ -51,8 +51,9 @@ def read(
 
     csv, tsv, xlsx, GCT, GEO series matrices, files of one sample each (a file, folder, zip or tar
     of the GDC, HTSeq, STAR, salmon, kallisto, RSEM), 10x, RDS and RData, recount3, ArrayExpress,
-    DepMap, ARCHS4, h5ad, parquet and npz are told by their content; text may be packed. What cannot be told is asked about by an error, never guessed; no value is changed
-    unless an option says so. Peak memory is the result and about 400 MB.
+    DepMap, ARCHS4, h5ad, parquet and npz are told by their content; text may be packed. What
+    cannot be told is asked about by an error, never guessed; no value is changed unless an option
+    says so. Peak memory is the result and about 400 MB.
 
     Args:
         path: an expression file, or several of the same genes.
