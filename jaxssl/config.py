@@ -127,12 +127,12 @@ class SweepConfig:
 
     arms: tuple[str, ...] = (
         *("majority", "scratch", "logreg", "pca_logreg", "spread_selftrain"),
-        *("cluster_logreg", "swav"),
+        *("cluster_logreg", "pool", "swav"),
     )
     shares: tuple[LabelShare, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of training labels
     reference_arms: tuple[str, ...] = (  # those that are compared, each in all its frames
         *("scratch", "random_encoder", "logreg", "pca_logreg", "knn"),
-        *("label_spreading", "spread_selftrain", "cluster_logreg", "random_forest"),
+        *("label_spreading", "spread_selftrain", "cluster_logreg", "pool", "random_forest"),
     )
     frames: tuple[str, ...] = ()  # of classical arms beside `normalize.frame`: `studies.frames`
 

@@ -16,15 +16,15 @@ from jaxssl.evaluation.baselines import (
     UNTUNED,
     Problem,
     choose_penalty,
-    folds_of,
     label_spreading,
     logistic_regression,
     majority,
     nearest_neighbours,
-    row_space,
     spread_selftrain,
 )
-from jaxssl.evaluation.spreading import affinity, bridge, spread, teach
+from jaxssl.evaluation.graph import affinity, bridge
+from jaxssl.evaluation.linear import folds_of, row_space
+from jaxssl.evaluation.spreading import spread, teach
 
 RNG = np.random.default_rng(0)
 CENTRES = RNG.normal(size=(3, 200)).astype(np.float32)
@@ -36,7 +36,8 @@ ROWS = CENTRES[np.arange(50) % 3] + RNG.normal(size=(50, 200)).astype(np.float32
 def problem(labelled=range(30), seed=0):
     """The 30 known samples are the training part; the others are to be predicted."""
     rows = np.array(labelled)
-    return Problem(np.vstack([X, ROWS]), Y[rows], rows, np.arange(30), np.arange(30, 80), seed)
+    x = np.vstack([X, ROWS])
+    return Problem(x, Y[rows], rows, np.arange(30), np.arange(30, 80), seed, genes=x)
 
 
 @pytest.mark.parametrize("penalty", [0.01, 1.0])

@@ -7,11 +7,14 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from jaxssl.evaluation import best, pooling
+from jaxssl.evaluation.baselines import BASELINES, Problem
 from jaxssl.evaluation.best import fit_best
-from jaxssl.evaluation.pooling import FLOOR, WEIGHTS, Pool, fit_weights
+from jaxssl.evaluation.neighbourhood import N_AXES, RIDGE, find_neighbourhood
+from jaxssl.evaluation.pooling import FLOOR, Pool, fit_weights, prior_of
 from jaxssl.evaluation.spaces import (
-    COMPONENTS,
+    AGREEMENT,
     GRAPHS,
+    HEADS,
     OUTPUTS,
     STRENGTH,
     make_spaces,
@@ -23,15 +26,16 @@ N, K = 200, 4
 CODES = np.arange(N) % K
 CENTRES = RNG.normal(size=(K, 12)) * 2
 GENES = (CENTRES[CODES] + RNG.normal(size=(N, 12))).astype(np.float32)
+PRIOR = prior_of(K, HEADS, GRAPHS)
 TRAIN, OTHERS = np.arange(150), np.arange(150, N)
+AXES = np.linalg.svd(GENES[TRAIN] - GENES[TRAIN].mean(axis=0), full_matrices=False)[2]
+COMPONENTS = (GENES - GENES[TRAIN].mean(axis=0)) @ AXES.T
 
 
 @pytest.fixture(scope="module")
 def spaces():
-    axes = np.linalg.svd(GENES[TRAIN] - GENES[TRAIN].mean(axis=0), full_matrices=False)[2]
-    components = (GENES - GENES[TRAIN].mean(axis=0)) @ axes.T
-    outputs = np.hstack([components[:, :6], np.tanh(components)])
-    return with_outputs(make_spaces(components, GENES, TRAIN, OTHERS), outputs)
+    outputs = np.hstack([COMPONENTS[:, :6], np.tanh(COMPONENTS)])
+    return with_outputs(make_spaces(COMPONENTS, GENES, TRAIN, OTHERS)[0], outputs)
 
 
 def opinions(n=60, n_opinions=5):
@@ -54,31 +58,32 @@ def test_a_pool_of_one_says_what_that_says():
 def test_weights_minimise_the_penalised_log_loss():
     said, codes, weights = opinions(), RNG.integers(K, size=60), RNG.uniform(0.5, 2, size=60)
     said[1] = 0.7 * said[1] + 0.3 * np.eye(K)[codes]  # one that knows something
-    found = fit_weights(said, codes, weights, range(5))
+    found = fit_weights(said, codes, weights, PRIOR, range(5))
     log_p = np.log(np.clip(said, FLOOR, None))
 
     def loss(v):
         pooled = log_softmax(np.tensordot(v, log_p, 1), axis=1)[np.arange(60), codes]
-        return pooling.PRIOR * ((v - WEIGHTS) ** 2).sum() - weights @ pooled
+        return pooling.PRIOR * ((v - PRIOR.weights) ** 2).sum() - weights @ pooled
 
-    bounds = [(0, ceiling) for ceiling in pooling.CEILINGS]
-    oracle = minimize(loss, WEIGHTS, bounds=bounds, method="trust-constr", options={"gtol": 1e-9})
+    bounds = [(0, ceiling) for ceiling in PRIOR.ceilings]
+    start, options = PRIOR.weights, {"ftol": 1e-12}
+    oracle = minimize(loss, start, bounds=bounds, method="SLSQP", options=options)
     np.testing.assert_allclose(found, oracle.x, atol=2e-3)
-    assert found[1] > WEIGHTS[1]
-    assert fit_weights(said, codes, weights, (1,))[[0, 2, 3, 4]].sum() == 0
+    assert found[1] > PRIOR.weights[1]
+    assert fit_weights(said, codes, weights, PRIOR, (1,))[[0, 2, 3, 4]].sum() == 0
 
 
 def test_without_labels_to_hold_out_the_weights_are_those_given(spaces):
     rows = np.array([0, 1, 2, 3])  # one a class
     _, pool = fit_best(spaces, rows, CODES[rows], K)
-    np.testing.assert_array_equal(pool.weights, WEIGHTS)
+    np.testing.assert_array_equal(pool.weights, PRIOR.weights)
     assert pool.held_out is None
 
 
 def test_a_linear_head_is_scikit_learns_class_balanced_regression(spaces):
     rows = np.arange(0, 60)
     y = np.where(CODES[rows] == 3, 0, CODES[rows])  # uneven classes
-    view = spaces.views[COMPONENTS]
+    view = spaces.views[AGREEMENT]
     found = best.linear(view, rows, y, K, OTHERS, [2])[0]
     model = LogisticRegression(
         C=1 / best.PENALTIES[2], class_weight="balanced", max_iter=5000, tol=1e-9
@@ -98,16 +103,15 @@ def test_graphs_spread_labels_as_the_linear_solve_does(spaces):
         inside /= inside.sum(axis=0)
         inside /= inside.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(found, graph.outside @ inside, atol=1e-5)
-    assert {COMPONENTS, OUTPUTS} == set(GRAPHS)
+    assert {AGREEMENT, OUTPUTS} == set(GRAPHS)
 
 
 def test_others_are_predicted_one_by_one(spaces):
     rows = np.arange(40)
     together, _ = fit_best(spaces, rows, CODES[rows], K)
-    components, genes = (spaces.views[name].x for name in ("components", "genes"))
     few = OTHERS[:7]
-    outputs = spaces.views[OUTPUTS]
-    alone = make_spaces(components, genes, TRAIN, few).with_view(OUTPUTS, outputs.x)
+    alone, _ = make_spaces(COMPONENTS, GENES, TRAIN, few)
+    alone = alone.with_view(OUTPUTS, spaces.views[OUTPUTS].x)
     np.testing.assert_allclose(fit_best(alone, rows, CODES[rows], K)[0], together[:7], atol=1e-6)
     assert (together.argmax(axis=1) == CODES[OTHERS]).mean() > 0.9
     np.testing.assert_allclose(together.sum(axis=1), 1)
@@ -117,3 +121,58 @@ def test_fewer_opinions_need_two_standard_errors():
     first = RNG.uniform(size=400)
     assert pooling.first_unless_beaten([first, first + 0.001 * RNG.normal(size=400)]) == 0
     assert pooling.first_unless_beaten([first, first + 0.5 + 0.1 * RNG.normal(size=400)]) == 1
+
+
+def test_the_prior_adds_up_and_gives_fewer_classes_more_of_the_genes():
+    for n_classes in (1, 2, 3, 5, 20, 100):
+        prior = prior_of(n_classes, HEADS, GRAPHS)
+        assert prior.weights.sum() == pytest.approx(1)
+        assert (prior.weights > 0).all()
+        assert (prior.ceilings >= prior.weights).all()
+    genes = [prior_of(k, HEADS, GRAPHS).weights[HEADS.index("genes")] for k in (2, 5, 20)]
+    np.testing.assert_allclose(genes, [0.8, 0.32, 0.1])
+    np.testing.assert_allclose(prior_of(20, ["agreement", "genes"], ["agreement"]).weights[1], 0.1)
+
+
+def test_axes_of_agreement_solve_their_eigenproblem():
+    found = find_neighbourhood(COMPONENTS[TRAIN])
+    x = COMPONENTS[TRAIN] - COMPONENTS[TRAIN].mean(axis=0)
+    distances = np.linalg.norm(x[:, None] - x[None], axis=2)
+    nearest = np.sort(np.where(np.eye(len(x)), np.inf, distances), axis=1)[:, 9]
+    weights = np.exp(-2 * (distances / nearest[:, None]) ** 2) * (distances <= nearest[:, None])
+    weights = np.maximum(weights, weights.T) * (1 - np.eye(len(x)))
+    means = weights @ x / weights.sum(axis=1, keepdims=True)
+    noise = (x - means).T @ (x - means)
+    noise += RIDGE * np.trace(noise) / len(noise) * np.eye(len(noise))
+    signal = means.T @ means
+    w = np.sum(found.kernel * (signal @ found.kernel), axis=0)
+    w /= np.sum(found.kernel * (noise @ found.kernel), axis=0)
+    np.testing.assert_allclose(
+        signal @ found.kernel, noise @ found.kernel * w, rtol=1e-4, atol=1e-3
+    )
+    assert (np.diff(w) <= 1e-9).all()
+    assert found.kernel.shape[1] == min(N_AXES, x.shape[1])
+    np.testing.assert_allclose(found.train, x @ found.kernel, atol=1e-6)
+
+
+def test_the_noise_between_neighbours_is_turned_down():
+    signal, noise = 4 * CENTRES[CODES, :1], 9 * RNG.normal(size=(N, 1))
+    x = np.hstack([noise, *[signal + 0.1 * RNG.normal(size=(N, 1)) for _ in range(30)]])
+    seen = find_neighbourhood(x[TRAIN])(x[OTHERS])
+    codes, shares = CODES[OTHERS], []
+    for rows in (x[OTHERS], seen):
+        within = sum(
+            ((rows[codes == k] - rows[codes == k].mean(axis=0)) ** 2).sum() for k in range(K)
+        )
+        shares.append(within / ((rows - rows.mean(axis=0)) ** 2).sum())
+    assert shares[1] < shares[0] / 2
+
+
+def test_a_pool_without_encoders_has_three_opinions():
+    spaces, _ = make_spaces(COMPONENTS, GENES, TRAIN, OTHERS)
+    rows = np.arange(40)
+    probabilities, pool = fit_best(spaces, rows, CODES[rows], K)
+    assert len(pool.weights) == 3
+    problem = Problem(COMPONENTS, CODES[rows], rows, TRAIN, OTHERS, 0, GENES)
+    np.testing.assert_array_equal(BASELINES["pool"].fit(problem), probabilities)
+    assert (probabilities.argmax(axis=1) == CODES[OTHERS]).mean() > 0.9

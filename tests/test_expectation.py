@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from jaxssl.evaluation import expectation, novelty, worth
-from jaxssl.evaluation.best import HEADS, choose_pool, linear, of_heads, opinions_of, shares_of
+from jaxssl.evaluation.best import choose_pool, linear, of_heads, opinions_of, shares_of
 from jaxssl.evaluation.expectation import groups_of, hold_out, outer_folds
+from jaxssl.evaluation.graph import affinity
 from jaxssl.evaluation.recommended import fit_recommended, see
-from jaxssl.evaluation.spaces import make_spaces
-from jaxssl.evaluation.spreading import affinity, reach, spread
+from jaxssl.evaluation.spaces import HEADS, make_spaces
+from jaxssl.evaluation.spreading import reach, spread
 from jaxssl.evaluation.worth import accuracy_of, balanced_accuracy_of, gain_of, worth_of
 
 RNG = np.random.default_rng(0)
@@ -59,10 +60,11 @@ def test_labels_that_are_spread_one_by_one_add_up():
 
 def test_the_rule_says_of_later_samples_what_their_views_and_graphs_do(spaces):
     train, others = np.arange(100), np.arange(100, N)
-    own, axes = see(GENES[:100, :12], GENES[:100], OUTPUTS[:100])
+    own, sight = see(GENES[:100, :12], GENES[:100], OUTPUTS[:100])
     none = novelty.fit_novelty(own.views["outputs"].of(train), ROWS, CODES[ROWS])
-    rule = fit_recommended(own, axes, ROWS, CODES[ROWS], K, none)
-    both = make_spaces(GENES[:, :12], GENES, train, others).with_view("outputs", axes(OUTPUTS))
+    rule = fit_recommended(own, sight, ROWS, CODES[ROWS], K, none)
+    both, _ = make_spaces(GENES[:, :12], GENES, train, others)
+    both = both.with_view("outputs", sight[1](OUTPUTS))
     pool = choose_pool(both, ROWS, CODES[ROWS], K, by_share=True)
     path = [[int(i)] for i in pool.penalties]
     said = opinions_of(both, ROWS, CODES[ROWS], K, others, path)
@@ -71,7 +73,7 @@ def test_the_rule_says_of_later_samples_what_their_views_and_graphs_do(spaces):
     found = rule.logits(GENES[others, :12], GENES[others], OUTPUTS[others])
     np.testing.assert_allclose(np.exp(found), expected, atol=1e-3)
     two = CODES[ROWS] % 2  # of which scikit-learn keeps one column
-    own = fit_recommended(own, axes, ROWS, two, 2, none)
+    own = fit_recommended(own, sight, ROWS, two, 2, none)
     view, position = (
         both.views["genes"],
         int(choose_pool(both, ROWS, two, 2, by_share=True).penalties[2]),
@@ -82,12 +84,12 @@ def test_the_rule_says_of_later_samples_what_their_views_and_graphs_do(spaces):
 
 @pytest.mark.parametrize("rows", [[0, 1], [0, 1, 2], [0, 4, 1], [0, 4, 8, 12, 1]])
 def test_the_fewest_labels_are_enough_and_promise_nothing(spaces, rows):
-    own, axes = spaces
+    own, sight = spaces
     rows = np.array(rows)
     _, y = np.unique(CODES[rows], return_inverse=True)
     n_classes, alone = int(y.max()) + 1, np.arange(len(y))
     none = novelty.fit_novelty(own.views["outputs"].of(own.train), rows, y)
-    rule = fit_recommended(own, axes, rows, y, n_classes, none)
+    rule = fit_recommended(own, sight, rows, y, n_classes, none)
     p, _ = rule.opinion(GENES[:, :12], GENES, OUTPUTS)
     np.testing.assert_allclose(p.sum(axis=1), 1)
     for groups in (alone, np.zeros(len(y), int)):  # of one, nothing is left to learn from

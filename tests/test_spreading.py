@@ -7,16 +7,9 @@ from scipy import sparse
 from scipy.spatial.distance import cdist
 from scipy.special import softmax
 
+from jaxssl.evaluation.graph import affinity, bridge
 from jaxssl.evaluation.logistic import fit_logistic
-from jaxssl.evaluation.spreading import (
-    PENALTY,
-    STRENGTHS,
-    affinity,
-    bridge,
-    choose_strength,
-    self_train,
-    spread,
-)
+from jaxssl.evaluation.spreading import PENALTY, STRENGTHS, choose_strength, self_train, spread
 
 RNG = np.random.default_rng(0)
 Y = np.arange(60) % 3

@@ -21,8 +21,9 @@ from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.pretrain import Plan, merge, plan_pretraining, pretrain
 from jaxssl.evaluation.correction import soft_balance
+from jaxssl.evaluation.graph import affinity
 from jaxssl.evaluation.logistic import fit_logistic
-from jaxssl.evaluation.spreading import affinity, self_train
+from jaxssl.evaluation.spreading import self_train
 from jaxssl.types import Normalizer, Params
 
 FRAMES = ("rank_cohort", "cohort", "rank")

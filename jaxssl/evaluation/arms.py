@@ -92,8 +92,8 @@ def framed_inputs(prepared: Prepared, inputs: Inputs, frame: str) -> Inputs:
 def _genes(prepared: Prepared, frame: str = "") -> Float[np.ndarray, "samples genes"] | None:
     """Standardised genes, if an arm of the frame wants them."""
     arms = [name for arm in prepared.config.sweep.arms for name, f in [parted(arm)] if f == frame]
-    wanted = {"genes" if arm == BEST else BASELINES[arm].input for arm in arms if is_fitted(arm)}
-    return prepared.genes if "genes" in wanted else None
+    wanted = {"both" if arm == BEST else BASELINES[arm].input for arm in arms if is_fitted(arm)}
+    return prepared.genes if wanted & {"genes", "both"} else None
 
 
 def is_fitted(arm: str) -> bool:
@@ -182,9 +182,11 @@ def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits
     The inputs are those of its frame.
     """
     baseline = BASELINES[parted(arm)[0]]
-    x = inputs.features if baseline.input == "features" else inputs.genes
+    x = inputs.genes if baseline.input == "genes" else inputs.features
     assert x is not None, "make_inputs provides what the arms want"
     problems = {seed: problem_of(inputs, x, n, seed) for seed in seeds}
+    if baseline.input == "both":
+        problems = {s: problem._replace(genes=inputs.genes) for s, problem in problems.items()}
     first = {problems[seed].labelled.tobytes(): seed for seed in reversed(seeds)}
     fits = fit_each(baseline.fit, [problems[s] for s in first.values()], inputs.n_classes)
     return {seed: fits[first[problem.labelled.tobytes()]] for seed, problem in problems.items()}

@@ -3,25 +3,27 @@
 A baseline turns the labelled rows into class probabilities for other rows. What it has to choose,
 it chooses by cross-validation on the labels at hand. None knows how common a class is beyond that:
 linear models and graphs count every class alike, whatever its number of labels; `majority`, `knn`
-and `random_forest` count labels. L2-regularised models are rotation-invariant, so they are fitted
-in the row space of the labelled rows: exact, and far cheaper where genes outnumber labels.
+and `random_forest` count labels.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 
+from jaxssl.evaluation.best import fit_best
 from jaxssl.evaluation.clusters import beside_codes
+from jaxssl.evaluation.graph import affinity, bridge
+from jaxssl.evaluation.linear import folds_of, regression, row_space
 from jaxssl.evaluation.once import once
-from jaxssl.evaluation.spreading import affinity, bridge, choose_strength, spread, teach
+from jaxssl.evaluation.spaces import Spaces, make_spaces
+from jaxssl.evaluation.spreading import choose_strength, spread, teach
 
 PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)  # of rows with mean square length 1
 UNTUNED = 1e-3  # where no class has two labels: nothing to validate on, nor much to penalise
@@ -30,7 +32,6 @@ MAX_FOLDS, MANY, FOLDS_OF_MANY = 5, 1000, 3  # folds of labels, and of a thousan
 NEIGHBOUR_FOLDS = 3
 FEW_LABELS = "The least populated class|The number of unique classes is greater than 50%"
 """What scikit-learn warns of where labels are few, which is what is studied here (a regex)."""
-MAX_ITERATIONS = 1000
 NEIGHBOURS = (1, 3, 5, 10, 20)
 N_TREES = 500
 
@@ -47,13 +48,14 @@ class Problem(NamedTuple):
     train: Int[np.ndarray, " train"]  # the labelled rows and those whose label is not in the budget
     held_out: Int[np.ndarray, " held_out"]  # to be predicted
     seed: int
+    genes: Float[np.ndarray, "samples genes"] | None = None  # beside features, of "both"
 
 
 class Baseline(NamedTuple):
     """A classical arm: its fit, and which input it gets."""
 
     fit: Callable[[Problem], CLASSES]
-    input: str  # "genes": standardised genes; "features": what the encoder sees
+    input: str  # "genes": standardised genes; "features": what the encoder sees; "both"
 
 
 def majority(problem: Problem) -> CLASSES:
@@ -66,7 +68,7 @@ def logistic_regression(problem: Problem) -> CLASSES:
     """Multinomial L2 logistic regression; classes count alike, and cross-validation penalises."""
     x, rows = row_space(problem.x[problem.labelled], problem.x[problem.held_out])
     c = choose_penalty(x, problem.y, problem.seed)
-    return _linear(c).fit(x, problem.y).predict_proba(rows)
+    return regression(c).fit(x, problem.y).predict_proba(rows)
 
 
 def cluster_regression(problem: Problem) -> CLASSES:
@@ -110,6 +112,24 @@ def spread_selftrain(problem: Problem) -> CLASSES:
     _, model = teach(x, of_graph, places, y, penalty=STUDENT_PENALTY, tolerance=STUDENT_TOLERANCE)
     of_student = softmax(model.logits(problem.x[problem.held_out]), axis=1)
     return (_weights(problem) @ of_graph + of_student) / 2
+
+
+def pool(problem: Problem) -> CLASSES:
+    """What `best` is without encoders: linear models on genes and on axes along which neighbours
+    agree, and a graph, pooled by cross-validation.
+    """
+    probabilities, _ = fit_best(
+        _spaces(problem), problem.labelled, problem.y, int(problem.y.max()) + 1
+    )
+    return probabilities[:, np.unique(problem.y)]
+
+
+@once
+def _spaces(problem: Problem) -> Spaces:
+    """What heads and graphs see."""
+    assert problem.genes is not None, "a baseline of both has them"
+    spaces, _ = make_spaces(problem.x, problem.genes, problem.train, problem.held_out)
+    return spaces
 
 
 def _spread(problem: Problem) -> CLASSES:
@@ -178,7 +198,7 @@ def choose_penalty(
     for left_out in (fold == i for i in np.unique(fold[scored])):
         own, rows = y[left_out], np.arange(left_out.sum())
         # the path of growing C starts each fit where the last one ended
-        model = _linear(tol=1e-3, warm_start=True)
+        model = regression(tol=1e-3, warm_start=True)
         for i, penalty in enumerate(PENALTIES):
             model.set_params(C=inverse / penalty).fit(x[~left_out], y[~left_out])
             p = model.predict_proba(x[left_out])
@@ -190,42 +210,9 @@ def choose_penalty(
     return float(inverse / PENALTIES[int(np.where(best, loss, np.inf).argmin())])
 
 
-def folds_of(
-    y: Int[np.ndarray, " labelled"], n_folds: int, seed: int
-) -> Int[np.ndarray, " labelled"]:
-    """A fold for every label, -1 for the only one of its class; of the others each fold leaves one.
-
-    Classes are dealt out one after the other, so that folds are of one size to within a label.
-    """
-    fold, rng, dealt = np.full(len(y), -1), np.random.default_rng(seed), 0
-    for c in np.flatnonzero(np.bincount(y) > 1):
-        rows = rng.permutation(np.flatnonzero(y == c))
-        fold[rows] = (np.arange(len(rows)) + dealt) % n_folds
-        dealt += len(rows)
-    return fold
-
-
-def _linear(c: float = 1.0, **words: Any) -> LogisticRegression:
-    """Logistic regression with an inverse penalty, classes alike."""
-    return LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced", **words)
-
-
 def count_folds(y: Int[np.ndarray, " labelled"]) -> int:
     """As many as the largest class has labels, at most 3; one leaves nothing to validate on."""
     return min(NEIGHBOUR_FOLDS, int(np.bincount(y).max()))
-
-
-def row_space(
-    x: Float[np.ndarray, "labelled features"], rows: Float[np.ndarray, "samples features"]
-) -> tuple[Float[np.ndarray, "labelled axes"], Float[np.ndarray, "samples axes"]]:
-    """Coordinates in the span of the labelled rows; as given where features are the fewer.
-
-    What is orthogonal to that span never enters an L2-regularised linear fit.
-    """
-    if x.shape[1] <= x.shape[0]:
-        return x, rows
-    axes, _ = np.linalg.qr(x.T)
-    return x @ axes, rows @ axes
 
 
 BASELINES: dict[str, Baseline] = {
@@ -236,5 +223,6 @@ BASELINES: dict[str, Baseline] = {
     "label_spreading": Baseline(label_spreading, "features"),
     "spread_selftrain": Baseline(spread_selftrain, "features"),
     "cluster_logreg": Baseline(cluster_regression, "features"),
+    "pool": Baseline(pool, "both"),
     "random_forest": Baseline(random_forest, "genes"),
 }

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from jaxssl.data.task import Task
-from jaxssl.evaluation.baselines import MAX_ITERATIONS, row_space
+from jaxssl.evaluation.linear import regression, row_space
 
 PENALTY = 0.01  # C, the same for every representation
 MAX_FITTED = 2000  # training samples: more change the second digit and cost minutes
@@ -49,7 +48,7 @@ def predictability(
         scaler = StandardScaler().fit(x[train])
         scaled = [np.asarray(scaler.transform(x[part])) for part in (train, test)]
         fitted, held_out = row_space(*scaled)
-        model = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=MAX_ITERATIONS)
+        model = regression(PENALTY)
         with threadpool_limits(1, "blas"), warnings.catch_warnings():
             # a batch of the training part may have no test sample
             warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")

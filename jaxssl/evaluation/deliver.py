@@ -66,7 +66,7 @@ def deliver(
     outputs = outputs_of(prepared.config, encoders, features)
     if not np.isfinite(outputs).all():
         raise InputError("the pretraining diverged, so that nothing can be fitted", "pass `seed`")
-    spaces, axes = see(features, prepared.genes, outputs)
+    spaces, sight = see(features, prepared.genes, outputs)
     y = task.codes[labelled].astype(np.int64)
     groups = groups_of(join_groups(task.groups, task.twins)[labelled])
     folds = outer_folds(y, groups, seed)
@@ -74,7 +74,7 @@ def deliver(
     held_out = hold_out(spaces, labelled, y, n_classes, folds)
     worth = worth_of(held_out.named(y), y, groups)
     novelty = fit_novelty(spaces.views[OUTPUTS].of(spaces.train), labelled, y, groups)
-    rule = fit_recommended(spaces, axes, labelled, y, n_classes, novelty)
+    rule = fit_recommended(spaces, sight, labelled, y, n_classes, novelty)
     bundle = EnsembleBundle(
         prepared.config,
         {"training": FrameEncoders(prepared.normalizer, tuple(encoders))},

@@ -40,7 +40,7 @@ from jaxssl.files import complete_folder
 from jaxssl.types import Calibration, Frame, InputError, Normalizer
 
 DESCRIPTION = "ensemble.json"
-FORMAT = 1
+FORMAT = 2  # of 1, the rule saw components as they are
 ENSEMBLE = {r"ensemble\.json|genes\.txt|MODEL_CARD\.md": None, "arrays": ARRAYS}
 """What lies in the folder of one."""
 ADAPTED, RECOMMENDED = "adapted", "recommended"  # rules

@@ -77,13 +77,12 @@ def pretrain_ensembles(
 def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callable[..., Fits]:
     """Build the fit of `best`; what a repetition sees is made once for all budgets."""
     assert inputs.genes is not None, "make_inputs provides what the arms want"
-    common = make_spaces(inputs.features, inputs.genes, inputs.train, inputs.held_out)
+    common, _ = make_spaces(inputs.features, inputs.genes, inputs.train, inputs.held_out)
 
     @cache
     def spaces_of(seed: int) -> Spaces:
-        return with_outputs(
-            common, outputs_of(config, [*ensembles[seed].values()], inputs.features)
-        )
+        outputs = outputs_of(config, [*ensembles[seed].values()], inputs.features)
+        return with_outputs(common, outputs)
 
     def fit_one(problem: Problem) -> np.ndarray:
         spaces, known = spaces_of(problem.seed), np.unique(problem.y)

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from jaxssl.evaluation.baselines import Problem, logistic_regression
 from jaxssl.evaluation.best import choose_pool, of_heads, opinions_of, shares_of
-from jaxssl.evaluation.spaces import GENES, HEADS, Spaces, condensed
+from jaxssl.evaluation.spaces import GENES, Spaces, condensed
 
 ONE_BY_ONE, MANY = 100, 1000  # labels: to the first each is a fold, beyond the second few are
 FOLDS, FOLDS_OF_MANY = 10, 5  # between them, and beyond
@@ -119,7 +119,7 @@ def _fit_fold(
     pool = choose_pool(spaces, rows, own, n_classes, by_share=True)
     path = [[int(i)] for i in pool.penalties]
     said = opinions_of(spaces, rows, own, n_classes, labelled[out], path)
-    ours = pool([*of_heads(said, np.zeros(len(HEADS), int)), shares])
+    ours = pool([*of_heads(said, np.zeros(len(spaces.heads), int)), shares])
     ours[:, absent] = 0
     linear = np.zeros_like(ours)
     problem = Problem(spaces.views[GENES].x, own, rows, spaces.train, labelled[out], 0)

@@ -11,11 +11,13 @@ from jaxtyping import Float, Int
 from scipy.special import log_softmax, softmax
 
 from jaxssl.evaluation.adaptation import Head
-from jaxssl.evaluation.best import PENALTIES, choose_pool, regression, shares_of
+from jaxssl.evaluation.best import PENALTIES, choose_pool, head, shares_of
+from jaxssl.evaluation.graph import bridge
+from jaxssl.evaluation.neighbourhood import Neighbourhood
 from jaxssl.evaluation.novelty import Novelty
 from jaxssl.evaluation.pooling import Pool, log_of
 from jaxssl.evaluation.spaces import (
-    COMPONENTS,
+    AGREEMENT,
     GENES,
     GRAPHS,
     HEADS,
@@ -26,7 +28,6 @@ from jaxssl.evaluation.spaces import (
     axes_of,
     make_spaces,
 )
-from jaxssl.evaluation.spreading import bridge
 
 Rows = Float[np.ndarray, "samples features"]
 Components = Float[np.ndarray, "samples components"]
@@ -52,6 +53,7 @@ class Neighbours(NamedTuple):
 class Recommended(NamedTuple):
     """All that turns components, genes and encoder outputs into class probabilities."""
 
+    neighbourhood: Neighbourhood  # of the training samples' components
     axes: Axes  # of the outputs
     heads: dict[str, Head]  # by name of `HEADS`
     graphs: dict[str, Neighbours]  # by name of `GRAPHS`
@@ -61,16 +63,20 @@ class Recommended(NamedTuple):
 
     def logits(self, components: Components, genes: Genes, outputs: Outputs) -> Classes:
         """Logarithms of class probabilities, as if every sample were of a class with labels."""
-        return self._pooled({COMPONENTS: components, GENES: genes, OUTPUTS: self.axes(outputs)})
+        return self._pooled(self._views(components, genes, outputs))
 
     def opinion(
         self, components: Components, genes: Genes, outputs: Outputs
     ) -> tuple[Classes, Float[np.ndarray, " samples"]]:
         """Class probabilities, and the probability that a sample is of no class that has labels."""
-        views = {COMPONENTS: components, GENES: genes, OUTPUTS: self.axes(outputs)}
+        views = self._views(components, genes, outputs)
         graph = self.graphs[OUTPUTS]
         none = self.novelty((views[OUTPUTS] - graph.mean) / graph.size)
         return lowered(softmax(self._pooled(views), axis=1), none), none
+
+    def _views(self, components: Components, genes: Genes, outputs: Outputs) -> dict[str, Rows]:
+        seen = self.neighbourhood(components)
+        return {OUTPUTS: self.axes(outputs), AGREEMENT: seen, GENES: genes}
 
     def _pooled(self, views: Mapping[str, Rows]) -> Classes:
         said = [self.heads[name](views[name]) for name in HEADS]
@@ -92,7 +98,9 @@ def lowered(probabilities: Classes, none: Float[np.ndarray, " samples"]) -> Clas
     return (1 - none[:, None]) * probabilities + none[:, None] / n_classes
 
 
-def see(components: Components, genes: Genes, outputs: Outputs) -> tuple[Spaces, Axes]:
+def see(
+    components: Components, genes: Genes, outputs: Outputs
+) -> tuple[Spaces, tuple[Neighbourhood, Axes]]:
     """What heads and graphs see of training samples, of which none is held out.
 
     Args:
@@ -101,21 +109,26 @@ def see(components: Components, genes: Genes, outputs: Outputs) -> tuple[Spaces,
         outputs: of the encoders side by side (samples x outputs).
 
     Returns:
-        Views and graphs, and the axes that the outputs are seen on.
+        Views and graphs, and how later samples' components and outputs are seen.
     """
     train = np.arange(len(components))
+    spaces, neighbourhood = make_spaces(components, genes, train, train[:0])
     axes = axes_of(outputs, train)
-    spaces = make_spaces(components, genes, train, train[:0])
-    return spaces.with_view(OUTPUTS, axes(outputs)), axes
+    return spaces.with_view(OUTPUTS, axes(outputs)), (neighbourhood, axes)
 
 
 def fit_recommended(
-    spaces: Spaces, axes: Axes, labelled: Labels, y: Labels, n_classes: int, novelty: Novelty
+    spaces: Spaces,
+    sight: tuple[Neighbourhood, Axes],
+    labelled: Labels,
+    y: Labels,
+    n_classes: int,
+    novelty: Novelty,
 ) -> Recommended:
     """The rule from all labels; every one of the classes has some.
 
     Args:
-        spaces: of `see`, with its axes.
+        spaces, sight: of `see`.
         labelled: training rows that have a label.
         y: their classes.
         n_classes: of the labels.
@@ -125,7 +138,7 @@ def fit_recommended(
         What the pool of `best.choose_pool` says, as maps for later samples.
 
     Example:
-        >>> fit_recommended(spaces, axes, rows, codes[rows], 20, novelty)  # doctest: +SKIP
+        >>> fit_recommended(spaces, sight, rows, codes[rows], 20, novelty)  # doctest: +SKIP
     """
     pool: Pool = choose_pool(spaces, labelled, y, n_classes, by_share=True)
     heads = {
@@ -137,16 +150,20 @@ def fit_recommended(
         view, said = spaces.views[name], spaces.graphs[name].spread(labelled, y, n_classes)
         arrays = view.mean, view.size, view.of(spaces.train), said
         graphs[name] = Neighbours(*(np.asarray(a, np.float32) for a in arrays))
-    kept = Axes(*(np.ascontiguousarray(a, np.float32) for a in axes))
+    neighbourhood, axes = sight
+    kept = (
+        Neighbourhood(*(np.ascontiguousarray(a, np.float32) for a in neighbourhood)),
+        Axes(*(np.ascontiguousarray(a, np.float32) for a in axes)),
+    )
     shares = shares_of(y, n_classes)
-    return Recommended(kept, heads, graphs, shares, np.asarray(pool.weights), novelty)
+    return Recommended(*kept, heads, graphs, shares, np.asarray(pool.weights), novelty)
 
 
 def head_of(view: View, labelled: Labels, y: Labels, n_classes: int, position: int) -> Head:
     """`best.linear` at one penalty as a map of the view's features as they are."""
     x = view.of(labelled)
     axes = np.linalg.qr(x.T)[0] if x.shape[1] > x.shape[0] else None
-    model = regression(PENALTIES[position]).fit(x if axes is None else x @ axes, y)
+    model = head(PENALTIES[position]).fit(x if axes is None else x @ axes, y)
     kernel, bias = model.coef_.T, model.intercept_
     if n_classes == 2:  # scikit-learn has the second class alone
         kernel, bias = np.hstack([-kernel, kernel]) / 2, np.append(-bias, bias) / 2
@@ -158,6 +175,7 @@ def head_of(view: View, labelled: Labels, y: Labels, n_classes: int, position: i
 def rule_of(tree: dict[str, Any]) -> Recommended:
     """The rule from its arrays on disk."""
     return Recommended(
+        Neighbourhood(**tree["neighbourhood"]),
         Axes(**tree["axes"]),
         {name: Head(**head) for name, head in tree["heads"].items()},
         {name: Neighbours(**graph) for name, graph in tree["graphs"].items()},

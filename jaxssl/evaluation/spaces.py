@@ -1,4 +1,4 @@
-"""What the heads and graphs of `best` see of samples: encoder outputs, components and genes."""
+"""What heads and graphs see of samples: encoder outputs, axes of agreement, and genes."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, cast
@@ -7,10 +7,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from jaxssl.evaluation.spreading import Reach, affinity, bridge, reach, spread
+from jaxssl.evaluation.graph import affinity, bridge
+from jaxssl.evaluation.neighbourhood import Neighbourhood, find_neighbourhood
+from jaxssl.evaluation.spreading import Reach, reach, spread
 
-OUTPUTS, COMPONENTS, GENES = "outputs", "components", "genes"
-HEADS, GRAPHS = (OUTPUTS, COMPONENTS, GENES), (COMPONENTS, OUTPUTS)
+OUTPUTS, AGREEMENT, GENES = "outputs", "agreement", "genes"
+HEADS, GRAPHS = (OUTPUTS, AGREEMENT, GENES), (OUTPUTS, AGREEMENT)
+"""Views of linear heads, and of graphs; without encoders there are no outputs."""
 STRENGTH = 0.5  # of spreading
 N_AXES = 128  # of the encoders' outputs: the principal ones
 
@@ -44,12 +47,22 @@ class Graph(NamedTuple):
 
 
 class Spaces(NamedTuple):
-    """What heads and graphs see."""
+    """What heads and graphs see; those that have no view are left out."""
 
     train: Int[np.ndarray, " train"]  # rows of the training samples, labelled or not, sorted
     others: Int[np.ndarray, " others"]  # rows to be predicted, which nothing is fitted on
     views: Mapping[str, View]  # by name of `HEADS`
     graphs: Mapping[str, Graph | Reach]  # by name of `GRAPHS`
+
+    @property
+    def heads(self) -> list[str]:
+        """Views of linear heads."""
+        return [name for name in HEADS if name in self.views]
+
+    @property
+    def of_graphs(self) -> list[str]:
+        """Views of graphs."""
+        return [name for name in GRAPHS if name in self.graphs]
 
     def with_view(self, name: str, x: Rows) -> "Spaces":
         """With one view more of all samples, and its graph if it is one of `GRAPHS`."""
@@ -71,8 +84,8 @@ def make_spaces(
     genes: Float[np.ndarray, "samples genes"],
     train: Int[np.ndarray, " train"],
     others: Int[np.ndarray, " others"],
-) -> Spaces:
-    """What every repetition sees; the outputs of its encoders are to be added.
+) -> tuple[Spaces, Neighbourhood]:
+    """What every repetition sees; the outputs of its encoders can be added.
 
     Args:
         components: conditioned (samples x components), as an encoder sees them.
@@ -81,9 +94,15 @@ def make_spaces(
         others: rows to be predicted.
 
     Returns:
-        Views and graphs of components and genes.
+        Views and graphs, and what sees the components of later samples.
     """
-    return Spaces(train, others, {}, {}).with_view(COMPONENTS, components).with_view(GENES, genes)
+    found = find_neighbourhood(components[train])
+    agreement = np.zeros((len(components), found.kernel.shape[1]))
+    agreement[train] = found.smooth
+    if len(others):
+        agreement[others] = found(components[others])
+    spaces = Spaces(train, others, {}, {})
+    return spaces.with_view(AGREEMENT, agreement).with_view(GENES, genes), found
 
 
 def with_outputs(spaces: Spaces, outputs: Rows) -> Spaces:

@@ -7,11 +7,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import sparse
 from scipy.special import softmax
-from sklearn.neighbors import NearestNeighbors
 
 from jaxssl.evaluation.logistic import TOLERANCE, Logistic, fit_logistic
 
-N_NEIGHBOURS = 10
 STRENGTH = 0.9  # alpha: what a sample takes from its neighbours, the rest from its own label
 STRENGTHS = (0.5, 0.9)  # to choose from; the first where labels are too few to choose by
 N_PASSES = 200  # 0.9 ** 200 is below the precision of float32
@@ -22,59 +20,6 @@ PENALTY = 0.1  # of a student, whose targets are probabilities of all samples
 
 Rows = Float[np.ndarray, "samples features"]
 Classes = Float[np.ndarray, "samples classes"]
-
-
-def affinity(x: Rows, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
-    """Symmetric graph of nearest neighbours, normalised: D^-½ W D^-½.
-
-    A sample's neighbours at distance d weigh exp(-2 d² / d_k²), where d_k is that of its k-th; two
-    samples are joined by the larger of both weights.
-
-    Args:
-        x: samples, of any unit.
-        n_neighbours: k; fewer where there are fewer samples.
-
-    Source: Zelnik-Manor & Perona 2004, Self-tuning spectral clustering.
-    """
-    search = NearestNeighbors(n_neighbors=min(n_neighbours, len(x) - 1)).fit(x)
-    distances, neighbours = search.kneighbors()  # without the sample itself
-    graph = _weighted(distances, neighbours, len(x))
-    graph = graph.maximum(graph.T)
-    roots = 1 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
-    return sparse.csr_array(graph.multiply(roots[:, None]).multiply(roots[None, :]))
-
-
-def bridge(
-    x: Rows, rows: Float[np.ndarray, "others features"], n_neighbours: int = N_NEIGHBOURS
-) -> sparse.csr_array:
-    """Weights of the nearest samples of a graph for rows outside it, as of `affinity`; sums are 1.
-
-    Args:
-        x: samples of the graph.
-        rows: others.
-        n_neighbours: how many of the nearest samples have a weight.
-
-    Returns:
-        A matrix of rows x samples, whose product with what is known of samples is what is of rows.
-
-    Example:
-        >>> weights = bridge(np.array([[0.0], [1.0], [9.0]]), np.array([[0.5]]), n_neighbours=2)
-        >>> weights.toarray().tolist()
-        [[0.5, 0.5, 0.0]]
-    """
-    search = NearestNeighbors(n_neighbors=min(n_neighbours, len(x))).fit(x)
-    distances, neighbours = search.kneighbors(rows)
-    weights = _weighted(distances, neighbours, len(x))
-    return sparse.csr_array(weights.multiply(1 / weights.sum(axis=1)[:, None]))
-
-
-def _weighted(distances: np.ndarray, neighbours: np.ndarray, n: int) -> sparse.csr_array:
-    """Weights exp(-2 d² / d_k²) of the k neighbours of each row, among n samples."""
-    n_rows, k = neighbours.shape
-    widths = np.maximum(distances[:, -1:], np.finfo(np.float32).tiny)
-    weights = np.exp(-2 * (distances / widths) ** 2)
-    rows = np.repeat(np.arange(n_rows), k)
-    return sparse.csr_array((weights.ravel(), (rows, neighbours.ravel())), (n_rows, n))
 
 
 def spread(
@@ -101,6 +46,7 @@ def spread(
         Probabilities (samples x classes); a class without a label has none.
 
     Example:
+        >>> from jaxssl.evaluation.graph import affinity
         >>> graph = affinity(np.array([[0.0], [0.1], [5.0], [5.1]]), n_neighbours=1)
         >>> spread(graph, np.array([0, 2]), np.array([0, 1]), 2).argmax(axis=1).tolist()
         [0, 0, 1, 1]

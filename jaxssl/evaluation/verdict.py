@@ -19,6 +19,7 @@ IN_WORDS = {
     "knn": "nearest neighbours",
     "label_spreading": "label spreading",
     "spread_selftrain": "label spreading with self-training",
+    "pool": "a pool of linear models and a graph",
     "random_forest": "a random forest",
 }
 WINS, LOSES, EQUIVALENT, UNDECIDED = "wins", "loses", "equivalent", "undecided"

@@ -14,7 +14,7 @@ from jaxssl.data.normalize import fit_normalizer, normalize, standardize
 from jaxssl.engine.embed import outputs_of
 from jaxssl.evaluation.adaptation import encoders_of
 from jaxssl.evaluation.correction import combat, coral
-from jaxssl.evaluation.spreading import affinity
+from jaxssl.evaluation.graph import affinity
 from jaxssl.types import Normalizer
 
 COMBAT = "combat"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData, read_h5ad
 
 from jaxssl.arguments import checked
@@ -93,8 +94,8 @@ def embed_file(
             )
         write_h5ad(annotate(adata, bundle, x, overwrite=overwrite), out)
         return adata
-    before = stored.obs.get(PROTOTYPE)
-    after = annotate(stored, bundle, x, overwrite=overwrite).obs.get(PROTOTYPE)
+    annotated = annotate(stored, bundle, x, overwrite=overwrite)
+    before, after = (pd.DataFrame(a.obs).get(PROTOTYPE) for a in (stored, annotated))
     is_same = after is None if before is None else after is not None and after.equals(before)
     prototypes = {} if is_same else {PROTOTYPE: after}
     add_to_h5ad(Path(data), out, {EMBEDDED: stored.obsm[EMBEDDED]}, prototypes)

@@ -65,8 +65,8 @@ def measure_guard(_: Bench, data: str, only: str, label: str, group: str, n_draw
         column, value = only.split("=")
         adata = adata[adata.obs[column].to_numpy() == value].copy()
     x = log2_expression(np.asarray(adata.X), str(adata.uns["jaxssl"]["scale"]))
-    classes = adata.obs[label].to_numpy(object) if label else np.full(len(x), "", object)
-    groups = adata.obs[group].to_numpy(object) if group else np.full(len(x), "", object)
+    classes = np.asarray(adata.obs[label], object) if label else np.full(len(x), "", object)
+    groups = np.asarray(adata.obs[group], object) if group else np.full(len(x), "", object)
     names, alarms = adata.var_names.to_numpy(object), {}
     for split in range(SPLITS):
         rng = np.random.default_rng(split)
