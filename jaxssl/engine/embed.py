@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import cast
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -87,7 +87,7 @@ def annotate(
             f"the data have an embedding already, obsm[{EMBEDDED!r}]",
             "pass `overwrite` to replace it, or rename it",
         )
-    before = pd.Series(adata.obs[PROTOTYPE]).astype(str) if PROTOTYPE in adata.obs else None
+    before: Any = adata.obs[PROTOTYPE].astype(str) if PROTOTYPE in adata.obs else None
     is_ours = before is not None and is_embedded and before.str.fullmatch(r"\d+").all()
     scores = prototype_scores(bundle, x)
     is_index = adata.obs.index.name == PROTOTYPE  # which an .h5ad keeps in the place of a column

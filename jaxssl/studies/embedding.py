@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from anndata import AnnData, read_h5ad
 
 from jaxssl.arguments import checked
@@ -94,8 +93,8 @@ def embed_file(
             )
         write_h5ad(annotate(adata, bundle, x, overwrite=overwrite), out)
         return adata
-    annotated = annotate(stored, bundle, x, overwrite=overwrite)
-    before, after = (pd.DataFrame(a.obs).get(PROTOTYPE) for a in (stored, annotated))
+    before: Any = stored.obs.get(PROTOTYPE)
+    after: Any = annotate(stored, bundle, x, overwrite=overwrite).obs.get(PROTOTYPE)
     is_same = after is None if before is None else after is not None and after.equals(before)
     prototypes = {} if is_same else {PROTOTYPE: after}
     add_to_h5ad(Path(data), out, {EMBEDDED: stored.obsm[EMBEDDED]}, prototypes)
