@@ -44,7 +44,8 @@ def fitted(tmp_path_factory, data):
 def test_the_advice_on_groups_that_are_classes_ends_in_a_classifier(fitted, data, tmp_path):
     other = data.copy()
     other.obs_names = [f"other_{i}" for i in range(other.n_obs)]
-    other.uns["jaxssl"] = {**data.uns["jaxssl"], "group": "class"}
+    other.obs["lot"] = other.obs["class"]
+    other.uns["jaxssl"] = {**data.uns["jaxssl"], "group": "lot"}
     allowed = {"out": tmp_path / "clf", "allow_leaks": ["groups", "twins"], "progress": False}
     options = {"split.protocol": "stratified"}
     with warnings.catch_warnings():

@@ -62,12 +62,14 @@ def test_batches_that_share_no_class_cannot_be_left_out():
 
 def test_the_advice_on_groups_that_are_classes_ends_in_a_study(data, tmp_path):
     config = with_options(Config(), FEW)
+    data = data.copy()
+    data.obs["lot"] = data.obs["class"]
     asked = {"arms": ["logreg"], "shares": [1], "seeds": 1, "progress": False}
     with pytest.raises(InputError, match=r"every class lies in one group|too few"):
-        jaxssl.study(data, group="class", config=config, **asked)
+        jaxssl.study(data, group="lot", config=config, **asked)
     config.split.protocol = "stratified"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         allowed = {"config": config, "allow_leaks": "groups", "out": tmp_path / "run"}
-        result = jaxssl.study(data, group="class", **allowed, **asked)
+        result = jaxssl.study(data, group="lot", **allowed, **asked)
     assert result.summary["allowed_leaks"]
