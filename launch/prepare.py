@@ -20,7 +20,7 @@ from tqdm import tqdm
 from jaxssl.data.expression import inputs_of, prepare, read
 from jaxssl.data.import_options import CHOICES
 from jaxssl.runs.output import new_file
-from jaxssl.types import InputError
+from jaxssl.types import ROLES, InputError
 
 from . import exit
 
@@ -49,6 +49,8 @@ def _define(name: str, option: Parameter, text: str) -> None:
 for _name, _text in _ARGUMENT.findall(read.__doc__ or ""):
     if _name in _OPTIONS:
         _define(_name, _OPTIONS[_name], exit.as_flags(" ".join(_text.split())))
+for _role in ROLES:  # the names of these flags before they were those of every verb
+    flags.DEFINE_alias(f"{_role}_column", _role)
 _OUT = flags.DEFINE_string("out", "", "The .h5ad to write.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --out.")
 
