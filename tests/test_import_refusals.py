@@ -50,7 +50,7 @@ def no_label(path):
     ("options", "finding"),
     [
         ({"duplicate_samples": "last"}, "`duplicate_samples=last` is unknown; use error, first"),
-        ({"read_length": "76"}, "`read_length` is for coverage sums of recount3"),
+        ({"read_length": "76"}, "`read_length` is for coverage sums of recount"),
         ({"text_columns": GSM}, "no column of numbers"),
         ({"scale": "counts"}, "`scale=counts` contradicts the data"),
     ],

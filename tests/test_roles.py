@@ -68,12 +68,20 @@ def test_counters_of_a_transposed_table_are_no_genes(tmp_path, scale):
 
 
 def test_names_that_are_none_are_counted_and_not_merged(tmp_path):
-    names = ["NA", "---", "?", "?|100130426", "", "nan", "NA.1", "#N/A", "-", "NaN"]
+    names = ["NA", "---", "?", "?|?", "", "nan", "NA.1", "#N/A", "-", "NaN"]
     path = counts(tmp_path, [row(name) for name in names], genes=SYMBOLS)
     for options in ({}, {"duplicates": "mean"}):
         adata = agree(path, **options)
         assert list(adata.var_names) == SYMBOLS
         assert "10 genes without a name left out: NA, ---, ?" in notes_of(adata)
+
+
+def test_a_gene_without_symbol_that_has_an_entrez_id_is_one(tmp_path):
+    names = ["?|100130426", "?|100133144", "A1BG|1", "TP53|7157", "EGFR|1956", "---|2064"]
+    names += [f"G{i}|{i}" for i in range(len(GENES) - len(names))]
+    adata = agree(counts(tmp_path, [row("?")], genes=names))
+    assert list(adata.var_names) == names
+    assert "1 genes without a name left out: ?" in notes_of(adata)
 
 
 def test_no_symbol_of_man_or_mouse_is_taken_for_something_else():
@@ -355,7 +363,7 @@ def test_a_map_gives_one_symbol_or_none(tmp_path, cell, name):
     assert list(adata.var_names) == [*filter(None, [name]), *SYMBOLS[1:]]
 
 
-ROWS = ("__no_feature", "N_unmapped", "NA", "---", "?|7", "total", "condition", "age", "Unassigned")
+ROWS = ("__no_feature", "N_unmapped", "NA", "---", "?|", "total", "condition", "age", "Unassigned")
 COLUMNS = ("Length", "Chr", "entrez", "padj", "GC content", "description")
 
 

@@ -66,6 +66,15 @@ def fpkm(counts):
     return table("", GENES, [[c + 0.25] for c in counts])
 
 
+def feature_counts(counts, reads="/mnt/x/S1.sorted.bam", more=()):
+    """The same counts for every file of reads."""
+    files = "\t".join([reads, *more])
+    above = '# Program:featureCounts v2.0.1; Command:"featureCounts" "-a" "x.gtf"\n'
+    header = f"Geneid\tChr\tStart\tEnd\tStrand\tLength\t{files}"
+    rows = [["1;1", "5;9", "7;12", "+;+", 7, *[c] * (1 + len(more))] for c in counts]
+    return table(header, GENES, rows, above)
+
+
 KINDS = {
     "htseq": (htseq, "{}.htseq.counts", ["S1", "S2"]),
     "gdc": (htseq, "{uuid}/{uuid}.htseq.counts.gz", [f"{u}.htseq.counts.gz" for u in UUIDS]),
@@ -301,3 +310,77 @@ def test_hdf5_of_cell_ranger_is_cells_by_genes(tmp_path, version):
     np.testing.assert_array_equal(adata.X, COUNTS)
     assert list(adata.var_names) == GENES
     assert inspect(tmp_path / "x.h5").scale == "counts"
+
+
+READS = {
+    "paths": (["/mnt/x/S1.bam", "/mnt/x/S2.bam"], ["S1", "S2"]),
+    "one": (["S1.sorted.bam"], ["S1"]),
+    "STAR": (["a/S1_Aligned.sortedByCoord.out.bam", "a/S2Aligned.out.sam"], ["S1", "S2"]),
+    "folders": (["a/S1/accepted_hits.bam", "a/S2/accepted_hits.bam"], ["S1", "S2"]),
+    "no endings": (["KO1", "WT1"], ["KO1", "WT1"]),
+    "alike": (["a/S1/x/h.bam", "a/S2/x/h.bam"], ["a/S1/x/h.bam", "a/S2/x/h.bam"]),
+}
+
+
+@pytest.mark.parametrize(("files", "called"), READS.values(), ids=READS)
+@pytest.mark.parametrize("has_comment", [True, False])
+def test_samples_of_feature_counts_are_called_after_their_reads(
+    tmp_path, files, called, has_comment
+):
+    text = feature_counts(COUNTS[0], files[0], files[1:])
+    path = tmp_path / "counts.txt"
+    path.write_text(text if has_comment else text.split("\n", 1)[1])
+    adata = read(path)
+    assert list(adata.obs_names) == called
+    np.testing.assert_array_equal(adata.X, [COUNTS[0]] * len(called))
+    assert list(adata.var["Length"]) == ["7"] * 3
+    assert adata.uns["jaxssl"]["scale"] == "counts"
+    assert inspect(path).sample_examples == called
+    labels = tmp_path / "labels.csv"
+    names = [file.rsplit("/")[-1] for file in files]
+    if len(set(names)) == len(names):
+        labels.write_text("file,tissue\n" + "".join(f"{name},a\n" for name in names))
+        assert list(read(path, labels=labels, label="tissue").obs["tissue"]) == ["a"] * len(names)
+
+
+@pytest.mark.parametrize("pack", [as_folder, as_tar, as_zip])
+def test_a_folder_of_feature_counts_is_called_after_the_reads(tmp_path, pack):
+    files = {
+        f"f{i}.featureCounts.txt": feature_counts(c, f"x/S{i}.bam").encode()
+        for i, c in enumerate(COUNTS)
+    }
+    files["f0.featureCounts.txt.summary"] = b"Status\tx/S0.bam\nAssigned\t9\n"
+    adata = read(pack(tmp_path, files))
+    assert list(adata.obs_names) == ["S0", "S1"]
+    np.testing.assert_array_equal(adata.X, COUNTS)
+
+
+def test_a_folder_with_a_table_of_several_samples_names_the_file(tmp_path):
+    files = {"all.txt": feature_counts(COUNTS[0], "a.bam", ["b.bam"]).encode()}
+    assert "name the file itself" in refusal(as_folder(tmp_path, files))
+
+
+def abundance(path, counts):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file["est_counts"] = np.array(counts, float)
+        file["aux/ids"] = np.array(TRANSCRIPTS, "S20")
+        file["aux/lengths"], file["aux/eff_lengths"] = [9, 9, 9], np.array([5.0, 2.0, 4.0])
+        file["bootstrap/bs0"] = np.zeros(3)
+
+
+def test_hdf5_of_kallisto_is_read_as_its_text_is(tmp_path):
+    for i, counts in enumerate(COUNTS):
+        abundance(tmp_path / f"S{i}" / "abundance.h5", counts)
+    for path, called in ((tmp_path / "S1" / "abundance.h5", ["S1"]), (tmp_path, ["S0", "S1"])):
+        adata = read(path)
+        assert list(adata.obs_names) == called
+        np.testing.assert_array_equal(adata.X, COUNTS[-len(called) :])
+        assert list(adata.var_names) == TRANSCRIPTS
+        rate = np.array(COUNTS[-len(called) :]) / [5, 2, 4]
+        tpm = 1e6 * rate / rate.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(read(path, layer="tpm").X, tpm, rtol=1e-6)
+        assert inspect(path).problems == []
+    for i, counts in enumerate(COUNTS):  # the text beside counts once
+        (tmp_path / f"S{i}" / "abundance.tsv").write_text(kallisto(counts))
+    np.testing.assert_array_equal(read(tmp_path).X, COUNTS)

@@ -5,9 +5,10 @@ from pathlib import Path
 import miniatures
 import numpy as np
 import pytest
-from miniatures import BARCODES, CANCERS, CLASSES, GENES, GSM, SYMBOLS, values
+from miniatures import BARCODES, CANCERS, CLASSES, GENES, GSM, SYMBOLS, values, write
 
 from jaxssl.data.expression import read
+from jaxssl.data.inspect import inspect
 from jaxssl.types import InputError
 
 
@@ -290,3 +291,21 @@ def test_text_that_ends_within_its_last_line_is_pointed_out(tmp_path):
     assert "does not end" not in facts(read(whole))["notes"]
     cut = miniatures.write(Path(tmp_path / "y.tsv"), text[:-3])
     assert "the last line does not end" in facts(read(cut))["notes"]
+
+
+def test_sums_of_recount2_become_counts_by_read_length_only(tmp_path):
+    rows = [f"{100 * i}\t{50 * i}\tENSG0000000000{i}.{i}" for i in range(1, 5)]
+    path = write(tmp_path / "counts_gene.tsv.gz", "\n".join(["SRR1\tDRR2\tgene_id", *rows]) + "\n")
+    message = refusal(path)
+    assert "base-pair coverage, not counts" in message
+    assert "`labels=*.tsv` and `read_length=avg_read_length`" in message
+    assert inspect(path).options["read_length"] == "avg_read_length"
+    table = "run\tavg_read_length\ttissue\nSRR1\t100\ta\nDRR2\t50\tb\n"
+    labels = write(tmp_path / "SRP1.tsv", table)
+    for length in ("avg_read_length", "50"):
+        adata = read(path, labels=labels, read_length=length)
+        first = [1, 2, 3, 4] if length != "50" else [2, 4, 6, 8]
+        np.testing.assert_array_equal(adata.X, [first, [1, 2, 3, 4]])
+    assert facts(adata)["scale"] == "counts"
+    assert list(adata.obs_names) == ["SRR1", "DRR2"]
+    assert list(adata.var_names) == [f"ENSG0000000000{i}.{i}" for i in range(1, 5)]

@@ -147,17 +147,19 @@ _OF_EITHER = _words(
 """Facts about samples after which samples are called, too."""
 _NAMELESS = re.compile(
     r"((NA|N/A|NaN|nan|null|NULL|None|#N/A|<NA>|[-\u2013\u2014]+|\?+|\.+|[Uu]nnamed: ?\d+"
-    r"|\[?[Nn]ot [Aa]vailable\]?|#(NAME|REF|VALUE|DIV/0|NULL|NUM)[?!]?)([._]+\d*|\|\S*)?)?\s*"
+    r"|\[?[Nn]ot [Aa]vailable\]?|#(NAME|REF|VALUE|DIV/0|NULL|NUM)[?!]?)([._]+\d*|\|(?!\d)\S*)?)?\s*"
 )
 _SPIKE = re.compile(r"ERCC[-_.]\d+|R[12]_\d+_\d+|SIRV\d+|SEQUIN\S*", re.IGNORECASE)
 _NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 
 
 def is_nameless(name: str) -> bool:
-    """Whether a gene's name stands for none: NA, ---, ? or ?|100130426, an error of Excel's.
+    """Whether a gene's name stands for none: NA, ---, ? or an error of Excel's.
 
-    >>> [is_nameless(name) for name in ("---", "NA.1", "?|100130426", "NAT1")]
-    [True, True, True, False]
+    ?|100130426 is a gene of Firehose's without a symbol, by its Entrez id.
+
+    >>> [is_nameless(name) for name in ("---", "NA.1", "?", "?|100130426", "NAT1")]
+    [True, True, True, False, False]
     """
     return _NAMELESS.fullmatch(name.strip()) is not None
 

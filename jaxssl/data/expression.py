@@ -79,7 +79,7 @@ def read(
             makes them unlabelled.
         min_class_size: samples; the labels of smaller classes are blanked.
         min_match: share of the samples that `labels` must know.
-        read_length: bases, or a column of `labels`: turns the coverage of recount3 into counts.
+        read_length: bases, or a column of `labels`: turns the coverage of recount into counts.
         gene_map: table that renames genes: a probemap, HGNC, GPL or ADF.
         gene_column: column of `gene_map` with the new names; "" is that of symbols.
         duplicates: of genes called alike: "error", "mean", "max", "first" or "sum"; transcripts are

@@ -28,7 +28,7 @@ from jaxssl.data.parts import called_by_files
 from jaxssl.data.roles import scale_told, settle, without_empty
 from jaxssl.data.sample_major import Survey, survey
 from jaxssl.data.samples import add_columns, read_tables
-from jaxssl.data.scale import COVERAGE, SCALES, guess_scale
+from jaxssl.data.scale import COVERAGE, READ_LENGTHS, SCALES, guess_scale
 from jaxssl.types import InputError
 
 _LIMIT = 1 << 28  # bytes of a text that are read without being asked
@@ -158,7 +158,7 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
         (
             report.scale == COVERAGE,
             "sums of coverage are no counts: divide them by the length of the reads",
-            "read_length=star.average_mapped_length",
+            f"read_length={READ_LENGTHS.get(report.format.split(' (')[0], ('', 'BASES'))[1]}",
         ),
         (not report.scale, "the scale cannot be told", "scale=WHICH"),
         (missing, f"{missing:.2%} of the values are missing", "impute=mean"),

@@ -16,10 +16,8 @@ from jaxssl.data.orientation import resolve_orientation
 from jaxssl.data.roles import scale_told, settle, without_empty
 from jaxssl.data.sample_major import SampleMajor, Survey, survey
 from jaxssl.data.samples import require_column
-from jaxssl.data.scale import COVERAGE, resolve_scale
+from jaxssl.data.scale import COVERAGE, READ_LENGTHS, resolve_scale
 from jaxssl.types import InputError
-
-_LENGTH = "star.average_mapped_length"  # of *.recount_qc.*.MD.gz, as recount3 itself divides
 
 
 class Part(NamedTuple):
@@ -65,13 +63,14 @@ def read_part(
 
 def called_by_files(raw: RawTable, tables: Sequence[pd.DataFrame]) -> RawTable:
     """Samples under the names of their files, where a table knows them by these alone."""
-    files = raw.rows.get(FILE_NAME)
-    if files is None or not tables:
+    side = next((side for side in ("rows", "columns") if FILE_NAME in getattr(raw, side)), "")
+    if not side or not tables:
         return raw
-    known = set(tables[0].to_numpy(dtype=object).ravel())
-    if not set(files) & known or set(raw.rows.index) & known:
+    about: pd.DataFrame = getattr(raw, side)
+    files, known = about[FILE_NAME], set(tables[0].to_numpy(dtype=object).ravel())
+    if not set(files) & known or set(about.index) & known:
         return raw
-    return raw._replace(rows=raw.rows.set_axis(pd.Index(files, dtype=object), axis=0))
+    return raw._replace(**{side: about.set_axis(pd.Index(files, dtype=object), axis=0)})
 
 
 def _check_named(path: Path, samples: np.ndarray) -> None:
@@ -93,18 +92,19 @@ def _divisors(
 ) -> tuple[Float32[np.ndarray, " samples"] | None, list[str]]:
     """What every sample is divided by, None for data that are no coverage; and what was done.
 
-    recount3's sums of coverage are larger than counts by the length of the reads mapped.
+    Sums of coverage, of recount2 and 3, are larger than counts by the length of the reads mapped.
     """
     wanted = options.read_length
     if raw.scale != COVERAGE:
         if wanted:
-            raise InputError(f"`read_length` is for coverage sums of recount3; {path} is no such")
+            raise InputError(f"`read_length` is for coverage sums of recount; {path} is no such")
         return None, []
     if not wanted:
+        table, column = READ_LENGTHS[raw.format.split(" (")[0]]
         raise InputError(
             f"{path} holds sums of base-pair coverage, not counts: each is too large by the "
             "length of its reads",
-            f"pass `labels=*.recount_qc.*.MD.gz` and `read_length={_LENGTH}`, or "
+            f"pass `labels={table}` and `read_length={column}`, or "
             "`read_length=BASES` where all samples have one length",
         )
     try:
@@ -127,7 +127,8 @@ def _lengths(
 ) -> np.ndarray:
     if not tables:
         raise InputError(
-            f"`read_length={column}` is a column, yet there is no `labels`", "pass the *.MD.gz file"
+            f"`read_length={column}` is a column, yet there is no `labels`",
+            "pass the table that has it",
         )
     table = next((t for t in tables if column in t), tables[0])
     require_column(table.columns, column, "read_length")

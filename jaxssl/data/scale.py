@@ -12,7 +12,12 @@ from jaxssl.types import InputError
 
 LOG2, LOG_RATIO = "log2", "log_ratio"
 SCALES = ("counts", "linear", LOG2, LOG_RATIO)  # the last: of two channels, or to a reference
-COVERAGE = "coverage"  # recount3's sums of base-pair coverage, which are none of these
+COVERAGE = "coverage"  # recount's sums of base-pair coverage, which are none of these
+READ_LENGTHS = {
+    "recount2 gene sums": ("*.tsv", "avg_read_length"),  # the table of samples of its study
+    "recount3 gene sums": ("*.recount_qc.*.MD.gz", "star.average_mapped_length"),
+}
+"""Format of coverage → the table that has the lengths of the reads, and its column."""
 _TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
 _TOLERANCE = 0.01  # of that value, as files round it
 _ROWS = 1024  # at a time: bounds the temporaries of a wide matrix

@@ -9,6 +9,7 @@ from jaxssl.data.formats import (
     arrays,
     containers,
     delimited,
+    feature_counts,
     folder,
     geo,
     parquet,
@@ -35,8 +36,10 @@ TEXT_FORMATS: dict[str, tuple[Callable[[Head], bool], Callable[[Head, Reading], 
     "gct": (lambda head: head.lines[0].strip().startswith("#1."), portals.read_gct),
     "geo": (geo.recognises, geo.read),
     "mtx": (tenx.recognises, tenx.read),
+    "feature_counts": (feature_counts.recognises, feature_counts.read),
     "tool": (tools.recognises, folder.read_one),
     "recount3": (portals.is_recount3, portals.read_recount3),
+    "recount2": (portals.is_recount2, portals.read_recount2),
     "magetab": (lambda head: portals.has_magetab_corner(head.lines[0]), portals.read_magetab),
     "depmap": (portals.is_depmap, portals.read_depmap),
     "delimited": (lambda _: True, delimited.read),
@@ -111,7 +114,7 @@ def may_tell(
         dialect = delimited.dialect_of(head, no_header=no_header)
         firsts = (line.split(dialect.delimiter, 1)[0].strip('" ') for line in head.lines)
         return column in dialect.header or column in firsts
-    return form not in ("recount3", "magetab")
+    return form not in ("recount2", "recount3", "magetab")
 
 
 def _within(path: Path, layer: str, sheet: str) -> tuple[str, str]:

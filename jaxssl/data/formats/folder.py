@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaxssl.data.formats import containers, tenx
+from jaxssl.data.formats import containers, feature_counts, kallisto, tenx
 from jaxssl.data.formats.head import Head
 from jaxssl.data.formats.matrix import FILE_NAME, Collector, Matrix, RawTable, Reading, by_name
 from jaxssl.data.formats.tools import STAR, Sample, Tool, read_sample, sample_of, tool_of
@@ -25,9 +25,9 @@ _NOT_READ = re.compile(
 )
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
 _ENDING = re.compile(
-    r"(?i)[._-]?(gz|bz2|xz|txt|tsv|tab|csv|out|sf|results|genes|isoforms|quant|abundances?"
+    r"(?i)[._-]?(gz|bz2|xz|h5|txt|tsv|tab|csv|out|sf|results|genes|isoforms|quant|abundances?"
     r"|htseq|counts?|readspergene|star|quantification|mirnas|mirbase21|fpkm(-uq)?|gene_abund"
-    r"|fpkm_tracking|rsem|normalized_results)$"
+    r"|fpkm_tracking|featurecounts?|rsem|normalized_results)$"
 )
 
 
@@ -52,6 +52,10 @@ def read(path: Path, reading: Reading) -> RawTable:
             return tenx.read_folder(path, path if path.is_dir() else Path(place), reading)
     first = found.samples[0]
     rows, named = called(found.paths, path if path.is_dir() else PurePath(), first.tool, path)
+    names = feature_counts.called_after([sample.reads for sample in found.samples])
+    if all(names):
+        rows = rows.set_axis(pd.Index(names, dtype=object), axis=0)
+        named = "samples are called by their files of reads"
     notes = [*noted(found.samples), named]
     if found.n_others:
         notes.append(f"{found.n_others:,} other files passed over")
@@ -64,10 +68,15 @@ def read_one(head: Head, reading: Reading) -> RawTable:
     """Read a file of one sample, called by its file or folder."""
     tool = tool_of(head)
     assert tool is not None
-    sample, path = read_sample(head, tool, reading), head.path.absolute()
-    rows, named = called([path], path.parent, tool)
-    table = _table(sample, sample.values[None], rows, [*noted([sample]), named])
+    table = alone(read_sample(head, tool, reading), head.path)
     return table._replace(format=f"{table.format} ({head.packing})") if head.packing else table
+
+
+def alone(sample: Sample, path: Path) -> RawTable:
+    """One sample as a matrix of one row, called by its file or folder."""
+    path = path.absolute()
+    rows, named = called([path], path.parent, sample.tool)
+    return _table(sample, sample.values[None], rows, [*noted([sample]), named])
 
 
 def _table(first: Sample, x: Matrix, rows: pd.DataFrame, notes: list[str]) -> RawTable:
@@ -82,9 +91,7 @@ def _gather(path: Path, place: Path, reading: Reading) -> Gathered | None:
     samples: list[Sample] = []
     collector, n_others, n_bytes = None, 0, 0
     for name, file in _files(path, place):
-        sample = None
-        if not _NOT_READ.search(name.name) and not tenx.is_part(name):
-            sample = sample_of(file, reading)
+        sample = _sample_of(name, file, reading)
         if sample is None:
             n_others += 1
             continue
@@ -101,6 +108,15 @@ def _gather(path: Path, place: Path, reading: Reading) -> Gathered | None:
         return None
     is_cut = 0 < reading.limit <= n_bytes
     return Gathered(paths, samples, collector.finish(), n_others, is_cut)
+
+
+def _sample_of(name: PurePath, file: Path, reading: Reading) -> Sample | None:
+    """The sample of a file of any tool; None for another file."""
+    if _NOT_READ.search(name.name) or tenx.is_part(name):
+        return None
+    if name.suffix == ".h5":  # in an archive, whether its text is there is not known yet
+        return kallisto.sample_of(file, reading) if file == name else None
+    return sample_of(file, reading) or feature_counts.sample_of(file, reading)
 
 
 def noted(samples: Sequence[Sample]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Texts as portals write them: GCT, DepMap, ArrayExpress (MAGE-TAB), recount3."""
+"""Texts as portals write them: GCT, DepMap, ArrayExpress (MAGE-TAB), recount2 and 3."""
 
 import re
 from typing import Any
@@ -20,6 +20,8 @@ _NO_MEASURES = (
     *("transcript_id", "cross-mapped", "gene_symbol", "chromosome", "genomic_coordinate"),
     *("median_length_normalized", "isoform_coords", "mirna_region"),
 )
+_RECOUNT2_IDS = "gene_id"
+_RECOUNT2_SAMPLE = re.compile(r"[SED]RR\d+|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}")
 _MAGETAB_CORNER = re.compile(
     "compositesequence identifier|reporter identifier"
     "|(compositesequence|composite element|reporter|hybridization|scan|assay|extract"
@@ -95,6 +97,20 @@ def read_recount3(head: Head, reading: Reading) -> RawTable:
     notes = [line[2:].replace("=", ": ", 1) for line in head.lines[:skip] if "=" in line]
     told = {"orientation": "genes_in_rows", "scale": "coverage", "notes": notes}
     return read_matrix("recount3 gene sums", sniff_table(head, skip), (), reading, **told)
+
+
+def is_recount2(head: Head) -> bool:
+    """Whether ids of genes stand in the last column, right of sequencing runs or TCGA's files."""
+    *names, last = [cell.strip('" ') for cell in head.lines[0].split("\t")]
+    return last == _RECOUNT2_IDS and bool(names) and all(map(_RECOUNT2_SAMPLE.fullmatch, names))
+
+
+def read_recount2(head: Head, reading: Reading) -> RawTable:
+    """Read sums of base-pair coverage over genes, as in recount3."""
+    dialect = sniff_table(head)
+    told: dict[str, Any] = {"orientation": "genes_in_rows", "scale": "coverage"}
+    ids = len(dialect.header) - 1
+    return read_matrix("recount2 gene sums", dialect, (), reading, ids=ids, **told)
 
 
 def read_magetab(head: Head, reading: Reading) -> RawTable:

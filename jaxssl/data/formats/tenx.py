@@ -37,7 +37,8 @@ def read_folder(path: Path, place: Path, reading: Reading) -> RawTable:
         raise InputError(f"{path} holds {len(found)} matrices ({names})", "name one or several")
     raise InputError(
         f"{path} is {'a folder' if path.is_dir() else 'an archive'} without files of samples that "
-        "are known: of the GDC, HTSeq, STAR, salmon, kallisto, RSEM, StringTie or 10x",
+        "are known: of the GDC, HTSeq, STAR, salmon, kallisto, RSEM, StringTie, featureCounts or "
+        "10x",
         "name the files, several of the same genes, as they are" if path.is_dir() else "unpack it",
     )
 

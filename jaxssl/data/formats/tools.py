@@ -99,6 +99,7 @@ class Sample(NamedTuple):
     genes: pd.DataFrame  # text about them; their ids are the index
     values: Float32[np.ndarray, " genes"]
     n_left_out: int  # rows that are no gene
+    reads: str = ""  # the file of reads that the text names
 
 
 def tool_of(head: Head) -> Tool | None:
@@ -139,7 +140,7 @@ def read_sample(head: Head, tool: Tool, reading: Reading) -> Sample:
     texts = {dialect.header.index(name) for name in kept} | set(others)
     table = read_matrix(tool.name, dialect, sorted(texts), reading)
     genes = table.rows[kept]
-    genes, names = _plain_ids(genes), list(table.ids[1])
+    genes, names = plain_ids(genes), list(table.ids[1])
     is_gene = np.array([not _NO_GENE.fullmatch(gene) for gene in genes.index])
     x = dense(table.x[is_gene])
     layer = reading.layer or columns[0]
@@ -177,7 +178,7 @@ def _dialect(head: Head, tool: Tool) -> Dialect:
     return Dialect(head, "\t", ["gene", *names], 0)
 
 
-def _plain_ids(genes: pd.DataFrame) -> pd.DataFrame:
+def plain_ids(genes: pd.DataFrame) -> pd.DataFrame:
     """Ids of transcripts up to their first bar, as GENCODE's fasta has more behind it."""
     ids = genes.index.to_numpy(dtype=object)
     if not len(ids) or not all(str(i).startswith("ENS") and "|" in str(i) for i in ids):
