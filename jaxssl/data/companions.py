@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxssl.data import comparisons
+
 
 class Kind(NamedTuple):
     """What a name among genes, or among samples, stands for instead."""
@@ -63,9 +65,10 @@ AMONG_GENES = {
             followuptime alive death deceased mortality relapse recurrence progression
             metastasis censor censored smoking smoker packyears alcohol msi msistatus tmb cluster
             status tumorsize tumoursize nodes lymphnodes risk riskscore riskgroup split
-            ncountrna nfeaturerna
-            ngenes ncounts totalumi percentmito percentmt pctcountsmt mitopercent isolate
-            developmentalstage genotype organismpart sourcename
+            ncountrna nfeaturerna origident seuratclusters leiden louvain cellcycle phase
+            chemotherapy radiotherapy hemoglobin haemoglobin menopause eweight ngenes ncounts
+            totalumi percentmito percentmt pctcountsmt mitopercent isolate developmentalstage
+            genotype organismpart sourcename
             """
         ),
         rf"{_ENDPOINT}[ _.-]*{_OF_TIME}\w*|{_OF_TIME}[ _.-]*{_ENDPOINT}"
@@ -74,7 +77,10 @@ AMONG_GENES = {
         r"|.*(days|months|years|time)[ _.-]?(to|until|from|since)[ _.-].*"
         r"|.*follow[ _.-]?up.*|.*survival.*|age[ _.-](at|in|of)[ _.-].*"
         r"|age[ _.(-]*(years?|yrs?|y|months?|days?)\)?"
-        r"|.*[ _.-](stage|grade|diagnosis|batch|gender|sex|age|purity|rin|score|event)",
+        r"|.*[ _.-](stage|grade|diagnosis|batch|gender|sex|age|purity|rin|score|event)"
+        r"|(x_)?(umap|tsne|pc)[ _]\d+|\w+_snn_res\.[\d.]+"
+        r"|n_(genes|counts|features|umis?)(_by_counts)?"
+        r"|tumou?r[ _.-]?size.*|.*(pos|positive|lymph)[ _.-]nodes.*|(percent|pct)(age)?[ _.-].+",
         is_kept=True,
     ),
 }
@@ -98,23 +104,22 @@ AMONG_SAMPLES = {
             hgnc genetitle genedescription genefullname description descriptions definition
             annotation synonym synonyms alias aliases accession genbank genbankaccession gbacc
             refseq refseqid refseqaccession uniprot uniprotid unigene unigeneid arrayaddressid
-            transcript
-            transcripts transcriptids transcripttype transcriptname txname proteinid ensemblversion
-            nearestrefid nearestref classcode class tssid locus
-            chr chrom chromosome chromosomename seqname seqnames seqid chromstart chromend start
-            end startposition endposition genestart geneend strand band cytoband karyotypeband
-            location genomiclocation coordinates position width length lengths genelength exonlength
+            transcript transcripts transcriptids transcripttype transcriptname txname proteinid
+            ensemblversion nearestrefid nearestref classcode class tssid locus chr chrom chromosome
+            chromosomename seqname seqnames seqid chromstart chromend start end startposition
+            endposition genestart geneend strand band cytoband karyotypeband location
+            genomiclocation coordinates position width length lengths genelength exonlength
             exonlengths exoniclength unionlength transcriptlength txlength effectivelength efflength
             effectivegenelength medianlength medtxlen maxlength exoncount exonnumber nexons
             basepairs bplength bpstart bpend mapinfo genetype biotype genebiotype transcriptbiotype
             genesource genestatus transcriptstatus level havanagene species organism taxid gccontent
             gcpercent percentgc percentagegccontent percentagegenegccontent gocategory goterm goid
-            pathway keggid age stage grade sex gender label target batch group
+            pathway keggid gweight codeclass age stage grade sex gender label target batch group
             """
         ),
         r"unnamed: \d+|row[ ._]?(names?|num(ber)?)"
         r"|go[ _.-](biological|molecular|cellular).*|(gene|transcript)[ _]?ids?\(s\)"
-        r"|gc[ _.]?(%|content|fraction)|% ?gc.*|.*gc[ _.]content",
+        r"|gc[ _.]?(%|content|fraction)|% ?gc.*|.*gc[ _.]content|positive flag.*|% ?samples.*",
         is_kept=True,
     ),
     "statistic": Kind(
@@ -126,21 +131,22 @@ AMONG_SAMPLES = {
     "some": Kind("statistics over the samples", _words("max min sum total"), company=2),
     "test": Kind(
         "results of a comparison",
-        _words(
-            """
-            basemean basemeana basemeanb log2foldchange log2fc log2foldchanges logfc lfc lfcse
-            foldchange pvalue pvalues pval padj adjpval adjpvalue adjustedpvalue fdr qvalue qval
-            aveexpr logcpm significant significance bonferroni
-            """
-        ),
-        r"(log2?[ _.]?)?(fc|fold[ _.]?change)[ _.(].+"
-        r"|(p|adj|padj|fdr|q)[ _.-]?(val(ue)?)?[ _.(].*vs.*",
+        comparisons.WORDS,
+        comparisons.RESULT,
         is_kept=True,
     ),
-    "of test": Kind("results of a comparison", _words("stat t b f lr p q"), "", 99, is_kept=True),
+    "contrast": Kind("results of a comparison", frozenset(), comparisons.CONTRAST),
+    "group": Kind("statistics over groups of samples", frozenset(), comparisons.MEANS),
+    "spread": Kind("spreads of groups of samples", frozenset(), comparisons.SPREADS),
+    "of test": Kind(
+        "results of a comparison",
+        _words("stat t b f lr p q fc fold ratio log2ratio logratio teststat ttest"),
+        r"(f|ss|ms)\(\D.*\)",
+        99,
+        is_kept=True,
+    ),
 }  # fmt: skip
 """Kinds of names among those of samples."""
-
 _OF_EITHER = _words(
     "tumor disease treated treatment tissue relapse recurrence metastasis patient donor death time"
 )
@@ -149,7 +155,9 @@ _NAMELESS = re.compile(
     r"((NA|N/A|NaN|nan|null|NULL|None|#N/A|<NA>|[-\u2013\u2014]+|\?+|\.+|[Uu]nnamed: ?\d+"
     r"|\[?[Nn]ot [Aa]vailable\]?|#(NAME|REF|VALUE|DIV/0|NULL|NUM)[?!]?)([._]+\d*|\|(?!\d)\S*)?)?\s*"
 )
-_SPIKE = re.compile(r"ERCC[-_.]\d+|R[12]_\d+_\d+|SIRV\d+|SEQUIN\S*", re.IGNORECASE)
+_SPIKE = re.compile(
+    r"ERCC[-_.]\d+|(POS|NEG)_[A-Z] ?(\([\d.]+\))?|R[12]_\d+_\d+|SIRV\d+|SEQUIN\S*", re.IGNORECASE
+)
 _NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 
 
@@ -181,9 +189,12 @@ def kinds_of(names: Iterable[str], kinds: dict[str, Kind]) -> np.ndarray:
     ['counter', 'counter', '', 'sample']
     """
     is_of_genes = kinds is AMONG_GENES
-    found = [_kind_of(str(name), is_of_genes) for name in names]
+    names = [str(name) for name in names]
+    found = [_kind_of(name, is_of_genes) for name in names]
+    if not is_of_genes:
+        comparisons.spare(names, found)
     few = {key for key, kind in kinds.items() if 0 < found.count(key) < kind.company}
-    if few and not is_of_genes and any(key in found for key in ("statistic", "test")):
+    if few and not is_of_genes and {"statistic", "test", "contrast", "group"} & set(found):
         few = set()
     return np.array(["" if key in few else key for key in found], dtype=object)
 

@@ -12,19 +12,26 @@ from jaxssl.types import InputError
 
 _EXPRESSION = (
     *("expected_count", "est_counts?", "num_?reads", "raw_?(read_?)?counts?", "read_?counts?"),
-    *("counts?", "reads", "avg_?signal", "(raw_?)?signal(_?intensity)?", "intensity"),
+    *("counts?", "reads", "raw", "avg_?signal", "(raw_?)?signal(_?intensity)?", "intensity"),
     *("tpm", "rpkm", "fpkm", "fpkm_?uq", "reads_per_million(_mirna_mapped)?", "rpm", "cpm"),
     *("abundance", "normali[sz]ed(_?counts?)?", "norm(_?counts?)?", "scaled_estimate", "vst"),
     *("rlog", "posterior_mean_count", "pme_tpm", "pme_fpkm", "cov(erage)?", "value", "expression"),
 )
 """Measures of expression, in the order in which they are taken."""
 _VAGUE = re.compile(
-    "norm|normali[sz]ed|intensity|expression|value|signal|counts?|reads|abundance|vst|rlog|cov"
+    "raw|norm|normali[sz]ed|intensity|expression|value|signal|counts?|reads|abundance|vst|rlog|cov"
 )
 """Those of which a sample may bear the name."""
 _DOUBT = (
     *("detection_?p_?val(ue)?", "detection_?p", "det_?p_?val(ue)?", "(abs|present)_?call"),
-    *("detection_?call", "bead_?std_?(err|ev)", "bead_?st_?dev", "avg_?n_?beads", "n_?beads"),
+    *(
+        "detection_?call",
+        "bead_?std_?(err|ev)",
+        "bead_?st_?dev",
+        "avg_?n_?beads",
+        "n_?beads",
+        "n_?arrays",
+    ),
     *("array_?stdev", "(min|max)_?signal", "((fpkm|tpm)_?)?conf_?(lo|hi)", "(fpkm|quant)_?status"),
     *("cross_?mapped(_?flag)?", "iso_?pct(_from_pme_tpm)?", "(tpm|fpkm)_?ci_?(lower|upper)_?bound"),
     *("(tpm|fpkm)_?coefficient_?of_?quartile_?variation", "posterior_standard_deviation_of_count"),
@@ -33,7 +40,7 @@ _DOUBT = (
 _BESIDE = ("p_?val(ue)?", "detection", "status", "flags?", "(eff(ective)?_?)?length", "call", "sd")
 """The same, where the sample's name is another column's, too."""
 _HINT = re.compile(
-    "detect|det.?p|call|bead|stdev|signal|conf|status|map|pct|bound|variation|posterior|p.?val|flag"
+    "raw|arrays|detect|det.?p|call|bead|stdev|signal|conf|status|map|pct|bound|variation|posterior|p.?val|flag"
     "|length|sd|count|reads|intensity|tpm|pkm|rpm|cpm|abund|norm|scaled|vst|rlog|cov|value|expre",
     re.IGNORECASE,
 )

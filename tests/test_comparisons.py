@@ -1,0 +1,84 @@
+"""Columns that compare groups or sum them up are no samples; samples that are called alike are."""
+
+import pytest
+from miniatures import GENES
+from traps import write
+
+from jaxssl.data.expression import read
+from jaxssl.data.inspect import inspect
+
+SAMPLES = [f"S{i}" for i in range(1, 5)]
+
+
+def agreed(folder, columns, corner="gene"):
+    """Samples of a table with these columns, in which each holds its place; `inspect` agrees."""
+    lines = [",".join([corner, *columns])]
+    lines += [",".join([gene, *(f"{i}.5" for i in range(len(columns)))]) for gene in GENES]
+    path = write(folder / "x.csv", "\n".join(lines) + "\n")
+    adata, report = read(path, scale="log2"), inspect(path)
+    assert (report.n_samples, report.n_genes) == adata.shape
+    assert set(report.notes) <= set(adata.uns["jaxssl"]["notes"].splitlines())
+    places = [columns.index(name) + 0.5 for name in adata.obs_names]
+    assert [float(row[0]) for row in adata.X] == places
+    return list(adata.obs_names)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["WT_mean", "KO_mean", "WT_sd", "KO_sd", "FC", "log2(KO/WT)", "t-test p-value"],
+        ["avg_WT", "KO Avg (log2)", "KO Standard Deviation", "Fold Change", "FDR P-val", "p"],
+        ["p-value(KO vs. WT)", "Ratio(KO vs. WT)", "LSMean(KO)", "F(group)", "SS(Error)"],
+        ["p ([KO] vs [WT])", "FCAbsolute ([KO] vs [WT])", "Log FC ([KO] vs [WT])"],
+        ["KO_vs_WT_log2FoldChange", "KO_vs_WT_padj", "KOvsWT.logFC", "padj.KO.vs.WT"],
+        ["log2(S4/S1)", "Qvalue(S4/S1)", "Log2Ratio(S4/S1)"],
+    ],
+    ids=["excel", "tac", "partek", "genespring", "deseq2", "bgi"],
+)
+def test_results_beside_samples_are_none(tmp_path, more):
+    assert agreed(tmp_path, [*SAMPLES, *more]) == SAMPLES
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        ["FC_1", "FC_2", "TC_1", "TC_2"],  # frontal and temporal cortex
+        ["WT_LD", "WT_SD", "KO_LD", "KO_SD"],  # long and short days
+        ["WT_mean", "KO_mean"],
+        ["T1 vs ref log2 ratio", "T2 vs ref log2 ratio"],
+        ["TCGA-VS-A8Q8-01", "TCGA-VS-A8Q9-01", "TCGA-FC-A4JI-01"],
+        ["F(1)", "F(2)", "M(1)"],
+    ],
+    ids=["cortex", "days", "means", "two colours", "barcodes", "female"],
+)
+def test_samples_that_are_called_as_results_stay(tmp_path, samples):
+    assert agreed(tmp_path, samples) == samples
+
+
+@pytest.mark.parametrize(
+    ("columns", "samples"),
+    [
+        ([f"{s}_{m}" for s in SAMPLES for m in ("raw", "norm")], SAMPLES),
+        ([f"[{s}]({m})" for s in SAMPLES for m in ("raw", "normalized")], None),
+        ([f"{m}-{s}" for s in SAMPLES for m in ("MIN_Signal", "AVG_Signal", "NARRAYS")], SAMPLES),
+        (["Positive Flag %", "% Samples above Threshold", *SAMPLES], SAMPLES),
+        (["GWEIGHT", *SAMPLES], SAMPLES),
+    ],
+    ids=["raw", "genespring", "beadstudio", "nsolver", "pcl"],
+)
+def test_each_sample_is_one_column(tmp_path, columns, samples):
+    lines = [",".join(["gene", *columns])]
+    lines += [",".join([gene, *(f"{i}.5" for i in range(len(columns)))]) for gene in GENES]
+    path = write(tmp_path / "x.csv", "\n".join(lines) + "\n")
+    adata = read(path, scale="log2")
+    assert list(adata.obs_names) == (samples or [f"[{s}]" for s in SAMPLES])
+    assert inspect(path).n_samples == len(SAMPLES)
+
+
+def test_clusters_and_coordinates_of_cells_are_no_genes(tmp_path):
+    facts = ["seurat_clusters", "leiden", "UMAP_1", "n_genes_by_counts", "RNA_snn_res.0.8"]
+    lines = [",".join(["cell", *facts, *GENES])]
+    lines += [f"AAACCTGAGAAACC{c}-1,1,2,3,4,5{',6' * len(GENES)}" for c in "ACGT"]
+    adata = read(write(tmp_path / "x.csv", "\n".join(lines) + "\n"), scale="counts")
+    assert list(adata.var_names) == GENES
+    assert set(facts) <= set(adata.obs)
