@@ -198,7 +198,6 @@ def test_what_is_no_table_is_called_what_it_is(tmp_path):
     assert "is UTF-16 text; save it as UTF-8" in said(tmp_path / "x.tsv")
     soft = "^DATABASE = GeoMiame\n!Database_name = x\n^SAMPLE = GSM1\n#ID_REF = \n"
     message = said(write(tmp_path / "GSE1_family.soft", soft))
-    assert "is a SOFT file of GEO" in message
-    assert "fetch the series matrix" in message
+    assert "has no table of values, as series of RNA-seq do" in message
     page = "<head><title>Moved</title></head>\n<body>a,b</body>\n"
     assert "is a web page" in said(write(tmp_path / "x.csv", page))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from jaxssl.data.formats import geo, kind_of, parquet
+from jaxssl.data.formats import geo, kind_of, parquet, soft
 from jaxssl.data.formats.cells import split_line, unquoted
 from jaxssl.data.formats.head import (
     Dialect,
@@ -24,10 +24,13 @@ _ENDS = ("!platform_table_end", "!series_matrix_table_end", "!dataset_table_end"
 _NAMELESS = "index"  # what a first column without a name is called
 
 
-def read_annotation(path: str | Path, sheet: str = "") -> pd.DataFrame:
+def read_annotation(
+    path: str | Path, sheet: str = "", *, is_of_samples: bool = False
+) -> pd.DataFrame:
     """Read a table as text; comments above the header are passed over.
 
-    csv, tsv (also gzip), parquet, or the lines about samples of a GEO series matrix, by content.
+    csv, tsv (also gzip), parquet, or the lines about samples of a GEO series matrix, by content;
+    of a SOFT file those about its samples if these are asked for, else the table of its platform.
     Columns called alike (as in an SDRF) get numbers; a first column without a name, as pandas and R
     write ids, is called "index". What stands for no value is left: a sample may be called NA, and
     `blank` is for all but ids.
@@ -47,6 +50,8 @@ def read_annotation(path: str | Path, sheet: str = "") -> pd.DataFrame:
     head = _head_of(path, sheet)
     if geo.recognises(head):
         return geo.sample_table(head)
+    if is_of_samples and soft.recognises(head):
+        return soft.sample_table(head)
     head, n_above = _start_of_table(head)
     dialect = sniff_table(head, allow_no_corner=True)
     dialect = dialect._replace(skip=dialect.skip + n_above)

@@ -20,7 +20,7 @@ def read_tables(paths: Sequence[str | Path]) -> list[pd.DataFrame]:
     """Tables of samples; those of other samples with the same columns, as of cohorts, are one."""
     tables: list[pd.DataFrame] = []
     for path in paths:
-        table = read_annotation(path)
+        table = read_annotation(path, is_of_samples=True)
         for i, known in enumerate(tables):
             is_alike = list(known.columns) == list(table.columns)
             if is_alike and not known.iloc[:, 0].isin(table.iloc[:, 0]).any():

@@ -15,6 +15,7 @@ from jaxssl.data.formats import (
     parquet,
     portals,
     r,
+    soft,
     tenx,
     tools,
 )
@@ -24,7 +25,7 @@ from jaxssl.places import missing
 from jaxssl.types import InputError
 
 _MARKS = {"hdf5": b"\x89HDF\r\n\x1a\n", "parquet": b"PAR1"}
-_WITH_LAYERS = ("tool", "magetab")  # texts of which `layer` chooses a column
+_WITH_LAYERS = ("tool", "magetab", "soft")  # texts of which `layer` chooses a column
 _PLAIN = ("csv", "tsv", "parquet", "npz", "h5ad")  # formats that no source writes of its own
 _SUFFIXES = {".tab": "tsv", ".xls": "excel", ".xlsx": "excel"} | {
     f".{name}": name for name in (*_PLAIN, "gct")
@@ -35,6 +36,7 @@ _SUFFIXES = {".tab": "tsv", ".xls": "excel", ".xlsx": "excel"} | {
 TEXT_FORMATS: dict[str, tuple[Callable[[Head], bool], Callable[[Head, Reading], RawTable]]] = {
     "gct": (lambda head: head.lines[0].strip().startswith("#1."), portals.read_gct),
     "geo": (geo.recognises, geo.read),
+    "soft": (soft.recognises, soft.read),
     "mtx": (tenx.recognises, tenx.read),
     "feature_counts": (feature_counts.recognises, feature_counts.read),
     "tool": (tools.recognises, folder.read_one),

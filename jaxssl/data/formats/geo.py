@@ -47,7 +47,7 @@ def read(head: Head, reading: Reading) -> RawTable:
             f"{head.path} has an empty table, as series of RNA-seq do: {where}",
             "import that file, with this one as `labels`",
         ) from error
-    return table._replace(columns=_describe(about, table.columns.index))
+    return table._replace(columns=describe(about, table.columns.index))
 
 
 def sample_table(head: Head) -> pd.DataFrame:
@@ -57,10 +57,10 @@ def sample_table(head: Head) -> pd.DataFrame:
         raise InputError(
             f"{head.path} has no line {_ACCESSION} to join by", "pass another `labels`"
         )
-    return _describe(about, about[_ACCESSION][0]).rename_axis("geo_accession").reset_index()
+    return describe(about, about[_ACCESSION][0]).rename_axis("geo_accession").reset_index()
 
 
-def _describe(about: dict[str, list[list[str]]], samples: Any) -> pd.DataFrame:
+def describe(about: dict[str, list[list[str]]], samples: Any) -> pd.DataFrame:
     """Columns of the lines about samples; characteristics go by the key before the colon.
 
     The n-th characteristics line need not have the same key in every sample, so each value is

@@ -103,7 +103,6 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
             f"{head.path} holds {len(filled)} lines of text", "expected a header and rows"
         )
     lines = [head.lines[i] for i in filled[:20]]
-    _refuse_soft(head.path, lines[0])
     if lines[0].startswith(("#", "!")):
         raise InputError(
             f"{head.path} starts with the comment {lines[0][:40]!r}",
@@ -170,15 +169,6 @@ def _refuse_marks(
         plain = parsed.to_numpy(dtype=float)
         finding, fix = how_to_write(marked, plain[np.isfinite(plain)].tolist())
         raise InputError(f"{path} {finding}", fix)
-
-
-def _refuse_soft(path: Path, line: str) -> None:
-    """SOFT files of GEO hold a table a sample, one after the other."""
-    if re.match(r"\^(DATABASE|SERIES|SAMPLE|PLATFORM|DATASET)\b", line, re.IGNORECASE):
-        raise InputError(
-            f"{path} is a SOFT file of GEO, with a table for each sample",
-            "fetch the series matrix of the same series, GSE*_series_matrix.txt.gz",
-        )
 
 
 def _refuse_foreign(path: Path, head: bytes, packing: str) -> None:
