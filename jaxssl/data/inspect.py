@@ -184,7 +184,9 @@ def _options(
     group = _choose_group(report.columns, label)
     least = least_class_size(report.columns[label]["classes"]) if label else 0
     options = {name: value for name, value in given.items() if value}
-    if report.rules:
+    if given["labels"] and not report.is_joined:
+        options |= {"labels": "TABLE", "label": "COLUMN"}
+    elif report.rules:
         options["label_rule"] = next(iter(report.rules))
     elif given["labels"] or report.columns:
         options |= {"label": label or "COLUMN", "group": group, "min_class_size": least}

@@ -96,6 +96,7 @@ def join_samples(
         require_column(table.columns, column, "sample_column")
     match = match_samples(table, sample_ids, column)
     known = match.known
+    _refuse_headless(table, match)
     note = (
         f"{int(known.sum())} of {len(sample_ids)} samples found in column {match.column} of the "
         "labels"
@@ -121,6 +122,22 @@ def join_samples(
     note += "" if known.all() else f"; the others stay unlabelled; {_unmatched(match)}"
     joined = blank(rows).reindex(pd.Index(match.names, dtype=object), fill_value="")
     return joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0), note
+
+
+def _refuse_headless(table: pd.DataFrame, match: Match) -> None:
+    """Refuse a table whose header is a row: it names a sample that no row has."""
+    name = np.array([match.column], object)
+    if match.level:
+        name = barcodes.at_level(name, match.level)
+    elif match.spelling:
+        name = translated(name, match.names, match.spelling.rules)
+    is_sample = name[0] in match.names and name[0] not in match.keys
+    if is_sample and match.known.any():
+        raise InputError(
+            f"the labels seem to have no header: their first line, {', '.join(table.columns[:4])}, "
+            "begins with a sample of the data",
+            "write names of the columns above it, such as sample and label",
+        )
 
 
 def _refuse_rivals(table: pd.DataFrame, match: Match) -> None:

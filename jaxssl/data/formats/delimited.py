@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from pyarrow import csv as arrow_csv
 
 from jaxssl.data.companions import facts_beside
-from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, split_line, unquoted
+from jaxssl.data.formats.cells import MISSING, split_line, unquoted
 from jaxssl.data.formats.head import (
     Dialect,
     Head,
@@ -27,6 +27,7 @@ from jaxssl.data.formats.rows import (
     about_columns,
     check_ids,
     find_ids,
+    refuse_text,
     rows_of_text,
     told_beside,
 )
@@ -233,15 +234,7 @@ def _numbers(
     parsed = pd.to_numeric(cells.mask(is_missing), errors="coerce")
     is_wrong = (parsed.isna() & ~is_missing).to_numpy()
     if is_wrong.any():
-        first = int(is_wrong.argmax())
-        row, column = divmod(first, len(names))
-        cell, name = cells[first], names[column]
-        plain = parsed[parsed.notna()].head(1000).tolist()
-        fix = f"correct it, or pass `text_columns={name}` if the column is no expression"
-        raise InputError(
-            f"{path} holds text: row {ids[row]}, column {name} is {cell!r}",
-            how_to_write([cell], plain)[1] if has_marks(cell) else fix,
-        )
+        refuse_text(path, ids, names, cells, parsed, is_wrong)
     if values is not None:  # a return that ends no line
         raise InputError(f"{path} holds characters that are no part of a table, near row {ids[0]}")
     with np.errstate(over="ignore"):  # to infinity, which is refused

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from jaxssl.data.companions import AMONG_GENES, AMONG_SAMPLES, is_id_of_genes, kinds_of
-from jaxssl.data.formats.cells import MISSING, split_line
+from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, split_line
 from jaxssl.data.formats.head import Dialect, is_name_for_ids
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, id_type
@@ -90,6 +90,43 @@ def rows_of_text(dialect: Dialect) -> list[list[str]]:
             return found if words and all(_tells(row, numbers) for row in words) else []
         found.append(cells)
     return []
+
+
+def refuse_text(
+    path: Path,
+    ids: Sequence[str],
+    names: np.ndarray,
+    cells: pd.Series,
+    parsed: pd.Series,
+    is_wrong: np.ndarray,
+) -> NoReturn:
+    """Refuse the first cell that is no number, and say whether its row or its column is text.
+
+    `cells` are those of all rows, one row after the other, and `parsed` their numbers.
+    """
+    first, n = int(is_wrong.argmax()), len(names)
+    row, column = divmod(first, n)
+    cell, name, place = cells[first], names[column], slice(row * n, row * n + n)
+    of_row, wrong = list(cells[place]), is_wrong[place]
+    if has_marks(cell):
+        plain = parsed[parsed.notna()].head(1000).tolist()
+        fix = how_to_write([cell], plain)[1]
+    elif of_row == list(names):
+        raise InputError(
+            f"{path} repeats its header below row {ids[row - 1]}"
+            if row
+            else f"{path} repeats its header",
+            "remove that line, or save what is below it by itself if it is another table",
+        )
+    elif n > 1 and 2 * wrong.sum() > sum(value not in MISSING for value in of_row):
+        raise InputError(
+            f"{path}: row {ids[row]} holds words, such as {cell!r} in column {name}, where others "
+            "hold numbers: it is about the columns",
+            "move it to just below the header, where it is kept as text, or remove it",
+        )
+    else:
+        fix = f"correct it, or pass `text_columns={name}` if the column is no expression"
+    raise InputError(f"{path} holds text: row {ids[row]}, column {name} is {cell!r}", fix)
 
 
 def about_columns(
