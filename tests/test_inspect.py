@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import re
 import shlex
+from dataclasses import fields
+from pathlib import Path
 
 import miniatures
 import numpy as np
@@ -177,3 +180,10 @@ def test_parquet_of_samples_is_told_from_a_matrix(tmp_path):
     table = pd.DataFrame({"id": SAMPLES, "tissue": ["a", "b"] * 12})
     table.to_parquet(tmp_path / "labels.parquet")
     assert inspect(tmp_path / "labels.parquet").kind == "samples"
+
+
+def test_every_field_of_the_json_is_documented():
+    page = (Path(__file__).parents[1] / "docs" / "inspect_json.md").read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    documented = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(documented) == sorted([*(f.name for f in fields(FileReport)), "next"])

@@ -49,11 +49,11 @@ def read(
 ) -> AnnData:
     """Read expression, and what is known of the samples, into memory.
 
-    csv, tsv, xlsx, GCT, GEO series matrices, files of one sample each (a file, folder, zip or tar
-    of the GDC, HTSeq, STAR, salmon, kallisto, RSEM), 10x, RDS and RData, recount3, ArrayExpress,
-    DepMap, ARCHS4, h5ad, parquet and npz are told by their content; text may be packed. What
-    cannot be told is asked about by an error, never guessed; no value is changed unless an option
-    says so. Peak memory is the result and about 400 MB.
+    csv, tsv, xlsx, GCT, GEO's series matrices and SOFT, files of one sample each (a file, folder,
+    zip or tar of the GDC, HTSeq, STAR, featureCounts, salmon, kallisto, RSEM), 10x, RDS and RData,
+    recount, ArrayExpress, DepMap, ARCHS4, h5ad, parquet and npz are told by their
+    content; text may be packed. What cannot be told is asked about by an error, never guessed; no
+    value is changed unless an option says so. Peak memory is the result and about 400 MB.
 
     Args:
         path: an expression file, or several of the same genes.
@@ -66,8 +66,8 @@ def read(
         orientation: "genes_in_rows" or "samples_in_rows"; "auto" tells it by the ids, or asks.
         no_header: the first line of a csv or tsv is data: its columns are called after the file.
         layer: which matrix of a file that holds several: a layer or "raw" of an h5ad, a column of
-            the GDC or of a counting tool, one of the measures of each sample, such as TPM, an
-            object of an RData file.
+            the GDC or of a counting tool, one of the measures of each sample, such as TPM, a
+            platform of GEO, an object of an RData file.
         sheet: which sheet of a workbook.
         sample_column: column of `labels` with the ids of the samples; "" finds it.
         id_column: column of the file with the ids of its rows; "" is the first, or where that
