@@ -299,6 +299,7 @@ def test_sums_of_recount2_become_counts_by_read_length_only(tmp_path):
     message = refusal(path)
     assert "base-pair coverage, not counts" in message
     assert "`labels=*.tsv` and `read_length=avg_read_length`" in message
+    assert "`read_length=1` if they are counts" in message  # told by the layout alone
     assert inspect(path).options["read_length"] == "avg_read_length"
     table = "run\tavg_read_length\ttissue\nSRR1\t100\ta\nDRR2\t50\tb\n"
     labels = write(tmp_path / "SRP1.tsv", table)

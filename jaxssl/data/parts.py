@@ -101,11 +101,12 @@ def _divisors(
         return None, []
     if not wanted:
         table, column = READ_LENGTHS[raw.format.split(" (")[0]]
+        counts = "; `read_length=1` if they are counts" if "recount2" in raw.format else ""
         raise InputError(
             f"{path} holds sums of base-pair coverage, not counts: each is too large by the "
             "length of its reads",
             f"pass `labels={table}` and `read_length={column}`, or "
-            "`read_length=BASES` where all samples have one length",
+            f"`read_length=BASES` where all samples have one length{counts}",
         )
     try:
         lengths = np.full(len(sample_ids), float(wanted))
