@@ -97,6 +97,11 @@ def test_a_family_of_rna_seq_tells_of_the_samples_of_its_counts(tmp_path):
         (PLATFORM, "is a platform of GEO; pass it as `gene_map`"),
         (sample(1, "a")[:-30], "ends early, within a table; fetch it again"),
         (sample(1, "a").replace("\t3.5\t", "\thigh\t"), "1053_at of sample GSM1 is 'high'"),
+        (
+            sample(1, "a").replace("\t3.5\t", "\t3.5\t1\t1\t"),
+            "has more cells than names stand above",
+        ),
+        ("^DATASET = GDS1\n!dataset_table_begin\n", "has no sample in its table"),
         (sample(1, "a").replace("VALUE", "COUNT"), "the table of GSM1 has ID_REF, COUNT"),
     ],
 )

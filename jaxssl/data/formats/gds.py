@@ -10,6 +10,7 @@ from jaxssl.data.formats.cells import split_line
 from jaxssl.data.formats.delimited import read_matrix
 from jaxssl.data.formats.head import Dialect, Head, decoded, opened
 from jaxssl.data.formats.matrix import RawTable, Reading, blank, by_name, names_of
+from jaxssl.types import InputError
 
 BEGIN, _GSM = re.compile(r"!(\w+)_table_begin"), re.compile(r"GSM\d+")
 _TOLD = re.compile(r"#(GSM\d+) = Value for \w+: (.*?)(; src: (.*))?")  # of a data set
@@ -19,7 +20,9 @@ _OF_GENES = ("gene_assignment", "ILMN_Gene", "ORF", "miRNA_ID", "GB_ACC", "GENE"
 def read_dataset(head: Head, reading: Reading) -> RawTable:
     """Read the one table of a data set, with the classes of its samples by their subsets."""
     about = list(itertools.takewhile(lambda line: not BEGIN.match(line), lines(head)))
-    line = next(itertools.islice(lines(head), len(about) + 1, None))
+    line = next(itertools.islice(lines(head), len(about) + 1, None), "")
+    if not _GSM.search(line):
+        raise InputError(f"{head.path} has no sample in its table", "fetch it again")
     header = split_line(head.path, line, "\t")
     dialect = Dialect(head, "\t", header, len(about) + 2, end="!dataset_table_end")
     texts = [i for i, name in enumerate(header) if i and not _GSM.fullmatch(name)]

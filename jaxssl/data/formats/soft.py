@@ -133,7 +133,7 @@ def _entities(head: Head) -> Iterator[Entity]:
                 entity = Entity(found[1].upper(), found[2].strip(), {}, [], [], 0)
             elif entity and BEGIN.match(text):
                 header = decoded(file.readline(), head.encoding).rstrip("\r\n").split("\t")
-                entity = entity._replace(header=header, rows=_rows(head, file))
+                entity = entity._replace(header=header, rows=_rows(head, file, len(header) - 1))
             elif entity and text.startswith("!"):
                 name, _, value = text.partition(" = ")
                 entity.about.setdefault(name, []).append(value.strip())
@@ -141,12 +141,18 @@ def _entities(head: Head) -> Iterator[Entity]:
             yield entity._replace(n_bytes=raw.tell())
 
 
-def _rows(head: Head, file: Any) -> list[bytes]:
-    """Lines of a table, up to the mark below it."""
+def _rows(head: Head, file: Any, n_tabs: int) -> list[bytes]:
+    """Lines of a table, of so many tabs at most, up to the mark below it."""
     rows = []
     for line in file:
         if _END.match(line):
             return rows
+        if line.count(b"\t") > n_tabs:
+            raise InputError(
+                f"{head.path}: the row {decoded(line[:40], head.encoding)!r} has more cells than "
+                "names stand above",
+                "fetch it again",
+            )
         rows.append(line)
     raise InputError(f"{head.path} ends early, within a table", "fetch it again")
 
@@ -155,10 +161,16 @@ def _frame(head: Head, entity: Entity, names: list[str]) -> pd.DataFrame:
     """Some columns of a table, as text."""
     text = io.BytesIO(b"".join(entity.rows))
     wanted = [entity.header.index(name) for name in names]
-    frame = pd.read_csv(
-        text, sep="\t", header=None, names=range(len(entity.header)), usecols=wanted, dtype=str,
-        quoting=3, keep_default_na=False, encoding="utf-8", encoding_errors="replace",
-    )  # fmt: skip
+    try:
+        frame = pd.read_csv(
+            text, sep="\t", header=None, names=range(len(entity.header)), usecols=wanted, dtype=str,
+            quoting=3, keep_default_na=False, encoding="utf-8", encoding_errors="replace",
+        )  # fmt: skip
+    except (pd.errors.ParserError, ValueError) as error:
+        raise InputError(
+            f"{head.path}: the table of {entity.name} is damaged ({str(error).strip()})",
+            "fetch it again",
+        ) from error
     frame = frame.fillna("")
     return frame.rename(columns=dict(zip(wanted, names, strict=True)))[names]
 
