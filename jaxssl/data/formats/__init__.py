@@ -19,8 +19,9 @@ from jaxssl.data.formats import (
     tenx,
     tools,
 )
-from jaxssl.data.formats.head import Head, find_text, read_head
+from jaxssl.data.formats.head import TEXT_SHARE, Head, read_head, text_shares
 from jaxssl.data.formats.matrix import RawTable, Reading
+from jaxssl.data.formats.rows import about_columns
 from jaxssl.places import missing
 from jaxssl.types import InputError
 
@@ -99,7 +100,8 @@ def text_columns(
         return parquet.text_columns(path)
     if kind == "text" and text_format(head := read_head(path, member)) == "delimited":
         dialect = delimited.dialect_of(head, no_header=no_header)
-        return [dialect.header[i] for i in find_text(dialect)], dialect.header[1:]
+        columns = list(zip(dialect.header, text_shares(dialect), strict=True))[1:]
+        return [name for name, share in columns if share > TEXT_SHARE], dialect.header[1:]
     return [], []
 
 
@@ -115,7 +117,7 @@ def may_tell(
     if form == "delimited":
         dialect = delimited.dialect_of(head, no_header=no_header)
         firsts = (line.split(dialect.delimiter, 1)[0].strip('" ') for line in head.lines)
-        return column in dialect.header or column in firsts
+        return column in (*dialect.header, *firsts, *about_columns(dialect.about, 0, ()))
     return form not in ("recount2", "recount3", "magetab")
 
 

@@ -34,6 +34,11 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _GROUPED = re.compile(
     r"[-+]?\d{1,3}(?:(?P<mark>[,.' \u2019\u00a0\u202f])\d{3})(?:(?P=mark)\d{3})*(?P<rest>[.,]\d+)?"
 )
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+_ADORNED = re.compile(
+    rf"['<>=~\u2264\u2265]+ ?{_NUMBER} ?%?|{_NUMBER} ?[%*]+|{_NUMBER}[dD][-+]?\d+"
+    rf"|{_NUMBER}( ?[,;|] ?{_NUMBER}){{2,}}"
+)
 _PLAIN = "write numbers without thousands separators, decimals with a point, as 1234.5"
 
 
@@ -58,6 +63,15 @@ def unquoted(cell: str) -> str:
 def has_marks(cell: str) -> bool:
     """Whether a cell is a number but for the marks of thousands, or a decimal comma."""
     return bool(_DECIMAL_COMMA.fullmatch(cell) or _GROUPED.fullmatch(cell))
+
+
+def is_adorned(cell: str) -> bool:
+    """Whether a cell is a number with a sign that is no part of it, or several numbers.
+
+    >>> [is_adorned(cell) for cell in ("<0.1", "5%", "1,2,3,4,5", "5.0", "TP53")]
+    [True, True, True, False, False]
+    """
+    return bool(_ADORNED.fullmatch(cell))
 
 
 def how_to_write(marked: Sequence[str], plain: Sequence[float]) -> tuple[str, str]:
@@ -85,3 +99,12 @@ def how_to_write(marked: Sequence[str], plain: Sequence[float]) -> tuple[str, st
     return f"writes numbers with a comma, such as {first}, which may part thousands or decimals", (
         f"write {first.replace(',', '')} or {first.replace(',', '.')}, whichever is meant"
     )
+
+
+def how_to_mend(cell: str, plain: Sequence[float], column: str) -> str:
+    """What to do about a cell of a column of numbers that is none, beside numbers that are."""
+    if has_marks(cell):
+        return how_to_write([cell], plain)[1]
+    if is_adorned(cell):
+        return "write it as a plain number, or leave it empty where none is known"
+    return f"correct it, or pass `text_columns={column}` if the column is no expression"

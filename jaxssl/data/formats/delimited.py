@@ -13,6 +13,7 @@ from pyarrow import csv as arrow_csv
 from jaxssl.data.companions import facts_beside
 from jaxssl.data.formats.cells import MISSING, split_line, unquoted
 from jaxssl.data.formats.head import (
+    TEXT_SHARE,
     Dialect,
     Head,
     decoded,
@@ -21,7 +22,8 @@ from jaxssl.data.formats.head import (
     sniff_table,
     text_shares,
 )
-from jaxssl.data.formats.header import called_after, headed
+from jaxssl.data.formats.header import called_after, headed, heading
+from jaxssl.data.formats.long_table import refuse_long
 from jaxssl.data.formats.matrix import Collector, RawTable, Reading, blank, by_name
 from jaxssl.data.formats.rows import (
     about_columns,
@@ -43,7 +45,6 @@ _A_NUMBER_A_LINE: dict[str, Any] = {
         column_types={"value": pa.float32()}, null_values=list(MISSING)
     ),
 }
-_TEXT_SHARE = 0.5  # of the first rows, above which a column is text and not a number mistyped
 
 
 def read(head: Head, reading: Reading) -> RawTable:
@@ -54,7 +55,7 @@ def read(head: Head, reading: Reading) -> RawTable:
     held = {name for name, share in zip(header, shares, strict=True) if share}
     beside = {*reading.text_columns, *facts_beside(header, held)}
     texts = [i for i, name in enumerate(header) if i and name in beside]
-    found = [i for i, share in enumerate(shares) if i and share > _TEXT_SHARE]
+    found = [i for i, share in enumerate(shares) if i and share > TEXT_SHARE]
     unknown = [header[i] for i in found if i not in (ids.column, *texts)]
     if unknown:
         named = [name for name in header if name in {*unknown, *reading.text_columns}]
@@ -70,6 +71,7 @@ def read(head: Head, reading: Reading) -> RawTable:
         form += " without header"
         told = {"notes": [called_after(dialect)]}
     table = read_matrix(form, dialect, texts, reading, ids=ids.column, **told)
+    refuse_long(dialect, table)
     if not ids.column:
         check_ids(dialect, table.ids[0])
     elif ids.first == "numbers" and header[0] not in reading.text_columns:
@@ -93,7 +95,8 @@ def dialect_of(head: Head, *, no_header: bool = False) -> Dialect:
     dialect = sniff_table(head, 0 if is_header else skip, allow_no_corner=True)
     dialect = dialect if is_header else headed(dialect, no_header=no_header)
     about = [] if dialect.is_headless else rows_of_text(dialect)
-    return dialect._replace(skip=dialect.skip + len(about), about=about)
+    header, told = heading(dialect.header, about)
+    return dialect._replace(header=header, skip=dialect.skip + len(about), about=told)
 
 
 class EmptyTable(InputError):

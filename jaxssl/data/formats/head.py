@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.formats import containers
-from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, split_line
+from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, is_adorned, split_line
 from jaxssl.data.formats.margins import refuse_title, trim
 from jaxssl.types import InputError, note_quoted
 
@@ -37,6 +37,7 @@ _OF_IDS = re.compile(
 )
 """What stands above a column of ids, and is no name of a column of numbers."""
 _DELIMITERS = "\t,;| "
+TEXT_SHARE = 0.5  # of the first rows, above which a column is text and not a number mistyped
 _MARKUP = (b"<!doctype html", b"<html", b"<?xml", b"<!--", b"<head", b"<body", b"<table")
 
 
@@ -133,9 +134,10 @@ def find_text(dialect: Dialect) -> list[int]:
 
 
 def text_shares(dialect: Dialect) -> list[float]:
-    """Of each column, the share of its first 100 values that is text.
+    """Of each column, the share of its first 100 values, if not missing, that is text.
 
-    Numbers with a comma for the point, as German or French tables have them, are refused.
+    Numbers with a sign, such as 5%, are none. Numbers with a comma for the point, as German or
+    French tables have them, are refused.
     """
     frame = head_cells(dialect)
     cells = pd.Series(frame.to_numpy(dtype=object).ravel(), dtype=object)  # of any width at once
@@ -147,7 +149,8 @@ def text_shares(dialect: Dialect) -> list[float]:
     )
     path = dialect.head.path
     _refuse_marks(path, frame.iloc[:, 1:], parsed.iloc[:, 1:], is_text.iloc[:, 1:])
-    return is_text.mean().to_list()
+    is_text &= ~frame.where(is_text, "").map(is_adorned)
+    return (is_text.sum() / frame.notna().sum().clip(lower=1)).to_list()
 
 
 def head_cells(dialect: Dialect) -> pd.DataFrame:

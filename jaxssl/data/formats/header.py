@@ -1,6 +1,7 @@
 """Whether the first line of a table names its columns, and what stands in where it does not."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from jaxssl.data.corner import named_in
@@ -50,6 +51,30 @@ def headed(dialect: Dialect, *, no_header: bool) -> Dialect:
         f"{path} seems to have no header: its first line, {first!r}, is like those below",
         "pass `no_header` if it is data, or write what the rows are, such as gene, above them",
     )
+
+
+def heading(header: list[str], about: Sequence[list[str]]) -> tuple[list[str], Sequence[list[str]]]:
+    """Names of the columns, and the rows of text about them, of several rows above the values.
+
+    Where names of the first row repeat, or are those of merged cells, the first row whose names
+    are all different takes its place. A row of a name alone, as pandas writes, is above the ids.
+
+    >>> heading(["", "A", ""], [["gene", "S1", "S2"]])
+    (['gene', 'S1', 'S2'], [['', 'A', 'A']])
+    """
+    above = [row[0] for row in about if not any(row[1:])]
+    about = [row for row in about if any(row[1:])]
+    names = header[1:]
+    if all(names) and len(set(names)) == len(names):
+        return [*(above or header[:1]), *names], about
+    for i, row in enumerate(about):
+        cells = [cell or name for cell, name in zip(row[1:], names, strict=True)]
+        if all(cells) and len(set(cells)) == len(cells):
+            filled = list(accumulate(names, lambda last, name: name or last))
+            corner, told = (row[0], header[0]) if row[0] else (header[0], "")
+            rest = [*about[:i], *about[i + 1 :]]
+            return [above[0] if above else corner, *cells], [[told, *filled], *rest]
+    return [*(above or header[:1]), *names], about
 
 
 def called_after(dialect: Dialect) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.companions import AMONG_GENES, AMONG_SAMPLES, is_id_of_genes, kinds_of
-from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, split_line
+from jaxssl.data.formats.cells import MISSING, has_marks, how_to_mend, is_adorned, split_line
 from jaxssl.data.formats.head import Dialect, is_name_for_ids
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, id_type
@@ -86,7 +86,9 @@ def rows_of_text(dialect: Dialect) -> list[list[str]]:
         numbers = [i for i, cell in enumerate(cells) if i and _is_number(cell)]
         is_fact = kinds_of(cells[:1], AMONG_GENES)[0] == "sample"  # codes, above rows of words
         if numbers and not is_fact:
-            words = [row for row in found if not any(map(_is_number, row[1:]))]
+            words = [row for row in found if any(row[1:]) and not any(map(_is_number, row[1:]))]
+            if any(not any(row[1:]) and not is_name_for_ids(row[0]) for row in found):
+                return []  # a gene without values
             return found if words and all(_tells(row, numbers) for row in words) else []
         found.append(cells)
     return []
@@ -108,24 +110,22 @@ def refuse_text(
     row, column = divmod(first, n)
     cell, name, place = cells[first], names[column], slice(row * n, row * n + n)
     of_row, wrong = list(cells[place]), is_wrong[place]
-    if has_marks(cell):
-        plain = parsed[parsed.notna()].head(1000).tolist()
-        fix = how_to_write([cell], plain)[1]
-    elif of_row == list(names):
+    plain = parsed[parsed.notna()].head(1000).tolist()
+    fix = how_to_mend(cell, plain, name)
+    is_number = has_marks(cell) or is_adorned(cell)
+    if not is_number and of_row == list(names):
         raise InputError(
             f"{path} repeats its header below row {ids[row - 1]}"
             if row
             else f"{path} repeats its header",
             "remove that line, or save what is below it by itself if it is another table",
         )
-    elif n > 1 and 2 * wrong.sum() > sum(value not in MISSING for value in of_row):
+    if not is_number and n > 1 and 2 * wrong.sum() > sum(value not in MISSING for value in of_row):
         raise InputError(
             f"{path}: row {ids[row]} holds words, such as {cell!r} in column {name}, where others "
             "hold numbers: it is about the columns",
             "move it to just below the header, where it is kept as text, or remove it",
         )
-    else:
-        fix = f"correct it, or pass `text_columns={name}` if the column is no expression"
     raise InputError(f"{path} holds text: row {ids[row]}, column {name} is {cell!r}", fix)
 
 

@@ -1,0 +1,33 @@
+"""Tables with a row for each gene and sample, which are to be spread before they are read."""
+
+from collections import Counter
+
+from jaxssl.data.formats.head import Dialect
+from jaxssl.data.formats.matrix import RawTable
+from jaxssl.types import InputError
+
+_MOST_MEASURES = 6  # columns of numbers in a long table
+_FILLED = 0.8  # of its genes and samples together, at least
+
+
+def refuse_long(dialect: Dialect, table: RawTable) -> None:
+    """Refuse a long table: its rows, one for each gene and sample, would become one a gene."""
+    ids, columns = table.ids
+    known = set(ids)
+    if len(columns) > _MOST_MEASURES or 2 * len(known) > len(ids):
+        return
+    for name, cells in table.rows.items():
+        values = set(cells)
+        if len(values) < 2 or 2 * len(values) > len(ids):
+            continue
+        pairs = Counter(zip(ids, cells, strict=True))
+        if len(set(pairs.values())) > 1 or len(pairs) < _FILLED * len(known) * len(values):
+            continue
+        path, fix = dialect.head.path, "write a column for each sample"
+        if table.corner and len(pairs) == len(ids):
+            fix += (
+                f", as pandas.read_csv(FILE, sep={dialect.delimiter!r}).pivot(index="
+                f"{table.corner!r}, columns={name!r}, values={columns[-1]!r}).to_csv(NEW) does"
+            )
+        what = f"a row for each {table.corner or 'gene'} and {name}"
+        raise InputError(f"{path} is a long table, with {what}", fix)
