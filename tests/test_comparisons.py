@@ -82,3 +82,18 @@ def test_clusters_and_coordinates_of_cells_are_no_genes(tmp_path):
     adata = read(write(tmp_path / "x.csv", "\n".join(lines) + "\n"), scale="counts")
     assert list(adata.var_names) == GENES
     assert set(facts) <= set(adata.obs)
+
+
+def test_a_total_beside_normalised_values_is_the_sum_of_the_others(tmp_path):
+    columns = ["read_count", "total", "S1", "S2", "S1(norm)", "S2(norm)"]  # of miRDeep2
+    lines = ["\t".join(["#miRNA", *columns])]
+    lines += [f"hsa-miR-{i}\t50\t50\t20\t30\t0.4\t0.6" for i in range(9)]
+    adata = read(write(tmp_path / "x.tsv", "\n".join(lines) + "\n"), scale="counts")
+    assert adata.to_df().iloc[:, 0].to_dict() == {"S1": 20, "S2": 30}
+
+
+def test_samples_below_merged_cells_are_named_not_merged(tmp_path):
+    lines = ["gene,WT,,KO,", *(f"{gene},1.5,2.5,3.5,4.5" for gene in GENES)]
+    report = inspect(write(tmp_path / "x.csv", "\n".join(lines) + "\n"))
+    assert "duplicate_samples" not in report.options
+    assert report.notes == ["2 samples have no id, as below merged cells: name each in the file"]

@@ -23,6 +23,7 @@ from jaxssl.data.genes import SAMPLE_PATTERNS, duplicates, id_type
 from jaxssl.data.import_options import Paths, paths_of
 from jaxssl.data.joining import join_samples, known_ids
 from jaxssl.data.labels import label_problems, least_class_size
+from jaxssl.data.names import without_id
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import called_by_files
 from jaxssl.data.roles import scale_told, settle, without_empty
@@ -107,8 +108,7 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
             obs = add_columns(obs, told)
             joins.append(note)
         except InputError as error:
-            joins.append(str(error))
-            is_joined = False
+            joins, is_joined = [*joins, str(error)], False
     return FileReport(
         file=str(path),
         kind="expression",
@@ -123,12 +123,12 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         sample_id_type=id_type(samples, SAMPLE_PATTERNS),
         sample_examples=[str(i) for i in samples[:3]],
         n_duplicate_genes=len(duplicates(genes[~is_lost(genes)])),
-        n_duplicate_samples=len(duplicates(samples)),
+        n_duplicate_samples=len(duplicates(samples[samples != ""])),
         no_expression=[str(name) for name in settled.beside],
         is_joined=is_joined,
         join="; ".join(joins),
         rules=rules.possible(obs),
-        notes=[*raw.notes, *settled.notes, *damage(genes)],
+        notes=[*raw.notes, *settled.notes, *damage(genes), *without_id(samples)],
         **_examine_values(seen, raw.scale or scale_told(raw, settled, seen)),
     )
 

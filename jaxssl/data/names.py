@@ -54,6 +54,12 @@ def check_alike(values: pd.Series, column: str) -> None:
         )
 
 
+def without_id(samples: np.ndarray) -> list[str]:
+    """A note on samples without an id, which `read` refuses; empty where there is none."""
+    n = int((samples == "").sum())
+    return [f"{n:,} samples have no id, as below merged cells: name each in the file"] if n else []
+
+
 def _is_key(name: str, names: Sequence[str]) -> bool:
     """Whether HDF5, to which a slash opens a group, can hold a column among the others."""
     parts = name.split("/")

@@ -189,10 +189,11 @@ def _spare_totals(raw: RawTable, samples: np.ndarray, keys: np.ndarray, *, is_tu
     ]
     if not found or not is_turned:
         return
-    rest = np.flatnonzero(keys == "")
+    rest = np.array([j for j in np.flatnonzero(keys == "") if j not in found], int)
+    rest = rest[choose_measure(list(samples[rest]), raw.layer, "").kept]
     cells = np.asarray(dense(raw.x[:_TOTALS]), np.float64)
     for i in found:
-        sums = cells[:, [j for j in rest if j != i]].sum(axis=1)
+        sums = cells[:, rest].sum(axis=1)
         keys[i] = "statistic" if np.allclose(cells[:, i], sums, rtol=1e-3) else ""
 
 
