@@ -6,37 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from miniatures import GENES, GSM, SYMBOLS, genes_in_rows, values
-from traps import refusal, write
+from traps import COUNTS, agree, counts, notes_of, refusal, row, write
 
 from jaxssl.data.companions import AMONG_GENES, AMONG_SAMPLES, facts_beside, is_nameless, kinds_of
 from jaxssl.data.expression import read
 from jaxssl.data.inspect import inspect
 from jaxssl.data.symbols import human_symbols
-
-COUNTS = values("counts")
-
-
-def notes_of(adata) -> str:
-    return adata.uns["jaxssl"]["notes"]
-
-
-def counts(folder, more_rows=(), name="x.tsv", genes=GENES):
-    """Genes in rows, with further rows above and below."""
-    header, *rows = genes_in_rows("gene_id", GSM, genes, COUNTS).splitlines()
-    lines = [header, *more_rows[:1], *rows, *more_rows[1:]]
-    return write(folder / name, "\n".join(lines) + "\n")
-
-
-def row(name, cells=range(50, 56)) -> str:
-    return "\t".join([name, *map(str, cells)])
-
-
-def agree(path, **options):
-    """What `read` gives; `inspect` says the same shape and notes, and its command works."""
-    adata, report = read(path, **options), inspect(path)
-    assert (report.n_samples, report.n_genes) == adata.shape
-    assert set(report.notes) <= set(notes_of(adata).splitlines())
-    return adata
 
 
 @pytest.mark.parametrize(
@@ -214,153 +189,6 @@ def test_a_total_is_one_where_it_adds_up(tmp_path):
     assert list(agree(tmp_path / "x.csv").obs_names) == GSM
     frame.assign(Total=frame.mean(axis=1).round()).to_csv(tmp_path / "rna.csv")
     assert list(agree(tmp_path / "rna.csv").obs_names) == [*GSM, "Total"]
-
-
-MEASURED = {
-    "{s} Detection Pval": "{s}", "{s}.Detection Pval": "{s}.AVG_Signal",
-    "Detection-{s}": "AVG_Signal-{s}", "{s}.BEAD_STDERR": "{s}.AVG_Signal",
-    "{s}.Avg_NBEADS": "{s}", "{s}_TPM": "{s}_count", "{s} (FPKM)": "{s} (TPM)",
-    "abundance.{s}": "counts.{s}", "length.{s}": "counts.{s}", "{s}_conf_lo": "{s}_FPKM",
-    "reads_per_million_miRNA_mapped_{s}": "read_count_{s}", "{s}_norm": "{s}",
-    "cov.{s}": "FPKM.{s}",
-    "Detection Pval": "{s}", "{s}_Detection_p-value": "{s}_Signal",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("beside", "expression"), MEASURED.items())
-@pytest.mark.parametrize("interleaved", [True, False])
-def test_one_measure_of_each_sample_is_taken(tmp_path, beside, expression, interleaved):
-    header = [expression.format(s=s) for s in GSM] + [beside.format(s=s) for s in GSM]
-    x = np.hstack([COUNTS.T, np.full((8, 6), 0.25)])
-    order = np.arange(12).reshape(2, 6).T.ravel() if interleaved else np.arange(12)
-    frame = pd.DataFrame(x[:, order], GENES, [header[i] for i in order])
-    frame.to_csv(tmp_path / "x.csv", index_label="ID_REF")
-    adata = agree(tmp_path / "x.csv", scale="counts")
-    assert list(adata.obs_names) == GSM
-    np.testing.assert_array_equal(adata.X, COUNTS)
-    assert "left out: 6 " in notes_of(adata)
-
-
-SINGLE = {
-    "gene_id transcript_id(s) length effective_length expected_count TPM FPKM": "expected_count",
-    "target_id length eff_length est_counts tpm": "est_counts",
-    "Name Length EffectiveLength TPM NumReads": "NumReads",
-    "miRNA_ID read_count reads_per_million_miRNA_mapped cross-mapped": "read_count",
-    "ID_REF VALUE ABS_CALL": "VALUE",
-    "tracking_id class_code gene_short_name locus length coverage FPKM FPKM_conf_lo FPKM_conf_hi "
-    "FPKM_status": "FPKM",
-}
-
-
-@pytest.mark.parametrize(("header", "taken"), SINGLE.items())
-def test_measures_of_one_sample_are_one_sample(tmp_path, header, taken):
-    names = header.split()
-    texts = ("transcript_id(s)", "cross-mapped", "ABS_CALL", "class_code", "gene_short_name",
-             "locus", "FPKM_status")  # fmt: skip
-    table = {n: ["N" if n in texts else 100.5 + i + 10 * k for i in range(8)]
-             for k, n in enumerate(names)}  # fmt: skip
-    frame = pd.DataFrame(table | {names[0]: GENES})
-    frame.to_csv(tmp_path / "S7.genes.results", sep="\t", index=False)
-    options = inspect(tmp_path / "S7.genes.results").options
-    adata = read(tmp_path / "S7.genes.results", text_columns=options.get("text_columns", []))
-    assert list(adata.obs_names) == ["S7"]
-    np.testing.assert_array_equal(adata.X[0], np.float32(table[taken]))
-    scale = "counts" if "ount" in taken or taken == "NumReads" else "linear"
-    assert adata.uns["jaxssl"]["scale"] == scale
-
-
-def test_layer_chooses_the_measure_and_knows_its_names(tmp_path):
-    names = [f"{m}.{s}" for m in ("abundance", "counts", "length") for s in GSM]
-    x = np.hstack([COUNTS.T * 2, COUNTS.T, COUNTS.T * 3])
-    pd.DataFrame(x, GENES, names).to_csv(tmp_path / "x.csv")
-    adata = read(tmp_path / "x.csv", layer="abundance")
-    np.testing.assert_array_equal(adata.X, COUNTS * 2)
-    assert "it has counts, abundance; correct `layer`" in refusal(tmp_path / "x.csv", layer="tpm")
-    frame = pd.DataFrame(COUNTS.T, GENES, GSM)
-    frame.to_csv(tmp_path / "plain.csv")
-    assert "has no layer 'tpm'" in refusal(tmp_path / "plain.csv", layer="tpm")
-
-
-def test_a_sample_that_lacks_the_measure_is_named(tmp_path):
-    names = [f"{s}_{m}" for s in GSM[:3] for m in ("TPM", "count")]
-    pd.DataFrame(1.5, GENES, [*names, "S9"]).to_csv(tmp_path / "x.csv")
-    assert "1 samples have no column of count, as the others have (first: S9)" in refusal(
-        tmp_path / "x.csv"
-    )
-
-
-@pytest.mark.parametrize("names", [["norm_1", "norm_2", "tumor_1"], ["norm", "tumor", "x"],
-                                   ["treated", "disease", "patient"],
-                                   ["S1_FPKM", "S2_FPKM", "S3_FPKM"]])  # fmt: skip
-def test_samples_that_are_called_after_a_measure_stay(tmp_path, names):
-    pd.DataFrame(COUNTS[:3].T, GENES, names).to_csv(tmp_path / "x.csv")
-    assert list(agree(tmp_path / "x.csv").obs_names) == names
-
-
-@pytest.mark.parametrize("start", [0, 1])
-@pytest.mark.parametrize("corner", ["", "X", "Unnamed: 0", "index"])
-def test_numbers_of_rows_are_no_names_of_genes(tmp_path, corner, start):
-    frame = pd.DataFrame(COUNTS.T, pd.RangeIndex(start, start + 8), GSM)
-    frame.insert(0, "gene_id", GENES)
-    frame.insert(1, "gene_name", SYMBOLS)
-    frame.to_csv(tmp_path / "x.csv", index_label=corner)
-    adata = agree(tmp_path / "x.csv")
-    np.testing.assert_array_equal(adata.X, COUNTS)
-    assert list(adata.var_names) == GENES
-    assert list(adata.var) == ["gene_name"]
-    named = read(tmp_path / "x.csv", id_column="gene_name")
-    assert list(named.var_names) == SYMBOLS
-    assert "correct `id_column`" in refusal(tmp_path / "x.csv", id_column="gene")
-
-
-def test_a_column_of_ids_is_for_tables_alone(tmp_path):
-    np.savez(tmp_path / "x.npz", X=COUNTS, sample_ids=GSM, feature_ids=GENES)
-    assert "`id_column` is for csv, tsv and parquet" in refusal(tmp_path / "x.npz", id_column="a")
-
-
-def test_ids_in_the_last_column_leave_the_first_a_sample(tmp_path):
-    frame = pd.DataFrame(COUNTS.T.astype(int), columns=GSM).assign(gene_id=GENES)
-    frame.to_csv(tmp_path / "x.tsv", sep="\t", index=False)
-    adata = agree(tmp_path / "x.tsv")
-    assert list(adata.obs_names) == GSM
-    np.testing.assert_array_equal(adata.X, COUNTS)
-
-
-def test_two_columns_that_may_name_the_rows_are_asked_about_and_the_answer_works(tmp_path):
-    frame = pd.DataFrame(COUNTS.T, columns=GSM)
-    frame.insert(0, "symbol", SYMBOLS)
-    frame.insert(1, "probe_id", list("abcdefgh"))
-    frame.to_csv(tmp_path / "x.csv")
-    assert "pass `id_column=symbol`, or the one that does" in refusal(tmp_path / "x.csv")
-    assert list(read(tmp_path / "x.csv", id_column="symbol").var_names) == SYMBOLS
-
-
-@pytest.mark.parametrize("impute", ["error", "mean", "zero", "drop_genes"])
-def test_what_has_no_value_at_all_is_named_and_not_filled(tmp_path, impute):
-    x = COUNTS.copy()
-    x[4], x[:, 5] = np.nan, np.nan
-    pd.DataFrame(x.T, GENES, GSM).to_csv(tmp_path / "x.csv")
-    adata = agree(tmp_path / "x.csv", impute=impute)
-    np.testing.assert_array_equal(adata.X, np.delete(np.delete(COUNTS, 4, 0), 5, 1))
-    assert f"1 samples without any value left out: {GSM[4]}" in notes_of(adata)
-    assert f"1 genes without any value left out: {GENES[5]}" in notes_of(adata)
-    assert "impute" not in inspect(tmp_path / "x.csv").options
-
-
-ASSIGNED = "NM_1 // TP53 // tumor protein p53 // 17p13.1 // 7157 /// ENST1 // TP53 // x // y // z"
-
-
-@pytest.mark.parametrize(
-    ("cell", "name"),
-    [("RFC2", "RFC2"), ("---", ""), ("NA", ""), ("", ""), ("-", ""), ("DDR1 /// MIR4640", ""),
-     (ASSIGNED, "TP53"), ("--- // --- // x // y // z", ""), ("A;B", ""), (" UBA7 ", "UBA7")],
-)  # fmt: skip
-def test_a_map_gives_one_symbol_or_none(tmp_path, cell, name):
-    rows = [f'"{g}","{s}"' for g, s in zip(GENES[1:], SYMBOLS[1:], strict=True)]
-    lines = ['"Probe Set ID","Gene Symbol"', f'"{GENES[0]}","{cell}"', *rows, '"---","WRONG"']
-    table = write(tmp_path / "map.csv", "#%netaffx\n" + "\n".join(lines) + "\n")
-    adata = read(counts(tmp_path), gene_map=table)
-    assert list(adata.var_names) == [*filter(None, [name]), *SYMBOLS[1:]]
 
 
 ROWS = ("__no_feature", "N_unmapped", "NA", "---", "?|", "total", "condition", "age", "Unassigned")

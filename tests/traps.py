@@ -9,7 +9,10 @@ import pytest
 from miniatures import GENES, GSM, genes_in_rows, values
 
 from jaxssl.data.expression import read
+from jaxssl.data.inspect import inspect
 from jaxssl.types import InputError
+
+COUNTS = values("counts")
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -43,3 +46,26 @@ def samples_in_rows(**columns) -> pd.DataFrame:
     for place, (name, cells) in enumerate(columns.items()):
         frame.insert(place, name, cells)
     return frame
+
+
+def notes_of(adata) -> str:
+    return adata.uns["jaxssl"]["notes"]
+
+
+def counts(folder, more_rows=(), name="x.tsv", genes=GENES):
+    """Genes in rows, with further rows above and below."""
+    header, *rows = genes_in_rows("gene_id", GSM, genes, COUNTS).splitlines()
+    lines = [header, *more_rows[:1], *rows, *more_rows[1:]]
+    return write(folder / name, "\n".join(lines) + "\n")
+
+
+def row(name, cells=range(50, 56)) -> str:
+    return "\t".join([name, *map(str, cells)])
+
+
+def agree(path, **options):
+    """What `read` gives; `inspect` says the same shape and notes, and its command works."""
+    adata, report = read(path, **options), inspect(path)
+    assert (report.n_samples, report.n_genes) == adata.shape
+    assert set(report.notes) <= set(notes_of(adata).splitlines())
+    return adata

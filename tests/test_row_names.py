@@ -1,0 +1,76 @@
+"""Which column names the rows, what a map makes of the names, and what has no value at all."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from miniatures import GENES, GSM, SYMBOLS
+from traps import COUNTS, agree, counts, notes_of, refusal, write
+
+from jaxssl.data.expression import read
+from jaxssl.data.inspect import inspect
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("corner", ["", "X", "Unnamed: 0", "index"])
+def test_numbers_of_rows_are_no_names_of_genes(tmp_path, corner, start):
+    frame = pd.DataFrame(COUNTS.T, pd.RangeIndex(start, start + 8), GSM)
+    frame.insert(0, "gene_id", GENES)
+    frame.insert(1, "gene_name", SYMBOLS)
+    frame.to_csv(tmp_path / "x.csv", index_label=corner)
+    adata = agree(tmp_path / "x.csv")
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    assert list(adata.var_names) == GENES
+    assert list(adata.var) == ["gene_name"]
+    named = read(tmp_path / "x.csv", id_column="gene_name")
+    assert list(named.var_names) == SYMBOLS
+    assert "correct `id_column`" in refusal(tmp_path / "x.csv", id_column="gene")
+
+
+def test_a_column_of_ids_is_for_tables_alone(tmp_path):
+    np.savez(tmp_path / "x.npz", X=COUNTS, sample_ids=GSM, feature_ids=GENES)
+    assert "`id_column` is for csv, tsv and parquet" in refusal(tmp_path / "x.npz", id_column="a")
+
+
+def test_ids_in_the_last_column_leave_the_first_a_sample(tmp_path):
+    frame = pd.DataFrame(COUNTS.T.astype(int), columns=GSM).assign(gene_id=GENES)
+    frame.to_csv(tmp_path / "x.tsv", sep="\t", index=False)
+    adata = agree(tmp_path / "x.tsv")
+    assert list(adata.obs_names) == GSM
+    np.testing.assert_array_equal(adata.X, COUNTS)
+
+
+def test_two_columns_that_may_name_the_rows_are_asked_about_and_the_answer_works(tmp_path):
+    frame = pd.DataFrame(COUNTS.T, columns=GSM)
+    frame.insert(0, "symbol", SYMBOLS)
+    frame.insert(1, "probe_id", list("abcdefgh"))
+    frame.to_csv(tmp_path / "x.csv")
+    assert "pass `id_column=symbol`, or the one that does" in refusal(tmp_path / "x.csv")
+    assert list(read(tmp_path / "x.csv", id_column="symbol").var_names) == SYMBOLS
+
+
+@pytest.mark.parametrize("impute", ["error", "mean", "zero", "drop_genes"])
+def test_what_has_no_value_at_all_is_named_and_not_filled(tmp_path, impute):
+    x = COUNTS.copy()
+    x[4], x[:, 5] = np.nan, np.nan
+    pd.DataFrame(x.T, GENES, GSM).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv", impute=impute)
+    np.testing.assert_array_equal(adata.X, np.delete(np.delete(COUNTS, 4, 0), 5, 1))
+    assert f"1 samples without any value left out: {GSM[4]}" in notes_of(adata)
+    assert f"1 genes without any value left out: {GENES[5]}" in notes_of(adata)
+    assert "impute" not in inspect(tmp_path / "x.csv").options
+
+
+ASSIGNED = "NM_1 // TP53 // tumor protein p53 // 17p13.1 // 7157 /// ENST1 // TP53 // x // y // z"
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [("RFC2", "RFC2"), ("---", ""), ("NA", ""), ("", ""), ("-", ""), ("DDR1 /// MIR4640", ""),
+     (ASSIGNED, "TP53"), ("--- // --- // x // y // z", ""), ("A;B", ""), (" UBA7 ", "UBA7")],
+)  # fmt: skip
+def test_a_map_gives_one_symbol_or_none(tmp_path, cell, name):
+    rows = [f'"{g}","{s}"' for g, s in zip(GENES[1:], SYMBOLS[1:], strict=True)]
+    lines = ['"Probe Set ID","Gene Symbol"', f'"{GENES[0]}","{cell}"', *rows, '"---","WRONG"']
+    table = write(tmp_path / "map.csv", "#%netaffx\n" + "\n".join(lines) + "\n")
+    adata = read(counts(tmp_path), gene_map=table)
+    assert list(adata.var_names) == [*filter(None, [name]), *SYMBOLS[1:]]
