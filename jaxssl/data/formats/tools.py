@@ -1,8 +1,7 @@
 """Files of one sample, as counting tools and the GDC write them: which column is expression."""
 
 import itertools
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float32
 
+from jaxssl.data.companions import AMONG_GENES, kinds_of
 from jaxssl.data.formats.delimited import read_matrix
 from jaxssl.data.formats.head import Dialect, Head, find_text, is_name_for_ids, read_head
 from jaxssl.data.formats.matrix import Reading, by_name, dense, require_layer
@@ -83,10 +83,6 @@ TOOLS = (
 HTSEQ = Tool("counts of one sample", "", {"count": ""}, kept=("gene_name",))
 STAR = Tool("STAR ReadsPerGene", "", _STRANDS)
 _COMMENT = "#"
-_NO_GENE = re.compile(
-    r"__\w+|N_(unmapped|multimapping|noFeature|ambiguous)|no_feature|ambiguous|too_low_aQual"
-    r"|not_aligned|alignment_not_unique"
-)
 _MUCH, _LITTLE = 3.0, 1.5  # the one strand over the other: of a stranded library, of another
 _PROBE = 50
 
@@ -124,7 +120,7 @@ def _without_header(rows: list[list[str]]) -> Tool | None:
     are_numbers = [all(_is_number(row[i]) for row in rows) for i in range(1, len(rows[0]))]
     if len(rows[0]) == 4:
         return STAR if all(are_numbers) and ids[0].startswith("N_") else None
-    are_genes = id_type(ids) not in ("", "number") or any(_NO_GENE.fullmatch(i) for i in ids)
+    are_genes = id_type(ids) not in ("", "number") or _are_counters(ids).any()
     is_single = are_numbers[-1] and not any(are_numbers[:-1])
     return HTSEQ if is_single and are_genes else None
 
@@ -141,7 +137,7 @@ def read_sample(head: Head, tool: Tool, reading: Reading) -> Sample:
     table = read_matrix(tool.name, dialect, sorted(texts), reading)
     genes = table.rows[kept]
     genes, names = plain_ids(genes), list(table.ids[1])
-    is_gene = np.array([not _NO_GENE.fullmatch(gene) for gene in genes.index])
+    is_gene = ~_are_counters(genes.index)
     x = dense(table.x[is_gene])
     layer = reading.layer or columns[0]
     if tool is STAR and not reading.layer:
@@ -203,6 +199,11 @@ def _strand(path: Path, x: np.ndarray) -> str:
         "whether the library is stranded cannot be told",
         f"pass `layer=unstranded`, or one of {', '.join(list(_STRANDS)[1:])}",
     )
+
+
+def _are_counters(names: Iterable[str]) -> np.ndarray:
+    """Which names of rows are of reads outside genes."""
+    return kinds_of(names, AMONG_GENES) == "counter"
 
 
 def _is_number(cell: str) -> bool:
