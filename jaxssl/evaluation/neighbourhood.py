@@ -14,6 +14,7 @@ from jaxssl.evaluation.graph import averaging, bridge
 
 N_AXES = 60
 RIDGE = 0.05  # of the mean variance of the noise, added to it along every component
+_TINY = float(np.finfo(np.float64).tiny) ** 0.5  # the ridge of samples that are all alike
 
 Components = Float[np.ndarray, "samples components"]
 OnAxes = Float[np.ndarray, "samples axes"]
@@ -75,9 +76,6 @@ def _kernel(centred: Components) -> Float[np.ndarray, "components axes"]:
     w, axes = np.maximum(agreement[::-1][:N_AXES], 0), axes[:, ::-1][:, :N_AXES]
     signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     return axes * (signs * np.sqrt(len(centred) * w / (1 + w)))
-
-
-_TINY = float(np.finfo(np.float64).tiny) ** 0.5  # of samples that are all alike
 
 
 def _with_neighbours(graph: sparse.csr_array, rows: OnAxes) -> OnAxes:
