@@ -147,7 +147,7 @@ def pretrain(
     made = make_pool(pool, config.augment, config.run.root_key, genes)
     data = wait(shard(with_cohorts(made, schedule), per_seed=False))
     for ids in chunks(seed_ids, plan.memory.chunk):
-        folder = checkpoints and checkpoints / f"seeds_{'_'.join(map(str, dict.fromkeys(ids)))}"
+        folder = checkpoints and checkpoints / f"seeds_{ids[0]}_{ids[-1]}_{len(set(ids))}"
         members = make_members(config.run.root_key, ids, variants)
         state = trainer.init(shard(members, per_seed=True), data)
         state, history = checkpoint.load_state(folder, state, ids) if folder else (state, [])

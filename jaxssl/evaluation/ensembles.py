@@ -1,6 +1,12 @@
-"""The encoders of the arm `best`, an ensemble for every repetition, and its fits."""
+"""The encoders of the arm `best`, an ensemble for every repetition, and its fits.
 
-from collections.abc import Callable, Iterator, Sequence
+Repetitions share encoders: an ensemble is a window on a sequence of them, and the next repetition's
+window is one further. Twenty repetitions take 24 encoders, where ensembles apart would take 100.
+Intervals over repetitions are of labels and encoders; of the little that encoders add to them, a
+part is missing. Intervals over splits are not touched: no encoder is of two splits.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -10,7 +16,7 @@ from jaxtyping import Float
 
 from jaxssl.config import Config, resolve, with_options
 from jaxssl.engine.embed import outputs_of
-from jaxssl.engine.pretrain import LogFn, StopFn, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import LogFn, Plan, StopFn, plan_pretraining, pretrain
 from jaxssl.evaluation.arms import Encoders, Fits, Inputs, fit_each, problem_of
 from jaxssl.evaluation.baselines import Problem
 from jaxssl.evaluation.best import fit_best
@@ -21,8 +27,7 @@ N_ENCODERS = 5
 RECIPE = {"augment.noise": 0.75, "augment.neighbour_share": 0.25}
 """What differs from the defaults of a pretraining; chosen on validation parts."""
 OF_THE_STUDY = ("normalize", "encoder", "pretrain", "run")  # sections of its options
-STRIDE = 1_000_000  # between the ids of a repetition's encoders, so that no seed has another's
-AT_ONCE = 4  # repetitions that are pretrained in one compiled call
+FIRST = 1_000_000  # id of the first encoder, which no seed of a study has
 
 
 def recipe(config: Config, n_train: int) -> Config:
@@ -33,45 +38,49 @@ def recipe(config: Config, n_train: int) -> Config:
 
 def ids_of(seed: int) -> list[int]:
     """Ids of the encoders of a repetition, which their random streams follow."""
-    return [seed + STRIDE * number for number in range(1, N_ENCODERS + 1)]
+    return [FIRST + seed + number for number in range(N_ENCODERS)]
 
 
-def n_epochs(config: Config, shape: tuple[int, int], seeds: Sequence[int]) -> int:
-    """Epochs of all compiled calls, each a call of the log of `pretrain_ensembles`."""
-    plan = plan_pretraining(recipe(config, shape[0]), *shape, n_seeds=1)
-    return plan.schedule.n_epochs * -(-len(seeds) // AT_ONCE)
+def ids_of_all(seeds: Sequence[int]) -> list[int]:
+    """Ids of the encoders of all these repetitions, each once."""
+    return sorted({i for seed in seeds for i in ids_of(seed)})
+
+
+def plan_ensembles(
+    config: Config, shape: tuple[int, int], seeds: Sequence[int], batches: np.ndarray | None = None
+) -> tuple[Plan, int]:
+    """Plan the pretraining of ensembles, and count its epochs, each a call of its log."""
+    n_encoders = len(ids_of_all(seeds))
+    own = recipe(config, shape[0])
+    plan = plan_pretraining(own, *shape, n_seeds=n_encoders, batches=batches)
+    return plan, plan.schedule.n_epochs * -(-n_encoders // plan.memory.chunk)
 
 
 def pretrain_ensembles(
+    plan: Plan,
     config: Config,
     pool: Float[np.ndarray, "samples features"],
     seeds: Sequence[int],
-    batches: np.ndarray | None = None,
     log: LogFn = lambda rows, restored: None,
     checkpoints: Path | None = None,
     stop: StopFn = lambda: False,
-) -> Iterator[dict[int, dict[str, Params]]]:
-    """Pretrain the ensembles of some repetitions, `AT_ONCE` at a time.
+) -> dict[int, dict[str, Params]]:
+    """Pretrain the ensembles of some repetitions.
 
     Args:
+        plan: of `plan_ensembles`, for the same seeds.
         config: of the study, of which the sections `OF_THE_STUDY` are read.
         pool: encoder input of all training samples, labelled or not.
         seeds: repetitions.
-        batches: technical batch of the training samples, for mini-batches of one cohort.
         log, checkpoints, stop: as of `engine.pretrain.pretrain`.
 
-    Yields:
-        Encoders by seed.
+    Returns:
+        Encoders by name, by seed.
     """
-    own = recipe(config, len(pool))
-    n_members = min(AT_ONCE, len(seeds)) * N_ENCODERS
-    plan = plan_pretraining(own, *pool.shape, n_seeds=n_members, batches=batches)
-    for first in range(0, len(seeds), AT_ONCE):
-        chunk = seeds[first : first + AT_ONCE]
-        ids, made = [i for seed in chunk for i in ids_of(seed)], {}
-        for part in pretrain(plan, own, pool, ids, log, checkpoints, stop=stop):
-            made |= {i: params["encoder"] for i, params in part.params.items()}
-        yield {seed: {f"encoder_{i}": made[i] for i in ids_of(seed)} for seed in chunk}
+    ids, made = ids_of_all(seeds), {}
+    for part in pretrain(plan, recipe(config, len(pool)), pool, ids, log, checkpoints, stop=stop):
+        made |= {i: params["encoder"] for i, params in part.params.items()}
+    return {seed: {f"encoder_{i}": made[i] for i in ids_of(seed)} for seed in seeds}
 
 
 def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callable[..., Fits]:

@@ -24,7 +24,7 @@ from jaxssl.evaluation.audit import (
     null_scores,
     rejections,
 )
-from jaxssl.evaluation.ensembles import pretrain_ensembles
+from jaxssl.evaluation.ensembles import plan_ensembles, pretrain_ensembles
 from jaxssl.evaluation.fits import DIVERGED, KINDS, counted, fix
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.sweep import budgets
@@ -44,7 +44,7 @@ from jaxssl.types import InputError, Params
 from jaxssl.validate import validate
 
 TYPE_ONE, OF_BEST, VARIANCE = AUDITS = ("type1", "type1_best", "variance")
-BANK = range(8)  # ensembles that "type1_best" draws encoders from
+BANK = range(36)  # repetitions from whose 40 encoders "type1_best" draws
 Question = tuple[Task, Config]
 MIN_COMPARISONS = 10  # fewer say nothing of a rate of 5 %
 
@@ -171,8 +171,9 @@ def type_one(
     bank: list[Params] = []
     if of_best:
         prepared = prepare(task, with_options(config, {"sweep.arms": (BEST,)}))
-        of_seeds = pretrain_ensembles(prepared.config, prepared.pool, BANK, prepared.batches)
-        bank = [e for made in of_seeds for ensemble in made.values() for e in ensemble.values()]
+        plan, _ = plan_ensembles(prepared.config, prepared.pool.shape, BANK, prepared.batches)
+        of_seeds = pretrain_ensembles(plan, prepared.config, prepared.pool, BANK)
+        bank = [*{name: e for made in of_seeds.values() for name, e in made.items()}.values()]
     else:  # nothing is pretrained: whatever its batches are, no cohort is needed
         prepared = prepare(task, with_options(config, {"pretrain.batches": "mixed"}))
     n_seeds, shares = job.config.run.seeds, job.config.sweep.shares

@@ -16,7 +16,7 @@ from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save
 from jaxssl.engine.diagnose import HEALTHY, divergences
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.engine.prepared import fingerprint
-from jaxssl.evaluation.ensembles import N_ENCODERS, n_epochs, pretrain_ensembles
+from jaxssl.evaluation.ensembles import N_ENCODERS, plan_ensembles, pretrain_ensembles
 from jaxssl.files import flush, write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
@@ -48,19 +48,15 @@ def make_encoders(study: Study) -> dict[int, EncoderBundle]:
     return bundles
 
 
-def make_ensembles(study: Study) -> dict[int, Params]:
+def make_ensembles(study: Study) -> dict[int, dict[str, Params]]:
     """Pretrain the encoders of the arm `best`; they are kept as checkpoints alone."""
     config, pool = study.config, study.prepared.pool
-    n = n_epochs(config, pool.shape, study.seeds)
+    plan, n = plan_ensembles(config, pool.shape, study.seeds, study.prepared.batches)
     log = _log_of(study, Count(study.hooks.tell, "epoch", n), is_kept=False)
     checkpoints = study.folder / layout.CHECKPOINTS / run_of(study.folder)
-    made: dict[int, Params] = {}
     study.hooks.say(f"best: {N_ENCODERS} encoders a repetition, which are pretrained for it alone")
     with study.notes.stage("pretrain"), study.hooks.patient() as stop:
-        of_run = pool, study.seeds, study.prepared.batches, log, checkpoints, stop
-        for ensembles in pretrain_ensembles(config, *of_run):
-            made |= ensembles
-    return made
+        return pretrain_ensembles(plan, config, pool, study.seeds, log, checkpoints, stop)
 
 
 def check_split(task: Task, bundles: Iterable[EncoderBundle]) -> None:

@@ -19,7 +19,7 @@ from jaxssl.engine.ensemble import check_session
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.evaluation.deliver import Delivered, deliver
 from jaxssl.evaluation.ensemble_bundle import save_ensemble
-from jaxssl.evaluation.ensembles import N_ENCODERS, n_epochs, pretrain_ensembles
+from jaxssl.evaluation.ensembles import N_ENCODERS, plan_ensembles, pretrain_ensembles
 from jaxssl.evaluation.novelty import NONE, told_of_none
 from jaxssl.evaluation.predictions import counted
 from jaxssl.files import read_json, write_json, write_table, write_text
@@ -184,14 +184,15 @@ def _warn_of_silent(task: Task) -> None:
 def recommend(prepared: Prepared, seed: int, notes: Notes, hooks: Hooks) -> Delivered:
     """Pretrain an ensemble on all samples, and fit and estimate the classifier on all labels."""
     config, pool = prepared.config, prepared.pool
-    count = Count(hooks.tell, "epoch", n_epochs(config, pool.shape, [seed]))
+    plan, n_epochs = plan_ensembles(config, pool.shape, [seed], prepared.batches)
+    count = Count(hooks.tell, "epoch", n_epochs)
     hooks.say(f"pretraining: {N_ENCODERS} encoders on {len(pool):,} samples, without labels")
 
     def log(rows: list[dict[str, Any]], restored: bool) -> None:
         count.advance(in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
 
     with notes.stage("pretrain"):
-        made = next(pretrain_ensembles(config, pool, [seed], prepared.batches, log))
+        made = pretrain_ensembles(plan, config, pool, [seed], log)
     with notes.stage("fit"):
         return deliver(prepared, [*made[seed].values()], seed, versions(), hooks.say)
 
