@@ -15,15 +15,13 @@ from jaxssl.config import Config, EncoderConfig, from_dict, to_dict
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.bundle import (
     EncoderBundle,
-    _hash_of_description,
-    _hash_of_genes,
     load_bundle,
     save_bundle,
     usable,
 )
 from jaxssl.engine.diagnose import DIVERGED
 from jaxssl.engine.embed import embed
-from jaxssl.engine.leaves import flatten, unflatten
+from jaxssl.engine.leaves import flatten, hash_of_description, hash_of_genes, unflatten
 from jaxssl.evaluation.classifier import predict
 from jaxssl.model import make_encoder
 from jaxssl.studies.encoders import read_encoder
@@ -73,7 +71,7 @@ def edit(saved, change, signed=True):
     description = json.loads(file.read_text())
     change(description)
     if signed:
-        description["sha256"] = _hash_of_description(description)
+        description["sha256"] = hash_of_description(description)
     file.write_text(json.dumps(description))
 
 
@@ -116,7 +114,7 @@ def test_a_config_of_other_widths_is_refused(saved):
 def test_a_gene_too_few_is_refused(saved):
     genes = (saved / "genes.txt").read_text().splitlines()[:-1]
     (saved / "genes.txt").write_text("\n".join(genes) + "\n")
-    edit(saved, lambda d: d.update(genes_sha256=_hash_of_genes(tuple(genes))))
+    edit(saved, lambda d: d.update(genes_sha256=hash_of_genes(tuple(genes))))
     with pytest.raises(InputError, match="names 11 genes"):
         load_bundle(saved)
 

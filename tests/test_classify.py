@@ -139,7 +139,8 @@ def test_a_damaged_bundle_is_refused(run, tmp_path):
     folder = tmp_path / "clf"
     shutil.copytree(run[0] / "classifier", folder)
     assert load_ensemble(folder).calibration.temperature == 1
-    (folder / "genes.txt").write_text("a\n")
+    genes = (folder / "genes.txt").read_text().split()
+    (folder / "genes.txt").write_text("\n".join(reversed(genes)) + "\n")
     with pytest.raises(InputError, match=r"genes\.txt is not as it was written"):
         load_ensemble(folder)
 

@@ -1,6 +1,5 @@
 """Encoder bundles on disk: all that using an encoder takes, verified on the way back."""
 
-import hashlib
 import itertools
 import json
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from jaxssl.engine.leaves import (
     ARRAYS,
     Leaves,
     check_format,
+    check_seal,
     flatten,
     kept_of,
     load_leaves,
@@ -26,6 +26,7 @@ from jaxssl.engine.leaves import (
     read_genes,
     record,
     save_leaves,
+    seal,
     static_of,
     unflatten,
     write_genes,
@@ -83,9 +84,8 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
         "provenance": bundle.provenance,
         "calibration": static_of(bundle.calibration),
         "leaves": record(leaves),
-        "genes_sha256": _hash_of_genes(bundle.normalizer.genes),
     }
-    description["sha256"] = _hash_of_description(description)
+    description = seal(description, bundle.normalizer.genes)
     with complete_folder(folder, BUNDLE) as partial:
         save_leaves(partial / "arrays", leaves)
         write_genes(partial, bundle.normalizer.genes)
@@ -144,7 +144,8 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
             f"{folder} is no bundle ({error})",
             "pass an encoder such as RUN/encoder/seed_000, or a classifier that `finetune()` wrote",
         ) from error
-    _verify_texts(folder, description, genes)
+    again = "take a copy of the bundle from where it was made"
+    check_seal(folder / DESCRIPTION, description, genes, again)
     tree = unflatten(load_leaves(folder / "arrays", leaves))
     of_frame = Frame(frame, tuple(cohorts), **tree["normalizer"].pop("frame", {}))
     normalizer = Normalizer(
@@ -221,26 +222,3 @@ def _verify_widths(folder: Path, normalizer: Normalizer, params: PyTree, config:
         found = layer["kernel"].shape if "kernel" in layer else "missing"
         if found != shape:
             raise InputError(f"{folder}: encoder layer {i} is {found}, its config says {shape}")
-
-
-def _verify_texts(folder: Path, description: dict[str, Any], genes: tuple[str, ...]) -> None:
-    """Check that genes and description are those that were written."""
-    found = {
-        "genes.txt": (description.get("genes_sha256"), _hash_of_genes(genes)),
-        DESCRIPTION: (description.get("sha256"), _hash_of_description(description)),
-    }
-    for name, (recorded, own) in found.items():
-        if recorded != own:
-            raise InputError(
-                f"{folder}: {name} is not as it was written",
-                "take a copy of the bundle from where it was made",
-            )
-
-
-def _hash_of_description(description: dict[str, Any]) -> str:
-    rest = {name: value for name, value in description.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _hash_of_genes(genes: tuple[str, ...]) -> str:
-    return hashlib.sha256("\n".join(genes).encode()).hexdigest()

@@ -4,6 +4,7 @@ Saved from and restored to NumPy, so they open on any machine and device layout.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -119,6 +120,41 @@ def write_genes(folder: Path, genes: Sequence[str]) -> None:
 def read_genes(folder: Path) -> tuple[str, ...]:
     """The names that `write_genes` wrote."""
     return tuple((folder / "genes.txt").read_text(encoding="utf-8").split("\n")[:-1])
+
+
+def seal(description: dict[str, Any], genes: Sequence[str]) -> dict[str, Any]:
+    """A description with the hashes of the genes' names and of itself, for `check_seal`."""
+    named = description | {"genes_sha256": hash_of_genes(genes)}
+    return named | {"sha256": hash_of_description(named)}
+
+
+def check_seal(file: Path, description: dict[str, Any], genes: Sequence[str], again: str) -> None:
+    """Refuse a description, or genes beside it, that are not as they were written.
+
+    Args:
+        file: that holds the description.
+        description: of `seal`, as it was read.
+        genes: as `read_genes` read them.
+        again: what to do then.
+    """
+    found = {
+        "genes.txt": (description.get("genes_sha256"), hash_of_genes(genes)),
+        file.name: (description.get("sha256"), hash_of_description(description)),
+    }
+    for name, (recorded, own) in found.items():
+        if recorded != own:
+            raise InputError(f"{file.parent}: {name} is not as it was written", again)
+
+
+def hash_of_description(description: dict[str, Any]) -> str:
+    """Hash of all that a description says, but for this hash."""
+    rest = {name: value for name, value in description.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def hash_of_genes(genes: Sequence[str]) -> str:
+    """Hash of names of genes, in their order."""
+    return hashlib.sha256("\n".join(genes).encode()).hexdigest()
 
 
 def static_of(calibration: Calibration | None) -> dict[str, Any]:

@@ -23,12 +23,14 @@ from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.leaves import (
     ARRAYS,
     check_format,
+    check_seal,
     kept_of,
     load_leaves,
     on_record,
     read_genes,
     record,
     save_leaves,
+    seal,
     static_of,
     unflatten,
     write_genes,
@@ -40,7 +42,7 @@ from jaxssl.files import complete_folder
 from jaxssl.types import Calibration, Frame, InputError, Normalizer
 
 DESCRIPTION = "ensemble.json"
-FORMAT = 2  # of 1, the rule saw components as they are
+FORMAT = 3  # 2 had no hashes of genes and description; of 1, the rule saw components as they are
 ENSEMBLE = {r"ensemble\.json|genes\.txt|MODEL_CARD\.md": None, "arrays": ARRAYS}
 """What lies in the folder of one."""
 ADAPTED, RECOMMENDED = "adapted", "recommended"  # rules
@@ -129,7 +131,8 @@ def save_ensemble(folder: Path, bundle: EnsembleBundle) -> None:
     with complete_folder(folder, ENSEMBLE) as partial:
         save_leaves(partial / "arrays", leaves)
         write_genes(partial, bundle.normalizer.genes)
-        (partial / DESCRIPTION).write_text(json.dumps(description, indent=2))
+        sealed = seal(description, bundle.normalizer.genes)
+        (partial / DESCRIPTION).write_text(json.dumps(sealed, indent=2))
 
 
 def is_ensemble(folder: Path) -> bool:
@@ -160,6 +163,7 @@ def load_ensemble(folder: Path) -> EnsembleBundle:
         if isinstance(error, InputError):
             raise InputError(f"{folder}: {error}") from error
         raise InputError(f"{folder} is no classifier of an ensemble ({error})", AGAIN) from error
+    check_seal(folder / DESCRIPTION, told, genes, AGAIN)
     tree = unflatten(load_leaves(folder / "arrays", leaves))
     normalizer, frames = Normalizer(genes, scale, **tree["normalizer"]), {}
     for name, of_frame in tree["frames"].items():
@@ -170,8 +174,6 @@ def load_ensemble(folder: Path) -> EnsembleBundle:
         members = of_frame["params"]
         encoders = tuple(members[str(i)] for i in range(len(members)))
         frames[name] = FrameEncoders(own, encoders)
-    if any(len(f.normalizer.mean) != len(genes) for f in frames.values()):
-        raise InputError(f"{folder}: genes.txt is not as it was written", AGAIN)
     found = _heads(tree["rule"]) if rule == ADAPTED else rule_of(tree["rule"])
     reference, calibration, classes = kept_of(tree, calibrated)
     facts = reference, provenance, calibration, classes
