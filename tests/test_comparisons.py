@@ -1,8 +1,10 @@
 """Columns that compare groups or sum them up are no samples; samples that are called alike are."""
 
+import numpy as np
+import pandas as pd
 import pytest
 from miniatures import GENES
-from traps import write
+from traps import agree, notes_of, write
 
 from jaxssl.data.expression import read
 from jaxssl.data.inspect import inspect
@@ -32,8 +34,10 @@ def agreed(folder, columns, corner="gene"):
         ["p ([KO] vs [WT])", "FCAbsolute ([KO] vs [WT])", "Log FC ([KO] vs [WT])"],
         ["KO_vs_WT_log2FoldChange", "KO_vs_WT_padj", "KOvsWT.logFC", "padj.KO.vs.WT"],
         ["log2(S4/S1)", "Qvalue(S4/S1)", "Log2Ratio(S4/S1)"],
+        ["mean_WT", "meanKO", "KOavg", "Median.KO", "sd_KO", "sdKO"],
+        ["S4/S1", "S4_vs_S1", "S4vsS1", "S4 vs. S1", "-log10(p)", "neglog10padj"],
     ],
-    ids=["excel", "tac", "partek", "genespring", "deseq2", "bgi"],
+    ids=["excel", "tac", "partek", "genespring", "deseq2", "bgi", "means", "sides"],
 )
 def test_results_beside_samples_are_none(tmp_path, more):
     assert agreed(tmp_path, [*SAMPLES, *more]) == SAMPLES
@@ -48,8 +52,14 @@ def test_results_beside_samples_are_none(tmp_path, more):
         ["T1 vs ref log2 ratio", "T2 vs ref log2 ratio"],
         ["TCGA-VS-A8Q8-01", "TCGA-VS-A8Q9-01", "TCGA-FC-A4JI-01"],
         ["F(1)", "F(2)", "M(1)"],
+        ["mean_WT", "meanKO"],
+        ["KO/WT", "KO2/WT", "HET/WT"],
+        ["Apc fl/fl 1", "Apc fl/fl 2", "Apc wt/fl"],
     ],
-    ids=["cortex", "days", "means", "two colours", "barcodes", "female"],
+    ids=[
+        *("cortex", "days", "means", "two colours", "barcodes", "female", "joined", "ratios"),
+        "alleles",
+    ],
 )
 def test_samples_that_are_called_as_results_stay(tmp_path, samples):
     assert agreed(tmp_path, samples) == samples
@@ -97,3 +107,46 @@ def test_samples_below_merged_cells_are_named_not_merged(tmp_path):
     report = inspect(write(tmp_path / "x.csv", "\n".join(lines) + "\n"))
     assert "duplicate_samples" not in report.options
     assert report.notes == ["2 samples have no id, as below merged cells: name each in the file"]
+
+
+def profiles(n_genes=60):
+    """Two groups of three samples that are alike, as samples are; log2."""
+    rng = np.random.default_rng(3)
+    x = rng.gamma(2, 3, (n_genes, 1)) + rng.normal(0, 0.3, (n_genes, 6))
+    names = [f"{group}_{i}" for group in ("WT", "KO") for i in (1, 2, 3)]
+    frame = pd.DataFrame(x.clip(0), [f"ENSG{i:011d}" for i in range(n_genes)], names)
+    return frame.round(3).rename_axis("gene")
+
+
+@pytest.mark.parametrize("name", ["FC", "ratio", "KO/CTRL", "KO-WT", "KO_WT", "Ratio KO/WT", "T"])
+@pytest.mark.parametrize("is_log", [True, False])
+def test_a_result_is_told_by_values_that_no_sample_has(tmp_path, name, is_log):
+    frame = profiles()
+    change = frame.iloc[:, 3:].mean(axis=1) - frame.iloc[:, :3].mean(axis=1)
+    frame.assign(**{name: change if is_log else 2**change}).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv")
+    np.testing.assert_array_equal(adata.to_df().T, frame.to_numpy(np.float32))
+    assert f"1 results of a comparison left out: {name}" in notes_of(adata)
+
+
+@pytest.mark.parametrize("name", ["FC", "T", "KO-WT", "diff"])
+def test_a_sample_is_told_by_values_that_samples_have(tmp_path, name):
+    frame = profiles()
+    frame[name] = frame["WT_1"] + np.tile([0.1, 0.2], 30)
+    frame.assign(padj=0.5).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv")
+    assert list(adata.obs_names) == list(frame)
+    assert name not in notes_of(adata)
+
+
+def test_what_values_leave_in_doubt_is_told_and_can_be_kept_as_text(tmp_path):
+    frame = profiles().sub(profiles().mean(axis=1), axis=0).round(3)  # samples are not alike
+    frame["FC"] = frame["KO_1"][::-1].to_numpy()
+    frame.to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv", scale="log_ratio")
+    assert adata.n_obs == 7
+    said = "may be results of a comparison: FC; `text_columns=FC` keeps what is none as text"
+    assert said in notes_of(adata)
+    told = read(tmp_path / "x.csv", scale="log_ratio", text_columns=["FC"])
+    assert list(told.obs_names) == list(frame)[:6]
+    assert told.var["FC"].astype(float).tolist() == frame["FC"].tolist()

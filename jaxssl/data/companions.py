@@ -125,22 +125,15 @@ AMONG_SAMPLES = {
     "statistic": Kind(
         "statistics over the samples",
         _words("mean means average avg averageexpression meanexpression median rowsum rowsums "
-               "rowmean rowmeans sd stdev std stddev sem variance cv sumcounts"),
-        r"(mean|average|median)[ _.]\S.*",
-    ),
+               "rowmean rowmeans sd stdev std stddev sem variance cv sumcounts")),
     "some": Kind("statistics over the samples", _words("max min sum total"), company=2),
-    "test": Kind(
-        "results of a comparison",
-        comparisons.WORDS,
-        comparisons.RESULT,
-        is_kept=True,
-    ),
+    "test": Kind("results of a comparison", comparisons.WORDS, comparisons.RESULT, is_kept=True),
     "contrast": Kind("results of a comparison", frozenset(), comparisons.CONTRAST),
     "group": Kind("statistics over groups of samples", frozenset(), comparisons.MEANS),
     "spread": Kind("spreads of groups of samples", frozenset(), comparisons.SPREADS),
     "of test": Kind(
         "results of a comparison",
-        _words("stat t b f lr p q fc fold ratio log2ratio logratio teststat ttest"),
+        comparisons.MAYBE,
         r"(f|ss|ms)\(\D.*\)",
         99,
         is_kept=True,
@@ -192,6 +185,7 @@ def kinds_of(names: Iterable[str], kinds: dict[str, Kind]) -> np.ndarray:
     names = [str(name) for name in names]
     found = [_kind_of(name, is_of_genes) for name in names]
     if not is_of_genes:
+        comparisons.tell_contrasts(names, found)
         comparisons.spare(names, found)
     few = {key for key, kind in kinds.items() if 0 < found.count(key) < kind.company}
     if few and not is_of_genes and {"statistic", "test", "contrast", "group"} & set(found):
@@ -203,13 +197,14 @@ def facts_beside(names: Sequence[str], texts: Collection[str] = ()) -> list[str]
     """Of names of columns, those about the rows, whatever these are.
 
     Facts about genes are told by name; those about samples by name where they are among `texts`,
-    the columns that hold text: numbers called tumor may be of a sample.
+    the columns that hold text: numbers called tumor may be of a sample, and so may those called T.
     """
     of_genes, of_samples = _are_kept(names, AMONG_SAMPLES), _are_kept(names, AMONG_GENES)
     return [
         name
         for name, is_of_gene, is_of_sample in zip(names, of_genes, of_samples, strict=True)
-        if is_of_gene or (is_of_sample and name in texts)
+        if (is_of_gene and _plain(name) not in comparisons.MAYBE)
+        or ((is_of_gene or is_of_sample) and name in texts)
     ]
 
 
@@ -237,9 +232,10 @@ def _are_kept(names: Sequence[str], kinds: dict[str, Kind]) -> list[bool]:
 def _kind_of(name: str, is_of_genes: bool) -> str:
     if is_of_genes and is_nameless(name):
         return "nameless"
-    lower, plain = name.strip().lower(), _plain(name)
+    plain = _plain(name)
+    words = name.strip().lower() if is_of_genes else comparisons.spaced(name)
     for key, kind in (AMONG_GENES if is_of_genes else AMONG_SAMPLES).items():
-        if plain in kind.words or (kind.pattern and re.fullmatch(kind.pattern, lower)):
+        if plain in kind.words or (kind.pattern and re.fullmatch(kind.pattern, words)):
             return key
     return ""
 

@@ -8,6 +8,7 @@ _TOKEN = (
     "|p?[ _.-]?adj|fdr|ratio|stat|signif|basemean|diff)"
 )
 _MEAN = r"(mean|avg|average|median)( ?\(log2?\))?"
+_BEFORE = r"(mean|avg|average|median|sd|std|stdev|sem|se|cv)"
 _SPREAD = "(sd|std|stdev|stderr|sem|se|cv|var|variance|standard[ _.]deviation)"
 WORDS = frozenset(
     re.findall(
@@ -25,6 +26,7 @@ RESULT = (
     r"|(.+[ _.])?(fold[ _.-]?changes?|log2?[ _.-]?(fc|foldchange|fold[ _.]change))"
     r"|(t[ _.-]?test|anova|fdr|wald|lrt|bonferroni|bh|adj(usted)?|corrected|nominal)[ _.-]*"
     r"[pq][ _.-]*val(ue)?s?|(p|adj|padj|fdr|q)[ _.-]?(val(ue)?)?[ _.(].*vs.*"
+    r"|(-|neg|minus|n)?[ _.]*log(10)?[ _.(]*(adj)?[ _.]*(p|q|fdr)[ _.-]*(val(ue)?|adj)?\)?"
 )
 """Results of a comparison, in small letters; frontal cortex is called FC_1, too."""
 CONTRAST = (
@@ -32,11 +34,67 @@ CONTRAST = (
     r"|.+vs.+[ _.](log2?fc|p[ _.]?adj|p[ _.]?val(ue)?|fdr)"
 )
 """Results that name what is compared, as KO_vs_WT_padj and log2(KO/WT) do."""
-MEANS = rf"(?!avg[ _.]?(signal|n))(avg|ls ?mean)[ _.(].+|.+[ _.-]{_MEAN}"
+MEANS = (
+    r"(?!avg[ _.]?(signal|n))(avg|ls ?mean|mean|average|median)[ _.(](?!signal).+"
+    rf"|.+[ _.-]{_MEAN}"
+)
 """Means of groups, such as WT_mean."""
-SPREADS = rf".+[ _.-]{_SPREAD}"
+SPREADS = rf".+[ _.-]{_SPREAD}|(sd|std|stdev|sem|se|cv)[ _.].+"
 """Spreads of groups, such as WT_sd; plants in short days are called so, too."""
+MAYBE = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        stat t b f lr p q fc fold ratio log2ratio logratio teststat ttest score zscore rank delta
+        diff difference direction
+        """,
+    )
+)
+"""Results that samples may be called after, in small letters and digits alone."""
 _AMONG_OTHERS = ("contrast", "group")
+_WRITTEN_TOGETHER = re.compile(
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=(mean|avg|average|median|sd|sem)$)"
+)
+_VERSUS = re.compile(r"(?:ratio[ _.(]+)?(.+?)(?:/|[ _.](?:vs?|versus|over)[ _.]+|vs)(.+?)\)?")
+_BETWEEN = re.compile(r"(.+?)[-:_](.+)")
+
+
+def spaced(name: str) -> str:
+    """A name in small letters, with a line where it had none between words.
+
+    >>> spaced("meanKO"), spaced("WTmean")
+    ('mean_ko', 'wt_mean')
+    """
+    return _WRITTEN_TOGETHER.sub("_", name.strip()).lower()
+
+
+def is_versus(name: str) -> bool:
+    """Whether a name sets one thing against another, as KO/WT and KO_vs_WT do."""
+    return _VERSUS.fullmatch(name.lower()) is not None
+
+
+def are_sides(name: str, others: Sequence[str], between: re.Pattern[str] = _BETWEEN) -> bool:
+    """Whether a name joins two with which names of others start.
+
+    >>> are_sides("KO-WT", ["KO_1", "WT_1"])
+    True
+    """
+    sides = between.fullmatch(name.lower())
+    return sides is not None and all(
+        any(other.lower().startswith(side.strip(" _.(")) for other in others)
+        for side in sides.groups()
+    )
+
+
+def tell_contrasts(names: Sequence[str], kinds: list[str]) -> None:
+    """Take KO/WT or KO_vs_WT for a contrast where samples are called after both.
+
+    Changes `kinds`.
+    """
+    rest = [n for n, kind in zip(names, kinds, strict=True) if not kind and not is_versus(n)]
+    for i, name in enumerate(names):
+        if not kinds[i] and are_sides(name, rest, _VERSUS):
+            kinds[i] = "contrast"
 
 
 def spare(names: Sequence[str], kinds: list[str]) -> None:
@@ -49,7 +107,8 @@ def spare(names: Sequence[str], kinds: list[str]) -> None:
     >>> kinds
     ['', 'spread']
     """
-    stems = [re.sub(rf"[ _.-]({_MEAN}|{_SPREAD})$", "", name.lower()) for name in names]
+    ends = rf"[ _.-]({_MEAN}|{_SPREAD})$|^{_BEFORE}[ _.]"
+    stems = [re.sub(ends, "", spaced(name)) for name in names]
     of_means = {stem for stem, kind in zip(stems, kinds, strict=True) if kind == "group"}
     there = {name.lower() for name in names}
     for i, kind in enumerate(kinds):

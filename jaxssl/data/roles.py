@@ -15,11 +15,11 @@ from jaxssl.data.genes import GENE_PATTERNS, id_type
 from jaxssl.data.measures import choose_measure
 from jaxssl.data.sample_major import SampleMajor, Survey
 from jaxssl.data.scale import COVERAGE, guess_scale
+from jaxssl.data.summaries import tell_by_values
 from jaxssl.types import InputError
 
 _EXACT = 1 << 24  # whole numbers below are the same in float32
 _SHOWN = 6
-_TOTALS = 100  # rows by which a column is told for the sum of the others
 _UNLIKE = re.compile(r"[a-z]\w*[ _.]\w[\w .]*|[A-Z][a-z]+ [\w ]+")  # os_time, Tumor size
 
 
@@ -59,8 +59,10 @@ def settle(raw: RawTable, orientation: str, path: Path) -> Table:
     if not orientation:
         return Table(x, obs.iloc[kept], var, [], [])
     genes, samples = names_of(var), names_of(obs)
-    of_genes, of_samples = kinds_of(genes, AMONG_GENES), kinds_of(samples, AMONG_SAMPLES)
-    _spare_totals(raw, samples, of_samples, is_turned=is_turned)
+    of_genes = kinds_of(genes, AMONG_GENES)
+    tests = [name for name in var.columns if kinds_of([name], AMONG_SAMPLES)[0] == "test"]
+    of_samples = kinds_of([*samples, *tests], AMONG_SAMPLES)[: len(samples)]
+    doubts = tell_by_values(raw, samples, of_samples) if is_turned else []
     obs = _add_text(obs, _text_of(raw, genes, of_genes == "sample", 0 if is_turned else 1))
     are_facts = np.array([bool(k) and AMONG_SAMPLES[k].is_kept for k in of_samples], bool)
     var = _add_text(var, _text_of(raw, samples, are_facts, 1 if is_turned else 0))
@@ -82,7 +84,7 @@ def settle(raw: RawTable, orientation: str, path: Path) -> Table:
     obs = obs.set_axis(pd.Index(names, dtype=object), axis=0).iloc[kept]
     if not is_gene.all():
         x, var = x._replace(genes=np.flatnonzero(is_gene)), var[is_gene]
-    notes += [*measures.notes, *_doubtful(genes[is_gene])]
+    notes += [*measures.notes, *doubts, *_doubtful(genes[is_gene])]
     beside = [*genes[~is_gene], *samples[~is_sample]]
     return Table(x._replace(kept=kept), obs, var, notes, beside, measures.are_counts)
 
@@ -177,24 +179,6 @@ def _examples(names: np.ndarray) -> str:
 def _some(names: Sequence[str] | np.ndarray) -> str:
     shown = ", ".join(str(name) for name in names[:_SHOWN])
     return shown + (f", ... ({len(names)})" if len(names) > _SHOWN else "")
-
-
-def _spare_totals(raw: RawTable, samples: np.ndarray, keys: np.ndarray, *, is_turned: bool) -> None:
-    """A column called total is one where its first values are the sums of the others'.
-
-    A sample may be of total RNA. Changes `keys`.
-    """
-    found = [
-        i for i, name in enumerate(samples) if str(name).strip().lower() in ("total", "totals")
-    ]
-    if not found or not is_turned:
-        return
-    rest = np.array([j for j in np.flatnonzero(keys == "") if j not in found], int)
-    rest = rest[choose_measure(list(samples[rest]), raw.layer, "").kept]
-    cells = np.asarray(dense(raw.x[:_TOTALS]), np.float64)
-    for i in found:
-        sums = cells[:, rest].sum(axis=1)
-        keys[i] = "statistic" if np.allclose(cells[:, i], sums, rtol=1e-3) else ""
 
 
 def _require_some(
