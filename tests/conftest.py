@@ -66,6 +66,15 @@ def data_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def cases(data_dir: Path) -> Path:
+    """Folder of files that were once read wrong, beside that of the data sets."""
+    folder = data_dir.parent / "cases" / "import"
+    if not folder.is_dir():
+        pytest.skip(f"cases not found at {folder}; lay them beside the folder of JAXSSL_DATA")
+    return folder
+
+
 @pytest.fixture
 def standard_promotion():
     """For tests that run optax, whose own bias correction mixes dtypes."""
