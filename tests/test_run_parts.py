@@ -114,6 +114,7 @@ def test_probabilities_that_are_gone_are_missed_aloud_and_computed_again(runs, r
     launch("report", run, "--overwrite")
     assert "lacks predictions of swav at 10 %" in (run / "report.html").read_text()
     assert "computed again" in resume(runs, run)
+    assert "lacks predictions" not in (run / "summary.json").read_text()
     pd.testing.assert_frame_equal(pd.read_parquet(file), before)
 
 

@@ -1,5 +1,6 @@
 """The start of a study: its data are read, its question is posed, its folder is opened."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +77,9 @@ class Study(NamedTuple):
         """
         if is_run(folder):
             check_identity(folder, config, self.origin)
-            read_run(folder)
+            with warnings.catch_warnings():  # of those that stay away the end tells
+                warnings.filterwarnings("ignore", ".* lacks predictions of ")
+                read_run(folder)
         whose = {"kind": self.kind, "part_of": self.part_of}
         write_identity(folder, config, self.origin, self.hooks.command, **whose)
         (folder / layout.MANIFEST).unlink(missing_ok=True)  # from here on tables change
