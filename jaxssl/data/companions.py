@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxssl.data import comparisons
+from jaxssl.data.clinical import DECORATED
 
 
 class Kind(NamedTuple):
@@ -80,7 +81,8 @@ AMONG_GENES = {
         r"|.*[ _.-](stage|grade|diagnosis|batch|gender|sex|age|purity|rin|score|event)"
         r"|(x_)?(umap|tsne|pc)[ _]\d+|\w+_snn_res\.[\d.]+"
         r"|n_(genes|counts|features|umis?)(_by_counts)?"
-        r"|tumou?r[ _.-]?size.*|.*(pos|positive|lymph)[ _.-]nodes.*|(percent|pct)(age)?[ _.-].+",
+        r"|tumou?r[ _.-]?size.*|.*(pos|positive|lymph)[ _.-]nodes.*|(percent|pct)(age)?[ _.-].+"
+        rf"|{DECORATED}",
         is_kept=True,
     ),
 }

@@ -10,12 +10,12 @@ import pandas as pd
 from jaxtyping import Bool
 
 from jaxssl.data.companions import AMONG_GENES, AMONG_SAMPLES, Kind, is_spike, kinds_of
+from jaxssl.data.evidence import tell_measures, tell_results
 from jaxssl.data.formats.matrix import RawTable, dense, names_of, require_layer
 from jaxssl.data.genes import GENE_PATTERNS, id_type
 from jaxssl.data.measures import choose_measure
 from jaxssl.data.sample_major import SampleMajor, Survey
 from jaxssl.data.scale import COVERAGE, guess_scale
-from jaxssl.data.summaries import tell_by_values
 from jaxssl.types import InputError
 
 _EXACT = 1 << 24  # whole numbers below are the same in float32
@@ -62,7 +62,8 @@ def settle(raw: RawTable, orientation: str, path: Path) -> Table:
     of_genes = kinds_of(genes, AMONG_GENES)
     tests = [name for name in var.columns if kinds_of([name], AMONG_SAMPLES)[0] == "test"]
     of_samples = kinds_of([*samples, *tests], AMONG_SAMPLES)[: len(samples)]
-    doubts = tell_by_values(raw, samples, of_samples) if is_turned else []
+    doubts = tell_measures(raw, genes, of_genes, is_turned=is_turned)
+    doubts += tell_results(raw, samples, of_samples) if is_turned else []
     obs = _add_text(obs, _text_of(raw, genes, of_genes == "sample", 0 if is_turned else 1))
     are_facts = np.array([bool(k) and AMONG_SAMPLES[k].is_kept for k in of_samples], bool)
     var = _add_text(var, _text_of(raw, samples, are_facts, 1 if is_turned else 0))
