@@ -75,7 +75,7 @@ def plan_cleaning(
         keep, fill = _plan_missing(part, chosen, names[chosen], options.impute)
         columns = chosen[keep]
         policy = _policy(part, options, is_mapped=gene_map is not None)
-        merge = plan_merge(names[columns], policy)
+        merge = plan_merge(names[columns], policy, are_parts=part.raw.of_transcripts)
         counts["n_missing_values"] += int(part.seen.n_missing[chosen].sum())
         counts["n_genes_dropped"] += len(chosen) - len(columns)
         counts["n_genes_merged"] += len(columns) - len(merge.genes)

@@ -129,13 +129,14 @@ class Merge(NamedTuple):
         return merged
 
 
-def plan_merge(genes: np.ndarray, policy: str) -> Merge:
+def plan_merge(genes: np.ndarray, policy: str, *, are_parts: bool = False) -> Merge:
     """Leave one column per gene id: the mean, largest, sum or first of its columns."""
     twice = duplicates(genes)
     if len(twice) and policy == "error":
+        fix = "add them up with `duplicates=sum`" if are_parts else ""
         raise InputError(
             f"{len(twice)} gene ids occur more than once (first: {twice[0]})",
-            "choose what to keep with `duplicates=mean`, max or first",
+            fix or "choose what to keep with `duplicates=mean`, max or first",
         )
     position, kept = pd.factorize(pd.Series(genes, dtype=object))
     order = np.argsort(position, kind="stable")

@@ -151,8 +151,8 @@ def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
 
 def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
     """What would stop `read`, and the options that solve it, upper case where to be chosen."""
-    missing, n_genes = report.missing_share, report.n_duplicate_genes
-    n_samples = report.n_duplicate_samples
+    n_genes, n_samples = report.n_duplicate_genes, report.n_duplicate_samples
+    missing, merged = report.missing_share, "sum" if "isoforms" in report.format else "mean"
     solvable = [
         (not report.orientation, "the orientation cannot be told", "orientation=WHICH"),
         (
@@ -162,7 +162,7 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
         ),
         (not report.scale, "the scale cannot be told", "scale=WHICH"),
         (missing, f"{missing:.2%} of the values are missing", "impute=mean"),
-        (n_genes, f"{n_genes} gene ids occur more than once", "duplicates=mean"),
+        (n_genes, f"{n_genes} gene ids occur more than once", f"duplicates={merged}"),
         (n_samples, f"{n_samples} sample ids occur more than once", "duplicate_samples=first"),
     ]
     found = [(problem, fix) for is_there, problem, fix in solvable if is_there]

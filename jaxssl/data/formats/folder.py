@@ -1,25 +1,22 @@
 """A folder, zip or tar with a file for each sample, read one after the other."""
 
 import re
-import tarfile
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from jaxssl.data.formats import containers, feature_counts, kallisto, tenx
+from jaxssl.data.formats import feature_counts, kallisto, tenx
+from jaxssl.data.formats.archives import files_of
 from jaxssl.data.formats.head import Head
 from jaxssl.data.formats.matrix import FILE_NAME, Collector, Matrix, RawTable, Reading, by_name
-from jaxssl.data.formats.tools import STAR, Sample, Tool, read_sample, sample_of, tool_of
+from jaxssl.data.formats.tools import ISOFORMS, STAR, Sample, Tool, read_sample, sample_of, tool_of
 from jaxssl.types import InputError
 
 _NOTHING = np.empty(0, np.float32)
-_LARGEST = 1 << 30  # bytes of a file that is unpacked
 _NOT_READ = re.compile(
     r"(?i)manifest|annotations\.txt|\.(parcel|log|json|bam|bai|html|summary|md5|pdf|png|cel(\.gz)?)$"
 )
@@ -90,7 +87,7 @@ def _gather(path: Path, place: Path, reading: Reading) -> Gathered | None:
     paths: list[PurePath] = []
     samples: list[Sample] = []
     collector, n_others, n_bytes = None, 0, 0
-    for name, file in _files(path, place):
+    for name, file in files_of(path, place):
         sample = _sample_of(name, file, reading)
         if sample is None:
             n_others += 1
@@ -130,7 +127,9 @@ def noted(samples: Sequence[Sample]) -> list[str]:
         notes.append(f"{first.tool.name}: {count}")
     if first.n_left_out:
         notes[-1] += f"; {first.n_left_out} lines such as __no_feature or N_* are no genes"
-    if first.tool.of_transcripts:
+    if first.tool.name == ISOFORMS:
+        notes.append("rows are isoforms of miRNAs: `duplicates=sum` adds up those of each")
+    elif first.tool.of_transcripts:
         notes.append(
             "rows are transcripts; `gene_map` with their genes sums them, and their lengths are "
             "left out"
@@ -194,56 +193,9 @@ def _in_order(sample: Sample, first: Sample, name: PurePath, paths: Sequence[Pur
         order = genes.get_indexer(known)
         if (order >= 0).all():
             return sample.values[order]
+    fix = "import files of one gene model at a time"
+    if first.tool.name == ISOFORMS:  # which has those with reads alone
+        fix = "use the files *.mirnas.quantification.txt, which have the sums of each miRNA"
     raise InputError(
-        f"{name.name} and {paths[0].name} have different genes ({len(genes)} and {len(known)})",
-        "import files of one gene model at a time",
+        f"{name.name} and {paths[0].name} have different genes ({len(genes)} and {len(known)})", fix
     )
-
-
-def _files(path: Path, place: Path) -> Iterator[tuple[PurePath, Path]]:
-    """The files of a folder or archive; of an archive, each is there until the next is asked for.
-
-    They are unpacked under names of their own, so none can lie outside `place`.
-    """
-    if path.is_dir():
-        found = [file for file in path.rglob("*") if file.is_file() and file.name[0] != "."]
-        yield from ((file, file) for file in sorted(found, key=lambda file: (file.name, file)))
-        return
-    try:
-        for name, stream in _members(path):
-            is_part = tenx.is_part(name)
-            file = place / (name.name if is_part else "member")
-            with file.open("wb") as out:
-                _unpack(stream, out, path, name)
-            yield name, file
-            if not is_part:
-                file.unlink()
-    except (tarfile.TarError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} ends early or is damaged ({error})", "fetch it again") from error
-
-
-def _members(path: Path) -> Iterator[tuple[PurePath, Any]]:
-    """Names and bytes of the files in an archive, in its order; links are none."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in containers.members(archive):
-                with archive.open(name) as stream:
-                    yield PurePath(name), stream
-        return
-    with tarfile.open(path, "r|*") as archive:
-        for member in archive:
-            if member.isfile() and not PurePath(member.name).name.startswith("."):
-                yield PurePath(member.name), archive.extractfile(member)
-
-
-def _unpack(stream: Any, out: Any, path: Path, name: PurePath) -> None:
-    """Write what is packed, up to a bound: a small archive may hold more than a disk."""
-    n_bytes = 0
-    while data := stream.read(1 << 20):
-        n_bytes += len(data)
-        if n_bytes > _LARGEST:
-            raise InputError(
-                f"{path}: {name} is larger than {_LARGEST >> 20} MB unpacked",
-                "unpack it, and name the file or folder",
-            )
-        out.write(data)

@@ -18,6 +18,7 @@ from jaxssl.types import InputError
 
 _STRANDS = {"unstranded": "counts", "stranded_first": "counts", "stranded_second": "counts"}
 _ABUNDANCE = {"TPM": "linear", "FPKM": "linear"}
+ISOFORMS = "GDC miRNA isoforms"
 
 
 class Tool(NamedTuple):
@@ -38,6 +39,13 @@ TOOLS = (
         {**_STRANDS, "tpm_unstranded": "linear", "fpkm_unstranded": "linear"}
         | {"fpkm_uq_unstranded": "linear"},
         kept=("gene_name", "gene_type"),
+    ),
+    Tool(
+        ISOFORMS,
+        "miRNA_ID",
+        {"read_count": "counts", "reads_per_million_miRNA_mapped": "linear"},
+        ("isoform_coords", "cross-mapped"),
+        of_transcripts=True,
     ),
     Tool(
         "GDC miRNA counts",
