@@ -1,7 +1,9 @@
 import gzip
 import io
+import shutil
 import tarfile
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -384,3 +386,20 @@ def test_hdf5_of_kallisto_is_read_as_its_text_is(tmp_path):
     for i, counts in enumerate(COUNTS):  # the text beside counts once
         (tmp_path / f"S{i}" / "abundance.tsv").write_text(kallisto(counts))
     np.testing.assert_array_equal(read(tmp_path).X, COUNTS)
+
+
+@pytest.mark.parametrize("samples", [["S0"], ["S0", "S1"]])
+@pytest.mark.parametrize("form", ["zip", "tar.gz"])
+def test_hdf5_of_kallisto_in_an_archive_is_read_unless_its_text_is_there(tmp_path, samples, form):
+    for i, sample in enumerate(samples):
+        (tmp_path / "runs" / sample).mkdir(parents=True)
+        abundance(tmp_path / "runs" / sample / "abundance.h5", COUNTS[i])
+    kind = {"zip": "zip", "tar.gz": "gztar"}[form]
+    archive = Path(shutil.make_archive(str(tmp_path / "out"), kind, tmp_path / "runs"))
+    adata = read(archive)
+    assert list(adata.obs_names) == samples
+    np.testing.assert_array_equal(adata.X, np.array(COUNTS[: len(samples)], np.float32))
+    for i, sample in enumerate(samples):
+        (tmp_path / "runs" / sample / "abundance.tsv").write_text(kallisto(COUNTS[i]))
+    archive = Path(shutil.make_archive(str(tmp_path / "out"), kind, tmp_path / "runs"))
+    assert list(read(archive).obs_names) == samples

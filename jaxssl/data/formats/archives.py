@@ -35,6 +35,11 @@ def files_of(path: Path, place: Path) -> Iterator[tuple[PurePath, Path]]:
         raise InputError(f"{path} ends early or is damaged ({error})", "fetch it again") from error
 
 
+def names_in(path: Path) -> frozenset[PurePath]:
+    """Names of all files in an archive, for which a tar is read through."""
+    return frozenset(name for name, _ in _members(path))
+
+
 def _members(path: Path) -> Iterator[tuple[PurePath, Any]]:
     """Names and bytes of the files in an archive, in its order; links are none."""
     if zipfile.is_zipfile(path):

@@ -164,6 +164,8 @@ def _kind_of_zip(path: Path) -> str:
         if path.suffix == ".npz":
             return "npz"
         raise InputError(f"{path} is a damaged zip ({error})", "fetch it again") from error
+    if names[0].endswith(".h5"):  # kallisto's, as one of several
+        return "archive"
     if b"\0" in start:
         raise InputError(f"{path} is a zip of {names[0]}, which is no text", "unpack it")
     return "text"

@@ -2,7 +2,8 @@
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.formats import feature_counts, kallisto, tenx
-from jaxssl.data.formats.archives import files_of
+from jaxssl.data.formats.archives import files_of, names_in
 from jaxssl.data.formats.head import Head
 from jaxssl.data.formats.matrix import FILE_NAME, Collector, Matrix, RawTable, Reading, by_name
 from jaxssl.data.formats.tools import ISOFORMS, STAR, Sample, Tool, read_sample, sample_of, tool_of
@@ -87,8 +88,9 @@ def _gather(path: Path, place: Path, reading: Reading) -> Gathered | None:
     paths: list[PurePath] = []
     samples: list[Sample] = []
     collector, n_others, n_bytes = None, 0, 0
+    names = cache(lambda: names_in(path))  # of an archive, where they matter
     for name, file in files_of(path, place):
-        sample = _sample_of(name, file, reading)
+        sample = _sample_of(name, file, reading, names)
         if sample is None:
             n_others += 1
             continue
@@ -107,12 +109,16 @@ def _gather(path: Path, place: Path, reading: Reading) -> Gathered | None:
     return Gathered(paths, samples, collector.finish(), n_others, is_cut)
 
 
-def _sample_of(name: PurePath, file: Path, reading: Reading) -> Sample | None:
-    """The sample of a file of any tool; None for another file."""
+def _sample_of(
+    name: PurePath, file: Path, reading: Reading, names: Callable[[], frozenset[PurePath]]
+) -> Sample | None:
+    """The sample of a file of any tool; None for another file, or one whose text is beside it."""
     if _NOT_READ.search(name.name) or tenx.is_part(name):
         return None
-    if name.suffix == ".h5":  # in an archive, whether its text is there is not known yet
-        return kallisto.sample_of(file, reading) if file == name else None
+    if name.suffix == ".h5":
+        texts = {name.with_suffix(end) for end in (".tsv", ".tsv.gz")}
+        is_told = file != name and texts & names()
+        return None if is_told else kallisto.sample_of(file, reading)
     return sample_of(file, reading) or feature_counts.sample_of(file, reading)
 
 
