@@ -84,7 +84,8 @@ def read(
         gene_column: column of `gene_map` with the new names; "" is that of symbols.
         duplicates: of genes called alike: "error", "mean", "max", "first" or "sum"; transcripts are
             summed to the genes of `gene_map` without being asked.
-        duplicate_samples: of samples called alike: "error" or "first".
+        duplicate_samples: of samples called alike: "error", "first" of copies, or "number" of
+            replicates, which are called WT, WT.1, WT.2.
         impute: fills missing values: "error", "mean" (of the gene), "zero" or "drop_genes".
 
     Returns:

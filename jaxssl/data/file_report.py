@@ -40,6 +40,7 @@ class FileReport:
     n_constant_genes: int = 0
     n_duplicate_genes: int = 0
     n_duplicate_samples: int = 0
+    n_alike_samples: int = 0  # whose id is another's, too
     no_expression: list[str] = field(
         default_factory=list
     )  # names of what is neither gene nor sample
@@ -47,6 +48,11 @@ class FileReport:
     join: str = ""  # how many of them
     rules: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def alike(self) -> str:
+        """What `duplicate_samples` does with samples called alike: copies are few."""
+        return "number" if 2 * self.n_alike_samples > self.n_samples else "first"
 
     def to_dict(self) -> dict[str, Any]:
         """All findings, ready for JSON."""

@@ -17,7 +17,7 @@ CHOICES = {
     "orientation": ("auto", *ORIENTATIONS),
     "scale": ("auto", *SCALES),
     "duplicates": ("error", "mean", "max", "sum", "first"),
-    "duplicate_samples": ("error", "first"),
+    "duplicate_samples": ("error", "first", "number"),
     "impute": ("error", "mean", "zero", "drop_genes"),
     "label_rule": ("", *rules.RULES),
 }

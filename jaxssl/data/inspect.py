@@ -123,7 +123,8 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         sample_id_type=id_type(samples, SAMPLE_PATTERNS),
         sample_examples=[str(i) for i in samples[:3]],
         n_duplicate_genes=len(duplicates(genes[~is_lost(genes)])),
-        n_duplicate_samples=len(duplicates(samples[samples != ""])),
+        n_duplicate_samples=len(twice := duplicates(samples[samples != ""])),
+        n_alike_samples=int(np.isin(samples, twice).sum()),
         no_expression=[str(name) for name in settled.beside],
         is_joined=is_joined,
         join="; ".join(joins),
@@ -163,17 +164,20 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
         (not report.scale, "the scale cannot be told", "scale=WHICH"),
         (missing, f"{missing:.2%} of the values are missing", "impute=mean"),
         (n_genes, f"{n_genes} gene ids occur more than once", f"duplicates={merged}"),
-        (n_samples, f"{n_samples} sample ids occur more than once", "duplicate_samples=first"),
+        (
+            n_samples,
+            f"{n_samples} sample ids occur more than once",
+            f"duplicate_samples={report.alike}",
+        ),
     ]
-    found = [(problem, fix) for is_there, problem, fix in solvable if is_there]
-    problems = [problem for problem, _ in found]
+    problems = [problem for is_there, problem, _ in solvable if is_there]
     if report.n_infinite:
         problems.append(
             f"{report.n_infinite} values are infinite: export log2(x + 1) instead, or correct them"
         )
     if report.join and not report.is_joined:
         problems.append("the labels do not match the samples")
-    return problems, dict(fix.split("=") for _, fix in found)
+    return problems, dict(fix.split("=") for is_there, _, fix in solvable if is_there)
 
 
 def _options(

@@ -54,6 +54,25 @@ def check_alike(values: pd.Series, column: str) -> None:
         )
 
 
+def numbered(names: Iterable[str]) -> np.ndarray:
+    """Names of which none is another, as R's make.unique has them.
+
+    >>> numbered(["WT", "WT", "KO", "WT.1", "WT"]).tolist()
+    ['WT', 'WT.2', 'KO', 'WT.1', 'WT.3']
+    """
+    names = list(names)
+    taken, found = set(names), []
+    count = dict.fromkeys(names, -1)
+    for name in names:
+        count[name] += 1
+        new = name
+        while count[name] and (new := f"{name}.{count[name]}") in taken:
+            count[name] += 1
+        taken.add(new)
+        found.append(new)
+    return np.array(found, dtype=object)
+
+
 def without_id(samples: np.ndarray) -> list[str]:
     """A note on samples without an id, which `read` refuses; empty where there is none."""
     n = int((samples == "").sum())

@@ -17,7 +17,7 @@ from jaxssl.data.formats.matrix import Reading, blank, names_of
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import doubtful_classes, drop_small_classes, rename_classes
-from jaxssl.data.names import check_names, check_text
+from jaxssl.data.names import check_names, check_text, numbered
 from jaxssl.data.parts import Part, read_part
 from jaxssl.types import ROLES, InputError
 
@@ -114,26 +114,31 @@ def _describe(
         obs = samples.add_columns(obs, told)
         notes.append(note)
     obs = obs.set_axis(pd.Index(samples.names_by_sheet(obs), dtype=object), axis=0)
-    kept, note = _distinct(names_of(obs), options.duplicate_samples)
-    obs = obs[kept]
+    kept, names, note = _distinct(names_of(obs), options.duplicate_samples)
+    obs = obs[kept].set_axis(pd.Index(names, dtype=object), axis=0)
     derived, rule_notes = rules.derive(obs, options.label_rule)
     obs = pd.concat([obs[obs.columns.difference(derived.columns, sort=False)], derived], axis=1)
     return obs.astype(object), kept, [*notes, *note, *rule_notes]
 
 
-def _distinct(names: np.ndarray, policy: str) -> tuple[np.ndarray, list[str]]:
-    """Which samples stay when each name may stand once."""
+def _distinct(names: np.ndarray, policy: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Which samples stay when each name may stand once, what they are called, and a note."""
     kept = ~pd.Series(names, dtype=object).duplicated().to_numpy()
     if kept.all():
-        return kept, []
+        return kept, names, []
+    first = duplicates(names)[0]
     if policy == "error":
-        twice = duplicates(names)
         raise InputError(
-            f"{len(twice)} sample ids occur more than once (first: {twice[0]})",
-            "remove or rename the copies, or pass `duplicate_samples=first`: a copy in two parts "
-            "of a split would leak",
+            f"{len(duplicates(names))} sample ids occur more than once (first: {first})",
+            f"pass `duplicate_samples=number` if they are replicates, which are then called "
+            f"{first}, {first}.1 and so on, or `duplicate_samples=first` if they are copies: a "
+            "copy in two parts of a split would leak",
         )
-    return kept, [f"`duplicate_samples={policy}`: {(~kept).sum():,} further copies left out"]
+    if policy == "number":
+        note = f"{(~kept).sum():,} samples numbered, as {first}.1 is a replicate of {first}"
+        return np.ones(len(names), bool), numbered(names), [f"`duplicate_samples=number`: {note}"]
+    lost = f"`duplicate_samples={policy}`: {(~kept).sum():,} further copies left out"
+    return kept, names[kept], [lost]
 
 
 def _settle_columns(
