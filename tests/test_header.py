@@ -122,3 +122,31 @@ def test_the_flag_is_refused_where_there_is_a_header_or_none_could_lack(tmp_path
     assert "names columns, such as 'S3'" in refusal(tmp_path / "x.tsv", no_header=True)
     jaxssl.read(tmp_path / "x.tsv").write_h5ad(tmp_path / "x.h5ad")
     assert "`no_header` is for csv and tsv" in refusal(tmp_path / "x.h5ad", no_header=True)
+
+
+@pytest.mark.parametrize("names", [["P1"], ["1001", "1002", "17"]])
+@pytest.mark.parametrize("below", ["", "condition,tumor,normal,normal\n"])
+def test_a_header_behind_a_hash_is_no_comment(tmp_path, names, below):
+    n = len(names)
+    below = ",".join(below.split(",")[: n + 1]).rstrip("\n") + "\n" if below else ""
+    header = ",".join(["#gene", *names]) + "\n"
+    (tmp_path / "x.csv").write_text(header + below + lines(ENSEMBL, n, ","))
+    adata = jaxssl.read(tmp_path / "x.csv")
+    assert list(adata.obs_names) == names
+    np.testing.assert_array_equal(adata.X, X[:, :n].T)
+    (tmp_path / "y.csv").write_text("# genes, of mice\n" + header[1:] + lines(ENSEMBL, n, ","))
+    assert list(jaxssl.read(tmp_path / "y.csv").obs_names) == names
+
+
+@pytest.mark.parametrize("name", ["GSM12{}_a.CEL.gz", "cell_{}", "sample {}"])
+def test_a_row_of_a_sample_is_no_header(tmp_path, name):
+    (tmp_path / "m.csv").write_text(lines([name.format(i) for i in range(6)], mark=","))
+    assert "seems to have no header: its first line" in refusal(tmp_path / "m.csv")
+
+
+def test_a_title_above_a_sample_that_is_called_by_a_number_is_named(tmp_path):
+    text = "ID,1001\n" + lines(ENSEMBL, 1, ",")
+    (tmp_path / "x.csv").write_text("Table 2. Values\n" + text)
+    assert "has a title above its header: 'Table 2. Values'" in refusal(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text(text)
+    assert list(jaxssl.read(tmp_path / "x.csv").obs_names) == ["1001"]

@@ -12,6 +12,23 @@ _OF_SAMPLES = re.compile(
     "|tumou?r|biopsy|submitter|depmap|model|ccle|array|librar|geo|gsm|bam|file|mouse|mice|animal"
     "|person"
 )
+_KINDS = (
+    "hugo|hgnc|genes?|ensembl|ensg|entrez|probes?|probeset|probe set|feature|transcript"
+    r"|composite ?\w*|scan|assay|hybridization|reporter|extract|xena|tracking|target|sample"
+)
+_WORDS = (
+    "ids?|ref|names?|symbols?|code|identifier|element ref|sequence identifier|array data file ref"
+)
+_CORNER = re.compile(
+    rf"#?(x|samples?|rownames?|index|unnamed: 0"
+    rf"|(({_KINDS})[ _.-]*)?(gene[ _.-]*)?({_WORDS}|sample)?)",
+    re.IGNORECASE,
+)
+_OF_IDS = re.compile(
+    r"(?i:(^|[ _.-])(ids?|names?|ref|file|samples?|barcode|accession|run|array|patient|donor|case"
+    r"|key|code))$|[A-Za-z](ID|Id|IDs)$"
+)
+"""What stands above a column of ids, and is no name of a column of numbers."""
 GENES, SAMPLES = "genes", "samples"
 
 
@@ -33,3 +50,8 @@ def named_in(corner: str) -> str:
         if _OF_SAMPLES.match(word):
             return SAMPLES
     return ""
+
+
+def is_name_for_ids(name: str) -> bool:
+    """Whether a column of that name holds ids: sample, gene_id, SAMPID, ..."""
+    return bool(_CORNER.fullmatch(name) or _OF_IDS.search(name))

@@ -22,7 +22,7 @@ from jaxssl.data.formats.head import (
     sniff_table,
     text_shares,
 )
-from jaxssl.data.formats.header import called_after, headed, heading
+from jaxssl.data.formats.header import called_after, headed, heading, names_columns
 from jaxssl.data.formats.long_table import refuse_long
 from jaxssl.data.formats.matrix import Collector, RawTable, Reading, blank, by_name
 from jaxssl.data.formats.rows import (
@@ -87,11 +87,9 @@ def dialect_of(head: Head, *, no_header: bool = False) -> Dialect:
     """
     comments = itertools.takewhile(lambda line: line.startswith("#"), head.lines)
     skip = len(list(comments))
-    above, *below = head.lines[max(0, skip - 1) : skip + 1]
-    n_tabs = below[0].count("\t") if below else 0
-    is_header = skip == 1 and above.count("\t") == n_tabs > 0  # the line "#id ..." of tabs
+    is_header = skip == 1 and names_columns(*head.lines[:2])
     if is_header:
-        head = head._replace(lines=[above.lstrip("# "), *head.lines[1:]])
+        head = head._replace(lines=[head.lines[0].lstrip("# "), *head.lines[1:]])
     dialect = sniff_table(head, 0 if is_header else skip, allow_no_corner=True)
     dialect = dialect if is_header else headed(dialect, no_header=no_header)
     about = [] if dialect.is_headless else rows_of_text(dialect)

@@ -2,7 +2,6 @@
 
 import itertools
 import lzma
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -13,29 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from jaxssl.data.corner import is_name_for_ids
 from jaxssl.data.formats import containers
 from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, is_adorned, split_line
 from jaxssl.data.formats.margins import refuse_title, trim
 from jaxssl.types import InputError, note_quoted
 
 _START = 1 << 16  # bytes, and some whole lines more: wide tables have lines of a megabyte
-_KINDS = (
-    "hugo|hgnc|genes?|ensembl|ensg|entrez|probes?|probeset|probe set|feature|transcript"
-    r"|composite ?\w*|scan|assay|hybridization|reporter|extract|xena|tracking|target|sample"
-)
-_WORDS = (
-    "ids?|ref|names?|symbols?|code|identifier|element ref|sequence identifier|array data file ref"
-)
-_CORNER = re.compile(
-    rf"#?(x|samples?|rownames?|index|unnamed: 0"
-    rf"|(({_KINDS})[ _.-]*)?(gene[ _.-]*)?({_WORDS}|sample)?)",
-    re.IGNORECASE,
-)
-_OF_IDS = re.compile(
-    r"(?i:(^|[ _.-])(ids?|names?|ref|file|samples?|barcode|accession|run|array|patient|donor|case"
-    r"|key|code))$|[A-Za-z](ID|Id|IDs)$"
-)
-"""What stands above a column of ids, and is no name of a column of numbers."""
 _DELIMITERS = "\t,;| "
 TEXT_SHARE = 0.5  # of the first rows, above which a column is text and not a number mistyped
 _MARKUP = (b"<!doctype html", b"<html", b"<?xml", b"<!--", b"<head", b"<body", b"<table")
@@ -220,11 +203,6 @@ def _has_no_corner(header: list[str], lines: list[str], delimiter: str) -> bool:
     are_numbers = plain == [str(i + 1) for i in range(len(plain))]
     are_quoted = lines[0].startswith('"') and all(first.startswith('"') for first in firsts)
     return are_numbers or are_quoted or not is_name_for_ids(header[0])
-
-
-def is_name_for_ids(name: str) -> bool:
-    """Whether a column of that name holds ids: sample, gene_id, SAMPID, ..."""
-    return bool(_CORNER.fullmatch(name) or _OF_IDS.search(name))
 
 
 def decoded(line: bytes, encoding: str) -> str:

@@ -1,12 +1,13 @@
 """Whether the first line of a table names its columns, and what stands in where it does not."""
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from jaxssl.data.corner import named_in
-from jaxssl.data.formats.head import MISSING, Dialect, is_name_for_ids, split_line
-from jaxssl.data.genes import kinds_of
+from jaxssl.data.corner import is_name_for_ids, named_in
+from jaxssl.data.formats.head import MISSING, Dialect, split_line
+from jaxssl.data.genes import SAMPLE_PATTERNS, kinds_of
 from jaxssl.data.symbols import is_symbol
 from jaxssl.types import InputError
 
@@ -44,13 +45,27 @@ def headed(dialect: Dialect, *, no_header: bool) -> Dialect:
     are_genes = _is_gene_as(header[0], ids)
     if are_genes and len(header) == 2:
         return _headless(dialect)
-    if not are_genes and not header[0].isdigit() and _is_name(header[0]):
+    if not are_genes and not _is_sample_as(header[0], ids) and _is_name(header[0]):
         return dialect
     first = " ".join(header[:4])
     raise InputError(
         f"{path} seems to have no header: its first line, {first!r}, is like those below",
         "pass `no_header` if it is data, or write what the rows are, such as gene, above them",
     )
+
+
+def names_columns(above: str, below: str = "") -> bool:
+    """Whether a line behind a hash is a header: "#chrom..." of tabs, or "#gene,S1" of other marks.
+
+    A comment may have commas, too: it has a space behind the hash, or begins with no name for ids.
+    """
+    for mark in "\t,;":
+        n, name = above.count(mark), above[1:].split(mark, 1)[0]
+        is_name = not name.startswith(" ") and is_name_for_ids(name)
+        n_more = below.count(mark) - n  # an empty cell at the end of every row
+        if n and (n_more == 0 or (n_more == 1 and is_name)) and (is_name or mark == "\t"):
+            return True
+    return False
 
 
 def heading(header: list[str], about: Sequence[list[str]]) -> tuple[list[str], Sequence[list[str]]]:
@@ -126,6 +141,14 @@ def _is_gene_as(name: str, ids: Sequence[str]) -> bool:
     if kinds:
         return kinds_of(ids)[next(iter(kinds))] > 0.5 * len(ids)
     return is_symbol(name) and sum(map(is_symbol, ids)) > 0.5 * len(ids)
+
+
+def _is_sample_as(name: str, ids: Sequence[str]) -> bool:
+    """Whether a name is written as most of the ids are, by its kind or but for its numbers."""
+    kind = next(iter(kinds_of([name], SAMPLE_PATTERNS)), "")
+    forms = [re.sub(r"\d+", "0", i) for i in (name, *ids)]
+    n_alike = max(kinds_of(ids, SAMPLE_PATTERNS)[kind], forms.count(forms[0]) - 1)
+    return name.isdigit() or (any(map(str.isdigit, name)) and n_alike > 0.5 * len(ids))
 
 
 def _is_name(corner: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxssl.data.corner import is_name_for_ids
 from jaxssl.data.formats.cells import has_marks, split_line
 from jaxssl.types import InputError
 
@@ -16,7 +17,7 @@ def refuse_title(path: Path, lines: Sequence[str]) -> None:
     """Refuse lines of a single cell, the first, above a table of several columns.
 
     `lines` are the first of the text that are not blank. R's header of one sample is such a line,
-    too: then the line below it has numbers.
+    too, of a name without spaces: then the line below it has numbers.
     """
     firsts = {mark: _n_filled(split_line(path, lines[0], mark)) for mark in _DELIMITERS}
     usual = {mark: int(np.median([line.count(mark) for line in lines])) for mark in _DELIMITERS}
@@ -29,9 +30,9 @@ def refuse_title(path: Path, lines: Sequence[str]) -> None:
         n_above = len(list(itertools.takewhile(bool, is_title)))
         if usual < 2 or not 0 < n_above < len(rows) - 1:
             continue
-        header, first = rows[n_above : n_above + 2]
-        if usual > 2 or (not _is_number(header[1]) and len(first) > 1 and _is_number(first[1])):
-            title = rows[0][0]
+        (header, first), title = rows[n_above : n_above + 2], rows[0][0]
+        are_names = not _is_number(header[1]) and len(first) > 1 and _is_number(first[1])
+        if usual > 2 or are_names or (" " in title and is_name_for_ids(header[0])):
             shown = title if len(title) <= 40 else f"{title[:40]}..."
             raise InputError(
                 f"{path} has a title above its header: {shown!r}",

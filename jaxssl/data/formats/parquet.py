@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jaxssl.data.companions import facts_beside, is_id_of_genes
-from jaxssl.data.formats.head import is_name_for_ids
+from jaxssl.data.corner import is_name_for_ids
 from jaxssl.data.formats.matrix import BLOCK, Matrix, RawTable, Reading, as_text, blank, by_name
 from jaxssl.types import InputError
 

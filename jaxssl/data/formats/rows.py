@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.companions import AMONG_GENES, AMONG_SAMPLES, is_id_of_genes, kinds_of
+from jaxssl.data.corner import is_name_for_ids
 from jaxssl.data.formats.cells import MISSING, has_marks, how_to_mend, is_adorned, split_line
-from jaxssl.data.formats.head import Dialect, is_name_for_ids
+from jaxssl.data.formats.head import Dialect
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, id_type
 from jaxssl.types import InputError

@@ -10,8 +10,9 @@ import pandas as pd
 from jaxtyping import Float32
 
 from jaxssl.data.companions import AMONG_GENES, kinds_of
+from jaxssl.data.corner import is_name_for_ids
 from jaxssl.data.formats.delimited import read_matrix
-from jaxssl.data.formats.head import Dialect, Head, find_text, is_name_for_ids, read_head
+from jaxssl.data.formats.head import Dialect, Head, find_text, read_head
 from jaxssl.data.formats.matrix import Reading, by_name, dense, require_layer
 from jaxssl.data.genes import id_type
 from jaxssl.types import InputError
