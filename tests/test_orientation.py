@@ -138,22 +138,6 @@ def test_symbols_are_those_of_the_nomenclature():
     assert all(map(is_symbol, ["C1orf112", "LINC00115", "A2M-AS1", "RP11-34P13.7", "Gm1992"]))
 
 
-@pytest.mark.parametrize(
-    ("text", "genes", "samples"),
-    [
-        ("gene,WT1,WT2,KO1\n" + "".join(f"{g},1,2,300\n" for g in MOUSE), MOUSE, "WT1 WT2 KO1"),
-        ("Entrez_Gene_Id,P1-T,P2-T\n7157,1,200\n1956,3,400\n", ["7157", "1956"], "P1-T P2-T"),
-        ("\tMCF7\tPC3\nENSG00000000003.15_6\t1\t200\n", ["ENSG00000000003.15_6"], "MCF7 PC3"),
-    ],
-)
-def test_a_file_comes_out_with_its_genes_and_samples(tmp_path, text, genes, samples):
-    (tmp_path / "x.txt").write_text(text)
-    adata = jaxssl.read(tmp_path / "x.txt")
-    assert list(adata.var_names) == genes
-    assert list(adata.obs_names) == samples.split()
-    assert jaxssl.inspect(tmp_path / "x.txt").orientation == "genes_in_rows"
-
-
 def test_what_is_asked_is_answered_by_the_flag_it_names(tmp_path):
     frame = pd.DataFrame([[1.0, 2], [3, 400]], index=LINES[:2], columns=HUMAN[:2])
     frame.to_csv(tmp_path / "x.csv", index_label="gene")
@@ -171,9 +155,3 @@ def test_numbers_of_rows_do_not_become_genes_without_a_word(tmp_path):
     adata = jaxssl.read(tmp_path / "x.csv", orientation="genes_in_rows")
     told = "as told by `orientation`; the genes have no names but numbers, 0 to 3"
     assert told in adata.uns["jaxssl"]["notes"]
-
-
-def test_entrez_numbers_that_pandas_gave_a_point_are_entrez_numbers(tmp_path):
-    rows = "".join(f"{gene}.0,{i},{i}00\n" for i, gene in enumerate(ENTREZ))
-    (tmp_path / "x.csv").write_text("Entrez_Gene_Id,S1,S2\n" + rows)
-    assert list(jaxssl.read(tmp_path / "x.csv").var_names) == ENTREZ
