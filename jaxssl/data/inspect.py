@@ -153,7 +153,8 @@ def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
 def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
     """What would stop `read`, and the options that solve it, upper case where to be chosen."""
     n_genes, n_samples = report.n_duplicate_genes, report.n_duplicate_samples
-    missing, merged = report.missing_share, "sum" if "isoforms" in report.format else "mean"
+    missing, twice = report.missing_share, "ids occur more than once"
+    merged = "sum" if "isoforms" in report.format else "mean"
     solvable = [
         (not report.orientation, "the orientation cannot be told", "orientation=WHICH"),
         (
@@ -163,12 +164,8 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
         ),
         (not report.scale, "the scale cannot be told", "scale=WHICH"),
         (missing, f"{missing:.2%} of the values are missing", "impute=mean"),
-        (n_genes, f"{n_genes} gene ids occur more than once", f"duplicates={merged}"),
-        (
-            n_samples,
-            f"{n_samples} sample ids occur more than once",
-            f"duplicate_samples={report.alike}",
-        ),
+        (n_genes, f"{n_genes} gene {twice}", f"duplicates={merged}"),
+        (n_samples, f"{n_samples} sample {twice}", f"duplicate_samples={report.alike}"),
     ]
     problems = [problem for is_there, problem, _ in solvable if is_there]
     if report.n_infinite:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from anndata._io.specs.registry import IORegistryError
 
-from jaxssl.data.formats import folder, kallisto, tenx
+from jaxssl.data.formats import folder, gctx, kallisto, tenx
 from jaxssl.data.formats.matrix import (
     BLOCK,
     Matrix,
@@ -67,6 +67,8 @@ def read_hdf5(path: Path, reading: Reading) -> RawTable:
             return _open_h5ad(path, file, reading)
         if tenx.is_hdf5(file):
             return tenx.read_hdf5(path, file, reading)
+        if gctx.is_hdf5(file):
+            return gctx.read_hdf5(path, file, reading)
         if kallisto.is_hdf5(file):
             return folder.alone(kallisto.read_hdf5(path, file, reading), path)
         if "matrix" in file and "row_attrs" in file:

@@ -25,6 +25,7 @@ _TO_CSV = "write.csv(as.matrix({}), 'x.csv')"
 _UNREAD = {
     b"\xd0\xcf\x11\xe0": ("a workbook of old Excel, or one with a password", "save it as xlsx"),
     b"\x0b\x0e\x0a\x0c": ("of R's qs", f"in R: {_TO_CSV.format('qs::qread(FILE)')}"),
+    b"\x0b\x0e\x0a\xc1": ("of R's qs2", f"in R: {_TO_CSV.format('qs2::qs_read(FILE)')}"),
     b"\x93NUMPY": (
         "an array without names",
         "save it with them: numpy.savez('x.npz', X=array, sample_ids=samples, feature_ids=genes)",

@@ -15,6 +15,7 @@ import pandas as pd
 from jaxssl.data.corner import is_name_for_ids
 from jaxssl.data.formats import containers
 from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, is_adorned, split_line
+from jaxssl.data.formats.foreign import refuse_foreign
 from jaxssl.data.formats.margins import refuse_title, trim
 from jaxssl.types import InputError, note_quoted
 
@@ -171,6 +172,7 @@ def _refuse_foreign(path: Path, head: bytes, packing: str) -> None:
             f"holds binary data inside {packing}" if packing else "is a binary file of unknown kind"
         )
         raise InputError(f"{path} {inside}", "expected csv, tsv, parquet, npz or h5ad")
+    refuse_foreign(path, head.decode("latin-1").split("\n"))
     if head.lstrip()[:14].lower().startswith(_MARKUP):
         raise InputError(f"{path} is a web page, not a table; was the download refused?")
     if b"\r" in head and b"\n" not in head:
