@@ -26,6 +26,37 @@ def test_numbers_of_rows_are_no_names_of_genes(tmp_path, corner, start):
     assert "correct `id_column`" in refusal(tmp_path / "x.csv", id_column="gene")
 
 
+@pytest.mark.parametrize("numbers", [[1, 2, 5, 9, 11, 12, 20, 33], [20, 5, 9, 1, 2, 33, 12, 11]])
+@pytest.mark.parametrize("name", ["gene_id", "nm"])
+def test_numbers_of_rows_that_were_filtered_or_sorted_are_no_names_of_genes(
+    tmp_path, numbers, name
+):
+    frame = pd.DataFrame(COUNTS.T, numbers, GSM)
+    frame.insert(0, name, GENES)
+    frame.to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv")
+    assert list(adata.var_names) == GENES
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    assert f"rows are named by column {name}" in notes_of(adata)
+
+
+def test_a_frame_of_r_without_a_corner_that_was_filtered_is_read(tmp_path):
+    frame = pd.DataFrame(COUNTS.T, [1, 2, 5, 9, 11, 12, 20, 33], GSM)
+    frame.insert(0, "gene_id", GENES)
+    text = frame.to_csv(sep="\t").removeprefix("\t")
+    adata = agree(write(tmp_path / "x.tsv", text))
+    assert list(adata.var_names) == GENES
+    np.testing.assert_array_equal(adata.X, COUNTS)
+
+
+def test_ids_of_entrez_without_a_name_above_stay_the_names_of_genes(tmp_path):
+    entrez = ["7105", "64102", "8813", "57147", "55732", "2268", "3075", "100130426"]
+    frame = pd.DataFrame(COUNTS.T, entrez, GSM)
+    frame.insert(0, "symbol", SYMBOLS)
+    frame.to_csv(tmp_path / "x.csv")
+    assert list(agree(tmp_path / "x.csv").var_names) == entrez
+
+
 def test_a_column_of_ids_is_for_tables_alone(tmp_path):
     np.savez(tmp_path / "x.npz", X=COUNTS, sample_ids=GSM, feature_ids=GENES)
     assert "`id_column` is for csv, tsv and parquet" in refusal(tmp_path / "x.npz", id_column="a")

@@ -200,7 +200,7 @@ def _options(
 def _describe(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Role and values of each column that could be a label ("label") or a group ("group")."""
     found: dict[str, dict[str, Any]] = {}
-    for name in table.columns:
+    for name in table:
         counts = Counter(str(value) for value in table[name] if value != "")
         n_values, n_filled = len(counts), counts.total()
         numbers = pd.to_numeric(pd.Series(list(counts), dtype=str), errors="coerce")

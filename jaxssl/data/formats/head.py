@@ -202,7 +202,8 @@ def _has_no_corner(header: list[str], lines: list[str], delimiter: str) -> bool:
     """Whether R wrote the table: its header begins with the second column."""
     firsts = [line.split(delimiter, 1)[0] for line in lines[1:]]
     plain = [first.strip('"') for first in firsts]
-    are_numbers = plain == [str(i + 1) for i in range(len(plain))]
+    numbers = [int(first) for first in plain if first.isdecimal()]  # with gaps where filtered
+    are_numbers = len(numbers) == len(plain) and numbers == sorted(set(numbers))
     are_quoted = lines[0].startswith('"') and all(first.startswith('"') for first in firsts)
     return are_numbers or are_quoted or not is_name_for_ids(header[0])
 

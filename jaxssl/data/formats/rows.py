@@ -19,6 +19,7 @@ from jaxssl.types import InputError
 _OVER_NUMBERS = {*("", "x", "index", "unnamed: 0", "row", "rownames", "rowname", "row.names")}
 _OVER_NUMBERS |= {*("row_names", "no", "no.", "nr", "#", "...1", "level_0", "v1")}
 """What stands above the numbers of rows, in small letters."""
+_HIGHEST_NUMBER = 70_000  # of a row; ids of Entrez among any others are higher
 _MOST_ROWS = 8  # of text below a header
 
 
@@ -60,6 +61,8 @@ def find_ids(path: Path, header: Sequence[str], cells: pd.DataFrame, wanted: str
     if kind == "ids":
         return RowIds(0)
     fit = [i for i in range(1, len(header)) if _may_be_ids(header[i], cells[i], kind)]
+    if kind == "numbers" and not fit:
+        fit = [i for i in range(1, len(header)) if _are_ids(cells[i])]
     typed = [i for i in fit if id_type(cells[i].to_numpy(), GENE_PATTERNS | SAMPLE_PATTERNS)]
     best = typed if len(typed) == 1 else fit
     if not best:
@@ -192,11 +195,8 @@ def _kind_of_first(name: str, cells: pd.Series) -> str:
     """What the first column holds: "ids", "numbers" of the rows, values of a "sample", "text"."""
     plain = name.strip().lower()
     if plain in _OVER_NUMBERS:
-        whole = [int(cell) for cell in cells if cell.isdecimal()]
-        starts = (0, 1)
-        are_numbered = len(cells) > 0 and any(
-            whole == list(range(s, s + len(cells))) for s in starts
-        )
+        whole = {int(cell) for cell in cells if cell.isdecimal()}  # with gaps where filtered
+        are_numbered = 0 < len(cells) == len(whole) and max(whole) < _HIGHEST_NUMBER
         return "numbers" if are_numbered else "ids"
     if is_id_of_genes(name) or is_name_for_ids(name):
         return "ids"
@@ -204,6 +204,12 @@ def _kind_of_first(name: str, cells: pd.Series) -> str:
         return "text" if cells.duplicated().any() else "ids"
     are_values = len(cells) > 1 and all(_is_number(cell) for cell in cells)
     return "sample" if are_values else "ids"
+
+
+def _are_ids(cells: pd.Series) -> bool:
+    """Whether cells below a name that tells nothing are ids of genes, all different."""
+    kind = id_type(cells.to_numpy())
+    return kind not in ("", "number") and not cells.duplicated().any()
 
 
 def _may_be_ids(name: str, cells: pd.Series, first: str) -> bool:
