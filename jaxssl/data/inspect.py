@@ -169,9 +169,8 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
     ]
     problems = [problem for is_there, problem, _ in solvable if is_there]
     if report.n_infinite:
-        problems.append(
-            f"{report.n_infinite} values are infinite: export log2(x + 1) instead, or correct them"
-        )
+        n, fix = report.n_infinite, "export log2(x + 1) instead, or correct them"
+        problems.append(f"{n} values are infinite: {fix}")
     if report.join and not report.is_joined:
         problems.append("the labels do not match the samples")
     return problems, dict(fix.split("=") for is_there, _, fix in solvable if is_there)
