@@ -186,7 +186,8 @@ def _with_rotation(normalizer: Normalizer, z: Expression, options: NormalizeConf
         )
     conditioned_sd = sd ** (1 - options.power)
     gain = sd**-options.power / np.sqrt(np.mean(conditioned_sd**2))
-    rotation = (axes * gain).astype(np.float32)
+    # laid out as it comes back from a file: a product rounds by the layout on some processors
+    rotation = np.ascontiguousarray(axes * gain, np.float32)
     scores = z @ rotation
     return dataclasses.replace(
         normalizer,
