@@ -252,7 +252,7 @@ def test_archives_write_nothing_outside_and_little_inside(tmp_path, monkeypatch)
     path = as_tar(tmp_path, files)
     np.testing.assert_array_equal(read(path).X, COUNTS)
     assert [file.name for file in tmp_path.rglob("*")] == ["cart.tar.gz"]
-    monkeypatch.setattr("jaxssl.data.formats.folder._LARGEST", 10)
+    monkeypatch.setattr("jaxssl.data.formats.archives._LARGEST", 10)
     assert "larger than 0 MB unpacked; unpack it, and name the file or folder" in refusal(path)
     path.write_bytes(path.read_bytes()[:-30])
     monkeypatch.undo()
