@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from jaxssl.data.columns import possible_groups
 from jaxssl.data.expression import read
-from jaxssl.data.inspect import FileReport, inspect, possible_groups
+from jaxssl.data.inspect import FileReport, inspect
 from launch.inspect import next_command
 
 GENES = [f"ENSG{i:011d}.2" for i in range(30)]

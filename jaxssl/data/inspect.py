@@ -1,8 +1,6 @@
 """What a careful colleague would say about a file before it is used."""
 
 import dataclasses
-import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import pandas as pd
 from jaxssl.arguments import checked
 from jaxssl.data import rules
 from jaxssl.data.annotation import read_annotation
-from jaxssl.data.barcodes import DONOR, SAMPLE_TYPE
+from jaxssl.data.columns import choose_group, choose_label, describe_columns
 from jaxssl.data.companions import facts_beside, is_about_samples
 from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.file_report import FileReport
@@ -33,10 +31,6 @@ from jaxssl.data.scale import COVERAGE, READ_LENGTHS, SCALES, guess_scale
 from jaxssl.types import InputError
 
 _LIMIT = 1 << 28  # bytes of a text that are read without being asked
-_LABEL_NAMES = "label|tissue|disease|cancer|class|subtype|type|diagnosis|site"
-_GROUP_NAMES = "patient|donor|subject|individual|group|case|series|study"
-_MAX_CLASSES = 100
-_MIN_GROUPS = 3  # one for each of train, validation and test
 
 
 @checked
@@ -79,7 +73,9 @@ def inspect(
     if is_about_samples(texts, names):
         table, words = blank(read_annotation(path, sheet)), given | {"labels": labels, "sheet": ""}
         unread = [f"`{name}` is not for a table of samples" for name in words if words[name]]
-        return FileReport(str(path), "samples", len(table), _describe(table), problems=unread)
+        return FileReport(
+            str(path), "samples", len(table), describe_columns(table), problems=unread
+        )
     tables = read_tables(files := [str(table) for table in paths_of(labels)])
     beside = [name for name in texts if name not in facts_beside(texts, texts)]
     with Scratch() as scratch:
@@ -108,12 +104,14 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
             obs = add_columns(obs, told)
             joins.append(note)
         except InputError as error:
-            joins, is_joined = [*joins, str(error)], False
+            joins.append(str(error))
+            is_joined = False
+    twice = duplicates(samples[samples != ""])
     return FileReport(
         file=str(path),
         kind="expression",
         n_samples=len(samples),
-        columns=_describe(obs) | _describe(rules.derive(obs, "")[0]),
+        columns=describe_columns(obs) | describe_columns(rules.derive(obs, "")[0]),
         n_genes=len(genes),
         format=raw.format,
         orientation=orientation,
@@ -123,7 +121,7 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         sample_id_type=id_type(samples, SAMPLE_PATTERNS),
         sample_examples=[str(i) for i in samples[:3]],
         n_duplicate_genes=len(duplicates(genes[~is_lost(genes)])),
-        n_duplicate_samples=len(twice := duplicates(samples[samples != ""])),
+        n_duplicate_samples=len(twice),
         n_alike_samples=int(np.isin(samples, twice).sum()),
         no_expression=[str(name) for name in settled.beside],
         is_joined=is_joined,
@@ -167,21 +165,23 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
         (n_genes, f"{n_genes} gene {twice}", f"duplicates={merged}"),
         (n_samples, f"{n_samples} sample {twice}", f"duplicate_samples={report.alike}"),
     ]
-    problems = [problem for is_there, problem, _ in solvable if is_there]
+    found = [(problem, fix) for is_there, problem, fix in solvable if is_there]
+    problems = [problem for problem, _ in found]
     if report.n_infinite:
-        n, fix = report.n_infinite, "export log2(x + 1) instead, or correct them"
-        problems.append(f"{n} values are infinite: {fix}")
+        problems.append(
+            f"{report.n_infinite} values are infinite: export log2(x + 1) instead, or correct them"
+        )
     if report.join and not report.is_joined:
         problems.append("the labels do not match the samples")
-    return problems, dict(fix.split("=") for is_there, _, fix in solvable if is_there)
+    return problems, dict(fix.split("=") for _, fix in found)
 
 
 def _options(
     report: FileReport, given: dict[str, Any], needed: dict[str, str], beside: list[str]
 ) -> dict[str, Any]:
     """Keywords of `read`, in the order in which a reader wants them."""
-    label = _choose(report.columns, "label", _LABEL_NAMES)
-    group = _choose_group(report.columns, label)
+    label = choose_label(report.columns)
+    group = choose_group(report.columns, label)
     least = least_class_size(report.columns[label]["classes"]) if label else 0
     options = {name: value for name, value in given.items() if value}
     if given["labels"] and not report.is_joined:
@@ -194,57 +194,3 @@ def _options(
         options |= {"labels": "TABLE", "label": "COLUMN"}
     beside = [name for name in beside if name not in (options.get("label"), options.get("group"))]
     return {n: v for n, v in (options | needed | {"text_columns": beside}).items() if v}
-
-
-def _describe(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Role and values of each column that could be a label ("label") or a group ("group")."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in table:
-        counts = Counter(str(value) for value in table[name] if value != "")
-        n_values, n_filled = len(counts), counts.total()
-        numbers = pd.to_numeric(pd.Series(list(counts), dtype=str), errors="coerce")
-        is_number = bool(np.isfinite(numbers).all())
-        is_group = re.search(_GROUP_NAMES, str(name).lower())
-        few = min(_MAX_CLASSES, n_filled // (3 if is_group or is_number else 2))
-        if 2 <= n_values <= few and not (is_number and n_values > 10):
-            classes = dict(counts.most_common())
-            found[str(name)] = {"role": "label", "n_labelled": n_filled, "classes": classes}
-        elif not is_number and n_values > 1 and is_group:
-            found[str(name)] = {"role": "group", "n_labelled": n_filled, "n_groups": n_values}
-    return found
-
-
-def possible_groups(table: pd.DataFrame) -> list[str]:
-    """Columns whose samples may belong together: a patient, a donor, a series."""
-    return [name for name, found in _describe(table).items() if found["role"] == "group"]
-
-
-def _choose(columns: dict[str, dict[str, Any]], role: str, names: str) -> str:
-    """The column of that role whose name says most, ties to the most values; "" for none."""
-    fit = {n: column for n, column in columns.items() if column["role"] == role}
-    return min(fit, key=lambda n: (_rank(n, names), -_n_values(fit[n]), n), default="")
-
-
-def _choose_group(columns: dict[str, dict[str, Any]], label: str) -> str:
-    """The column, other than the label, that is called after groups and has enough of them."""
-    fit = {
-        name: column
-        for name, column in columns.items()
-        if name != label
-        and re.search(_GROUP_NAMES, name.lower())
-        and _n_values(column) >= _MIN_GROUPS
-    }
-    return _choose(fit, "group", _GROUP_NAMES) or _choose(fit, "label", _GROUP_NAMES)
-
-
-def _n_values(column: dict[str, Any]) -> int:
-    """How many different values a described column has."""
-    return len(column.get("classes", ())) or column.get("n_groups", 0)
-
-
-def _rank(column: str, names: str) -> int:
-    """Place of the first name that is part of the column's; their number where none is."""
-    if column in (DONOR, SAMPLE_TYPE):  # by the names of samples: after what the user has
-        return len(names)
-    order = names.split("|")
-    return next((i for i, name in enumerate(order) if name in column.lower()), len(order))

@@ -9,8 +9,8 @@ from anndata import AnnData
 
 from jaxssl.config import Config, resolve, with_options
 from jaxssl.data import leakage
+from jaxssl.data.columns import possible_groups
 from jaxssl.data.formats.matrix import as_text, dense
-from jaxssl.data.inspect import possible_groups
 from jaxssl.data.split import LEAVE_BATCH_OUT
 from jaxssl.data.task import Task, make_task
 from jaxssl.data.unlabelled import join
