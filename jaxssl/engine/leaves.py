@@ -136,6 +136,9 @@ def check_seal(file: Path, description: dict[str, Any], genes: Sequence[str], ag
         description: of `seal`, as it was read.
         genes: as `read_genes` read them.
         again: what to do then.
+
+    Raises:
+        InputError: if one is not, naming the file.
     """
     found = {
         "genes.txt": (description.get("genes_sha256"), hash_of_genes(genes)),

@@ -49,7 +49,17 @@ def ids_of_all(seeds: Sequence[int]) -> list[int]:
 def plan_ensembles(
     config: Config, shape: tuple[int, int], seeds: Sequence[int], batches: np.ndarray | None = None
 ) -> tuple[Plan, int]:
-    """Plan the pretraining of ensembles, and count its epochs, each a call of its log."""
+    """Plan the pretraining of ensembles, and count its epochs, each a call of its log.
+
+    Args:
+        config: of the study, of which the sections `OF_THE_STUDY` are read.
+        shape: training samples and features of the encoder input.
+        seeds: repetitions.
+        batches: technical batch of the training samples, for mini-batches of one cohort.
+
+    Returns:
+        The plan, and epochs of all chunks of encoders together.
+    """
     n_encoders = len(ids_of_all(seeds))
     own = recipe(config, shape[0])
     plan = plan_pretraining(own, *shape, n_seeds=n_encoders, batches=batches)

@@ -172,8 +172,8 @@ def type_one(
     if of_best:
         prepared = prepare(task, with_options(config, {"sweep.arms": (BEST,)}))
         plan, _ = plan_ensembles(prepared.config, prepared.pool.shape, BANK, prepared.batches)
-        of_seeds = pretrain_ensembles(plan, prepared.config, prepared.pool, BANK)
-        bank = [*{name: e for made in of_seeds.values() for name, e in made.items()}.values()]
+        ensembles = pretrain_ensembles(plan, prepared.config, prepared.pool, BANK)
+        bank = [*{k: v for made in ensembles.values() for k, v in made.items()}.values()]
     else:  # nothing is pretrained: whatever its batches are, no cohort is needed
         prepared = prepare(task, with_options(config, {"pretrain.batches": "mixed"}))
     n_seeds, shares = job.config.run.seeds, job.config.sweep.shares
@@ -188,10 +188,8 @@ def type_one(
             head = {"share": share, "metric": metric, "diverged": diverged}
             rows += [head | row for row in found]
             tables.append(table.assign(share=share, metric=metric))
-        fits = scores[METRICS[0]]
-        _tell_failed(
-            pd.concat([fits["first_fit"], fits["second_fit"]]), BEST if bank else SCRATCH, share
-        )
+        fits = pd.concat([scores[METRICS[0]][side] for side in ("first_fit", "second_fit")])
+        _tell_failed(fits, BEST if bank else SCRATCH, share)
     return rows, pd.concat(tables)
 
 
