@@ -183,7 +183,7 @@ def pickled():
         (b"ARROW1\0\0", "of feather"),
         (pickled(), "pandas.read_pickle('x')"),
         (b"(\xb5/\xfd" + bytes(9), "packed by zstd, which is not read; unpack it: zstd -d 'x'"),
-        (gzip.compress(b"BAM\1" + bytes(9)), "of aligned reads"),
+        (gzip.compress(b"BAM\1" + bytes(9), mtime=0), "of aligned reads"),
         (b"7z\xbc\xaf'\x1c", "an archive of 7-Zip"),
     ],
 )
