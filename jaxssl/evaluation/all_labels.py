@@ -14,13 +14,14 @@ from jaxtyping import Float, Int
 from jaxssl.evaluation.arms import SCRATCH
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS, METRIC, compare_areas
 from jaxssl.evaluation.intervals import ALPHA
-from jaxssl.evaluation.predictions import recalls, unpack
+from jaxssl.evaluation.predictions import unpack
 from jaxssl.evaluation.stats import FLOOR, adjust, holm
 
 GROUPS = ["group_low", "group_high"]  # interval over groups of test samples
 ALL_LABELS_COLUMNS = [*ENDPOINT_COLUMNS, *GROUPS, "p_chance"]
 N_PERMUTATIONS = 1999
 SEED = 0
+BLOCK = 100  # permutations side by side
 
 
 class Named(NamedTuple):
@@ -102,7 +103,20 @@ def balanced(
     frequencies: Float[np.ndarray, "samples classes"], codes: Int[np.ndarray, " samples"]
 ) -> float:
     """Balanced accuracy of shares of predictions: the mean recall of the classes that occur."""
-    return float(recalls(codes, frequencies[np.arange(len(codes)), codes]).mean())
+    return float(_balanced_by(frequencies, codes[None])[0])
+
+
+def _balanced_by(
+    frequencies: Float[np.ndarray, "samples classes"], drawn: Int[np.ndarray, "draws samples"]
+) -> Float[np.ndarray, " draws"]:
+    """Balanced accuracy by true classes in several orders, of which each has the same classes."""
+    shape = len(drawn), frequencies.shape[1]
+    cells = (drawn + shape[1] * np.arange(len(drawn))[:, None]).ravel()
+    hits = frequencies[np.arange(len(frequencies)), drawn].ravel()
+    n = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    found = np.bincount(cells, weights=hits, minlength=n.size).reshape(shape)
+    occur = n[0] > 0
+    return (found[:, occur] / n[:, occur]).mean(axis=1)
 
 
 def p_of_chance(
@@ -132,8 +146,10 @@ def p_of_chance(
         units, labels = np.arange(len(codes)), codes
     else:
         units, labels = group, pairs[1]
-    observed = balanced(frequencies, codes)
-    rng = np.random.default_rng(SEED)
-    drawn = (balanced(frequencies, rng.permutation(labels)[units]) for _ in range(N_PERMUTATIONS))
-    n_as_good = sum(score >= observed - 1e-12 for score in drawn)
+    least = balanced(frequencies, codes) - 1e-12
+    rng, n_as_good = np.random.default_rng(SEED), 0
+    for start in range(0, N_PERMUTATIONS, BLOCK):
+        n = min(BLOCK, N_PERMUTATIONS - start)
+        drawn = np.stack([rng.permutation(labels)[units] for _ in range(n)])
+        n_as_good += int((_balanced_by(frequencies, drawn) >= least).sum())
     return (1 + n_as_good) / (1 + N_PERMUTATIONS)
