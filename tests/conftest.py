@@ -1,22 +1,31 @@
-"""Strict numerics and enforced shapes for the whole suite."""
+"""The environment of the suite: no network, small programs, each compiled once.
+
+Fixtures and strict numerics are in `strict.py`, which whoever only hands tests out does not load.
+"""
 
 import atexit
 import gc
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 gc.disable()  # until all tests are imported
 
 ROOT = Path(__file__).parents[1]
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 # For this process and those that tests start: no network; small programs, of which compiling is the
 # cost, each compiled once; no threads that wait for each other on small matrices. Every worker has
-# its own folder of programs: JAX neither writes them whole nor waits for who does.
+# its own folder of programs, for JAX neither writes them whole nor waits for who does; what is
+# whole they share by `strict.py`.
 _programs = tempfile.mkdtemp(prefix="jaxssl-programs-")
 atexit.register(shutil.rmtree, _programs, ignore_errors=True)
+if not IS_WORKER:
+    os.environ["JAXSSL_SHARED_PROGRAMS"] = _programs
+    if version("jaxlib").startswith("0.10."):  # halves compiling; XLA ends at a flag unknown to it
+        flags = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
 os.environ |= {
     "PYTHONPATH": str(ROOT / "tests" / "offline"),
     "OMP_NUM_THREADS": "1",
@@ -25,107 +34,12 @@ os.environ |= {
     "JAX_COMPILATION_CACHE_DIR": _programs,
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.01",
 }
-if version("jaxlib").startswith("0.10."):  # halves compiling; XLA ends at a flag it does not know
-    flags = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
 
 import offline.sitecustomize  # noqa: E402, F401 (the network is cut from here on)
-from jaxtyping import install_import_hook  # noqa: E402
-
-# Annotated shapes are checked on every call; the hook must precede the first import of jaxssl.
-_hook = install_import_hook("jaxssl", "beartype.beartype")
-
-import jax  # noqa: E402
-import pytest  # noqa: E402
-from blank import sketch  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from run_folders import write_run  # noqa: E402
-
-from jaxssl.report import maps  # noqa: E402
-from jaxssl.report.render import write_report  # noqa: E402
-from jaxssl.runs.reading import read_runs  # noqa: E402
-from jaxssl.studies import amount  # noqa: E402
-
-# most reports of the suite are not looked at: the fewest steps, and files in the place of figures
-maps.N_STEPS = 250
-amount.N_SPLITS = 1  # data of tests are small, and a split says as much of what most look at
-_draw, Figure.savefig = Figure.savefig, sketch
-jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_numpy_dtype_promotion", "strict")
-
-if os.environ.get("JAXSSL_ATTACKS"):
-    pytest_plugins = ["attacks"]  # fixtures of several files
 
 
-@pytest.fixture(scope="session")
-def data_dir() -> Path:
-    """Folder of the real data sets; tests that need it skip where it is absent."""
-    folder = Path(os.environ.get("JAXSSL_DATA", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"real data sets not found at {folder}; set JAXSSL_DATA to their folder")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def cases(data_dir: Path) -> Path:
-    """Folder of files that were once read wrong, beside that of the data sets."""
-    folder = data_dir.parent / "cases" / "import"
-    if not folder.is_dir():
-        pytest.skip(f"cases not found at {folder}; lay them beside the folder of JAXSSL_DATA")
-    return folder
-
-
-@pytest.fixture
-def standard_promotion():
-    """For tests that run optax, whose own bias correction mixes dtypes."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def numerics():
-    """JAX's own promotion, as studies have it."""
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-
-
-def pytest_collection_finish() -> None:
-    """Let the garbage collector look seldom, and not at what the imports left."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    gc.enable()
-
-
-@contextmanager
-def _drawing():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", _draw)
-        yield
-
-
-@pytest.fixture
-def drawing():
-    """Draws figures in full for a time."""
-    return _drawing
-
-
-@pytest.fixture(scope="module")
-def drawn():
-    """Figures in full, for tests of what is drawn and of names and numbers that are odd."""
-    with _drawing():
-        yield
-
-
-@pytest.fixture(scope="session")
-def run_folder(tmp_path_factory) -> Path:
-    """A run folder in miniature."""
-    return write_run(tmp_path_factory.mktemp("runs") / "mini")
-
-
-@pytest.fixture(scope="session")
-def report(run_folder) -> Path:
-    """The HTML report of that folder."""
-    out = run_folder / "report.html"
-    with _drawing():
-        write_report(read_runs([run_folder]), out)
-    return out
+def pytest_configure(config) -> None:
+    """Load what tests need where they are collected: importing it takes as long as many of them."""
+    hands_out = config.getoption("tx", None) and not config.getoption("collectonly")
+    if IS_WORKER or not hands_out:
+        config.pluginmanager.import_plugin("strict")
