@@ -1,5 +1,6 @@
 """The pretraining of many seeds: independence, resume, learning, collapse."""
 
+import copy
 from functools import partial
 from typing import Any, cast
 
@@ -217,6 +218,16 @@ def test_the_memory_plan_is_what_the_compiled_epoch_takes():
     assert taken.alias_size_in_bytes >= 4 * plan.memory.footprint.per_seed, "updated in place"
     shared, per_seed, working, _ = plan.memory.footprint
     assert shared + (4 + 1) * per_seed + working == pytest.approx(total, rel=0.2)
+
+
+def test_the_same_training_of_other_values_finds_its_programs_compiled():
+    config = resolve(small_config(), 100)
+    other = copy.deepcopy(config)
+    other.run.root_key, other.run.seeds = 1, 5
+    programs = [over_all_seeds(plan_pretraining(c, 100, 20, 2).trainer) for c in (config, other)]
+    assert programs[0] is programs[1]
+    other.augment.noise += 0.1
+    assert over_all_seeds(plan_pretraining(other, 100, 20, 2).trainer) is not programs[0]
 
 
 def test_options_left_to_the_data_are_settled():

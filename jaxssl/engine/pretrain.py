@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxssl.config import Config, with_options
+from jaxssl.config import Config, RunConfig, with_options
 from jaxssl.engine import checkpoint
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.cohorts import find_cohorts
@@ -92,18 +92,18 @@ def plan_pretraining(
     components, or structs of their shapes, for views that lack some.
     """
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
-    schedule = schedule._replace(cohorts=find_cohorts(config.pretrain, batches))
-    n_cohorts = len(schedule.cohorts.names) if schedule.cohorts else 0
-
-    def make_parts(options: Mapping[str, Array]) -> Parts:
-        own = with_options(config, options)
-        encoder = make_encoder(own.encoder, own.run.precision)
-        training = Training(encoder, n_samples, schedule.n_steps, n_cohorts)
-        method = METHODS[own.method.name].make(own.method, training)
-        optimizer = make_optimizer(own.optimizer, schedule.n_steps, method.freeze, method.restart)
-        return Parts(method, encoder.apply, make_views(own.augment), optimizer)
-
-    trainer = make_trainer(make_parts, schedule)
+    cohorts = find_cohorts(config.pretrain, batches)
+    schedule = schedule._replace(cohorts=cohorts)
+    of_programs = Config(
+        encoder=config.encoder,
+        augment=config.augment,
+        method=config.method,
+        optimizer=config.optimizer,
+        run=RunConfig(precision=config.run.precision),
+    )
+    # which sample is of which cohort is an argument
+    fixed = schedule._replace(cohorts=cohorts and cohorts._replace(of_samples=()))
+    trainer = _trainer(of_programs, n_samples, fixed)
     x = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
     assert genes or not config.augment.drop_genes or config.normalize.input == "genes"
     pool = jax.eval_shape(partial(make_pool, options=config.augment, root_key=0), x, genes=genes)
@@ -115,13 +115,31 @@ def plan_pretraining(
     widths = n_features + 2 * sum(matrix.shape[1] for matrix in matrices)
     widths += 2 * genes.z.shape[1] if genes else 0  # with the mask
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
-    refreshes = make_parts({}).method.refresh is not None
+    refreshes = _make_parts(of_programs, n_samples, fixed, {}).method.refresh is not None
     all_at_once = 4 * n_samples * sum(config.encoder.hidden) if refreshes else 0
     working = 2 * bytes_of(state.params) + max(activations, all_at_once)  # 2: gradients, updates
     per_seed = bytes_of(state)
     footprint = Footprint(bytes_of(pool), per_seed, working, copied=per_seed)
     memory = plan_memory(footprint, n_seeds, config.run.memory_gb, config.run.chunk)
     return Plan(trainer, schedule, memory)
+
+
+@lru_cache(maxsize=32)
+def _trainer(config: Config, n_samples: int, schedule: Schedule) -> Trainer:
+    """Kept by what its programs are of: the same training of other values finds them compiled."""
+    return make_trainer(partial(_make_parts, config, n_samples, schedule), schedule)
+
+
+def _make_parts(
+    config: Config, n_samples: int, schedule: Schedule, options: Mapping[str, Array]
+) -> Parts:
+    own = with_options(config, options)
+    n_cohorts = len(schedule.cohorts.names) if schedule.cohorts else 0
+    encoder = make_encoder(own.encoder, own.run.precision)
+    training = Training(encoder, n_samples, schedule.n_steps, n_cohorts)
+    method = METHODS[own.method.name].make(own.method, training)
+    optimizer = make_optimizer(own.optimizer, schedule.n_steps, method.freeze, method.restart)
+    return Parts(method, encoder.apply, make_views(own.augment), optimizer)
 
 
 def pretrain(
