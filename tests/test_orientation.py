@@ -155,3 +155,84 @@ def test_numbers_of_rows_do_not_become_genes_without_a_word(tmp_path):
     adata = jaxssl.read(tmp_path / "x.csv", orientation="genes_in_rows")
     told = "as told by `orientation`; the genes have no names but numbers, 0 to 3"
     assert told in adata.uns["jaxssl"]["notes"]
+
+
+SYMBOLS = sorted(name for name in human_symbols() if name.isupper())[::400][:60]
+SCATTERED = [str(18 + 673 * i) for i in range(60)]
+TAGS = [f"PA{i:04d}" for i in range(1, 61)]
+ACCESSIONS = [f"P0{i}637" for i in range(10, 70)]
+CYTOKINES = ["CTRL", "EGF", "IL6", "TNF", "IFNG", "IL4", "IL13", "TGFB1", "IL10", "CSF2"]
+REPLICATES = ["WT_LB_1", "WT_LB_2", "lasR_LB_1", "lasR_LB_2"]
+RESPONDERS = ["NR_1", "NR_2", "NR_3", "R_1", "R_2"]
+NUMBERED = [f"WT ({i})" for i in range(1, 4)]
+ANALYTES = ["IL-6", "TNF-a", "IFN-g", "MCP-1", "GM-CSF", "VEGF-A", "CRP-hs", "TNF-b"]
+PATIENTS = [f"P{i:02d}" for i in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "corner"),
+    [
+        (SYMBOLS, NUMBERED, "Gene"),
+        ([f"ENSG{i:011d}" for i in range(60)], NUMBERED, "gene_id"),
+        (["TAGGAGGCGATACCACGAAAAT", "AGTTATTGCAATTCCACTCTCC"], REPLICATES, "sequence"),
+        ([f"hsa_circ_{i:07d}" for i in range(60)], CYTOKINES, "circRNA_ID"),
+        (SYMBOLS, RESPONDERS, "Gene"),
+        (SCATTERED, REPLICATES, "Array_Address_Id"),
+        (SCATTERED, REPLICATES, "Mouse Entrez ID"),
+    ],
+)
+def test_names_that_only_look_like_those_of_the_other_side_turn_no_table(rows, columns, corner):
+    assert found(rows, columns, corner) == "genes_in_rows"
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "corner"),
+    [
+        (SCATTERED, CYTOKINES, ""),
+        (ACCESSIONS, CYTOKINES, ""),
+        (TAGS, CYTOKINES, ""),
+        (SCATTERED, RESPONDERS, ""),
+        *(
+            (TAGS, REPLICATES, corner)
+            for corner in ("Sample ID", "Samples", "Cell line", "Library")
+        ),
+        (ANALYTES, PATIENTS, "Patient ID"),
+        ([f"{name}_LIVER" for name in SYMBOLS], ["M0", "M1", "M2"], ""),
+        (SYMBOLS, [f"L{i}" for i in range(30)], "perturbation"),
+        (["TAGGAGGCGATACCACGAAAAT", "AGTTATTGCAATTCCACTCTCC"], REPLICATES, ""),
+    ],
+)
+def test_thin_or_contradicting_evidence_is_asked_about_and_any_answer_taken(
+    tmp_path, rows, columns, corner
+):
+    assert found(rows, columns, corner) == ""
+    x = np.arange(len(rows) * len(columns)).reshape(len(rows), -1) * 3
+    pd.DataFrame(x, index=rows, columns=columns).to_csv(tmp_path / "x.csv", index_label=corner)
+    message = refusal(tmp_path / "x.csv")
+    assert "pass `orientation=genes_in_rows` or `orientation=samples_in_rows`" in message
+    across, down = (
+        jaxssl.read(tmp_path / "x.csv", orientation=told, scale="counts")
+        for told in ("genes_in_rows", "samples_in_rows")
+    )
+    assert [*across.obs_names] == [*down.var_names] == columns
+    assert [*across.var_names] == [*down.obs_names] == rows
+    np.testing.assert_array_equal(across.X.T, x)
+    np.testing.assert_array_equal(down.X, x)
+
+
+def test_ids_as_of_genes_beside_a_corner_of_samples_are_samples_where_columns_are_none():
+    assert found(TAGS, ["lactate", "urea", "glucose"], "patient_id") == "samples_in_rows"
+    assert found(TAGS, HUMAN, "patient_id") == "samples_in_rows"
+
+
+def test_one_kind_of_id_does_not_contradict_the_user_but_both_do(tmp_path):
+    frame = pd.DataFrame([[1.0, 2], [3, 400]], index=["a", "b"], columns=ENSEMBL[:2])
+    frame.to_csv(tmp_path / "x.csv")
+    adata = jaxssl.read(tmp_path / "x.csv", orientation="genes_in_rows")
+    assert [*adata.obs_names] == ENSEMBL[:2]
+    though = "though column ids are of the kind Ensembl gene, such as ENSG00000000103"
+    assert though in adata.uns["jaxssl"]["notes"]
+    frame.set_axis(["GSM1", "GSM2"], axis=0).to_csv(tmp_path / "y.csv")
+    message = refusal(tmp_path / "y.csv", orientation="genes_in_rows")
+    assert "leave it out or pass `orientation=samples_in_rows`" in message
+    assert [*jaxssl.read(tmp_path / "y.csv").obs_names] == ["GSM1", "GSM2"]

@@ -3,15 +3,16 @@
 import re
 
 _OF_GENES = re.compile(
-    "gene|ensembl|ens[gt]|entrez|hugo|hgnc|symbol|probe|transcript|feature|mi?rna|mirbase|isoform"
-    "|refseq|uniprot|protein|orf|locus|target|tracking|reporter|composite|hybridization|cpg|ilmn|mgi"
-    "|systematicname"
+    "gene|ensembl|ens[gt]|entrez|hugo|hgnc|symbol|probe|transcript|feature|mirbase|isoform|refseq"
+    "|uniprot|protein|peptide|orf|locus|target|tracking|reporter|composite|hybridization|cpg|ilmn|mgi"
+    "|systematicname|address|sequence|(mi?|circ|linc|lnc|nc|pi|sno|t)rna"
 )
 _OF_SAMPLES = re.compile(
     "sample|samp|patient|subject|donor|case|individual|participant|cell|barcode|run|aliquot|specimen"
-    "|tumou?r|biopsy|submitter|depmap|model|ccle|array|librar|geo|gsm|bam|file|mouse|mice|animal"
-    "|person"
+    "|tumou?r|biopsy|submitter|depmap|model|ccle|librar|geo|gsm|bam|file|person"
 )
+_OF_EITHER = re.compile("array|mouse|mice|animal")
+"""Samples, unless another word says genes: Array_Address_Id, Mouse Entrez ID."""
 _KINDS = (
     "hugo|hgnc|genes?|ensembl|ensg|entrez|probes?|probeset|probe set|feature|transcript"
     r"|composite ?\w*|scan|assay|hybridization|reporter|extract|xena|tracking|target|sample"
@@ -35,12 +36,14 @@ GENES, SAMPLES = "genes", "samples"
 def named_in(corner: str) -> str:
     """What the rows are by the name above their ids: "genes", "samples", or "".
 
-    The first word that says it counts, also within a name such as GeneSymbol.
+    The first word that says it counts, also within a name such as GeneSymbol; that of an array or
+    of a species after all others.
 
-    >>> [named_in(name) for name in ("Entrez_Gene_Id", "ID_REF", "patientId", "id")]
-    ['genes', 'genes', 'samples', '']
+    >>> [named_in(name) for name in ("Entrez_Gene_Id", "ID_REF", "patientId", "Mouse gene", "id")]
+    ['genes', 'genes', 'samples', 'genes', '']
     """
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", corner.replace("miRNA", "mirna"))
+    whole = re.sub(r"(?<=[a-z])RNA", "rna", corner)
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", whole)
     words = [word for word in re.split(r"[\W_]+", spaced.lower()) if word]
     if words == ["id", "ref"]:
         return GENES
@@ -49,7 +52,13 @@ def named_in(corner: str) -> str:
             return GENES
         if _OF_SAMPLES.match(word):
             return SAMPLES
-    return ""
+    return SAMPLES if any(map(_OF_EITHER.match, words)) else ""
+
+
+def names_something_else(corner: str) -> bool:
+    """Whether it is a word, and neither one for genes or samples nor one for ids: perturbation."""
+    is_word = re.search(r"[^\W\d_]{3}", corner) is not None
+    return is_word and not named_in(corner) and not is_name_for_ids(corner)
 
 
 def is_name_for_ids(name: str) -> bool:

@@ -17,10 +17,11 @@ GENE_PATTERNS = {
     "Ensembl transcript": r"ENS[A-Z]*[TPE]\d{11}(\.\d+)?(_\d+)?(_PAR_Y)?(_\d+)?(\|\S+)?",
     "miRNA": r"[a-z]{3,4}-(mir|miR|let|lin|bantam|novel)-?\S+|MI(MAT)?\d{7}(_\d+)?",
     "Affymetrix probe set": r"(AFFX-\S+|\d+(_\w+)*_[as]t|TC[\dXYU]\w+\.hg\.\d)",
-    "Illumina probe": r"ILMN_\d+",
-    "Agilent probe": r"A_\d\d_[PS]\d+",
+    "Illumina probe": r"ILMN_\d{4,7}",
+    "Agilent probe": r"A_\d\d_[PS]\d{2,}",
     "CpG site": r"(cg|ch\.\d+\.)\d{6,}[RF]?",
-    "RefSeq": r"[NX][MRP]_\d+(\.\d+)?",
+    "RefSeq": r"[NX][MRP]_\d{6,}(\.\d+)?",
+    "circular RNA": r"[a-z]{3}_?circ(RNA)?_?\d+",
     "symbol (Entrez)": r"\S+ \(\d+\)",
     "symbol|Entrez": r"\S+\|\d+(\|\S+)?|\d+\|[A-Za-z]\S*",
     "symbol with Ensembl gene": r"\S+[|_ (]+ENS[A-Z]*G\d{11}\S*",
@@ -43,13 +44,23 @@ SAMPLE_PATTERNS = {
     "CCLE cell line": r"[A-Z0-9]+_(LUNG|BREAST|SKIN|OVARY|KIDNEY|LIVER|BONE|PANCREAS|STOMACH"
     r"|PROSTATE|LARGE_INTESTINE|CENTRAL_NERVOUS_SYSTEM|HAEMATOPOIETIC_AND_LYMPHOID_TISSUE|SOFT_TISSUE"
     r"|[A-Z]+_(TRACT|GLAND|GANGLIA)|OESOPHAGUS|ENDOMETRIUM|PLEURA|THYROID|PLACENTA)",
-    "cell barcode": r"\S*[ACGT]{12,}([-_.]\S+)?",
+    "cell barcode": r"(\S*[^ACGT])?[ACGT]{12,16}([-_.]\S+)?",
     "file name": r"\S.*\.(CEL|cel|bam|BAM|sam|txt|tsv|counts|fastq|fq|gz|sf|results|idat|tab)",
     "UUID": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\S*",
     "sample by its name": r"(?i:\S*(sample|patient|subject|donor|control|tumou?r|normal|treated"
     r"|biopsy|replicate|library)s?[ _.-]?\w{0,4})",
 }
 """What samples alone are called."""
+_OF_SYMBOLS = {
+    "symbol (Entrez)": lambda name: bool(_STEM_AND_ENTREZ.fullmatch(name)) and _has_symbol(name),
+    "CCLE cell line": lambda name: not _has_symbol(name),
+}
+"""What holds besides the pattern: WT (1) is no gene, and ALB_LIVER no cell line."""
+_STEM_AND_ENTREZ = re.compile(r"\S+ \(\d{3,}\)")  # below 100 they number replicates
+_UNIPROT = r"[OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2}"
+_MAYBE_GENE = re.compile(rf"[A-Za-z][A-Za-z\d]{{0,8}}_?\d{{4,5}}[a-z]?|{_UNIPROT}")
+_MANY = 20  # ids from which their form tells something
+_SPREAD = 10  # of Entrez ids, as a multiple of their number; those of samples count on
 _VERSION = re.compile(r"^(ENS[A-Z]*[GTP]\d{11})\.\d+(_\d+(?=$|_))?")
 _WHOLE = re.compile(r"^(\d+)\.0+$")
 _PROBED = 1000  # evenly spaced ids of a side that are looked at
@@ -64,9 +75,32 @@ def kinds_of(names: Sequence[str], patterns: dict[str, str] = GENE_PATTERNS) -> 
     """How many of the names are of each kind; one counts for the first that it matches."""
     compiled = {kind: re.compile(pattern) for kind, pattern in patterns.items()}
     found = (next((k for k, p in compiled.items() if p.fullmatch(name)), "") for name in names)
-    counts = Counter(found)
+    counts = Counter(
+        kind
+        for name, kind in zip(names, found, strict=True)
+        if kind not in _OF_SYMBOLS or _OF_SYMBOLS[kind](name)
+    )
     del counts[""]
     return counts
+
+
+def may_be_genes(names: Sequence[str]) -> bool:
+    """Whether ids could be of genes, as those of samples could: PA0001, P04637, or Entrez's 7157.
+
+    Locus tags and accessions nearly all; numbers where they are far apart.
+    """
+    if len(names) < _MANY:
+        return False
+    plain = [_WHOLE.sub(r"\1", name) for name in names]
+    if all(name.isdecimal() for name in plain):
+        numbers = {int(name) for name in plain}
+        return len(numbers) == len(names) and max(numbers) - min(numbers) > _SPREAD * len(names)
+    return sum(_MAYBE_GENE.fullmatch(name) is not None for name in names) > 0.9 * len(names)
+
+
+def _has_symbol(name: str) -> bool:
+    """Whether a known symbol stands before the first blank or line below."""
+    return is_symbol(re.split("[ _]", name, maxsplit=1)[0])
 
 
 def id_type(ids: np.ndarray, patterns: dict[str, str] | None = None) -> str:

@@ -5,14 +5,15 @@ or contradicts itself, the user is asked.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxssl.data.corner import GENES, named_in
+from jaxssl.data.corner import GENES, SAMPLES, named_in, names_something_else
 from jaxssl.data.formats.matrix import RawTable
-from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, kinds_of, probed
+from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, kinds_of, may_be_genes, probed
 from jaxssl.data.symbols import is_symbol
 from jaxssl.types import InputError
 
@@ -20,6 +21,7 @@ ORIENTATIONS = ("genes_in_rows", "samples_in_rows")
 _TRANSCRIPTOME = (12_000, 70_000)  # genes, probe sets or transcripts of a whole-genome assay
 _FEW = 500  # others beside them, at most: many cells have more genes
 _SIDES = ("row", "column")
+_NUMBERED = re.compile(r"(.*\D)\d+")
 _OF_EITHER = ("sample", "xena_sample", "#sample")  # Xena writes it above genes
 
 
@@ -37,7 +39,7 @@ class Clue(NamedTuple):
 _HINT = 1  # breaks a tie
 _LITTLE = 2  # casts doubt on what is enough
 _ENOUGH = 4  # decides if nothing else contradicts
-_STRONG = 6  # contradicts the user
+_STRONG = 6  # contradicts the format, and two such the user
 
 
 def detect_orientation(raw: RawTable, sample_ids: np.ndarray | None = None) -> tuple[str, str]:
@@ -65,20 +67,24 @@ def detect_orientation(raw: RawTable, sample_ids: np.ndarray | None = None) -> t
 def resolve_orientation(
     wanted: str, raw: RawTable, sample_ids: np.ndarray | None
 ) -> tuple[str, str]:
-    """Settle on an orientation, with the reason; ids that contradict user or format are refused."""
+    """Settle on an orientation, with the reason.
+
+    Ids of one side that contradict the format are refused, those of both sides the user, too.
+    """
     clues = list(_clues(raw, sample_ids))
-    strong = {clue.orientation: clue.reason for clue in clues if clue.weight == _STRONG}
-    by_ids = next(iter(strong)) if len(strong) == 1 else ""
-    evidence = strong.get(by_ids, "")
+    strong = [clue for clue in clues if clue.weight == _STRONG]
+    by_ids = strong[0].orientation if len({clue.orientation for clue in strong}) == 1 else ""
+    evidence = " and ".join(clue.reason for clue in strong)
     if wanted == ORIENTATIONS[1]:
         _require_named(raw)
     if wanted != "auto":
-        if by_ids not in ("", wanted):
+        though = f", though {evidence}" if by_ids not in ("", wanted) else ""
+        if though and len(strong) > 1:
             raise InputError(
                 f"`orientation={wanted}` contradicts the ids ({evidence})",
                 f"leave it out or pass `orientation={by_ids}`",
             )
-        return wanted, f"as told by `orientation`{_of_numbers(wanted, raw)}"
+        return wanted, f"as told by `orientation`{though}{_of_numbers(wanted, raw)}"
     found, reason = detect_orientation(raw, sample_ids)
     if raw.orientation and by_ids not in ("", found):
         rows = found.split("_")[0]
@@ -144,6 +150,7 @@ def _clues(raw: RawTable, sample_ids: np.ndarray | None) -> Iterator[Clue]:
             yield Clue(orientations[side], _STRONG, reason)
     yield from _of_symbols(sides)
     yield from _of_shape(raw)
+    yield from _of_forms(raw.corner, sides)
 
 
 def _side_of(shares: Sequence[float]) -> int | None:
@@ -159,6 +166,9 @@ def _of_corner(corner: str) -> Iterator[Clue]:
         weight = _HINT if corner.lower() in _OF_EITHER else _ENOUGH
         orientation = ORIENTATIONS[0 if side == GENES else 1]
         yield Clue(orientation, weight, f"the first column is called {corner!r}")
+    elif names_something_else(corner):
+        reason = f"the first column is called {corner!r}, as none of genes is"
+        yield Clue(ORIENTATIONS[1], _LITTLE, reason)
 
 
 def _of_labels(raw: RawTable, known: set[str]) -> Iterator[Clue]:
@@ -206,6 +216,30 @@ def _of_shape(raw: RawTable) -> Iterator[Clue]:
             yield Clue(
                 ORIENTATIONS[side], _ENOUGH, f"the shape, {n_rows} rows by {n_columns} columns"
             )
+
+
+def _of_forms(corner: str, sides: Sequence[Sequence[str]]) -> Iterator[Clue]:
+    """Ids that may be of genes beside fewer names as of samples or what was done to these.
+
+    A corner that names samples may be above the header: then columns are numbered, and rows not.
+    """
+    are_numbered = [_numbered(side) for side in sides]
+    for side, (ids, others) in enumerate((sides, sides[::-1])):
+        may_be_called = are_numbered[1 - side] > 0.8 or any(map(is_symbol, others))
+        if len(ids) > len(others) and may_be_called and may_be_genes(ids):
+            reason = f"{_SIDES[side]} ids may be of genes, such as {ids[0]}"
+            yield Clue(ORIENTATIONS[side], _LITTLE, reason)
+    rows, columns = are_numbered
+    if named_in(corner) == SAMPLES and columns > 0.8 and rows < 0.5:
+        reason = f"column ids are numbered, such as {sides[1][0]}, and row ids are not"
+        yield Clue(ORIENTATIONS[0], _LITTLE, reason)
+
+
+def _numbered(names: Sequence[str]) -> float:
+    """The share of names that others are called like but for the number at the end: WT_1, P01."""
+    stems = [found[1] if (found := _NUMBERED.fullmatch(name)) else "" for name in names]
+    counts = Counter(stems)
+    return sum(n for stem, n in counts.items() if stem and n > 1) / len(names)
 
 
 def are_row_numbers(ids: np.ndarray) -> bool:

@@ -10,9 +10,9 @@ from jaxssl.data.formats.cells import split_line
 from jaxssl.data.formats.delimited import read_matrix
 from jaxssl.data.formats.head import MISSING, Dialect, Head, sniff_table
 from jaxssl.data.formats.matrix import RawTable, Reading, by_name, require_layer
+from jaxssl.data.genes import id_type
 from jaxssl.types import InputError
 
-_DEPMAP_GENE = re.compile(r"\S+ \(\d+\)")  # TSPAN6 (7105)
 _DEPMAP_KEY = re.compile(r"(Profile|Sequencing|Model|ModelCondition)ID|IsDefaultEntryFor(Model|MC)")
 _MODEL_DEFAULT, _YES = "IsDefaultEntryForModel", ("Yes", "True", "TRUE", "true", "1")
 _MOST_MEASURES = 6  # columns a sample of Firehose
@@ -157,8 +157,7 @@ def has_magetab_corner(line: str) -> bool:
 def is_depmap(head: Head) -> bool:
     """Whether most columns are symbols with Entrez numbers, below a comma-separated header."""
     names = split_line(head.path, head.lines[0], ",")[1:]
-    genes = [name for name in names if _DEPMAP_GENE.fullmatch(name)]
-    return len(names) > 1 and len(genes) > 0.5 * len(names)
+    return len(names) > 1 and id_type(np.array(names, object)) == "symbol (Entrez)"
 
 
 def read_depmap(head: Head, reading: Reading) -> RawTable:
