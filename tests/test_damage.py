@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxssl
-from jaxssl.data.damage import was
+from jaxssl.data.damage import damage, was
 
 GENES = ["TSPAN6", "1-Mar", "DPM1", "1-Mar", "2-Sep", "FGR", "2.31E+13"]
 X = np.arange(1, 22, dtype=float).reshape(7, 3) * 50
@@ -58,3 +58,18 @@ def test_every_way_to_write_a_date_is_known(name, symbol):
 )
 def test_other_ids_are_no_damage(name):
     assert was(name) == ""
+
+
+WORM = ["set-2", "sep-1", "oct-1", "unc-54", "daf-2", "act-1", "mec-4"]
+
+
+@pytest.mark.parametrize("genes", [WORM, ["Oct-4", "Bcl-2", "Akt", "Nrf-1"]])
+def test_names_among_others_of_their_form_are_no_dates(tmp_path, genes):
+    rows = [",".join([g, *map(str, v)]) for g, v in zip(genes, X, strict=False)]
+    (tmp_path / "m.csv").write_text("\n".join(["gene,S1,S2,S3", *rows]) + "\n")
+    assert list(jaxssl.read(tmp_path / "m.csv").var_names) == genes
+    assert not [note for note in jaxssl.inspect(tmp_path / "m.csv").notes if "Excel" in note]
+
+
+def test_dates_among_symbols_of_another_form_are_told():
+    assert damage(np.array(["Sep-02", "TSPAN6", "let-7", "Mar-03", "DPM1"], object))

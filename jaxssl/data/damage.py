@@ -28,6 +28,7 @@ _DATES = [
     re.compile(r"(?P<number>\d\d?)/(?P<day>\d\d?)/(19|20)?\d\d"),
 ]
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?E\+\d+|\d\.\d+E\d+", re.IGNORECASE)
+_FORM = re.compile(r"[A-Za-z][a-z]{2,3}-\d{1,3}(\.\d+)?")  # of a worm's gene, and of a protein
 _SHOWN = 5
 
 
@@ -54,7 +55,7 @@ def was(name: str) -> str:
 
 def damage(genes: np.ndarray) -> list[str]:
     """What is to be said of names that Excel has changed; empty where it has changed none."""
-    names = [name for name in dict.fromkeys(map(str, genes)) if name[:1] and was(name)]
+    names = _damaged(genes)
     if not names:
         return []
     told = "; ".join(f"{name} was {was(name)}" for name in names[:_SHOWN])
@@ -68,5 +69,17 @@ def damage(genes: np.ndarray) -> list[str]:
 
 def is_lost(genes: np.ndarray) -> Bool[np.ndarray, " genes"]:
     """Which genes bear a damaged name that another bears, too: which is which cannot be told."""
-    twice = [name for name in duplicates(genes) if was(str(name))]
+    twice = [str(name) for name in duplicates(genes) if was(str(name))]
+    twice = [name for name in _damaged(genes) if name in twice] if twice else []
     return np.isin(genes.astype(str), twice) if twice else np.zeros(len(genes), bool)
+
+
+def _damaged(genes: np.ndarray) -> list[str]:
+    """The names that Excel has changed; set-2 is none where others are called alike, as unc-54."""
+    names = list(dict.fromkeys(map(str, genes)))
+    found = [name for name in names if name[:1] and was(name)]
+    of_form = [name for name in found if _FORM.fullmatch(name)]
+    n_alike = sum(_FORM.fullmatch(name) is not None for name in names) if of_form else 0
+    if of_form and n_alike >= 2 * len(of_form):
+        found = [name for name in found if not _FORM.fullmatch(name)]
+    return found
