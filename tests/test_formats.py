@@ -211,7 +211,6 @@ def test_refusals_name_the_finding_and_the_flag(frame, labels, tmp_path):
     assert "infinite" in refusal(write(infinite, tmp_path / "inf.parquet"))
     path = write(frame, tmp_path / "x.csv")
     assert "did you mean tissue" in refusal(path, labels=labels, label="tisue")
-    assert "`orientation=" in refusal(path, orientation="genes_in_rows")
     assert "`scale=banana`" in refusal(path, scale="banana")
     assert "`scale=log2`" in refusal(write(frame * 100, tmp_path / "l.csv"), scale="log2")
 

@@ -106,6 +106,20 @@ def test_table_of_samples_is_told_from_a_matrix(tmp_path):
     assert "tissue: 3 classes, 24 labelled (a 8, b 8, c 8)" in str(facts)
 
 
+def test_few_samples_beside_many_annotations_of_their_genes_are_expression(tmp_path):
+    told = ["KEGG_Pathway", "GO_Component", "GO_Function", "NR_annotation", "Swissprot"]
+    frame = pd.DataFrame({f"WT_{i}": np.arange(30) * 9 + i for i in range(3)}, index=GENES)
+    frame.assign(**{name: f"a {name}" for name in told}).to_csv(
+        tmp_path / "x.tsv", sep="\t", index_label="gene_id"
+    )
+    report = inspect(tmp_path / "x.tsv")
+    assert (report.kind, report.n_samples, report.n_genes) == ("expression", 3, 30)
+    assert report.options["text_columns"] == told
+    adata = read(tmp_path / "x.tsv", text_columns=told)
+    assert list(adata.var) == told
+    np.testing.assert_array_equal(adata.X, frame.T)
+
+
 def test_unclear_files_are_described_not_refused(tmp_path):
     frame = pd.DataFrame(np.eye(4) * 30.5, index=list("abcd"), columns=list("wxyw"))
     frame.to_csv(tmp_path / "x.csv")

@@ -26,6 +26,18 @@ def test_numbers_of_rows_are_no_names_of_genes(tmp_path, corner, start):
     assert "correct `id_column`" in refusal(tmp_path / "x.csv", id_column="gene")
 
 
+@pytest.mark.parametrize("studies", [1, 2])
+def test_samples_are_named_by_their_own_ids_not_by_those_of_their_studies(tmp_path, studies):
+    frame = pd.DataFrame(COUNTS, columns=GENES)
+    frame.insert(0, "Study ID", [f"study_{i % studies}" for i in range(6)])
+    frame.insert(1, "Sample ID", [f"TCGA-A1-A00{i}-01" for i in range(6)])
+    frame.to_csv(tmp_path / "x.tsv", sep="\t", index=False)
+    adata = agree(tmp_path / "x.tsv")
+    assert list(adata.obs_names) == [*frame["Sample ID"]]
+    assert list(adata.obs["Study ID"]) == [*frame["Study ID"]]
+    np.testing.assert_array_equal(adata.X, COUNTS)
+
+
 @pytest.mark.parametrize("numbers", [[1, 2, 5, 9, 11, 12, 20, 33], [20, 5, 9, 1, 2, 33, 12, 11]])
 @pytest.mark.parametrize("name", ["gene_id", "nm"])
 def test_numbers_of_rows_that_were_filtered_or_sorted_are_no_names_of_genes(

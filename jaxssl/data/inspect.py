@@ -13,6 +13,7 @@ from jaxssl.data import rules
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.columns import choose_group, choose_label, describe_columns
 from jaxssl.data.companions import facts_beside, is_about_samples
+from jaxssl.data.corner import GENES, named_in
 from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
@@ -24,6 +25,7 @@ from jaxssl.data.labels import label_problems, least_class_size
 from jaxssl.data.names import without_id
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import called_by_files
+from jaxssl.data.rivals import tell_missing
 from jaxssl.data.roles import scale_told, settle, without_empty
 from jaxssl.data.sample_major import Survey, survey
 from jaxssl.data.samples import add_columns, read_tables
@@ -69,8 +71,9 @@ def inspect(
         >>> adata = jaxssl.read(report.file, **report.options)  # doctest: +SKIP
     """
     path, given = Path(path), {"layer": layer, "sheet": sheet, "id_column": id_column}
-    texts, names = text_columns(path, layer, sheet, no_header=no_header)
-    if is_about_samples(texts, names):
+    texts, names, ids = text_columns(path, layer, sheet, no_header=no_header)
+    has_values = bool({*names} - {*texts, *facts_beside(names)})
+    if is_about_samples(texts, names) and not (has_values and named_in(ids) == GENES):
         table, words = blank(read_annotation(path, sheet)), given | {"labels": labels, "sheet": ""}
         unread = [f"`{name}` is not for a table of samples" for name in words if words[name]]
         return FileReport(
@@ -97,21 +100,25 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
     settled = settle(raw, orientation, path)
     settled, seen = without_empty(settled, survey(settled.x))
     obs, samples, genes = settled.obs, names_of(settled.obs), names_of(settled.var)
-    joins, is_joined = [], bool(tables)
+    joins, is_joined, missing = [], bool(tables), {}
     for table in tables:
         try:
             told, note = join_samples(table, samples, "", 0.5)
             obs = add_columns(obs, told)
             joins.append(note)
+            missing |= told.attrs["missing"]
         except InputError as error:
             joins.append(str(error))
             is_joined = False
     twice = duplicates(samples[samples != ""])
+    columns = describe_columns(obs) | describe_columns(rules.derive(obs, "")[0])
+    label = choose_label(columns)  # where there is none, a class may be taken for no value
+    unsaid = [name for name in missing if name == label or (not label and obs[name].nunique() == 2)]
     return FileReport(
         file=str(path),
         kind="expression",
         n_samples=len(samples),
-        columns=describe_columns(obs) | describe_columns(rules.derive(obs, "")[0]),
+        columns=columns,
         n_genes=len(genes),
         format=raw.format,
         orientation=orientation,
@@ -127,7 +134,10 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         is_joined=is_joined,
         join="; ".join(joins),
         rules=rules.possible(obs),
-        notes=[*raw.notes, *settled.notes, *damage(genes), *without_id(samples)],
+        notes=[
+            *(*raw.notes, *settled.notes, *damage(genes), *without_id(samples)),
+            *(tell_missing(missing[name], name) for name in unsaid),
+        ],
         **_examine_values(seen, raw.scale or scale_told(raw, settled, seen)),
     )
 

@@ -10,11 +10,10 @@ from jaxssl.data import barcodes
 from jaxssl.data.formats.cells import MISSING_TEXT
 from jaxssl.data.formats.matrix import RawTable, blank
 from jaxssl.data.genes import duplicates
+from jaxssl.data.rivals import RIVAL, missing_by_name, refuse_loose_rivals, refuse_twins
 from jaxssl.data.samples import require_column, some
 from jaxssl.data.spelling import Spelling, respelt, translated
 from jaxssl.types import InputError
-
-_RIVAL = 0.5  # share of the samples above which a second column could be that of their ids
 
 
 class Match(NamedTuple):
@@ -57,7 +56,9 @@ def match_samples(table: pd.DataFrame, sample_ids: np.ndarray, column: str = "")
         cut = barcodes.at_level(sample_ids, level)
         for match in barcoded:
             keys = barcodes.at_level(match.keys, level)
-            candidates.append(Match(match.column, keys, cut, level))
+            finer = Match(match.column, keys, cut, level)
+            if level != "patient" or not _has_samples(match, candidates):
+                candidates.append(finer)
     counts = [int(match.known.sum()) for match in candidates]
     chosen = next(
         m for m, count in zip(candidates, counts, strict=True) if count >= 0.9 * max(counts)
@@ -77,6 +78,13 @@ def _respell(matches: Sequence[Match], best: Match) -> Match:
     return best
 
 
+def _has_samples(match: Match, finer: Sequence[Match]) -> bool:
+    """Whether a column of barcodes tells of samples, and so of no others of a patient."""
+    are_samples = [bool(barcodes.sample_type(barcodes.dashed(str(key)))) for key in match.filled]
+    n_known = sum(m.known.sum() for m in finer if m.column == match.column and m.level)
+    return sum(are_samples) > 0.5 * len(are_samples) and bool(n_known > 0)
+
+
 def known_ids(table: pd.DataFrame, raw: RawTable, column: str) -> np.ndarray | None:
     """Ids of the matrix that the table knows; None if it knows none."""
     name = column if column in table.columns else ""
@@ -90,7 +98,7 @@ def join_samples(
     """What a table tells of the samples, in their order, "" where it has none; and a note.
 
     `column` "" finds the column of ids itself. By TCGA barcodes that were cut, the first of several
-    rows counts.
+    rows counts. Words that stood for no value are in `attrs["missing"]`, by column.
     """
     if column:
         require_column(table.columns, column, "sample_column")
@@ -115,13 +123,34 @@ def join_samples(
         )
     if not column and not match.level:
         _refuse_rivals(table, match)
+        refuse_loose_rivals(table, match.column, match.names)
+    if not match.level:
+        refuse_twins(table, match.column, match.keys, match.names)
     rows, n_several = _rows_of(table, match)
     note += f", by the {match.level} of their TCGA barcodes" if match.level else ""
     note += f", by their ids {' and '.join(match.spelling.rules)}" if match.spelling else ""
     note += f" ({n_several} have several rows; the first counts)" if n_several else ""
     note += "" if known.all() else f"; the others stay unlabelled; {_unmatched(match)}"
-    joined = blank(rows).reindex(pd.Index(match.names, dtype=object), fill_value="")
-    return joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0), note
+    note += _of_normals(sample_ids[known]) if match.level == "patient" else ""
+    index = pd.Index(match.names, dtype=object)
+    joined = blank(rows).reindex(index, fill_value="")
+    joined = joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0)
+    joined.attrs["missing"] = missing_by_name(rows.reindex(index, fill_value=""))
+    return joined, note
+
+
+def _of_normals(ids: np.ndarray) -> str:
+    """A word on samples of normal tissue that get what is told of their patient's tumour."""
+    types = [barcodes.sample_type(barcodes.dashed(str(name))) for name in ids]
+    n_normal = sum(code.startswith("1") for code in types)
+    if not 0 < n_normal < len(ids):
+        return ""
+    first = next(i for i, code in zip(ids, types, strict=True) if not code.startswith("1"))
+    return (
+        f"; {n_normal} of these are normal by their barcodes (types 10 to 19) and get the labels "
+        f"of their patients: write {barcodes.dashed(str(first))[:15]} for "
+        f"{barcodes.dashed(str(first))[:12]} in the labels to leave them without"
+    )
 
 
 def _refuse_headless(table: pd.DataFrame, match: Match) -> None:
@@ -152,7 +181,7 @@ def _refuse_rivals(table: pd.DataFrame, match: Match) -> None:
         if match.spelling:
             keys = translated(keys, match.names, match.spelling.rules)
         differs = is_named & pd.Index(keys).isin(names) & (keys != match.keys)
-        if differs.any() and names.isin(keys).mean() > _RIVAL:
+        if differs.any() and names.isin(keys).mean() > RIVAL:
             raise InputError(
                 f"columns {match.column} and {name} of the labels both hold ids of samples, in "
                 f"{differs.sum()} rows those of different ones",

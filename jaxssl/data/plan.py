@@ -19,6 +19,7 @@ from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import doubtful_classes, drop_small_classes, rename_classes
 from jaxssl.data.names import check_names, check_text, numbered
 from jaxssl.data.parts import Part, read_part
+from jaxssl.data.rivals import tell_missing
 from jaxssl.types import ROLES, InputError
 
 
@@ -113,6 +114,8 @@ def _describe(
         told, note = joining.join_samples(table, sample_ids, column, options.min_match)
         obs = samples.add_columns(obs, told)
         notes.append(note)
+        if counts := told.attrs["missing"].get(options.label):
+            notes.append(tell_missing(counts, options.label))
     obs = obs.set_axis(pd.Index(samples.names_by_sheet(obs), dtype=object), axis=0)
     kept, names, note = _distinct(names_of(obs), options.duplicate_samples)
     obs = obs[kept].set_axis(pd.Index(names, dtype=object), axis=0)

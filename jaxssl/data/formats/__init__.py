@@ -93,16 +93,17 @@ def read_table(path: Path, reading: Reading) -> RawTable:
 
 def text_columns(
     path: Path, layer: str = "", sheet: str = "", *, no_header: bool = False
-) -> tuple[Sequence[str], Sequence[str]]:
-    """Of a plain table, names of the columns that hold text, and of all; ids apart."""
+) -> tuple[Sequence[str], Sequence[str], str]:
+    """Of a plain table, names of the columns that hold text, of all, ids apart, and of the ids."""
     kind, member = _within(path, layer, sheet)
     if kind == "parquet":
         return parquet.text_columns(path)
     if kind == "text" and text_format(head := read_head(path, member)) == "delimited":
         dialect = delimited.dialect_of(head, no_header=no_header)
         columns = list(zip(dialect.header, text_shares(dialect), strict=True))[1:]
-        return [name for name, share in columns if share > TEXT_SHARE], dialect.header[1:]
-    return [], []
+        texts = [name for name, share in columns if share > TEXT_SHARE]
+        return texts, dialect.header[1:], dialect.header[0]
+    return [], [], ""
 
 
 def may_tell(

@@ -39,10 +39,10 @@ def read(path: Path, reading: Reading) -> RawTable:
     return RawTable("parquet", x, rows, by_name(numbers), corner=ids)
 
 
-def text_columns(path: Path) -> tuple[list[str], list[str]]:
-    """Names of the columns that hold text, and of all; ids apart."""
+def text_columns(path: Path) -> tuple[list[str], list[str], str]:
+    """Names of the columns that hold text, of all, ids apart, and of the ids."""
     file, ids, strings = _open(path, None)
-    return strings, [name for name in file.schema_arrow.names if name != ids]
+    return strings, [name for name in file.schema_arrow.names if name != ids], ids or ""
 
 
 def _numbers(file: pq.ParquetFile, names: list[str], reading: Reading) -> Matrix:

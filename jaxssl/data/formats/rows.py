@@ -199,7 +199,8 @@ def _kind_of_first(name: str, cells: pd.Series) -> str:
         are_numbered = 0 < len(cells) == len(whole) and max(whole) < _HIGHEST_NUMBER
         return "numbers" if are_numbered else "ids"
     if is_id_of_genes(name) or is_name_for_ids(name):
-        return "ids"
+        is_shared = not is_id_of_genes(name) and 2 * cells.nunique() <= len(cells)  # a study's
+        return "text" if is_shared else "ids"
     if kinds_of([name], AMONG_SAMPLES)[0]:
         return "text" if cells.duplicated().any() else "ids"
     are_values = len(cells) > 1 and all(_is_number(cell) for cell in cells)
