@@ -100,16 +100,7 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
     settled = settle(raw, orientation, path)
     settled, seen = without_empty(settled, survey(settled.x))
     obs, samples, genes = settled.obs, names_of(settled.obs), names_of(settled.var)
-    joins, is_joined, missing = [], bool(tables), {}
-    for table in tables:
-        try:
-            told, note = join_samples(table, samples, "", 0.5)
-            obs = add_columns(obs, told)
-            joins.append(note)
-            missing |= told.attrs["missing"]
-        except InputError as error:
-            joins.append(str(error))
-            is_joined = False
+    obs, joins, is_joined, missing = _join(obs, samples, tables)
     twice = duplicates(samples[samples != ""])
     columns = describe_columns(obs) | describe_columns(rules.derive(obs, "")[0])
     label = choose_label(columns)  # where there is none, a class may be taken for no value
@@ -140,6 +131,23 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         ],
         **_examine_values(seen, raw.scale or scale_told(raw, settled, seen)),
     )
+
+
+def _join(
+    obs: pd.DataFrame, samples: np.ndarray, tables: Sequence[pd.DataFrame]
+) -> tuple[pd.DataFrame, list[str], bool, dict[str, Any]]:
+    """What tables add, what was said of each, whether all fit, and words for no value."""
+    joins, missing, is_joined = [], {}, bool(tables)
+    for table in tables:
+        try:
+            told, note = join_samples(table, samples, "", 0.5)
+            obs = add_columns(obs, told)
+            joins.append(note)
+            missing |= told.attrs["missing"]
+        except InputError as error:
+            joins.append(str(error))
+            is_joined = False
+    return obs, joins, is_joined, missing
 
 
 def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:

@@ -105,10 +105,8 @@ def join_samples(
     match = match_samples(table, sample_ids, column)
     known = match.known
     _refuse_headless(table, match)
-    note = (
-        f"{int(known.sum())} of {len(sample_ids)} samples found in column {match.column} of the "
-        "labels"
-    )
+    found = f"{int(known.sum())} of {len(sample_ids)} samples found"
+    note = f"{found} in column {match.column} of the labels"
     if match.spelling and match.spelling.clash:
         raise InputError(
             f"two samples are one of the labels, as ids {' and '.join(match.spelling.rules)} tell: "
@@ -121,11 +119,8 @@ def join_samples(
             f"only {note}; {_unmatched(match)}",
             "pass `sample_column`, the right `labels`, or a lower `min_match`",
         )
-    if not column and not match.level:
-        _refuse_rivals(table, match)
-        refuse_loose_rivals(table, match.column, match.names)
     if not match.level:
-        refuse_twins(table, match.column, match.keys, match.names)
+        _refuse_doubtful(table, match, is_told=bool(column))
     rows, n_several = _rows_of(table, match)
     note += f", by the {match.level} of their TCGA barcodes" if match.level else ""
     note += f", by their ids {' and '.join(match.spelling.rules)}" if match.spelling else ""
@@ -151,6 +146,14 @@ def _of_normals(ids: np.ndarray) -> str:
         f"of their patients: write {barcodes.dashed(str(first))[:15]} for "
         f"{barcodes.dashed(str(first))[:12]} in the labels to leave them without"
     )
+
+
+def _refuse_doubtful(table: pd.DataFrame, match: Match, *, is_told: bool) -> None:
+    """Refuse what ids that were not cut leave open: another column, unless told, another row."""
+    if not is_told:
+        _refuse_rivals(table, match)
+        refuse_loose_rivals(table, match.column, match.names)
+    refuse_twins(table, match.column, match.keys, match.names)
 
 
 def _refuse_headless(table: pd.DataFrame, match: Match) -> None:
