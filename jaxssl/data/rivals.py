@@ -92,6 +92,7 @@ def _plain(text: str, *, are_numbers: bool) -> str:
 
 
 def _folded(text: str) -> str:
+    """An id without outer blanks, in one case."""
     return text.strip().casefold()
 
 

@@ -94,13 +94,9 @@ def plan_pretraining(
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
     cohorts = find_cohorts(config.pretrain, batches)
     schedule = schedule._replace(cohorts=cohorts)
-    of_programs = Config(
-        encoder=config.encoder,
-        augment=config.augment,
-        method=config.method,
-        optimizer=config.optimizer,
-        run=RunConfig(precision=config.run.precision),
-    )
+    sections = ("encoder", "augment", "method", "optimizer")
+    read = {name: getattr(config, name) for name in sections}
+    of_programs = Config(**read, run=RunConfig(precision=config.run.precision))
     # which sample is of which cohort is an argument
     fixed = schedule._replace(cohorts=cohorts and cohorts._replace(of_samples=()))
     trainer = _trainer(of_programs, n_samples, fixed)
@@ -133,6 +129,7 @@ def _trainer(config: Config, n_samples: int, schedule: Schedule) -> Trainer:
 def _make_parts(
     config: Config, n_samples: int, schedule: Schedule, options: Mapping[str, Array]
 ) -> Parts:
+    """What a member of a plan trains with; `options` are those in which members differ."""
     own = with_options(config, options)
     n_cohorts = len(schedule.cohorts.names) if schedule.cohorts else 0
     encoder = make_encoder(own.encoder, own.run.precision)
