@@ -126,12 +126,12 @@ class SweepConfig:
     """The label-efficiency comparison."""
 
     arms: tuple[str, ...] = (
-        *("majority", "scratch", "logreg", "pca_logreg", "spread_selftrain"),
+        *("majority", "scratch", "logreg", "pca_logreg", "centroid", "spread_selftrain"),
         *("cluster_logreg", "pool", "swav"),
     )
     shares: tuple[LabelShare, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of training labels
     reference_arms: tuple[str, ...] = (  # those that are compared, each in all its frames
-        *("scratch", "random_encoder", "logreg", "pca_logreg", "knn"),
+        *("scratch", "random_encoder", "logreg", "pca_logreg", "centroid", "knn"),
         *("label_spreading", "spread_selftrain", "cluster_logreg", "pool", "random_forest"),
     )
     frames: tuple[str, ...] = ()  # of classical arms beside `normalize.frame`: `studies.frames`

@@ -9,12 +9,15 @@ from sklearn.linear_model import LogisticRegression
 from jaxssl.evaluation import best, pooling
 from jaxssl.evaluation.baselines import BASELINES, Problem
 from jaxssl.evaluation.best import fit_best
+from jaxssl.evaluation.linear import TEMPERATURE, class_means
 from jaxssl.evaluation.neighbourhood import N_AXES, RIDGE, find_neighbourhood
 from jaxssl.evaluation.pooling import FLOOR, Pool, fit_weights, prior_of
 from jaxssl.evaluation.spaces import (
     AGREEMENT,
+    COMPONENTS,
     GRAPHS,
     HEADS,
+    MEANS,
     OUTPUTS,
     STRENGTH,
     make_spaces,
@@ -26,39 +29,39 @@ N, K = 200, 4
 CODES = np.arange(N) % K
 CENTRES = RNG.normal(size=(K, 12)) * 2
 GENES = (CENTRES[CODES] + RNG.normal(size=(N, 12))).astype(np.float32)
-PRIOR = prior_of(K, HEADS, GRAPHS)
+PRIOR = prior_of(MEANS, HEADS, GRAPHS)
 TRAIN, OTHERS = np.arange(150), np.arange(150, N)
 AXES = np.linalg.svd(GENES[TRAIN] - GENES[TRAIN].mean(axis=0), full_matrices=False)[2]
-COMPONENTS = (GENES - GENES[TRAIN].mean(axis=0)) @ AXES.T
+PARTS = (GENES - GENES[TRAIN].mean(axis=0)) @ AXES.T
 
 
 @pytest.fixture(scope="module")
 def spaces():
-    outputs = np.hstack([COMPONENTS[:, :6], np.tanh(COMPONENTS)])
-    return with_outputs(make_spaces(COMPONENTS, GENES, TRAIN, OTHERS)[0], outputs)
+    outputs = np.hstack([PARTS[:, :6], np.tanh(PARTS)])
+    return with_outputs(make_spaces(PARTS, GENES, TRAIN, OTHERS)[0], outputs)
 
 
-def opinions(n=60, n_opinions=5):
+def opinions(n=60, n_opinions=7):
     return list(RNG.dirichlet(np.ones(K), size=(n_opinions, n)))
 
 
 def test_a_pool_of_even_weights_is_the_geometric_mean():
     said = [np.clip(p, FLOOR, None) for p in opinions()]
-    mean = np.prod(said, axis=0) ** (1 / 5)
-    pooled = Pool(np.zeros(3, int), np.full(5, 0.2))(said)
+    mean = np.prod(said, axis=0) ** (1 / 7)
+    pooled = Pool(np.zeros(3, int), np.full(7, 1 / 7))(said)
     np.testing.assert_allclose(pooled, mean / mean.sum(axis=1, keepdims=True), rtol=1e-10)
 
 
 def test_a_pool_of_one_says_what_that_says():
     said = [np.clip(p, 0.01, None) for p in opinions()]
     said = [p / p.sum(axis=1, keepdims=True) for p in said]
-    np.testing.assert_allclose(Pool(np.zeros(3, int), np.eye(5)[2])(said), said[2], rtol=1e-10)
+    np.testing.assert_allclose(Pool(np.zeros(3, int), np.eye(7)[2])(said), said[2], rtol=1e-10)
 
 
 def test_weights_minimise_the_penalised_log_loss():
     said, codes, weights = opinions(), RNG.integers(K, size=60), RNG.uniform(0.5, 2, size=60)
     said[1] = 0.7 * said[1] + 0.3 * np.eye(K)[codes]  # one that knows something
-    found = fit_weights(said, codes, weights, PRIOR, range(5))
+    found = fit_weights(said, codes, weights, PRIOR)
     log_p = np.log(np.clip(said, FLOOR, None))
 
     def loss(v):
@@ -70,7 +73,6 @@ def test_weights_minimise_the_penalised_log_loss():
     oracle = minimize(loss, start, bounds=bounds, method="SLSQP", options=options)
     np.testing.assert_allclose(found, oracle.x, atol=2e-3)
     assert found[1] > PRIOR.weights[1]
-    assert fit_weights(said, codes, weights, PRIOR, (1,))[[0, 2, 3, 4]].sum() == 0
 
 
 def test_without_labels_to_hold_out_the_weights_are_those_given(spaces):
@@ -110,33 +112,42 @@ def test_others_are_predicted_one_by_one(spaces):
     rows = np.arange(40)
     together, _ = fit_best(spaces, rows, CODES[rows], K)
     few = OTHERS[:7]
-    alone, _ = make_spaces(COMPONENTS, GENES, TRAIN, few)
+    alone, _ = make_spaces(PARTS, GENES, TRAIN, few)
     alone = alone.with_view(OUTPUTS, spaces.views[OUTPUTS].x)
     np.testing.assert_allclose(fit_best(alone, rows, CODES[rows], K)[0], together[:7], atol=1e-6)
     assert (together.argmax(axis=1) == CODES[OTHERS]).mean() > 0.9
     np.testing.assert_allclose(together.sum(axis=1), 1)
 
 
-def test_fewer_opinions_need_two_standard_errors():
-    first = RNG.uniform(size=400)
-    assert pooling.first_unless_beaten([first, first + 0.001 * RNG.normal(size=400)]) == 0
-    assert pooling.first_unless_beaten([first, first + 0.5 + 0.1 * RNG.normal(size=400)]) == 1
-
-
-def test_the_prior_adds_up_and_gives_fewer_classes_more_of_the_genes():
-    for n_classes in (1, 2, 3, 5, 20, 100):
-        prior = prior_of(n_classes, HEADS, GRAPHS)
+def test_the_prior_adds_up_whatever_views_there_are():
+    for kinds in ((MEANS, HEADS, GRAPHS), ([COMPONENTS], HEADS[1:], GRAPHS[1:])):
+        prior = prior_of(*kinds)
         assert prior.weights.sum() == pytest.approx(1)
         assert (prior.weights > 0).all()
         assert (prior.ceilings >= prior.weights).all()
-    genes = [prior_of(k, HEADS, GRAPHS).weights[HEADS.index("genes")] for k in (2, 5, 20)]
-    np.testing.assert_allclose(genes, [0.8, 0.32, 0.1])
-    np.testing.assert_allclose(prior_of(20, ["agreement", "genes"], ["agreement"]).weights[1], 0.1)
+        of_graphs = slice(-len(kinds[2]), None)
+        np.testing.assert_array_equal(prior.ceilings[of_graphs], prior.weights[of_graphs])
+
+
+def test_a_class_mean_is_nearest_by_its_cosine(spaces):
+    rows = np.arange(60)
+    y = np.where(CODES[rows] == 1, 2, CODES[rows])  # one class has no label
+    found = best.nearest(spaces.views[COMPONENTS], rows, y, K, OTHERS)
+    x = PARTS - PARTS[TRAIN].mean(axis=0)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    for i, row in enumerate(x[OTHERS]):
+        means = [x[rows][y == c].mean(axis=0) for c in (0, 2, 3)]
+        scores = [np.exp(row @ m / np.linalg.norm(m) / TEMPERATURE) for m in means]
+        np.testing.assert_allclose(found[i, [0, 2, 3]], scores / np.sum(scores), rtol=1e-4)
+    assert (found[:, 1] == 0).all()
+    problem = Problem(PARTS, y, rows, TRAIN, OTHERS, 0)
+    np.testing.assert_allclose(BASELINES["centroid"].fit(problem), found[:, [0, 2, 3]], rtol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(class_means(x[rows], y), axis=1), 1, rtol=1e-5)
 
 
 def test_axes_of_agreement_solve_their_eigenproblem():
-    found = find_neighbourhood(COMPONENTS[TRAIN])
-    x = COMPONENTS[TRAIN] - COMPONENTS[TRAIN].mean(axis=0)
+    found = find_neighbourhood(PARTS[TRAIN])
+    x = PARTS[TRAIN] - PARTS[TRAIN].mean(axis=0)
     distances = np.linalg.norm(x[:, None] - x[None], axis=2)
     nearest = np.sort(np.where(np.eye(len(x)), np.inf, distances), axis=1)[:, 9]
     weights = np.exp(-2 * (distances / nearest[:, None]) ** 2) * (distances <= nearest[:, None])
@@ -168,11 +179,11 @@ def test_the_noise_between_neighbours_is_turned_down():
     assert shares[1] < shares[0] / 2
 
 
-def test_a_pool_without_encoders_has_three_opinions():
-    spaces, _ = make_spaces(COMPONENTS, GENES, TRAIN, OTHERS)
+def test_a_pool_without_encoders_has_four_opinions():
+    spaces, _ = make_spaces(PARTS, GENES, TRAIN, OTHERS)
     rows = np.arange(40)
     probabilities, pool = fit_best(spaces, rows, CODES[rows], K)
-    assert len(pool.weights) == 3
-    problem = Problem(COMPONENTS, CODES[rows], rows, TRAIN, OTHERS, 0, GENES)
+    assert len(pool.weights) == 4
+    problem = Problem(PARTS, CODES[rows], rows, TRAIN, OTHERS, 0, GENES)
     np.testing.assert_array_equal(BASELINES["pool"].fit(problem), probabilities)
     assert (probabilities.argmax(axis=1) == CODES[OTHERS]).mean() > 0.9

@@ -7,7 +7,14 @@ import pytest
 from jaxssl.config import Config, resolve, with_options
 from jaxssl.engine import checkpoint
 from jaxssl.engine.pretrain import plan_pretraining, pretrain
-from jaxssl.evaluation.ensembles import N_ENCODERS, ids_of, plan_ensembles, pretrain_ensembles
+from jaxssl.evaluation.ensembles import (
+    N_ENCODERS,
+    ids_of,
+    lacking,
+    plan_ensembles,
+    pretrain_ensembles,
+    windows,
+)
 
 pytestmark = pytest.mark.usefixtures("numerics")
 SMALL = {"encoder.hidden": (8, 4), "pretrain.n_steps": 4, "pretrain.batch_size": 16}
@@ -17,26 +24,25 @@ def pool_of(n: int = 40) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((n, 6)).astype(np.float32)
 
 
-def test_a_window_is_of_encoders_that_differ_and_none_is_a_seed_of_the_study():
-    windows = [ids_of(seed) for seed in range(20)]
-    assert all(len(set(ids)) == N_ENCODERS for ids in windows)
-    assert len({i for ids in windows for i in ids}) == 20 + N_ENCODERS - 1
-    assert not {i for ids in windows for i in ids} & set(range(1000))
+def test_a_window_is_of_encoders_that_differ_and_repetitions_share_them():
+    windows_of = [ids_of(seed) for seed in range(20)]
+    assert all(len(set(ids)) == N_ENCODERS for ids in windows_of)
+    assert lacking(range(20)) == list(range(20 + N_ENCODERS - 1))
+    assert lacking(range(20), made=range(20)) == [20, 21, 22, 23]
+    assert lacking(range(20), made=range(24)) == []
 
 
-def test_an_ensemble_is_the_same_alone_and_among_others():
+def test_an_encoder_is_the_same_alone_and_among_others():
     config, pool = with_options(Config(), SMALL), pool_of()
 
-    def ensembles_of(seeds: list[int]):
-        plan, n_epochs = plan_ensembles(config, pool.shape, seeds)
-        epochs = []
-        made = pretrain_ensembles(
-            plan, config, pool, seeds, lambda rows, restored: epochs.append(1)
-        )
+    def encoders_of(seeds: list[int]):
+        ids, epochs = lacking(seeds), []
+        plan, n_epochs = plan_ensembles(config, pool.shape, ids)
+        made = pretrain_ensembles(plan, config, pool, ids, lambda rows, restored: epochs.append(1))
         assert len(epochs) == n_epochs
-        return made
+        return windows(made, seeds)
 
-    together, alone = ensembles_of([0, 1, 4]), ensembles_of([4])
+    together, alone = encoders_of([0, 1, 4]), encoders_of([4])
     assert together[4].keys() == alone[4].keys()
     for name, params in alone[4].items():
         jax.tree.map(np.testing.assert_array_equal, params, together[4][name])

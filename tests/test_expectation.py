@@ -79,7 +79,7 @@ def test_the_rule_says_of_later_samples_what_their_views_and_graphs_do(spaces):
         int(choose_pool(both, ROWS, two, 2, by_share=True).penalties[2]),
     )
     expected = linear(view, ROWS, two, 2, others, [position])[0]
-    np.testing.assert_allclose(own.heads["genes"](GENES[others]), expected, atol=1e-3)
+    np.testing.assert_allclose(own.heads["genes"](view.of(others)), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("rows", [[0, 1], [0, 1, 2], [0, 4, 1], [0, 4, 8, 12, 1]])

@@ -12,12 +12,14 @@ import pytest
 from verbs import PRETRAIN, ROOT, TINY, launch
 
 import jaxssl
-from jaxssl.config import Config, to_dict, with_method
+from jaxssl.config import Config, to_dict, with_method, with_options
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.engine.bundle import save_bundle
+from jaxssl.evaluation.ensembles import alike
 from jaxssl.evaluation.sweep import RESULT_COLUMNS
 from jaxssl.runs.output import Output
+from jaxssl.studies.encoders import read_encoders
 from jaxssl.studies.job import make_job
 from jaxssl.studies.progress import Event
 from jaxssl.types import InputError, Normalizer, Stopped
@@ -109,6 +111,20 @@ def test_a_study_of_best_that_is_complete_is_left_as_it_is(tmp_path):
     first = study(tmp_path / "run", seeds=1, arms=arms)
     again = study(tmp_path / "run", seeds=1, arms=arms, resume=True)
     pd.testing.assert_frame_equal(again.results, first.results, check_exact=True)
+
+
+def test_best_has_the_encoders_of_the_study_where_they_are_pretrained_alike(tmp_path):
+    shared = study(tmp_path / "run", seeds=1, arms=["swav", "best"])
+    bundles = read_encoders(tmp_path / "run", [0])
+    config, n_train = bundles[0].config, bundles[0].provenance["n_train"]
+    assert alike(config, n_train, bundles.values()).keys() == {0}
+    other = with_options(config, {"augment.noise": config.augment.noise / 2})
+    assert not alike(config, n_train, [replace(bundles[0], config=other)])
+    alone = study(tmp_path / "alone", seeds=1, arms=["majority", "best"])
+    of_best = [
+        rows(found).query("arm == 'best'").reset_index(drop=True) for found in (shared, alone)
+    ]
+    pd.testing.assert_frame_equal(*of_best)
 
 
 def test_more_seeds_and_arms_join_those_that_are_there(result, tmp_path):

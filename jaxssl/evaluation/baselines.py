@@ -17,12 +17,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 
-from jaxssl.evaluation.best import fit_best
+from jaxssl.evaluation.best import fit_best, nearest
 from jaxssl.evaluation.clusters import beside_codes
 from jaxssl.evaluation.graph import affinity, bridge
 from jaxssl.evaluation.linear import folds_of, regression, row_space
 from jaxssl.evaluation.once import once
-from jaxssl.evaluation.spaces import Spaces, make_spaces
+from jaxssl.evaluation.spaces import Spaces, View, make_spaces
 from jaxssl.evaluation.spreading import choose_strength, spread, teach
 
 PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)  # of rows with mean square length 1
@@ -71,6 +71,13 @@ def logistic_regression(problem: Problem) -> CLASSES:
     return regression(c).fit(x, problem.y).predict_proba(rows)
 
 
+def nearest_centroid(problem: Problem) -> CLASSES:
+    """The nearest class mean by cosine, about the mean of all training samples."""
+    view = View(problem.x, problem.x[problem.train].mean(axis=0))
+    known, y = np.unique(problem.y, return_inverse=True)
+    return nearest(view, problem.labelled, y, len(known), problem.held_out)
+
+
 def cluster_regression(problem: Problem) -> CLASSES:
     """`logistic_regression` on soft codes of clusters of all training samples beside the rows.
 
@@ -115,8 +122,8 @@ def spread_selftrain(problem: Problem) -> CLASSES:
 
 
 def pool(problem: Problem) -> CLASSES:
-    """What `best` is without encoders: linear models on genes and on axes along which neighbours
-    agree, and a graph, pooled by cross-validation.
+    """What `best` is without encoders: class means of components, linear models on genes and on
+    axes along which neighbours agree, and a graph, pooled by cross-validation.
     """
     probabilities, _ = fit_best(
         _spaces(problem), problem.labelled, problem.y, int(problem.y.max()) + 1
@@ -219,6 +226,7 @@ BASELINES: dict[str, Baseline] = {
     "majority": Baseline(majority, "features"),
     "logreg": Baseline(logistic_regression, "genes"),
     "pca_logreg": Baseline(logistic_regression, "features"),
+    "centroid": Baseline(nearest_centroid, "features"),
     "knn": Baseline(nearest_neighbours, "features"),
     "label_spreading": Baseline(label_spreading, "features"),
     "spread_selftrain": Baseline(spread_selftrain, "features"),

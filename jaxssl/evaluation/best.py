@@ -1,9 +1,10 @@
 """`best`: the classifier that jaxssl recommends, from one label a class to thousands.
 
-Five encoders, the axes along which neighbours agree and the genes have a linear head each; labels
-are spread over the graphs of the encoders' outputs and of these axes. The five opinions are pooled.
-Their weights come from cross-validation on the labels at hand: the fewer these are, the nearer the
-weights are to those of `pooling.prior_of`. Without encoders the other three opinions are pooled.
+Samples are seen in four views: the outputs of five encoders, the axes along which neighbours agree,
+the components and the genes. Class means, linear heads and labels that are spread over graphs each
+have an opinion, and the opinions are pooled. Their weights come from cross-validation on the labels
+at hand: the fewer these are, the nearer the weights are to those of `pooling.prior_of`. Without
+encoders what is left is the classical arm `pool`.
 """
 
 from collections.abc import Sequence
@@ -11,25 +12,25 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_sample_weight
 
-from jaxssl.evaluation.linear import folds_of, regression, row_space
+from jaxssl.evaluation.linear import TEMPERATURE, class_means, folds_of, regression, row_space
 from jaxssl.evaluation.pooling import (
     OF_SHARES,
     Classes,
     Opinions,
     Pool,
-    fit_pool,
+    fit_weights,
     log_of,
     prior_of,
-    sets_of,
     with_shares,
 )
 from jaxssl.evaluation.spaces import Graph, Spaces, View
 
 UNTUNED = 3  # position of the penalty where nothing can be held out
-PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003)  # of rows with mean square length 1
+PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003)  # of rows of unit length
 FEWEST = 5  # labels that can be held out
 FOLDS, FOLDS_OF_MANY, MANY = 5, 3, 1000  # of many labels, one fold chooses the penalties
 TOLERANCE = 1e-5  # rows are short, and so are gradients
@@ -66,6 +67,7 @@ def fit_best(
 class Said(NamedTuple):
     """Opinions on some rows."""
 
+    means: list[Classes]
     heads: list[Float[np.ndarray, "penalties rows classes"]]
     graphs: list[Classes]
 
@@ -78,7 +80,11 @@ def opinions_of(
     asked: Int[np.ndarray, " asked"],
     path: Sequence[Sequence[int]],
 ) -> Said:
-    """What each head says at some of `PENALTIES`, and each graph; `asked` are train or `others`."""
+    """What each mean, each head at some of `PENALTIES`, and each graph says.
+
+    `asked` are training rows or `spaces.others`.
+    """
+    means = [nearest(spaces.views[n], labelled, y, n_classes, asked) for n in spaces.means]
     heads = [
         linear(spaces.views[name], labelled, y, n_classes, asked, positions)
         for name, positions in zip(spaces.heads, path, strict=True)
@@ -88,7 +94,21 @@ def opinions_of(
     for graph in (spaces.graphs[name] for name in spaces.of_graphs):
         found = graph.spread(at, y, n_classes)
         graphs.append(cast(Graph, graph).outside @ found if is_outside else found[inside])
-    return Said(heads, graphs)
+    return Said(means, heads, graphs)
+
+
+def nearest(
+    view: View,
+    labelled: Int[np.ndarray, " labelled"],
+    y: Int[np.ndarray, " labelled"],
+    n_classes: int,
+    asked: Int[np.ndarray, " asked"],
+) -> Classes:
+    """Class probabilities by the cosines to the class means."""
+    found = np.zeros((len(asked), n_classes))
+    cosines = view.of(asked) @ class_means(view.of(labelled), y).T
+    found[:, np.unique(y)] = softmax(cosines / TEMPERATURE, axis=1)
+    return found
 
 
 def linear(
@@ -111,7 +131,7 @@ def linear(
 
 
 def head(penalty: float, **words: Any) -> LogisticRegression:
-    """What a head is fitted by, at a penalty of rows with mean square length 1."""
+    """What a head is fitted by, at a penalty of rows of unit length."""
     return regression(1 / penalty, tol=TOLERANCE, **words)
 
 
@@ -141,14 +161,15 @@ def choose_pool(
     """
     # the same folds for the same labels
     folds = folds_of(y, FOLDS if len(y) < MANY else FOLDS_OF_MANY, 0)
-    prior = prior_of(len(np.unique(y)), spaces.heads, spaces.of_graphs)
-    n_heads, n_graphs = len(spaces.heads), len(spaces.of_graphs)
+    prior = prior_of(spaces.means, spaces.heads, spaces.of_graphs)
+    n_means, n_heads, n_graphs = map(len, (spaces.means, spaces.heads, spaces.of_graphs))
     everything = [range(len(PENALTIES))] * n_heads
     rows = np.flatnonzero(folds >= 0)
     if len(rows) < FEWEST or len(np.unique(y)) < 2:
         untuned = with_shares(prior.weights, OF_SHARES, on=by_share)
         return Pool(np.full(n_heads, UNTUNED), untuned)
     weights = compute_sample_weight(None if by_share else "balanced", y)
+    of_means = np.zeros((n_means, len(y), n_classes))
     of_graphs = np.zeros((n_graphs + by_share, len(y), n_classes))
     of_path = np.zeros((n_heads, len(PENALTIES), len(y), n_classes))
     path, penalties = everything, np.zeros(n_heads, int)
@@ -157,7 +178,7 @@ def choose_pool(
         if len(np.unique(y[~out])) < 2:
             continue
         said = opinions_of(spaces, labelled[~out], y[~out], n_classes, labelled[out], path)
-        of_graphs[:n_graphs, out] = said.graphs
+        of_means[:, out], of_graphs[:n_graphs, out] = said.means, said.graphs
         of_graphs[n_graphs:, out] = shares_of(y[~out], n_classes)
         for i, positions in enumerate(path):
             for position, p in zip(positions, said.heads[i], strict=True):
@@ -168,9 +189,10 @@ def choose_pool(
             penalties = (log_p @ weights[seen]).argmax(axis=1)
         if len(y) >= MANY:
             path = [[int(i)] for i in penalties]
-    opinions = of_heads(Said([*of_path[:, :, rows]], [*of_graphs[:, rows]]), penalties)
-    given = opinions, y[rows], weights[rows], prior, sets_of(n_heads, n_graphs)
-    return fit_pool(penalties, *given, by_share=by_share)._replace(rows=rows)
+    said = Said([*of_means[:, rows]], [*of_path[:, :, rows]], [*of_graphs[:, rows]])
+    opinions = of_heads(said, penalties)
+    pool = Pool(penalties, fit_weights(opinions, y[rows], weights[rows], prior, by_share=by_share))
+    return pool._replace(held_out=pool(opinions), rows=rows)
 
 
 def shares_of(y: Int[np.ndarray, " labelled"], n_classes: int) -> Float[np.ndarray, " classes"]:
@@ -181,4 +203,5 @@ def shares_of(y: Int[np.ndarray, " labelled"], n_classes: int) -> Float[np.ndarr
 
 def of_heads(said: Said, penalties: Int[np.ndarray, " heads"]) -> Opinions:
     """The opinions, each head's at one of its penalties."""
-    return [*(p[i] for p, i in zip(said.heads, penalties, strict=True)), *said.graphs]
+    heads = [p[i] for p, i in zip(said.heads, penalties, strict=True)]
+    return [*said.means, *heads, *said.graphs]

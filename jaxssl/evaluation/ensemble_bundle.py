@@ -42,7 +42,7 @@ from jaxssl.files import complete_folder
 from jaxssl.types import Calibration, Frame, InputError, Normalizer
 
 DESCRIPTION = "ensemble.json"
-FORMAT = 3  # 2 had no hashes of genes and description; of 1, the rule saw components as they are
+FORMAT = 4  # 3 had no class means; 2 had no hashes; of 1, the rule saw components as they are
 ENSEMBLE = {r"ensemble\.json|genes\.txt|MODEL_CARD\.md": None, "arrays": ARRAYS}
 """What lies in the folder of one."""
 ADAPTED, RECOMMENDED = "adapted", "recommended"  # rules

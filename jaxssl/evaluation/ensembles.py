@@ -2,11 +2,12 @@
 
 Repetitions share encoders: an ensemble is a window on a sequence of them, and the next repetition's
 window is one further. Twenty repetitions take 24 encoders, where ensembles apart would take 100.
-Intervals over repetitions are of labels and encoders; of the little that encoders add to them, a
-part is missing. Intervals over splits are not touched: no encoder is of two splits.
+Those that the study has pretrained alike for the arm `swav` are the same ones. Intervals over
+repetitions are of labels and encoders; of the little that encoders add to them, a part is missing.
+Intervals over splits are not touched: no encoder is of two splits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from jaxssl.config import Config, resolve, with_options
+from jaxssl.config import Config, resolve
+from jaxssl.engine.bundle import EncoderBundle, has_diverged
 from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.pretrain import LogFn, Plan, StopFn, plan_pretraining, pretrain
 from jaxssl.evaluation.arms import Encoders, Fits, Inputs, fit_each, problem_of
@@ -24,73 +26,102 @@ from jaxssl.evaluation.spaces import Spaces, make_spaces, with_outputs
 from jaxssl.types import Params
 
 N_ENCODERS = 5
-RECIPE = {"augment.noise": 0.75, "augment.neighbour_share": 0.25}
-"""What differs from the defaults of a pretraining; chosen on validation parts."""
 OF_THE_STUDY = ("normalize", "encoder", "pretrain", "run")  # sections of its options
-FIRST = 1_000_000  # id of the first encoder, which no seed of a study has
+DECIDE = ("method", "augment", "normalize", "encoder", "pretrain")
+"""Sections that decide what an encoder is, with the root key and the precision of `run`."""
 
 
 def recipe(config: Config, n_train: int) -> Config:
-    """Options of the pretraining of an ensemble, resolved; SwAV, whatever the study compares."""
+    """Options of the pretraining of an ensemble, resolved: SwAV, whatever the study compares."""
     own = replace(Config(), **{name: getattr(config, name) for name in OF_THE_STUDY})
-    return resolve(with_options(own, RECIPE), n_train)
+    return resolve(own, n_train)
 
 
 def ids_of(seed: int) -> list[int]:
     """Ids of the encoders of a repetition, which their random streams follow."""
-    return [FIRST + seed + number for number in range(N_ENCODERS)]
+    return [seed + number for number in range(N_ENCODERS)]
 
 
-def ids_of_all(seeds: Sequence[int]) -> list[int]:
-    """Ids of the encoders of all these repetitions, each once."""
-    return sorted({i for seed in seeds for i in ids_of(seed)})
+def lacking(seeds: Iterable[int], made: Iterable[int] = ()) -> list[int]:
+    """Ids of the encoders of all these repetitions, each once, that are not made yet.
+
+    >>> lacking([0, 1], made=[0, 1, 2])
+    [3, 4, 5]
+    """
+    return sorted({i for seed in seeds for i in ids_of(seed)} - set(made))
+
+
+def alike(config: Config, n_train: int, bundles: Iterable[EncoderBundle]) -> dict[int, Params]:
+    """Encoders of a study, by seed, that are pretrained as those of an ensemble are.
+
+    Args:
+        config: of the study, of which the sections `OF_THE_STUDY` are read.
+        n_train: training samples, which are those of the study's encoders.
+        bundles: of its encoders.
+    """
+    own = _deciding(recipe(config, n_train))
+    return {
+        int(bundle.provenance["seed"]): bundle.params["encoder"]
+        for bundle in bundles
+        if _deciding(bundle.config) == own and not has_diverged(bundle)
+    }
+
+
+def _deciding(config: Config) -> tuple[object, ...]:
+    """The options that decide what an encoder is."""
+    sections = (getattr(config, name) for name in DECIDE)
+    return (*sections, config.run.root_key, config.run.precision)
 
 
 def plan_ensembles(
-    config: Config, shape: tuple[int, int], seeds: Sequence[int], batches: np.ndarray | None = None
+    config: Config, shape: tuple[int, int], ids: Sequence[int], batches: np.ndarray | None = None
 ) -> tuple[Plan, int]:
-    """Plan the pretraining of ensembles, and count its epochs, each a call of its log.
+    """Plan the pretraining of encoders, and count its epochs, each a call of its log.
 
     Args:
         config: of the study, of which the sections `OF_THE_STUDY` are read.
         shape: training samples and features of the encoder input.
-        seeds: repetitions.
+        ids: of `lacking`.
         batches: technical batch of the training samples, for mini-batches of one cohort.
 
     Returns:
         The plan, and epochs of all chunks of encoders together.
     """
-    n_encoders = len(ids_of_all(seeds))
     own = recipe(config, shape[0])
-    plan = plan_pretraining(own, *shape, n_seeds=n_encoders, batches=batches)
-    return plan, plan.schedule.n_epochs * -(-n_encoders // plan.memory.chunk)
+    plan = plan_pretraining(own, *shape, n_seeds=len(ids), batches=batches)
+    return plan, plan.schedule.n_epochs * -(-len(ids) // plan.memory.chunk)
 
 
 def pretrain_ensembles(
     plan: Plan,
     config: Config,
     pool: Float[np.ndarray, "samples features"],
-    seeds: Sequence[int],
+    ids: Sequence[int],
     log: LogFn = lambda rows, restored: None,
     checkpoints: Path | None = None,
     stop: StopFn = lambda: False,
-) -> dict[int, dict[str, Params]]:
-    """Pretrain the ensembles of some repetitions.
+) -> dict[int, Params]:
+    """Pretrain encoders of ensembles.
 
     Args:
-        plan: of `plan_ensembles`, for the same seeds.
+        plan: of `plan_ensembles`, for the same ids.
         config: of the study, of which the sections `OF_THE_STUDY` are read.
         pool: encoder input of all training samples, labelled or not.
-        seeds: repetitions.
+        ids: of `lacking`.
         log, checkpoints, stop: as of `engine.pretrain.pretrain`.
 
     Returns:
-        Encoders by name, by seed.
+        Encoders by id.
     """
-    ids, made = ids_of_all(seeds), {}
-    for part in pretrain(plan, recipe(config, len(pool)), pool, ids, log, checkpoints, stop=stop):
+    own, made = recipe(config, len(pool)), {}
+    for part in pretrain(plan, own, pool, ids, log, checkpoints, stop=stop):
         made |= {i: params["encoder"] for i, params in part.params.items()}
-    return {seed: {f"encoder_{i}": made[i] for i in ids_of(seed)} for seed in seeds}
+    return made
+
+
+def windows(encoders: Encoders, seeds: Iterable[int]) -> dict[int, dict[str, Params]]:
+    """The ensemble of every repetition, by seed: its encoders by name."""
+    return {seed: {f"encoder_{i}": encoders[i] for i in ids_of(seed)} for seed in seeds}
 
 
 def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callable[..., Fits]:

@@ -1,4 +1,4 @@
-"""Linear models of labelled rows: logistic regression, its row space, and folds of labels.
+"""Linear models of labelled rows: class means, logistic regression, and folds of labels.
 
 Every class counts alike, whatever its number of labels. L2-regularised models are
 rotation-invariant, so they are fitted in the row space of the labelled rows: exact, and far cheaper
@@ -12,11 +12,36 @@ from jaxtyping import Float, Int
 from sklearn.linear_model import LogisticRegression
 
 MAX_ITERATIONS = 1000
+TEMPERATURE = 0.1  # of the cosine to a class mean; the class that is named does not depend on it
 
 
 def regression(c: float = 1.0, **words: Any) -> LogisticRegression:
     """Multinomial logistic regression with an inverse penalty, classes alike; to be fitted."""
     return LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced", **words)
+
+
+def class_means(
+    x: Float[np.ndarray, "labelled features"], y: Int[np.ndarray, " labelled"]
+) -> Float[np.ndarray, "known features"]:
+    """Means of the classes that have labels, in order, as directions.
+
+    Args:
+        x: labelled rows, of unit length.
+        y: their classes.
+
+    Returns:
+        A unit vector a class. That of largest cosine to a row is the nearest class mean.
+
+    Example:
+        >>> class_means(np.array([[0.6, 0.8], [0.6, -0.8], [-1.0, 0.0]]), np.array([0, 0, 2]))
+        array([[ 1.,  0.],
+               [-1.,  0.]])
+
+    Source: on few labels, Snell et al. 2017, Prototypical networks; on expression, the nearest
+    centroid of Tibshirani et al. 2002, doi 10.1073/pnas.082099299, without its shrinkage.
+    """
+    means = np.stack([x[y == c].mean(axis=0) for c in np.unique(y)])
+    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
 
 def row_space(

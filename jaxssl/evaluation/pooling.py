@@ -14,17 +14,17 @@ from scipy.special import log_softmax, softmax
 
 from jaxssl.evaluation.spaces import GENES
 
-LEAST_OF_GENES, OF_GENES = 0.1, 1.6
-"""Prior weight of the genes: the second by the number of classes, at least the first."""
-OF_HEADS, OF_GRAPHS = 2, 1  # parts of what is left, of each other head and of each graph
+OF_MEANS, OF_GRAPHS, OF_GENES = 0.3, 0.2, 0.1
+"""Prior weight of all class means, of all graphs, and of the head of genes; other heads share what
+is left. Chosen on validation parts (docs/best.md)."""
 PRIOR = 5.0  # how much these weights resist: nats by squared difference
-MOST = 3.0  # weight of a head; that of a graph stays below its prior
+MOST = 3.0  # weight of a mean or head; that of a graph stays below its prior
 OF_SHARES, MOST_OF_SHARES = 0.25, 1.0
 """Weight of the shares of the classes among the labels, where they are an opinion, and ceiling."""
 FLOOR = 1e-3  # of a probability, so that one that is sure does not rule alone
 
 Classes = Float[np.ndarray, "samples classes"]
-Opinions = list[Classes]  # of the heads, then of the graphs
+Opinions = list[Classes]  # of the class means, then of the heads, then of the graphs
 
 
 class Pool(NamedTuple):
@@ -52,65 +52,30 @@ class Prior(NamedTuple):
     ceilings: Float[np.ndarray, " opinions"]
 
 
-def prior_of(n_classes: int, heads: Sequence[str], graphs: Sequence[str]) -> Prior:
-    """Weights of the opinions where no label can be held out; found on validation parts.
+def prior_of(means: Sequence[str], heads: Sequence[str], graphs: Sequence[str]) -> Prior:
+    """Weights of the opinions where no label can be held out.
 
-    Two classes are a contrast that cuts across the clusters of samples; many classes are clusters.
-    So the fewer there are, the more the genes by themselves count. Graphs help where labels are
-    few, and are surer than they are right: labels give them no more weight.
+    Graphs help where labels are few, and are surer than they are right: labels give them no more
+    weight.
 
     Args:
-        n_classes: that have a label.
-        heads, graphs: names of their views.
+        means, heads, graphs: names of their views.
 
     Returns:
-        The prior of the heads, then of the graphs.
+        The prior of the means, then of the heads, then of the graphs.
 
     Example:
-        >>> prior_of(20, ["agreement", "genes"], ["agreement"]).weights
-        array([0.6, 0.1, 0.3])
+        >>> prior_of(["components"], ["agreement", "genes"], ["agreement"]).weights
+        array([0.3, 0.4, 0.1, 0.2])
     """
-    of_genes = min(1.0, max(LEAST_OF_GENES, OF_GENES / max(n_classes, 2)))
-    parts = np.array([OF_HEADS * (name != GENES) for name in heads] + [OF_GRAPHS] * len(graphs))
-    weights = (1 - of_genes) * parts / parts.sum()
-    weights[heads.index(GENES)] = of_genes
-    is_head = np.arange(len(parts)) < len(heads)
-    return Prior(weights, np.where(is_head, MOST, weights))
-
-
-def sets_of(n_heads: int, n_graphs: int) -> list[list[int]]:
-    """Opinions that are pooled: all, unless fewer are better by two standard errors."""
-    return [[*range(n_heads + n_graphs)], [*range(n_heads)], *([i] for i in range(n_heads))]
-
-
-def fit_pool(
-    penalties: Int[np.ndarray, " heads"],
-    opinions: Opinions,
-    codes: Int[np.ndarray, " labels"],
-    weights: Float[np.ndarray, " labels"],
-    prior: Prior,
-    sets: Sequence[Sequence[int]],
-    *,
-    by_share: bool = False,
-) -> Pool:
-    """The first of some sets of opinions, unless another is right more often by two errors.
-
-    Args:
-        penalties: of the heads that say the first of these opinions.
-        opinions: on labels that were held out, perhaps the shares of the classes after them.
-        codes: classes of these labels.
-        weights: how much each of them counts.
-        prior, by_share: as in `fit_weights`.
-        sets: positions of the opinions that are pooled.
-
-    Returns:
-        The pool, with what it says of these labels.
-    """
-    given = opinions, codes, weights, prior
-    pools = [Pool(penalties, fit_weights(*given, of, by_share=by_share)) for of in sets]
-    probabilities = [pool(opinions) for pool in pools]
-    best = first_unless_beaten([(p.argmax(axis=1) == codes) * weights for p in probabilities])
-    return pools[best]._replace(held_out=probabilities[best])
+    of_other = (1 - OF_MEANS - OF_GRAPHS - OF_GENES) / sum(name != GENES for name in heads)
+    weights = np.array(
+        [OF_MEANS / len(means)] * len(means)
+        + [OF_GENES if name == GENES else of_other for name in heads]
+        + [OF_GRAPHS / len(graphs)] * len(graphs)
+    )
+    is_graph = np.arange(len(weights)) >= len(means) + len(heads)
+    return Prior(weights, np.where(is_graph, weights, MOST))
 
 
 def fit_weights(
@@ -118,21 +83,24 @@ def fit_weights(
     codes: Int[np.ndarray, " labels"],
     weights: Float[np.ndarray, " labels"],
     prior: Prior,
-    of: Sequence[int],
     *,
     by_share: bool = False,
 ) -> Float[np.ndarray, " opinions"]:
-    """Weights of the opinions `of` that minimise the log loss of labels, near to the prior.
+    """Weights of opinions that minimise the log loss of labels, near to the prior.
 
     Minimises -sum_i w_i log softmax(sum_m v_m log p_m(x_i))[y_i] + `PRIOR` |v - v0|², v >= 0, which
-    is convex; the other opinions have no weight. With `by_share` the last opinion is the shares of
-    the classes, which is pooled with the others in any case.
+    is convex.
+
+    Args:
+        opinions: on labels that were held out.
+        codes: classes of these labels.
+        weights: how much each of them counts.
+        prior: v0, and what v is at most.
+        by_share: whether the last opinion is the shares of the classes, which `prior` has not.
     """
-    of = list(of)
-    start = with_shares(prior.weights[of] / prior.weights[of].sum(), OF_SHARES, on=by_share)
-    ceilings = with_shares(prior.ceilings[of], MOST_OF_SHARES, on=by_share)
-    of = [*of, *[len(prior.weights)] * by_share]
-    log_p, rows = log_of(opinions)[of], np.arange(len(codes))
+    start = with_shares(prior.weights, OF_SHARES, on=by_share)
+    ceilings = with_shares(prior.ceilings, MOST_OF_SHARES, on=by_share)
+    log_p, rows = log_of(opinions), np.arange(len(codes))
 
     def loss(v: np.ndarray) -> tuple[float, np.ndarray]:
         pooled = log_softmax(np.tensordot(v, log_p, 1), axis=1)
@@ -142,9 +110,7 @@ def fit_weights(
         return value, 2 * PRIOR * away - right @ weights
 
     bounds = [(0, ceiling) for ceiling in ceilings]
-    found = np.zeros(len(opinions))
-    found[of] = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
-    return found
+    return minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
 
 
 def with_shares(
@@ -152,10 +118,3 @@ def with_shares(
 ) -> Float[np.ndarray, " all"]:
     """Weights with that of the shares of the classes after them, where it is `on`."""
     return np.append(weights, of_shares) if on else weights
-
-
-def first_unless_beaten(scores: Sequence[Float[np.ndarray, " labels"]]) -> int:
-    """The first of some pools, unless another has a higher mean by two standard errors."""
-    gains = [score - scores[0] for score in scores]
-    margins = [gain.mean() - 2 * gain.std() / np.sqrt(len(gain)) for gain in gains]
-    return int(np.argmax(margins)) if max(margins) > 0 else 0

@@ -13,19 +13,23 @@ from scipy.special import log_softmax, softmax
 from jaxssl.evaluation.adaptation import Head
 from jaxssl.evaluation.best import PENALTIES, choose_pool, head, shares_of
 from jaxssl.evaluation.graph import bridge
+from jaxssl.evaluation.linear import TEMPERATURE, class_means
 from jaxssl.evaluation.neighbourhood import Neighbourhood
 from jaxssl.evaluation.novelty import Novelty
 from jaxssl.evaluation.pooling import Pool, log_of
 from jaxssl.evaluation.spaces import (
     AGREEMENT,
+    COMPONENTS,
     GENES,
     GRAPHS,
     HEADS,
+    MEANS,
     OUTPUTS,
     Axes,
     Spaces,
     View,
     axes_of,
+    directions,
     make_spaces,
 )
 
@@ -40,14 +44,12 @@ Labels = Int[np.ndarray, " labelled"]
 class Neighbours(NamedTuple):
     """The training samples in a graph's view, and what spreading says of them."""
 
-    mean: Float[np.ndarray, " features"]  # of the view
-    size: Float[np.ndarray, ""]
-    rows: Float[np.ndarray, "train features"]  # scaled by these
+    rows: Float[np.ndarray, "train features"]  # of unit length
     said: Float[np.ndarray, "train classes"]
 
     def __call__(self, x: Rows) -> Classes:
         """Class probabilities: those of the nearest training samples."""
-        return bridge(self.rows, (x - self.mean) / self.size) @ self.said
+        return bridge(self.rows, x) @ self.said
 
 
 class Recommended(NamedTuple):
@@ -55,6 +57,8 @@ class Recommended(NamedTuple):
 
     neighbourhood: Neighbourhood  # of the training samples' components
     axes: Axes  # of the outputs
+    centres: dict[str, Float[np.ndarray, " features"]]  # of every view, whose directions are seen
+    means: dict[str, Head]  # by name of `MEANS`: cosines to the class means
     heads: dict[str, Head]  # by name of `HEADS`
     graphs: dict[str, Neighbours]  # by name of `GRAPHS`
     shares: Float[np.ndarray, " classes"]  # of the labels
@@ -70,16 +74,21 @@ class Recommended(NamedTuple):
     ) -> tuple[Classes, Float[np.ndarray, " samples"]]:
         """Class probabilities, and the probability that a sample is of no class that has labels."""
         views = self._views(components, genes, outputs)
-        graph = self.graphs[OUTPUTS]
-        none = self.novelty((views[OUTPUTS] - graph.mean) / graph.size)
+        none = self.novelty(views[OUTPUTS])
         return lowered(softmax(self._pooled(views), axis=1), none), none
 
     def _views(self, components: Components, genes: Genes, outputs: Outputs) -> dict[str, Rows]:
-        seen = self.neighbourhood(components)
-        return {OUTPUTS: self.axes(outputs), AGREEMENT: seen, GENES: genes}
+        seen = {
+            OUTPUTS: self.axes(outputs),
+            AGREEMENT: self.neighbourhood(components),
+            COMPONENTS: components,
+            GENES: genes,
+        }
+        return {name: directions(x, self.centres[name]) for name, x in seen.items()}
 
     def _pooled(self, views: Mapping[str, Rows]) -> Classes:
-        said = [self.heads[name](views[name]) for name in HEADS]
+        said = [self.means[name](views[name]) for name in MEANS]
+        said += [self.heads[name](views[name]) for name in HEADS]
         said += [self.graphs[name](views[name]) for name in GRAPHS]
         said.append(np.broadcast_to(self.shares, said[0].shape))
         return log_softmax(np.tensordot(self.weights, log_of(said), 1), axis=1)
@@ -141,34 +150,42 @@ def fit_recommended(
         >>> fit_recommended(spaces, sight, rows, codes[rows], 20, novelty)  # doctest: +SKIP
     """
     pool: Pool = choose_pool(spaces, labelled, y, n_classes, by_share=True)
+    means = {name: mean_of(spaces.views[name], labelled, y) for name in MEANS}
     heads = {
         name: head_of(spaces.views[name], labelled, y, n_classes, int(position))
         for name, position in zip(HEADS, pool.penalties, strict=True)
     }
     graphs = {}
     for name in GRAPHS:
-        view, said = spaces.views[name], spaces.graphs[name].spread(labelled, y, n_classes)
-        arrays = view.mean, view.size, view.of(spaces.train), said
+        said = spaces.graphs[name].spread(labelled, y, n_classes)
+        arrays = spaces.views[name].of(spaces.train), said
         graphs[name] = Neighbours(*(np.asarray(a, np.float32) for a in arrays))
+    centres = {n: np.asarray(view.centre, np.float32) for n, view in spaces.views.items()}
     neighbourhood, axes = sight
     kept = (
         Neighbourhood(*(np.ascontiguousarray(a, np.float32) for a in neighbourhood)),
         Axes(*(np.ascontiguousarray(a, np.float32) for a in axes)),
     )
     shares = shares_of(y, n_classes)
-    return Recommended(*kept, heads, graphs, shares, np.asarray(pool.weights), novelty)
+    fitted = centres, means, heads, graphs
+    return Recommended(*kept, *fitted, shares, np.asarray(pool.weights), novelty)
+
+
+def mean_of(view: View, labelled: Labels, y: Labels) -> Head:
+    """`best.nearest` as a map of the view's directions; every class has labels."""
+    kernel = class_means(view.of(labelled), y).T / TEMPERATURE
+    return Head(np.asarray(kernel, np.float32), np.zeros(kernel.shape[1], np.float32))
 
 
 def head_of(view: View, labelled: Labels, y: Labels, n_classes: int, position: int) -> Head:
-    """`best.linear` at one penalty as a map of the view's features as they are."""
+    """`best.linear` at one penalty as a map of the view's directions."""
     x = view.of(labelled)
     axes = np.linalg.qr(x.T)[0] if x.shape[1] > x.shape[0] else None
     model = head(PENALTIES[position]).fit(x if axes is None else x @ axes, y)
     kernel, bias = model.coef_.T, model.intercept_
     if n_classes == 2:  # scikit-learn has the second class alone
         kernel, bias = np.hstack([-kernel, kernel]) / 2, np.append(-bias, bias) / 2
-    kernel = (kernel if axes is None else axes @ kernel) / view.size
-    bias = bias - view.mean @ kernel
+    kernel = kernel if axes is None else axes @ kernel
     return Head(np.asarray(kernel, np.float32), np.asarray(bias, np.float32))
 
 
@@ -177,6 +194,8 @@ def rule_of(tree: dict[str, Any]) -> Recommended:
     return Recommended(
         Neighbourhood(**tree["neighbourhood"]),
         Axes(**tree["axes"]),
+        tree["centres"],
+        {name: Head(**mean) for name, mean in tree["means"].items()},
         {name: Head(**head) for name, head in tree["heads"].items()},
         {name: Neighbours(**graph) for name, graph in tree["graphs"].items()},
         tree["shares"],

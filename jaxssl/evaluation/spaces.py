@@ -1,4 +1,4 @@
-"""What heads and graphs see of samples: encoder outputs, axes of agreement, and genes."""
+"""How samples are seen: directions of encoder outputs, axes of agreement, components, genes."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, cast
@@ -11,26 +11,34 @@ from jaxssl.evaluation.graph import affinity, bridge
 from jaxssl.evaluation.neighbourhood import Neighbourhood, find_neighbourhood
 from jaxssl.evaluation.spreading import Reach, reach, spread
 
-OUTPUTS, AGREEMENT, GENES = "outputs", "agreement", "genes"
-HEADS, GRAPHS = (OUTPUTS, AGREEMENT, GENES), (OUTPUTS, AGREEMENT)
-"""Views of linear heads, and of graphs; without encoders there are no outputs."""
+OUTPUTS, AGREEMENT, COMPONENTS, GENES = "outputs", "agreement", "components", "genes"
+MEANS = (OUTPUTS, COMPONENTS)
+HEADS = (OUTPUTS, AGREEMENT, GENES)
+GRAPHS = (OUTPUTS, AGREEMENT)
+"""Views of class means, of linear heads, and of graphs; without encoders there are no outputs."""
 STRENGTH = 0.5  # of spreading
 N_AXES = 128  # of the encoders' outputs: the principal ones
+_TINY = 1e-12  # length of a row that is the training mean
 
 Rows = Float[np.ndarray, "samples features"]
 Classes = Float[np.ndarray, "samples classes"]
 
 
 class View(NamedTuple):
-    """One way in which samples are seen, about the training mean and of mean square length 1."""
+    """One way in which samples are seen: by their direction from the training mean."""
 
     x: Rows  # of all samples, as it is
-    mean: Float[np.ndarray, " features"]
-    size: float
+    centre: Float[np.ndarray, " features"]
 
     def of(self, rows: Int[np.ndarray, " rows"]) -> Rows:
-        """Some samples."""
-        return (self.x[rows] - self.mean) / self.size
+        """Some samples, of unit length."""
+        return directions(self.x[rows], self.centre)
+
+
+def directions(x: Rows, centre: Float[np.ndarray, " features"]) -> Rows:
+    """Rows from a centre, of unit length."""
+    away = x - centre
+    return away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), _TINY)
 
 
 class Graph(NamedTuple):
@@ -47,12 +55,17 @@ class Graph(NamedTuple):
 
 
 class Spaces(NamedTuple):
-    """What heads and graphs see; those that have no view are left out."""
+    """What means, heads and graphs see; those that have no view are left out."""
 
     train: Int[np.ndarray, " train"]  # rows of the training samples, labelled or not, sorted
     others: Int[np.ndarray, " others"]  # rows to be predicted, which nothing is fitted on
-    views: Mapping[str, View]  # by name of `HEADS`
+    views: Mapping[str, View]
     graphs: Mapping[str, Graph | Reach]  # by name of `GRAPHS`
+
+    @property
+    def means(self) -> list[str]:
+        """Views of class means."""
+        return [name for name in MEANS if name in self.views]
 
     @property
     def heads(self) -> list[str]:
@@ -66,10 +79,8 @@ class Spaces(NamedTuple):
 
     def with_view(self, name: str, x: Rows) -> "Spaces":
         """With one view more of all samples, and its graph if it is one of `GRAPHS`."""
-        mean = x[self.train].mean(axis=0)
-        centred = x[self.train] - mean
-        size = float(np.sqrt(np.mean(np.einsum("nf,nf->n", centred, centred)))) or 1.0
-        view, graphs = View(x, mean, size), dict(self.graphs)
+        centre = x[self.train].mean(axis=0)
+        view, graphs = View(x, centre), dict(self.graphs)
         if name in GRAPHS:
             inner = view.of(self.train)
             others = view.of(self.others)
@@ -102,7 +113,9 @@ def make_spaces(
     if len(others):
         agreement[others] = found(components[others])
     spaces = Spaces(train, others, {}, {})
-    return spaces.with_view(AGREEMENT, agreement).with_view(GENES, genes), found
+    for name, x in ((AGREEMENT, agreement), (COMPONENTS, components), (GENES, genes)):
+        spaces = spaces.with_view(name, x)
+    return spaces, found
 
 
 def with_outputs(spaces: Spaces, outputs: Rows) -> Spaces:
@@ -146,7 +159,7 @@ def condensed(spaces: Spaces, labelled: Int[np.ndarray, " labelled"]) -> Spaces:
         x = view.of(labelled)
         if x.shape[1] > len(x):
             x = x @ np.linalg.qr(x.T)[0]
-        views[name] = View(x, np.zeros(x.shape[1], x.dtype), 1.0)
+        views[name] = View(x, np.zeros(x.shape[1], x.dtype))
     at = np.searchsorted(spaces.train, labelled)
     inside = {name: cast(Graph, graph).inside for name, graph in spaces.graphs.items()}
     graphs = {name: reach(graph, at, STRENGTH) for name, graph in inside.items()}

@@ -16,10 +16,11 @@ IN_WORDS = {
     "logreg": "logistic regression",
     "pca_logreg": "logistic regression on principal components",
     "cluster_logreg": "logistic regression on clusters and components",
+    "centroid": "the nearest class mean",
     "knn": "nearest neighbours",
     "label_spreading": "label spreading",
     "spread_selftrain": "label spreading with self-training",
-    "pool": "a pool of linear models and a graph",
+    "pool": "a pool of class means, linear models and a graph",
     "random_forest": "a random forest",
 }
 WINS, LOSES, EQUIVALENT, UNDECIDED = "wins", "loses", "equivalent", "undecided"

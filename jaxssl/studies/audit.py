@@ -24,7 +24,7 @@ from jaxssl.evaluation.audit import (
     null_scores,
     rejections,
 )
-from jaxssl.evaluation.ensembles import plan_ensembles, pretrain_ensembles
+from jaxssl.evaluation.ensembles import lacking, plan_ensembles, pretrain_ensembles
 from jaxssl.evaluation.fits import DIVERGED, KINDS, counted, fix
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.sweep import budgets
@@ -171,9 +171,9 @@ def type_one(
     bank: list[Params] = []
     if of_best:
         prepared = prepare(task, with_options(config, {"sweep.arms": (BEST,)}))
-        plan, _ = plan_ensembles(prepared.config, prepared.pool.shape, BANK, prepared.batches)
-        ensembles = pretrain_ensembles(plan, prepared.config, prepared.pool, BANK)
-        bank = [*{k: v for made in ensembles.values() for k, v in made.items()}.values()]
+        config, pool, ids = prepared.config, prepared.pool, lacking(BANK)
+        plan, _ = plan_ensembles(config, pool.shape, ids, prepared.batches)
+        bank = [*pretrain_ensembles(plan, config, pool, ids).values()]
     else:  # nothing is pretrained: whatever its batches are, no cohort is needed
         prepared = prepare(task, with_options(config, {"pretrain.batches": "mixed"}))
     n_seeds, shares = job.config.run.seeds, job.config.sweep.shares

@@ -37,7 +37,7 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     wanted = set(product([BEST], config.sweep.shares, study.seeds)) - (done - gone)
     encoders = by_method(bundles)
     if BEST in config.sweep.arms:
-        encoders[BEST] = make_ensembles(study) if wanted else {}
+        encoders[BEST] = make_ensembles(study, bundles) if wanted else {}
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
     count = Count(study.hooks.tell, "arm and share", n_fits)
     with study.notes.stage("evaluate"):

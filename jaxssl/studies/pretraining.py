@@ -16,7 +16,14 @@ from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save
 from jaxssl.engine.diagnose import HEALTHY, divergences
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.engine.prepared import fingerprint
-from jaxssl.evaluation.ensembles import N_ENCODERS, plan_ensembles, pretrain_ensembles
+from jaxssl.evaluation.ensembles import (
+    N_ENCODERS,
+    alike,
+    lacking,
+    plan_ensembles,
+    pretrain_ensembles,
+    windows,
+)
 from jaxssl.files import flush, write_table
 from jaxssl.runs import journal, layout
 from jaxssl.runs.identity import versions
@@ -48,15 +55,24 @@ def make_encoders(study: Study) -> dict[int, EncoderBundle]:
     return bundles
 
 
-def make_ensembles(study: Study) -> dict[int, dict[str, Params]]:
-    """Pretrain the encoders of the arm `best`; they are kept as checkpoints alone."""
+def make_ensembles(study: Study, bundles: Iterable[EncoderBundle]) -> dict[int, dict[str, Params]]:
+    """The encoders of the arm `best`: those of the study that are pretrained alike, and others.
+
+    The others are kept as checkpoints alone.
+    """
     config, pool = study.config, study.prepared.pool
-    plan, n = plan_ensembles(config, pool.shape, study.seeds, study.prepared.batches)
-    log = _log_of(study, Count(study.hooks.tell, "epoch", n), is_kept=False)
-    checkpoints = study.folder / layout.CHECKPOINTS / run_of(study.folder)
-    study.hooks.say(f"best: {N_ENCODERS} encoders a repetition, which are pretrained for it alone")
-    with study.notes.stage("pretrain"), study.hooks.patient() as stop:
-        return pretrain_ensembles(plan, config, pool, study.seeds, log, checkpoints, stop)
+    encoders = {} if study.guests else alike(config, len(pool), bundles)
+    ids = lacking(study.seeds, encoders)
+    if ids:
+        plan, n = plan_ensembles(config, pool.shape, ids, study.prepared.batches)
+        log = _log_of(study, Count(study.hooks.tell, "epoch", n), is_kept=False)
+        checkpoints = study.folder / layout.CHECKPOINTS / run_of(study.folder)
+        study.hooks.say(
+            f"best: {N_ENCODERS} encoders a repetition, {len(ids)} are still to be pretrained"
+        )
+        with study.notes.stage("pretrain"), study.hooks.patient() as stop:
+            encoders |= pretrain_ensembles(plan, config, pool, ids, log, checkpoints, stop)
+    return windows(encoders, study.seeds)
 
 
 def check_split(task: Task, bundles: Iterable[EncoderBundle]) -> None:

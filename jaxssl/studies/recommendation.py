@@ -19,7 +19,7 @@ from jaxssl.engine.ensemble import check_session
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.evaluation.deliver import Delivered, deliver
 from jaxssl.evaluation.ensemble_bundle import save_ensemble
-from jaxssl.evaluation.ensembles import N_ENCODERS, plan_ensembles, pretrain_ensembles
+from jaxssl.evaluation.ensembles import N_ENCODERS, ids_of, plan_ensembles, pretrain_ensembles
 from jaxssl.evaluation.novelty import NONE, told_of_none
 from jaxssl.evaluation.predictions import counted
 from jaxssl.files import read_json, write_json, write_table, write_text
@@ -184,7 +184,8 @@ def _warn_of_silent(task: Task) -> None:
 def recommend(prepared: Prepared, seed: int, notes: Notes, hooks: Hooks) -> Delivered:
     """Pretrain an ensemble on all samples, and fit and estimate the classifier on all labels."""
     config, pool = prepared.config, prepared.pool
-    plan, n_epochs = plan_ensembles(config, pool.shape, [seed], prepared.batches)
+    ids = ids_of(seed)
+    plan, n_epochs = plan_ensembles(config, pool.shape, ids, prepared.batches)
     count = Count(hooks.tell, "epoch", n_epochs)
     hooks.say(f"pretraining: {N_ENCODERS} encoders on {len(pool):,} samples, without labels")
 
@@ -192,9 +193,9 @@ def recommend(prepared: Prepared, seed: int, notes: Notes, hooks: Hooks) -> Deli
         count.advance(in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
 
     with notes.stage("pretrain"):
-        made = pretrain_ensembles(plan, config, pool, [seed], log)
+        made = pretrain_ensembles(plan, config, pool, ids, log)
     with notes.stage("fit"):
-        return deliver(prepared, [*made[seed].values()], seed, versions(), hooks.say)
+        return deliver(prepared, [*made.values()], seed, versions(), hooks.say)
 
 
 def _predict(prepared: Prepared, delivered: Delivered) -> pd.DataFrame:
