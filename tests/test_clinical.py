@@ -60,9 +60,52 @@ def test_a_measure_that_may_be_a_gene_stays_with_a_word_and_the_flag_makes_it_te
     assert list(told.obs["CRP"]) == ["4", "8", "15", "3", "9", "11"]
 
 
-def test_any_other_name_that_is_no_symbol_is_told_where_its_values_are_of_another_kind(tmp_path):
-    adata = agree(table(tmp_path, hamd17=[21, 18, 25, 9, 14, 30], GENE9=X[:, 1]), scale="log2")
-    assert "may be measures of the samples: hamd17; `text_columns=hamd17`" in notes_of(adata)
+@pytest.mark.parametrize("form", ["csv", "npz"])
+def test_any_other_name_that_is_no_symbol_is_a_fact_where_its_values_are_of_another_kind(
+    tmp_path, form
+):
+    facts = {"hamd17": [21, 18, 25, 9, 14, 30], "pCR": [0, 1, 1, 0, 1, 0],
+             "LTFU": [32.0, 37.3, 19.9, 80.1, 9.6, 44.2]}  # fmt: skip
+    adata = agree(table(tmp_path, 0.8 * X, form, **facts, GENE9=X[:, 1] / 2))
+    assert list(adata.obs["pCR"]) == [*"011010"]
+    assert adata.uns["jaxssl"]["scale"] == "log2"  # by the genes, not by months
+    assert set(adata.var_names) == {*SYMBOLS, "GENE9"}
+
+
+def test_outcomes_beside_counts_are_facts_or_told(tmp_path):
+    counts = np.rint(X * 100) + 5
+    facts = {"pCR": [0, 1, 1, 0, 1, 0], "mutations": [70, 91, 326, 120, 80, 77]}
+    adata = agree(table(tmp_path, counts, **facts))
+    assert list(adata.obs["pCR"]) == [*"011010"]
+    assert "may be measures of the samples: mutations; `text_columns=mutations`" in notes_of(adata)
+
+
+def test_fractions_of_cells_are_facts(tmp_path):
+    shares = np.random.default_rng(2).random((6, 2)).round(4)
+    adata = agree(
+        table(tmp_path, 0.8 * X + 1, **{"T cells CD8": shares[:, 0], "Monocytes": shares[:, 1]})
+    )
+    assert list(adata.var_names) == SYMBOLS
+    assert adata.obs["Monocytes"].astype(float).tolist() == pytest.approx(shares[:, 1])
+
+
+@pytest.mark.parametrize("is_turned", [True, False])
+def test_symbols_beside_ids_are_genes_by_their_values(tmp_path, is_turned):
+    ids = [f"ENSSSCG{i:011d}" for i in range(40)]
+    symbols = ["EGFR", "IL6", "ALB", "CRP", "B2M", "CD4"]
+    x = np.random.default_rng(3).gamma(4, 2, (6, 46)).round(4)
+    frame = pd.DataFrame(x, GSM, [*ids, *symbols])
+    (frame.T if is_turned else frame).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv", scale="log2")
+    assert list(adata.var_names) == [*ids, *symbols]
+    np.testing.assert_array_equal(adata.X, x.astype(np.float32))
+
+
+def test_genes_of_the_fly_differ_by_small_letters(tmp_path):
+    genes = ["w", "sd", "Sd", "nan", "Race", "wg", "hh", "dpp", "ptc", "ftz", "eve", "osk"]
+    frame = pd.DataFrame(X.T[: len(genes)].round(4), genes, GSM)
+    frame.to_csv(tmp_path / "x.csv", index_label="gene_symbol")
+    assert list(agree(tmp_path / "x.csv", scale="log2").var_names) == genes
 
 
 def test_genes_called_as_measures_are_genes(tmp_path):

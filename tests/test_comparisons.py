@@ -150,3 +150,47 @@ def test_what_values_leave_in_doubt_is_told_and_can_be_kept_as_text(tmp_path):
     told = read(tmp_path / "x.csv", scale="log_ratio", text_columns=["FC"])
     assert list(told.obs_names) == list(frame)[:6]
     assert told.var["FC"].astype(float).tolist() == frame["FC"].tolist()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["P1", "P1_norm", "P2", "P2_norm", "P3", "P3_norm"],
+        ["A", "A_FLAG", "B", "B_FLAG", "C", "C_FLAG"],
+        ["Ctrl", "Ctrl_RAW", "LPS", "LPS_RAW", "IFN", "IFN_RAW"],
+        ["HUVEC_1", "HUVEC_2", "SMC_1", "SMC_2", "HUVEC/SMC_1", "LVS_A"],
+        ["LD", "SD", "LD_cold", "SD_cold", "LD_hot", "SD_hot"],
+        ["start", "mid", "end", "target", "control", "group"],
+    ],
+    ids=["normal", "tagged", "cells", "cultures", "days", "times"],
+)
+@pytest.mark.parametrize("is_turned", [True, False])
+def test_samples_called_as_measures_and_facts_stay_by_their_values(tmp_path, names, is_turned):
+    frame = profiles().set_axis(names, axis=1)
+    (frame if is_turned else frame.T.rename_axis("sample")).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv")
+    assert list(adata.obs_names) == names
+    np.testing.assert_array_equal(adata.to_df().T, frame.to_numpy(np.float32))
+
+
+def test_columns_of_numbers_that_no_sample_has_are_text_about_the_genes(tmp_path):
+    rng, frame = np.random.default_rng(4), profiles()
+    more = {"se_b": rng.random(60), "hedges_g": rng.normal(0, 1, 60), "tau": rng.random(60)}
+    more |= {"cds_length": rng.integers(300, 9000, 60), "idx": np.arange(60)}
+    frame.assign(**more).round(3).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv")
+    assert list(adata.obs_names) == list(frame)
+    assert adata.uns["jaxssl"]["scale"] == "log2"
+    assert set(adata.var) == set(more)
+    assert adata.var["idx"].astype(int).tolist() == list(range(60))
+
+
+def test_means_and_extremes_of_others_are_no_samples(tmp_path):
+    frame = profiles()
+    wt = frame.iloc[:, :3]
+    frame.assign(WT=wt.mean(axis=1).round(4), min_WT=wt.min(axis=1), max_WT=wt.max(axis=1)).to_csv(
+        tmp_path / "x.csv"
+    )
+    adata = agree(tmp_path / "x.csv")
+    assert list(adata.obs_names) == list(frame)
+    assert "3 statistics over groups of samples left out: WT, min_WT, max_WT" in notes_of(adata)

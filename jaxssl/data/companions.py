@@ -86,7 +86,6 @@ AMONG_GENES = {
         is_kept=True,
     ),
 }
-"""Kinds of names among those of genes."""
 
 _IDS_OF_GENES = _words(
     """
@@ -110,7 +109,8 @@ AMONG_SAMPLES = {
             ensemblversion nearestrefid nearestref classcode class tssid locus chr chrom chromosome
             chromosomename seqname seqnames seqid chromstart chromend start end startposition
             endposition genestart geneend strand band cytoband karyotypeband location
-            genomiclocation coordinates position width length lengths genelength exonlength
+            molweightkda sequencelength sequencecoverage genomiclocation coordinates position
+            width length lengths genelength exonlength
             exonlengths exoniclength unionlength transcriptlength txlength effectivelength efflength
             effectivegenelength medianlength medtxlen maxlength exoncount exonnumber nexons
             basepairs bplength bpstart bpend mapinfo genetype biotype genebiotype transcriptbiotype
@@ -133,6 +133,7 @@ AMONG_SAMPLES = {
     "contrast": Kind("results of a comparison", frozenset(), comparisons.CONTRAST),
     "group": Kind("statistics over groups of samples", frozenset(), comparisons.MEANS),
     "spread": Kind("spreads of groups of samples", frozenset(), comparisons.SPREADS),
+    "unlike": Kind("columns unlike the samples", frozenset(), is_kept=True),
     "of test": Kind(
         "results of a comparison",
         comparisons.MAYBE,
@@ -141,7 +142,6 @@ AMONG_SAMPLES = {
         is_kept=True,
     ),
 }  # fmt: skip
-"""Kinds of names among those of samples."""
 _OF_EITHER = _words(
     "tumor disease treated treatment tissue relapse recurrence metastasis patient donor death time"
 )
@@ -195,17 +195,21 @@ def kinds_of(names: Iterable[str], kinds: dict[str, Kind]) -> np.ndarray:
     return np.array(["" if key in few else key for key in found], dtype=object)
 
 
-def facts_beside(names: Sequence[str], texts: Collection[str] = ()) -> list[str]:
+def facts_beside(
+    names: Sequence[str], texts: Collection[str] = (), fractions: Collection[str] = ()
+) -> list[str]:
     """Of names of columns, those about the rows, whatever these are.
 
     Facts about genes are told by name; those about samples by name where they are among `texts`,
-    the columns that hold text: numbers called tumor may be of a sample, and so may those called T.
+    the columns that hold text: numbers called tumor may be of a sample, and so may those called T,
+    and start or class where they are among `fractions`, the columns with numbers that have some.
     """
     of_genes, of_samples = _are_kept(names, AMONG_SAMPLES), _are_kept(names, AMONG_GENES)
+    may = {name for name in fractions if _plain(name) in comparisons.WHOLE}
     return [
         name
         for name, is_of_gene, is_of_sample in zip(names, of_genes, of_samples, strict=True)
-        if (is_of_gene and _plain(name) not in comparisons.MAYBE)
+        if (is_of_gene and name not in may and _plain(name) not in comparisons.MAYBE)
         or ((is_of_gene or is_of_sample) and name in texts)
     ]
 

@@ -51,6 +51,12 @@ MAYBE = frozenset(
     )
 )
 """Results that samples may be called after, in small letters and digits alone."""
+WHOLE = frozenset(
+    re.findall(
+        r"\w+", "start end target group class label batch stage grade level location position"
+    )
+)
+"""Facts about genes that have no fractions; samples are called so, too."""
 _AMONG_OTHERS = ("contrast", "group")
 _WRITTEN_TOGETHER = re.compile(
     r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=(mean|avg|average|median|sd|sem)$)"
@@ -66,6 +72,15 @@ def spaced(name: str) -> str:
     ('mean_ko', 'wt_mean')
     """
     return _WRITTEN_TOGETHER.sub("_", name.strip()).lower()
+
+
+def stem_of(name: str) -> str:
+    """The group of a mean or a spread, in small letters.
+
+    >>> stem_of("Liver_mean"), stem_of("sdKO")
+    ('liver', 'sdko')
+    """
+    return re.sub(rf"[ _.-]({_MEAN}|{_SPREAD})$|^{_BEFORE}[ _.]", "", spaced(name))
 
 
 def is_versus(name: str) -> bool:
@@ -107,8 +122,7 @@ def spare(names: Sequence[str], kinds: list[str]) -> None:
     >>> kinds
     ['', 'spread']
     """
-    ends = rf"[ _.-]({_MEAN}|{_SPREAD})$|^{_BEFORE}[ _.]"
-    stems = [re.sub(ends, "", spaced(name)) for name in names]
+    stems = [stem_of(name) for name in names]
     of_means = {stem for stem, kind in zip(stems, kinds, strict=True) if kind == "group"}
     there = {name.lower() for name in names}
     for i, kind in enumerate(kinds):

@@ -26,8 +26,8 @@ from jaxssl.data.names import without_id
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import called_by_files
 from jaxssl.data.rivals import tell_missing
-from jaxssl.data.roles import scale_told, settle, without_empty
-from jaxssl.data.sample_major import Survey, survey
+from jaxssl.data.roles import scale_told, settle, surveyed
+from jaxssl.data.sample_major import Survey
 from jaxssl.data.samples import add_columns, read_tables
 from jaxssl.data.scale import COVERAGE, READ_LENGTHS, SCALES, guess_scale
 from jaxssl.types import InputError
@@ -98,7 +98,7 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
     known = known_ids(tables[0], raw, "") if tables else None
     orientation, orientation_reason = detect_orientation(raw, known)
     settled = settle(raw, orientation, path)
-    settled, seen = without_empty(settled, survey(settled.x))
+    settled, seen = surveyed(settled)
     obs, samples, genes = settled.obs, names_of(settled.obs), names_of(settled.var)
     obs, joins, is_joined, missing = _join(obs, samples, tables)
     twice = duplicates(samples[samples != ""])

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +11,26 @@ from jaxtyping import Bool
 from jaxssl.types import InputError
 
 _EXPRESSION = (
-    *("expected_count", "est_counts?", "num_?reads", "raw_?(read_?)?counts?", "read_?counts?"),
+    *(
+        "(max)?lfq_intensity",
+        "total_gene_reads",
+        "expected_count",
+        "est_counts?",
+        "num_?reads",
+        "raw_?(read_?)?counts?",
+        "read_?counts?",
+    ),
     *("counts?", "reads", "raw", "avg_?signal", "(raw_?)?signal(_?intensity)?", "intensity"),
     *("tpm", "rpkm", "fpkm", "fpkm_?uq", "reads_per_million(_mirna_mapped)?", "rpm", "cpm"),
-    *("abundance", "normali[sz]ed(_?counts?)?", "norm(_?counts?)?", "scaled_estimate", "vst"),
+    *("expression_value", "unique_gene_reads", "ibaq", "(unique_|total_)?spectral_count"),
+    *(
+        "ms/ms_count",
+        "abundance",
+        "normali[sz]ed(_?counts?)?",
+        "norm(_?counts?)?",
+        "scaled_estimate",
+        "vst",
+    ),
     *("rlog", "posterior_mean_count", "pme_tpm", "pme_fpkm", "cov(erage)?", "value", "expression"),
 )
 """Measures of expression, in the order in which they are taken."""
@@ -34,13 +50,14 @@ _DOUBT = (
     ),
     *("array_?stdev", "(min|max)_?signal", "((fpkm|tpm)_?)?conf_?(lo|hi)", "(fpkm|quant)_?status"),
     *("cross_?mapped(_?flag)?", "iso_?pct(_from_pme_tpm)?", "(tpm|fpkm)_?ci_?(lower|upper)_?bound"),
+    *("gene_length", "(unique_|razor_\\+_unique_)?peptides", "identification_type"),
     *("(tpm|fpkm)_?coefficient_?of_?quartile_?variation", "posterior_standard_deviation_of_count"),
 )
 """How sure a measurement is; no sample is called so."""
 _BESIDE = ("p_?val(ue)?", "detection", "status", "flags?", "(eff(ective)?_?)?length", "call", "sd")
 """The same, where the sample's name is another column's, too."""
 _HINT = re.compile(
-    "raw|arrays|detect|det.?p|call|bead|stdev|signal|conf|status|map|pct|bound|variation|posterior|p.?val|flag"
+    "raw|arrays|peptides|spectral|ibaq|identif|detect|det.?p|call|bead|stdev|signal|conf|status|map|pct|bound|variation|posterior|p.?val|flag"
     "|length|sd|count|reads|intensity|tpm|pkm|rpm|cpm|abund|norm|scaled|vst|rlog|cov|value|expre",
     re.IGNORECASE,
 )
@@ -92,13 +109,16 @@ class _Column(NamedTuple):
     shown: str = ""  # the measure as it is written
 
 
-def choose_measure(names: Sequence[str], layer: str, alone: str) -> Measures:
+def choose_measure(
+    names: Sequence[str], layer: str, alone: str, own: Collection[str] = ()
+) -> Measures:
     """Take one measure of every sample.
 
     Args:
         names: of the columns that could be samples.
         layer: the measure to take, as the columns write it; "" takes the first in `_EXPRESSION`.
         alone: name of the sample where all columns are measures of one, as RSEM has them.
+        own: names that are of samples whatever they end in.
 
     Returns:
         What to keep; all columns, called as they are, where they are no measures side by side.
@@ -111,7 +131,7 @@ def choose_measure(names: Sequence[str], layer: str, alone: str) -> Measures:
         >>> found.names[found.kept].tolist()
         ['S1', 'S2']
     """
-    columns = [_parse(str(name)) for name in names]
+    columns = [_Column(n, n) if n in own else _parse(n) for n in map(str, names)]
     n_of = Counter(column.stem for column in columns if column.stem)
     values = [c for c in columns if not _is_beside(c, n_of)]
     n_measures = Counter(c.measure for c in values if not c.stem)
@@ -120,6 +140,8 @@ def choose_measure(names: Sequence[str], layer: str, alone: str) -> Measures:
         values = [c._replace(stem=alone) for c in values]
     else:
         values = [c for c in values if c.stem or _VAGUE.fullmatch(c.measure)]
+        families = {c.measure for c in values if c.stem and n_of[c.stem] > 1}
+        values = [c for c in values if c.stem or c.measure not in families]
         values = _side_by_side(values, n_of)
     options, shown = _options(values)
     chosen = next(

@@ -13,8 +13,8 @@ from jaxssl.data.formats.matrix import FILE_NAME, RawTable, Reading, names_of
 from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.joining import join_samples, known_ids
 from jaxssl.data.orientation import resolve_orientation
-from jaxssl.data.roles import scale_told, settle, without_empty
-from jaxssl.data.sample_major import SampleMajor, Survey, survey
+from jaxssl.data.roles import scale_told, settle, surveyed
+from jaxssl.data.sample_major import SampleMajor, Survey
 from jaxssl.data.samples import require_column
 from jaxssl.data.scale import COVERAGE, READ_LENGTHS, resolve_scale
 from jaxssl.types import InputError
@@ -50,7 +50,7 @@ def read_part(
     table = settle(raw, orientation, path)
     divisor, length_notes = _divisors(raw, path, names_of(table.obs), tables, options)
     table = table._replace(x=table.x._replace(divisor=divisor, name=str(path)))
-    table, seen = without_empty(table, survey(table.x))
+    table, seen = surveyed(table)
     _check_named(path, names_of(table.obs))
     recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""
     declared = scale_told(raw, table, seen)

@@ -10,11 +10,12 @@ import pandas as pd
 from jaxtyping import Bool
 
 from jaxssl.data.companions import AMONG_GENES, AMONG_SAMPLES, Kind, is_spike, kinds_of
-from jaxssl.data.evidence import tell_measures, tell_results
+from jaxssl.data.evidence import tell_facts
 from jaxssl.data.formats.matrix import RawTable, dense, names_of, require_layer
 from jaxssl.data.genes import GENE_PATTERNS, id_type
 from jaxssl.data.measures import choose_measure
-from jaxssl.data.sample_major import SampleMajor, Survey
+from jaxssl.data.results import tell_results
+from jaxssl.data.sample_major import SampleMajor, Survey, survey
 from jaxssl.data.scale import COVERAGE, guess_scale
 from jaxssl.types import InputError
 
@@ -32,6 +33,7 @@ class Table(NamedTuple):
     notes: list[str]
     beside: list[str]  # names of what is neither a gene nor a sample
     are_counts: bool = False  # by their name, whole or estimated
+    are_unsure: Bool[np.ndarray, " genes"] | None = None  # may be none, and tell nothing of scale
 
 
 def settle(raw: RawTable, orientation: str, path: Path) -> Table:
@@ -62,8 +64,11 @@ def settle(raw: RawTable, orientation: str, path: Path) -> Table:
     of_genes = kinds_of(genes, AMONG_GENES)
     tests = [name for name in var.columns if kinds_of([name], AMONG_SAMPLES)[0] == "test"]
     of_samples = kinds_of([*samples, *tests], AMONG_SAMPLES)[: len(samples)]
-    doubts = tell_measures(raw, genes, of_genes, is_turned=is_turned)
-    doubts += tell_results(raw, samples, of_samples) if is_turned else []
+    facts = tell_facts(raw, genes, of_genes, is_turned=is_turned)
+    doubts, own = tell_results(
+        raw, samples, of_samples, is_turned=is_turned, has_results=bool(tests)
+    )
+    doubts = [*facts.notes, *doubts]
     obs = _add_text(obs, _text_of(raw, genes, of_genes == "sample", 0 if is_turned else 1))
     are_facts = np.array([bool(k) and AMONG_SAMPLES[k].is_kept for k in of_samples], bool)
     var = _add_text(var, _text_of(raw, samples, are_facts, 1 if is_turned else 0))
@@ -72,7 +77,7 @@ def settle(raw: RawTable, orientation: str, path: Path) -> Table:
         *_left_out(samples, of_samples, AMONG_SAMPLES),
     ]
     rest = np.flatnonzero(of_samples == "")
-    measures = choose_measure(list(samples[rest]), raw.layer, path.name.split(".")[0])
+    measures = choose_measure(list(samples[rest]), raw.layer, path.name.split(".")[0], own)
     require_layer(path, raw.layer, measures.known)
     is_sample = np.zeros(len(samples), bool)
     is_sample[rest[measures.kept]] = True
@@ -87,7 +92,8 @@ def settle(raw: RawTable, orientation: str, path: Path) -> Table:
         x, var = x._replace(genes=np.flatnonzero(is_gene)), var[is_gene]
     notes += [*measures.notes, *doubts, *_doubtful(genes[is_gene])]
     beside = [*genes[~is_gene], *samples[~is_sample]]
-    return Table(x._replace(kept=kept), obs, var, notes, beside, measures.are_counts)
+    unsure = facts.are_unsure[is_gene]
+    return Table(x._replace(kept=kept), obs, var, notes, beside, measures.are_counts, unsure)
 
 
 def scale_told(raw: RawTable, table: Table, seen: Survey) -> str:
@@ -98,8 +104,18 @@ def scale_told(raw: RawTable, table: Table, seen: Survey) -> str:
     return raw.scale or ("counts" if are_counts else "")
 
 
-def without_empty(table: Table, seen: Survey) -> tuple[Table, Survey]:
-    """Leave out samples and genes that have no value at all, with a note that names them."""
+def surveyed(table: Table) -> tuple[Table, Survey]:
+    """Look at all values; leave out samples and genes without any, with a note that names them.
+
+    The range is of those genes alone that are surely such.
+    """
+    seen = survey(table.x)
+    if table.are_unsure is not None and table.are_unsure.any():
+        seen = seen._replace(range=seen.range_of(~table.are_unsure))
+    return _without_empty(table, seen)
+
+
+def _without_empty(table: Table, seen: Survey) -> tuple[Table, Survey]:
     is_empty = seen.n_missing_of_samples == len(seen.n_missing)
     n_samples = seen.n_samples - int(is_empty.sum())
     n_missing = seen.n_missing - int(is_empty.sum())
@@ -117,9 +133,8 @@ def without_empty(table: Table, seen: Survey) -> tuple[Table, Survey]:
     genes = np.arange(len(var)) if x.genes is None else x.genes
     divisor = None if x.divisor is None else x.divisor[~is_empty]
     x = x._replace(kept=x.kept[~is_empty], genes=genes[~is_void], divisor=divisor)
-    of_genes = {
-        name: getattr(seen, name)[~is_void] for name in ("n_infinite", "low", "high", "mean")
-    }
+    names = ("n_infinite", "low", "high", "mean", "are_whole")
+    of_genes = {name: getattr(seen, name)[~is_void] for name in names}
     seen = seen._replace(
         n_samples=n_samples,
         n_missing=n_missing[~is_void],

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Bool, Float32, Int
 
 from jaxssl.data.formats.matrix import BLOCK, TILE, Matrix, dense
 from jaxssl.data.scale import Range, is_toil_zero
 from jaxssl.types import InputError
 
 _LARGEST = 40 * BLOCK  # numbers read together where a file stores so many: 0.7 GB
+_CENTRED = 0.1  # of a gene's span, and share of the genes beyond
 
 
 class SampleMajor(NamedTuple):
@@ -91,6 +92,13 @@ class Survey(NamedTuple):
     mean: Float32[np.ndarray, " genes"]  # 0 where there is no value
     n_zeros: int  # of values that stand for 0: in a matrix of Toil's, log2(0.001)
     range: Range  # of all values that are there and finite
+    are_whole: Bool[np.ndarray, " genes"]
+
+    def range_of(self, genes: Bool[np.ndarray, " genes"]) -> Range:
+        """The range of some genes."""
+        low, high = np.fmin.reduce(self.low[genes]), np.fmax.reduce(self.high[genes])
+        is_centred = self.n_samples > 2 and _are_centred(self, genes)
+        return Range(float(low), float(high), bool(self.are_whole[genes].all()), is_centred)
 
 
 def survey(x: SampleMajor) -> Survey:
@@ -99,7 +107,8 @@ def survey(x: SampleMajor) -> Survey:
     n_missing, n_infinite = (np.zeros(n_genes, np.int64) for _ in range(2))
     low, high = (np.full(n_genes, np.nan, np.float32) for _ in range(2))
     total = np.zeros(n_genes, np.float64)
-    n_zeros, n_toil_zeros, is_integer, n_seen = 0, 0, True, 0
+    n_zeros, n_toil_zeros, n_seen = 0, 0, 0
+    are_whole = np.ones(n_genes, bool)
     of_samples = np.zeros(n_samples, np.int64)
     for block in x.blocks():
         missing, infinite = np.isnan(block), np.isinf(block)
@@ -118,9 +127,17 @@ def survey(x: SampleMajor) -> Survey:
         n_zeros += int(np.count_nonzero(block == 0))
         if is_toil_zero(np.fmin.reduce(lowest)):
             n_toil_zeros += int(np.count_nonzero(is_toil_zero(block)))
-        is_integer = is_integer and bool(np.all((block == np.rint(block)) | missing))
-    span = Range(float(np.fmin.reduce(low)), float(np.fmax.reduce(high)), is_integer)
-    n_zeros = n_toil_zeros if is_toil_zero(span.lowest) else n_zeros
+        are_whole &= ((block == np.rint(block)) | missing).all(axis=0)
+    n_zeros = n_toil_zeros if is_toil_zero(np.fmin.reduce(low)) else n_zeros
     mean = (total / np.maximum(n_samples - n_missing, 1)).astype(np.float32)
-    told = (n_infinite, low, high, mean, n_zeros, span)
-    return Survey(n_samples, n_missing, of_samples, *told)
+    told = (n_infinite, low, high, mean, n_zeros)
+    unknown = Range(np.nan, np.nan, False)
+    seen = Survey(n_samples, n_missing, of_samples, *told, unknown, are_whole)
+    return seen._replace(range=seen.range_of(np.ones(n_genes, bool)))
+
+
+def _are_centred(seen: Survey, genes: Bool[np.ndarray, " genes"]) -> bool:
+    """Whether the mean of nearly every gene is 0, as of standardised values and ratios."""
+    spans = seen.high[genes] - seen.low[genes]
+    is_at_0 = np.abs(seen.mean[genes]) < _CENTRED * spans
+    return bool(spans.size) and bool(is_at_0.mean() > 1 - _CENTRED)

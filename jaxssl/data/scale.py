@@ -29,6 +29,7 @@ class Range(NamedTuple):
     lowest: float  # NaN if there is no value
     highest: float
     is_integer: bool  # all of them
+    is_centred: bool = False  # the means of nearly all genes are 0
 
 
 def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:
@@ -137,7 +138,7 @@ def guess_scale(values: Range) -> tuple[str, str]:
         return "", f"{span}: too large for a logarithm, negative for a count"
     if is_toil_zero(low):
         return "log2", f"{span}: the minimum is log2(0 + 0.001)"
-    if low < -0.5 * high:
+    if low < -0.5 * high or (low < 0 and values.is_centred):
         return "", f"{span}: log ratios, or standardised values"
     if high <= 1:
         return "", f"{span}: shares, or scaled values"

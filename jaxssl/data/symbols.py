@@ -1,6 +1,7 @@
 """Symbols of human genes, and of mouse genes that are called after them."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -38,3 +39,26 @@ def is_symbol(name: str) -> bool:
     """
     stem = _OTHER_STRAND.sub("", name)
     return stem.upper() in human_symbols() or _FORMS.fullmatch(stem) is not None
+
+
+_OF_FLY = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        wg hh dpp ptc ftz eve odd prd Kr kni hb tll bcd nos osk en Ubx Antp Scr Dfd lab pb twi sna
+        rho vn sog cact dl Act5C betaTub56D Hsp83 Adh ry vg ap ct ci ac sc da run h w y v f
+        """,
+    )
+)
+_OF_FLY_ALONE = frozenset({"sd", "Sd", "nan", "Race", "os"})
+_MANY = 5
+
+
+def are_of_fly(names: Sequence[str]) -> bool:
+    """Whether genes are called as those of Drosophila, in which small letters tell genes apart."""
+    return len(_OF_FLY.intersection(names)) >= _MANY
+
+
+def is_of_fly_alone(name: str) -> bool:
+    """Whether scalloped, nanchung or another gene of the fly is called as no other gene is."""
+    return name in _OF_FLY_ALONE

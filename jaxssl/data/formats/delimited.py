@@ -51,9 +51,15 @@ def read(head: Head, reading: Reading) -> RawTable:
     """Read a table of numbers, and of text in the columns that `reading` or their names tell."""
     dialect = dialect_of(head, no_header=reading.no_header)
     header, shares = dialect.header, text_shares(dialect)
-    ids = find_ids(head.path, header, head_cells(dialect), reading.id_column)
+    cells = head_cells(dialect)
+    ids = find_ids(head.path, header, cells, reading.id_column)
     held = {name for name, share in zip(header, shares, strict=True) if share}
-    beside = {*reading.text_columns, *facts_beside(header, held)}
+    fractions = {
+        name
+        for name in facts_beside(header, held)
+        if cells[header.index(name)].str.fullmatch(r"-?\d*\.\d*[1-9]\d*").any()
+    }
+    beside = {*reading.text_columns, *facts_beside(header, held, fractions)}
     texts = [i for i, name in enumerate(header) if i and name in beside]
     found = [i for i, share in enumerate(shares) if i and share > TEXT_SHARE]
     unknown = [header[i] for i in found if i not in (ids.column, *texts)]

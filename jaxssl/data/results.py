@@ -1,0 +1,218 @@
+"""What is no sample, and what is one, by values, where its name may be of either."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from jaxssl.data.comparisons import MAYBE, are_sides, is_versus, stem_of
+from jaxssl.data.formats.matrix import RawTable, dense
+from jaxssl.data.likeness import (
+    are_of_their_own,
+    are_statistics,
+    are_whole,
+    core_of,
+    is_spread,
+    verdict,
+)
+from jaxssl.data.measures import choose_measure
+
+_LOOKED_AT = 1000  # genes
+_MOST = 50  # samples that a column is held against
+_MOST_COLUMNS = 500  # of a table beside whose samples results of any name are looked for
+_WITH_TEXT = ("csv", "tsv", "parquet")
+_BY_VALUES = ("gene", "contrast", "group", "of test")  # kinds whose names samples bear, too
+_OF_RESULTS = ("test", "contrast", "group", "spread", "of test", "statistic", "unlike")
+_SPREAD = re.compile(r"sd|std|sem|cv", re.IGNORECASE)
+_OF_MANY = re.compile(r"(min|max|mean|avg|average|median)[ _.].+|.+[ _.](min|max|mean|avg|median)")
+_OF_EITHER = re.compile(r"(.+?)[ _.](raw|norm|flags?|cov|sd|call)", re.IGNORECASE)
+
+Cells = Float[np.ndarray, "genes samples"]
+Places = Int[np.ndarray, " _"]
+
+
+def tell_results(
+    raw: RawTable, samples: np.ndarray, keys: np.ndarray, *, is_turned: bool, has_results: bool
+) -> tuple[list[str], list[str]]:
+    """Tell totals by what they add up to, and results by how unlike the samples they are.
+
+    A sample may be of total RNA, or be called FC, T, SD, start or KO/WT. Changes `keys`, of
+    `companions.AMONG_SAMPLES`.
+
+    Args:
+        raw: as the file has it.
+        samples: names of what may be samples.
+        keys: what each is by its name; "" for a sample.
+        is_turned: genes are in rows.
+        has_results: some stand beside, as text.
+
+    Returns:
+        Notes on what remains in doubt; and samples in their own right that are called as measures
+        of others are.
+    """
+    names = [str(name).strip() for name in samples]
+    by_name = keys != ""
+    cells = _cells(raw, is_turned)
+    maybe = np.array([_may_be_result(names, int(i), keys) for i in range(len(names))], bool)
+    rest = np.flatnonzero((keys == "") & ~maybe)
+    _tell_totals(names, keys, cells, rest[choose_measure(list(samples[rest]), raw.layer, "").kept])
+    _tell_statistics(names, keys, cells)
+    sure = np.flatnonzero((keys == "") & ~maybe)
+    pool = sure[:_MOST]
+    core = pool[core_of(cells[:, pool])]
+    if not len(core):
+        pool = np.flatnonzero((keys == "") | np.isin(keys, _BY_VALUES))[:_MOST]
+        core = pool[core_of(cells[:, pool])]
+    unsure = [
+        i for i in range(len(names)) if maybe[i] or keys[i] in _BY_VALUES or _is_sd(names, keys, i)
+    ]
+    doubts = _tell_called(names, keys, cells, np.array(unsure, int), core)
+    if len(names) <= _MOST_COLUMNS and len(core):
+        rest = np.setdiff1d(np.flatnonzero(keys == ""), [*unsure, *core]).astype(int)
+        doubts += _tell_unlike(names, keys, cells, rest, core, has_results)
+    own = [*samples[by_name & (keys == "")], *_of_their_own(list(samples), keys, cells)]
+    if not doubts:
+        return [], own
+    fix = how_to_leave(raw, doubts, is_column=is_turned)
+    note = f"taken for samples, and may be results of a comparison: {', '.join(doubts)}; {fix}"
+    return [note], own
+
+
+def _cells(raw: RawTable, is_turned: bool) -> Cells:
+    """Values of some genes in what may be samples."""
+    if is_turned:
+        return np.asarray(dense(raw.x[:_LOOKED_AT]), np.float64)
+    step = _LOOKED_AT  # rows at a time: a wide matrix is not held in memory
+    n_rows = min(raw.x.shape[0], _LOOKED_AT)
+    blocks = [
+        np.asarray(dense(raw.x[i : i + 1]))[:, :step].astype(np.float64) for i in range(n_rows)
+    ]
+    found = np.full((min(step, raw.x.shape[1]), raw.x.shape[0]), np.nan)
+    found[:, :n_rows] = np.concatenate(blocks).T
+    return found
+
+
+def _may_be_result(names: Sequence[str], i: int, keys: np.ndarray) -> bool:
+    if keys[i]:
+        return False
+    plain = "".join(filter(str.isalnum, names[i].lower()))
+    if plain in MAYBE or is_versus(names[i]):
+        return True
+    called = [n for j, n in enumerate(names) if j != i and not keys[j]]
+    return are_sides(names[i], called)
+
+
+def _is_sd(names: Sequence[str], keys: np.ndarray, i: int) -> bool:
+    """Whether a spread stands without what it is the spread of, as SD beside LD does."""
+    alone = not (set(keys) & {"test", "group", "spread"}) and sum(keys == "statistic") == 1
+    return keys[i] == "statistic" and alone and _SPREAD.fullmatch(names[i]) is not None
+
+
+def _tell_totals(names: Sequence[str], keys: np.ndarray, cells: Cells, rest: Places) -> None:
+    totals = [i for i, name in enumerate(names) if name.lower() in ("total", "totals")]
+    for i in totals:
+        sums = cells[:, np.setdiff1d(rest, totals)].sum(axis=1)
+        keys[i] = "statistic" if np.allclose(cells[:, i], sums, rtol=1e-3) else ""
+
+
+def _tell_statistics(names: Sequence[str], keys: np.ndarray, cells: Cells) -> None:
+    """Take means of others for such where their names allow it: WT beside WT_1 and WT_2."""
+    rest = np.flatnonzero(keys == "")
+    low = [names[i].lower() for i in map(int, rest)]
+    may = [
+        _OF_MANY.fullmatch(one) is not None
+        or sum(other.startswith(tuple(one + end for end in " _.-")) for other in low) > 1
+        for one in low
+    ]
+    keys[rest[are_statistics(cells[:, rest], np.array(may, bool))]] = "group"
+
+
+def _tell_called(
+    names: Sequence[str], keys: np.ndarray, cells: Cells, unsure: Places, core: Places
+) -> list[str]:
+    """Decide on names that samples bear, too; returns those left in doubt."""
+    doubts = []
+    others = core if len(core) else np.setdiff1d(np.flatnonzero(keys == ""), unsure)
+    for i in map(int, unsure):
+        samples = cells[:, core[core != i]]
+        found = verdict(cells[:, i], samples)
+        if keys[i] == "group":
+            called = [n for j, n in enumerate(names) if j != i and not keys[j]]
+            of_some = any(n.lower().startswith(stem_of(names[i])) for n in called)
+            if of_some or found != "sample" or _is_of_others(cells, i, core):
+                continue
+            doubts.append(names[i])
+        if keys[i] == "statistic" and is_spread(cells[:, i], samples):
+            continue
+        if found == "result" or _is_negative(cells[:, i], cells[:, others]):
+            keys[i] = keys[i] or "contrast"
+        elif found == "sample":
+            keys[i] = ""
+        elif not keys[i]:
+            doubts.append(names[i])
+    return doubts
+
+
+def _is_of_others(cells: Cells, i: int, core: Places) -> bool:
+    columns = np.concatenate([core[core != i], [i]]).astype(int)
+    return bool(are_statistics(cells[:, columns], np.arange(len(columns)) == len(columns) - 1)[-1])
+
+
+def _tell_unlike(
+    names: Sequence[str],
+    keys: np.ndarray,
+    cells: Cells,
+    rest: Places,
+    core: Places,
+    has_results: bool,
+) -> list[str]:
+    """Take out what has another order and other numbers than samples; returns those in doubt.
+
+    A failed library has both: without a result beside it, it is one.
+    """
+    samples = cells[:, core]
+    found = [i for i in map(int, rest) if verdict(cells[:, i], samples) == "result"]
+    are = are_whole(samples)
+    for i in found:
+        is_whole = bool(are_whole(cells[:, [i]])[0])
+        if (
+            _is_negative(cells[:, i], samples)
+            or (is_whole and not are.any())
+            or (not is_whole and are.all())
+        ):
+            keys[i] = "unlike"
+    if has_results or set(keys) & set(_OF_RESULTS):
+        keys[found] = "unlike"
+    return [names[i] for i in found if not keys[i]]
+
+
+def _is_negative(column: Float[np.ndarray, " genes"], samples: Cells) -> bool:
+    """Whether a column has values below 0 where samples have none."""
+    return samples.size > 0 and bool(
+        np.nanmin(column, initial=np.inf) < 0 <= np.nanmin(samples, initial=np.inf)
+    )
+
+
+def _of_their_own(names: Sequence[str], keys: np.ndarray, cells: Cells) -> list[str]:
+    """Normals P1_norm beside P1, and tagged proteins A_FLAG beside A: samples by their values."""
+    places = {name: i for i, name in enumerate(names) if not keys[i]}
+    pairs: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for name, i in places.items():
+        form = _OF_EITHER.fullmatch(name)
+        if form and form[1] in places:
+            pairs[form[2]].append((places[form[1]], i))
+    return [
+        names[i]
+        for both in pairs.values()
+        if are_of_their_own(*(cells[:, list(side)] for side in zip(*both, strict=True)))
+        for _, i in both
+    ]
+
+
+def how_to_leave(raw: RawTable, names: Sequence[str], *, is_column: bool) -> str:
+    """What keeps rows or columns of these names from being genes or samples."""
+    if is_column and raw.format.split()[0] in _WITH_TEXT:
+        return f"`text_columns={','.join(names)}` keeps what is none as text"
+    return "remove from the file what is none"
