@@ -107,7 +107,7 @@ def _may_be_result(names: Sequence[str], i: int, keys: np.ndarray) -> bool:
 def _is_sd(names: Sequence[str], keys: np.ndarray, i: int) -> bool:
     """Whether a spread stands without what it is the spread of, as SD beside LD does."""
     alone = not (set(keys) & {"test", "group", "spread"}) and sum(keys == "statistic") == 1
-    return keys[i] == "statistic" and alone and _SPREAD.fullmatch(names[i]) is not None
+    return bool(keys[i] == "statistic" and alone) and _SPREAD.fullmatch(names[i]) is not None
 
 
 def _tell_totals(names: Sequence[str], keys: np.ndarray, cells: Cells, rest: Places) -> None:
