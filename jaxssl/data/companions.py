@@ -246,6 +246,5 @@ def _kind_of(name: str, is_of_genes: bool) -> str:
     return ""
 
 
-def _plain(name: str) -> str:
-    """Small letters and digits alone."""
+def _plain(name: str) -> str:  # small letters and digits alone
     return _NOT_PLAIN.sub("", name.lower())

@@ -1,7 +1,8 @@
 """Statistics over groups of samples, and results of comparing them, told by their names."""
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 
 _TOKEN = (
     r"(log2?[ _.]?(fc|ratio)|lfc|(?<![a-z0-9])(fc|[pq])(?![a-z0-9])|fcabs|fold|[pq][ _.-]?val"
@@ -88,17 +89,28 @@ def is_versus(name: str) -> bool:
     return _VERSUS.fullmatch(name.lower()) is not None
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names in small letters, sorted, as `are_sides` looks them up."""
+    return sorted({name.lower() for name in names})
+
+
 def are_sides(name: str, others: Sequence[str], between: re.Pattern[str] = _BETWEEN) -> bool:
     """Whether a name joins two with which names of others start.
 
-    >>> are_sides("KO-WT", ["KO_1", "WT_1"])
+    >>> are_sides("KO-WT", in_order(["KO_1", "WT_1"]))
     True
     """
-    sides = between.fullmatch(name.lower())
+    own = name.lower()
+    sides = between.fullmatch(own)
     return sides is not None and all(
-        any(other.lower().startswith(side.strip(" _.(")) for other in others)
-        for side in sides.groups()
+        _begins(others, side.strip(" _.("), own) for side in sides.groups()
     )
+
+
+def _begins(others: Sequence[str], side: str, own: str) -> bool:
+    """Whether one of the others begins so."""
+    first = bisect_left(others, side)
+    return any(other.startswith(side) and other != own for other in others[first : first + 2])
 
 
 def tell_contrasts(names: Sequence[str], kinds: list[str]) -> None:
@@ -106,7 +118,9 @@ def tell_contrasts(names: Sequence[str], kinds: list[str]) -> None:
 
     Changes `kinds`.
     """
-    rest = [n for n, kind in zip(names, kinds, strict=True) if not kind and not is_versus(n)]
+    rest = in_order(
+        n for n, kind in zip(names, kinds, strict=True) if not kind and not is_versus(n)
+    )
     for i, name in enumerate(names):
         if not kinds[i] and are_sides(name, rest, _VERSUS):
             kinds[i] = "contrast"

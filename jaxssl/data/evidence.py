@@ -78,7 +78,11 @@ def tell_facts(raw: RawTable, names: np.ndarray, keys: np.ndarray, *, is_turned:
     looked = np.union1d(suspects, genes[:: -(-len(genes) // _MOST)])
     block = np.asarray(dense(raw.x[:, :_SOME] if is_turned else raw.x[:_SOME]), np.float32)
     traits = _traits(block[looked].T if is_turned else block[:, looked], sure[looked])
-    called, known, are_worded = called[looked], known[looked], _are_worded(names[looked], known)
+    called, known, are_worded = (
+        called[looked],
+        known[looked],
+        _are_worded(names[looked], known[looked]),
+    )
     is_strange = traits.beyond | traits.unit | traits.constant
     of_clinic = (traits.rounded & traits.beyond) | traits.fractional | traits.constant
     if 2 * are_ids[genes].sum() > len(genes):  # beside ids, a measure without symbol is no gene

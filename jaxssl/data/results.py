@@ -1,13 +1,14 @@
 """What is no sample, and what is one, by values, where its name may be of either."""
 
+import itertools
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from jaxssl.data.comparisons import MAYBE, are_sides, is_versus, stem_of
+from jaxssl.data.comparisons import MAYBE, are_sides, in_order, is_versus, stem_of
 from jaxssl.data.formats.matrix import RawTable, dense
 from jaxssl.data.likeness import (
     are_of_their_own,
@@ -19,12 +20,14 @@ from jaxssl.data.likeness import (
 )
 from jaxssl.data.measures import choose_measure
 
-_LOOKED_AT = 1000  # genes
+_LOOKED_AT = 1000  # genes, and samples where these are in rows
+_AT_ONCE = 100  # rows
 _MOST = 50  # samples that a column is held against
 _MOST_COLUMNS = 500  # of a table beside whose samples results of any name are looked for
 _WITH_TEXT = ("csv", "tsv", "parquet")
 _BY_VALUES = ("gene", "contrast", "group", "of test")  # kinds whose names samples bear, too
 _OF_RESULTS = ("test", "contrast", "group", "spread", "of test", "statistic", "unlike")
+_ENDS = re.compile(r"[ _.-]")
 _SPREAD = re.compile(r"sd|std|sem|cv", re.IGNORECASE)
 _OF_MANY = re.compile(r"(min|max|mean|avg|average|median)[ _.].+|.+[ _.](min|max|mean|avg|median)")
 _OF_EITHER = re.compile(r"(.+?)[ _.](raw|norm|flags?|cov|sd|call)", re.IGNORECASE)
@@ -34,7 +37,13 @@ Places = Int[np.ndarray, " _"]
 
 
 def tell_results(
-    raw: RawTable, samples: np.ndarray, keys: np.ndarray, *, is_turned: bool, has_results: bool
+    raw: RawTable,
+    samples: np.ndarray,
+    keys: np.ndarray,
+    is_gene: np.ndarray,
+    *,
+    is_turned: bool,
+    has_results: bool,
 ) -> tuple[list[str], list[str]]:
     """Tell totals by what they add up to, and results by how unlike the samples they are.
 
@@ -45,6 +54,7 @@ def tell_results(
         raw: as the file has it.
         samples: names of what may be samples.
         keys: what each is by its name; "" for a sample.
+        is_gene: which of the genes are such by their names.
         is_turned: genes are in rows.
         has_results: some stand beside, as text.
 
@@ -54,23 +64,23 @@ def tell_results(
     """
     names = [str(name).strip() for name in samples]
     by_name = keys != ""
-    cells = _cells(raw, is_turned)
-    maybe = np.array([_may_be_result(names, int(i), keys) for i in range(len(names))], bool)
+    cells = _cells(raw, is_turned, is_gene)
+    called = in_order(name for name, key in zip(names, keys, strict=True) if not key)
+    maybe = np.array(
+        [not k and _may_be_result(n, called) for n, k in zip(names, keys, strict=True)], bool
+    )
     rest = np.flatnonzero((keys == "") & ~maybe)
-    _tell_totals(names, keys, cells, rest[choose_measure(list(samples[rest]), raw.layer, "").kept])
+    rest = rest[choose_measure(list(samples[rest]), raw.layer, "").kept]  # one a sample
+    _tell_totals(names, keys, cells, rest)
     _tell_statistics(names, keys, cells)
-    sure = np.flatnonzero((keys == "") & ~maybe)
-    pool = sure[:_MOST]
-    core = pool[core_of(cells[:, pool])]
+    rest = rest[keys[rest] == ""]
+    core = _core(cells, rest)
     if not len(core):
-        pool = np.flatnonzero((keys == "") | np.isin(keys, _BY_VALUES))[:_MOST]
-        core = pool[core_of(cells[:, pool])]
-    unsure = [
-        i for i in range(len(names)) if maybe[i] or keys[i] in _BY_VALUES or _is_sd(names, keys, i)
-    ]
-    doubts = _tell_called(names, keys, cells, np.array(unsure, int), core)
+        core = _core(cells, np.flatnonzero((keys == "") | np.isin(keys, _BY_VALUES)))
+    unsure = np.flatnonzero(maybe | np.isin(keys, _BY_VALUES) | _are_sd(names, keys))
+    doubts = _tell_called(names, keys, cells, unsure, core)
     if len(names) <= _MOST_COLUMNS and len(core):
-        rest = np.setdiff1d(np.flatnonzero(keys == ""), [*unsure, *core]).astype(int)
+        rest = np.setdiff1d(rest[keys[rest] == ""], [*unsure, *core]).astype(int)
         doubts += _tell_unlike(names, keys, cells, rest, core, has_results)
     own = [*samples[by_name & (keys == "")], *_of_their_own(list(samples), keys, cells)]
     if not doubts:
@@ -80,34 +90,38 @@ def tell_results(
     return [note], own
 
 
-def _cells(raw: RawTable, is_turned: bool) -> Cells:
-    """Values of some genes in what may be samples."""
-    if is_turned:
-        return np.asarray(dense(raw.x[:_LOOKED_AT]), np.float64)
-    step = _LOOKED_AT  # rows at a time: a wide matrix is not held in memory
-    n_rows = min(raw.x.shape[0], _LOOKED_AT)
-    blocks = [
-        np.asarray(dense(raw.x[i : i + 1]))[:, :step].astype(np.float64) for i in range(n_rows)
-    ]
-    found = np.full((min(step, raw.x.shape[1]), raw.x.shape[0]), np.nan)
-    found[:, :n_rows] = np.concatenate(blocks).T
-    return found
+def _core(cells: Cells, places: Places) -> Places:
+    """Samples among some columns: those whose genes come in one order."""
+    pool = places[:_MOST]
+    return pool[core_of(cells[:, pool])]
 
 
-def _may_be_result(names: Sequence[str], i: int, keys: np.ndarray) -> bool:
-    if keys[i]:
-        return False
-    plain = "".join(filter(str.isalnum, names[i].lower()))
-    if plain in MAYBE or is_versus(names[i]):
-        return True
-    called = [n for j, n in enumerate(names) if j != i and not keys[j]]
-    return are_sides(names[i], called)
+def _cells(raw: RawTable, is_turned: bool, is_gene: np.ndarray) -> Cells:
+    """Values of some genes in what may be samples; none of a file that is damaged there."""
+    n_rows, n_columns = raw.x.shape
+    found = np.full((min(_LOOKED_AT, len(is_gene)), n_columns if is_turned else n_rows), np.nan)
+    try:
+        if is_turned:
+            found[:] = dense(raw.x[:_LOOKED_AT])
+        for start in () if is_turned else range(0, min(n_rows, _LOOKED_AT), _AT_ONCE):
+            rows = slice(start, min(start + _AT_ONCE, n_rows, _LOOKED_AT))
+            found[:, rows] = np.asarray(dense(raw.x[rows]))[:, :_LOOKED_AT].T
+    except (OSError, RuntimeError):  # which is said where all values are read
+        found[:] = np.nan
+    return found[is_gene[:_LOOKED_AT]]
 
 
-def _is_sd(names: Sequence[str], keys: np.ndarray, i: int) -> bool:
-    """Whether a spread stands without what it is the spread of, as SD beside LD does."""
-    alone = not (set(keys) & {"test", "group", "spread"}) and sum(keys == "statistic") == 1
-    return bool(keys[i] == "statistic" and alone) and _SPREAD.fullmatch(names[i]) is not None
+def _may_be_result(name: str, called: Sequence[str]) -> bool:
+    plain = "".join(filter(str.isalnum, name.lower()))
+    return plain in MAYBE or is_versus(name) or are_sides(name, called)
+
+
+def _are_sd(names: Sequence[str], keys: np.ndarray) -> Bool[np.ndarray, " samples"]:
+    """Which spreads stand without what they are the spread of, as SD beside LD does."""
+    found = keys == "statistic"
+    if set(keys) & {"test", "group", "spread"} or found.sum() != 1:
+        return found & False
+    return found & [_SPREAD.fullmatch(name) is not None for name in names]
 
 
 def _tell_totals(names: Sequence[str], keys: np.ndarray, cells: Cells, rest: Places) -> None:
@@ -121,11 +135,10 @@ def _tell_statistics(names: Sequence[str], keys: np.ndarray, cells: Cells) -> No
     """Take means of others for such where their names allow it: WT beside WT_1 and WT_2."""
     rest = np.flatnonzero(keys == "")
     low = [names[i].lower() for i in map(int, rest)]
-    may = [
-        _OF_MANY.fullmatch(one) is not None
-        or sum(other.startswith(tuple(one + end for end in " _.-")) for other in low) > 1
-        for one in low
-    ]
+    n_beginning = Counter(
+        start for name in low for start in {name[: end.start()] for end in _ENDS.finditer(name)}
+    )
+    may = [n_beginning[one] > 1 or _OF_MANY.fullmatch(one) is not None for one in low]
     keys[rest[are_statistics(cells[:, rest], np.array(may, bool))]] = "group"
 
 
@@ -170,10 +183,12 @@ def _tell_unlike(
 ) -> list[str]:
     """Take out what has another order and other numbers than samples; returns those in doubt.
 
-    A failed library has both: without a result beside it, it is one.
+    A failed library has both: it is one without a result beside it, or called as others are.
     """
     samples = cells[:, core]
-    found = [i for i in map(int, rest) if verdict(cells[:, i], samples) == "result"]
+    alike = {_leading(names[int(i)]) for i in core}
+    found = [i for i in map(int, rest) if _leading(names[i]) not in alike]
+    found = [i for i in found if verdict(cells[:, i], samples) == "result"]
     are = are_whole(samples)
     for i in found:
         is_whole = bool(are_whole(cells[:, [i]])[0])
@@ -186,6 +201,11 @@ def _tell_unlike(
     if has_results or set(keys) & set(_OF_RESULTS):
         keys[found] = "unlike"
     return [names[i] for i in found if not keys[i]]
+
+
+def _leading(name: str) -> str:
+    """The letters that a name begins with: TCGA, or GSM."""
+    return "".join(itertools.takewhile(str.isalpha, name)).lower()
 
 
 def _is_negative(column: Float[np.ndarray, " genes"], samples: Cells) -> bool:

@@ -66,7 +66,7 @@ def settle(raw: RawTable, orientation: str, path: Path) -> Table:
     of_samples = kinds_of([*samples, *tests], AMONG_SAMPLES)[: len(samples)]
     facts = tell_facts(raw, genes, of_genes, is_turned=is_turned)
     doubts, own = tell_results(
-        raw, samples, of_samples, is_turned=is_turned, has_results=bool(tests)
+        raw, samples, of_samples, of_genes == "", is_turned=is_turned, has_results=bool(tests)
     )
     doubts = [*facts.notes, *doubts]
     obs = _add_text(obs, _text_of(raw, genes, of_genes == "sample", 0 if is_turned else 1))
