@@ -1,5 +1,4 @@
 import bz2
-import datetime
 import gzip
 import io
 import lzma
@@ -7,19 +6,11 @@ import zipfile
 
 import h5py
 import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
 import r_files
-
-from jaxssl import inspect, read
-from jaxssl.types import InputError
-
-GENES = ["TSPAN6", "TNMD", "DPM1", "SCYL3"]
-SAMPLES = ["TCGA-A1-A0SB-01", "TCGA-A1-A0SD-01", "TCGA-B6-A0I1-06"]
-VALUES = [[100.0, 0.0, 7.0], [12.0, 3.0, 5.0], [1.0, 2.0, 900.0], [4.0, 5.0, 6.0]]
-ROWS = [["gene", *SAMPLES], *([g, *row] for g, row in zip(GENES, VALUES, strict=True))]
-TEXT = "\n".join(",".join(f"{cell}" for cell in row) for row in ROWS) + "\n"
+from small_matrix import GENES, ROWS, SAMPLES, TEXT, VALUES, check, refusal
+from workbooks import xlsx
 
 
 def zipped(path, **files):
@@ -27,39 +18,6 @@ def zipped(path, **files):
         for name, text in files.items():
             archive.writestr(name.replace("__", "."), text)
     return path
-
-
-def workbook(path, **sheets):
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-    book.save(path)
-    return path
-
-
-def check(path, **options):
-    """What is read is what was written, and `inspect` proposes options that work."""
-    adata = read(path, **options)
-    assert list(adata.obs_names) == SAMPLES
-    assert list(adata.var_names) == GENES
-    np.testing.assert_array_equal(adata.X, np.array(VALUES, np.float32).T)
-    given = {name: options[name] for name in ("layer", "sheet") if name in options}
-    proposed = inspect(path, **given)
-    asked = {k: v for k, v in proposed.options.items() if k not in ("labels", "label")}
-    np.testing.assert_array_equal(read(path, **asked).X, adata.X)
-    return adata
-
-
-def refusal(path, **options):
-    with pytest.raises(InputError) as error:
-        read(path, **options)
-    with pytest.raises(InputError, match=r".") as seen:
-        inspect(path, **options)
-    assert str(seen.value) == str(error.value)
-    return str(error.value)
 
 
 PACKED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
@@ -78,39 +36,6 @@ def test_a_zip_of_one_text_is_read_without_what_systems_add(tmp_path):
     path = tmp_path / "counts.zip"
     zipped(path, counts__csv=TEXT, **{"__MACOSX/__DS_Store": "x"})
     assert "format csv (zip)" in check(path).uns["jaxssl"]["notes"]
-
-
-def test_a_sheet_of_excel_is_read_as_text_is(tmp_path):
-    check(workbook(tmp_path / "a.xlsx", Sheet1=ROWS, Sheet2=[]))
-    shifted = [[], *([None, *row] for row in ROWS)]
-    check(workbook(tmp_path / "b.xlsx", Sheet1=shifted))
-    path = workbook(tmp_path / "c.xlsx", readme=[["of", "whom"]], counts=ROWS)
-    said = refusal(path)
-    assert "has 2 sheets: readme, counts; say which with `sheet=readme`" in said
-    check(path, sheet="counts")
-    assert "has no sheet 'x': it has readme, counts" in refusal(path, sheet="x")
-    (tmp_path / "d.csv").write_text(TEXT)
-    assert "drop `sheet`" in refusal(tmp_path / "d.csv", sheet="x")
-
-
-def test_a_sheet_of_labels_and_text_columns_of_excel_are_read(tmp_path):
-    rows = [["sample", "tissue"], *([s, t] for s, t in zip(SAMPLES, "xyx", strict=True))]
-    labels = workbook(tmp_path / "labels.xlsx", s=rows)
-    beside = [[row[0], "chr1" if i else "where", *row[1:]] for i, row in enumerate(ROWS)]
-    path = workbook(tmp_path / "a.xlsx", s=beside)
-    adata = check(path, labels=labels, label="tissue", text_columns=["where"])
-    assert list(adata.obs["tissue"]) == ["x", "y", "x"]
-    assert inspect(labels).kind == "samples"
-
-
-def test_names_that_excel_took_for_dates_and_numbers_are_written_as_it_shows_them(tmp_path):
-    names = [datetime.datetime(2024, 3, 1), datetime.datetime(2024, 9, 7), 2.31e13, "FGR"]
-    rows = [ROWS[0], *([n, *row] for n, row in zip(names, VALUES, strict=True))]
-    path = workbook(tmp_path / "a.xlsx", s=rows)
-    from jaxssl.data.formats.head import read_head
-
-    firsts = [line.split("\t")[0] for line in read_head(path).lines]
-    assert firsts[:5] == ["gene", "1-Mar", "7-Sep", "2.31E+13", "FGR"]
 
 
 def test_matrices_of_r_are_read_by_their_names(tmp_path):
@@ -158,14 +83,13 @@ def test_objects_of_r_without_a_matrix_are_named_with_the_line_that_converts_the
     assert "is a file of R that is damaged" in refusal(tmp_path / "b.rds")
 
 
-@pytest.mark.parametrize("extra", ["openpyxl", "rdata"])
+@pytest.mark.parametrize("extra", ["excel", "r"])
 def test_a_missing_extra_is_named(tmp_path, monkeypatch, extra):
-    path = workbook(tmp_path / "a.xlsx", s=ROWS)
-    name = "excel"
-    if extra == "rdata":
-        path, name = r_files.rds(tmp_path / "a.rds", r_files.matrix(VALUES, GENES, SAMPLES)), "r"
+    path = xlsx(tmp_path / "a.xlsx", s=ROWS)
+    if extra == "r":
+        path = r_files.rds(tmp_path / "a.rds", r_files.matrix(VALUES, GENES, SAMPLES))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert f"not installed; pip install 'jaxssl[{name}]'" in refusal(path)
+    assert f"not installed; pip install 'jaxssl[{extra}]'" in refusal(path)
 
 
 def pickled():
@@ -177,7 +101,7 @@ def pickled():
 @pytest.mark.parametrize(
     ("content", "finding"),
     [
-        (b"\xd0\xcf\x11\xe0" + bytes(600), "workbook of old Excel, or one with a password"),
+        (b"\xd0\xcf\x11\xe0" + bytes(600), "is a damaged Excel workbook"),
         (b"\x0b\x0e\x0a\x0c" + bytes(9), "of R's qs, which is not read; in R: write.csv("),
         (b"\x93NUMPY\1\0", "an array without names, which is not read; save it with them"),
         (b"ARROW1\0\0", "of feather"),
@@ -192,7 +116,7 @@ def test_what_is_not_read_is_named_with_the_way_to_convert_it(tmp_path, content,
     assert finding in refusal(tmp_path / "x")
 
 
-@pytest.mark.parametrize("inside", ["xl/workbook.bin", "content.xml"])
+@pytest.mark.parametrize("inside", ["xl/workbook.bin", "Index/Document.iwa"])
 def test_other_workbooks_are_named(tmp_path, inside):
     path = zipped(tmp_path / "x.zip", **{inside: "<x/>", "other": "x"})
     assert "which is not read; save it as xlsx or csv" in refusal(path)

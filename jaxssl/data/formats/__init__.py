@@ -9,6 +9,7 @@ from jaxssl.data.formats import (
     arrays,
     containers,
     delimited,
+    excel,
     feature_counts,
     folder,
     geo,
@@ -28,7 +29,7 @@ from jaxssl.types import InputError
 _MARKS = {"hdf5": b"\x89HDF\r\n\x1a\n", "parquet": b"PAR1"}
 _WITH_LAYERS = ("tool", "magetab", "soft")  # texts of which `layer` chooses a column
 _PLAIN = ("csv", "tsv", "parquet", "npz", "h5ad")  # formats that no source writes of its own
-_SUFFIXES = {".tab": "tsv", ".xls": "excel", ".xlsx": "excel"} | {
+_SUFFIXES = {".tab": "tsv", ".xls": "excel", ".xlsx": "excel", ".ods": "excel"} | {
     f".{name}": name for name in (*_PLAIN, "gct")
 }
 """What a file's name lets one expect; other names say nothing."""
@@ -155,6 +156,7 @@ def _read(path: Path, reading: Reading) -> RawTable:
     if form not in _WITH_LAYERS:
         table = table._replace(layer=reading.layer)
     r.forget()
+    excel.forget()
     notes = [*table.notes]
     if reading.cuts(path) and head.packing not in ("Excel", "R"):
         size = path.stat().st_size

@@ -23,7 +23,6 @@ _PACKINGS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
 _START = 1 << 10  # bytes that tell what is inside
 _TO_CSV = "write.csv(as.matrix({}), 'x.csv')"
 _UNREAD = {
-    b"\xd0\xcf\x11\xe0": ("a workbook of old Excel, or one with a password", "save it as xlsx"),
     b"\x0b\x0e\x0a\x0c": ("of R's qs", f"in R: {_TO_CSV.format('qs::qread(FILE)')}"),
     b"\x0b\x0e\x0a\xc1": ("of R's qs2", f"in R: {_TO_CSV.format('qs2::qs_read(FILE)')}"),
     b"\x93NUMPY": (
@@ -70,18 +69,20 @@ class Rows(io.RawIOBase):
 
 def packing_of(path: Path) -> str:
     """What the lines of a text come out of; "" for the text itself."""
-    if kind_inside(path) == "r":
-        return "R"
+    kind = kind_inside(path)
+    if kind == "r" or excel.is_workbook(path):
+        return "R" if kind == "r" else "Excel"
     with path.open("rb") as raw:
         start = raw.read(8)
     if start.startswith(_ZIP):
-        with zipfile.ZipFile(path) as archive:
-            return "Excel" if excel.is_workbook(members(archive)) else "zip"
+        return "zip"
     return next((name for mark, name in _PACKINGS.items() if start.startswith(mark)), "")
 
 
 def unpacked(path: Path, raw: Any, member: str = "") -> Any:
     """The bytes of a text, from a file that is open; `member` is a sheet of a workbook."""
+    if excel.is_workbook(path):
+        return io.BufferedReader(Rows(excel.lines(path, member)))
     start, file = raw.peek(8)[:8], raw
     for mark, unpacker in _UNPACKERS.items():
         if start.startswith(mark):
@@ -92,8 +93,6 @@ def unpacked(path: Path, raw: Any, member: str = "") -> Any:
         return file
     archive = zipfile.ZipFile(raw)
     names = members(archive)
-    if excel.is_workbook(names):
-        return io.BufferedReader(Rows(excel.lines(path, archive, member)))
     if len(names) != 1:
         raise InputError(
             f"{path} is a zip of {len(names)} files ({', '.join(names[:4])})",
@@ -121,6 +120,11 @@ def as_damage(path: Path, error: Exception) -> InputError | None:
 
 def kind_inside(path: Path) -> str:
     """What a file that may be packed holds: "text", "npz", "archive" or "r"; refuses the unread."""
+    try:
+        if excel.is_workbook(path):
+            return "text"
+    except (*_DAMAGE, OSError) as error:
+        raise as_damage(path, error) or error from error
     with path.open("rb") as raw:
         start = raw.peek(8)[:8]
         if start.startswith(_ZIP):
@@ -148,14 +152,12 @@ def refuse_unread(path: Path, start: bytes) -> None:
 
 
 def _kind_of_zip(path: Path) -> str:
-    """ "npz", "text" of one file or workbook, or "archive"."""
+    """ "npz", "text" of one file, or "archive"."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = members(archive)
             if not names or all(name.endswith(".npy") for name in names):
                 return "npz"
-            if excel.is_workbook(names):
-                return "text"
             excel.refuse_other(path, names)
             if len(names) > 1:
                 return "archive"
