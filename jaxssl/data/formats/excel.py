@@ -11,7 +11,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from jaxssl.types import InputError
 
@@ -135,7 +135,7 @@ def _load(path: Path, _changed: int, _size: int, name: str) -> Any:
         ) from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> io.BufferedIOBase:
     """The bytes of a workbook; of one that is packed, in memory."""
     file = path.open("rb")
     is_packed = file.read(2) == _GZIP
@@ -148,7 +148,7 @@ def _opened(path: Path) -> IO[bytes]:
     return file
 
 
-def _refuse_large(path: Path, file: IO[bytes]) -> None:
+def _refuse_large(path: Path, file: io.BufferedIOBase) -> None:
     """Refuse an xlsx that would not fit in memory: its texts, or a sheet with all empty cells."""
     with zipfile.ZipFile(file) as archive:
         if _SHARED in archive.namelist() and archive.getinfo(_SHARED).file_size > _LARGEST_TEXT:
