@@ -21,6 +21,7 @@ from jaxssl.data.likeness import (
 from jaxssl.data.measures import choose_measure
 
 _LOOKED_AT = 1000  # genes, and samples where these are in rows
+_FEWEST, _MOST_CELLS = 100, 4_000_000  # genes, and numbers, of so many samples fewer genes
 _AT_ONCE = 100  # rows
 _MOST = 50  # samples that a column is held against
 _MOST_COLUMNS = 500  # of a table beside whose samples results of any name are looked for
@@ -99,16 +100,18 @@ def _core(cells: Cells, places: Places) -> Places:
 def _cells(raw: RawTable, is_turned: bool, is_gene: np.ndarray) -> Cells:
     """Values of some genes in what may be samples; none of a file that is damaged there."""
     n_rows, n_columns = raw.x.shape
-    found = np.full((min(_LOOKED_AT, len(is_gene)), n_columns if is_turned else n_rows), np.nan)
+    n_samples = n_columns if is_turned else n_rows
+    n_genes = min(max(_FEWEST, _MOST_CELLS // n_samples), _LOOKED_AT, len(is_gene))
+    found = np.full((n_genes, n_samples), np.nan)
     try:
         if is_turned:
-            found[:] = dense(raw.x[:_LOOKED_AT])
+            found[:] = dense(raw.x[:n_genes])
         for start in () if is_turned else range(0, min(n_rows, _LOOKED_AT), _AT_ONCE):
             rows = slice(start, min(start + _AT_ONCE, n_rows, _LOOKED_AT))
-            found[:, rows] = np.asarray(dense(raw.x[rows]))[:, :_LOOKED_AT].T
+            found[:, rows] = np.asarray(dense(raw.x[rows]))[:, :n_genes].T
     except (OSError, RuntimeError):  # which is said where all values are read
         found[:] = np.nan
-    return found[is_gene[:_LOOKED_AT]]
+    return found[is_gene[:n_genes]]
 
 
 def _may_be_result(name: str, called: Sequence[str]) -> bool:
