@@ -16,9 +16,10 @@ from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import RawTable, by_name
+from jaxssl.data.inspect import inspect
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.sample_major import SampleMajor, survey
-from jaxssl.data.scale import guess_scale
+from jaxssl.data.scale import Range, guess_scale
 from jaxssl.types import InputError
 
 SERIES = "!series_matrix_table_begin"
@@ -278,6 +279,32 @@ def test_the_span_of_values_tells_the_scale_or_why_not(x, scale, reason):
     found, why = guess_scale(survey(SampleMajor(np.array([x], np.float32), np.arange(1))).range)
     assert found == scale
     assert reason in why
+
+
+@pytest.mark.parametrize(
+    ("called", "word"),
+    [
+        ("panel.fpkm.tsv", "no logarithms"),
+        ("GTEx_gene_tpm.gct.gz", "no logarithms"),
+        ("ct_values.csv", "cycles"),
+        ("TCGA-BRCA.star_fpkm.tsv.gz", ""),
+        ("log2_tpm.csv", ""),
+        ("expression_direct.csv", ""),
+    ],
+)
+def test_a_name_that_speaks_against_a_logarithm_is_heard(tmp_path, called, word):
+    found, why = guess_scale(Range(0.5, 20.0, False), called)
+    assert (found, word in why) == ("" if word else "log2", True)
+    assert guess_scale(Range(0.5, 2000.0, False), called)[0] == "linear"
+    text = genes_in_rows("gene_id", GSM, GENES, values())
+    path = write(tmp_path / called.replace(".gct", ".tsv"), text)
+    report = inspect(path)
+    assert report.scale == found
+    if word:
+        assert "cannot tell the scale" in refusal(path)
+        assert read(path, scale="log2").uns["jaxssl"]["scale"] == "log2"
+    else:
+        assert read(path).uns["jaxssl"]["scale"] == "log2"
 
 
 def orientation(rows, columns):

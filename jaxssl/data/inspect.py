@@ -129,7 +129,7 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
             *(*raw.notes, *settled.notes, *damage(genes), *without_id(samples)),
             *(tell_missing(missing[name], name) for name in unsaid),
         ],
-        **_examine_values(seen, raw.scale or scale_told(raw, settled, seen)),
+        **_examine_values(seen, raw.scale or scale_told(raw, settled, seen), path.name),
     )
 
 
@@ -150,8 +150,8 @@ def _join(
     return obs, joins, is_joined, missing
 
 
-def _examine_values(seen: Survey, declared: str) -> dict[str, Any]:
-    scale, reason = guess_scale(seen.range)
+def _examine_values(seen: Survey, declared: str, called: str) -> dict[str, Any]:
+    scale, reason = guess_scale(seen.range, called)
     if declared in (*SCALES, COVERAGE):
         scale, reason = declared, "as the format has it"
     n_values = max(1, seen.n_samples * len(seen.n_missing))

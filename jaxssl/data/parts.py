@@ -54,7 +54,7 @@ def read_part(
     _check_named(path, names_of(table.obs))
     recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""
     declared = scale_told(raw, table, seen)
-    scale, why = resolve_scale(recorded or options.scale, seen.range, declared)
+    scale, why = resolve_scale(recorded or options.scale, seen.range, declared, path.name)
     why = "as the file records it" if recorded else why
     notes = [f"format {raw.format}", *raw.notes, f"orientation {orientation}: {reason}"]
     notes += [*table.notes, *length_notes, f"scale {scale}: {why}"]

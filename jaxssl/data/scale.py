@@ -1,5 +1,6 @@
 """The scale of expression values: guessed for the reader, never changed."""
 
+import re
 import warnings
 from typing import Any, NamedTuple
 
@@ -20,6 +21,16 @@ READ_LENGTHS = {
 """Format of coverage → the table that has the lengths of the reads, and its column."""
 _TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
 _TOLERANCE = 0.01  # of that value, as files round it
+_DOUBTS = {
+    # UCSC Xena calls its log2(FPKM + 1) of the GDC TCGA-BRCA.star_fpkm.tsv.gz
+    re.compile(r"^(?!.*(log|vst|(star|htseq)_)).*(?<![a-z])([fr]pkm|tpm)(?![a-z])", re.I): (
+        "says that they are no logarithms"
+    ),
+    re.compile(r"(?<![a-z])(d*ct|cq|qpcr)(?![a-z])", re.I): (
+        "says that they are cycles, of which more are less RNA: write them as 40 - Ct"
+    ),
+}
+"""What a file may be called → what that says against a logarithm."""
 _ROWS = 1024  # at a time: bounds the temporaries of a wide matrix
 
 
@@ -120,11 +131,16 @@ def is_toil_zero(x: Any) -> Any:
     return abs(x - _TOIL_ZERO) < _TOLERANCE
 
 
-def guess_scale(values: Range) -> tuple[str, str]:
+def guess_scale(values: Range, called: str = "") -> tuple[str, str]:
     """Guess the scale and give the reason; a scale of "" means that the values do not tell.
 
     A logarithm to base 2 of a count or an intensity stays below 25 (3e7), a linear value of a
     whole profile passes 50; a base other than 2 is not told apart and needs not be.
+
+    Args:
+        values: of all genes and samples.
+        called: name of the file, which may say that values are no logarithms, as a panel of a few
+            genes in FPKM does not.
     """
     low, high = values.lowest, values.highest
     if np.isnan(low):
@@ -145,16 +161,19 @@ def guess_scale(values: Range) -> tuple[str, str]:
     if values.is_integer:
         return "", f"{span}, all integers: small counts or rounded logarithms"
     if high <= 25:
-        return "log2", span
+        doubt = next((why for form, why in _DOUBTS.items() if form.search(called)), "")
+        return ("", f"{span}, yet {called} {doubt}") if doubt else ("log2", span)
     return "", f"{span}: large for a logarithm, small for a linear scale"
 
 
-def resolve_scale(wanted: str, values: Range, declared: str = "") -> tuple[str, str]:
+def resolve_scale(
+    wanted: str, values: Range, declared: str = "", called: str = ""
+) -> tuple[str, str]:
     """Settle on a scale, with the reason; `declared` is what the format says of itself."""
     if wanted not in ("auto", *SCALES):
         fix = f"set adata.uns['jaxssl']['scale'] to one of {', '.join(SCALES)}"
         raise InputError(f"the scale on record, {wanted!r}, is unknown", fix)
-    found, reason = guess_scale(values)
+    found, reason = guess_scale(values, called)
     if declared in SCALES:
         if wanted not in ("auto", declared):
             raise InputError(
