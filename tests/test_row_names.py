@@ -117,3 +117,18 @@ def test_a_map_gives_one_symbol_or_none(tmp_path, cell, name):
     table = write(tmp_path / "map.csv", "#%netaffx\n" + "\n".join(lines) + "\n")
     adata = read(counts(tmp_path), gene_map=table)
     assert list(adata.var_names) == [*filter(None, [name]), *SYMBOLS[1:]]
+
+
+def test_row_numbers_of_a_filtered_parquet_are_no_ids_beside_text(tmp_path):
+    frame = pd.DataFrame(COUNTS.T, columns=GSM)
+    frame.insert(0, "symbol", GENES)
+    frame[frame.index % 3 != 1].to_parquet(tmp_path / "x.parquet")  # numbers of rows have gaps
+    adata = agree(tmp_path / "x.parquet")
+    kept = [i for i in range(len(GENES)) if i % 3 != 1]
+    assert list(adata.var_names) == [GENES[i] for i in kept]
+    assert list(adata.obs_names) == GSM
+    np.testing.assert_array_equal(adata.X, COUNTS[:, kept])
+    entrez = frame.drop(columns="symbol").set_axis([7157 + 3 * i for i in range(len(GENES))])
+    entrez.to_parquet(tmp_path / "y.parquet")  # without text they are all there is
+    options = {"orientation": "genes_in_rows"}
+    assert list(read(tmp_path / "y.parquet", **options).var_names)[:2] == ["7157", "7160"]

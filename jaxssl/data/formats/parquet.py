@@ -27,7 +27,7 @@ def read(path: Path, reading: Reading) -> RawTable:
             f"remove it, or pass `text_columns={wrong[0]}`",
         )
     texts = [name for name in schema.names if name in beside and name != ids]
-    numbers = [name for name in schema.names if name != ids and name not in texts]
+    numbers = [n for n in schema.names if n != ids and n not in texts and not _is_unnamed(n)]
     if not numbers or not file.metadata.num_rows:
         raise InputError(f"{path} has no column of numbers, or no row", "name an expression file")
     with intact(path):
@@ -42,7 +42,8 @@ def read(path: Path, reading: Reading) -> RawTable:
 def text_columns(path: Path) -> tuple[list[str], list[str], str]:
     """Names of the columns that hold text, of all, ids apart, and of the ids."""
     file, ids, strings = _open(path, None)
-    return strings, [name for name in file.schema_arrow.names if name != ids], ids or ""
+    names = [n for n in file.schema_arrow.names if n != ids and not _is_unnamed(n)]
+    return strings, names, ids or ""
 
 
 def _numbers(file: pq.ParquetFile, names: list[str], reading: Reading) -> Matrix:
@@ -77,7 +78,10 @@ def _open(path: Path, reading: Reading | None) -> tuple[pq.ParquetFile, str, lis
     whole = [n for n, k in kinds.items() if pa.types.is_integer(k) and is_name_for_ids(n)]
     called = [n for n in named if is_id_of_genes(n) or is_name_for_ids(n)]
     told = [reading.id_column] if reading is not None and reading.id_column else []
-    ids = next(iter([*told, *index, *called, *named, *whole]), "")
+    # numbers of rows, with gaps where these were filtered, are no ids beside text
+    rows = [n for n in index if _is_unnamed(n) and pa.types.is_integer(kinds[n])]
+    index = [name for name in index if name not in rows]
+    ids = next(iter([*told, *index, *called, *named, *rows, *whole]), "")
     if ids not in kinds and told:
         raise InputError(f"{path} has no column {ids!r}", "correct `id_column`")
     if not ids:
@@ -96,6 +100,11 @@ def intact(path: Path) -> Iterator[None]:
             f"{path} is a damaged parquet file, or cannot be read as a table ({found})",
             "write it again",
         ) from error
+
+
+def _is_unnamed(name: str) -> bool:
+    """Whether a column is an index that pandas has no name for."""
+    return name.startswith("__index_level_")
 
 
 def _is_number(kind: pa.DataType) -> bool:
