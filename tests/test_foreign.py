@@ -60,3 +60,43 @@ def test_gctx_is_read_with_what_it_tells_of_samples_and_genes(tmp_path):
     assert list(adata.var_names) == GENES
     assert list(adata.var["pr_gene_symbol"]) == SYMBOLS
     assert list(adata.obs["cell_id"]) == list("aabbcc")
+
+
+def as_r_writes(path, x, rows, columns):
+    """What R's `write.csv` makes of a matrix: quoted names, nothing above those of the rows."""
+    lines = [",".join(f'"{name}"' for name in ["", *columns])]
+    lines += [
+        ",".join([f'"{row}"', *(f"{v:g}" for v in cells)])
+        for row, cells in zip(rows, x, strict=True)
+    ]
+    return write(path, "\n".join(lines) + "\n")
+
+
+def test_classes_for_gsea_are_labels_once_they_stand_beside_the_ids(tmp_path):
+    path = write(tmp_path / "x.cls", TEXTS["cls"][0])
+    assert "write them beside the sample ids, as a csv with a header, and pass it as `labels`" in (
+        refusal(path)
+    )
+    classes = path.read_text().splitlines()[2].split()
+    rows = [f"{sample},{name}" for sample, name in zip(GSM, classes, strict=True)]
+    labels = write(tmp_path / "labels.csv", "\n".join(["sample,class", *rows]) + "\n")
+    matrix = as_r_writes(tmp_path / "x.csv", COUNTS.T, GENES, GSM)
+    assert list(read(matrix, labels=labels).obs["class"]) == classes
+
+
+@pytest.mark.parametrize(
+    ("ending", "rows", "columns"),
+    [
+        ("RCC", [*GENES[:6], "POS_A(128)", "NEG_A(0)"], [f"{s}_A.RCC" for s in GSM]),
+        ("txt", [f"A_23_P{100001 + i}" for i in range(8)], GSM),
+        ("qs2", GENES, GSM),
+    ],
+)
+def test_what_r_writes_by_the_advice_has_the_right_values(tmp_path, ending, rows, columns):
+    path = tmp_path / f"x.{ending}"
+    path.write_bytes(b"\x0b\x0e\x0a\xc1rest" if ending == "qs2" else TEXTS[ending][0].encode())
+    assert "csv" in refusal(path)
+    adata = read(as_r_writes(tmp_path / "x.csv", COUNTS.T, rows, columns))
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    assert list(adata.var_names) == rows
+    assert list(adata.obs_names) == columns
