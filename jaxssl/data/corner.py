@@ -30,6 +30,12 @@ _OF_IDS = re.compile(
     r"|key|code))$|[A-Za-z](ID|Id|IDs)$"
 )
 """What stands above a column of ids, and is no name of a column of numbers."""
+_OF_VALUES = re.compile(
+    r"(log\d*|raw|norm(alized|alised)?|relative|mean|read|expected|estimated"
+    r"|[fr]pkm|tpm|cpm|tmm|counts?|reads|umis?|expressions?|values?|abundances?|intensit(y|ies)"
+    r"|signals?|levels?|data|matrix|expr)+"
+)
+"""A table may be called after its values in its corner, which says nothing of its ids."""
 GENES, SAMPLES = "genes", "samples"
 
 
@@ -56,9 +62,14 @@ def named_in(corner: str) -> str:
 
 
 def names_something_else(corner: str) -> bool:
-    """Whether it is a word, and neither one for genes or samples nor one for ids: perturbation."""
+    """Whether it is a word of something else than genes, samples, ids and values: perturbation.
+
+    >>> [names_something_else(name) for name in ("perturbation", "log2 TPM", "x", "sample")]
+    [True, False, False, False]
+    """
     is_word = re.search(r"[^\W\d_]{3}", corner) is not None
-    return is_word and not named_in(corner) and not is_name_for_ids(corner)
+    are_values = _OF_VALUES.fullmatch(re.sub(r"[\W_]+", "", corner.lower())) is not None
+    return is_word and not (named_in(corner) or is_name_for_ids(corner) or are_values)
 
 
 def is_name_for_ids(name: str) -> bool:
