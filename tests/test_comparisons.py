@@ -194,3 +194,27 @@ def test_means_and_extremes_of_others_are_no_samples(tmp_path):
     adata = agree(tmp_path / "x.csv")
     assert list(adata.obs_names) == list(frame)
     assert "3 statistics over groups of samples left out: WT, min_WT, max_WT" in notes_of(adata)
+
+
+def test_normals_stay_beside_tumours_of_whom_one_has_none_and_where_a_value_is_missing(tmp_path):
+    rng = np.random.default_rng(0)
+    names = ["P1", "P2", "P3", "P5", "P1_norm", "P2_norm", "P3_norm", "P4_norm"]
+    genes = [f"ENSG{i:011d}" for i in range(1, 41)]
+    level = rng.uniform(2, 12, size=(40, 1))
+    frame = pd.DataFrame(level + rng.normal(size=(40, 8)), genes, names).clip(0.1).round(3)
+    frame.to_csv(tmp_path / "x.csv", index_label="gene")
+    assert list(agree(tmp_path / "x.csv").obs_names) == names
+    frame.iloc[3, 1] = np.nan
+    frame.to_csv(tmp_path / "y.csv", index_label="gene")
+    assert list(agree(tmp_path / "y.csv", impute="mean").obs_names) == names
+
+
+def test_a_total_and_a_spread_are_such_where_a_value_is_missing(tmp_path):
+    rng = np.random.default_rng(0)
+    genes = [f"ENSG{i:011d}" for i in range(1, 41)]
+    x = rng.uniform(2, 12, size=(40, 1)) + rng.normal(size=(40, 4))
+    frame = pd.DataFrame(x.clip(0.1).round(3), genes, ["A1", "A2", "B1", "B2"])
+    whole = frame.assign(total=frame.sum(axis=1), mean=frame.mean(axis=1), SD=frame.std(axis=1))
+    whole.iloc[3, 1] = np.nan
+    whole.to_csv(tmp_path / "x.csv", index_label="gene")
+    assert list(agree(tmp_path / "x.csv", impute="mean").obs_names) == list(frame)

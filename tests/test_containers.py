@@ -101,7 +101,7 @@ def pickled():
 @pytest.mark.parametrize(
     ("content", "finding"),
     [
-        (b"\xd0\xcf\x11\xe0" + bytes(600), "is a damaged Excel workbook"),
+        (b"\xd0\xcf\x11\xe0" + bytes(600), "is a damaged workbook"),
         (b"\x0b\x0e\x0a\x0c" + bytes(9), "of R's qs, which is not read; in R: write.csv("),
         (b"\x93NUMPY\1\0", "an array without names, which is not read; save it with them"),
         (b"ARROW1\0\0", "of feather"),

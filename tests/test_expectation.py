@@ -8,7 +8,7 @@ from jaxssl.evaluation.best import choose_pool, linear, of_heads, opinions_of, s
 from jaxssl.evaluation.expectation import groups_of, hold_out, outer_folds
 from jaxssl.evaluation.graph import affinity
 from jaxssl.evaluation.recommended import fit_recommended, see
-from jaxssl.evaluation.spaces import HEADS, make_spaces
+from jaxssl.evaluation.spaces import HEADS, condensed, make_spaces
 from jaxssl.evaluation.spreading import reach, spread
 from jaxssl.evaluation.worth import accuracy_of, balanced_accuracy_of, gain_of, worth_of
 
@@ -49,6 +49,16 @@ def test_labels_alone_say_what_all_samples_would(spaces, monkeypatch):
     np.testing.assert_allclose(quick.ours, whole.ours, atol=2e-3)
     np.testing.assert_allclose(quick.linear, whole.linear, atol=0.05)  # of the solver
     np.testing.assert_array_equal(quick.named(y)["linear"], whole.named(y)["linear"])
+
+
+def test_labels_alone_lie_as_far_apart_as_among_all(spaces):
+    few = condensed(spaces[0], ROWS)
+    for name, view in spaces[0].views.items():
+        seen = few.views[name]
+        own, kept = (x - x.mean(axis=0) for x in (view.x[ROWS], seen.x))
+        np.testing.assert_allclose(kept @ kept.T, own @ own.T, atol=1e-3 * np.abs(own).max() ** 2)
+        angles = view.of(ROWS) @ view.of(ROWS).T
+        np.testing.assert_allclose(seen.of(few.train) @ seen.of(few.train).T, angles, atol=1e-4)
 
 
 def test_labels_that_are_spread_one_by_one_add_up():

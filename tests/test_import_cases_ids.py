@@ -103,12 +103,12 @@ def test_a_packed_text_is_the_text_inside(cases, tmp_path, file, unpack, last):
 @pytest.mark.parametrize(
     ("file", "finding", "advice"),
     [
-        ("a.xlsx", "is a damaged Excel workbook", "save it again, or save the sheet as csv"),
+        ("a.xlsx", "is a damaged workbook", "save it again, or save the sheet as csv"),
         ("gdc_download.tar.gz", "is an archive without files of samples that are known: of the GDC",
          "unpack it"),
         ("data.rds", "is a file of R that is damaged", "in R: x <- readRDS('data.rds'); write.csv"),
         ("data.RData", "is a file of R that is damaged", "in R: x <- get(load('data.RData')"),
-        ("old.xls", "is a damaged Excel workbook", "save it again, or save the sheet as csv"),
+        ("old.xls", "is a damaged workbook", "save it again, or save the sheet as csv"),
     ],
 )  # fmt: skip
 def test_what_a_container_is_and_how_to_open_it_is_said(cases, file, finding, advice):

@@ -290,6 +290,8 @@ def test_the_span_of_values_tells_the_scale_or_why_not(x, scale, reason):
         ("TCGA-BRCA.star_fpkm.tsv.gz", ""),
         ("log2_tpm.csv", ""),
         ("expression_direct.csv", ""),
+        ("CT26_vs_CT.csv", ""),
+        ("log2_ct_values.csv", ""),
     ],
 )
 def test_a_name_that_speaks_against_a_logarithm_is_heard(tmp_path, called, word):

@@ -118,8 +118,9 @@ def test_best_has_the_encoders_of_the_study_where_they_are_pretrained_alike(tmp_
     bundles = read_encoders(tmp_path / "run", [0])
     config, n_train = bundles[0].config, bundles[0].provenance["n_train"]
     assert alike(config, n_train, bundles.values()).keys() == {0}
-    other = with_options(config, {"augment.noise": config.augment.noise / 2})
-    assert not alike(config, n_train, [replace(bundles[0], config=other)])
+    for name, value in {"augment.noise": 0.5, "optimizer.learning_rate": 0.1}.items():
+        other = with_options(config, {name: value})
+        assert not alike(config, n_train, [replace(bundles[0], config=other)])
     alone = study(tmp_path / "alone", seeds=1, arms=["majority", "best"])
     of_best = [
         rows(found).query("arm == 'best'").reset_index(drop=True) for found in (shared, alone)

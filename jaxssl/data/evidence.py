@@ -76,7 +76,10 @@ def tell_facts(raw: RawTable, names: np.ndarray, keys: np.ndarray, *, is_turned:
         return Doubts([], unsure)
     genes = np.flatnonzero(sure)
     looked = np.union1d(suspects, genes[:: -(-len(genes) // _MOST)])
-    block = np.asarray(dense(raw.x[:, :_SOME] if is_turned else raw.x[:_SOME]), np.float32)
+    try:
+        block = np.asarray(dense(raw.x[:, :_SOME] if is_turned else raw.x[:_SOME]), np.float32)
+    except (OSError, RuntimeError):  # of a damaged file: said where all values are read
+        return Doubts([], unsure)
     traits = _traits(block[looked].T if is_turned else block[:, looked], sure[looked])
     called, known, are_worded = (
         called[looked],

@@ -117,6 +117,10 @@ def _is_picked(column: Column, others: Columns) -> bool:
 
 def is_spread(column: Column, others: Columns) -> bool:
     """Whether a column is the standard deviation of the others."""
+    known = np.isfinite(column) & np.isfinite(others).all(axis=1)
+    column, others = column[known], others[known]
+    if not len(column):
+        return False
     exact = (others.std(axis=1, ddof=ddof) for ddof in (0, 1) if others.shape[1] > 1)
     return any(np.allclose(column, of_one, rtol=1e-2, atol=1e-3) for of_one in exact)
 
@@ -126,6 +130,8 @@ def are_of_their_own(first: Columns, second: Columns) -> bool:
 
     A measure keeps the order of the genes, or is on another scale.
     """
+    known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    first, second = first[known], second[known]
     pairs: Sequence[tuple[Column, Column]] = list(zip(first.T, second.T, strict=True))
     alike = [correlation(rankdata(a), rankdata(b)) for a, b in pairs]
     if not pairs or not -1 <= np.median(alike) < _MONOTONE:

@@ -27,7 +27,7 @@ _MOST = 50  # samples that a column is held against
 _MOST_COLUMNS = 500  # of a table beside whose samples results of any name are looked for
 _WITH_TEXT = ("csv", "tsv", "parquet")
 _BY_VALUES = ("gene", "contrast", "group", "of test")  # kinds whose names samples bear, too
-_OF_RESULTS = ("test", "contrast", "group", "spread", "of test", "statistic", "unlike")
+_OF_RESULTS = ("test", "contrast", "group", "spread", "of test", "some", "statistic", "unlike")
 _ENDS = re.compile(r"[ _.-]")
 _SPREAD = re.compile(r"sd|std|sem|cv", re.IGNORECASE)
 _OF_MANY = re.compile(r"(min|max|mean|avg|average|median)[ _.].+|.+[ _.](min|max|mean|avg|median)")
@@ -71,7 +71,8 @@ def tell_results(
         [not k and _may_be_result(n, called) for n, k in zip(names, keys, strict=True)], bool
     )
     rest = np.flatnonzero((keys == "") & ~maybe)
-    rest = rest[choose_measure(list(samples[rest]), raw.layer, "").kept]  # one a sample
+    twins = _of_their_own(list(samples), keys, cells)
+    rest = rest[choose_measure(list(samples[rest]), raw.layer, "", twins).kept]  # one a sample
     _tell_totals(names, keys, cells, rest)
     _tell_statistics(names, keys, cells)
     rest = rest[keys[rest] == ""]
@@ -83,7 +84,7 @@ def tell_results(
     if len(names) <= _MOST_COLUMNS and len(core):
         rest = np.setdiff1d(rest[keys[rest] == ""], [*unsure, *core]).astype(int)
         doubts += _tell_unlike(names, keys, cells, rest, core, has_results)
-    own = [*samples[by_name & (keys == "")], *_of_their_own(list(samples), keys, cells)]
+    own = [*samples[by_name & (keys == "")], *twins]
     if not doubts:
         return [], own
     fix = how_to_leave(raw, doubts, is_column=is_turned)
@@ -131,7 +132,10 @@ def _tell_totals(names: Sequence[str], keys: np.ndarray, cells: Cells, rest: Pla
     totals = [i for i, name in enumerate(names) if name.lower() in ("total", "totals")]
     for i in totals:
         sums = cells[:, np.setdiff1d(rest, totals)].sum(axis=1)
-        keys[i] = "statistic" if np.allclose(cells[:, i], sums, rtol=1e-3) else ""
+        known = np.isfinite(sums) & np.isfinite(cells[:, i])
+        if known.any():
+            adds_up = np.allclose(cells[known, i], sums[known], rtol=1e-3)
+            keys[i] = "statistic" if adds_up else ""
 
 
 def _tell_statistics(names: Sequence[str], keys: np.ndarray, cells: Cells) -> None:

@@ -142,7 +142,8 @@ def _without_empty(table: Table, seen: Survey) -> tuple[Table, Survey]:
         **of_genes,
     )
     notes = [*table.notes, *lost]
-    return table._replace(x=x, obs=obs[~is_empty], var=var[~is_void], notes=notes), seen
+    kept = {"x": x, "obs": obs[~is_empty], "var": var[~is_void]}
+    return table._replace(**kept, notes=notes, are_unsure=None), seen
 
 
 def _text_of(

@@ -26,7 +26,7 @@ _DOUBTS = {
     re.compile(r"^(?!.*(log|vst|(star|htseq)_)).*(?<![a-z])([fr]pkm|tpm)(?![a-z])", re.I): (
         "says that they are no logarithms"
     ),
-    re.compile(r"(?<![a-z])(d*ct|cq|qpcr)(?![a-z])", re.I): (
+    re.compile(r"^(?!.*log).*(?<![a-z])(d{1,2}ct|cq|ct[ _.-]?values?|qpcr)(?![a-z])", re.I): (
         "says that they are cycles, of which more are less RNA: write them as 40 - Ct"
     ),
 }

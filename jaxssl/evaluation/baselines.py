@@ -2,8 +2,8 @@
 
 A baseline turns the labelled rows into class probabilities for other rows. What it has to choose,
 it chooses by cross-validation on the labels at hand. None knows how common a class is beyond that:
-linear models and graphs count every class alike, whatever its number of labels; `majority`, `knn`
-and `random_forest` count labels.
+class means, linear models and graphs count every class alike, whatever its number of labels;
+`majority`, `knn` and `random_forest` count labels.
 """
 
 from collections.abc import Callable

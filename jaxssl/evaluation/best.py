@@ -157,7 +157,7 @@ def choose_pool(
             `shares_of` are one more opinion.
 
     Returns:
-        The pool, with what it says of the labels that were held out.
+        The pool.
     """
     # the same folds for the same labels
     folds = folds_of(y, FOLDS if len(y) < MANY else FOLDS_OF_MANY, 0)
@@ -190,9 +190,8 @@ def choose_pool(
         if len(y) >= MANY:
             path = [[int(i)] for i in penalties]
     said = Said([*of_means[:, rows]], [*of_path[:, :, rows]], [*of_graphs[:, rows]])
-    opinions = of_heads(said, penalties)
-    pool = Pool(penalties, fit_weights(opinions, y[rows], weights[rows], prior, by_share=by_share))
-    return pool._replace(held_out=pool(opinions), rows=rows)
+    given = of_heads(said, penalties), y[rows], weights[rows], prior
+    return Pool(penalties, fit_weights(*given, by_share=by_share))
 
 
 def shares_of(y: Int[np.ndarray, " labelled"], n_classes: int) -> Float[np.ndarray, " classes"]:

@@ -23,12 +23,11 @@ from jaxssl.evaluation.arms import Encoders, Fits, Inputs, fit_each, problem_of
 from jaxssl.evaluation.baselines import Problem
 from jaxssl.evaluation.best import fit_best
 from jaxssl.evaluation.spaces import Spaces, make_spaces, with_outputs
+from jaxssl.readers import OF_TRAINING
 from jaxssl.types import Params
 
 N_ENCODERS = 5
 OF_THE_STUDY = ("normalize", "encoder", "pretrain", "run")  # sections of its options
-DECIDE = ("method", "augment", "normalize", "encoder", "pretrain")
-"""Sections that decide what an encoder is, with the root key and the precision of `run`."""
 
 
 def recipe(config: Config, n_train: int) -> Config:
@@ -58,6 +57,13 @@ def alike(config: Config, n_train: int, bundles: Iterable[EncoderBundle]) -> dic
         config: of the study, of which the sections `OF_THE_STUDY` are read.
         n_train: training samples, which are those of the study's encoders.
         bundles: of its encoders.
+
+    Returns:
+        Their parameters; none of a study that changes what decides an encoder.
+
+    Example:
+        >>> alike(config, n_train, bundles.values()).keys()  # doctest: +SKIP
+        dict_keys([0, 1, 2])
     """
     own = _deciding(recipe(config, n_train))
     return {
@@ -69,7 +75,7 @@ def alike(config: Config, n_train: int, bundles: Iterable[EncoderBundle]) -> dic
 
 def _deciding(config: Config) -> tuple[object, ...]:
     """The options that decide what an encoder is."""
-    sections = (getattr(config, name) for name in DECIDE)
+    sections = (getattr(config, name) for name in OF_TRAINING)
     return (*sections, config.run.root_key, config.run.precision)
 
 

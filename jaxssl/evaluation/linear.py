@@ -51,10 +51,13 @@ def row_space(
 
     What is orthogonal to that span never enters an L2-regularised linear fit.
     """
-    if x.shape[1] <= x.shape[0]:
-        return x, rows
-    axes, _ = np.linalg.qr(x.T)
-    return x @ axes, rows @ axes
+    axes = span_of(x)
+    return (x, rows) if axes is None else (x @ axes, rows @ axes)
+
+
+def span_of(x: Float[np.ndarray, "labelled features"]) -> Float[np.ndarray, "features axes"] | None:
+    """Orthonormal axes of the span of rows; None where features are the fewer."""
+    return np.linalg.qr(x.T)[0] if x.shape[1] > x.shape[0] else None
 
 
 def folds_of(

@@ -32,8 +32,6 @@ class Pool(NamedTuple):
 
     penalties: Int[np.ndarray, " heads"]  # positions in `PENALTIES`
     weights: Float[np.ndarray, " opinions"]
-    held_out: Classes | None = None  # what was said of labels that were held out
-    rows: Int[np.ndarray, " held_out"] | None = None  # which labels these are
 
     def __call__(self, opinions: Opinions) -> Classes:
         """Class probabilities."""

@@ -13,7 +13,7 @@ from scipy.special import log_softmax, softmax
 from jaxssl.evaluation.adaptation import Head
 from jaxssl.evaluation.best import PENALTIES, choose_pool, head, shares_of
 from jaxssl.evaluation.graph import bridge
-from jaxssl.evaluation.linear import TEMPERATURE, class_means
+from jaxssl.evaluation.linear import TEMPERATURE, class_means, span_of
 from jaxssl.evaluation.neighbourhood import Neighbourhood
 from jaxssl.evaluation.novelty import Novelty
 from jaxssl.evaluation.pooling import Pool, log_of
@@ -180,7 +180,7 @@ def mean_of(view: View, labelled: Labels, y: Labels) -> Head:
 def head_of(view: View, labelled: Labels, y: Labels, n_classes: int, position: int) -> Head:
     """`best.linear` at one penalty as a map of the view's directions."""
     x = view.of(labelled)
-    axes = np.linalg.qr(x.T)[0] if x.shape[1] > x.shape[0] else None
+    axes = span_of(x)
     model = head(PENALTIES[position]).fit(x if axes is None else x @ axes, y)
     kernel, bias = model.coef_.T, model.intercept_
     if n_classes == 2:  # scikit-learn has the second class alone

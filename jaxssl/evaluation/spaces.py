@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from jaxssl.evaluation.graph import affinity, bridge
+from jaxssl.evaluation.linear import span_of
 from jaxssl.evaluation.neighbourhood import Neighbourhood, find_neighbourhood
 from jaxssl.evaluation.spreading import Reach, reach, spread
 
@@ -156,9 +157,9 @@ def condensed(spaces: Spaces, labelled: Int[np.ndarray, " labelled"]) -> Spaces:
     """
     rows, views = np.arange(len(labelled)), {}
     for name, view in spaces.views.items():
-        x = view.of(labelled)
-        if x.shape[1] > len(x):
-            x = x @ np.linalg.qr(x.T)[0]
+        x = view.x[labelled] - view.centre
+        axes = span_of(x)
+        x = x if axes is None else x @ axes
         views[name] = View(x, np.zeros(x.shape[1], x.dtype))
     at = np.searchsorted(spaces.train, labelled)
     inside = {name: cast(Graph, graph).inside for name, graph in spaces.graphs.items()}

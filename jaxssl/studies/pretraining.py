@@ -16,6 +16,7 @@ from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save
 from jaxssl.engine.diagnose import HEALTHY, divergences
 from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.engine.prepared import fingerprint
+from jaxssl.evaluation.arms import BEST
 from jaxssl.evaluation.ensembles import (
     N_ENCODERS,
     alike,
@@ -66,7 +67,8 @@ def make_ensembles(study: Study, bundles: Iterable[EncoderBundle]) -> dict[int, 
     if ids:
         plan, n = plan_ensembles(config, pool.shape, ids, study.prepared.batches)
         log = _log_of(study, Count(study.hooks.tell, "epoch", n), is_kept=False)
-        checkpoints = study.folder / layout.CHECKPOINTS / run_of(study.folder)
+        # apart from those of the study's own encoders, which have the same seeds
+        checkpoints = study.folder / layout.CHECKPOINTS / run_of(study.folder) / BEST
         study.hooks.say(
             f"best: {N_ENCODERS} encoders a repetition, {len(ids)} are still to be pretrained"
         )

@@ -67,8 +67,8 @@ def classify(
     """Classify the samples of a cohort by all the labels that there are, few or many.
 
     What `jaxssl classify` does, with the same numbers. Five encoders are pretrained on all samples;
-    linear models of their outputs, of axes along which neighbours agree and of genes are pooled
-    with two graphs, by weights that the labels choose.
+    class means, linear models and graphs of their outputs, of axes along which neighbours agree, of
+    components and of genes are pooled by weights that the labels choose.
     Every label is learnt from, also the only one of its class; nested cross-validation over all of
     them says what accuracy to expect of new samples, and whether logistic regression would do.
 

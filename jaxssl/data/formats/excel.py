@@ -130,7 +130,7 @@ def _load(path: Path, _changed: int, _size: int, name: str) -> Any:
         if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise
         raise InputError(
-            f"{path} is a damaged Excel workbook ({' '.join(str(error).split())})",
+            f"{path} is a damaged workbook ({' '.join(str(error).split())})",
             "save it again, or save the sheet as csv",
         ) from error
 
@@ -156,9 +156,9 @@ def _refuse_large(path: Path, file: io.BufferedIOBase) -> None:
         for name in archive.namelist():
             if name.startswith("xl/worksheets/") and _n_cells(archive, name) > _LARGEST_SHEET:
                 raise InputError(
-                    f"{path} has a cell so far from the others that the sheet does not fit in "
-                    "memory",
-                    "remove what stands far below the table or right of it",
+                    f"{path} has a sheet of more cells than fit in memory, or a cell far from the "
+                    "others",
+                    "save the sheet as csv, or remove what stands far from the table",
                 )
 
 

@@ -81,7 +81,9 @@ def _open(path: Path, reading: Reading | None) -> tuple[pq.ParquetFile, str, lis
     # numbers of rows, with gaps where these were filtered, are no ids beside text
     rows = [n for n in index if _is_unnamed(n) and pa.types.is_integer(kinds[n])]
     index = [name for name in index if name not in rows]
-    ids = next(iter([*told, *index, *called, *named, *rows, *whole]), "")
+    about = set(facts_beside(schema.names, named))  # a tissue, beside the numbers of samples
+    others = [name for name in named if name not in about]
+    ids = next(iter([*told, *index, *called, *(others if rows else named), *rows, *whole]), "")
     if ids not in kinds and told:
         raise InputError(f"{path} has no column {ids!r}", "correct `id_column`")
     if not ids:
