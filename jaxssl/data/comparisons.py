@@ -79,7 +79,7 @@ def stem_of(name: str) -> str:
     """The group of a mean or a spread, in small letters.
 
     >>> stem_of("Liver_mean"), stem_of("sdKO")
-    ('liver', 'sdko')
+    ('liver', 'ko')
     """
     return re.sub(rf"[ _.-]({_MEAN}|{_SPREAD})$|^{_BEFORE}[ _.]", "", spaced(name))
 

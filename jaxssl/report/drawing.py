@@ -27,7 +27,7 @@ from jaxssl.files import replacing, write_text
 from jaxssl.report.templates import TEMPLATES
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h", "d", "*")
+MARKERS = tuple("os^DvPX<p>hd*H8+x")
 USUAL = ("swav", "scratch", "logreg", "pca_logreg", "spread_selftrain", "best")
 """Arms that stand in one figure most often: each has a colour of its own."""
 OTHER = "#8c9196"  # what is no category: the floor, unlabelled samples
@@ -64,7 +64,7 @@ def legend_above(figure: Figure, ax: Axes, most: int = 4, **options: Any) -> Non
 
 
 def marks(names: Sequence[Any]) -> dict[Any, Mark]:
-    """Colour and marker of each name; 6 and 13 share no factor, so 78 pairs are distinct."""
+    """Colour and marker of each name; 6 and 17 share no factor, so 102 pairs are distinct."""
     return {
         name: {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         for i, name in enumerate(names)
