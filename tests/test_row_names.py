@@ -128,6 +128,11 @@ def test_row_numbers_of_a_filtered_parquet_are_no_ids_beside_text(tmp_path):
     assert list(adata.var_names) == [GENES[i] for i in kept]
     assert list(adata.obs_names) == GSM
     np.testing.assert_array_equal(adata.X, COUNTS[:, kept])
+    samples = pd.DataFrame(COUNTS, [1001, 1005, 1006, 1010, 1011, 1013], GENES)
+    samples.assign(tissue=list("aabbcc")).to_parquet(tmp_path / "z.parquet")  # a fact is no id
+    adata = read(tmp_path / "z.parquet", orientation="samples_in_rows")
+    assert list(adata.obs_names) == [str(i) for i in samples.index]
+    assert list(adata.obs["tissue"]) == list("aabbcc")
     entrez = frame.drop(columns="symbol").set_axis([7157 + 3 * i for i in range(len(GENES))])
     entrez.to_parquet(tmp_path / "y.parquet")  # without text they are all there is
     options = {"orientation": "genes_in_rows"}

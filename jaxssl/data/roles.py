@@ -72,10 +72,8 @@ def settle(raw: RawTable, orientation: str, path: Path) -> Table:
     obs = _add_text(obs, _text_of(raw, genes, of_genes == "sample", 0 if is_turned else 1))
     are_facts = np.array([bool(k) and AMONG_SAMPLES[k].is_kept for k in of_samples], bool)
     var = _add_text(var, _text_of(raw, samples, are_facts, 1 if is_turned else 0))
-    notes = [
-        *_left_out(genes, of_genes, AMONG_GENES),
-        *_left_out(samples, of_samples, AMONG_SAMPLES),
-    ]
+    left_out = _left_out(genes, of_genes, AMONG_GENES)
+    left_out += _left_out(samples, of_samples, AMONG_SAMPLES)
     rest = np.flatnonzero(of_samples == "")
     measures = choose_measure(list(samples[rest]), raw.layer, path.name.split(".")[0], own)
     require_layer(path, raw.layer, measures.known)
@@ -90,7 +88,7 @@ def settle(raw: RawTable, orientation: str, path: Path) -> Table:
     obs = obs.set_axis(pd.Index(names, dtype=object), axis=0).iloc[kept]
     if not is_gene.all():
         x, var = x._replace(genes=np.flatnonzero(is_gene)), var[is_gene]
-    notes += [*measures.notes, *doubts, *_doubtful(genes[is_gene])]
+    notes = [*left_out, *measures.notes, *doubts, *_doubtful(genes[is_gene])]
     beside = [*genes[~is_gene], *samples[~is_sample]]
     unsure = facts.are_unsure[is_gene]
     return Table(x._replace(kept=kept), obs, var, notes, beside, measures.are_counts, unsure)

@@ -162,36 +162,64 @@ def choose_pool(
     # the same folds for the same labels
     folds = folds_of(y, FOLDS if len(y) < MANY else FOLDS_OF_MANY, 0)
     prior = prior_of(spaces.means, spaces.heads, spaces.of_graphs)
-    n_means, n_heads, n_graphs = map(len, (spaces.means, spaces.heads, spaces.of_graphs))
-    everything = [range(len(PENALTIES))] * n_heads
     rows = np.flatnonzero(folds >= 0)
     if len(rows) < FEWEST or len(np.unique(y)) < 2:
         untuned = with_shares(prior.weights, OF_SHARES, on=by_share)
-        return Pool(np.full(n_heads, UNTUNED), untuned)
+        return Pool(np.full(len(spaces.heads), UNTUNED), untuned)
     weights = compute_sample_weight(None if by_share else "balanced", y)
-    of_means = np.zeros((n_means, len(y), n_classes))
-    of_graphs = np.zeros((n_graphs + by_share, len(y), n_classes))
+    opinions, penalties = _held_out(spaces, labelled, y, n_classes, folds, weights)
+    if by_share:
+        opinions.append(np.zeros((len(y), n_classes)))
+        for out in (folds == number for number in np.unique(folds[rows])):
+            opinions[-1][out] = shares_of(y[~out], n_classes)
+    given = [p[rows] for p in opinions], y[rows], weights[rows], prior
+    return Pool(penalties, fit_weights(*given, by_share=by_share))
+
+
+def _held_out(
+    spaces: Spaces,
+    labelled: Int[np.ndarray, " labelled"],
+    y: Int[np.ndarray, " labelled"],
+    n_classes: int,
+    folds: Int[np.ndarray, " labelled"],
+    weights: Float[np.ndarray, " labelled"],
+) -> tuple[Opinions, Int[np.ndarray, " heads"]]:
+    """What is said of every label by those of other folds, and the penalties of the heads.
+
+    Of many labels, the first fold chooses the penalties.
+    """
+    n_heads, is_first = len(spaces.heads), len(y) >= MANY
+    of_means, of_graphs = (
+        np.zeros((len(names), len(y), n_classes)) for names in (spaces.means, spaces.of_graphs)
+    )
     of_path = np.zeros((n_heads, len(PENALTIES), len(y), n_classes))
-    path, penalties = everything, np.zeros(n_heads, int)
-    for number in np.unique(folds[rows]):
+    path: list[Sequence[int]] = [range(len(PENALTIES))] * n_heads
+    penalties = np.zeros(n_heads, int)
+    for number in np.unique(folds[folds >= 0]):
         out = folds == number
         if len(np.unique(y[~out])) < 2:
             continue
         said = opinions_of(spaces, labelled[~out], y[~out], n_classes, labelled[out], path)
-        of_means[:, out], of_graphs[:n_graphs, out] = said.means, said.graphs
-        of_graphs[n_graphs:, out] = shares_of(y[~out], n_classes)
+        of_means[:, out], of_graphs[:, out] = said.means, said.graphs
         for i, positions in enumerate(path):
-            for position, p in zip(positions, said.heads[i], strict=True):
-                of_path[i, position, out] = p
-        seen = folds >= 0 if len(y) < MANY else out
-        if path is everything:
-            log_p = log_of(of_path[:, :, seen])[:, :, np.arange(seen.sum()), y[seen]]
-            penalties = (log_p @ weights[seen]).argmax(axis=1)
-        if len(y) >= MANY:
+            of_path[i, list(positions), np.flatnonzero(out)[:, None]] = said.heads[i].swapaxes(0, 1)
+        if is_first:
+            penalties, is_first = _least_loss(of_path[:, :, out], y[out], weights[out]), False
             path = [[int(i)] for i in penalties]
-    said = Said([*of_means[:, rows]], [*of_path[:, :, rows]], [*of_graphs[:, rows]])
-    given = of_heads(said, penalties), y[rows], weights[rows], prior
-    return Pool(penalties, fit_weights(*given, by_share=by_share))
+    if len(y) < MANY:
+        seen = folds >= 0
+        penalties = _least_loss(of_path[:, :, seen], y[seen], weights[seen])
+    heads = of_path[np.arange(n_heads), penalties]
+    return [*of_means, *heads, *of_graphs], penalties
+
+
+def _least_loss(
+    of_path: Float[np.ndarray, "heads penalties labels classes"],
+    y: Int[np.ndarray, " labels"],
+    weights: Float[np.ndarray, " labels"],
+) -> Int[np.ndarray, " heads"]:
+    """The penalty of the least log loss, by head; the largest of equals."""
+    return (log_of(of_path[:, :, np.arange(len(y)), y]) @ weights).argmax(axis=1)
 
 
 def shares_of(y: Int[np.ndarray, " labelled"], n_classes: int) -> Float[np.ndarray, " classes"]:

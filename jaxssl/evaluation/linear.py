@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from sklearn.linear_model import LogisticRegression
 
 MAX_ITERATIONS = 1000
+_TINY = 1e-12  # length
 TEMPERATURE = 0.1  # of the cosine to a class mean; the class that is named does not depend on it
 
 
@@ -40,8 +41,19 @@ def class_means(
     Source: on few labels, Snell et al. 2017, Prototypical networks; on expression, the nearest
     centroid of Tibshirani et al. 2002, doi 10.1073/pnas.082099299, without its shrinkage.
     """
-    means = np.stack([x[y == c].mean(axis=0) for c in np.unique(y)])
-    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+    return directions(np.stack([x[y == c].mean(axis=0) for c in np.unique(y)]))
+
+
+def directions(
+    x: Float[np.ndarray, "samples features"], centre: Float[np.ndarray, " features"] | float = 0.0
+) -> Float[np.ndarray, "samples features"]:
+    """Rows from a centre, of unit length; one that is the centre stays 0.
+
+    >>> directions(np.array([[4.0, 5.0]]), np.array([1.0, 1.0]))
+    array([[0.6, 0.8]])
+    """
+    away = x - centre
+    return away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), _TINY)
 
 
 def row_space(

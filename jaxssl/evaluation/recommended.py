@@ -13,7 +13,7 @@ from scipy.special import log_softmax, softmax
 from jaxssl.evaluation.adaptation import Head
 from jaxssl.evaluation.best import PENALTIES, choose_pool, head, shares_of
 from jaxssl.evaluation.graph import bridge
-from jaxssl.evaluation.linear import TEMPERATURE, class_means, span_of
+from jaxssl.evaluation.linear import TEMPERATURE, class_means, directions, span_of
 from jaxssl.evaluation.neighbourhood import Neighbourhood
 from jaxssl.evaluation.novelty import Novelty
 from jaxssl.evaluation.pooling import Pool, log_of
@@ -29,7 +29,6 @@ from jaxssl.evaluation.spaces import (
     Spaces,
     View,
     axes_of,
-    directions,
     make_spaces,
 )
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from jaxssl.evaluation.graph import affinity, bridge
-from jaxssl.evaluation.linear import span_of
+from jaxssl.evaluation.linear import directions, span_of
 from jaxssl.evaluation.neighbourhood import Neighbourhood, find_neighbourhood
 from jaxssl.evaluation.spreading import Reach, reach, spread
 
@@ -19,7 +19,6 @@ GRAPHS = (OUTPUTS, AGREEMENT)
 """Views of class means, of linear heads, and of graphs; without encoders there are no outputs."""
 STRENGTH = 0.5  # of spreading
 N_AXES = 128  # of the encoders' outputs: the principal ones
-_TINY = 1e-12  # length of a row that is the training mean
 
 Rows = Float[np.ndarray, "samples features"]
 Classes = Float[np.ndarray, "samples classes"]
@@ -34,12 +33,6 @@ class View(NamedTuple):
     def of(self, rows: Int[np.ndarray, " rows"]) -> Rows:
         """Some samples, of unit length."""
         return directions(self.x[rows], self.centre)
-
-
-def directions(x: Rows, centre: Float[np.ndarray, " features"]) -> Rows:
-    """Rows from a centre, of unit length."""
-    away = x - centre
-    return away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), _TINY)
 
 
 class Graph(NamedTuple):
