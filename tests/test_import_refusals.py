@@ -13,13 +13,14 @@ from anndata import AnnData
 from miniatures import GENES, GSM, genes_in_rows, values
 from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
+from jaxssl import SSLEncoder, study
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.expression import read
 from jaxssl.data.formats.matrix import RawTable, by_name
 from jaxssl.data.inspect import inspect
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.sample_major import SampleMajor, survey
-from jaxssl.data.scale import Range, guess_scale
+from jaxssl.data.scale import Range, guess_scale, range_of
 from jaxssl.types import InputError
 
 SERIES = "!series_matrix_table_begin"
@@ -279,6 +280,27 @@ def test_the_span_of_values_tells_the_scale_or_why_not(x, scale, reason):
     found, why = guess_scale(survey(SampleMajor(np.array([x], np.float32), np.arange(1))).range)
     assert found == scale
     assert reason in why
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_genes_about_0_are_told_in_memory_as_in_a_file(centred):
+    logarithms = np.random.default_rng(0).gamma(2.0, 1.0, (60, 40)).astype(np.float32)
+    x = logarithms - (logarithms.mean(axis=0) if centred else 0.5)
+    of_file = survey(SampleMajor(x, np.arange(60))).range
+    assert range_of(x) == of_file
+    assert guess_scale(range_of(x))[0] == ("" if centred else "log2")
+
+
+def test_standardised_values_in_memory_are_asked_about():
+    x = np.random.default_rng(0).gamma(1.0, 1.0, (60, 40)).astype(np.float32)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    genes = [f"ENSG{i:011d}" for i in range(40)]
+    with pytest.raises(InputError, match="log ratios, or standardised"):
+        SSLEncoder().fit(pd.DataFrame(x, columns=genes))
+    labels = pd.DataFrame({"class": ["a", "b"] * 30}, index=[f"s{i}" for i in range(60)])
+    adata = AnnData(x, labels, pd.DataFrame(index=genes))
+    with pytest.raises(InputError, match="log ratios, or standardised"):
+        study(adata, label="class")
 
 
 @pytest.mark.parametrize(

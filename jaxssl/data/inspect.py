@@ -15,6 +15,7 @@ from jaxssl.data.columns import choose_group, choose_label, describe_columns
 from jaxssl.data.companions import facts_beside, is_about_samples
 from jaxssl.data.corner import GENES, named_in
 from jaxssl.data.damage import damage, is_lost
+from jaxssl.data.doubts import tell_missing
 from jaxssl.data.file_report import FileReport
 from jaxssl.data.formats import read_table, text_columns
 from jaxssl.data.formats.matrix import RawTable, Reading, Scratch, blank, names_of
@@ -25,7 +26,6 @@ from jaxssl.data.labels import label_problems, least_class_size
 from jaxssl.data.names import without_id
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.parts import called_by_files
-from jaxssl.data.rivals import tell_missing
 from jaxssl.data.roles import scale_told, settle, surveyed
 from jaxssl.data.sample_major import Survey
 from jaxssl.data.samples import add_columns, read_tables

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data import barcodes
+from jaxssl.data.doubts import RIVAL, missing_by_name, refuse_loose_rivals, refuse_twins
 from jaxssl.data.formats.cells import MISSING_TEXT
 from jaxssl.data.formats.matrix import RawTable, blank
 from jaxssl.data.genes import duplicates
-from jaxssl.data.rivals import RIVAL, missing_by_name, refuse_loose_rivals, refuse_twins
 from jaxssl.data.samples import require_column, some
 from jaxssl.data.spelling import Spelling, respelt, translated
 from jaxssl.types import InputError

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32
 from jaxssl.data import barcodes, joining, rules, samples
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.cleaning import Cleaning, column_of_names, plan_cleaning
+from jaxssl.data.doubts import tell_missing
 from jaxssl.data.formats import may_tell
 from jaxssl.data.formats.matrix import Reading, blank, names_of
 from jaxssl.data.genes import duplicates, id_type
@@ -19,7 +20,6 @@ from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import doubtful_classes, drop_small_classes, rename_classes
 from jaxssl.data.names import check_names, check_text, numbered
 from jaxssl.data.parts import Part, read_part
-from jaxssl.data.rivals import tell_missing
 from jaxssl.types import ROLES, InputError
 
 

@@ -7,11 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 from jaxssl.data.formats.matrix import BLOCK, TILE, Matrix, dense
-from jaxssl.data.scale import Range, is_toil_zero
+from jaxssl.data.scale import FEW, Range, are_centred, is_toil_zero
 from jaxssl.types import InputError
 
 _LARGEST = 40 * BLOCK  # numbers read together where a file stores so many: 0.7 GB
-_CENTRED = 0.1  # of a gene's span, and share of the genes beyond
 
 
 class SampleMajor(NamedTuple):
@@ -97,7 +96,8 @@ class Survey(NamedTuple):
     def range_of(self, genes: Bool[np.ndarray, " genes"]) -> Range:
         """The range of some genes."""
         low, high = np.fmin.reduce(self.low[genes]), np.fmax.reduce(self.high[genes])
-        is_centred = self.n_samples > 2 and _are_centred(self, genes)
+        of_genes = self.mean[genes], self.low[genes], self.high[genes]
+        is_centred = self.n_samples > FEW and are_centred(*of_genes)
         return Range(float(low), float(high), bool(self.are_whole[genes].all()), is_centred)
 
 
@@ -134,10 +134,3 @@ def survey(x: SampleMajor) -> Survey:
     unknown = Range(np.nan, np.nan, False)
     seen = Survey(n_samples, n_missing, of_samples, *told, unknown, are_whole)
     return seen._replace(range=seen.range_of(np.ones(n_genes, bool)))
-
-
-def _are_centred(seen: Survey, genes: Bool[np.ndarray, " genes"]) -> bool:
-    """Whether the mean of nearly every gene is 0, as of standardised values and ratios."""
-    spans = seen.high[genes] - seen.low[genes]
-    is_at_0 = np.abs(seen.mean[genes]) < _CENTRED * spans
-    return bool(spans.size) and bool(is_at_0.mean() > 1 - _CENTRED)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from anndata import AnnData
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from jaxssl.data.formats.matrix import dense
 from jaxssl.types import InputError
@@ -31,6 +31,8 @@ _DOUBTS = {
     ),
 }
 """What a file may be called → what that says against a logarithm."""
+FEW = 2  # samples whose means say nothing
+_CENTRED = 0.1  # of a gene's span, and share of the genes beyond
 _ROWS = 1024  # at a time: bounds the temporaries of a wide matrix
 
 
@@ -47,7 +49,19 @@ def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:
     """Of a matrix in memory, all of whose values are finite."""
     blocks = (x[start : start + _ROWS] for start in range(0, len(x), _ROWS))
     is_integer = all(bool((block == np.rint(block)).all()) for block in blocks)
-    return Range(float(x.min()), float(x.max()), is_integer)
+    low, high = x.min(axis=0), x.max(axis=0)
+    is_centred = len(x) > FEW and are_centred(x.mean(axis=0, dtype=np.float64), low, high)
+    return Range(float(low.min()), float(high.max()), is_integer, is_centred)
+
+
+def are_centred(
+    mean: Float[np.ndarray, " genes"],
+    low: Shaped[np.ndarray, " genes"],
+    high: Shaped[np.ndarray, " genes"],
+) -> bool:
+    """Whether the mean of nearly every gene is 0, as of standardised values and ratios."""
+    is_at_0 = np.abs(mean) < _CENTRED * (high - low)
+    return bool(is_at_0.size) and bool(is_at_0.mean() > 1 - _CENTRED)
 
 
 def finite_values(adata: AnnData) -> Shaped[np.ndarray, "samples genes"]:
