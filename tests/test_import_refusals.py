@@ -20,7 +20,7 @@ from jaxssl.data.formats.matrix import RawTable, by_name
 from jaxssl.data.inspect import inspect
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.sample_major import SampleMajor, survey
-from jaxssl.data.scale import Range, guess_scale, range_of
+from jaxssl.data.scale import Range, guess_scale, range_of, recorded_scale
 from jaxssl.types import InputError
 
 SERIES = "!series_matrix_table_begin"
@@ -301,6 +301,8 @@ def test_standardised_values_in_memory_are_asked_about():
     adata = AnnData(x, labels, pd.DataFrame(index=genes))
     with pytest.raises(InputError, match="log ratios, or standardised"):
         study(adata, label="class")
+    adata.uns.setdefault("jaxssl", {})["scale"] = "log_ratio"
+    assert recorded_scale(adata, x) == "log_ratio"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from jaxssl.data.labels import label_order
 from jaxssl.data.leakage import nameless_classes
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import by_text, choose_columns, facts_of
-from jaxssl.data.scale import finite_values, range_of, resolve_scale
+from jaxssl.data.scale import finite_values, recorded_scale
 from jaxssl.data.task import check_axes
 from jaxssl.types import InputError
 
@@ -83,7 +83,7 @@ class Transfer(NamedTuple):
 def cohort_of(adata: AnnData, name: str) -> Cohort:
     """A data set as one cohort, whatever labels it has left out."""
     x = finite_values(adata)
-    scale, _ = resolve_scale(str(facts_of(adata).get("scale", "auto")), range_of(x))
+    scale = recorded_scale(adata, x)
     genes, unknown = adata.var_names.to_numpy(), np.full(adata.n_obs, "", object)
     ids = adata.obs_names.to_numpy()
     return Cohort(name, log2_expression(x, scale), genes, unknown, scale, ids)

@@ -9,6 +9,7 @@ from anndata import AnnData
 from jaxtyping import Bool, Float, Shaped
 
 from jaxssl.data.formats.matrix import dense
+from jaxssl.data.samples import facts_of
 from jaxssl.types import InputError
 
 LOG2, LOG_RATIO = "log2", "log_ratio"
@@ -203,6 +204,19 @@ def resolve_scale(
         return found, reason
     _require_consistent(wanted, found, reason, values)
     return wanted, "as told by `scale`"
+
+
+def recorded_scale(adata: AnnData, x: Shaped[np.ndarray, "samples genes"]) -> str:
+    """Scale of a data set in memory: on record, or as its values look."""
+    told, values = str(facts_of(adata).get("scale", "auto")), range_of(x)
+    found, reason = guess_scale(values)
+    if told == "auto" and not found:
+        raise InputError(
+            f"cannot tell the scale ({reason})",
+            f"set adata.uns.setdefault('jaxssl', {{}})['scale'] = '{LOG_RATIO}' ({LOG2}, linear, "
+            f"counts), or import the file by `read(scale={LOG_RATIO})`",
+        )
+    return resolve_scale(told, values)[0]
 
 
 def _require_consistent(wanted: str, found: str, reason: str, values: Range) -> None:

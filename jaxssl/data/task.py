@@ -16,7 +16,7 @@ from jaxssl.data.labels import encode
 from jaxssl.data.names import check_alike, check_names
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import by_text, choose_columns, facts_of
-from jaxssl.data.scale import finite_values, range_of, resolve_scale
+from jaxssl.data.scale import finite_values, recorded_scale
 from jaxssl.data.split import make_split
 from jaxssl.types import InputError, Normalizer, Split
 
@@ -142,7 +142,7 @@ def make_task(adata: AnnData, config: Config, *, is_split: bool = True) -> Task:
     check_axes(adata)
     roles = take_roles(adata, config, is_split=is_split)
     x = finite_values(adata)
-    scale, _ = resolve_scale(str(recorded.get("scale", "auto")), range_of(x))
+    scale = recorded_scale(adata, x)
     expression = log2_expression(x, scale)
     twins = find_twins(expression, roles.batches)
     together = join_groups(roles.groups, twins)

@@ -15,7 +15,7 @@ from jaxssl.data.frames import FLAT, MIN_COHORT, takes
 from jaxssl.data.groups import MIN_GENES, Pairs, find_twins, join_groups, twins_by_rank
 from jaxssl.data.normalize import log2_expression, moments
 from jaxssl.data.samples import facts_of
-from jaxssl.data.scale import finite_values, range_of, refuse_flat, resolve_scale
+from jaxssl.data.scale import finite_values, recorded_scale, refuse_flat
 from jaxssl.data.task import Joined, Task, check_axes, is_numbered
 from jaxssl.types import Frame, InputError
 
@@ -104,7 +104,7 @@ def _read(adata: AnnData, name: str, task: Task, frame: str, batch: str = "") ->
         check_axes(adata)
         values = finite_values(adata)
         refuse_flat(values, adata.obs_names)
-        scale, _ = resolve_scale(str(facts_of(adata).get("scale", "auto")), range_of(values))
+        scale = recorded_scale(adata, values)
         if not takes(Frame(frame), scale, task.scale):
             how = CONVERSIONS.get((scale, task.scale), "as the study's data were made")
             raise InputError(

@@ -10,7 +10,7 @@ from anndata import AnnData
 from jaxssl.config import Config, DataConfig
 from jaxssl.data.names import check_alike, check_names
 from jaxssl.data.samples import by_text, choose_columns, facts_of
-from jaxssl.data.scale import finite_values, range_of, refuse_flat, resolve_scale
+from jaxssl.data.scale import finite_values, recorded_scale, refuse_flat
 from jaxssl.data.task import check_axes, refuse_label_as, take_roles
 from jaxssl.studies.data import Data, read_data, read_unlabelled
 from jaxssl.studies.encoders import with_data
@@ -104,7 +104,7 @@ def _look(adata: AnnData, found: Refusals) -> None:
         with found.kept():
             refuse_flat(x, adata.obs_names)
         with found.kept():
-            resolve_scale(str(facts_of(adata).get("scale", "auto")), range_of(x))
+            recorded_scale(adata, x)
 
 
 def _look_at_columns(adata: AnnData, roles: dict[str, str], found: Refusals) -> None:
