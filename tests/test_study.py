@@ -117,7 +117,7 @@ def test_best_has_the_encoders_of_the_study_where_they_are_pretrained_alike(tmp_
     shared = study(tmp_path / "run", seeds=1, arms=["swav", "best"])
     bundles = read_encoders(tmp_path / "run", [0])
     config, n_train = bundles[0].config, bundles[0].provenance["n_train"]
-    assert alike(config, n_train, bundles.values()).keys() == {0}
+    assert alike(config, n_train, bundles.values()).keys() == {("swav", 0)}
     for name, value in {"augment.noise": 0.5, "optimizer.learning_rate": 0.1}.items():
         other = with_options(config, {name: value})
         assert not alike(config, n_train, [replace(bundles[0], config=other)])

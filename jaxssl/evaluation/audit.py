@@ -11,7 +11,7 @@ combinations of the other factors.
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from statsmodels.stats.anova import anova_lm
 from jaxssl.data.labels import label_budget
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import SCRATCH, Encoders, Fits, Inputs, make_inputs
-from jaxssl.evaluation.ensembles import N_ENCODERS, make_fit_best
+from jaxssl.evaluation.ensembles import METHODS, N_ENCODERS, Id, make_fit_best
 from jaxssl.evaluation.fits import settle
 from jaxssl.evaluation.intervals import ALPHA
 from jaxssl.evaluation.network import make_fit_network
@@ -65,7 +65,7 @@ def null_scores(
     n_repetitions: int,
     n: int,
     log: Log,
-    bank: Sequence[Params] = (),
+    bank: Mapping[Id, Params] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """By metric, a row a repetition: both sides' test scores in `n` null comparisons.
 
@@ -103,13 +103,18 @@ def _sides_of_scratch(prepared: Prepared, inputs: Inputs) -> SideFit:
     return lambda side, n, seeds: fits[side](SCRATCH, None, n, seeds)
 
 
-def _sides_of_best(prepared: Prepared, inputs: Inputs, bank: Sequence[Params]) -> SideFit:
+def _sides_of_best(prepared: Prepared, inputs: Inputs, bank: Mapping[Id, Params]) -> SideFit:
     """Fits of `best` on encoders that a side and repetition draws."""
     root = prepared.config.run.root_key
 
     def drawn(side: int, seed: int) -> Params:
         rng = np.random.default_rng([root, side, seed])
-        return {str(i): bank[i] for i in rng.choice(len(bank), N_ENCODERS, replace=False)}
+        numbers = {method: [n for name, n in bank if name == method] for method in METHODS}
+        return {
+            f"{method}_{i}": bank[method, int(i)]
+            for method, of in numbers.items()
+            for i in rng.choice(of, N_ENCODERS, replace=False)
+        }
 
     def fit(side: int, n: int, seeds: Sequence[int]) -> Fits:
         ensembles = {seed: drawn(side, seed) for seed in seeds}

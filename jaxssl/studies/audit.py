@@ -24,7 +24,7 @@ from jaxssl.evaluation.audit import (
     null_scores,
     rejections,
 )
-from jaxssl.evaluation.ensembles import lacking, plan_ensembles, pretrain_ensembles
+from jaxssl.evaluation.ensembles import Id, lacking, plan_ensembles, pretrain_ensembles
 from jaxssl.evaluation.fits import DIVERGED, KINDS, counted, fix
 from jaxssl.evaluation.headline import percent
 from jaxssl.evaluation.sweep import budgets
@@ -44,7 +44,7 @@ from jaxssl.types import InputError, Params
 from jaxssl.validate import validate
 
 TYPE_ONE, OF_BEST, VARIANCE = AUDITS = ("type1", "type1_best", "variance")
-BANK = range(36)  # repetitions from whose 40 encoders "type1_best" draws
+BANK = range(36)  # repetitions from whose 40 encoders a method "type1_best" draws
 Question = tuple[Task, Config]
 MIN_COMPARISONS = 10  # fewer say nothing of a rate of 5 %
 
@@ -168,12 +168,12 @@ def type_one(
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Share of null comparisons that are rejected, by share, metric and test; and all scores."""
     task, config = question
-    bank: list[Params] = []
+    bank: dict[Id, Params] = {}
     if of_best:
         prepared = prepare(task, with_options(config, {"sweep.arms": (BEST,)}))
         config, pool, ids = prepared.config, prepared.pool, lacking(BANK)
-        plan, _ = plan_ensembles(config, pool.shape, ids, prepared.batches)
-        bank = [*pretrain_ensembles(plan, config, pool, ids).values()]
+        plans, _ = plan_ensembles(config, pool.shape, ids, prepared.batches)
+        bank = pretrain_ensembles(plans, config, pool, ids)
     else:  # nothing is pretrained: whatever its batches are, no cohort is needed
         prepared = prepare(task, with_options(config, {"pretrain.batches": "mixed"}))
     n_seeds, shares = job.config.run.seeds, job.config.sweep.shares

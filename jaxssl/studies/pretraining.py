@@ -18,8 +18,8 @@ from jaxssl.engine.embed import embed, prototype_scores
 from jaxssl.engine.prepared import fingerprint
 from jaxssl.evaluation.arms import BEST
 from jaxssl.evaluation.ensembles import (
-    N_ENCODERS,
     alike,
+    ids_of,
     lacking,
     plan_ensembles,
     pretrain_ensembles,
@@ -65,15 +65,15 @@ def make_ensembles(study: Study, bundles: Iterable[EncoderBundle]) -> dict[int, 
     encoders = {} if study.guests else alike(config, len(pool), bundles)
     ids = lacking(study.seeds, encoders)
     if ids:
-        plan, n = plan_ensembles(config, pool.shape, ids, study.prepared.batches)
+        plans, n = plan_ensembles(config, pool.shape, ids, study.prepared.batches)
         log = _log_of(study, Count(study.hooks.tell, "epoch", n), is_kept=False)
         # apart from those of the study's own encoders, which have the same seeds
         checkpoints = study.folder / layout.CHECKPOINTS / run_of(study.folder) / BEST
         study.hooks.say(
-            f"best: {N_ENCODERS} encoders a repetition, {len(ids)} are still to be pretrained"
+            f"best: {len(ids_of(0))} encoders a repetition, {len(ids)} are still to be pretrained"
         )
         with study.notes.stage("pretrain"), study.hooks.patient() as stop:
-            encoders |= pretrain_ensembles(plan, config, pool, ids, log, checkpoints, stop)
+            encoders |= pretrain_ensembles(plans, config, pool, ids, log, checkpoints, stop)
     return windows(encoders, study.seeds)
 
 

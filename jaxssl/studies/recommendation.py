@@ -19,7 +19,7 @@ from jaxssl.engine.ensemble import check_session
 from jaxssl.engine.prepared import Prepared, prepare
 from jaxssl.evaluation.deliver import Delivered, deliver
 from jaxssl.evaluation.ensemble_bundle import save_ensemble
-from jaxssl.evaluation.ensembles import N_ENCODERS, ids_of, plan_ensembles, pretrain_ensembles
+from jaxssl.evaluation.ensembles import ids_of, plan_ensembles, pretrain_ensembles
 from jaxssl.evaluation.novelty import NONE, told_of_none
 from jaxssl.evaluation.predictions import counted
 from jaxssl.files import read_json, write_json, write_table, write_text
@@ -185,15 +185,15 @@ def recommend(prepared: Prepared, seed: int, notes: Notes, hooks: Hooks) -> Deli
     """Pretrain an ensemble on all samples, and fit and estimate the classifier on all labels."""
     config, pool = prepared.config, prepared.pool
     ids = ids_of(seed)
-    plan, n_epochs = plan_ensembles(config, pool.shape, ids, prepared.batches)
+    plans, n_epochs = plan_ensembles(config, pool.shape, ids, prepared.batches)
     count = Count(hooks.tell, "epoch", n_epochs)
-    hooks.say(f"pretraining: {N_ENCODERS} encoders on {len(pool):,} samples, without labels")
+    hooks.say(f"pretraining: {len(ids)} encoders on {len(pool):,} samples, without labels")
 
     def log(rows: list[dict[str, Any]], restored: bool) -> None:
         count.advance(in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
 
     with notes.stage("pretrain"):
-        made = pretrain_ensembles(plan, config, pool, ids, log)
+        made = pretrain_ensembles(plans, config, pool, ids, log)
     with notes.stage("fit"):
         return deliver(prepared, [*made.values()], seed, versions(), hooks.say)
 
