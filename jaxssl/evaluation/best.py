@@ -1,6 +1,6 @@
 """`best`: the classifier that jaxssl recommends, from one label a class to thousands.
 
-Samples are seen in four views: the outputs of five encoders, the axes along which neighbours agree,
+Samples are seen in four views: the outputs of ten encoders, the axes along which neighbours agree,
 the components and the genes. Class means, linear heads and labels that are spread over graphs each
 have an opinion, and the opinions are pooled. Their weights come from cross-validation on the labels
 at hand: the fewer these are, the nearer the weights are to those of `pooling.prior_of`. Without

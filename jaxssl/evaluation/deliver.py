@@ -13,6 +13,7 @@ from jaxssl.engine.prepared import Prepared, fingerprint, record_of
 from jaxssl.evaluation.adaptation import FrameEncoders
 from jaxssl.evaluation.calibration import calibrate
 from jaxssl.evaluation.classifier import tell_apart
+from jaxssl.evaluation.ensembles import METHODS
 from jaxssl.evaluation.ensemble_bundle import EnsembleBundle
 from jaxssl.evaluation.expectation import groups_of, hold_out, outer_folds
 from jaxssl.evaluation.novelty import fit_novelty
@@ -109,7 +110,7 @@ def _origin(
     task = prepared.task
     return {
         "seed": seed,
-        "method": "swav",
+        "method": ", ".join(METHODS),
         "dataset": task.dataset,
         **({"unlabelled": task.joined.sentence} if task.joined.files else {}),
         "n_train": len(task.split.train),
