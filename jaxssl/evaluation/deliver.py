@@ -13,8 +13,8 @@ from jaxssl.engine.prepared import Prepared, fingerprint, record_of
 from jaxssl.evaluation.adaptation import FrameEncoders
 from jaxssl.evaluation.calibration import calibrate
 from jaxssl.evaluation.classifier import tell_apart
-from jaxssl.evaluation.ensembles import METHODS
 from jaxssl.evaluation.ensemble_bundle import EnsembleBundle
+from jaxssl.evaluation.ensembles import METHODS
 from jaxssl.evaluation.expectation import groups_of, hold_out, outer_folds
 from jaxssl.evaluation.novelty import fit_novelty
 from jaxssl.evaluation.pooling import FLOOR
