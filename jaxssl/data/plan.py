@@ -112,8 +112,8 @@ def _describe(
         is_named = options.sample_column in table or len(tables) == 1
         column = options.sample_column if is_named else ""
         told, note = joining.join_samples(table, sample_ids, column, options.min_match)
-        obs = samples.add_columns(obs, told)
-        notes.append(note)
+        obs, replaced = samples.add_columns(obs, told, is_told=bool(column))
+        notes += [note, *replaced]
         if counts := told.attrs["missing"].get(options.label):
             notes.append(tell_missing(counts, options.label))
     obs = obs.set_axis(pd.Index(samples.names_by_sheet(obs), dtype=object), axis=0)
