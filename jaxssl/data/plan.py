@@ -11,10 +11,11 @@ from jaxtyping import Bool, Float32
 
 from jaxssl.data import barcodes, joining, rules, samples
 from jaxssl.data.annotation import read_annotation
-from jaxssl.data.cleaning import Cleaning, column_of_names, plan_cleaning
+from jaxssl.data.cleaning import Cleaning, plan_cleaning
 from jaxssl.data.doubts import tell_missing
 from jaxssl.data.formats import may_tell
 from jaxssl.data.formats.matrix import Reading, blank, names_of
+from jaxssl.data.gene_map import column_of_names
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import doubtful_classes, drop_small_classes, rename_classes
