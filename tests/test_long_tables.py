@@ -142,6 +142,13 @@ def test_words_for_no_value_are_to_be_left_empty_and_lose_no_sample(tmp_path, wo
     np.testing.assert_array_equal(read(path, impute="zero", scale="log2").X, expected.T)
 
 
+def test_a_fact_about_samples_with_a_word_for_no_value_is_kept_as_text(tmp_path):
+    rows = [f"S{i},{grade},1.5,{i}.25" for i, grade in enumerate(["1", "2", "ND", "3"])]
+    path = write(tmp_path / "x.csv", "\n".join(["sample,grade,TP53,MYC", *rows]) + "\n")
+    adata = read(path, scale="log2", orientation="samples_in_rows")
+    assert (list(adata.obs["grade"]), adata.shape) == (["1", "2", "ND", "3"], (4, 2))
+
+
 def test_a_point_that_may_part_thousands_is_asked_about(tmp_path):
     counts = np.random.default_rng(4).lognormal(6, 2, (60, 3)).astype(int)
     counts[0] = [995, 3515, 12]

@@ -126,8 +126,9 @@ def _read_text(dialect: Dialect) -> pd.DataFrame:
 def _refuse_two_headers(frame: pd.DataFrame, path: Path) -> None:
     """Refuse names below those of merged cells: all filled, all different, one a name for ids."""
     first = frame.iloc[0].map(str)
+    are_words = first.is_unique and all(len(cell) > 1 and not cell.isdecimal() for cell in first)
     is_nameless = "" in [*map(str, frame.columns[1:])]
-    if is_nameless and first.all() and first.is_unique and any(map(is_name_for_ids, first)):
+    if is_nameless and are_words and any(map(is_name_for_ids, first)):
         raise InputError(
             f"{path} has a second row of headings: {', '.join(first[:6])}",
             "remove the one above it",

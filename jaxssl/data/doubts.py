@@ -61,38 +61,39 @@ def refuse_other_ids(obs: pd.DataFrame, told: pd.DataFrame) -> None:
 
     Numbers are ids only in columns that are called alike.
     """
-    for name in obs:
-        own = obs[name]
-        ids = own[own != ""]
+    for name in map(str, obs.columns):
+        own = obs[name].to_numpy(dtype=object)
+        ids = pd.Index(own[own != ""])
         if not ids.is_unique or 2 * len(ids) <= len(own):
             continue
-        others = [name] if ids.map(str).str.isdecimal().all() else told.columns
-        for other in told.columns.intersection(others):
-            theirs = told[other]
-            are_ids = theirs.isin(ids)
+        are_numbers = all(str(value).isdecimal() for value in ids)
+        for other in [name] if are_numbers else map(str, told.columns):
+            theirs = told[other].to_numpy(dtype=object) if other in told else own
+            are_ids = pd.Index(theirs).isin(ids)
             wrong = are_ids & (own != "") & (theirs != own)
-            if wrong.any() and are_ids.mean() > RIVAL and theirs[are_ids].is_unique:
-                sample = wrong.idxmax()
+            if wrong.any() and are_ids.mean() > RIVAL and pd.Index(theirs[are_ids]).is_unique:
+                i, column = int(np.argmax(wrong)), told.attrs["column"]
                 raise InputError(
-                    f"column {told.attrs['column']} of the labels makes sample {sample} the "
-                    f"{other} {theirs[sample]}, and the file has {own[sample]} in its {name}",
-                    f"pass `sample_column={told.attrs['column']}` if that is right, or call the "
-                    f"samples of the file as its {name} has them",
+                    f"column {column} of the labels makes sample {obs.index[i]} the {other} "
+                    f"{theirs[i]}, and the file has {own[i]} in its {name}",
+                    f"pass `sample_column={column}` if that is right, or call the samples of the "
+                    f"file as its {name} has them",
                 )
 
 
 def tell_replaced(obs: pd.DataFrame, told: pd.DataFrame) -> list[str]:
     """A line on columns of which a table says something else than what was known."""
-    both = [name for name in told if name in obs]
-    differs = (told[both] != obs[both]) & (told[both] != "") & (obs[both] != "")
-    names = [name for name in both if differs[name].any()]
-    if not names:
+    names = [str(name) for name in told.columns if name in obs]
+    old, new = (frame[names].to_numpy(dtype=object) for frame in (obs, told))
+    differs = (new != old) & (new != "") & (old != "")
+    if not differs.any():
         return []
-    sample = differs[names[0]].idxmax()
+    i, j = (int(place) for place in np.argwhere(differs)[0])
+    shown = [name for name, is_other in zip(names, differs.any(axis=0), strict=True) if is_other]
     return [
-        f"the labels replace other values in {', '.join(names[:_SHOWN])}"
-        f"{', ...' * (len(names) > _SHOWN)} of {differs.any(axis=1).sum():,} samples: "
-        f"{names[0]} of {sample} was {obs.loc[sample, names[0]]}, is {told.loc[sample, names[0]]}"
+        f"the labels replace other values in {', '.join(shown[:_SHOWN])}"
+        f"{', ...' * (len(shown) > _SHOWN)} of {differs.any(axis=1).sum():,} samples: "
+        f"{names[j]} of {obs.index[i]} was {old[i, j]}, is {new[i, j]}"
     ]
 
 

@@ -25,7 +25,9 @@ def read_tables(paths: Sequence[str | Path]) -> list[pd.DataFrame]:
         for i, known in enumerate(tables):
             is_alike = list(known.columns) == list(table.columns)
             if is_alike and not known.iloc[:, 0].isin(table.iloc[:, 0]).any():
+                notes = [note for one in (known, table) for note in one.attrs.get("notes", ())]
                 tables[i] = pd.concat([known, table], ignore_index=True)
+                tables[i].attrs["notes"] = notes
                 break
         else:
             tables.append(table)

@@ -127,8 +127,8 @@ def find_text(dialect: Dialect) -> list[int]:
 def text_shares(dialect: Dialect) -> list[float]:
     """Of each column, the share of its first 100 values, if not missing, that is text.
 
-    Numbers with a sign, such as 5%, are none, nor are words for none beside nothing but numbers.
-    Numbers with a comma for the point, as German or
+    Numbers with a sign, such as 5%, are none, and words for none beside numbers alone make no
+    column one of text. Numbers with a comma for the point, as German or
     French tables have them, are refused.
     """
     frame = head_cells(dialect)
@@ -141,11 +141,13 @@ def text_shares(dialect: Dialect) -> list[float]:
     )
     path = dialect.head.path
     _refuse_marks(path, frame.iloc[:, 1:], parsed.iloc[:, 1:], is_text.iloc[:, 1:])
+    is_text &= ~frame.where(is_text, "").map(is_adorned)
     texts = frame.where(is_text, "")
     are_none = texts.map(is_for_none)
     told = parsed.notna() | texts.map(lambda cell: cell.upper() != cell.lower())  # no strand of -
-    is_text &= ~(texts.map(is_adorned) | (are_none & told.any() & ~(is_text & ~are_none).any()))
-    return (is_text.sum() / frame.notna().sum().clip(lower=1)).to_list()
+    may_be_text = (is_text & ~are_none).any() | ~told.any()
+    shares = is_text.sum() / frame.notna().sum().clip(lower=1)
+    return shares.where(may_be_text, shares.clip(upper=TEXT_SHARE)).to_list()
 
 
 def head_cells(dialect: Dialect) -> pd.DataFrame:

@@ -18,7 +18,7 @@ def refuse_long(dialect: Dialect, table: RawTable) -> None:
     known = set(ids)
     if len(columns) > _MOST_MEASURES or 2 * len(known) > len(ids):
         return
-    for name, cells in table.rows.items():
+    for name, cells in zip(map(str, table.rows.columns), table.rows.to_numpy().T, strict=True):
         values = set(cells)
         if len(values) < 2 or 2 * len(values) > len(ids):
             continue

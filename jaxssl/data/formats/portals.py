@@ -32,7 +32,7 @@ _MAGETAB_CORNER = re.compile(
 
 def read_gct(head: Head, reading: Reading) -> RawTable:
     """Read GCT 1.2, as GTEx and the Broad write it, and hold it to the dimensions it states."""
-    version = head.lines[0].rstrip(" \t,;")  # Excel fills lines up
+    version = head.lines[0].strip(" \t,;")  # Excel fills lines up
     if version == "#1.3":
         return _read_gct_1_3(head, reading)
     if version != "#1.2":
