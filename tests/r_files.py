@@ -21,7 +21,7 @@ def _attributes(named: Mapping[str, str]) -> str:
 
 def numbers(values: Sequence[float], kind: int = 14, attributes: str = "") -> str:
     """Of the kind 14, real, or 13, whole."""
-    shown = ["NA" if v == _NA or v != v else f"{v:g}" for v in values]
+    shown = ["NA" if v == _NA or v != v else f"{v:.12g}" for v in values]
     flags = kind + (512 if attributes else 0)
     return "\n".join([str(flags), str(len(values)), *shown, *([attributes] if attributes else [])])
 
@@ -39,9 +39,10 @@ def matrix(values, rows, columns, kind: int = 14) -> str:
     return numbers(flat, kind, _attributes({"dim": dim, "dimnames": listed(named)}))
 
 
-def frame(columns: Mapping[str, str], rows: Sequence[str] | int) -> str:
+def frame(columns: Mapping[str, str], rows: Sequence[str] | Sequence[int] | int) -> str:
     """With names of its rows, or their number."""
-    names = numbers([_NA, -rows], 13) if isinstance(rows, int) else strings(rows)
+    rows = [_NA, -rows] if isinstance(rows, int) else rows
+    names = numbers(rows, 13) if isinstance(rows[0], int) else strings(rows)
     named = {"names": strings(list(columns)), "row.names": names}
     return listed(list(columns.values()), _attributes({**named, "class": strings(["data.frame"])}))
 

@@ -73,3 +73,17 @@ def test_names_among_others_of_their_form_are_no_dates(tmp_path, genes):
 
 def test_dates_among_symbols_of_another_form_are_told():
     assert damage(np.array(["Sep-02", "TSPAN6", "let-7", "Mar-03", "DPM1"], object))
+
+
+def test_two_genes_that_a_map_calls_by_one_date_are_left_out(tmp_path):
+    ids = [f"{i}_at" for i in range(100, 107)]
+    rows = [",".join([i, *map(str, v)]) for i, v in zip(ids, X, strict=True)]
+    (tmp_path / "m.csv").write_text("\n".join(["ID_REF,S1,S2,S3", *rows]) + "\n")
+    pairs = [f"{i},{g}" for i, g in zip(ids, GENES, strict=True)]
+    (tmp_path / "map.csv").write_text("\n".join(["ID,Gene Symbol", *pairs]) + "\n")
+    adata = jaxssl.read(tmp_path / "m.csv", gene_map=tmp_path / "map.csv", duplicates="mean")
+    assert list(adata.var_names) == ["TSPAN6", "DPM1", "2-Sep", "FGR", "2.31E+13"]
+    np.testing.assert_array_equal(adata.X, X[[0, 2, 4, 5, 6]].T)
+    notes = adata.uns["jaxssl"]["notes"]
+    assert "3 gene ids are dates or numbers that Excel made of symbols: 1-Mar was" in notes
+    assert "2 genes left out: Excel has made one name of several, never merged" in notes

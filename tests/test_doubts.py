@@ -1,14 +1,17 @@
 """Labels reach the samples that they are of, or what may be wrong with them is asked or told."""
 
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
-from miniatures import GENES, genes_in_rows, values
+from miniatures import GENES, SYMBOLS, genes_in_rows, values
 from traps import refusal, table, write
 
 from jaxssl.data.expression import read
 from jaxssl.data.inspect import inspect
 
 STATUS = ["case", "ctrl"] * 3
+KINDS = ["KO"] * 3 + ["WT"] * 3
 ORDER = ["2", "6", "5", "1", "3", "4"]
 WELLS = ["B3", "B2", "A3", "A2", "B1", "A1"]
 TUMOURS = [f"TCGA-A1-A00{i}-01A" for i in range(4)]
@@ -45,6 +48,78 @@ def test_an_order_or_a_well_is_no_id_where_another_column_may_be(
     x, labels = files(tmp_path, samples, [name, place, "status"], samples, keys, STATUS)
     adata = read(x, labels=labels, label="status", sample_column=name)
     assert [*adata.obs["status"]] == STATUS
+
+
+@pytest.mark.parametrize("place", ["cage", "age"])
+def test_numbers_with_an_x_of_r_are_no_more_ids_than_without(tmp_path, place):
+    animals = [f"m0{i}" for i in range(1, 7)]
+    x, labels = files(
+        tmp_path,
+        [f"X{i}" for i in range(1, 7)],
+        ["animal", place, "status"],
+        animals,
+        ORDER,
+        STATUS,
+    )
+    message = refusal(x, labels=labels, label="status")
+    assert f"column {place} of the labels knows the samples, and ids of animal, such as" in message
+    adata = read(x, labels=labels, label="status", sample_column=place)
+    assert [*adata.obs["status"]] == [STATUS[ORDER.index(i)] for i in "123456"]
+
+
+@pytest.mark.parametrize("more", [{"animal_id": [f"A{c}" for c in "uvwxyz"]}, {}])
+def test_numbers_of_rows_are_ids_only_where_they_are_those_of_all_samples(tmp_path, more):
+    labels = tmp_path / "labels.csv"
+    pd.DataFrame({**more, "status": STATUS}).to_csv(labels)
+    x = write(tmp_path / "x.tsv", genes_in_rows("gene", [*"123456"], GENES, values()))
+    message = refusal(x, labels=labels, label="status")
+    assert "pass `sample_column=index` if" in message
+    adata = read(x, labels=labels, label="status", sample_column="index")
+    assert [*adata.obs["status"]] == [*STATUS[1:], ""]
+    x = write(tmp_path / "y.tsv", genes_in_rows("gene", [*"501234"], GENES, values()))
+    adata = read(x, labels=labels, label="status")
+    assert [*adata.obs["status"]] == [STATUS[int(i)] for i in "501234"]
+
+
+@pytest.mark.parametrize("more", [{}, {"id": [3, 1, 0, 2, 5, 4]}])
+def test_labels_whose_ids_the_file_gives_to_other_samples_are_asked_about(tmp_path, more):
+    names, labels = [f"{c}{i}" for c in ("WT", "KO") for i in range(3)], tmp_path / "labels.csv"
+    pd.DataFrame({**more, "sample": sorted(names), "kind": ["KO"] * 3 + ["WT"] * 3}).to_csv(
+        labels, index=not more
+    )
+    adata = anndata.AnnData(values("counts"), pd.DataFrame({"sample": names}, [*"012345"]))
+    adata.var_names = GENES
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    message = refusal(tmp_path / "x.h5ad", labels=labels, label="kind")
+    assert "of the labels makes sample 0 the sample KO" in message
+    assert "the file has WT0 in its sample; pass `sample_column=" in message
+    assert message.startswith(inspect(tmp_path / "x.h5ad", labels).join.split(";")[0])
+    column, at = ("id", more["id"]) if more else ("index", [*range(6)])
+    taken = read(tmp_path / "x.h5ad", labels=labels, label="kind", sample_column=column)
+    assert [*taken.obs["kind"]] == [KINDS[at.index(i)] for i in range(6)]
+    adata.obs_names = adata.obs["sample"].tolist()
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    named = read(tmp_path / "x.h5ad", labels=labels, label="kind")
+    assert [*named.obs["kind"]] == ["WT"] * 3 + ["KO"] * 3
+
+
+def test_a_table_that_says_otherwise_than_another_or_the_file_is_told(tmp_path):
+    samples = [f"S{i}" for i in range(6)]
+    x, first = files(tmp_path, samples, ["sample", "group"], samples, [*"aaabbb"])
+    plates = "\n".join(
+        ["sample\tgroup\tplate", *(f"{s}\tp{i % 2}\t1" for i, s in enumerate(samples))]
+    )
+    second = table(tmp_path, f"{plates}\n", "plates.tsv")
+    adata = read(x, labels=[first, second], label="group")
+    line = "the labels replace other values in group of 6 samples: group of S0 was a, is p0"
+    assert line in adata.uns["jaxssl"]["notes"].split("\n")
+    assert line in inspect(x, [first, second]).join
+    assert [*adata.obs["group"]] == ["p0", "p1"] * 3
+    inside = pd.DataFrame(values(), samples, SYMBOLS).rename_axis("sample")
+    inside.insert(0, "group", [*"aaabbb"])
+    inside.to_csv(tmp_path / "y.csv")
+    assert line in read(tmp_path / "y.csv", labels=second, label="group").uns["jaxssl"]["notes"]
+    assert "replace" not in read(x, labels=[first, first], label="group").uns["jaxssl"]["notes"]
 
 
 @pytest.mark.parametrize("name", ["sample", "patient", "patient_id", "id"])

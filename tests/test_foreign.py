@@ -19,6 +19,12 @@ TEXTS = {
             "results of a comparison"),
     "tsv": ("baseMean\tlog2FoldChange\tlfcSE\tstat\tpvalue\tpadj\nTP53\t9\t1\t2\t3\t0.1\t0.2\n",
             "results of a comparison"),
+    "diff": ("test_id\tgene_id\tgene\tlocus\tsample_1\tsample_2\tstatus\tvalue_1\tvalue_2\t"
+             "log2(fold_change)\ttest_stat\tp_value\tq_value\tsignificant\n"
+             "X1\tX1\tTP53\tchr1:1-9\tWT\tKO\tOK\t1\t2\t1\t0.5\t0.1\t0.2\tno\n",
+             "results of a comparison"),
+    "markers": ('"","p_val","avg_log2FC","pct.1","pct.2","p_val_adj"\n"TP53",0.1,2,0.3,0.2,1\n',
+                "results of a comparison"),
 }  # fmt: skip
 
 

@@ -4,9 +4,10 @@ import gzip
 
 import numpy as np
 import pytest
-from traps import refusal
+from traps import refusal, write
 
 import jaxssl
+from jaxssl import read
 from jaxssl.types import InputError
 
 ENSEMBL = [f"ENSG000000000{i}.1{i}" for i in range(10, 16)]
@@ -150,3 +151,11 @@ def test_a_title_above_a_sample_that_is_called_by_a_number_is_named(tmp_path):
     assert "has a title above its header: 'Table 2. Values'" in refusal(tmp_path / "x.csv")
     (tmp_path / "x.csv").write_text(text)
     assert list(jaxssl.read(tmp_path / "x.csv").obs_names) == ["1001"]
+
+
+def test_a_header_with_a_line_break_inside_is_named_and_read_without(tmp_path):
+    rows = "".join(f'"ENSG{i:011d}",{i},{i + 1}\n' for i in range(9))
+    path = write(tmp_path / "x.csv", f'"gene","WT_1\n(TPM)","WT_2\n(TPM)"\n{rows}')
+    assert "a line break inside a name of its header, behind 'WT_1'; write" in refusal(path)
+    path = write(tmp_path / "y.csv", f'"gene","WT_1 (TPM)","WT_2 (TPM)"\n{rows}')
+    np.testing.assert_array_equal(read(path, scale="linear").X, [range(9), range(1, 10)])

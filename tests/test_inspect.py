@@ -10,6 +10,7 @@ from pathlib import Path
 import miniatures
 import numpy as np
 import pandas as pd
+import pytest
 from anndata import AnnData
 
 from jaxssl.data.columns import possible_groups
@@ -202,3 +203,18 @@ def test_every_field_of_the_json_is_documented():
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     documented = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     assert sorted(documented) == sorted([*(f.name for f in fields(FileReport)), "next"])
+
+
+@pytest.mark.parametrize(("name", "is_proposed"), [("group", False), ("patient group", True)])
+def test_treatments_within_a_class_are_not_proposed_as_groups(tmp_path, name, is_proposed):
+    samples = [f"S{i}" for i in range(24)]
+    frame = pd.DataFrame(np.arange(720).reshape(30, 24), GENES, samples)
+    frame.rename_axis("gene").to_csv(tmp_path / "x.csv")
+    table = pd.DataFrame({"sample": samples, "disease": ["AD"] * 12 + ["CT"] * 12})
+    table[name] = [f"{kind}_{'mf'[i // 6 % 2]}" for i, kind in enumerate(table["disease"])]
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    options = inspect(tmp_path / "x.csv", tmp_path / "labels.csv").options
+    assert (options["label"], options.get("group")) == ("disease", name if is_proposed else None)
+    table[name] = [f"g{i % 6}" for i in range(24)]  # litters: each in both classes
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    assert inspect(tmp_path / "x.csv", tmp_path / "labels.csv").options["group"] == name

@@ -1,7 +1,9 @@
 """Reads of the isoforms of one miRNA add up to its own."""
 
+import numpy as np
 import pytest
-from traps import write
+from miniatures import GSM, genes_in_rows, values
+from traps import refusal, write
 
 from jaxssl.data.expression import read
 from jaxssl.data.inspect import inspect
@@ -40,3 +42,22 @@ def test_files_of_isoforms_of_several_samples_are_refused_for_those_of_mirnas(tm
         InputError, match=r"different genes .*use the files \*\.mirnas\.quantification"
     ):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("scale", ["linear", "log2"])
+def test_transcripts_of_a_merged_table_are_summed_to_the_genes_of_a_map(tmp_path, scale):
+    ids = [f"ENST{i:011d}.1" for i in range(1, 9)]
+    x = values(scale)
+    path = write(tmp_path / "x.tsv", genes_in_rows("transcript_id", GSM, ids, x))
+    rows = "".join(f"{i}\tgene{n // 2}\n" for n, i in enumerate(ids))
+    gene_map = write(tmp_path / "tx2gene.tsv", f"transcript_id\tgene_name\n{rows}")
+    alone = "".join(f"{i}\tgene{n}\n" for n, i in enumerate(ids))
+    one = write(tmp_path / "one.tsv", f"transcript_id\tgene_name\n{alone}")
+    np.testing.assert_array_equal(read(path, gene_map=one, scale=scale).X, x)
+    if scale == "log2":
+        said = refusal(path, gene_map=gene_map, scale=scale)
+        assert "sum them before the logarithm is taken, or pass `duplicates=mean`" in said
+        return
+    adata = read(path, gene_map=gene_map, scale=scale)
+    np.testing.assert_allclose(adata.X, x[:, ::2] + x[:, 1::2], rtol=1e-6)
+    assert list(adata.var_names) == [f"gene{i}" for i in range(4)]

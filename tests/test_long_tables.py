@@ -105,3 +105,68 @@ def test_inspect_takes_no_sample_for_text_by_one_cell(tmp_path, cell):
     path = write(tmp_path / "x.tsv", "\n".join(["gene\t" + "\t".join(SAMPLES), *rows]))
     with pytest.raises(InputError, match=f"row {GENES[2]}, column S1 is '{cell}'; correct it"):
         inspect(path)
+
+
+def test_a_long_table_without_its_zeros_is_refused_and_spread_with_them(tmp_path):
+    cells = [(g, s, (i + j) % 3) for i, g in enumerate(GENES) for j, s in enumerate(SAMPLES)]
+    rows = "".join(f"{g}\t{s}\t{n}\n" for g, s, n in cells if n)
+    path = write(tmp_path / "long.tsv", f"gene\tsample\tcount\n{rows}")
+    with pytest.raises(
+        InputError, match="a long table, with a row for each gene and sample"
+    ) as said:
+        inspect(path)
+    assert refusal(path, text_columns=["sample"], duplicates="mean") == str(said.value)
+    assert "with .fillna(0) before .to_csv if rows that are not there stand for 0" in said.value.fix
+    spread = pd.read_csv(path, sep="\t").pivot(index="gene", columns="sample", values="count")
+    spread.fillna(0).to_csv(tmp_path / "new.csv")
+    frame = read(tmp_path / "new.csv", scale="counts").to_df()
+    assert all(frame.loc[s, g] == n for g, s, n in cells if s in frame.index and g in frame)
+    assert frame.to_numpy().sum() == sum(n for *_, n in cells)
+
+
+@pytest.mark.parametrize("word", ["ND", "n.d.", "-", "Undetermined", "<LOD", "."])
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_words_for_no_value_are_to_be_left_empty_and_lose_no_sample(tmp_path, word, share):
+    x = np.random.default_rng(2).uniform(1, 9, (40, 4)).round(2).astype(object)
+    x[: int(40 * share), 2] = word
+    x[0, :3] = word
+    rows = [f"ENSG{i:011d},{','.join(map(str, row))}" for i, row in enumerate(x)]
+    text = "\n".join(["gene,S1,S2,S3,S4", *rows]) + "\n"
+    path = write(tmp_path / "x.csv", text)
+    with pytest.raises(InputError, match=r".") as said:
+        inspect(path)
+    assert f"column S1 is {word!r}; correct it, leave it empty if it stands for" in str(said.value)
+    assert refusal(path) == str(said.value)
+    path = write(tmp_path / "y.csv", text.replace(f",{word}", ","))
+    expected = np.where(x == word, 0, x).astype(np.float32)
+    np.testing.assert_array_equal(read(path, impute="zero", scale="log2").X, expected.T)
+
+
+def test_a_fact_about_samples_with_a_word_for_no_value_is_kept_as_text(tmp_path):
+    rows = [f"S{i},{grade},1.5,{i}.25" for i, grade in enumerate(["1", "2", "ND", "3"])]
+    path = write(tmp_path / "x.csv", "\n".join(["sample,grade,TP53,MYC", *rows]) + "\n")
+    adata = read(path, scale="log2", orientation="samples_in_rows")
+    assert (list(adata.obs["grade"]), adata.shape) == (["1", "2", "ND", "3"], (4, 2))
+
+
+def test_a_point_that_may_part_thousands_is_asked_about(tmp_path):
+    counts = np.random.default_rng(4).lognormal(6, 2, (60, 3)).astype(int)
+    counts[0] = [995, 3515, 12]
+
+    def table(form, name="x.tsv"):
+        rows = [f"G{i}\t" + "\t".join(map(form, row)) for i, row in enumerate(counts)]
+        return write(tmp_path / name, "\n".join(["gene\tS1\tS2\tS3", *rows]) + "\n")
+
+    path = table(lambda n: f"{n:,}".replace(",", "."))
+    said = refusal(path)
+    assert "whole and others with a point before three digits, such as 3.515: it may part" in said
+    with pytest.raises(InputError, match=r"write 3515 or 3\.5150, whichever is meant"):
+        inspect(path)
+    np.testing.assert_array_equal(read(table(str)).X, counts.T)
+    halves = table(lambda n: f"{n / 1000:.4f}" if n > 999 else str(n), "y.tsv")
+    expected = np.where(counts > 999, counts / 1000, counts).astype(np.float32)
+    np.testing.assert_array_equal(read(halves, scale="linear").X, expected.T)
+    for i, form in enumerate(["{:.3f}", "{:.3g}"]):  # decimals of one length, or as they come
+        plain = table(lambda n, form=form: form.format(n / 7), f"{i}.tsv")
+        told = [[float(form.format(n / 7)) for n in row] for row in counts]
+        np.testing.assert_array_equal(read(plain).X, np.array(told, np.float32).T)

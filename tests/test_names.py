@@ -4,15 +4,18 @@ import html
 import shutil
 import warnings
 
+import miniatures
 import numpy as np
 import pandas as pd
 import pytest
+from traps import refusal
 from verbs import TINY, launch
 
 import jaxssl
 from jaxssl.config import Config, with_options
 from jaxssl.data.align import encoder_input
 from jaxssl.data.expression import prepare, read, write_h5ad
+from jaxssl.data.inspect import inspect
 from jaxssl.data.names import check_alike
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
@@ -222,3 +225,26 @@ def test_a_column_that_is_written_otherwise_is_proposed():
             labels_of(adata, None, name)
         with pytest.raises(InputError, match=r"did you mean Tissue, 'tissue '\?"):
             make_task(adata, with_options(Config(), {"data.label": name}))
+
+
+def test_text_of_windows_is_read_as_such_and_told_by_a_word(tmp_path):
+    samples = [f"Day 0\u2013{i}" for i in range(6)]
+    path = tmp_path / "x.tsv"
+    text = miniatures.genes_in_rows("gene", samples, miniatures.GENES, miniatures.values())
+    path.write_bytes(text.encode("cp1252"))
+    rows = "".join(f"{s}\tCrohn\u2019s\n" for s in samples)
+    labels = tmp_path / "labels.tsv"
+    labels.write_bytes(f"sample\tdisease\n{rows}".encode("cp1252"))
+    adata = read(path, labels=labels, label="disease")
+    assert list(adata.obs_names) == samples
+    assert set(adata.obs["disease"]) == {"Crohn\u2019s"}
+    notes = adata.uns["jaxssl"]["notes"]
+    assert (
+        "x.tsv is no UTF-8 and read as Windows-1252: '0\u20130', '0\u20131', '0\u20132'; save it"
+        in notes
+    )
+    assert "labels.tsv is no UTF-8 and read as Windows-1252: '0\u20130', 'Crohn\u2019s'" in notes
+    labels.write_bytes(f"sample\tdisease\n{rows}".encode("cp1252").replace(b"\x92", b"\xd5"))
+    assert "'Crohn\u00d5s'" in inspect(path, labels).join  # of an old Mac
+    path.write_bytes(path.read_bytes().replace(b"\x96", b"\x81"))
+    assert "control character" in refusal(path)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import r_files
 from miniatures import GENES, GSM, SYMBOLS
 from traps import COUNTS, agree, counts, notes_of, refusal, write
 
@@ -67,6 +68,36 @@ def test_ids_of_entrez_without_a_name_above_stay_the_names_of_genes(tmp_path):
     frame.insert(0, "symbol", SYMBOLS)
     frame.to_csv(tmp_path / "x.csv")
     assert list(agree(tmp_path / "x.csv").var_names) == entrez
+
+
+def test_numbers_that_name_the_rows_of_a_frame_of_r_are_taken_or_told_to_be_passed_over(tmp_path):
+    columns = {"symbol": r_files.strings(SYMBOLS)}
+    columns |= {s: r_files.numbers(row) for s, row in zip(GSM, COUNTS.tolist(), strict=True)}
+    entrez = [7105, 64102, 8813, 57147, 55732, 2268, 3075, 100130426]
+    path = r_files.rds(tmp_path / "a.rds", r_files.frame(columns, entrez))
+    adata = agree(path)
+    assert (list(adata.var_names), list(adata.var)) == ([*map(str, entrez)], ["symbol"])
+    np.testing.assert_array_equal(adata.X, COUNTS)
+    path = r_files.rds(tmp_path / "b.rds", r_files.frame(columns, [1, 2, 5, 9, 11, 12, 20, 33]))
+    adata = agree(path)
+    assert list(adata.var_names) == SYMBOLS
+    assert "rows are named by column symbol, as the first, '', numbers the rows" in notes_of(adata)
+
+
+def test_levels_of_an_index_of_pandas_are_kept_with_the_samples(tmp_path):
+    pairs = [(donor, tissue) for donor in ("D1", "D2", "D3") for tissue in "TN"]
+    index = pd.MultiIndex.from_tuples(pairs, names=["donor", "tissue"])
+    path = tmp_path / "x.parquet"
+    pd.DataFrame(COUNTS, index, GENES).to_parquet(path)
+    assert "3 sample ids occur more than once (first: D1)" in refusal(path)
+    options = inspect(path).options
+    assert {name: options[name] for name in ("label", "group")} == {
+        "label": "tissue",
+        "group": "donor",
+    }
+    adata = read(path, **options)
+    assert list(zip(adata.obs["donor"], adata.obs["tissue"], strict=True)) == pairs
+    np.testing.assert_array_equal(adata.X, COUNTS)
 
 
 def test_a_column_of_ids_is_for_tables_alone(tmp_path):

@@ -152,3 +152,51 @@ def test_a_cell_far_from_all_others_is_named_not_filled_up_to(tmp_path):
     book.active["AAA2"] = None
     book.save(path)
     check(path)
+
+
+@every_kind
+@pytest.mark.parametrize("side", ["header", "first column"])
+def test_samples_that_are_called_by_dates_keep_the_year(tmp_path, kind, side):
+    dates = [datetime.datetime(year, month, 1) for year in (2019, 2020) for month in (3, 9)]
+    x = np.arange(16.0).reshape(4, 4) + 0.5
+    genes = ["TP53", "MYC", "FGR", "EGFR"]
+    rows = [["gene", *dates], *([g, *row] for g, row in zip(genes, x.T.tolist(), strict=True))]
+    if side != "header":
+        rows = [["sample", *genes], *([d, *row] for d, row in zip(dates, x.tolist(), strict=True))]
+    names = [f"{date:%Y-%m-%d}" for date in dates]
+    labels = tmp_path / "labels.csv"
+    labels.write_text(
+        "sample,state\n" + "".join(f"{n},{c}\n" for n, c in zip(names, "abab", strict=True))
+    )
+    path = WRITERS[kind](tmp_path / f"a.{kind}", s=rows)
+    adata = read(path, labels=labels, label="state", scale="log2")
+    assert list(adata.obs_names) == names
+    assert list(adata.obs["state"]) == [*"abab"]
+    np.testing.assert_array_equal(adata.to_df()[genes], x)
+
+
+def test_samples_that_are_called_by_hours_of_a_day_stay_apart(tmp_path):
+    hours = [datetime.datetime(2019, 3, 1, hour) for hour in (0, 6, 12)]
+    rows = [["gene", *hours], *([g, *row] for g, row in zip(GENES, VALUES, strict=True))]
+    adata = read(xlsx(tmp_path / "a.xlsx", s=rows), orientation="genes_in_rows")
+    assert list(adata.obs_names) == ["2019-03-01", "2019-03-01 06:00:00", "2019-03-01 12:00:00"]
+
+
+def test_genes_that_are_sorted_as_dates_stay_symbols(tmp_path):
+    dates = [datetime.datetime(2024, 9, day) for day in range(1, 13)]
+    genes = [f"ENSG{i:011d}" for i in range(40)]
+    rows = [["gene", "S1", "S2"], *([name, 1.5, 2.5] for name in (*dates, *genes))]
+    firsts = [line.split("\t")[0] for line in read_head(xlsx(tmp_path / "a.xlsx", s=rows)).lines]
+    assert firsts[1:13] == [f"{day}-Sep" for day in range(1, 13)]
+
+
+def test_labels_with_two_rows_of_headings_are_refused_and_read_with_one(tmp_path):
+    (tmp_path / "x.csv").write_text(TEXT)
+    above = ["Patient", None, "Sample", None]
+    rows = [["pid", "age", "sample id", "tissue"]]
+    rows += [[f"P{i}", 50 + i, s, "ab"[i % 2]] for i, s in enumerate(SAMPLES)]
+    labels = xlsx(tmp_path / "two.xlsx", s=[above, *rows])
+    with pytest.raises(InputError, match="second row of headings: pid, age, sample id, tissue; re"):
+        read(tmp_path / "x.csv", labels=labels, label="tissue")
+    adata = read(tmp_path / "x.csv", labels=xlsx(tmp_path / "one.xlsx", s=rows), label="tissue")
+    assert list(adata.obs["tissue"]) == ["ab"[i % 2] for i in range(len(SAMPLES))]

@@ -5,16 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from jaxssl.data.corner import is_name_for_ids
 from jaxssl.data.formats import geo, kind_of, parquet, soft
 from jaxssl.data.formats.cells import split_line, unquoted
-from jaxssl.data.formats.head import (
-    Dialect,
-    Head,
-    decoded,
-    opened,
-    read_head,
-    sniff_table,
-)
+from jaxssl.data.formats.encodings import decoded, told_encoding
+from jaxssl.data.formats.head import Dialect, Head, opened, read_head, sniff_table
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.types import InputError, note_quoted
 
@@ -55,7 +50,9 @@ def read_annotation(
     head, n_above = _start_of_table(head)
     dialect = sniff_table(head, allow_no_corner=True)
     dialect = dialect._replace(skip=dialect.skip + n_above)
-    return _tidy(_read_text(dialect), path)
+    table = _tidy(_read_text(dialect), path)
+    table.attrs["notes"] = told_encoding(path.name, head.encoding, head.lines)
+    return table
 
 
 def _head_of(path: Path, sheet: str) -> Head:
@@ -126,9 +123,22 @@ def _read_text(dialect: Dialect) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=pd.Index(dialect.header), dtype=object)
 
 
+def _refuse_two_headers(frame: pd.DataFrame, path: Path) -> None:
+    """Refuse names below those of merged cells: all filled, all different, one a name for ids."""
+    first = frame.iloc[0].map(str)
+    are_words = first.is_unique and all(len(cell) > 1 and not cell.isdecimal() for cell in first)
+    is_nameless = "" in [*map(str, frame.columns[1:])]
+    if is_nameless and are_words and any(map(is_name_for_ids, first)):
+        raise InputError(
+            f"{path} has a second row of headings: {', '.join(first[:6])}",
+            "remove the one above it",
+        )
+
+
 def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if not len(frame):
         raise InputError(f"{path} has a header and no rows")
+    _refuse_two_headers(frame, path)
     names: list[str] = []
     is_filled = []
     for i, given in enumerate(map(str, frame.columns)):

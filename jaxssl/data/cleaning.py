@@ -1,32 +1,29 @@
 """What is done to genes and values before they are written: renamed, filled on request, merged."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float32, Int
 
-from jaxssl.data.companions import is_nameless
 from jaxssl.data.damage import damage, is_lost
 from jaxssl.data.formats.matrix import names_of
-from jaxssl.data.genes import Merge, plan_merge, whole_numbers, without_version
+from jaxssl.data.gene_map import rename_genes
+from jaxssl.data.genes import (
+    GENE_PATTERNS,
+    Merge,
+    duplicates,
+    id_type,
+    plan_merge,
+    whole_numbers,
+    without_version,
+)
 from jaxssl.data.import_options import ImportOptions
 from jaxssl.data.parts import Part
 from jaxssl.data.sample_major import SampleMajor
-from jaxssl.data.samples import require_column
 from jaxssl.types import InputError
 
-_SYMBOLS = (
-    "gene symbol|gene_symbol|hgnc_symbol|approved symbol|symbol|gene_name|gene name|gene"
-    "|composite element database entry[hgnc]|composite element name[hgnc]|gene_assignment"
-    "|gene assignment|genesymbol|hgnc symbol|hugo_symbol|external_gene_name"
-)
-"""Columns of a probemap, HGNC, GPL or ADF that hold symbols, the best first."""
-_SEVERAL = ("//", "|", ";", ",")  # between the genes of one probe set
-_ASSIGNED = re.compile(r"[^/]+ // +([^/]+?) +//.*")  # accession // symbol // title // ...
 _MIN_SHARED = 0.7  # of the genes of the file that has fewest
 _COUNTED = {
     "n_missing_values": "`impute={impute}`: {count} missing values",
@@ -69,13 +66,15 @@ def plan_cleaning(
         names = genes = whole_numbers(names_of(part.var))
         if gene_map is not None:
             names, note = rename_genes(gene_map, options, genes)
-            notes.append(note)
+            notes += [note, *damage(names)]
         notes += damage(genes)
-        chosen = np.flatnonzero((names != "") & ~is_lost(genes))
+        chosen = np.flatnonzero((names != "") & ~is_lost(genes) & ~is_lost(names))
         keep, fill = _plan_missing(part, chosen, names[chosen], options.impute)
         columns = chosen[keep]
-        policy = _policy(part, options, is_mapped=gene_map is not None)
-        merge = plan_merge(names[columns], policy, are_parts=part.raw.of_transcripts)
+        are_parts = part.raw.of_transcripts or _are_transcripts(part.var)
+        is_summed = are_parts and gene_map is not None and len(duplicates(names[columns])) > 0
+        policy = _policy(part, options, is_summed=is_summed)
+        merge = plan_merge(names[columns], policy, are_parts=are_parts)
         counts["n_missing_values"] += int(part.seen.n_missing[chosen].sum())
         counts["n_genes_dropped"] += len(chosen) - len(columns)
         counts["n_genes_merged"] += len(columns) - len(merge.genes)
@@ -107,10 +106,15 @@ def _by_stem(of_files: list[np.ndarray], notes: list[str]) -> list[np.ndarray]:
     return stems
 
 
-def _policy(part: Part, options: ImportOptions, *, is_mapped: bool) -> str:
+def _are_transcripts(var: pd.DataFrame) -> bool:
+    """Whether rows are of transcripts, by their ids or by those that stand beside."""
+    columns = [names_of(var), *(var[name].to_numpy() for name in var)]
+    return any(id_type(ids, GENE_PATTERNS) == "Ensembl transcript" for ids in columns)
+
+
+def _policy(part: Part, options: ImportOptions, *, is_summed: bool) -> str:
     """What becomes of genes called alike: transcripts are summed to the genes of a map."""
-    is_summed = part.raw.of_transcripts and is_mapped and options.duplicates == "error"
-    policy = "sum" if is_summed else options.duplicates
+    policy = "sum" if is_summed and options.duplicates == "error" else options.duplicates
     if policy == "sum" and part.scale not in ("counts", "linear"):
         raise InputError(
             f"`duplicates=sum` adds values, and those of {part.path} are on the {part.scale} scale",
@@ -174,75 +178,3 @@ def _first(part: Part, chosen: np.ndarray, genes: np.ndarray, is_hit: Callable) 
             return f"sample {part.obs.index[start + samples[0]]}, gene {genes[columns[0]]}"
         start += len(block)
     return "none"
-
-
-def rename_genes(
-    table: pd.DataFrame, options: ImportOptions, genes: np.ndarray
-) -> tuple[np.ndarray, str]:
-    """New names of `genes`, "" where the map has none or several; and what was found, as a note.
-
-    The column that knows most of the genes is the one they are looked up in, by the id as it is and
-    then without an Ensembl version.
-    """
-    path, target = options.gene_map, column_of_names(table, options)
-    names = [str(gene) for gene in genes]
-    stems = [without_version(name) for name in names]
-    wanted = set(names) | set(stems)
-    hits = {str(c): int(table[c].isin(wanted).sum()) for c in table.columns if c != target}
-    source = max(hits, key=lambda name: hits[name]) if hits else ""
-    known = _lookup(table, source, target) if source else {}
-    found = [known.get(name, known.get(stem)) for name, stem in zip(names, stems, strict=True)]
-    n_known = sum(value is not None for value in found)
-    if n_known < 0.1 * len(genes):
-        raise InputError(
-            f"{path} knows {n_known:,} of {len(genes):,} genes (first: {names[0]})",
-            "pass the map of this platform or annotation",
-        )
-    n_several = sum(value == "" for value in found)
-    renamed = np.array([value or "" for value in found], dtype=object)
-    n_names = len(set(renamed) - {""})
-    return renamed, (
-        f"genes renamed from {source} to {target} by {Path(path or '').name}: {n_names:,} names of "
-        f"{len(genes):,} ids; left out {len(genes) - n_known:,} unknown to it and {n_several:,} "
-        "with none or several names"
-    )
-
-
-def column_of_names(table: pd.DataFrame, options: ImportOptions) -> str:
-    """The column of the map that has the new names."""
-    columns = [str(name) for name in table.columns]
-    target = options.gene_column or next(
-        (c for name in _SYMBOLS.split("|") for c in columns if c.lower() == name), ""
-    )
-    if not target:
-        raise InputError(
-            f"{options.gene_map} has no column of symbols",
-            f"name one with `gene_column`: {', '.join(columns[:12])}",
-        )
-    require_column(columns, target, "gene_column")
-    return target
-
-
-def _symbol(value: str) -> str:
-    """The gene that a cell names, "" for none or several; of NetAffx's assignments, the first.
-
-    >>> [_symbol(cell) for cell in ("RFC2", "---", "DDR1 /// MIR4640")]
-    ['RFC2', '', '']
-    >>> _symbol("NM_000546 // TP53 // tumor protein p53 // 17p13.1 // 7157 /// ENST1 // TP53 // x")
-    'TP53'
-    """
-    assigned = _ASSIGNED.fullmatch(value)
-    name = (assigned[1] if assigned else value).strip()
-    return "" if is_nameless(name) or any(mark in name for mark in _SEVERAL) else name
-
-
-def _lookup(table: pd.DataFrame, source: str, target: str) -> dict[str, str]:
-    """Id → name, "" for several; an id without version stands for all of its versions."""
-    known: dict[str, str] = {}
-    for key, value in zip(table[source], table[target], strict=True):
-        if is_nameless(key):
-            continue
-        name = _symbol(value)
-        for form in {key, without_version(key)}:
-            known[form] = name if known.get(form, name) == name else ""
-    return known

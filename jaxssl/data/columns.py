@@ -49,16 +49,33 @@ def _choose(columns: dict[str, dict[str, Any]], role: str, names: str) -> str:
     return min(fit, key=lambda n: (_rank(n, names), -_n_values(fit[n]), n), default="")
 
 
-def choose_group(columns: dict[str, dict[str, Any]], label: str) -> str:
-    """The column, other than the label, that is called after groups and has enough of them."""
+def choose_group(columns: dict[str, dict[str, Any]], label: str, table: pd.DataFrame) -> str:
+    """The column, other than the label, that is called after groups and has enough of them.
+
+    One of treatments is called group as well: it has few in a class.
+    """
     fit = {
         name: column
         for name, column in columns.items()
         if name != label
         and re.search(_GROUP_NAMES, name.lower())
         and _n_values(column) >= _MIN_GROUPS
+        and not (_is_of_treatments(name) and _n_in_class(table, name, label) < _MIN_GROUPS)
     }
     return _choose(fit, "group", _GROUP_NAMES) or _choose(fit, "label", _GROUP_NAMES)
+
+
+def _is_of_treatments(name: str) -> bool:
+    """Whether a column may be one of treatments: it is called group, and after no one."""
+    return re.findall(_GROUP_NAMES, name.lower()) == ["group"]
+
+
+def _n_in_class(table: pd.DataFrame, name: str, label: str) -> int:
+    """The fewest groups in a class; as many as are needed where there is no label."""
+    if label not in table:
+        return _MIN_GROUPS
+    filled = table[(table[name] != "") & (table[label] != "")]
+    return int(filled.groupby(label)[name].nunique().min())
 
 
 def _n_values(column: dict[str, Any]) -> int:

@@ -17,7 +17,8 @@ WORDS = frozenset(
         """
         basemean basemeana basemeanb log2foldchange log2fc log2foldchanges logfc lfc lfcse
         foldchange pvalue pvalues pval padj adjpval adjpvalue adjustedpvalue fdr qvalue qval
-        aveexpr logcpm significant significance bonferroni fdrstepup
+        pvaladj pvals pvalsadj logfoldchanges aveexpr logcpm significant significance bonferroni
+        fdrstepup
         """,
     )
 )

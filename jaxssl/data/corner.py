@@ -30,6 +30,9 @@ _OF_IDS = re.compile(
     r"|key|code))$|[A-Za-z](ID|Id|IDs)$"
 )
 """What stands above a column of ids, and is no name of a column of numbers."""
+OVER_NUMBERS = {*("", "x", "index", "unnamed: 0", "row", "rownames", "rowname", "row.names")}
+OVER_NUMBERS |= {*("row_names", "no", "no.", "nr", "#", "...1", "level_0", "v1")}
+"""What stands above the numbers of rows, in small letters."""
 _OF_VALUES = re.compile(
     r"(log\d*|raw|norm(alized|alised)?|relative|mean|read|expected|estimated"
     r"|[fr]pkm|tpm|cpm|tmm|counts?|reads|umis?|expressions?|values?|abundances?|intensit(y|ies)"

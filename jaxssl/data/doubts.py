@@ -6,12 +6,14 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from jaxssl.data.corner import is_name_for_ids
+from jaxssl.data.corner import OVER_NUMBERS, is_name_for_ids
 from jaxssl.data.formats.cells import MISSING_TEXT
 from jaxssl.types import InputError
 
+_SHOWN = 6
 RIVAL = 0.5  # share of the samples above which a second column could be that of their ids
 _WELL = re.compile(r"[A-P]0?\d{1,2}")
+_NUMBER = re.compile(r"(X\.?)?\d+")  # R writes an X before it
 
 
 def refuse_loose_rivals(table: pd.DataFrame, column: str, names: np.ndarray) -> None:
@@ -19,28 +21,80 @@ def refuse_loose_rivals(table: pd.DataFrame, column: str, names: np.ndarray) -> 
 
     The other has ids, a row each, that are those of samples but for their marks, or of samples
     that are numbers but for what stands before; or it is called after ids, and the one that knows
-    the samples holds numbers from 1 on, or wells.
+    the samples holds numbers from 1 on, or wells. Numbers of rows are ids where the samples have
+    all of them and no other.
     """
-    if is_name_for_ids(column):
-        return
     keys = table[column].to_numpy(dtype=object)
-    are_numbers = all(str(name).isdecimal() for name in names)
+    are_rows = column.strip().lower() in OVER_NUMBERS and _are_places(keys)
+    if is_name_for_ids(column) and not are_rows:
+        return
+    are_numbers = all(map(_NUMBER.fullmatch, map(str, names)))
     own = pd.Index([_plain(str(key), are_numbers=are_numbers) for key in keys])
     known = pd.Index([_plain(str(name), are_numbers=are_numbers) for name in names])
+    agree = are_rows and set(own) == set(known)
     for other in map(str, table.columns):
         ids = table[other].to_numpy(dtype=object)
         if other == column or len(set(ids) - {""}) < len(ids):
             continue
         plain = pd.Index([_plain(str(key), are_numbers=are_numbers) for key in ids])
-        fits = plain.is_unique and known.isin(plain).mean() > RIVAL
+        share = known.isin(plain).mean()
+        fits = plain.is_unique and (share == 1 if agree else share > RIVAL)
         differs = bool((own.isin(known) & plain.isin(known) & (own != plain)).any())
-        if (fits and differs) or (is_name_for_ids(other) and _are_places(keys)):
+        is_called = is_name_for_ids(other) and _are_places(keys) and not agree
+        if (fits and differs) or is_called:
             raise InputError(
                 f"column {column} of the labels knows the samples, and ids of {other}, such as "
                 f"{ids[0]}, may be theirs",
                 f"pass `sample_column={column}` if that is right, or write the ids of {other} as "
                 "the data have them and name that one",
             )
+    if are_rows and not known.isin(own).all():
+        raise InputError(
+            f"column {column} of the labels numbers its rows, {keys[0]} to {keys[-1]}, and does "
+            f"not know sample {names[~known.isin(own)][0]}",
+            f"pass `sample_column={column}` if these are ids of samples, or write their ids",
+        )
+
+
+def refuse_other_ids(obs: pd.DataFrame, told: pd.DataFrame) -> None:
+    """Ask where a table, joined by some column, has ids of samples that the file gives to others.
+
+    Numbers are ids only in columns that are called alike.
+    """
+    for name in map(str, obs.columns):
+        own = obs[name].to_numpy(dtype=object)
+        ids = pd.Index(own[own != ""])
+        if not ids.is_unique or 2 * len(ids) <= len(own):
+            continue
+        are_numbers = all(str(value).isdecimal() for value in ids)
+        for other in [name] if are_numbers else map(str, told.columns):
+            theirs = told[other].to_numpy(dtype=object) if other in told else own
+            are_ids = pd.Index(theirs).isin(ids)
+            wrong = are_ids & (own != "") & (theirs != own)
+            if wrong.any() and are_ids.mean() > RIVAL and pd.Index(theirs[are_ids]).is_unique:
+                i, column = int(np.argmax(wrong)), told.attrs["column"]
+                raise InputError(
+                    f"column {column} of the labels makes sample {obs.index[i]} the {other} "
+                    f"{theirs[i]}, and the file has {own[i]} in its {name}",
+                    f"pass `sample_column={column}` if that is right, or call the samples of the "
+                    f"file as its {name} has them",
+                )
+
+
+def tell_replaced(obs: pd.DataFrame, told: pd.DataFrame) -> list[str]:
+    """A line on columns of which a table says something else than what was known."""
+    names = [str(name) for name in told.columns if name in obs]
+    old, new = (frame[names].to_numpy(dtype=object) for frame in (obs, told))
+    differs = (new != old) & (new != "") & (old != "")
+    if not differs.any():
+        return []
+    i, j = (int(place) for place in np.argwhere(differs)[0])
+    shown = [name for name, is_other in zip(names, differs.any(axis=0), strict=True) if is_other]
+    return [
+        f"the labels replace other values in {', '.join(shown[:_SHOWN])}"
+        f"{', ...' * (len(shown) > _SHOWN)} of {differs.any(axis=1).sum():,} samples: "
+        f"{names[j]} of {obs.index[i]} was {old[i, j]}, is {new[i, j]}"
+    ]
 
 
 def refuse_twins(table: pd.DataFrame, column: str, keys: np.ndarray, names: np.ndarray) -> None:
@@ -87,7 +141,7 @@ def _plain(text: str, *, are_numbers: bool) -> str:
     """An id without marks and leading zeros; where samples are numbers, the one that it ends in."""
     if are_numbers:
         found = re.search(r"(\d+)\D*$", text)
-        return found[1].lstrip("0") if found else ""
+        return str(int(found[1])) if found else ""
     return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\W_]+", "", text.lower()))
 
 

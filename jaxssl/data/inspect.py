@@ -84,17 +84,19 @@ def inspect(
     with Scratch() as scratch:
         reading = Reading(scratch, beside, no_header=no_header, limit=0 if whole else _LIMIT)
         raw = called_by_files(read_table(path, reading._replace(**given)), tables)
-        report = _examine(path, raw, tables)
+        report, obs = _examine(path, raw, tables)
     problems, needed = _problems(report)
     words = given | {"no_header": no_header, "labels": files[0] if len(files) == 1 else files}
-    options = _options(report, words, needed, beside)
+    options = _options(report, obs, words, needed, beside)
     label = options.get("label", "")
     problems += label_problems(report.columns.get(label, {}).get("classes", {}), label)
     return dataclasses.replace(report, problems=problems, options=options)
 
 
-def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileReport:
-    """All that can be told of a matrix."""
+def _examine(
+    path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]
+) -> tuple[FileReport, pd.DataFrame]:
+    """All that can be told of a matrix, and what is known of its samples."""
     known = known_ids(tables[0], raw, "") if tables else None
     orientation, orientation_reason = detect_orientation(raw, known)
     settled = settle(raw, orientation, path)
@@ -105,7 +107,7 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
     columns = describe_columns(obs) | describe_columns(rules.derive(obs, "")[0])
     label = choose_label(columns)  # where there is none, a class may be taken for no value
     unsaid = [name for name in missing if name == label or (not label and obs[name].nunique() == 2)]
-    return FileReport(
+    report = FileReport(
         file=str(path),
         kind="expression",
         n_samples=len(samples),
@@ -131,6 +133,7 @@ def _examine(path: Path, raw: RawTable, tables: Sequence[pd.DataFrame]) -> FileR
         ],
         **_examine_values(seen, raw.scale or scale_told(raw, settled, seen), path.name),
     )
+    return report, obs
 
 
 def _join(
@@ -141,8 +144,8 @@ def _join(
     for table in tables:
         try:
             told, note = join_samples(table, samples, "", 0.5)
-            obs = add_columns(obs, told)
-            joins.append(note)
+            obs, replaced = add_columns(obs, told, is_told=False)
+            joins += [note, *replaced]
             missing |= told.attrs["missing"]
         except InputError as error:
             joins.append(str(error))
@@ -195,11 +198,15 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
 
 
 def _options(
-    report: FileReport, given: dict[str, Any], needed: dict[str, str], beside: list[str]
+    report: FileReport,
+    obs: pd.DataFrame,
+    given: dict[str, Any],
+    needed: dict[str, str],
+    beside: list[str],
 ) -> dict[str, Any]:
     """Keywords of `read`, in the order in which a reader wants them."""
     label = choose_label(report.columns)
-    group = choose_group(report.columns, label)
+    group = choose_group(report.columns, label, obs)
     least = least_class_size(report.columns[label]["classes"]) if label else 0
     options = {name: value for name, value in given.items() if value}
     if given["labels"] and not report.is_joined:

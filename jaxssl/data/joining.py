@@ -98,7 +98,8 @@ def join_samples(
     """What a table tells of the samples, in their order, "" where it has none; and a note.
 
     `column` "" finds the column of ids itself. By TCGA barcodes that were cut, the first of several
-    rows counts. Words that stood for no value are in `attrs["missing"]`, by column.
+    rows counts. Words that stood for no value are in `attrs["missing"]`, by column, and that
+    of ids in `attrs["column"]`.
     """
     if column:
         require_column(table.columns, column, "sample_column")
@@ -127,10 +128,12 @@ def join_samples(
     note += f" ({n_several} have several rows; the first counts)" if n_several else ""
     note += "" if known.all() else f"; the others stay unlabelled; {_unmatched(match)}"
     note += _of_normals(sample_ids[known]) if match.level == "patient" else ""
+    note += "".join(f"; {text}" for text in table.attrs.get("notes", ()))
     index = pd.Index(match.names, dtype=object)
     joined = blank(rows).reindex(index, fill_value="")
     joined = joined.set_axis(pd.Index(sample_ids, dtype=object), axis=0)
     joined.attrs["missing"] = missing_by_name(rows.reindex(index, fill_value=""))
+    joined.attrs["column"] = match.column
     return joined, note
 
 

@@ -11,7 +11,7 @@ from jaxssl.data.genes import duplicates
 from jaxssl.types import InputError, note_quoted
 
 _UNWRITABLE = r"\0\ud800-\udfff"  # HDF5 ends a text at the one and has no bytes for the other
-_CONTROL = re.compile(rf"[{_UNWRITABLE}\x01-\x08\x0a-\x1f\x7f\u2028\u2029]")
+_CONTROL = re.compile(rf"[{_UNWRITABLE}\x01-\x08\x0a-\x1f\x7f-\x84\x86-\x9f\u2028\u2029]")
 _LOST = re.compile(rf"[{_UNWRITABLE}]")
 
 

@@ -11,10 +11,11 @@ from jaxtyping import Bool, Float32
 
 from jaxssl.data import barcodes, joining, rules, samples
 from jaxssl.data.annotation import read_annotation
-from jaxssl.data.cleaning import Cleaning, column_of_names, plan_cleaning
+from jaxssl.data.cleaning import Cleaning, plan_cleaning
 from jaxssl.data.doubts import tell_missing
 from jaxssl.data.formats import may_tell
 from jaxssl.data.formats.matrix import Reading, blank, names_of
+from jaxssl.data.gene_map import column_of_names
 from jaxssl.data.genes import duplicates, id_type
 from jaxssl.data.import_options import ImportOptions, paths_of
 from jaxssl.data.labels import doubtful_classes, drop_small_classes, rename_classes
@@ -112,8 +113,8 @@ def _describe(
         is_named = options.sample_column in table or len(tables) == 1
         column = options.sample_column if is_named else ""
         told, note = joining.join_samples(table, sample_ids, column, options.min_match)
-        obs = samples.add_columns(obs, told)
-        notes.append(note)
+        obs, replaced = samples.add_columns(obs, told, is_told=bool(column))
+        notes += [note, *replaced]
         if counts := told.attrs["missing"].get(options.label):
             notes.append(tell_missing(counts, options.label))
     obs = obs.set_axis(pd.Index(samples.names_by_sheet(obs), dtype=object), axis=0)

@@ -11,6 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.data.annotation import read_annotation
+from jaxssl.data.doubts import refuse_other_ids, tell_replaced
 from jaxssl.types import ROLES, InputError, note_quoted
 
 _SHEET_SAMPLE = "Sample ID"  # column of the GDC's sample sheet
@@ -24,18 +25,28 @@ def read_tables(paths: Sequence[str | Path]) -> list[pd.DataFrame]:
         for i, known in enumerate(tables):
             is_alike = list(known.columns) == list(table.columns)
             if is_alike and not known.iloc[:, 0].isin(table.iloc[:, 0]).any():
+                notes = [note for one in (known, table) for note in one.attrs.get("notes", ())]
                 tables[i] = pd.concat([known, table], ignore_index=True)
+                tables[i].attrs["notes"] = notes
                 break
         else:
             tables.append(table)
     return tables
 
 
-def add_columns(obs: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
-    """`obs` with what another table tells; where that is silent, what was there stays."""
+def add_columns(
+    obs: pd.DataFrame, told: pd.DataFrame, *, is_told: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """`obs` with what another table tells, and a note where it had other values.
+
+    Where the table is silent, what was there stays. `is_told`: its column of ids was named.
+    """
+    if not is_told:
+        refuse_other_ids(obs, told)
     both = told.columns.intersection(obs.columns)
     kept = told.assign(**{name: told[name].where(told[name] != "", obs[name]) for name in both})
-    return pd.concat([obs[obs.columns.difference(told.columns, sort=False)], kept], axis=1)
+    rest = obs[obs.columns.difference(told.columns, sort=False)]
+    return pd.concat([rest, kept], axis=1), tell_replaced(obs, told)
 
 
 def names_by_sheet(obs: pd.DataFrame) -> np.ndarray:

@@ -20,6 +20,7 @@ from jaxssl.data.formats import (
     tenx,
     tools,
 )
+from jaxssl.data.formats.encodings import told_encoding
 from jaxssl.data.formats.head import TEXT_SHARE, Head, read_head, text_shares
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.data.formats.rows import about_columns
@@ -157,7 +158,7 @@ def _read(path: Path, reading: Reading) -> RawTable:
         table = table._replace(layer=reading.layer)
     r.forget()
     excel.forget()
-    notes = [*table.notes]
+    notes = [*table.notes, *told_encoding(path.name, head.encoding, head.lines)]
     if reading.cuts(path) and head.packing not in ("Excel", "R"):
         size = path.stat().st_size
         share = f"the first {reading.limit / size:.0%} of {size / 1e9:.1f} GB"

@@ -39,6 +39,12 @@ _ADORNED = re.compile(
     rf"['<>=~\u2264\u2265]+ ?{_NUMBER} ?%?|{_NUMBER} ?[%*]+|{_NUMBER}[dD][-+]?\d+"
     rf"|{_NUMBER}( ?[,;|] ?{_NUMBER}){{2,}}"
 )
+_FOR_NONE = re.compile(
+    r"n\.?[da]\.?|[-.]|(not )?(un)?(determined|detected)|missing|filtered|no value"
+    r"|(below |<=? ?)?(detection limit|lod|loq|lloq)|bdl|bld|blod|bloq",
+    re.IGNORECASE,
+)
+_POINTED = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{1,3}")
 _PLAIN = "write numbers without thousands separators, decimals with a point, as 1234.5"
 
 
@@ -74,6 +80,37 @@ def is_adorned(cell: str) -> bool:
     return bool(_ADORNED.fullmatch(cell))
 
 
+def is_for_none(cell: str) -> bool:
+    """Whether a cell among numbers is a word for none: ND, n.a., <LOD, Undetermined, a dash."""
+    return _FOR_NONE.fullmatch(cell) is not None
+
+
+def may_be_grouped(cells: Sequence[str]) -> str:
+    """A cell whose point may part thousands; "" where points are of decimals.
+
+    Thousands have three digits behind it, but for zeros that a program drops, none is below 1, and
+    those below 1,000 are whole.
+
+    >>> may_be_grouped(["3.515", "995", "12.041", "0", "1.22", "7.3", "88"] * 3)
+    ''
+    >>> may_be_grouped(["3.515", "995", "12.041", "0", "1.221", "7.003", "88"])
+    '3.515'
+    """
+    pointed = [cell for cell in cells if not cell.lstrip("+-").isdecimal()]
+    whole = [cell.lstrip("+-") for cell in cells if cell.lstrip("+-").isdecimal()]
+    of_three = [cell for cell in pointed if len(cell.partition(".")[2]) == 3]
+    n_small = sum(cell.strip("0") != "" for cell in whole)
+    if (
+        len(of_three) < 3
+        or not all(map(_POINTED.fullmatch, pointed))
+        or any(len(cell) > 3 for cell in whole)
+        or len(of_three) < 0.8 * len(pointed)
+        or 10 * n_small < len(pointed)
+    ):
+        return ""
+    return of_three[0]
+
+
 def how_to_write(marked: Sequence[str], plain: Sequence[float]) -> tuple[str, str]:
     """What the marks in numbers stand for, beside numbers without any, and what to do about them.
 
@@ -107,4 +144,7 @@ def how_to_mend(cell: str, plain: Sequence[float], column: str) -> str:
         return how_to_write([cell], plain)[1]
     if is_adorned(cell):
         return "write it as a plain number, or leave it empty where none is known"
-    return f"correct it, or pass `text_columns={column}` if the column is no expression"
+    return (
+        f"correct it, leave it empty if it stands for no value, or pass `text_columns={column}` if "
+        "the column is no expression"
+    )

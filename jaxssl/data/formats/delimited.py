@@ -12,11 +12,11 @@ from pyarrow import csv as arrow_csv
 
 from jaxssl.data.companions import facts_beside
 from jaxssl.data.formats.cells import MISSING, split_line, unquoted
+from jaxssl.data.formats.encodings import decoded
 from jaxssl.data.formats.head import (
     TEXT_SHARE,
     Dialect,
     Head,
-    decoded,
     head_cells,
     opened,
     sniff_table,
@@ -29,6 +29,7 @@ from jaxssl.data.formats.rows import (
     about_columns,
     check_ids,
     find_ids,
+    refuse_grouped,
     refuse_text,
     rows_of_text,
     told_beside,
@@ -71,6 +72,7 @@ def read(head: Head, reading: Reading) -> RawTable:
             "expression file",
         )
     texts += [0] if ids.first != "sample" else []
+    refuse_grouped(head.path, cells.drop(columns=[ids.column, *texts]))
     form = "tsv" if dialect.delimiter == "\t" else "csv"
     told: dict[str, Any] = {}
     if dialect.is_headless:
@@ -194,8 +196,8 @@ def _split(
             inside = [] if is_plain else [cell for cell in rest if delimiter in cell]
             if inside:
                 raise InputError(
-                    f"{dialect.head.path} holds {decoded(inside[0], 'latin-1')!r} in line "
-                    f"{line_number}",
+                    f"{dialect.head.path} holds {decoded(inside[0], dialect.head.encoding)!r} in "
+                    f"line {line_number}",
                     "write numbers without thousands separators, decimals with a point",
                 )
             numbers += rest

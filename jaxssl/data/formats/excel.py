@@ -9,7 +9,7 @@ import io
 import itertools
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,18 @@ def lines(path: Path, sheet: str) -> Iterator[bytes]:
     """The rows of a sheet, as lines of cells between tabs.
 
     A date or a large number in the first row or column, where names stand, is written as Excel
-    shows it: 1-Mar, 2.31E+13.
+    shows it: 1-Mar, 2.31E+13. Dates that most names are were never symbols, and stay whole.
     """
     stat = path.stat()
-    rows = _load(path, stat.st_mtime_ns, stat.st_size, sheet).iter_rows()
+    table = _load(path, stat.st_mtime_ns, stat.st_size, sheet)
+    rows = table.iter_rows()
     head = list(itertools.islice(rows, _PROBE))
     filled = [[i for i, cell in enumerate(row) if cell != ""] for row in head]
     first = min((where[0] for where in filled if where), default=0)
     width = max((where[-1] + 1 for where in filled if where), default=0)
+    are_dates = _are_dates([row[first] for row in head]) and _are_dates(
+        row[first] for row in table.iter_rows()
+    )
     is_top = True  # down to the row of names, below titles of one cell
     for row in itertools.chain(head, rows):
         cells = row[first:]
@@ -69,7 +73,9 @@ def lines(path: Path, sheet: str) -> Iterator[bytes]:
             cells.pop()
         if not cells:
             continue
-        texts = [_text(cell, is_name=is_top or i == 0) for i, cell in enumerate(cells)]
+        above = is_top and not _are_dates(cells[1:])
+        texts = [_text(cells[0], is_name=not are_dates)]
+        texts += [_text(cell, is_name=above) for cell in cells[1:]]
         is_title = is_top and len(cells) == 1
         is_top = is_title
         yield _line(texts if is_title else [*texts, *[""] * (width - first - len(texts))])
@@ -78,6 +84,12 @@ def lines(path: Path, sheet: str) -> Iterator[bytes]:
 def forget() -> None:
     """Leave the sheet that was read last."""
     _load.cache_clear()
+
+
+def _are_dates(cells: Iterable[Any]) -> bool:
+    """Whether most cells that are not empty are dates."""
+    there = [isinstance(cell, datetime.date) for cell in cells if cell != ""]
+    return 2 * sum(there) > len(there)
 
 
 def _line(cells: list[str]) -> bytes:
@@ -96,7 +108,7 @@ def _text(cell: Any, *, is_name: bool) -> str:
     if isinstance(cell, datetime.date):
         if is_name:
             return f"{cell.day}-{cell:%b}"
-        return cell.isoformat().removesuffix("T00:00:00")
+        return str(cell).removesuffix(" 00:00:00")
     return " ".join(str(cell).split())
 
 

@@ -11,6 +11,11 @@ from jaxssl.data.genes import SYMBOL, id_type
 from jaxssl.types import InputError
 
 _CLASSES = re.compile(r"\d+\s+\d+\s+1\s*|#numeric\s*")
+_OF_RESULTS = {
+    *("test_id", "gene", "locus", "sample_1", "sample_2", "status", "value_1", "value_2"),
+    *("log2(fold_change)", "test_stat", "pct.1", "pct.2", "cluster", "names", "scores", "group"),
+}
+"""Columns of Cuffdiff, Seurat and scanpy beside their p values."""
 _SETS = 3  # lines of different lengths, from where they are sets of genes
 
 
@@ -35,7 +40,8 @@ def refuse_foreign(path: Path, lines: Sequence[str]) -> None:
     elif _are_sets(rows):
         what, fix = "sets of genes (gmt)", "name an expression file"
     elif _is_of_results(first):
-        what = "results of a comparison, as limma, DESeq2 and edgeR write them, without samples"
+        what = "results of a comparison, as limma, DESeq2, Cuffdiff and Seurat write them, "
+        what += "without samples"
         fix = "name the matrix that was compared, as counts(dds, normalized=TRUE) of DESeq2 is"
     if what:
         raise InputError(f"{path} holds {what}", fix)
@@ -57,4 +63,5 @@ def _is_of_results(header: str) -> bool:
     delimiter = "\t" if "\t" in header else ","
     names = [name.strip('" ') for name in header.split(delimiter)]
     kinds = list(kinds_of(names, AMONG_SAMPLES))
-    return kinds.count("test") > 1 and all(kinds[1:])
+    rest = zip(names[1:], kinds[1:], strict=True)
+    return kinds.count("test") > 1 and all(kind or name in _OF_RESULTS for name, kind in rest)

@@ -8,7 +8,8 @@ from typing import Any
 from jaxssl.data.companions import is_id_of_genes
 from jaxssl.data.formats.cells import split_line
 from jaxssl.data.formats.delimited import read_matrix
-from jaxssl.data.formats.head import Dialect, Head, decoded, opened
+from jaxssl.data.formats.encodings import decoded
+from jaxssl.data.formats.head import Dialect, Head, opened
 from jaxssl.data.formats.matrix import RawTable, Reading, blank, by_name, names_of
 from jaxssl.types import InputError
 

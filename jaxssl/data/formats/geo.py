@@ -9,7 +9,8 @@ import pandas as pd
 
 from jaxssl.data.formats.cells import split_line
 from jaxssl.data.formats.delimited import EmptyTable, read_matrix
-from jaxssl.data.formats.head import Dialect, Head, decoded, opened
+from jaxssl.data.formats.encodings import decoded
+from jaxssl.data.formats.head import Dialect, Head, opened
 from jaxssl.data.formats.matrix import RawTable, Reading, blank, by_name
 from jaxssl.types import InputError
 
@@ -21,7 +22,9 @@ _COPIED = {
     "!Sample_platform_id": "platform",
     "!Sample_organism_ch1": "organism",
     "!Sample_series_id": "series",
+    "!Sample_source_name_ch2": "source_name (channel 2)",
 }
+_KEY = re.compile(r"((?:\([^()]*\)|[^:])*?):(.*)", re.DOTALL)  # treatment (time: 3 h): LPS
 _BREAK = re.compile(r"\s*[\r\n]\s*")  # inside a quoted cell
 _FILE_NAMES = ("!Series_supplementary_file", "!Sample_supplementary_file")
 
@@ -64,19 +67,23 @@ def describe(about: dict[str, list[list[str]]], samples: Any) -> pd.DataFrame:
     """Columns of the lines about samples; characteristics go by the key before the colon.
 
     The n-th characteristics line need not have the same key in every sample, so each value is
-    filed by its own key; a key that a sample has twice keeps both values, "; " between.
+    filed by its own key; a key that a sample has twice keeps both values, "; " between. What the
+    second channel of an array was given is filed apart.
     """
     table = {column: about[name][0] for name, column in _COPIED.items() if name in about}
-    for line in about.get("!Sample_characteristics_ch1", []):
-        for i, cell in enumerate(line):
-            key, colon, value = cell.partition(":")
-            if not cell.strip():
-                continue
-            key = (key.strip().lower() if colon else "") or "characteristics"
-            cells = table.setdefault(key, [""] * len(samples))
-            new = value.strip() if colon else cell.strip()
-            cells[i] = f"{cells[i]}; {new}" if cells[i] else new
-    return blank(by_name(samples, table))
+    told: dict[str, list[str]] = {}
+    for channel, after in (("ch1", ""), ("ch2", " (channel 2)")):
+        for line in about.get(f"!Sample_characteristics_{channel}", []):
+            for i, cell in enumerate(line):
+                if not cell.strip():
+                    continue
+                keyed = _KEY.fullmatch(cell)
+                key = (keyed[1].strip().lower() if keyed else "") or "characteristics"
+                key += " (characteristic)" if key in table else after
+                cells = told.setdefault(key, [""] * len(samples))
+                new = (keyed[2] if keyed else cell).strip()
+                cells[i] = f"{cells[i]}; {new}" if cells[i] else new
+    return blank(by_name(samples, table | told))
 
 
 def _preamble(head: Head) -> tuple[dict[str, list[list[str]]], Dialect]:

@@ -14,7 +14,15 @@ import pandas as pd
 
 from jaxssl.data.corner import is_name_for_ids
 from jaxssl.data.formats import containers
-from jaxssl.data.formats.cells import MISSING, has_marks, how_to_write, is_adorned, split_line
+from jaxssl.data.formats.cells import (
+    MISSING,
+    has_marks,
+    how_to_write,
+    is_adorned,
+    is_for_none,
+    split_line,
+)
+from jaxssl.data.formats.encodings import encoding_of
 from jaxssl.data.formats.foreign import refuse_foreign
 from jaxssl.data.formats.margins import refuse_title, trim
 from jaxssl.types import InputError, note_quoted
@@ -68,10 +76,8 @@ def read_head(path: Path, member: str = "") -> Head:
         start = file.read(_START)
         _refuse_foreign(path, start, packing)
         start += b"".join(itertools.islice(file, 10))
-    try:
-        text, encoding = start.decode("utf-8-sig"), "utf-8-sig"
-    except UnicodeDecodeError:
-        text, encoding = start.decode("latin-1"), "latin-1"
+    encoding = encoding_of(start)
+    text = start.decode(encoding)
     lines = [line.rstrip("\r") for line in text.split("\n")]
     return Head(path, packing, encoding, lines, member)
 
@@ -95,6 +101,7 @@ def sniff_table(head: Head, skip: int = 0, *, allow_no_corner: bool = False) -> 
         )
     refuse_title(head.path, lines)
     delimiter = _delimiter(head.path, lines)
+    _refuse_broken(head.path, lines[0], delimiter)
     header, first = (split_line(head.path, line, delimiter) for line in lines[:2])
     has_corner = is_name_for_ids(header[0])
     header, n_trailing = trim(head.path, header, lines[1:], delimiter, has_corner=has_corner)
@@ -120,7 +127,8 @@ def find_text(dialect: Dialect) -> list[int]:
 def text_shares(dialect: Dialect) -> list[float]:
     """Of each column, the share of its first 100 values, if not missing, that is text.
 
-    Numbers with a sign, such as 5%, are none. Numbers with a comma for the point, as German or
+    Numbers with a sign, such as 5%, are none, and words for none beside numbers alone make no
+    column one of text. Numbers with a comma for the point, as German or
     French tables have them, are refused.
     """
     frame = head_cells(dialect)
@@ -134,7 +142,12 @@ def text_shares(dialect: Dialect) -> list[float]:
     path = dialect.head.path
     _refuse_marks(path, frame.iloc[:, 1:], parsed.iloc[:, 1:], is_text.iloc[:, 1:])
     is_text &= ~frame.where(is_text, "").map(is_adorned)
-    return (is_text.sum() / frame.notna().sum().clip(lower=1)).to_list()
+    texts = frame.where(is_text, "")
+    are_none = texts.map(is_for_none)
+    told = parsed.notna() | texts.map(lambda cell: cell.upper() != cell.lower())  # no strand of -
+    may_be_text = (is_text & ~are_none).any() | ~told.any()
+    shares = is_text.sum() / frame.notna().sum().clip(lower=1)
+    return shares.where(may_be_text, shares.clip(upper=TEXT_SHARE)).to_list()
 
 
 def head_cells(dialect: Dialect) -> pd.DataFrame:
@@ -179,6 +192,16 @@ def _refuse_foreign(path: Path, head: bytes, packing: str) -> None:
         raise InputError(f"{path} ends its lines by CR alone", "save it with line feeds")
 
 
+def _refuse_broken(path: Path, header: str, delimiter: str) -> None:
+    """Refuse a header that goes on in the next line, as a name in quotes has a break inside."""
+    name = header.rsplit(f'{delimiter}"', 1)[-1]
+    if header.count('"') % 2 and len(name) < len(header) and '"' not in name:
+        raise InputError(
+            f"{path} has a line break inside a name of its header, behind {name!r}",
+            "write the header on one line",
+        )
+
+
 def _delimiter(path: Path, lines: list[str]) -> str:
     counts = {d: [line.count(d) for line in lines] for d in _DELIMITERS}
     present = {
@@ -206,11 +229,3 @@ def _has_no_corner(header: list[str], lines: list[str], delimiter: str) -> bool:
     are_numbers = len(numbers) == len(plain) and numbers == sorted(set(numbers))
     are_quoted = lines[0].startswith('"') and all(first.startswith('"') for first in firsts)
     return are_numbers or are_quoted or not is_name_for_ids(header[0])
-
-
-def decoded(line: bytes, encoding: str) -> str:
-    """Text; portals write latin-1 into free text far down."""
-    try:
-        return line.decode(encoding)
-    except UnicodeDecodeError:
-        return line.decode("latin-1")

@@ -19,21 +19,23 @@ def read(path: Path, reading: Reading) -> RawTable:
     """Read a table of numbers, and of text in the columns that `reading` names."""
     file, ids, strings = _open(path, reading)
     schema = file.schema_arrow
-    beside = {*reading.text_columns, *facts_beside(schema.names, strings)}
+    levels = [name for name in _index_of(schema) if not _is_unnamed(name)]
+    levels = levels if len(levels) > 1 else []  # that of the ids is a fact, too, beside others
+    beside = {*reading.text_columns, *facts_beside(schema.names, strings), *levels}
     wrong = [name for name in strings if name not in beside]
     if wrong:
         raise InputError(
             f"{path} holds text: column {wrong[0]} is of type {schema.field(wrong[0]).type}",
             f"remove it, or pass `text_columns={wrong[0]}`",
         )
-    texts = [name for name in schema.names if name in beside and name != ids]
+    texts = [n for n in schema.names if n in levels or (n in beside and n != ids)]
     numbers = [n for n in schema.names if n != ids and n not in texts and not _is_unnamed(n)]
     if not numbers or not file.metadata.num_rows:
         raise InputError(f"{path} has no column of numbers, or no row", "name an expression file")
     with intact(path):
         rows = by_name(file.read([ids], use_pandas_metadata=False)[ids].to_pylist())
         if texts:
-            text = file.read(texts, use_pandas_metadata=False).to_pandas()
+            text = file.read(texts, use_pandas_metadata=False).to_pandas(ignore_metadata=True)
             rows = blank(as_text(text.set_axis(rows.index, axis=0)))
         x = _numbers(file, numbers, reading)
     return RawTable("parquet", x, rows, by_name(numbers), corner=ids)
@@ -71,7 +73,7 @@ def _open(path: Path, reading: Reading | None) -> tuple[pq.ParquetFile, str, lis
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
         raise InputError(f"{path} has two columns called {twice[0]!r}", "rename or remove one")
-    index = [c for c in (schema.pandas_metadata or {}).get("index_columns", []) if type(c) is str]
+    index = _index_of(schema)
     kinds = dict(zip(schema.names, schema.types, strict=True))
     strings = [name for name, kind in kinds.items() if not _is_number(kind)]
     named = [name for name in strings if name not in texts]
@@ -102,6 +104,11 @@ def intact(path: Path) -> Iterator[None]:
             f"{path} is a damaged parquet file, or cannot be read as a table ({found})",
             "write it again",
         ) from error
+
+
+def _index_of(schema: pa.Schema) -> list[str]:
+    """Columns that pandas had as levels of its index."""
+    return [c for c in (schema.pandas_metadata or {}).get("index_columns", []) if type(c) is str]
 
 
 def _is_unnamed(name: str) -> bool:

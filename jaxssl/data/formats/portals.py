@@ -20,6 +20,7 @@ _NO_MEASURES = (
     *("transcript_id", "cross-mapped", "gene_symbol", "chromosome", "genomic_coordinate"),
     *("median_length_normalized", "isoform_coords", "mirna_region"),
 )
+_NONE_OF_GCT = ("na", "-666", *MISSING)  # the number is that of LINCS
 _RECOUNT2_IDS = "gene_id"
 _RECOUNT2_SAMPLE = re.compile(r"[SED]RR\d+|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}")
 _MAGETAB_CORNER = re.compile(
@@ -31,7 +32,7 @@ _MAGETAB_CORNER = re.compile(
 
 def read_gct(head: Head, reading: Reading) -> RawTable:
     """Read GCT 1.2, as GTEx and the Broad write it, and hold it to the dimensions it states."""
-    version = head.lines[0].strip()
+    version = head.lines[0].strip(" \t,;")  # Excel fills lines up
     if version == "#1.3":
         return _read_gct_1_3(head, reading)
     if version != "#1.2":
@@ -47,7 +48,7 @@ def read_gct(head: Head, reading: Reading) -> RawTable:
     texts = list(range(1, lower.index("description") + 1))
     table = read_matrix("gct", dialect, texts, reading, orientation="genes_in_rows")
     rows = table.rows
-    stated = head.lines[1].split()[:2]
+    stated = re.findall(r"\d+", head.lines[1])[:2]
     found = [str(len(rows)), str(len(table.columns))]
     if stated != found and not reading.cuts(head.path):
         raise InputError(
@@ -63,7 +64,7 @@ def _read_gct_1_3(head: Head, reading: Reading) -> RawTable:
     """GCT with text about the rows in further columns, and about the samples in further rows."""
     dialect = sniff_table(head, skip=2)
     try:
-        n_rows, n_columns, n_texts, n_about = map(int, head.lines[1].split()[:4])
+        n_rows, n_columns, n_texts, n_about = map(int, re.findall(r"\d+", head.lines[1])[:4])
     except ValueError as error:
         raise InputError(
             f"{head.path} states no four numbers in its second line", "fetch it again"
@@ -81,7 +82,8 @@ def _read_gct_1_3(head: Head, reading: Reading) -> RawTable:
         )
     told = {row[0]: row[n_texts + 1 :] for row in about}
     columns = by_name(table.columns.index, told)
-    return table._replace(columns=columns.mask(columns.isin(("na", *MISSING)), ""))
+    rows, columns = (text.mask(text.isin(_NONE_OF_GCT), "") for text in (table.rows, columns))
+    return table._replace(rows=rows, columns=columns)
 
 
 def is_recount3(head: Head) -> bool:

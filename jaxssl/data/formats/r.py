@@ -57,10 +57,7 @@ def lines(path: Path, name: str) -> Iterator[bytes]:
     name, frame = _choose(path, name)
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"{path}: {name or 'the object'} is a matrix, no data frame")
-    is_numbered = pd.api.types.is_integer_dtype(frame.index)
-    has_text = any(not pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes)
-    is_counted = list(frame.index) == list(range(1, len(frame) + 1))
-    is_named = not is_numbered or not (has_text or is_counted)
+    is_named = list(frame.index) != list(range(1, len(frame) + 1))
     for start in range(0, max(1, len(frame)), _ROWS):
         text = io.StringIO()
         part = frame.iloc[start : start + _ROWS]

@@ -9,16 +9,21 @@ import numpy as np
 import pandas as pd
 
 from jaxssl.data.companions import AMONG_GENES, AMONG_SAMPLES, is_id_of_genes, kinds_of
-from jaxssl.data.corner import is_name_for_ids
-from jaxssl.data.formats.cells import MISSING, has_marks, how_to_mend, is_adorned, split_line
+from jaxssl.data.corner import OVER_NUMBERS, is_name_for_ids
+from jaxssl.data.formats.cells import (
+    MISSING,
+    has_marks,
+    how_to_mend,
+    is_adorned,
+    is_for_none,
+    may_be_grouped,
+    split_line,
+)
 from jaxssl.data.formats.head import Dialect
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, id_type
 from jaxssl.types import InputError
 
-_OVER_NUMBERS = {*("", "x", "index", "unnamed: 0", "row", "rownames", "rowname", "row.names")}
-_OVER_NUMBERS |= {*("row_names", "no", "no.", "nr", "#", "...1", "level_0", "v1")}
-"""What stands above the numbers of rows, in small letters."""
 _HIGHEST_NUMBER = 70_000  # of a row; ids of Entrez among any others are higher
 _MOST_ROWS = 8  # of text below a header
 
@@ -116,7 +121,7 @@ def refuse_text(
     of_row, wrong = list(cells[place]), is_wrong[place]
     plain = parsed[parsed.notna()].head(1000).tolist()
     fix = how_to_mend(cell, plain, name)
-    is_number = has_marks(cell) or is_adorned(cell)
+    is_number = has_marks(cell) or is_adorned(cell) or is_for_none(cell)
     if not is_number and of_row == list(names):
         raise InputError(
             f"{path} repeats its header below row {ids[row - 1]}"
@@ -177,9 +182,22 @@ def check_ids(dialect: Dialect, ids: np.ndarray) -> None:
         )
 
 
+def refuse_grouped(path: Path, cells: pd.DataFrame) -> None:
+    """Ask what a point stands for where numbers look like thousands that it parts."""
+    texts = pd.Series(cells.to_numpy(dtype=object).ravel(), dtype=object)
+    cell = may_be_grouped(texts[~texts.isin(MISSING)].tolist())
+    if cell:
+        raise InputError(
+            f"{path} writes numbers below 1,000 whole and others with a point before three digits, "
+            f"such as {cell}: it may part thousands or decimals",
+            f"write {cell.replace('.', '')} or {cell}0, whichever is meant, and all others so",
+        )
+
+
 def _tells(row: Sequence[str], places: Sequence[int]) -> bool:
     """Whether most cells at some places are words, and none a number."""
-    words = [row[i] for i in places if re.search(r"[^\W\d_]", row[i]) and row[i] not in MISSING]
+    cells = [row[i] for i in places if row[i] not in MISSING and not is_for_none(row[i])]
+    words = [cell for cell in cells if re.search(r"[^\W\d_]", cell)]
     return 2 * len(words) > len(places)
 
 
@@ -194,7 +212,7 @@ def _is_number(cell: str) -> bool:
 def _kind_of_first(name: str, cells: pd.Series) -> str:
     """What the first column holds: "ids", "numbers" of the rows, values of a "sample", "text"."""
     plain = name.strip().lower()
-    if plain in _OVER_NUMBERS:
+    if plain in OVER_NUMBERS:
         whole = {int(cell) for cell in cells if cell.isdecimal()}  # with gaps where filtered
         are_numbered = 0 < len(cells) == len(whole) and max(whole) < _HIGHEST_NUMBER
         return "numbers" if are_numbered else "ids"

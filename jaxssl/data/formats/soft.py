@@ -12,8 +12,9 @@ from jaxtyping import Float32
 
 from jaxssl.data.formats import geo
 from jaxssl.data.formats.cells import MISSING
+from jaxssl.data.formats.encodings import decoded
 from jaxssl.data.formats.gds import BEGIN, is_of_genes, lines, read_dataset
-from jaxssl.data.formats.head import Head, decoded, opened
+from jaxssl.data.formats.head import Head, opened
 from jaxssl.data.formats.matrix import Collector, RawTable, Reading, blank, by_name
 from jaxssl.types import InputError
 
