@@ -27,7 +27,7 @@ _OF_TRANSCRIPTS = re.compile(  # UCSC Xena calls its log2(FPKM + 1) TCGA-BRCA.st
     r"^(?!.*(log|vst|(star|htseq)_)).*(?<![a-z])([fr]pkm|tpm)(?![a-z])", re.I
 )
 _OF_COUNTS = re.compile(
-    r"^(?!.*(norm|scaled|log|vst|cpm|tpm|[fr]pkm|tmm|deseq|adjust|correct|combat))"
+    r"^(?!.*(norm|log|vst|cpm|tpm|[fr]pkm|tmm|deseq|adjust|correct|combat))"
     r".*(?<![a-z])(gene|feature|raw|read)?counts?(?![a-z])",
     re.I,
 )
