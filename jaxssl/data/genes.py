@@ -68,8 +68,8 @@ _OF_SYMBOLS = {
 LOOSE = ("Affymetrix probe set", "Agilent probe", "symbol|Entrez")
 """Kinds of which names of samples may be, too: 101_at of adipose tissue, A_01_P10, leaf|101."""
 _STEM_AND_ENTREZ = re.compile(r"\S+ \(\d{3,}\)")  # below 100 they number replicates
-_UNIPROT = r"[OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2}"
-_MAYBE_GENE = re.compile(rf"[A-Za-z][A-Za-z\d]{{0,8}}_?\d{{4,5}}[a-z]?|{_UNIPROT}")
+UNIPROT = r"([OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2})"
+_MAYBE_GENE = re.compile(rf"[A-Za-z][A-Za-z\d]{{0,8}}_?\d{{4,5}}[a-z]?|{UNIPROT}")
 _MANY = 20  # ids from which their form tells something
 _SPREAD = 10  # of Entrez ids, as a multiple of their number; those of samples count on
 _VERSION = re.compile(r"^(ENS[A-Z]*[GTP]\d{11})\.\d+(_\d+(?=$|_))?")

@@ -239,7 +239,7 @@ def _of_forms(corner: str, sides: Sequence[Sequence[str]]) -> Iterator[Clue]:
         may_be_called = are_numbered[1 - side] > 0.8 or any(map(is_symbol, others))
         may_be_called |= side == 1 and is_left
         if len(ids) > len(others) and may_be_called and may_be_genes(ids):
-            reason = f"{_SIDES[side]} ids may be of genes, such as {ids[0]}"
+            reason = f"{_SIDES[side]} ids may be of genes, such as {ids[len(ids) // 2]}"
             yield Clue(ORIENTATIONS[side], _LITTLE, reason)
     rows, columns = are_numbered
     if named_in(corner) == SAMPLES and columns > 0.8 and rows < 0.5:
