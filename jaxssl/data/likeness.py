@@ -125,7 +125,7 @@ def _is_mean(column: Column, others: Columns) -> bool:
     if not n_members >= 2 or np.abs(weights[members] * n_members - 1).max() > 0.1:
         return False
     has = ~is_missing[:, members].all(axis=1)
-    if 2 * has.sum() < len(has):
+    if 2 * has.sum() < has.size:
         return False
     left = column[has] - np.nanmean(others[has][:, members], axis=1)
     return bool(column.std() > 0 and left.std() < _EXACT * column.std())
