@@ -124,6 +124,31 @@ def test_measures_beside_ids_are_facts_whatever_their_values(tmp_path, is_turned
     assert list(adata.obs["CRP"]) == ["7"] * 6
 
 
+FORMS = {
+    "SomaScan": "seq.{0}.3", "UniProt": "P{0}", "UniProt isoform": "Q{0}-2", "Olink": "OID{0}",
+    "rice": "LOC_Os01g{0}", "tomato": "Solyc01g0{0}.2", "malaria": "PF3D7_01{0}",
+    "a genome of one's own": "DN{0}_c0_g1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("is_turned", [True, False])
+@pytest.mark.parametrize("form", FORMS)
+def test_outcomes_beside_proteins_and_genes_without_symbols_are_facts(tmp_path, form, is_turned):
+    genes = [FORMS[form].format(10_000 + 7 * i) for i in range(30)]
+    frame = pd.DataFrame(np.tile(X[:, :6], 5) / 2 + 0.01, GSM, genes).round(4)
+    facts = {"relapse12m": [0, 1, 1, 0, 1, 0], "CDAI": [50, 220, 390, 81, 145, 260]}
+    facts |= {"visit": [1, 2, 3, 3, 2, 1]}
+    for name, cells in facts.items():
+        frame.insert(2, name, cells)
+    (frame.T if is_turned else frame).to_csv(tmp_path / "x.csv")
+    lies = "genes_in_rows" if is_turned else "samples_in_rows"
+    adata = read(tmp_path / "x.csv", orientation=lies)
+    assert list(adata.var_names) == genes
+    assert adata.uns["jaxssl"]["scale"] == "log2"
+    assert {name: [*map(int, adata.obs[name])] for name in facts} == facts
+    assert "3 facts about the samples kept as text: visit, CDAI, relapse12m" in notes_of(adata)
+
+
 def test_measures_in_rows_among_symbols_are_facts_by_their_values(tmp_path):
     frame = pd.DataFrame(X.T.round(4), SYMBOLS, GSM)
     frame.loc["LDH"] = KNOWN["LDH"]

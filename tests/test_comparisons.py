@@ -218,3 +218,41 @@ def test_a_total_and_a_spread_are_such_where_a_value_is_missing(tmp_path):
     whole.iloc[3, 1] = np.nan
     whole.to_csv(tmp_path / "x.csv", index_label="gene")
     assert list(agree(tmp_path / "x.csv", impute="mean").obs_names) == list(frame)
+
+
+@pytest.mark.parametrize("gaps", ["in every row", "an empty sample", "both"])
+def test_what_is_no_sample_is_told_where_no_gene_has_all_values(tmp_path, gaps):
+    frame, rng = profiles(), np.random.default_rng(5)
+    names = list(frame)
+    if gaps != "an empty sample":
+        frame = frame.mask(np.arange(60)[:, None] % 6 == np.arange(6))
+    wt, ko = frame.iloc[:, :3], frame.iloc[:, 3:]
+    more = {"WT": wt.mean(axis=1).round(4), "KO": ko.mean(axis=1), "max_KO": ko.max(axis=1)}
+    more |= {"SD": frame.std(axis=1), "tau": rng.random(60)}
+    if gaps != "in every row":
+        frame.insert(3, "WT_4", np.nan)
+    frame.assign(**more).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv", impute="mean")
+    assert list(adata.obs_names) == names
+    assert adata.uns["jaxssl"]["scale"] == "log2"
+    there = frame[names].notna().to_numpy().T
+    np.testing.assert_array_equal(adata.X[there], frame[names].to_numpy("f4").T[there])
+    assert "statistics over groups of samples left out: WT, KO, max_KO" in notes_of(adata)
+    assert "columns unlike the samples kept as text: tau" in notes_of(adata)
+    frame.assign(total=frame.sum(axis=1), SD=more["SD"]).to_csv(tmp_path / "y.csv")
+    assert list(agree(tmp_path / "y.csv", impute="mean").obs_names) == names
+
+
+def test_a_doubt_is_told_and_samples_stay_where_no_gene_has_all_values(tmp_path):
+    frame = profiles()
+    gaps = np.arange(60)[:, None] % 7 == np.arange(7)
+    frame["T"] = frame["WT_1"] + np.tile([0.1, 0.2], 30)
+    frame.mask(gaps).to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv", impute="mean")
+    assert list(adata.obs_names) == list(frame)
+    assert "taken for samples" not in notes_of(adata)
+    frame.assign(T=np.random.default_rng(5).random(60)).rename(columns={"T": "tau"}).mask(
+        gaps
+    ).to_csv(tmp_path / "y.csv")
+    said = "may be results of a comparison: tau; `text_columns=tau` keeps what is none as text"
+    assert said in notes_of(agree(tmp_path / "y.csv", impute="mean"))

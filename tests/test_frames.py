@@ -9,9 +9,10 @@ from scipy.stats import norm
 
 from jaxssl.config import Config, NormalizeConfig, with_options
 from jaxssl.data.align import encoder_input
+from jaxssl.data.extent import Range
 from jaxssl.data.frames import MIN_COHORT, fit_frame, normal_scores, to_frame
 from jaxssl.data.normalize import fit_normalizer, normalize, standardize
-from jaxssl.data.scale import Range, resolve_scale
+from jaxssl.data.scale import resolve_scale
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.bundle import EncoderBundle, load_bundle, save_bundle

@@ -1,6 +1,7 @@
 """An import that cannot be right is refused by what was found, with what would mend it."""
 
 import gzip
+import re
 
 import h5py
 import miniatures
@@ -16,11 +17,12 @@ from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 from jaxssl import SSLEncoder, study
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.expression import read
+from jaxssl.data.extent import Range, range_of
 from jaxssl.data.formats.matrix import RawTable, by_name
 from jaxssl.data.inspect import inspect
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.sample_major import SampleMajor, survey
-from jaxssl.data.scale import Range, guess_scale, range_of, recorded_scale
+from jaxssl.data.scale import guess_scale, recorded_scale
 from jaxssl.types import InputError
 
 SERIES = "!series_matrix_table_begin"
@@ -331,6 +333,79 @@ def test_a_name_that_speaks_against_a_logarithm_is_heard(tmp_path, called, word)
         assert read(path, scale="log2").uns["jaxssl"]["scale"] == "log2"
     else:
         assert read(path).uns["jaxssl"]["scale"] == "log2"
+
+
+@pytest.mark.parametrize(
+    ("called", "scale"),
+    [
+        ("salmon.merged.gene_counts.tsv", "counts"),
+        ("RSEM_expected_count.txt", "counts"),
+        ("readcount.csv", "counts"),
+        ("normalized_counts.tsv", "linear"),
+        ("gene_counts_cpm.tsv", "linear"),
+        ("TCGA-BRCA.htseq_counts.tsv", "counts"),
+        ("country.tsv", "linear"),
+    ],
+)
+def test_large_values_with_fractions_are_counts_where_the_file_is_called_so(called, scale):
+    assert guess_scale(Range(0.0, 5000.5, False), called)[0] == scale
+    assert guess_scale(Range(0.0, 20.5, False), called)[0] == "log2"
+
+
+def test_whole_values_of_tpm_are_asked_about(tmp_path):
+    text = genes_in_rows("gene_id", GSM, GENES, values("counts"))
+    path = write(tmp_path / "GSE1_TPM_rounded.tsv", text)
+    assert "says that they are no counts); pass `scale=counts`, linear" in refusal(path)
+    assert read(path, scale="linear").uns["jaxssl"]["scale"] == "linear"
+    assert inspect(path).options["scale"] == "WHICH"
+
+
+def profiles_of(form):
+    """Logarithms of 60 genes in 6 samples, in which something stands apart."""
+    x = np.random.default_rng(1).uniform(1, 12, (60, 6)).round(3)
+    if form == "unlogged":
+        x[:, 5] = 2 ** x[:, 5]
+    elif form == "logged":
+        x[:, :5] = 2 ** x[:, :5]
+    elif form:
+        x[[3, 9, 9], [0, 1, 2]] = float(form)
+    return pd.DataFrame(x, [f"ENSG{i:011d}" for i in range(60)], GSM).rename_axis("gene")
+
+
+@pytest.mark.parametrize(
+    ("form", "finding", "fix", "is_linear"),
+    [
+        ("unlogged", f"others [0-9.]+ at least .the fewer: {GSM[5]}", "bring all samples", True),
+        ("logged", f"some reach [0-9.]+ at most, .*fewer: {GSM[5]}", "bring all samples", True),
+        ("9999", "9999 stands alone", "leave the cells that hold 9999 empty", True),
+        ("100", "100 stands alone", "leave the cells that hold 100 empty", True),
+        ("-999", "-999 is no expression", "leave the cells that hold -999 empty", False),
+    ],
+)
+def test_what_stands_apart_is_named_and_no_logarithm(tmp_path, form, finding, fix, is_linear):
+    frame = profiles_of(form)
+    frame.to_csv(tmp_path / "x.csv")
+    report = inspect(tmp_path / "x.csv")
+    assert (report.scale, re.search(finding, report.scale_reason) is not None) == ("", True)
+    for scale in ("auto", "log2", "log_ratio"):
+        said = refusal(tmp_path / "x.csv", scale=scale)
+        assert re.search(f"{finding}.*{fix}", said)
+        assert ("pass `scale=linear`" in said) == (is_linear and scale == "auto")
+    if is_linear:
+        assert read(tmp_path / "x.csv", scale="linear").uns["jaxssl"]["scale"] == "linear"
+    with pytest.raises(InputError, match=f"{finding}.*{fix}"):
+        recorded_scale(AnnData(frame.T.astype("f4")), frame.T.to_numpy(np.float32))
+    if form.strip("-").isdigit():
+        frame.replace(float(form), np.nan).to_csv(tmp_path / "x.csv")
+        assert read(tmp_path / "x.csv", impute="mean").uns["jaxssl"]["scale"] == "log2"
+
+
+def test_few_genes_and_whole_values_do_not_put_samples_on_two_scales(tmp_path):
+    frame = profiles_of("unlogged")
+    frame.iloc[:20].to_csv(tmp_path / "panel.csv")
+    assert read(tmp_path / "panel.csv").uns["jaxssl"]["scale"] == "linear"
+    frame.round().to_csv(tmp_path / "counts.csv")
+    assert read(tmp_path / "counts.csv").uns["jaxssl"]["scale"] == "counts"
 
 
 def orientation(rows, columns):

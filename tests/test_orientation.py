@@ -1,5 +1,6 @@
 """Genes never become samples, nor samples genes, without a word."""
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,6 +40,12 @@ GENE_KINDS = {
     "CpG": [f"cg0000{i}29" for i in range(10, 20)],
     "RefSeq": [f"NM_00{i}46.2" for i in range(10, 20)],
     "fly": [f"FBgn00{i}460" for i in range(10, 20)],
+    "rice": [f"LOC_Os{i:02d}g10{i}0" for i in range(10, 20)],
+    "tomato": [f"Solyc{i:02d}g0050{i}.2" for i in range(10, 20)],
+    "wheat": [f"TraesCS1A02G0{i}000" for i in range(100, 110)],
+    "malaria": [f"PF3D7_0{i}100" for i in range(100, 110)],
+    "SomaScan": [f"seq.{i}28.{i - 90}" for i in range(100, 110)],
+    "Olink": [f"OID2{i}1" for i in range(100, 110)],
 }
 SAMPLE_KINDS = {
     "knockouts": KNOCKOUTS,
@@ -167,6 +174,10 @@ RESPONDERS = ["NR_1", "NR_2", "NR_3", "R_1", "R_2"]
 NUMBERED = [f"WT ({i})" for i in range(1, 4)]
 ANALYTES = ["IL-6", "TNF-a", "IFN-g", "MCP-1", "GM-CSF", "VEGF-A", "CRP-hs", "TNF-b"]
 PATIENTS = [f"P{i:02d}" for i in range(1, 13)]
+TISSUES = [f"{tissue}|{i}" for tissue in ("leaf", "root") for i in (1, 2, 3)]
+ADIPOSE = [f"10{i}_at" for i in range(1, 7)]
+STEM = [f"{i}_st" for i in range(1, 7)]
+PASSAGES = [f"A_0{i}_P1{j}" for i in (1, 2, 3) for j in (0, 2)]
 
 
 @pytest.mark.parametrize(
@@ -179,6 +190,8 @@ PATIENTS = [f"P{i:02d}" for i in range(1, 13)]
         (SYMBOLS, RESPONDERS, "Gene"),
         (SCATTERED, REPLICATES, "Array_Address_Id"),
         (SCATTERED, REPLICATES, "Mouse Entrez ID"),
+        ([f"LOC_Os01g1{i:03d}0" for i in range(60)], TISSUES, ""),
+        *((SCATTERED, names, "GeneID") for names in (TISSUES, ADIPOSE, STEM, PASSAGES)),
     ],
 )
 def test_names_that_only_look_like_those_of_the_other_side_turn_no_table(rows, columns, corner):
@@ -200,6 +213,10 @@ def test_names_that_only_look_like_those_of_the_other_side_turn_no_table(rows, c
         ([f"{name}_LIVER" for name in SYMBOLS], ["M0", "M1", "M2"], ""),
         (SYMBOLS, [f"L{i}" for i in range(30)], "perturbation"),
         (["TAGGAGGCGATACCACGAAAAT", "AGTTATTGCAATTCCACTCTCC"], REPLICATES, ""),
+        *((SCATTERED, names, "") for names in (TISSUES, ADIPOSE, STEM, PASSAGES)),
+        (["Ctrl_a", "Dox_a", "Rap_a"], ACCESSIONS, "Protein"),  # the corner before turning
+        (REPLICATES, [f"Solyc01g00{i:03d}0.2" for i in range(60)], "gene_id"),
+        (REPLICATES, SCATTERED, "GeneID"),
     ],
 )
 def test_thin_or_contradicting_evidence_is_asked_about_and_any_answer_taken(
@@ -223,6 +240,26 @@ def test_thin_or_contradicting_evidence_is_asked_about_and_any_answer_taken(
 def test_ids_as_of_genes_beside_a_corner_of_samples_are_samples_where_columns_are_none():
     assert found(TAGS, ["lactate", "urea", "glucose"], "patient_id") == "samples_in_rows"
     assert found(TAGS, HUMAN, "patient_id") == "samples_in_rows"
+
+
+def test_probe_sets_of_few_patients_are_genes_still():
+    assert found(SCATTERED, ["1007_s_at", "1053_at", "117_at"], "patient_id") == "samples_in_rows"
+    assert found(SCATTERED[:3], ["1007_s_at", "1053_at", "117_at"]) == "samples_in_rows"
+
+
+@pytest.mark.parametrize("genes", [SYMBOLS, ENSEMBL])
+def test_ids_that_contradict_the_format_are_asked_about_and_the_answer_taken(tmp_path, genes):
+    x = np.arange(len(genes) * 4, dtype="f4").reshape(-1, 4) * 3
+    obs, var = pd.DataFrame(index=genes), pd.DataFrame(index=REPLICATES)
+    anndata.AnnData(x, obs, var).write_h5ad(tmp_path / "x.h5ad")
+    message = refusal(tmp_path / "x.h5ad")
+    assert f"rows, yet row ids are {'gene symbols' if genes == SYMBOLS else 'of'}" in message
+    assert "or pass `orientation=genes_in_rows`" in message
+    adata = jaxssl.read(tmp_path / "x.h5ad", orientation="genes_in_rows")
+    assert [*adata.var_names] == genes
+    np.testing.assert_array_equal(adata.X, x.T)
+    anndata.AnnData(x.T, var, obs).write_h5ad(tmp_path / "y.h5ad")
+    assert [*jaxssl.read(tmp_path / "y.h5ad").obs_names] == REPLICATES
 
 
 def test_one_kind_of_id_does_not_contradict_the_user_but_both_do(tmp_path):

@@ -10,13 +10,14 @@ from anndata import AnnData
 from jaxtyping import Float, Float32, Int
 
 from jaxssl.bounds import Share, check_value
+from jaxssl.data.extent import range_of
 from jaxssl.data.frames import Cohorts, takes
 from jaxssl.data.genes import id_type, without_version
 from jaxssl.data.missing import Curve, expectation
 from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression, normalize
 from jaxssl.data.samples import facts_of
-from jaxssl.data.scale import finite_values, guess_scale, range_of
+from jaxssl.data.scale import finite_values, guess_scale
 from jaxssl.types import MAX_MISSING, InputError, Normalizer
 
 CONVERSIONS = {
@@ -108,7 +109,7 @@ def encoder_genes(
     values = finite_values(adata)
     scale = normalizer.expression_scale
     found = str(facts_of(adata).get("scale", ""))
-    found = found or guess_scale(range_of(values))[0] or scale  # as they look
+    found = found or _look_of(values, adata) or scale
     if not takes(normalizer.frame, found, scale):
         how = CONVERSIONS.get((found, scale), "as its data were made")
         raise InputError(
@@ -126,6 +127,15 @@ def encoder_genes(
         )
     x = log2_expression(values, found)
     return align_genes(x, names, normalizer.genes, max_missing, curve)
+
+
+def _look_of(values: Float[np.ndarray, "samples genes"], adata: AnnData) -> str:
+    """The scale that values look as of; "" where they do not tell."""
+    seen = range_of(values, adata.obs_names)
+    found, reason = guess_scale(seen)
+    if seen.apart:
+        raise InputError(f"cannot tell the scale ({reason})", seen.apart.fix)
+    return found
 
 
 def _unambiguous(names: Sequence[str] | np.ndarray) -> dict[str, int]:

@@ -1,6 +1,8 @@
 """What is no gene by its values, where its name may be that of one."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +11,7 @@ from jaxtyping import Bool, Float
 from jaxssl.data.clinical import is_measure
 from jaxssl.data.companions import is_spike
 from jaxssl.data.formats.matrix import RawTable, dense
-from jaxssl.data.genes import GENE_PATTERNS
+from jaxssl.data.genes import GENE_PATTERNS, UNIPROT
 from jaxssl.data.likeness import are_whole
 from jaxssl.data.results import how_to_leave
 from jaxssl.data.symbols import are_of_fly, is_of_fly_alone, is_symbol
@@ -21,7 +23,9 @@ _LARGEST_LOG2 = 30.0  # values beyond are not logarithms
 _FEWEST = 3  # values other than 0 that tell whether all are whole
 _SHOWN = 6
 _MOST_WORDED = 20
-_PATTERN = re.compile("|".join(f"(?:{pattern})" for pattern in GENE_PATTERNS.values()) + r"|\d+")
+_OF_PROTEIN = rf"{UNIPROT}([-.;|_].*)?"
+_PATTERN = re.compile("|".join(f"(?:{p})" for p in (*GENE_PATTERNS.values(), _OF_PROTEIN, r"\d+")))
+_NUMBER = re.compile(r"\d+")
 _WORDED = re.compile(r".*[a-z %(].*")  # where symbols are in capitals
 _LOWER = re.compile(r"[a-z%].*|.* .*")
 
@@ -69,7 +73,7 @@ def tell_facts(raw: RawTable, names: np.ndarray, keys: np.ndarray, *, is_turned:
     left = keys == ""
     called = left & np.array([is_measure(name) for name in shown], bool)
     known = np.array([is_symbol(name) for name in shown], bool)
-    are_ids = np.array([_is_id(name) for name in shown], bool)
+    are_ids = np.array([_is_id(name) for name in shown], bool) | _are_of_one_form(shown)
     sure = left & ~called & (known | are_ids)
     suspects, unsure = np.flatnonzero(left & ~sure), np.zeros(len(names), bool)
     if not len(suspects) or 2 * sure.sum() <= (left & ~called).sum():
@@ -112,6 +116,14 @@ def _note(raw: RawTable, names: np.ndarray, is_turned: bool) -> list[str]:
 
 def _is_id(name: str) -> bool:
     return _PATTERN.fullmatch(name) is not None or is_spike(name)
+
+
+def _are_of_one_form(names: Sequence[str]) -> Mask:
+    """Which names are those of most but for their numbers, as ids of any organism are."""
+    forms = [_NUMBER.sub("0", name) for name in names]
+    form, n = Counter(forms).most_common(1)[0]
+    is_most = "0" in form and 2 * n > len(names)
+    return np.array([is_most and own == form for own in forms], bool)
 
 
 def _are_worded(names: np.ndarray, known: Mask) -> Mask:

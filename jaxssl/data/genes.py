@@ -28,6 +28,12 @@ GENE_PATTERNS = {
     "HGNC id": r"HGNC:\d+",
     "gene of a model organism": r"FBgn\d{7}|WBGene\d{8}|Y[A-P][LR]\d{3}[WC](-[A-Z])?"
     r"|AT[1-5CM]G\d{5}(\.\d+)?|MGI:\d+|ERCC-\d{5}",
+    "gene of a plant": r"[A-Za-z][A-Za-z._]*\d{1,3}([A-D]\d\d)?[Gg]\d{5,7}(\.\d+)*"
+    r"|Zm\d{5}[a-z]{1,2}\d{6}",
+    "gene of a parasite": r"(PF3D7|PBANKA|PVP01|PVX|PKNH|PCHAS|PY17X|TGME49|TGGT1|NCLIV|EHI|TVAG"
+    r"|GL50803)_\d{6,7}(\.\d+)?",
+    "SomaScan aptamer": r"(?i:seq[._-]?\d{4,5}[._-]\d{1,3})",
+    "Olink assay": r"OID\d{5}",
     "numbered gene": r"(?i:(gene|probe|feature|transcript|mirna|locus|orf)s?[ _.-]?\d+)",
 }
 """What genes, transcripts and probes alone are called."""
@@ -53,12 +59,17 @@ SAMPLE_PATTERNS = {
 """What samples alone are called."""
 _OF_SYMBOLS = {
     "symbol (Entrez)": lambda name: bool(_STEM_AND_ENTREZ.fullmatch(name)) and _has_symbol(name),
+    "symbol|Entrez": lambda name: any(
+        is_symbol(part) or (part.isdecimal() and len(part) > 2) for part in name.split("|")
+    ),
     "CCLE cell line": lambda name: not _has_symbol(name),
 }
-"""What holds besides the pattern: WT (1) is no gene, and ALB_LIVER no cell line."""
+"""What holds besides the pattern: WT (1) and leaf|1 are no genes, and ALB_LIVER no cell line."""
+LOOSE = ("Affymetrix probe set", "Agilent probe", "symbol|Entrez")
+"""Kinds of which names of samples may be, too: 101_at of adipose tissue, A_01_P10, leaf|101."""
 _STEM_AND_ENTREZ = re.compile(r"\S+ \(\d{3,}\)")  # below 100 they number replicates
-_UNIPROT = r"[OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2}"
-_MAYBE_GENE = re.compile(rf"[A-Za-z][A-Za-z\d]{{0,8}}_?\d{{4,5}}[a-z]?|{_UNIPROT}")
+UNIPROT = r"([OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2})"
+_MAYBE_GENE = re.compile(rf"[A-Za-z][A-Za-z\d]{{0,8}}_?\d{{4,5}}[a-z]?|{UNIPROT}")
 _MANY = 20  # ids from which their form tells something
 _SPREAD = 10  # of Entrez ids, as a multiple of their number; those of samples count on
 _VERSION = re.compile(r"^(ENS[A-Z]*[GTP]\d{11})\.\d+(_\d+(?=$|_))?")
@@ -96,6 +107,14 @@ def may_be_genes(names: Sequence[str]) -> bool:
         numbers = {int(name) for name in plain}
         return len(numbers) == len(names) and max(numbers) - min(numbers) > _SPREAD * len(names)
     return sum(_MAYBE_GENE.fullmatch(name) is not None for name in names) > 0.9 * len(names)
+
+
+def are_row_numbers(ids: np.ndarray) -> bool:
+    """Whether the ids count the rows, from 0 or 1, as pandas and R write them unasked."""
+    if len(ids) < 2 or str(ids[0]) not in ("0", "1"):
+        return False
+    first = int(ids[0])
+    return all(str(name) == str(i) for i, name in enumerate(ids, first))
 
 
 def _has_symbol(name: str) -> bool:

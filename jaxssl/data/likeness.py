@@ -1,8 +1,7 @@
 """Whether columns beside samples hold what samples do: by their ranks, ranges and sums."""
 
-from collections.abc import Sequence
-
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float
 from scipy.stats import rankdata
 
@@ -28,14 +27,34 @@ def core_of(cells: Columns) -> Bool[np.ndarray, " samples"]:
 
     All False where there are not two such, or fewer than a third of all.
     """
-    cells = cells[np.isfinite(cells).all(axis=1)]
     none = np.zeros(cells.shape[1], bool)
     if len(cells) < _FEWEST or len(none) < 2:
         return none
-    with np.errstate(divide="ignore", invalid="ignore"):  # NaN where all values are one
-        are_alike = np.corrcoef(rankdata(cells, axis=0).T) >= _ALIKE
+    ranks = pd.DataFrame(cells).corr("spearman", min_periods=_FEWEST)  # of genes that both have
+    are_alike = ranks.to_numpy() >= _ALIKE
     core = are_alike[are_alike.sum(axis=1).argmax()]
     return core if core.sum() >= max(2, len(none) / 3) else none
+
+
+def _known(
+    column: Column, others: Columns, n_needed: int = _FEWEST
+) -> tuple[Float[np.ndarray, " known"], Float[np.ndarray, "known some"]]:
+    """Genes that all have; where these are too few, as in proteomics, that most of them have."""
+    has = np.isfinite(column)
+    column, others = column[has], others[has]
+    n_known = np.isfinite(others).sum(axis=1)
+    kept = n_known == others.shape[1]
+    kept = kept if kept.sum() >= n_needed else 2 * n_known >= others.shape[1]
+    column, others = column[kept], others[kept]
+    return column, others[:, np.isfinite(others).any(axis=0)]
+
+
+def _filled(cells: Columns) -> Columns:
+    """With the median of the other columns where a value is missing."""
+    missing = ~np.isfinite(cells)
+    if not missing.any():
+        return cells
+    return np.where(missing, np.nanmedian(cells, axis=1, keepdims=True), cells)
 
 
 def verdict(column: Column, samples: Columns) -> str:
@@ -47,13 +66,12 @@ def verdict(column: Column, samples: Columns) -> str:
         column: values that may be of a sample.
         samples: those of `core_of`, without the column itself.
     """
-    known = np.isfinite(column) & np.isfinite(samples).all(axis=1)
-    column, samples = column[known], samples[known]
+    column, samples = _known(column, samples)
     if len(column) < _FEWEST or not samples.shape[1]:
         return ""
     if column.min() == column.max():
         return "result" if column[0] else ""
-    ranks = rankdata(samples, axis=0)
+    ranks = rankdata(_filled(samples), axis=0)
     sums = ranks.sum(axis=1)
     usual = [correlation(one, sums - one) for one in ranks.T] if ranks.shape[1] > 1 else [1]
     is_alike = correlation(rankdata(column), sums) >= np.median(usual) / 2
@@ -64,15 +82,16 @@ def verdict(column: Column, samples: Columns) -> str:
 
 def has_other_numbers(column: Column, others: Columns) -> bool:
     """Whether it has signs, fractions or a size that no sample has."""
-    if column.min() < 0 <= others.min():
+    lowest, highest = np.nanmin(others), np.nanmax(others)
+    if column.min() < 0 <= lowest:
         return True
     is_whole, are = are_whole(column[:, None])[0], are_whole(others)
     if (is_whole and not are.any()) or (not is_whole and are.all()):
         return True
-    high, highs = np.quantile(column, 0.9), np.quantile(others, 0.9, axis=0)
-    if high * _FACTOR < highs.min() or high > highs.max() * _FACTOR:
+    high, highs = np.quantile(column, 0.9), np.nanquantile(others, 0.9, axis=0)
+    if high * _FACTOR < np.nanmin(highs) or high > np.nanmax(highs) * _FACTOR:
         return True
-    return bool(column.min() > others.max() or column.max() < others.min())
+    return bool(column.min() > highest or column.max() < lowest)
 
 
 def are_statistics(cells: Columns, looked_at: Bool[np.ndarray, " samples"]) -> np.ndarray:
@@ -85,23 +104,30 @@ def are_statistics(cells: Columns, looked_at: Bool[np.ndarray, " samples"]) -> n
         looked_at: which of them to hold against the others.
     """
     found = np.zeros(cells.shape[1], bool)
-    cells = cells[np.isfinite(cells).all(axis=1)]
-    cells = cells[(cells != cells[:, :1]).any(axis=1)]
-    if len(cells) < 2 * cells.shape[1] + 10 or cells.shape[1] > _MOST:
+    n_needed = 2 * cells.shape[1] + 10
+    cells = cells[np.fmin.reduce(cells, axis=1) < np.fmax.reduce(cells, axis=1)]
+    if len(cells) < n_needed or cells.shape[1] > _MOST:
         return found
     for i in np.flatnonzero(looked_at):
-        others = np.delete(cells, i, axis=1)
-        found[i] = _is_mean(cells[:, i], others) or _is_picked(cells[:, i], others)
+        column, others = _known(cells[:, i], np.delete(cells, i, axis=1), n_needed)
+        if len(column) >= n_needed:
+            found[i] = _is_mean(column, others) or _is_picked(column, others)
     return found
 
 
 def _is_mean(column: Column, others: Columns) -> bool:
-    weights = np.linalg.lstsq(others, column, rcond=1e-6)[0]
+    """Whether it is the mean of several, or of those of them that a gene has."""
+    is_missing = np.isnan(others)
+    filled = np.where(is_missing, column[:, None], others)  # which leaves a mean what it is
+    weights = np.linalg.lstsq(filled, column, rcond=1e-6)[0]
     members = weights > 0.5 * weights.max()
     n_members = int(members.sum())
     if not n_members >= 2 or np.abs(weights[members] * n_members - 1).max() > 0.1:
         return False
-    left = column - others[:, members].mean(axis=1)
+    has = ~is_missing[:, members].all(axis=1)
+    if 2 * has.sum() < has.size:
+        return False
+    left = column[has] - np.nanmean(others[has][:, members], axis=1)
     return bool(column.std() > 0 and left.std() < _EXACT * column.std())
 
 
@@ -111,17 +137,16 @@ def _is_picked(column: Column, others: Columns) -> bool:
     members = same.mean(axis=0) > 0.1
     if not members.sum() >= 2 or same.mean(axis=0).max() > 0.9 or not same.any(axis=1).all():
         return False
-    ends = (others[:, members].min(axis=1), others[:, members].max(axis=1))
+    ends = (np.fmin.reduce(others[:, members], axis=1), np.fmax.reduce(others[:, members], axis=1))
     return any(bool(np.allclose(column, end, rtol=1e-5)) for end in ends)
 
 
 def is_spread(column: Column, others: Columns) -> bool:
     """Whether a column is the standard deviation of the others."""
-    known = np.isfinite(column) & np.isfinite(others).all(axis=1)
-    column, others = column[known], others[known]
-    if not len(column):
+    column, others = _known(column, others)
+    if not len(column) or others.shape[1] < 2:
         return False
-    exact = (others.std(axis=1, ddof=ddof) for ddof in (0, 1) if others.shape[1] > 1)
+    exact = (np.nanstd(others, axis=1, ddof=ddof) for ddof in (0, 1))
     return any(np.allclose(column, of_one, rtol=1e-2, atol=1e-3) for of_one in exact)
 
 
@@ -130,9 +155,10 @@ def are_of_their_own(first: Columns, second: Columns) -> bool:
 
     A measure keeps the order of the genes, or is on another scale.
     """
-    known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
-    first, second = first[known], second[known]
-    pairs: Sequence[tuple[Column, Column]] = list(zip(first.T, second.T, strict=True))
+    pairs: list[tuple[Column, Column]] = []
+    for a, b in zip(first.T, second.T, strict=True):
+        both = np.isfinite(a) & np.isfinite(b)
+        pairs += [(a[both], b[both])] if both.any() else []
     alike = [correlation(rankdata(a), rankdata(b)) for a, b in pairs]
     if not pairs or not -1 <= np.median(alike) < _MONOTONE:
         return False

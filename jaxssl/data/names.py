@@ -1,6 +1,7 @@
 """Names of samples, genes and classes: what no file could give back is refused before its use."""
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from jaxssl.types import InputError, note_quoted
 
 _UNWRITABLE = r"\0\ud800-\udfff"  # HDF5 ends a text at the one and has no bytes for the other
 _CONTROL = re.compile(rf"[{_UNWRITABLE}\x01-\x08\x0a-\x1f\x7f-\x84\x86-\x9f\u2028\u2029]")
+_NUMBERED = re.compile(r"(.*\D)\d+")
 _LOST = re.compile(rf"[{_UNWRITABLE}]")
 
 
@@ -92,3 +94,10 @@ def _refuse(names: Iterable[Any], what: str, pattern: re.Pattern[str], character
     ill = [name for name in known if pattern.search(name)]
     if ill:
         raise InputError(f"{len(ill)} {what} hold {character} (first: {ill[0]!a})", "rename them")
+
+
+def share_numbered(names: Sequence[str]) -> float:
+    """The share of names that others are called like but for the number at the end: WT_1, P01."""
+    stems = [found[1] if (found := _NUMBERED.fullmatch(name)) else "" for name in names]
+    counts = Counter(stems)
+    return sum(n for stem, n in counts.items() if stem and n > 1) / len(names)

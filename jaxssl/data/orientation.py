@@ -5,7 +5,6 @@ or contradicts itself, the user is asked.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,7 +12,16 @@ import numpy as np
 
 from jaxssl.data.corner import GENES, SAMPLES, named_in, names_something_else
 from jaxssl.data.formats.matrix import RawTable
-from jaxssl.data.genes import GENE_PATTERNS, SAMPLE_PATTERNS, kinds_of, may_be_genes, probed
+from jaxssl.data.genes import (
+    GENE_PATTERNS,
+    LOOSE,
+    SAMPLE_PATTERNS,
+    are_row_numbers,
+    kinds_of,
+    may_be_genes,
+    probed,
+)
+from jaxssl.data.names import share_numbered
 from jaxssl.data.symbols import is_symbol
 from jaxssl.types import InputError
 
@@ -21,10 +29,8 @@ ORIENTATIONS = ("genes_in_rows", "samples_in_rows")
 _TRANSCRIPTOME = (12_000, 70_000)  # genes, probe sets or transcripts of a whole-genome assay
 _FEW = 500  # others beside them, at most: many cells have more genes
 _SIDES = ("row", "column")
-_NUMBERED = re.compile(r"(.*\D)\d+")
+_TURNED = 10  # times as many columns as rows, in which a corner that names genes may be left over
 _OF_EITHER = ("sample", "xena_sample", "#sample")  # Xena writes it above genes
-
-
 _MARGIN = 3  # of the weights on one side over those on the other
 
 
@@ -86,11 +92,12 @@ def resolve_orientation(
             )
         return wanted, f"as told by `orientation`{though}{_of_numbers(wanted, raw)}"
     found, reason = detect_orientation(raw, sample_ids)
-    if raw.orientation and by_ids not in ("", found):
-        rows = found.split("_")[0]
+    strong += (c for c in _of_symbols([probed(i) for i in raw.ids]) if c.weight == _ENOUGH)
+    if raw.orientation and {clue.orientation for clue in strong} == {*ORIENTATIONS} - {found}:
+        rows, evidence = found.split("_")[0], " and ".join(clue.reason for clue in strong)
         raise InputError(
             f"{raw.format} has {rows} in rows, yet {evidence}: the file seems transposed",
-            f"write it again, or pass `orientation={by_ids}`",
+            f"write it again, or pass `orientation={strong[0].orientation}`",
         )
     if not found:
         raise InputError(
@@ -144,7 +151,9 @@ def _clues(raw: RawTable, sample_ids: np.ndarray | None) -> Iterator[Clue]:
         counts = [kinds_of(side, patterns) for side in sides]
         side = _side_of([c.total() / len(n) for c, n in zip(counts, sides, strict=True)])
         if side is not None:
-            kind = counts[side].most_common(1)[0][0]
+            kind, others = counts[side].most_common(1)[0][0], sides[1 - side]
+            if kind in LOOSE and len(sides[side]) < len(others) and may_be_genes(others):
+                continue
             first = next(name for name in sides[side] if kinds_of([name], patterns)[kind])
             reason = f"{_SIDES[side]} ids are of the kind {kind}, such as {first}"
             yield Clue(orientations[side], _STRONG, reason)
@@ -222,29 +231,17 @@ def _of_forms(corner: str, sides: Sequence[Sequence[str]]) -> Iterator[Clue]:
     """Ids that may be of genes beside fewer names as of samples or what was done to these.
 
     A corner that names samples may be above the header: then columns are numbered, and rows not.
+    One that names genes is left where a table is transposed: then columns are many times the rows.
     """
-    are_numbered = [_numbered(side) for side in sides]
+    are_numbered = [share_numbered(side) for side in sides]
+    is_left = named_in(corner) == GENES and len(sides[1]) >= _TURNED * len(sides[0])
     for side, (ids, others) in enumerate((sides, sides[::-1])):
         may_be_called = are_numbered[1 - side] > 0.8 or any(map(is_symbol, others))
+        may_be_called |= side == 1 and is_left
         if len(ids) > len(others) and may_be_called and may_be_genes(ids):
-            reason = f"{_SIDES[side]} ids may be of genes, such as {ids[0]}"
+            reason = f"{_SIDES[side]} ids may be of genes, such as {ids[len(ids) // 2]}"
             yield Clue(ORIENTATIONS[side], _LITTLE, reason)
     rows, columns = are_numbered
     if named_in(corner) == SAMPLES and columns > 0.8 and rows < 0.5:
         reason = f"column ids are numbered, such as {sides[1][0]}, and row ids are not"
         yield Clue(ORIENTATIONS[0], _LITTLE, reason)
-
-
-def _numbered(names: Sequence[str]) -> float:
-    """The share of names that others are called like but for the number at the end: WT_1, P01."""
-    stems = [found[1] if (found := _NUMBERED.fullmatch(name)) else "" for name in names]
-    counts = Counter(stems)
-    return sum(n for stem, n in counts.items() if stem and n > 1) / len(names)
-
-
-def are_row_numbers(ids: np.ndarray) -> bool:
-    """Whether the ids count the rows, from 0 or 1, as pandas and R write them unasked."""
-    if len(ids) < 2 or str(ids[0]) not in ("0", "1"):
-        return False
-    first = int(ids[0])
-    return all(str(name) == str(i) for i, name in enumerate(ids, first))

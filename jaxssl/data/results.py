@@ -112,6 +112,7 @@ def _cells(raw: RawTable, is_turned: bool, is_gene: np.ndarray) -> Cells:
             found[:, rows] = np.asarray(dense(raw.x[rows]))[:, :n_genes].T
     except (OSError, RuntimeError):  # which is said where all values are read
         found[:] = np.nan
+    found[~np.isfinite(found)] = np.nan
     return found[is_gene[:n_genes]]
 
 
@@ -131,7 +132,9 @@ def _are_sd(names: Sequence[str], keys: np.ndarray) -> Bool[np.ndarray, " sample
 def _tell_totals(names: Sequence[str], keys: np.ndarray, cells: Cells, rest: Places) -> None:
     totals = [i for i, name in enumerate(names) if name.lower() in ("total", "totals")]
     for i in totals:
-        sums = cells[:, np.setdiff1d(rest, totals)].sum(axis=1)
+        samples = cells[:, np.setdiff1d(rest, totals)]
+        sums = samples.sum(axis=1)
+        sums = sums if np.isfinite(sums).any() else np.nansum(samples, axis=1)
         known = np.isfinite(sums) & np.isfinite(cells[:, i])
         if known.any():
             adds_up = np.allclose(cells[known, i], sums[known], rtol=1e-3)

@@ -107,7 +107,7 @@ def surveyed(table: Table) -> tuple[Table, Survey]:
 
     The range is of those genes alone that are surely such.
     """
-    seen = survey(table.x)
+    seen = survey(table.x, names_of(table.obs))
     if table.are_unsure is not None and table.are_unsure.any():
         seen = seen._replace(range=seen.range_of(~table.are_unsure))
     return _without_empty(table, seen)

@@ -1,13 +1,14 @@
 """A matrix as samples x genes, whichever way its file lies, and one pass over all its values."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int
 
+from jaxssl.data.extent import FEW, UNKNOWN, Range, are_centred, what_is_apart
 from jaxssl.data.formats.matrix import BLOCK, TILE, Matrix, dense
-from jaxssl.data.scale import FEW, Range, are_centred, is_toil_zero
+from jaxssl.data.scale import is_toil_zero
 from jaxssl.types import InputError
 
 _LARGEST = 40 * BLOCK  # numbers read together where a file stores so many: 0.7 GB
@@ -93,33 +94,41 @@ class Survey(NamedTuple):
     range: Range  # of all values that are there and finite
     are_whole: Bool[np.ndarray, " genes"]
 
-    def range_of(self, genes: Bool[np.ndarray, " genes"]) -> Range:
-        """The range of some genes."""
-        low, high = np.fmin.reduce(self.low[genes]), np.fmax.reduce(self.high[genes])
-        of_genes = self.mean[genes], self.low[genes], self.high[genes]
-        is_centred = self.n_samples > FEW and are_centred(*of_genes)
-        return Range(float(low), float(high), bool(self.are_whole[genes].all()), is_centred)
+    def range_of(
+        self,
+        genes: Bool[np.ndarray, " genes"],
+        tops: Float32[np.ndarray, " samples"] = UNKNOWN,
+        samples: Any = (),
+    ) -> Range:
+        """The range of some genes; `tops` are the largest of these in every sample, if known."""
+        low, high, mean = self.low[genes], self.high[genes], self.mean[genes]
+        is_integer = bool(self.are_whole[genes].all())
+        is_centred = self.n_samples > FEW and are_centred(mean, low, high)
+        apart = what_is_apart(low, high, tops, samples, is_integer=is_integer)
+        ends = float(np.fmin.reduce(low)), float(np.fmax.reduce(high))
+        return Range(*ends, is_integer, is_centred, apart)
 
 
-def survey(x: SampleMajor) -> Survey:
-    """Look at every value once, in blocks."""
+def survey(x: SampleMajor, samples: Any = ()) -> Survey:
+    """Look at every value once, in blocks; the names of the samples are for messages."""
     n_samples, n_genes = x.shape
     n_missing, n_infinite = (np.zeros(n_genes, np.int64) for _ in range(2))
     low, high = (np.full(n_genes, np.nan, np.float32) for _ in range(2))
     total = np.zeros(n_genes, np.float64)
     n_zeros, n_toil_zeros, n_seen = 0, 0, 0
     are_whole = np.ones(n_genes, bool)
-    of_samples = np.zeros(n_samples, np.int64)
+    of_samples, tops = np.zeros(n_samples, np.int64), np.empty(n_samples, np.float32)
     for block in x.blocks():
         missing, infinite = np.isnan(block), np.isinf(block)
         if missing.any():
             n_missing += missing.sum(axis=0)
             of_samples[n_seen : n_seen + len(block)] = missing.sum(axis=1)
-        n_seen += len(block)
         if infinite.any():
             n_infinite += infinite.sum(axis=0)
             block[infinite] = np.nan
             missing |= infinite
+        tops[n_seen : n_seen + len(block)] = np.fmax.reduce(block, axis=1)
+        n_seen += len(block)
         lowest = np.fmin.reduce(block, axis=0)
         np.fmin(low, lowest, out=low)
         np.fmax(high, np.fmax.reduce(block, axis=0), out=high)
@@ -133,4 +142,4 @@ def survey(x: SampleMajor) -> Survey:
     told = (n_infinite, low, high, mean, n_zeros)
     unknown = Range(np.nan, np.nan, False)
     seen = Survey(n_samples, n_missing, of_samples, *told, unknown, are_whole)
-    return seen._replace(range=seen.range_of(np.ones(n_genes, bool)))
+    return seen._replace(range=seen.range_of(np.ones(n_genes, bool), tops, samples))

@@ -2,12 +2,13 @@
 
 import re
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from anndata import AnnData
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Shaped
 
+from jaxssl.data.extent import LARGEST_LOG2, LEAST_LINEAR, Range, range_of
 from jaxssl.data.formats.matrix import dense
 from jaxssl.data.samples import facts_of
 from jaxssl.types import InputError
@@ -22,47 +23,18 @@ READ_LENGTHS = {
 """Format of coverage → the table that has the lengths of the reads, and its column."""
 _TOIL_ZERO = float(np.log2(0.001))  # -9.966: a TPM of 0 in UCSC Xena's log2(TPM + 0.001)
 _TOLERANCE = 0.01  # of that value, as files round it
-_DOUBTS = {
-    # UCSC Xena calls its log2(FPKM + 1) of the GDC TCGA-BRCA.star_fpkm.tsv.gz
-    re.compile(r"^(?!.*(log|vst|(star|htseq)_)).*(?<![a-z])([fr]pkm|tpm)(?![a-z])", re.I): (
-        "says that they are no logarithms"
-    ),
-    re.compile(r"^(?!.*log).*(?<![a-z])(d{1,2}ct|cq|ct[ _.-]?values?|qpcr)(?![a-z])", re.I): (
-        "says that they are cycles, of which more are less RNA: write them as 40 - Ct"
-    ),
-}
-"""What a file may be called → what that says against a logarithm."""
-FEW = 2  # samples whose means say nothing
-_CENTRED = 0.1  # of a gene's span, and share of the genes beyond
+_OF_TRANSCRIPTS = re.compile(  # UCSC Xena calls its log2(FPKM + 1) TCGA-BRCA.star_fpkm.tsv.gz
+    r"^(?!.*(log|vst|(star|htseq)_)).*(?<![a-z])([fr]pkm|tpm)(?![a-z])", re.I
+)
+_OF_COUNTS = re.compile(
+    r"^(?!.*(norm|log|vst|cpm|tpm|[fr]pkm|tmm|deseq|adjust|correct|combat))"
+    r".*(?<![a-z])(gene|feature|raw|read)?counts?(?![a-z])",
+    re.I,
+)
+_OF_CYCLES = re.compile(r"^(?!.*log).*(?<![a-z])(d{1,2}ct|cq|ct[ _.-]?values?|qpcr)(?![a-z])", re.I)
+_OTHERS = f"{LOG2}, linear, counts"
+_ARE_CYCLES = "says that they are cycles, of which more are less RNA: write them as 40 - Ct"
 _ROWS = 1024  # at a time: bounds the temporaries of a wide matrix
-
-
-class Range(NamedTuple):
-    """What tells the scale of expression values."""
-
-    lowest: float  # NaN if there is no value
-    highest: float
-    is_integer: bool  # all of them
-    is_centred: bool = False  # the means of nearly all genes are 0
-
-
-def range_of(x: Shaped[np.ndarray, "samples genes"]) -> Range:
-    """Of a matrix in memory, all of whose values are finite."""
-    blocks = (x[start : start + _ROWS] for start in range(0, len(x), _ROWS))
-    is_integer = all(bool((block == np.rint(block)).all()) for block in blocks)
-    low, high = x.min(axis=0), x.max(axis=0)
-    is_centred = len(x) > FEW and are_centred(x.mean(axis=0, dtype=np.float64), low, high)
-    return Range(float(low.min()), float(high.max()), is_integer, is_centred)
-
-
-def are_centred(
-    mean: Float[np.ndarray, " genes"],
-    low: Shaped[np.ndarray, " genes"],
-    high: Shaped[np.ndarray, " genes"],
-) -> bool:
-    """Whether the mean of nearly every gene is 0, as of standardised values and ratios."""
-    is_at_0 = np.abs(mean) < _CENTRED * (high - low)
-    return bool(is_at_0.size) and bool(is_at_0.mean() > 1 - _CENTRED)
 
 
 def finite_values(adata: AnnData) -> Shaped[np.ndarray, "samples genes"]:
@@ -161,11 +133,15 @@ def guess_scale(values: Range, called: str = "") -> tuple[str, str]:
     if np.isnan(low):
         return "", "no value at all"
     span = f"values from {low:.4g} to {high:.4g}"
-    if low >= 0 and high > 50:
-        if values.is_integer:
-            return "counts", f"{span}, all integers"
-        return "linear", f"{span}: too large for a logarithm"
-    if low < 0 and high > 50:
+    if values.apart:
+        return "", f"{span}: {values.apart.finding}"
+    if low >= 0 and high > LEAST_LINEAR:
+        if not values.is_integer:
+            return _of_large(f"{span}: too large for a logarithm", called)
+        if _OF_TRANSCRIPTS.search(called):
+            return "", f"{span}, all integers, yet {called} says that they are no counts"
+        return "counts", f"{span}, all integers"
+    if low < 0 and high > LEAST_LINEAR:
         return "", f"{span}: too large for a logarithm, negative for a count"
     if is_toil_zero(low):
         return "log2", f"{span}: the minimum is log2(0 + 0.001)"
@@ -175,10 +151,20 @@ def guess_scale(values: Range, called: str = "") -> tuple[str, str]:
         return "", f"{span}: shares, or scaled values"
     if values.is_integer:
         return "", f"{span}, all integers: small counts or rounded logarithms"
-    if high <= 25:
-        doubt = next((why for form, why in _DOUBTS.items() if form.search(called)), "")
-        return ("", f"{span}, yet {called} {doubt}") if doubt else ("log2", span)
-    return "", f"{span}: large for a logarithm, small for a linear scale"
+    if high > LARGEST_LOG2:
+        return "", f"{span}: large for a logarithm, small for a linear scale"
+    if _OF_TRANSCRIPTS.search(called):
+        return "", f"{span}, yet {called} says that they are no logarithms"
+    if _OF_CYCLES.search(called):
+        return "", f"{span}, yet {called} {_ARE_CYCLES}"
+    return "log2", span
+
+
+def _of_large(reason: str, called: str) -> tuple[str, str]:
+    """The scale of values with fractions: counts where the file is called so, as RSEM's."""
+    if _OF_COUNTS.search(called):
+        return "counts", f"{reason}; estimated counts, as {called} says"
+    return "linear", reason
 
 
 def resolve_scale(
@@ -200,6 +186,9 @@ def resolve_scale(
     if wanted == "auto":
         if not found:
             fix = f"pass `scale=counts`, {', '.join(SCALES[1:-1])} or {SCALES[-1]}"
+            if values.apart:
+                is_linear = ", or pass `scale=linear` if none is a logarithm"
+                fix = values.apart.fix + (is_linear if values.lowest >= 0 else "")
             raise InputError(f"cannot tell the scale ({reason})", fix)
         return found, reason
     _require_consistent(wanted, found, reason, values)
@@ -208,20 +197,24 @@ def resolve_scale(
 
 def recorded_scale(adata: AnnData, x: Shaped[np.ndarray, "samples genes"]) -> str:
     """Scale of a data set in memory: on record, or as its values look."""
-    told, values = str(facts_of(adata).get("scale", "auto")), range_of(x)
+    told, values = str(facts_of(adata).get("scale", "auto")), range_of(x, adata.obs_names)
     found, reason = guess_scale(values)
     if told == "auto" and not found:
+        likely, others = ("linear", "counts") if values.apart else (LOG_RATIO, _OTHERS)
+        first = f"{values.apart.fix}, or " if values.apart else ""
         raise InputError(
             f"cannot tell the scale ({reason})",
-            f"set adata.uns.setdefault('jaxssl', {{}})['scale'] = '{LOG_RATIO}' ({LOG2}, linear, "
-            f"counts), or import the file by `read(scale={LOG_RATIO})`",
+            f"{first}set adata.uns.setdefault('jaxssl', {{}})['scale'] = '{likely}' ({others}), "
+            f"or import the file by `read(scale={likely})`",
         )
     return resolve_scale(told, values)[0]
 
 
 def _require_consistent(wanted: str, found: str, reason: str, values: Range) -> None:
     """Refuse a scale that the values exclude; warn of one that they hardly are of."""
-    if wanted in (LOG2, LOG_RATIO) and values.highest > 50:
+    if values.apart and (wanted in (LOG2, LOG_RATIO) or values.lowest < 0):
+        raise InputError(f"`scale={wanted}` contradicts the data ({reason})", values.apart.fix)
+    if wanted in (LOG2, LOG_RATIO) and values.highest > LEAST_LINEAR:
         fix = f"pass `scale={found}`" if found else "correct the values"
         raise InputError(f"`scale={wanted}` contradicts the data ({reason})", fix)
     if wanted == LOG_RATIO and values.lowest >= 0:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import _num_samples, check_array, validate_data
 
 from jaxssl.arguments import read_argument
 from jaxssl.bounds import Share
+from jaxssl.data.extent import range_of
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.genes import duplicates
 from jaxssl.data.names import check_names
@@ -25,7 +26,6 @@ from jaxssl.data.scale import (
     check_finite,
     finite_values,
     guess_scale,
-    range_of,
     refuse_masked,
     resolve_scale,
 )
