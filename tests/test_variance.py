@@ -20,6 +20,7 @@ from jaxssl.evaluation.audit import (
     null_scores,
     rejections,
 )
+from jaxssl.evaluation.ensembles import METHODS, N_ENCODERS
 from jaxssl.model import make_encoder
 
 
@@ -144,12 +145,17 @@ def test_sides_of_best_have_other_encoders_of_the_bank_and_the_same_labels():
     prepared = prepare(task, with_options(prepared.config, {"sweep.arms": ("best",)}))
     encoder = make_encoder(prepared.config.encoder, "float32")
     x = jax.numpy.asarray(prepared.pool[:1])
-    bank = [jax.device_get(encoder.init(jax.random.key(seed), x)) for seed in range(8)]
+    bank = {
+        (method, i): jax.device_get(encoder.init(jax.random.key(i), x))
+        for method in METHODS
+        for i in range(8)
+    }
     tables = [null_scores(prepared, 0.015, 2, 3, lambda n: None, bank) for _ in range(2)]
     table = tables[0]["balanced_accuracy"]
     assert (table["first"] != table["second"]).any()
     pd.testing.assert_frame_equal(table, tables[1]["balanced_accuracy"])
-    five = null_scores(prepared, 0.015, 2, 3, lambda n: None, bank[:5])["balanced_accuracy"]
+    few = {name: params for name, params in bank.items() if name[1] < N_ENCODERS}
+    five = null_scores(prepared, 0.015, 2, 3, lambda n: None, few)["balanced_accuracy"]
     np.testing.assert_allclose(five["first"], five["second"], atol=0.1)  # the same, by order
 
 
