@@ -8,7 +8,7 @@ from jaxssl.config import Config, resolve, with_options
 from jaxssl.engine import checkpoint
 from jaxssl.engine.pretrain import plan_pretraining, pretrain
 from jaxssl.evaluation.ensembles import (
-    METHODS,
+    MEMBERS,
     N_ENCODERS,
     ids_of,
     lacking,
@@ -27,9 +27,9 @@ def pool_of(n: int = 40) -> np.ndarray:
 
 def test_a_window_is_of_encoders_that_differ_and_repetitions_share_them():
     windows_of = [ids_of(seed) for seed in range(20)]
-    assert all(len(set(ids)) == N_ENCODERS * len(METHODS) for ids in windows_of)
+    assert all(len(set(ids)) == N_ENCODERS * len(MEMBERS) for ids in windows_of)
     n = 20 + N_ENCODERS - 1
-    assert lacking(range(20)) == [(method, i) for method in METHODS for i in range(n)]
+    assert lacking(range(20)) == [(method, i) for method in MEMBERS for i in range(n)]
     of_swav = [("swav", i) for i in range(20)]
     others = [("swav", i) for i in range(20, n)] + [("vicreg", i) for i in range(n)]
     assert lacking(range(20), made=of_swav) == others
@@ -50,7 +50,7 @@ def test_an_encoder_is_the_same_alone_and_among_others():
     assert together[4].keys() == alone[4].keys()
     for name, params in alone[4].items():
         jax.tree.map(np.testing.assert_array_equal, params, together[4][name])
-    assert len(together[0].keys() & together[1].keys()) == (N_ENCODERS - 1) * len(METHODS)
+    assert len(together[0].keys() & together[1].keys()) == (N_ENCODERS - 1) * len(MEMBERS)
 
 
 def test_a_chunk_of_hundreds_of_seeds_is_saved(tmp_path):

@@ -20,7 +20,7 @@ from jaxssl.evaluation.audit import (
     null_scores,
     rejections,
 )
-from jaxssl.evaluation.ensembles import METHODS, N_ENCODERS
+from jaxssl.evaluation.ensembles import MEMBERS, N_ENCODERS
 from jaxssl.model import make_encoder
 
 
@@ -147,7 +147,7 @@ def test_sides_of_best_have_other_encoders_of_the_bank_and_the_same_labels():
     x = jax.numpy.asarray(prepared.pool[:1])
     bank = {
         (method, i): jax.device_get(encoder.init(jax.random.key(i), x))
-        for method in METHODS
+        for method in MEMBERS
         for i in range(8)
     }
     tables = [null_scores(prepared, 0.015, 2, 3, lambda n: None, bank) for _ in range(2)]

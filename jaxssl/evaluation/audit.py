@@ -22,7 +22,7 @@ from statsmodels.stats.anova import anova_lm
 from jaxssl.data.labels import label_budget
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import SCRATCH, Encoders, Fits, Inputs, make_inputs
-from jaxssl.evaluation.ensembles import METHODS, N_ENCODERS, Id, make_fit_best
+from jaxssl.evaluation.ensembles import MEMBERS, N_ENCODERS, Id, make_fit_best
 from jaxssl.evaluation.fits import settle
 from jaxssl.evaluation.intervals import ALPHA
 from jaxssl.evaluation.network import make_fit_network
@@ -109,7 +109,7 @@ def _sides_of_best(prepared: Prepared, inputs: Inputs, bank: Mapping[Id, Params]
 
     def drawn(side: int, seed: int) -> Params:
         rng = np.random.default_rng([root, side, seed])
-        numbers = {method: [n for name, n in bank if name == method] for method in METHODS}
+        numbers = {method: [n for name, n in bank if name == method] for method in MEMBERS}
         return {
             f"{method}_{i}": bank[method, int(i)]
             for method, of in numbers.items()

@@ -14,7 +14,7 @@ from jaxssl.evaluation.adaptation import FrameEncoders
 from jaxssl.evaluation.calibration import calibrate
 from jaxssl.evaluation.classifier import tell_apart
 from jaxssl.evaluation.ensemble_bundle import EnsembleBundle
-from jaxssl.evaluation.ensembles import METHODS
+from jaxssl.evaluation.ensembles import MEMBERS
 from jaxssl.evaluation.expectation import groups_of, hold_out, outer_folds
 from jaxssl.evaluation.novelty import fit_novelty
 from jaxssl.evaluation.pooling import FLOOR
@@ -110,7 +110,7 @@ def _origin(
     task = prepared.task
     return {
         "seed": seed,
-        "method": ", ".join(METHODS),
+        "method": ", ".join(MEMBERS),
         "dataset": task.dataset,
         **({"unlabelled": task.joined.sentence} if task.joined.files else {}),
         "n_train": len(task.split.train),

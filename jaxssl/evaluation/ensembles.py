@@ -28,7 +28,7 @@ from jaxssl.evaluation.spaces import Spaces, make_spaces, with_outputs
 from jaxssl.readers import OF_TRAINING
 from jaxssl.types import Params
 
-METHODS: Mapping[str, Mapping[str, Any]] = {"swav": {}, "vicreg": {"augment.noise": 0.5}}
+MEMBERS: Mapping[str, Mapping[str, Any]] = {"swav": {}, "vicreg": {"augment.noise": 0.5}}
 """Methods whose encoders an ensemble has, with what is not at its default. Chosen on validation
 parts (docs/best.md)."""
 N_ENCODERS = 5  # of each
@@ -42,12 +42,12 @@ Id = tuple[str, int]
 def recipe(config: Config, n_train: int, method: str) -> Config:
     """Options of the pretraining of an ensemble's encoders of a method, resolved."""
     own = replace(Config(), **{name: getattr(config, name) for name in OF_THE_STUDY})
-    return resolve(with_options(with_method(own, method), METHODS[method]), n_train)
+    return resolve(with_options(with_method(own, method), MEMBERS[method]), n_train)
 
 
 def ids_of(seed: int) -> list[Id]:
     """Ids of the encoders of a repetition."""
-    return [(method, seed + number) for method in METHODS for number in range(N_ENCODERS)]
+    return [(method, seed + number) for method in MEMBERS for number in range(N_ENCODERS)]
 
 
 def lacking(seeds: Iterable[int], made: Iterable[Id] = ()) -> list[Id]:
@@ -74,7 +74,7 @@ def alike(config: Config, n_train: int, bundles: Iterable[EncoderBundle]) -> dic
         >>> alike(config, n_train, bundles.values()).keys()  # doctest: +SKIP
         dict_keys([('swav', 0), ('swav', 1), ('swav', 2)])
     """
-    wanted = {method: _deciding(recipe(config, n_train, method)) for method in METHODS}
+    wanted = {method: _deciding(recipe(config, n_train, method)) for method in MEMBERS}
     return {
         (bundle.config.method.name, int(bundle.provenance["seed"])): bundle.params["encoder"]
         for bundle in bundles
