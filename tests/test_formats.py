@@ -221,7 +221,7 @@ def test_ambiguous_orientation_and_scale_are_asked_for(frame, tmp_path):
     assert "`orientation=genes_in_rows` or" in refusal(path)
     assert read(path, orientation="genes_in_rows").shape == (5, 12)
     path = write(frame * 3, tmp_path / "scale.csv")
-    assert "pass `scale=counts`, linear, log2 or log_ratio" in refusal(path)
+    assert "pass `scale=counts`, linear or log2" in refusal(path)
     path = write(frame - 7.5, tmp_path / "scale.csv")
     assert "standardised" in refusal(path)
 

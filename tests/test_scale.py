@@ -110,7 +110,7 @@ def test_large_values_with_fractions_are_counts_where_the_file_is_called_so(call
 def test_whole_values_of_tpm_are_asked_about(tmp_path):
     text = genes_in_rows("gene_id", GSM, GENES, values("counts"))
     path = write(tmp_path / "GSE1_TPM_rounded.tsv", text)
-    assert "says that they are no counts); pass `scale=counts`, linear" in refusal(path)
+    assert "says that they are no counts); pass `scale=linear` or counts" in refusal(path)
     assert read(path, scale="linear").uns["jaxssl"]["scale"] == "linear"
     assert inspect(path).options["scale"] == "WHICH"
 
@@ -161,3 +161,46 @@ def test_few_genes_and_whole_values_do_not_put_samples_on_two_scales(tmp_path):
     assert read(tmp_path / "panel.csv").uns["jaxssl"]["scale"] == "linear"
     frame.round().to_csv(tmp_path / "counts.csv")
     assert read(tmp_path / "counts.csv").uns["jaxssl"]["scale"] == "counts"
+
+
+@pytest.mark.parametrize(
+    ("called", "x", "fix"),
+    [
+        ("e.csv", [-3.0, 4.5], "pass `scale=log_ratio`, or `scale=log2` if they are logarithms"),
+        ("e.csv", [0.0, 0.9], "pass `scale=counts`, linear or log2"),
+        ("e.csv", [-3.0, 80.5], "correct the values"),
+        ("Ct_values.csv", [16.5, 36.5], "write them as 40 - Ct, or -dCt, and pass `scale=log2`"),
+        ("dCt.csv", [-1.5, 14.5], "write them as 40 - Ct, or -dCt, and pass `scale=log2`"),
+    ],
+)
+def test_no_scale_that_the_values_exclude_is_advised(tmp_path, called, x, fix):
+    frame = pd.DataFrame(np.linspace(*x, 48).reshape(8, 6), index=GENES, columns=GSM)
+    frame.rename_axis("gene").to_csv(tmp_path / called)
+    assert f"; {fix}" in refusal(tmp_path / called)
+    for scale in re.findall(r"scale=(\w+)", fix):
+        assert read(tmp_path / called, scale=scale).uns["jaxssl"]["scale"] == scale
+
+
+def test_small_whole_values_are_counts_where_the_file_is_called_so(tmp_path):
+    frame = pd.DataFrame(np.arange(48).reshape(8, 6) % 20, index=GENES, columns=GSM)
+    for name, scale in (("smallRNA_counts.csv", "counts"), ("log2_counts.csv", "")):
+        frame.rename_axis("gene").to_csv(tmp_path / name)
+        assert inspect(tmp_path / name).scale == scale
+    adata = read(tmp_path / "smallRNA_counts.csv")
+    assert adata.uns["jaxssl"]["scale"] == "counts"
+    np.testing.assert_array_equal(adata.X, frame.T)
+
+
+def test_intensities_less_their_background_are_linear_and_none_below_0(tmp_path):
+    x = 2 ** np.random.default_rng(0).uniform(4, 14, (8, 6)).astype(np.float32) - 60
+    pd.DataFrame(x, index=GENES, columns=GSM).rename_axis("ID_REF").to_csv(tmp_path / "x.csv")
+    assert x.min() < 0
+    said = "pass `scale=linear` if a background was subtracted: values below 0 become 0"
+    for scale in ("auto", "counts", "log2"):
+        assert refusal(tmp_path / "x.csv", scale=scale).endswith(said)
+    adata = read(tmp_path / "x.csv", scale="linear")
+    np.testing.assert_allclose(adata.X, np.maximum(x.T, 0), rtol=1e-6)
+    assert f"values below 0, from {x.min():.4g} on, become 0" in adata.uns["jaxssl"]["notes"]
+    held = AnnData(x.T, var=pd.DataFrame(index=GENES), uns={"jaxssl": {"scale": "linear"}})
+    with pytest.raises(InputError, match="set values below 0 to 0 if a background was subtracted"):
+        recorded_scale(held, x.T)

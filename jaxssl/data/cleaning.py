@@ -40,6 +40,7 @@ class Cleaning(NamedTuple):
     fill: Float32[np.ndarray, " chosen"]  # of missing values
     merge: Merge  # of genes called alike
     order: Int[np.ndarray, " genes"] | None = None  # of the merged ones, those that all files have
+    least: float = -np.inf  # lower values become it
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "block genes"]]:
         """Successive samples, cleaned."""
@@ -48,6 +49,8 @@ class Cleaning(NamedTuple):
             missing = np.isnan(chosen)
             if missing.any():
                 chosen[missing] = self.fill[np.nonzero(missing)[1]]
+            if self.least > -np.inf:
+                np.maximum(chosen, self.least, out=chosen)
             merged = self.merge(chosen)
             yield merged if self.order is None else np.take(merged, self.order, axis=1)
 
@@ -78,7 +81,8 @@ def plan_cleaning(
         counts["n_missing_values"] += int(part.seen.n_missing[chosen].sum())
         counts["n_genes_dropped"] += len(chosen) - len(columns)
         counts["n_genes_merged"] += len(columns) - len(merge.genes)
-        plans.append(Cleaning(part.x, columns, fill[keep], merge))
+        least = 0.0 if part.scale == "linear" else -np.inf
+        plans.append(Cleaning(part.x, columns, fill[keep], merge, least=least))
         texts.append(part.var.iloc[columns[merge.first]].set_axis(merge.genes, axis=0))
     for name, note in _COUNTED.items():
         if counts[name]:

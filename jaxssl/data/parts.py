@@ -54,10 +54,13 @@ def read_part(
     _check_named(path, names_of(table.obs))
     recorded = str(raw.prepared.get("scale", "")) if options.scale == "auto" else ""
     declared = scale_told(raw, table, seen)
-    scale, why = resolve_scale(recorded or options.scale, seen.range, declared, path.name)
+    wanted = recorded or options.scale
+    scale, why = resolve_scale(wanted, seen.range, declared, path.name, is_lifted=True)
     why = "as the file records it" if recorded else why
     notes = [f"format {raw.format}", *raw.notes, f"orientation {orientation}: {reason}"]
     notes += [*table.notes, *length_notes, f"scale {scale}: {why}"]
+    if scale == "linear" and seen.range.lowest < 0:
+        notes.append(f"values below 0, from {seen.range.lowest:.4g} on, become 0")
     return Part(path, raw, table.x, table.obs, table.var, orientation, scale, seen, notes)
 
 

@@ -1,7 +1,6 @@
 """The scale of expression values: guessed for the reader, never changed."""
 
 import re
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ from jaxtyping import Bool, Shaped
 from jaxssl.data.extent import LARGEST_LOG2, LEAST_LINEAR, Range, range_of
 from jaxssl.data.formats.matrix import dense
 from jaxssl.data.samples import facts_of
+from jaxssl.data.scale_advice import LOG2, LOG_RATIO, how_to_tell, require_consistent
 from jaxssl.types import InputError
 
-LOG2, LOG_RATIO = "log2", "log_ratio"
 SCALES = ("counts", "linear", LOG2, LOG_RATIO)  # the last: of two channels, or to a reference
 COVERAGE = "coverage"  # recount's sums of base-pair coverage, which are none of these
 READ_LENGTHS = {
@@ -32,8 +31,6 @@ _OF_COUNTS = re.compile(
     re.I,
 )
 _OF_CYCLES = re.compile(r"^(?!.*log).*(?<![a-z])(d{1,2}ct|cq|ct[ _.-]?values?|qpcr)(?![a-z])", re.I)
-_OTHERS = f"{LOG2}, linear, counts"
-_ARE_CYCLES = "says that they are cycles, of which more are less RNA: write them as 40 - Ct"
 _ROWS = 1024  # at a time: bounds the temporaries of a wide matrix
 
 
@@ -145,18 +142,20 @@ def guess_scale(values: Range, called: str = "") -> tuple[str, str]:
         return "", f"{span}: too large for a logarithm, negative for a count"
     if is_toil_zero(low):
         return "log2", f"{span}: the minimum is log2(0 + 0.001)"
+    if _OF_CYCLES.search(called):
+        return "", f"{span}, yet {called} says that they are cycles, of which more are less RNA"
     if low < -0.5 * high or (low < 0 and values.is_centred):
         return "", f"{span}: log ratios, or standardised values"
     if high <= 1:
         return "", f"{span}: shares, or scaled values"
     if values.is_integer:
+        if low >= 0 and _OF_COUNTS.search(called):
+            return "counts", f"{span}, all integers; counts, as {called} says"
         return "", f"{span}, all integers: small counts or rounded logarithms"
     if high > LARGEST_LOG2:
         return "", f"{span}: large for a logarithm, small for a linear scale"
     if _OF_TRANSCRIPTS.search(called):
         return "", f"{span}, yet {called} says that they are no logarithms"
-    if _OF_CYCLES.search(called):
-        return "", f"{span}, yet {called} {_ARE_CYCLES}"
     return "log2", span
 
 
@@ -168,9 +167,12 @@ def _of_large(reason: str, called: str) -> tuple[str, str]:
 
 
 def resolve_scale(
-    wanted: str, values: Range, declared: str = "", called: str = ""
+    wanted: str, values: Range, declared: str = "", called: str = "", *, is_lifted: bool = False
 ) -> tuple[str, str]:
-    """Settle on a scale, with the reason; `declared` is what the format says of itself."""
+    """Settle on a scale, with the reason.
+
+    `declared` is what the format says of itself; `is_lifted`: intensities below 0 become 0.
+    """
     if wanted not in ("auto", *SCALES):
         fix = f"set adata.uns['jaxssl']['scale'] to one of {', '.join(SCALES)}"
         raise InputError(f"the scale on record, {wanted!r}, is unknown", fix)
@@ -185,13 +187,10 @@ def resolve_scale(
         return declared, "as the format has it"
     if wanted == "auto":
         if not found:
-            fix = f"pass `scale=counts`, {', '.join(SCALES[1:-1])} or {SCALES[-1]}"
-            if values.apart:
-                is_linear = ", or pass `scale=linear` if none is a logarithm"
-                fix = values.apart.fix + (is_linear if values.lowest >= 0 else "")
-            raise InputError(f"cannot tell the scale ({reason})", fix)
+            told = {"are_cycles": _OF_CYCLES.search(called) is not None, "is_lifted": is_lifted}
+            raise InputError(f"cannot tell the scale ({reason})", how_to_tell(values, **told))
         return found, reason
-    _require_consistent(wanted, found, reason, values)
+    require_consistent(wanted, found, reason, values, is_lifted=is_lifted)
     return wanted, "as told by `scale`"
 
 
@@ -200,7 +199,8 @@ def recorded_scale(adata: AnnData, x: Shaped[np.ndarray, "samples genes"]) -> st
     told, values = str(facts_of(adata).get("scale", "auto")), range_of(x, adata.obs_names)
     found, reason = guess_scale(values)
     if told == "auto" and not found:
-        likely, others = ("linear", "counts") if values.apart else (LOG_RATIO, _OTHERS)
+        likely, others = (LOG_RATIO, LOG2) if values.lowest < 0 else (LOG2, "linear, counts")
+        likely, others = ("linear", "counts") if values.apart else (likely, others)
         first = f"{values.apart.fix}, or " if values.apart else ""
         raise InputError(
             f"cannot tell the scale ({reason})",
@@ -208,28 +208,3 @@ def recorded_scale(adata: AnnData, x: Shaped[np.ndarray, "samples genes"]) -> st
             f"or import the file by `read(scale={likely})`",
         )
     return resolve_scale(told, values)[0]
-
-
-def _require_consistent(wanted: str, found: str, reason: str, values: Range) -> None:
-    """Refuse a scale that the values exclude; warn of one that they hardly are of."""
-    if values.apart and (wanted in (LOG2, LOG_RATIO) or values.lowest < 0):
-        raise InputError(f"`scale={wanted}` contradicts the data ({reason})", values.apart.fix)
-    if wanted in (LOG2, LOG_RATIO) and values.highest > LEAST_LINEAR:
-        fix = f"pass `scale={found}`" if found else "correct the values"
-        raise InputError(f"`scale={wanted}` contradicts the data ({reason})", fix)
-    if wanted == LOG_RATIO and values.lowest >= 0:
-        fix = f"pass `scale={found or LOG2}`"
-        raise InputError(f"`scale=log_ratio` contradicts the data ({reason}: none negative)", fix)
-    if wanted in ("counts", "linear") and values.lowest < 0:
-        raise InputError(f"`scale={wanted}` contradicts the data ({reason})", "pass `scale=log2`")
-    if wanted == "counts" and found == "log2":
-        raise InputError(
-            f"`scale=counts` contradicts the data ({reason}, not integers: as logarithms are)",
-            "pass `scale=log2`, or linear",
-        )
-    if wanted == "linear" and found == "log2":
-        warnings.warn(
-            f"`scale=linear`: {reason} look like logarithms, of which another would be taken; if "
-            "they are, pass `scale=log2`",
-            stacklevel=3,
-        )
