@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from miniatures import GENES, GSM, genes_in_rows, series_matrix, values
-from traps import matrix, refusal, table, write
+from traps import agree, matrix, refusal, table, write
 
 from jaxssl.data.annotation import read_annotation
 from jaxssl.data.expression import read
@@ -156,6 +156,20 @@ def marked(write_number) -> str:
 def test_marks_inside_numbers_are_called_what_they_are(tmp_path, write_number, finding):
     path = write(tmp_path / "x.tsv", marked(write_number))
     assert finding in said(path)
+
+
+def test_whole_numbers_about_samples_say_nothing_of_points_of_genes(tmp_path):
+    x = np.random.default_rng(0).uniform(2, 14, (6, 8)).round(3)
+    frame = pd.DataFrame(x, GSM, GENES)
+    for name in ("age", "kps", "survival_days"):
+        frame.insert(0, name, [31, 472, 56, 7, 618, 99])
+    frame.rename_axis("sample").to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv")
+    assert list(adata.var_names) == GENES
+    np.testing.assert_allclose(adata.X, x, rtol=1e-6)
+    texts = pd.DataFrame(np.where(x < 6, x.round(), x), GSM, GENES).map("{:g}".format)
+    texts.rename_axis("sample").to_csv(tmp_path / "x.csv")  # as of thousands
+    assert "it may part thousands or decimals" in refusal(tmp_path / "x.csv")
 
 
 @pytest.mark.parametrize("number", ["1,234", "12,345,678", "1 234", "1'234"])

@@ -247,6 +247,14 @@ def test_probe_sets_of_few_patients_are_genes_still():
     assert found(SCATTERED[:3], ["1007_s_at", "1053_at", "117_at"]) == "samples_in_rows"
 
 
+def test_cells_called_by_their_markers_are_samples_beside_far_more_symbols():
+    cells = ["CD4", "CD8A", "CD19", "CD14", "CD34", "NK cell", "Treg", "Neutrophil"]
+    genes = sorted(filter(str.isupper, human_symbols()))[::37]
+    assert found(genes, cells) == "genes_in_rows"
+    assert found(cells, genes) == "samples_in_rows"
+    assert found(genes[:100], cells) == "", "proteins of cells in which a gene was perturbed"
+
+
 @pytest.mark.parametrize("genes", [SYMBOLS, ENSEMBL])
 def test_ids_that_contradict_the_format_are_asked_about_and_the_answer_taken(tmp_path, genes):
     x = np.arange(len(genes) * 4, dtype="f4").reshape(-1, 4) * 3

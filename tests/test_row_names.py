@@ -168,3 +168,36 @@ def test_row_numbers_of_a_filtered_parquet_are_no_ids_beside_text(tmp_path):
     entrez.to_parquet(tmp_path / "y.parquet")  # without text they are all there is
     options = {"orientation": "genes_in_rows"}
     assert list(read(tmp_path / "y.parquet", **options).var_names)[:2] == ["7157", "7160"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["Code Class", "Name", "Accession"],
+        ["Class Name", "Probe Name", "Accession"],
+        ["Analyte Type", "Probe Name", "NS Probe ID"],
+    ],
+)
+def test_probes_of_nanostring_are_called_by_their_names_and_not_by_accessions(tmp_path, header):
+    names = ["POS_A(128)", "NEG_A(0)", *SYMBOLS[2:]]
+    classes = ["Positive", "Negative", *["Endogenous"] * 6]
+    accessions = ["ERCC_00117.1", "ERCC_00096.1", *(f"NM_00{i}.2" for i in range(1000, 1006))]
+    about = dict(zip(header, (classes, names, accessions), strict=True))
+    frame = pd.DataFrame({**about, **dict(zip(GSM, COUNTS, strict=True))})
+    frame.to_csv(tmp_path / "RawData.csv", index=False)
+    assert "text_columns" not in inspect(tmp_path / "RawData.csv").options
+    adata = agree(tmp_path / "RawData.csv")
+    assert list(adata.var_names) == names
+    np.testing.assert_array_equal(adata.X, COUNTS)
+
+
+def test_facts_about_probes_of_agilent_are_no_samples(tmp_path):
+    frame = pd.DataFrame(COUNTS.T, [f"A_23_P{1000 + i}" for i in range(8)], GSM)
+    frame.insert(0, "ControlType", 0)
+    frame.insert(1, "ProbeUID", range(8))
+    frame.insert(2, "SystematicName", [f"NM_{100000 + i}" for i in range(8)])
+    frame.rename_axis("ProbeName").to_csv(tmp_path / "x.tsv", sep="\t")
+    adata = agree(tmp_path / "x.tsv")
+    assert list(adata.obs_names) == GSM
+    assert list(adata.var) == ["ControlType", "ProbeUID", "SystematicName"]
+    np.testing.assert_array_equal(adata.X, COUNTS)

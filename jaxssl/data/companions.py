@@ -59,17 +59,16 @@ AMONG_GENES = {
             batchid plate plateid center centre cohort study series dataset platform lane flowcell
             sex gender race ethnicity age ages ageyears agegroup bmi height weight stage grade
             clinicalstage pathologicstage tnm tstage nstage mstage tumorstage tumorgrade
-            histologicalgrade gleason gleasonscore treatment treated therapy drug dose
-            timepoint time day week month year replicate rin rinscore rinvalue
-            rnaintegritynumber rnaintegrity dv200 pmi postmorteminterval purity tumorpurity ploidy
-            cellularity os pfs pfi dfs dfi dss rfs dmfs event events survival futime fustat followup
-            followuptime alive death deceased mortality relapse recurrence progression
-            metastasis censor censored smoking smoker packyears alcohol msi msistatus tmb cluster
-            status tumorsize tumoursize nodes lymphnodes risk riskscore riskgroup split
-            ncountrna nfeaturerna origident seuratclusters leiden louvain cellcycle phase
-            chemotherapy radiotherapy hemoglobin haemoglobin menopause eweight ngenes ncounts
-            totalumi percentmito percentmt pctcountsmt mitopercent isolate developmentalstage
-            genotype organismpart sourcename
+            histologicalgrade gleason gleasonscore treatment treated therapy drug dose timepoint
+            time day week month year replicate rin rinscore rinvalue rnaintegritynumber rnaintegrity
+            dv200 pmi postmorteminterval purity tumorpurity ploidy cellularity os pfs pfi dfs dfi
+            dss rfs dmfs event events survival futime fustat followup followuptime alive death
+            deceased mortality relapse recurrence progression metastasis censor censored smoking
+            smoker packyears alcohol msi msistatus tmb cluster status tumorsize tumoursize nodes
+            lymphnodes risk riskscore riskgroup split ncountrna nfeaturerna origident seuratclusters
+            leiden louvain cellcycle phase chemotherapy radiotherapy hemoglobin haemoglobin
+            menopause eweight ngenes ncounts totalumi percentmito percentmt pctcountsmt mitopercent
+            isolate developmentalstage genotype organismpart sourcename
             """
         ),
         rf"{_ENDPOINT}[ _.-]*{_OF_TIME}\w*|{_OF_TIME}[ _.-]*{_ENDPOINT}"
@@ -108,15 +107,16 @@ AMONG_SAMPLES = {
             transcript transcripts transcriptids transcripttype transcriptname txname proteinid
             ensemblversion nearestrefid nearestref classcode class tssid locus chr chrom chromosome
             chromosomename seqname seqnames seqid chromstart chromend start end startposition
-            endposition genestart geneend strand band cytoband karyotypeband location
-            molweightkda sequencelength sequencecoverage genomiclocation coordinates position
-            width length lengths genelength exonlength
-            exonlengths exoniclength unionlength transcriptlength txlength effectivelength efflength
-            effectivegenelength medianlength medtxlen maxlength exoncount exonnumber nexons
-            basepairs bplength bpstart bpend mapinfo genetype biotype genebiotype transcriptbiotype
-            genesource genestatus transcriptstatus level havanagene species organism taxid gccontent
-            gcpercent percentgc percentagegccontent percentagegenegccontent gocategory goterm goid
-            pathway keggid gweight codeclass age stage grade sex gender label target batch group
+            endposition genestart geneend strand band cytoband karyotypeband location molweightkda
+            sequencelength sequencecoverage genomiclocation coordinates position width length
+            lengths genelength exonlength exonlengths exoniclength unionlength transcriptlength
+            txlength effectivelength efflength effectivegenelength medianlength medtxlen maxlength
+            exoncount exonnumber nexons mapinfo basepairs bplength bpstart bpend genetype biotype
+            genebiotype transcriptbiotype goterm genesource genestatus transcriptstatus level
+            havanagene species organism taxid gccontent gcpercent percentgc percentagegccontent
+            percentagegenegccontent gocategory goid keggid controltype probeuid systematicname
+            subtypemask subtypename classname nsprobeid analytetype codeclass
+            pathway gweight age stage grade sex gender label target batch group
             """
         ),
         r"unnamed: \d+|row[ ._]?(names?|num(ber)?)"

@@ -13,7 +13,7 @@ from jaxssl.data.symbols import is_symbol
 from jaxssl.types import InputError
 
 GENE_PATTERNS = {
-    "Ensembl gene": r"ENS[A-Z]*G\d{11}(\.\d+)?(_\d+)?(_PAR_Y)?(_\d+)?([|_ ]\S+)?",
+    "Ensembl gene": r"ENS[A-Z]*G(\d|R)\d{10}(\.\d+)?(_\d+)?(_PAR_Y)?(_\d+)?([|_ ]\S+)?",
     "Ensembl transcript": r"ENS[A-Z]*[TPE]\d{11}(\.\d+)?(_\d+)?(_PAR_Y)?(_\d+)?(\|\S+)?",
     "miRNA": r"[a-z]{3,4}-(mir|miR|let|lin|bantam|novel)-?\S+|MI(MAT)?\d{7}(_\d+)?",
     "Affymetrix probe set": r"(AFFX-\S+|\d+(_\w+)*_[as]t|TC[\dXYU]\w+\.hg\.\d)",

@@ -84,6 +84,7 @@ def inspect(
     with Scratch() as scratch:
         reading = Reading(scratch, beside, no_header=no_header, limit=0 if whole else _LIMIT)
         raw = called_by_files(read_table(path, reading._replace(**given)), tables)
+        beside = [name for name in beside if name != raw.corner]
         report, obs = _examine(path, raw, tables)
     problems, needed = _problems(report)
     words = given | {"no_header": no_header, "labels": files[0] if len(files) == 1 else files}

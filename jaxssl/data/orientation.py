@@ -29,6 +29,7 @@ ORIENTATIONS = ("genes_in_rows", "samples_in_rows")
 _TRANSCRIPTOME = (12_000, 70_000)  # genes, probe sets or transcripts of a whole-genome assay
 _FEW = 500  # others beside them, at most: many cells have more genes
 _SIDES = ("row", "column")
+_LONG = 40  # times as many symbols as there are others: these are samples, however called
 _TURNED = 10  # times as many columns as rows, in which a corner that names genes may be left over
 _OF_EITHER = ("sample", "xena_sample", "#sample")  # Xena writes it above genes
 _MARGIN = 3  # of the weights on one side over those on the other
@@ -198,7 +199,8 @@ def _of_labels(raw: RawTable, known: set[str]) -> Iterator[Clue]:
 def _of_symbols(sides: Sequence[Sequence[str]]) -> Iterator[Clue]:
     """Symbols of known genes: many on one side and few on the other.
 
-    Samples may be called as some genes are, WT1 or CD4, CD8A: their names start alike.
+    Samples may be called as some genes are, WT1 or CD4, CD8A: their names start alike, or there are
+    far fewer than genes.
     """
     found = [[name for name in side if is_symbol(name)] for side in sides]
     shares = [len(f) / len(side) for f, side in zip(found, sides, strict=True)]
@@ -207,6 +209,7 @@ def _of_symbols(sides: Sequence[Sequence[str]]) -> Iterator[Clue]:
     starts = {re.split(r"[^A-Za-z]", name, maxsplit=1)[0].upper() for name in found[side]}
     are_various = n > 50 or len(starts) > 0.3 * n
     is_one = len(found[1 - side]) < 2 and n > 7  # WT1 among few samples
+    is_one |= n >= _LONG * len(sides[1 - side])
     if not n or not are_various or (shares[1 - side] > 0.25 * shares[side] and not is_one):
         return
     reason = f"{_SIDES[side]} ids are gene symbols, such as {found[side][0]}"

@@ -9,6 +9,7 @@ _FORMS = re.compile(
     r"C[\dXY]+orf\d+|LOC\d+|LINC\d+|MIR(LET)?\d\w*(-\d+)?|SNOR[AD]\d+\w*|SCARNA\d+|RN[U7]\w*-\w+"
     r"|KIAA\d{4}|FLJ\d{5}|MGC\d{4,5}|SEPT\d+|MARCH\d+|HIST\dH\w+|OR\d+[A-Z]+\d+P?|TR[ABDG][VJC]\d*\S*"
     r"|IG[HKL][VDJ]\d\S*|A[CFLP]\d{6}\.\d+|(RP|CT[ABCD])\d*-\d+\w+\.\d+|RP[LS]\w+P\d+"
+    r"|5(_8)?S_rRNA|Metazoa_SRP|RNase_(MRP|P)\w*|sno[A-Z]\w+|uc_\d+|yR\w+\.\d+|XX(bac|cos)?-\w+\.\d+"
     r"|\d{7}[A-Z]\d\d[Rr]ik|Gm\d{3,5}|Olfr\d+|Vmn\dr\d+|mt-\w+|H2-\w+|Trp53\w*"
 )
 """Families that are told by their form, also of older names and of the mouse."""

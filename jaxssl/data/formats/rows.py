@@ -68,6 +68,8 @@ def find_ids(path: Path, header: Sequence[str], cells: pd.DataFrame, wanted: str
     fit = [i for i in range(1, len(header)) if _may_be_ids(header[i], cells[i], kind)]
     if kind == "numbers" and not fit:
         fit = [i for i in range(1, len(header)) if _are_ids(cells[i])]
+    facts = kinds_of(header, AMONG_SAMPLES)  # an accession names rows where nothing else does
+    fit = [i for i in fit if is_id_of_genes(header[i]) or not facts[i]] or fit
     typed = [i for i in fit if id_type(cells[i].to_numpy(), GENE_PATTERNS | SAMPLE_PATTERNS)]
     best = typed if len(typed) == 1 else fit
     if not best:
@@ -183,8 +185,12 @@ def check_ids(dialect: Dialect, ids: np.ndarray) -> None:
 
 
 def refuse_grouped(path: Path, cells: pd.DataFrame) -> None:
-    """Ask what a point stands for where numbers look like thousands that it parts."""
-    texts = pd.Series(cells.to_numpy(dtype=object).ravel(), dtype=object)
+    """Ask what a point stands for where numbers look like thousands that it parts.
+
+    Columns of whole numbers alone, as of ages beside genes, tell nothing of the points of others.
+    """
+    are_pointed = cells.apply(lambda column: column.str.contains(".", regex=False).any())
+    texts = pd.Series(cells.loc[:, are_pointed].to_numpy(dtype=object).ravel(), dtype=object)
     cell = may_be_grouped(texts[~texts.isin(MISSING)].tolist())
     if cell:
         raise InputError(
