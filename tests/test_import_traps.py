@@ -11,7 +11,6 @@ from traps import h5ad, matrix, refusal, samples_in_rows, table, write
 
 from jaxssl.data.expression import read
 from jaxssl.data.inspect import inspect
-from jaxssl.types import InputError
 
 
 @pytest.mark.parametrize(
@@ -26,14 +25,6 @@ def test_a_header_that_lacks_a_name_is_refused_unless_it_is_rs(tmp_path, corner)
     adata = read(write(tmp_path / "r.tsv", of_r))
     assert list(adata.obs_names) == GSM
     np.testing.assert_array_equal(adata.X, values())
-
-
-def test_a_decimal_comma_is_named_and_taken_neither_for_text_nor_for_a_table_of_samples(tmp_path):
-    frame = pd.DataFrame(values().T + 0.25, index=GENES, columns=GSM)
-    frame.to_csv(tmp_path / "european.csv", sep=";", decimal=",")
-    assert "decimal comma" in refusal(tmp_path / "european.csv")
-    with pytest.raises(InputError, match="decimal comma"):
-        inspect(tmp_path / "european.csv")
 
 
 def test_logarithms_called_counts_are_refused_and_called_linear_warned_of(tmp_path):

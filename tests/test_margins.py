@@ -148,8 +148,6 @@ def marked(write_number) -> str:
         (lambda v: f"{v:,.0f}".replace(",", " "), "thousands separators"),
         (lambda v: f"{v:,.0f}".replace(",", "\u00a0"), "thousands separators"),
         (lambda v: f"{v:,.0f}".replace(",", "'"), "thousands separators"),
-        (lambda v: f"{v:.2f}".replace(".", ","), "decimal comma"),
-        (lambda v: f"{v:.1e}".replace(".", ","), "decimal comma"),
         (lambda v: f"{1 + v / 1e5:.3f}".replace(".", ","), "may part thousands or decimals"),
     ],
 )

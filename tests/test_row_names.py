@@ -191,6 +191,23 @@ def test_probes_of_nanostring_are_called_by_their_names_and_not_by_accessions(tm
     np.testing.assert_array_equal(adata.X, COUNTS)
 
 
+def test_calls_of_detection_are_left_out_without_being_asked_for(tmp_path):
+    signals = pd.DataFrame(COUNTS.T + 0.5, [f"100{i}_at" for i in range(8)], GSM)
+    parts = {}
+    for name in GSM:
+        parts |= {name: signals[name], f"{name}_Detection": [*"PAMPAPAP"]}
+    frame = pd.DataFrame(parts).rename_axis("Probe Set Name")
+    frame.to_csv(tmp_path / "pivot.txt", sep="\t")
+    assert "text_columns" not in inspect(tmp_path / "pivot.txt").options
+    adata = agree(tmp_path / "pivot.txt")
+    np.testing.assert_array_equal(adata.X, COUNTS + 0.5)
+    assert list(adata.obs_names) == GSM
+    assert list(adata.var) == []
+    assert "6 columns of detection calls left out" in notes_of(adata)
+    kept = read(tmp_path / "pivot.txt", text_columns=[f"{GSM[0]}_Detection"])
+    assert list(kept.var[f"{GSM[0]}_Detection"]) == [*"PAMPAPAP"]
+
+
 def test_facts_about_probes_of_agilent_are_no_samples(tmp_path):
     frame = pd.DataFrame(COUNTS.T, [f"A_23_P{1000 + i}" for i in range(8)], GSM)
     frame.insert(0, "ControlType", 0)

@@ -20,8 +20,9 @@ from jaxssl.data.formats import (
     tenx,
     tools,
 )
+from jaxssl.data.formats.cells import are_calls
 from jaxssl.data.formats.encodings import told_encoding
-from jaxssl.data.formats.head import TEXT_SHARE, Head, read_head, text_shares
+from jaxssl.data.formats.head import TEXT_SHARE, Head, head_cells, read_head, text_shares
 from jaxssl.data.formats.matrix import RawTable, Reading
 from jaxssl.data.formats.rows import about_columns
 from jaxssl.places import missing
@@ -102,8 +103,9 @@ def text_columns(
         return parquet.text_columns(path)
     if kind == "text" and text_format(head := read_head(path, member)) == "delimited":
         dialect = delimited.dialect_of(head, no_header=no_header)
-        columns = list(zip(dialect.header, text_shares(dialect), strict=True))[1:]
-        texts = [name for name, share in columns if share > TEXT_SHARE]
+        cells, shares = head_cells(dialect), text_shares(dialect)
+        found = [i for i, share in enumerate(shares) if i and share > TEXT_SHARE]
+        texts = [n for i in found if not are_calls(n := dialect.header[i], cells[i])]
         return texts, dialect.header[1:], dialect.header[0]
     return [], [], ""
 

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jaxssl.types import InputError
@@ -44,6 +44,8 @@ _FOR_NONE = re.compile(
     r"|(below |<=? ?)?(detection limit|lod|loq|lloq)|bdl|bld|blod|bloq",
     re.IGNORECASE,
 )
+_OF_CALLS = re.compile(r"(.*[ _.])?(detection|call|detection[ _.]call)s?", re.IGNORECASE)
+_CALLS = {*"PAM", "NC", "NP", "Present", "Absent", "Marginal", "No Call"}
 _POINTED = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{1,3}")
 _PLAIN = "write numbers without thousands separators, decimals with a point, as 1234.5"
 
@@ -83,6 +85,15 @@ def is_adorned(cell: str) -> bool:
 def is_for_none(cell: str) -> bool:
     """Whether a cell among numbers is a word for none: ND, n.a., <LOD, Undetermined, a dash."""
     return _FOR_NONE.fullmatch(cell) is not None
+
+
+def are_calls(name: str, cells: Iterable[str]) -> bool:
+    """Whether a column says for each probe whether it was detected, as MAS5 does.
+
+    >>> are_calls("GSM1_Detection", "PAAMP"), are_calls("GSM1_Detection", ["0.001", "P"])
+    (True, False)
+    """
+    return _OF_CALLS.fullmatch(name) is not None and {*cells} <= {*_CALLS, *MISSING}
 
 
 def may_be_grouped(cells: Sequence[str]) -> str:

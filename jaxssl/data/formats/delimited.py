@@ -5,13 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-from jaxtyping import Float32
-from pyarrow import csv as arrow_csv
 
 from jaxssl.data.companions import facts_beside
-from jaxssl.data.formats.cells import MISSING, split_line, unquoted
+from jaxssl.data.formats.cells import are_calls, split_line, unquoted
 from jaxssl.data.formats.encodings import decoded
 from jaxssl.data.formats.head import (
     TEXT_SHARE,
@@ -25,27 +21,18 @@ from jaxssl.data.formats.head import (
 from jaxssl.data.formats.header import called_after, headed, heading, names_columns
 from jaxssl.data.formats.long_table import refuse_long
 from jaxssl.data.formats.matrix import Collector, RawTable, Reading, blank, by_name
+from jaxssl.data.formats.numbers import parse, with_points
 from jaxssl.data.formats.rows import (
     about_columns,
     check_ids,
     find_ids,
     refuse_grouped,
-    refuse_text,
     rows_of_text,
     told_beside,
 )
 from jaxssl.types import InputError
 
 _CHUNK = 1 << 24  # bytes of text parsed together
-_FEW = 1 << 20  # bytes of numbers, below which Arrow starts no threads: none is left at the end
-_A_NUMBER_A_LINE: dict[str, Any] = {
-    "parse_options": arrow_csv.ParseOptions(
-        delimiter="\x1f", quote_char=False, ignore_empty_lines=False
-    ),
-    "convert_options": arrow_csv.ConvertOptions(
-        column_types={"value": pa.float32()}, null_values=list(MISSING)
-    ),
-}
 
 
 def read(head: Head, reading: Reading) -> RawTable:
@@ -63,6 +50,8 @@ def read(head: Head, reading: Reading) -> RawTable:
     beside = {*reading.text_columns, *facts_beside(header, held, fractions)}
     texts = [i for i, name in enumerate(header) if i and name in beside]
     found = [i for i, share in enumerate(shares) if i and share > TEXT_SHARE]
+    calls = [i for i in found if i not in (ids.column, *texts) and are_calls(header[i], cells[i])]
+    texts += calls
     unknown = [header[i] for i in found if i not in (ids.column, *texts)]
     if unknown:
         named = [name for name in header if name in {*unknown, *reading.text_columns}]
@@ -80,11 +69,15 @@ def read(head: Head, reading: Reading) -> RawTable:
         told = {"notes": [called_after(dialect)]}
     table = read_matrix(form, dialect, texts, reading, ids=ids.column, **told)
     refuse_long(dialect, table)
+    table = table._replace(rows=table.rows.drop(columns=[*{header[i] for i in calls}]))
     if not ids.column:
         check_ids(dialect, table.ids[0])
     elif ids.first == "numbers" and header[0] not in reading.text_columns:
         table = table._replace(rows=table.rows.drop(columns=header[0]))
-    return table._replace(notes=[*ids.notes, *table.notes, *told_beside(dialect, table, reading)])
+    notes = [*ids.notes, *table.notes, *told_beside(dialect, table, reading)]
+    notes += [f"{len(calls)} columns of detection calls left out"] * bool(calls)
+    notes += ["commas inside of numbers part decimals"] * (dialect.decimal == ",")
+    return table._replace(notes=notes)
 
 
 def dialect_of(head: Head, *, no_header: bool = False) -> Dialect:
@@ -98,7 +91,7 @@ def dialect_of(head: Head, *, no_header: bool = False) -> Dialect:
     is_header = skip == 1 and names_columns(*head.lines[:2])
     if is_header:
         head = head._replace(lines=[head.lines[0].lstrip("# "), *head.lines[1:]])
-    dialect = sniff_table(head, 0 if is_header else skip, allow_no_corner=True)
+    dialect = with_points(sniff_table(head, 0 if is_header else skip, allow_no_corner=True))
     dialect = dialect if is_header else headed(dialect, no_header=no_header)
     about = [] if dialect.is_headless else rows_of_text(dialect)
     header, told = heading(dialect.header, about)
@@ -135,7 +128,7 @@ def read_matrix(
         n_lines += len(lines)
         if rows:
             called = [row[place] for row in rows]
-            collector.append(_numbers(dialect, called, names, numbers).reshape(-1, len(names)))
+            collector.append(parse(dialect, called, names, numbers).reshape(-1, len(names)))
             for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
                 column += cells
         if reading.cuts(path) and n_bytes >= reading.limit:
@@ -219,32 +212,3 @@ def _fields(dialect: Dialect, line: bytes, number: int) -> list[bytes]:
             f"{len(dialect.header)}"
         )
     return [cell.encode(encoding.removesuffix("-sig"), "replace") for cell in cells]
-
-
-def _numbers(
-    dialect: Dialect, ids: Sequence[str], names: np.ndarray, flat: bytes
-) -> Float32[np.ndarray, " numbers"]:
-    """A number a line, NaN where missing; the first cell that is neither is refused by name.
-
-    A line that ends in nothing is a missing value, the last one too.
-    """
-    values, path = None, dialect.head.path
-    try:
-        options = arrow_csv.ReadOptions(column_names=["value"], use_threads=len(flat) > _FEW)
-        table = arrow_csv.read_csv(pa.BufferReader(flat), options, **_A_NUMBER_A_LINE)
-        values = table["value"].to_numpy()
-        if len(values) == flat.count(b"\n"):
-            return values
-    except pa.ArrowInvalid:
-        pass  # a space around a number, or no number
-    cells = pd.Series(decoded(flat, dialect.head.encoding).split("\n")[:-1], dtype=object)
-    cells = cells.str.strip()
-    is_missing = cells.isin(MISSING)
-    parsed = pd.to_numeric(cells.mask(is_missing), errors="coerce")
-    is_wrong = (parsed.isna() & ~is_missing).to_numpy()
-    if is_wrong.any():
-        refuse_text(path, ids, names, cells, parsed, is_wrong)
-    if values is not None:  # a return that ends no line
-        raise InputError(f"{path} holds characters that are no part of a table, near row {ids[0]}")
-    with np.errstate(over="ignore"):  # to infinity, which is refused
-        return parsed.to_numpy(np.float32)

@@ -54,6 +54,7 @@ class Dialect(NamedTuple):
     n_trailing: int = 0  # empty cells more at the end of every row, above which is no name
     is_headless: bool = False  # the first line is data, and the header made up
     about: Sequence[list[str]] = ()  # rows of text below the header, passed over
+    decimal: str = "."  # or a comma, which `head` has no more
 
 
 @contextmanager
