@@ -1,5 +1,6 @@
 """What tests of imports share: small files, and the message of a refusal."""
 
+import gzip
 from pathlib import Path
 
 import anndata
@@ -17,6 +18,12 @@ COUNTS = values("counts")
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return miniatures.write(path, text, encoding)
+
+
+def edited(path, old, new):
+    """A text in which `old` is replaced, wherever it stands."""
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return write(path, text.decode().replace(old, new))
 
 
 def refusal(path, **options) -> str:

@@ -189,8 +189,8 @@ def refuse_grouped(path: Path, cells: pd.DataFrame) -> None:
 
     Columns of whole numbers alone, as of ages beside genes, tell nothing of the points of others.
     """
-    are_pointed = cells.apply(lambda column: column.str.contains(".", regex=False).any())
-    texts = pd.Series(cells.loc[:, are_pointed].to_numpy(dtype=object).ravel(), dtype=object)
+    pointed = [i for i in cells if cells[i].str.contains(".", regex=False).any()]
+    texts = pd.Series(cells[pointed].to_numpy(dtype=object).ravel(), dtype=object)
     cell = may_be_grouped(texts[~texts.isin(MISSING)].tolist())
     if cell:
         raise InputError(
