@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from miniatures import GENES, GSM, values
+from miniatures import GENES, GSM, SYMBOLS, values
 from traps import agree, notes_of, refusal, write
 
 from jaxssl.data.expression import read
@@ -50,3 +50,14 @@ def test_a_point_among_decimal_commas_is_no_decimals(tmp_path, number):
     path = write(tmp_path / "x.csv", f"gene_id;S1;S2\n{rows}ENSG00000000999;5;{number}\n")
     said = f"column S2 is {number!r}; write numbers without thousands separators"
     assert said in refusal(path)
+
+
+def test_probes_of_a_german_table_are_samples_where_its_rows_are_called_gen(tmp_path):
+    names = [f"Probe{i}" for i in range(1, 7)]
+    frame = FRAME.set_axis(SYMBOLS).rename_axis("Gen").set_axis(names, axis=1)
+    frame.to_csv(tmp_path / "x.csv", sep=";", decimal=",")
+    table = pd.DataFrame({"Probe": names, "Gruppe": ["Tumor", "Normal"] * 3})
+    table.to_csv(tmp_path / "l.csv", sep=";", index=False)
+    adata = read(tmp_path / "x.csv", labels=tmp_path / "l.csv", label="Gruppe")
+    assert (list(adata.obs_names), list(adata.obs["Gruppe"])) == (names, [*table["Gruppe"]])
+    np.testing.assert_allclose(adata.X, FRAME.T, rtol=1e-6)

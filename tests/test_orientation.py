@@ -10,6 +10,7 @@ from traps import refusal
 
 import jaxssl
 from jaxssl.data.formats.matrix import RawTable, by_name
+from jaxssl.data.genes import id_type
 from jaxssl.data.orientation import detect_orientation
 from jaxssl.data.symbols import human_symbols, is_symbol
 from jaxssl.types import InputError
@@ -143,6 +144,8 @@ def test_symbols_are_those_of_the_nomenclature():
     assert {"TP53", "ABCA1", "ABCA12", "ACE", "ACE2", "HLA-A", "MT-CO1"} <= human_symbols()
     assert not {"ABCA", "ABCA11", "MCF7", "#", "", "."} & human_symbols()
     assert all(map(is_symbol, ["C1orf112", "LINC00115", "A2M-AS1", "RP11-34P13.7", "Gm1992"]))
+    assert all(map(is_symbol, ["5S_rRNA", "5_8S_rRNA", "snoU13", "RNase_MRP", "uc_338"]))
+    assert id_type(["ENSG00000167393.17", "ENSGR0000167393.16"]) == "Ensembl gene"
 
 
 def test_what_is_asked_is_answered_by_the_flag_it_names(tmp_path):

@@ -3,7 +3,7 @@
 import re
 
 _OF_GENES = re.compile(
-    "gene|ensembl|ens[gt]|entrez|hugo|hgnc|symbol|probe|transcript|feature|mirbase|isoform|refseq"
+    "gene|gen$|ensembl|ens[gt]|entrez|hugo|hgnc|symbol|probe|transcript|feature|mirbase|isoform|refseq"
     "|uniprot|protein|peptide|orf|locus|target|tracking|reporter|composite|hybridization|cpg|ilmn|mgi"
     "|systematicname|address|sequence|(mi?|circ|linc|lnc|nc|pi|sno|t)rna"
 )
