@@ -145,7 +145,8 @@ def test_symbols_are_those_of_the_nomenclature():
     assert not {"ABCA", "ABCA11", "MCF7", "#", "", "."} & human_symbols()
     assert all(map(is_symbol, ["C1orf112", "LINC00115", "A2M-AS1", "RP11-34P13.7", "Gm1992"]))
     assert all(map(is_symbol, ["5S_rRNA", "5_8S_rRNA", "snoU13", "RNase_MRP", "uc_338"]))
-    assert id_type(["ENSG00000167393.17", "ENSGR0000167393.16"]) == "Ensembl gene"
+    ids = np.array(["ENSG00000167393.17", "ENSGR0000167393.16", "ENSGR0000182378.10"], object)
+    assert id_type(ids) == "Ensembl gene"
 
 
 def test_what_is_asked_is_answered_by_the_flag_it_names(tmp_path):
