@@ -159,6 +159,22 @@ def test_what_stops_an_import_stands_under_problems_with_its_flag(tmp_path):
     assert "labels       only 0 of 6 samples" in str(facts)
 
 
+@pytest.mark.parametrize(
+    ("n_genes", "n_samples", "advice"), [(20, 10, "drop_genes"), (20, 1, "mean"), (60, 10, "mean")]
+)
+def test_genes_that_a_batch_lacks_are_proposed_to_be_dropped(tmp_path, n_genes, n_samples, advice):
+    rng = np.random.default_rng(0)
+    x = rng.normal(8, 2, (100, 30)).round(3)
+    x[:n_genes, :n_samples] = np.nan
+    genes = [f"ENSG{i:011d}" for i in range(3, 103)]
+    frame = pd.DataFrame(x, genes, [f"GSM{i}" for i in range(1000, 1030)])
+    frame.to_csv(tmp_path / "x.csv", index_label="gene")
+    options = inspect(tmp_path / "x.csv").options
+    assert options["impute"] == advice
+    kept = read(tmp_path / "x.csv", impute=options["impute"])
+    assert kept.n_vars == (80 if advice == "drop_genes" else 100)
+
+
 def test_samples_that_the_import_leaves_out_are_not_counted(tmp_path):
     facts = inspect(miniatures.archs4(tmp_path))
     assert (facts.n_samples, facts.n_genes, facts.scale) == (5, 8, "counts")

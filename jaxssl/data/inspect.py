@@ -33,6 +33,7 @@ from jaxssl.data.scale import COVERAGE, READ_LENGTHS, SCALES, guess_scale
 from jaxssl.types import InputError
 
 _LIMIT = 1 << 28  # bytes of a text that are read without being asked
+_BLOCK = 0.2  # of the samples: where genes lack as many values, whole batches may lack them
 
 
 @checked
@@ -183,7 +184,7 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
             f"read_length={READ_LENGTHS.get(report.format.split(' (')[0], ('', 'BASES'))[1]}",
         ),
         (not report.scale, "the scale cannot be told", "scale=WHICH"),
-        (missing, f"{missing:.2%} of the values are missing", "impute=mean"),
+        (missing, f"{missing:.2%} of the values are missing", f"impute={_impute(report)}"),
         (n_genes, f"{n_genes} gene {twice}", f"duplicates={merged}"),
         (n_samples, f"{n_samples} sample {twice}", f"duplicate_samples={report.alike}"),
     ]
@@ -196,6 +197,13 @@ def _problems(report: FileReport) -> tuple[list[str], dict[str, str]]:
     if report.join and not report.is_joined:
         problems.append("the labels do not match the samples")
     return problems, dict(fix.split("=") for _, fix in found)
+
+
+def _impute(report: FileReport) -> str:
+    """How gaps are best filled: genes that whole batches lack would tell batches by their means."""
+    affected, n_genes = report.n_genes_with_missing, report.n_genes
+    is_block = report.missing_share * n_genes > _BLOCK * affected
+    return "drop_genes" if is_block and 2 * affected <= n_genes else "mean"
 
 
 def _options(
