@@ -202,7 +202,7 @@ def read_table(path: Path) -> "pd.DataFrame":
     import pandas as pd  # slow, and whatever writes a text file imports this module
 
     if path.suffix == ".parquet":
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, use_threads=False)  # none is left when Python ends
     names = pd.read_csv(path, nrows=0).columns
     kinds = {name: str for name in names if name in TEXT}
     missing = {name: ["", "nan", "NaN"] for name in names if name not in TEXT}

@@ -34,7 +34,7 @@ def read_annotation(
     kind = kind_of(path)
     if kind == "parquet":
         with parquet.intact(path):
-            frame = pd.read_parquet(path)
+            frame = pd.read_parquet(path, use_threads=False)
         if not isinstance(frame.index, pd.RangeIndex):
             frame = frame.rename_axis(str(frame.index.name or _NAMELESS)).reset_index()
         return _tidy(as_text(frame), path)

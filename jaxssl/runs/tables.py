@@ -41,7 +41,7 @@ def write_parquet(folder: Path, path: Path, table: pd.DataFrame) -> None:
 
 def read_parquet(folder: Path, path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read a table of the run in `folder`."""
-    table = whole(path, lambda: pd.read_parquet(path, columns=columns))
+    table = whole(path, lambda: pd.read_parquet(path, columns=columns, use_threads=False))
     check_run(path, str(table.attrs.pop(RUN, "")), folder)
     return table
 
