@@ -185,7 +185,7 @@ def kinds_of(names: Iterable[str], kinds: dict[str, Kind]) -> np.ndarray:
     """
     is_of_genes = kinds is AMONG_GENES
     names = [str(name) for name in names]
-    found = [_kind_of(name, is_of_genes) for name in names]
+    found = ["" if comparisons.is_filed(name) else _kind_of(name, is_of_genes) for name in names]
     if not is_of_genes:
         comparisons.tell_contrasts(names, found)
         comparisons.spare(names, found)

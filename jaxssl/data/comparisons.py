@@ -65,6 +65,16 @@ _WRITTEN_TOGETHER = re.compile(
 )
 _VERSUS = re.compile(r"(?:ratio[ _.(]+)?(.+?)(?:/|[ _.](?:vs?|versus|over)[ _.]+|vs)(.+?)\)?")
 _BETWEEN = re.compile(r"(.+?)[-:_](.+)")
+_FILED = re.compile(r"GSM\d+|[SED]RR\d+|(TCGA|GTEX)-[A-Z0-9-]*-[A-Z0-9]*\d[A-Z0-9]*")
+
+
+def is_filed(name: str) -> bool:
+    """Whether an archive named a sample so: it is no result, which need not be asked of thousands.
+
+    >>> [is_filed(name) for name in ("GSM123", "TCGA-A1-A0SB-01A", "GSM123_sd", "TCGA-BRCA-MEAN")]
+    [True, True, False, False]
+    """
+    return _FILED.fullmatch(name) is not None
 
 
 def spaced(name: str) -> str:
@@ -137,6 +147,8 @@ def spare(names: Sequence[str], kinds: list[str]) -> None:
     >>> kinds
     ['', 'spread']
     """
+    if not {"spread", *_AMONG_OTHERS} & set(kinds):
+        return
     stems = [stem_of(name) for name in names]
     of_means = {stem for stem, kind in zip(stems, kinds, strict=True) if kind == "group"}
     there = {name.lower() for name in names}

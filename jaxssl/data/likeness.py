@@ -11,7 +11,7 @@ _FACTOR = 4.0  # between the ninth decile of a column and those of all samples
 _SAME = 1e-3  # of numbers and whole ones
 _EXACT = 3e-3  # of a column's spread: what rounding leaves of it beside a mean
 _MONOTONE = 0.999  # rank correlation of a sample with itself, normalised
-_MOST = 200  # columns that are held against each other
+MOST = 200  # columns that are held against each other
 
 Column = Float[np.ndarray, " genes"]
 Columns = Float[np.ndarray, "genes samples"]
@@ -106,7 +106,7 @@ def are_statistics(cells: Columns, looked_at: Bool[np.ndarray, " samples"]) -> n
     found = np.zeros(cells.shape[1], bool)
     n_needed = 2 * cells.shape[1] + 10
     cells = cells[np.fmin.reduce(cells, axis=1) < np.fmax.reduce(cells, axis=1)]
-    if len(cells) < n_needed or cells.shape[1] > _MOST:
+    if len(cells) < n_needed or cells.shape[1] > MOST:
         return found
     for i in np.flatnonzero(looked_at):
         column, others = _known(cells[:, i], np.delete(cells, i, axis=1), n_needed)

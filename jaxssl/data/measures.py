@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from jaxssl.data.comparisons import is_filed
 from jaxssl.types import InputError
 
 _EXPRESSION = (
@@ -131,7 +132,10 @@ def choose_measure(
         >>> found.names[found.kept].tolist()
         ['S1', 'S2']
     """
-    columns = [_Column(n, n) if n in own else _parse(n) for n in map(str, names)]
+    names = list(map(str, names))
+    if names and all(map(is_filed, names)):
+        return Measures(np.ones(len(names), bool), np.array(names, object), [], False, [])
+    columns = [_Column(n, n) if n in own else _parse(n) for n in names]
     n_of = Counter(column.stem for column in columns if column.stem)
     values = [c for c in columns if not _is_beside(c, n_of)]
     n_measures = Counter(c.measure for c in values if not c.stem)
@@ -155,8 +159,8 @@ def choose_measure(
             f"the others have (first: {lacking[0]})",
             "choose another `layer`, or leave one column a sample",
         )
-    kept = np.array([str(name) in taken for name in names], bool)
-    named = np.array([taken.get(str(name), str(name)) for name in names], object)
+    kept = np.array([name in taken for name in names], bool)
+    named = np.array([taken.get(name, name) for name in names], object)
     known = [shown[option] for option in options if option]
     are_counts = "count" in chosen or "reads" in chosen.replace("reads_per", "")
     notes = _notes(columns, kept, shown.get(chosen, ""), known)

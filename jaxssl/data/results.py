@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from jaxssl.data.comparisons import MAYBE, are_sides, in_order, is_versus, stem_of
 from jaxssl.data.formats.matrix import RawTable, dense
 from jaxssl.data.likeness import (
+    MOST,
     are_of_their_own,
     are_statistics,
     are_whole,
@@ -28,8 +29,7 @@ _MOST_COLUMNS = 500  # of a table beside whose samples results of any name are l
 _WITH_TEXT = ("csv", "tsv", "parquet")
 _BY_VALUES = ("gene", "contrast", "group", "of test")  # kinds whose names samples bear, too
 _OF_RESULTS = ("test", "contrast", "group", "spread", "of test", "some", "statistic", "unlike")
-_ENDS = re.compile(r"[ _.-]")
-_SPREAD = re.compile(r"sd|std|sem|cv", re.IGNORECASE)
+_ENDS, _SPREAD = re.compile(r"[ _.-]"), re.compile(r"sd|std|sem|cv", re.IGNORECASE)
 _OF_MANY = re.compile(r"(min|max|mean|avg|average|median)[ _.].+|.+[ _.](min|max|mean|avg|median)")
 _OF_EITHER = re.compile(r"(.+?)[ _.](raw|norm|flags?|cov|sd|call)", re.IGNORECASE)
 
@@ -67,9 +67,8 @@ def tell_results(
     by_name = keys != ""
     cells = _cells(raw, is_turned, is_gene)
     called = in_order(name for name, key in zip(names, keys, strict=True) if not key)
-    maybe = np.array(
-        [not k and _may_be_result(n, called) for n, k in zip(names, keys, strict=True)], bool
-    )
+    may = (not k and _may_be_result(n, called) for n, k in zip(names, keys, strict=True))
+    maybe = np.fromiter(may, bool, len(names))
     rest = np.flatnonzero((keys == "") & ~maybe)
     twins = _of_their_own(list(samples), keys, cells)
     rest = rest[choose_measure(list(samples[rest]), raw.layer, "", twins).kept]  # one a sample
@@ -88,8 +87,8 @@ def tell_results(
     if not doubts:
         return [], own
     fix = how_to_leave(raw, doubts, is_column=is_turned)
-    note = f"taken for samples, and may be results of a comparison: {', '.join(doubts)}; {fix}"
-    return [note], own
+    found = f"taken for samples, and may be results of a comparison: {', '.join(doubts)}"
+    return [f"{found}; {fix}"], own
 
 
 def _core(cells: Cells, places: Places) -> Places:
@@ -103,17 +102,18 @@ def _cells(raw: RawTable, is_turned: bool, is_gene: np.ndarray) -> Cells:
     n_rows, n_columns = raw.x.shape
     n_samples = n_columns if is_turned else n_rows
     n_genes = min(max(_FEWEST, _MOST_CELLS // n_samples), _LOOKED_AT, len(is_gene))
-    found = np.full((n_genes, n_samples), np.nan)
+    genes = np.flatnonzero(is_gene[:n_genes])
+    found = np.full((len(genes), n_samples), np.nan)
     try:
         if is_turned:
-            found[:] = dense(raw.x[:n_genes])
+            found[:] = np.asarray(dense(raw.x[:n_genes]))[genes]
         for start in () if is_turned else range(0, min(n_rows, _LOOKED_AT), _AT_ONCE):
             rows = slice(start, min(start + _AT_ONCE, n_rows, _LOOKED_AT))
-            found[:, rows] = np.asarray(dense(raw.x[rows]))[:, :n_genes].T
+            found[:, rows] = np.asarray(dense(raw.x[rows]))[:, genes].T
     except (OSError, RuntimeError):  # which is said where all values are read
         found[:] = np.nan
     found[~np.isfinite(found)] = np.nan
-    return found[is_gene[:n_genes]]
+    return found
 
 
 def _may_be_result(name: str, called: Sequence[str]) -> bool:
@@ -144,6 +144,8 @@ def _tell_totals(names: Sequence[str], keys: np.ndarray, cells: Cells, rest: Pla
 def _tell_statistics(names: Sequence[str], keys: np.ndarray, cells: Cells) -> None:
     """Take means of others for such where their names allow it: WT beside WT_1 and WT_2."""
     rest = np.flatnonzero(keys == "")
+    if len(rest) > MOST:
+        return
     low = [names[i].lower() for i in map(int, rest)]
     n_beginning = Counter(
         start for name in low for start in {name[: end.start()] for end in _ENDS.finditer(name)}
