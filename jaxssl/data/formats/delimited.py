@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from jaxssl.data.companions import facts_beside
 from jaxssl.data.formats.cells import are_calls, split_line, unquoted
@@ -38,29 +39,10 @@ _CHUNK = 1 << 24  # bytes of text parsed together
 def read(head: Head, reading: Reading) -> RawTable:
     """Read a table of numbers, and of text in the columns that `reading` or their names tell."""
     dialect = dialect_of(head, no_header=reading.no_header)
-    header, shares = dialect.header, text_shares(dialect)
-    cells = head_cells(dialect)
+    header, cells = dialect.header, head_cells(dialect)
     ids = find_ids(head.path, header, cells, reading.id_column)
-    held = {name for name, share in zip(header, shares, strict=True) if share}
-    fractions = {
-        name
-        for name in facts_beside(header, held)
-        if cells[header.index(name)].str.fullmatch(r"-?\d*\.\d*[1-9]\d*").any()
-    }
-    beside = {*reading.text_columns, *facts_beside(header, held, fractions)}
-    texts = [i for i, name in enumerate(header) if i and name in beside]
-    found = [i for i, share in enumerate(shares) if i and share > TEXT_SHARE]
-    calls = [i for i in found if i not in (ids.column, *texts) and are_calls(header[i], cells[i])]
-    texts += calls
-    unknown = [header[i] for i in found if i not in (ids.column, *texts)]
-    if unknown:
-        named = [name for name in header if name in {*unknown, *reading.text_columns}]
-        raise InputError(
-            f"{head.path} holds text in column {unknown[0]}",
-            f"pass `text_columns={','.join(named)}` if that is no expression, or name an "
-            "expression file",
-        )
-    texts += [0] if ids.first != "sample" else []
+    texts, calls = _columns_of_text(dialect, cells, ids.column, reading)
+    texts += calls + ([0] if ids.first != "sample" else [])
     refuse_grouped(head.path, cells.drop(columns=[ids.column, *texts]))
     form = "tsv" if dialect.delimiter == "\t" else "csv"
     told: dict[str, Any] = {}
@@ -78,6 +60,33 @@ def read(head: Head, reading: Reading) -> RawTable:
     notes += [f"{len(calls)} columns of detection calls left out"] * bool(calls)
     notes += ["commas inside of numbers part decimals"] * (dialect.decimal == ",")
     return table._replace(notes=notes)
+
+
+def _columns_of_text(
+    dialect: Dialect, cells: pd.DataFrame, ids: int, reading: Reading
+) -> tuple[list[int], list[int]]:
+    """Positions of the columns to keep as text, and of those of calls; `ids` holds the ids."""
+    header, shares = dialect.header, text_shares(dialect)
+    held = {name for name, share in zip(header, shares, strict=True) if share}
+    fractions = {
+        name
+        for name in facts_beside(header, held)
+        if cells[header.index(name)].str.fullmatch(r"-?\d*\.\d*[1-9]\d*").any()
+    }
+    beside = {*reading.text_columns, *facts_beside(header, held, fractions)}
+    texts = [i for i, name in enumerate(header) if i and name in beside]
+    found = [i for i, share in enumerate(shares) if i and share > TEXT_SHARE]
+    found = [i for i in found if i not in (ids, *texts)]
+    calls = [i for i in found if are_calls(header[i], cells[i])]
+    unknown = [header[i] for i in found if i not in calls]
+    if unknown:
+        named = [name for name in header if name in {*unknown, *reading.text_columns}]
+        raise InputError(
+            f"{dialect.head.path} holds text in column {unknown[0]}",
+            f"pass `text_columns={','.join(named)}` if that is no expression, or name an "
+            "expression file",
+        )
+    return texts, calls
 
 
 def dialect_of(head: Head, *, no_header: bool = False) -> Dialect:
