@@ -5,20 +5,25 @@ All arms of a seed share the split, the label subset, the batch order and the fr
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
-from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from jaxssl.bounds import did_you_mean, listed
 from jaxssl.config import Config, frame_of
 from jaxssl.data.labels import label_order
 from jaxssl.engine.prepared import Prepared
-from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS, Problem, logistic_regression
+from jaxssl.evaluation.baselines import (
+    BASELINES,
+    FEW_LABELS,
+    FitAll,
+    Problem,
+    logistic_regressions,
+)
+from jaxssl.evaluation.paths import at_once, batched
 from jaxssl.methods import METHODS
 from jaxssl.model import make_encoder
 from jaxssl.types import FRAMES, InputError, Params
@@ -209,35 +214,36 @@ def fit_with_components(
         x = np.hstack([scaled(embedding), scaled(inputs.features)])
         return problem_of(inputs, x, n, seed)
 
-    return fit_each(logistic_regression, map(problem, seeds), inputs.n_classes)
+    return fit_each(logistic_regressions, map(problem, seeds), inputs.n_classes)
 
 
 def problem_of(inputs: Inputs, x: np.ndarray, n: int, seed: int) -> Problem:
     """The first n labels of a seed, as rows of a matrix."""
     rows = np.sort(inputs.orders[seed][:n])
-    return Problem(x, inputs.codes[rows], rows, inputs.train, inputs.held_out, seed)
+    codes = inputs.codes[rows]
+    return Problem(x, codes, rows, inputs.train, inputs.held_out, seed, n_classes=inputs.n_classes)
 
 
-def fit_each(
-    fit: Callable[[Problem], np.ndarray], problems: Iterable[Problem], n_classes: int
-) -> Fits:
-    """Fits by seed, a core each."""
-
-    def timed(problem: Problem) -> Fit:
+def fit_each(fit: FitAll, problems: Iterable[Problem], n_classes: int) -> Fits:
+    """Fits by seed, some side by side; where they fail, each tries by itself."""
+    fits: Fits = {}
+    for some in batched(problems, at_once()):
         started = time.perf_counter()
-        probabilities = np.zeros((len(problem.held_out), n_classes))
         try:
-            probabilities[:, np.unique(problem.y)] = fit(problem)  # 0 for a class without labels
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=FEW_LABELS)
+                found = fit(some)
         except (ValueError, ArithmeticError) as error:
+            if len(some) > 1:
+                fits |= {p.seed: fit_each(fit, [p], n_classes)[p.seed] for p in some}
+                continue
             is_its_own = isinstance(error, np.linalg.LinAlgError | ArithmeticError)
-            if not is_its_own and np.isfinite(problem.x).all():
+            if not is_its_own and np.isfinite(some[0].x).all():
                 raise
-            probabilities[:] = np.nan  # this fit knows nothing, and the others go on
-        return Fit(probabilities, time.perf_counter() - started)
-
-    problems = list(problems)
-    # many small products: one thread a fit and a fit a core, not all threads for each product
-    with threadpool_limits(1, "blas"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=FEW_LABELS)
-        fitted = Parallel(n_jobs=-1, prefer="threads")(delayed(timed)(p) for p in problems)
-    return dict(zip((p.seed for p in problems), cast(list, fitted), strict=True))
+            found = [np.nan]  # this fit knows nothing, and the others go on
+        seconds = (time.perf_counter() - started) / len(some)
+        for problem, of_known in zip(some, found, strict=True):
+            probabilities = np.zeros((len(problem.held_out), n_classes))
+            probabilities[:, np.unique(problem.y)] = of_known  # 0 for a class without labels
+            fits[problem.seed] = Fit(probabilities, seconds)
+    return fits

@@ -6,7 +6,7 @@ class means, linear models and graphs count every class alike, whatever its numb
 `majority`, `knn` and `random_forest` count labels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +17,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 
-from jaxssl.evaluation.best import fit_best, nearest
+from jaxssl.evaluation.best import Asked, fit_best, nearest
 from jaxssl.evaluation.clusters import beside_codes
 from jaxssl.evaluation.graph import affinity, bridge
-from jaxssl.evaluation.linear import folds_of, regression, row_space
+from jaxssl.evaluation.linear import folds_of
 from jaxssl.evaluation.once import once
+from jaxssl.evaluation.paths import Task, fit_paths, threads
 from jaxssl.evaluation.spaces import Spaces, View, make_spaces
 from jaxssl.evaluation.spreading import choose_strength, spread, teach
 
@@ -49,13 +50,27 @@ class Problem(NamedTuple):
     held_out: Int[np.ndarray, " held_out"]  # to be predicted
     seed: int
     genes: Float[np.ndarray, "samples genes"] | None = None  # beside features, of "both"
+    n_classes: int = 0  # of the task, whether or not each has a label; 0: as far as labels go
+
+
+FitAll = Callable[[Sequence[Problem]], list[CLASSES]]
+"""Of several problems with the same features and number of labels."""
 
 
 class Baseline(NamedTuple):
     """A classical arm: its fit, and which input it gets."""
 
-    fit: Callable[[Problem], CLASSES]
+    fit: FitAll
     input: str  # "genes": standardised genes; "features": what the encoder sees; "both"
+
+
+def each(fit: Callable[[Problem], CLASSES]) -> FitAll:
+    """A fit of one problem for several, a core each."""
+
+    def fit_all(problems: Sequence[Problem]) -> list[CLASSES]:
+        return threads(fit, [(problem,) for problem in problems])
+
+    return fit_all
 
 
 def majority(problem: Problem) -> CLASSES:
@@ -64,11 +79,36 @@ def majority(problem: Problem) -> CLASSES:
     return np.tile(counts / len(problem.y), (len(problem.held_out), 1))
 
 
-def logistic_regression(problem: Problem) -> CLASSES:
+def logistic_regressions(problems: Sequence[Problem]) -> list[CLASSES]:
     """Multinomial L2 logistic regression; classes count alike, and cross-validation penalises."""
-    x, rows = row_space(problem.x[problem.labelled], problem.x[problem.held_out])
-    c = choose_penalty(x, problem.y, problem.seed)
-    return regression(c).fit(x, problem.y).predict_proba(rows)
+    paths = fit_paths([task_of(problem) for problem in problems])
+    return [
+        path(problem.x[problem.held_out])[:, np.unique(problem.y)]
+        for path, problem in zip(paths, problems, strict=True)
+    ]
+
+
+def task_of(problem: Problem) -> Task:
+    """Its penalty by the mean recall of the classes with two labels or more, and their log loss.
+
+    A class's single label is always among the fitted: no fold that leaves it out can find it.
+    """
+    x, y = problem.x[problem.labelled], problem.y
+    counts = np.bincount(y)
+    scored = counts[y] > 1
+    size = np.mean(np.sum((x - x.mean(axis=0)) ** 2, axis=1)) or 1.0
+    n_folds = MAX_FOLDS if len(y) < MANY else FOLDS_OF_MANY
+    if not scored.any() or (counts > 0).sum() < 2:
+        folds, relative = np.full(len(y), -1), [UNTUNED]
+    else:
+        folds, relative = folds_of(y, n_folds, problem.seed), PENALTIES
+    weights = scored / counts[y] / max((counts > 1).sum(), 1)  # a class's sum is alike
+    penalties = [penalty * float(size) for penalty in relative]
+    return Task(x, y, _n_classes(problem), folds, n_folds, weights, penalties, by_recall=True)
+
+
+def _n_classes(problem: Problem) -> int:
+    return problem.n_classes or int(problem.y.max()) + 1
 
 
 def nearest_centroid(problem: Problem) -> CLASSES:
@@ -78,12 +118,12 @@ def nearest_centroid(problem: Problem) -> CLASSES:
     return nearest(view, problem.labelled, y, len(known), problem.held_out)
 
 
-def cluster_regression(problem: Problem) -> CLASSES:
-    """`logistic_regression` on soft codes of clusters of all training samples beside the rows.
+def cluster_regressions(problems: Sequence[Problem]) -> list[CLASSES]:
+    """`logistic_regressions` on soft codes of clusters of all training samples beside the rows.
 
     Clusters know no label; every class counts alike.
     """
-    return logistic_regression(problem._replace(x=_beside_codes(problem)))
+    return logistic_regressions([p._replace(x=_beside_codes(p)) for p in problems])
 
 
 def nearest_neighbours(problem: Problem) -> CLASSES:
@@ -121,14 +161,13 @@ def spread_selftrain(problem: Problem) -> CLASSES:
     return (_weights(problem) @ of_graph + of_student) / 2
 
 
-def pool(problem: Problem) -> CLASSES:
+def pools(problems: Sequence[Problem]) -> list[CLASSES]:
     """What `best` is without encoders: class means of components, linear models on genes and on
     axes along which neighbours agree, and a graph, pooled by cross-validation.
     """
-    probabilities, _ = fit_best(
-        _spaces(problem), problem.labelled, problem.y, int(problem.y.max()) + 1
-    )
-    return probabilities[:, np.unique(problem.y)]
+    asked = [Asked(_spaces(p), p.labelled, p.y, _n_classes(p)) for p in problems]
+    fitted = zip(fit_best(asked), problems, strict=True)
+    return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
 
 
 @once
@@ -177,60 +216,20 @@ def random_forest(problem: Problem) -> CLASSES:
     return np.asarray(model.predict_proba(problem.x[problem.held_out]))
 
 
-def choose_penalty(
-    x: Float[np.ndarray, "labelled features"], y: Int[np.ndarray, " labelled"], seed: int
-) -> float:
-    """Inverse penalty C by cross-validated mean recall of the classes with two labels or more.
-
-    Of those within one standard error of the best, the one of the least log loss, classes alike. A
-    class's single label is always among the fitted: no fold that leaves it out can find it.
-
-    Args:
-        x: labelled rows, of any unit.
-        y: their classes.
-        seed: of the folds.
-
-    Returns:
-        C, of `PENALTIES` over the mean square length of the rows; of `UNTUNED` where no class has
-        two labels, or there is one class.
-    """
-    inverse = 1 / (np.mean(np.sum((x - x.mean(axis=0)) ** 2, axis=1)) or 1)
-    counts = np.bincount(y)
-    scored = counts[y] > 1
-    if not scored.any() or (counts > 0).sum() < 2:
-        return float(inverse / UNTUNED)
-    weights = scored / counts[y] / (counts > 1).sum()  # a class's sum is alike
-    fold = folds_of(y, MAX_FOLDS if len(y) < MANY else FOLDS_OF_MANY, seed)
-    recall, loss = np.zeros(len(PENALTIES)), np.zeros(len(PENALTIES))
-    for left_out in (fold == i for i in np.unique(fold[scored])):
-        own, rows = y[left_out], np.arange(left_out.sum())
-        # the path of growing C starts each fit where the last one ended
-        model = regression(tol=1e-3, warm_start=True)
-        for i, penalty in enumerate(PENALTIES):
-            model.set_params(C=inverse / penalty).fit(x[~left_out], y[~left_out])
-            p = model.predict_proba(x[left_out])
-            columns = np.searchsorted(model.classes_, own)
-            recall[i] += weights[left_out] @ (p.argmax(axis=1) == columns)
-            loss[i] -= weights[left_out] @ np.log(np.maximum(p[rows, columns], 1e-12))
-    best = min(recall.max(), 1.0)  # sums of weights round
-    best = recall >= best - np.sqrt(best * (1 - best) / scored.sum()) - 1e-9
-    return float(inverse / PENALTIES[int(np.where(best, loss, np.inf).argmin())])
-
-
 def count_folds(y: Int[np.ndarray, " labelled"]) -> int:
     """As many as the largest class has labels, at most 3; one leaves nothing to validate on."""
     return min(NEIGHBOUR_FOLDS, int(np.bincount(y).max()))
 
 
 BASELINES: dict[str, Baseline] = {
-    "majority": Baseline(majority, "features"),
-    "logreg": Baseline(logistic_regression, "genes"),
-    "pca_logreg": Baseline(logistic_regression, "features"),
-    "centroid": Baseline(nearest_centroid, "features"),
-    "knn": Baseline(nearest_neighbours, "features"),
-    "label_spreading": Baseline(label_spreading, "features"),
-    "spread_selftrain": Baseline(spread_selftrain, "features"),
-    "cluster_logreg": Baseline(cluster_regression, "features"),
-    "pool": Baseline(pool, "both"),
-    "random_forest": Baseline(random_forest, "genes"),
+    "majority": Baseline(each(majority), "features"),
+    "logreg": Baseline(logistic_regressions, "genes"),
+    "pca_logreg": Baseline(logistic_regressions, "features"),
+    "centroid": Baseline(each(nearest_centroid), "features"),
+    "knn": Baseline(each(nearest_neighbours), "features"),
+    "label_spreading": Baseline(each(label_spreading), "features"),
+    "spread_selftrain": Baseline(each(spread_selftrain), "features"),
+    "cluster_logreg": Baseline(cluster_regressions, "features"),
+    "pool": Baseline(pools, "both"),
+    "random_forest": Baseline(each(random_forest), "genes"),
 }

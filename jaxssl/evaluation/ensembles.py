@@ -23,7 +23,7 @@ from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.pretrain import LogFn, Plan, StopFn, plan_pretraining, pretrain
 from jaxssl.evaluation.arms import Encoders, Fits, Inputs, fit_each, problem_of
 from jaxssl.evaluation.baselines import Problem
-from jaxssl.evaluation.best import fit_best
+from jaxssl.evaluation.best import Asked, fit_best
 from jaxssl.evaluation.spaces import Spaces, make_spaces, with_outputs
 from jaxssl.readers import OF_TRAINING
 from jaxssl.types import Params
@@ -166,13 +166,13 @@ def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callab
         outputs = outputs_of(config, [*ensembles[seed].values()], inputs.features)
         return with_outputs(common, outputs)
 
-    def fit_one(problem: Problem) -> np.ndarray:
-        spaces, known = spaces_of(problem.seed), np.unique(problem.y)
-        probabilities, _ = fit_best(spaces, problem.labelled, problem.y, inputs.n_classes)
-        return probabilities[:, known]
+    def fit_all(problems: Sequence[Problem]) -> list[np.ndarray]:
+        asked = [Asked(spaces_of(p.seed), p.labelled, p.y, p.n_classes) for p in problems]
+        fitted = zip(fit_best(asked), problems, strict=True)
+        return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
 
     def fit(n: int, seeds: Sequence[int]) -> Fits:
-        problems = (problem_of(inputs, inputs.features, n, seed) for seed in seeds)
-        return fit_each(fit_one, problems, inputs.n_classes)
+        problems = [problem_of(inputs, inputs.features, n, seed) for seed in seeds]
+        return fit_each(fit_all, problems, inputs.n_classes)
 
     return fit

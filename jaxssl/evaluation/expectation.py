@@ -6,22 +6,20 @@ other has counts as wrong where it is held out: so often will the next sample be
 no label (Good & Turing), and the estimate of the accuracy is right about these, too.
 """
 
-import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
-from jaxssl.evaluation.baselines import Problem, logistic_regression
-from jaxssl.evaluation.best import choose_pool, of_heads, opinions_of, shares_of
+from jaxssl.evaluation.baselines import Problem
+from jaxssl.evaluation.baselines import logistic_regressions as fit_linear
+from jaxssl.evaluation.best import Asked, choose_pools, opinions_of, shares_of
+from jaxssl.evaluation.paths import at_once, batched
 from jaxssl.evaluation.spaces import GENES, Spaces, condensed
 
 ONE_BY_ONE, MANY = 100, 1000  # labels: to the first each is a fold, beyond the second few are
 FOLDS, FOLDS_OF_MANY = 10, 5  # between them, and beyond
-UNASKED = ("lbfgs failed to converge", "The number of unique classes is greater")
-"""Warnings of a fold's fits that no user can act on."""
 
 Labels = Int[np.ndarray, " labelled"]
 Classes = Float[np.ndarray, "labelled classes"]
@@ -92,36 +90,39 @@ def hold_out(spaces: Spaces, labelled: Labels, y: Labels, n_classes: int, folds:
     """
     if len(y) <= MANY:
         spaces, labelled = condensed(spaces, labelled), np.arange(len(y))
-    held_out = [folds == number for number in np.unique(folds)]
-    fit, task = delayed(_fit_fold), (spaces, labelled, y, n_classes)
-    with threadpool_limits(1, "blas"), warnings.catch_warnings():
-        for message in UNASKED:
-            warnings.filterwarnings("ignore", message=message)
-        made = Parallel(n_jobs=-1, prefer="threads")(fit(*task, out) for out in held_out)
     found = np.zeros((2, len(y), n_classes))
-    for out, parts in zip(held_out, made, strict=True):
-        found[:, out] = parts
+    for outs in batched((folds == number for number in np.unique(folds)), at_once()):
+        rest = [Asked(spaces, labelled[~out], y[~out], n_classes) for out in outs]
+        for out, parts in zip(outs, _say(rest, [labelled[out] for out in outs]), strict=True):
+            found[:, out] = parts
     return HeldOut(*found)
 
 
-def _fit_fold(
-    spaces: Spaces, labelled: Labels, y: Labels, n_classes: int, out: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """What both classifiers say of a fold by the other labels."""
-    rows, own = labelled[~out], y[~out]
-    known = np.unique(own)
-    absent = np.setdiff1d(np.arange(n_classes), known) if len(known) else known
-    shares = np.tile(shares_of(own, n_classes), (int(out.sum()), 1))
-    shares[:, absent] = 0
-    shares /= shares.sum(axis=1, keepdims=True)
-    if len(known) < 2:
-        return shares, shares
-    pool = choose_pool(spaces, rows, own, n_classes, by_share=True)
-    path = [[int(i)] for i in pool.penalties]
-    said = opinions_of(spaces, rows, own, n_classes, labelled[out], path)
-    ours = pool([*of_heads(said, np.zeros(len(spaces.heads), int)), shares])
-    ours[:, absent] = 0
-    linear = np.zeros_like(ours)
-    problem = Problem(spaces.views[GENES].x, own, rows, spaces.train, labelled[out], 0)
-    linear[:, known] = logistic_regression(problem)
-    return ours / ours.sum(axis=1, keepdims=True), linear
+def _say(rest: Sequence[Asked], rows: Sequence[Labels]) -> list[tuple[Classes, Classes]]:
+    """What both classifiers say of some rows by the labels of others."""
+    prior = [np.tile(_shares(asked), (len(own), 1)) for asked, own in zip(rest, rows, strict=True)]
+    said = [(shares, shares) for shares in prior]  # of one class, or of none
+    able = [i for i, asked in enumerate(rest) if len(np.unique(asked.y)) > 1]
+    if not able:
+        return said
+    several = [rest[i] for i in able]
+    problems = [
+        Problem(spaces.views[GENES].x, y, labelled, spaces.train, rows[i], 0)
+        for i, (spaces, labelled, y, _) in zip(able, several, strict=True)
+    ]
+    fitted = zip(able, choose_pools(several, by_share=True), fit_linear(problems), strict=True)
+    for i, chosen, of_known in fitted:
+        ours = chosen.pool([*opinions_of(rest[i], rows[i], chosen.heads), prior[i]])
+        linear, known = np.zeros_like(ours), np.unique(rest[i].y)
+        linear[:, known] = of_known
+        ours[:, prior[i][0] == 0] = 0
+        said[i] = ours / ours.sum(axis=1, keepdims=True), linear
+    return said
+
+
+def _shares(asked: Asked) -> Float[np.ndarray, " classes"]:
+    """Shares of the classes that have labels; of all, where none has."""
+    shares, known = shares_of(asked.y, asked.n_classes), np.unique(asked.y)
+    if len(known):
+        shares[np.setdiff1d(np.arange(asked.n_classes), known)] = 0
+    return shares / shares.sum()

@@ -9,19 +9,27 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from scipy import linalg
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 from sklearn.model_selection import RepeatedStratifiedKFold
+
+from jaxssl.evaluation.multinomial import (
+    ABSENT,
+    LOOSE,
+    TOLERANCE,
+    Problem,
+    Targets,
+    solve,
+    stack,
+    unpack,
+)
 
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # of rows with mean square length 1
 UNTUNED = 0.1  # where a class has one label, so that no fold can hold it out and keep it
 MAX_FOLDS = 5
 FEW, N_REPEATS = 60, 3  # labels, below which folds are drawn several times
-MAX_ITERATIONS = 500
-TOLERANCE = 1e-5  # largest change of a coefficient, relative to the largest coefficient
 RANK = 1e-6  # of the largest curvature, below which an axis carries nothing
 
 Rows = Float[np.ndarray, "samples features"]
-Targets = Float[np.ndarray, "samples classes"]
 
 
 class Axes(NamedTuple):
@@ -30,6 +38,7 @@ class Axes(NamedTuple):
     mean: Float[np.ndarray, " features"]
     axes: Float[np.ndarray, "features axes"]
     curvature: Float[np.ndarray, " coordinates"]
+    size: float  # root mean square length of the rows, which is 1 on the axes
 
     def of(self, x: Rows) -> Float[np.ndarray, "samples coordinates"]:
         """Rows in these coordinates."""
@@ -65,9 +74,7 @@ def fit_logistic(
     """Fit class probabilities of rows.
 
     Minimises sum_i w_i CE(t_i, softmax(x_i B / s + b)) + penalty / 2 |B|², where s² is the mean
-    square length of the centred rows. By accelerated descent on the quadratic bound of Böhning
-    (1992, doi 10.1007/BF00048682), whose curvature is ½ Zᵀ W Z for any coefficients, with the
-    restarts of O'Donoghue & Candès (2015, doi 10.1007/s10208-013-9150-3).
+    square length of the centred rows.
 
     Args:
         x: rows, of any unit.
@@ -75,7 +82,7 @@ def fit_logistic(
         balanced: whether every class counts alike; otherwise every row does.
         penalty: None: by cross-validated log loss, `UNTUNED` where a class has one label.
         seed: of the folds.
-        tolerance: change of a coefficient, relative to the largest one, at which descent ends.
+        tolerance: of `solve`.
 
     Returns:
         The model.
@@ -88,11 +95,13 @@ def fit_logistic(
     """
     weights = weights_of(targets) if balanced else np.ones(len(x))
     axes = find_axes(x, weights)
-    z = axes.of(x)
+    problem = Problem(axes.of(x), targets, weights[None], axes.curvature)
     if penalty is None:
-        penalty = choose_penalty(z, targets, weights, axes.curvature, seed)
-    fitted = solve(z, targets, weights[None], np.array([penalty]), axes.curvature, tolerance)
-    return Logistic(axes, fitted[0, 0], penalty)
+        penalty = choose_penalty(problem, seed)
+    fitted = solve(stack([problem]), [penalty], tolerance)
+    coefficients = unpack(fitted, [problem])[0][:, 0]
+    coefficients[-1, targets.sum(axis=0) == 0] = ABSENT
+    return Logistic(axes, coefficients, penalty)
 
 
 def weights_of(targets: Targets) -> Float[np.ndarray, " samples"]:
@@ -122,17 +131,15 @@ def find_axes(x: Rows, weights: Float[np.ndarray, " samples"]) -> Axes:
         axes = rooted.T @ left / np.sqrt(np.maximum(curvature, np.finfo(x.dtype).tiny))
     kept = curvature > RANK * max(curvature[-1], np.finfo(x.dtype).tiny)
     curvature = np.append(curvature[kept], weights.sum())
-    return Axes(mean, (axes[:, kept] / size).astype(x.dtype), curvature)
+    return Axes(mean, (axes[:, kept] / size).astype(x.dtype), curvature, float(size))
 
 
-def choose_penalty(
-    z: Float[np.ndarray, "samples coordinates"],
-    targets: Targets,
-    weights: Float[np.ndarray, " samples"],
-    curvature: Float[np.ndarray, " coordinates"],
-    seed: int,
-) -> float:
-    """The penalty of the least weighted log loss on held-out folds, the larger one of equals."""
+def choose_penalty(problem: Problem, seed: int) -> float:
+    """The penalty of the least weighted log loss on held-out folds, the larger one of equals.
+
+    From the largest downwards, as long as the loss falls.
+    """
+    z, targets, (weights,), _ = problem
     y = targets.argmax(axis=1)
     fewest = np.bincount(y)[np.unique(y)].min()
     if fewest < 2 or len(np.unique(y)) < 2:
@@ -145,49 +152,13 @@ def choose_penalty(
     held_out = np.zeros((folds.get_n_splits(z, y), len(y)), bool)
     for i, (_, rows) in enumerate(folds.split(z, y)):
         held_out[i, rows] = True
-    # the curvature of all rows bounds that of the rows of any fold
-    fitted = solve(z, targets, weights * ~held_out, np.array(PENALTIES), curvature)
-    log_p = log_softmax(np.einsum("nr,flrk->nflk", z, fitted, optimize=True), axis=-1)
-    losses = -np.einsum("nflk,nk->nfl", log_p, targets, optimize=True)
-    return PENALTIES[int(np.einsum("nfl,fn,n->l", losses, held_out, weights).argmin())]
-
-
-def solve(
-    z: Float[np.ndarray, "samples coordinates"],
-    targets: Targets,
-    weights: Float[np.ndarray, "fits samples"],
-    penalties: Float[np.ndarray, " penalties"],
-    curvature: Float[np.ndarray, " coordinates"],
-    tolerance: float = TOLERANCE,
-) -> Float[np.ndarray, "fits penalties coordinates classes"]:
-    """Coefficients for every weighting of the rows and every penalty, all at once.
-
-    `curvature` bounds that of every weighting; the last coordinate is an intercept, unpenalised.
-    """
-    n, n_fits, n_penalties, n_classes = len(z), len(weights), len(penalties), targets.shape[1]
-    z, weights = z.astype(np.float32), weights.astype(np.float32)
-    ridge = np.tile(penalties[:, None], len(curvature)).astype(np.float32)
-    ridge[:, -1] = 0.0
-    step = (1 / (curvature / 2 + ridge)).astype(np.float32)[None, :, :, None]
-    ridge = ridge[None, :, :, None]
-    now = np.zeros((n_fits, n_penalties, len(curvature), n_classes), np.float32)
-    ahead, t = now, 1.0
-    for _ in range(MAX_ITERATIONS):
-        flat = ahead.transpose(2, 0, 1, 3).reshape(len(curvature), -1)
-        p = softmax((z @ flat).reshape(n, n_fits, n_penalties, n_classes), axis=-1)
-        residual = (p - targets[:, None, None, :]) * weights.T[:, :, None, None]
-        gradient = (z.T @ residual.reshape(n, -1).astype(np.float32)).reshape(
-            len(curvature), n_fits, n_penalties, n_classes
-        )
-        new = ahead - step * (gradient.transpose(1, 2, 0, 3) + ridge * ahead)
-        change = new - now
-        # against the way that momentum leads: begin it anew
-        if np.vdot(ahead - new, change) > 0:
-            t, ahead = 1.0, new
-        else:
-            t_next = (1 + np.sqrt(1 + 4 * t * t)) / 2
-            ahead, t = new + np.float32((t - 1) / t_next) * change, t_next
-        now = new
-        if np.abs(change).max() <= tolerance * np.abs(now).max():
+    in_folds = problem._replace(weights=weights * ~held_out)
+    batch, fitted, losses = stack([in_folds]), None, []
+    for penalty in PENALTIES:
+        fitted = solve(batch, [penalty], LOOSE, fitted)
+        logits = np.einsum("nr,rfk->nfk", z, unpack(fitted, [in_folds])[0], optimize=True)
+        of_rows = -np.einsum("nfk,nk->nf", log_softmax(logits, axis=-1), targets)
+        losses.append(float(np.einsum("nf,fn,n->", of_rows, held_out, weights)))
+        if losses[-1] > min(losses):
             break
-    return now
+    return PENALTIES[int(np.argmin(losses))]

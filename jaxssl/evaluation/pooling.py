@@ -30,7 +30,6 @@ Opinions = list[Classes]  # of the class means, then of the heads, then of the g
 class Pool(NamedTuple):
     """How opinions are put together: log-linearly."""
 
-    penalties: Int[np.ndarray, " heads"]  # positions in `PENALTIES`
     weights: Float[np.ndarray, " opinions"]
 
     def __call__(self, opinions: Opinions) -> Classes:

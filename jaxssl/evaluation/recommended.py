@@ -11,12 +11,13 @@ from jaxtyping import Float, Int
 from scipy.special import log_softmax, softmax
 
 from jaxssl.evaluation.adaptation import Head
-from jaxssl.evaluation.best import PENALTIES, choose_pool, head, shares_of
+from jaxssl.evaluation.best import Asked, choose_pools, shares_of
 from jaxssl.evaluation.graph import bridge
-from jaxssl.evaluation.linear import TEMPERATURE, class_means, directions, span_of
+from jaxssl.evaluation.linear import TEMPERATURE, class_means, directions
 from jaxssl.evaluation.neighbourhood import Neighbourhood
 from jaxssl.evaluation.novelty import Novelty
-from jaxssl.evaluation.pooling import Pool, log_of
+from jaxssl.evaluation.paths import Path
+from jaxssl.evaluation.pooling import log_of
 from jaxssl.evaluation.spaces import (
     AGREEMENT,
     COMPONENTS,
@@ -143,17 +144,14 @@ def fit_recommended(
         novelty: what tells samples of none of these classes.
 
     Returns:
-        What the pool of `best.choose_pool` says, as maps for later samples.
+        What the pool of `best.choose_pools` says, as maps for later samples.
 
     Example:
         >>> fit_recommended(spaces, sight, rows, codes[rows], 20, novelty)  # doctest: +SKIP
     """
-    pool: Pool = choose_pool(spaces, labelled, y, n_classes, by_share=True)
+    (chosen,) = choose_pools([Asked(spaces, labelled, y, n_classes)], by_share=True)
     means = {name: mean_of(spaces.views[name], labelled, y) for name in MEANS}
-    heads = {
-        name: head_of(spaces.views[name], labelled, y, n_classes, int(position))
-        for name, position in zip(HEADS, pool.penalties, strict=True)
-    }
+    heads = {name: head_of(path) for name, path in zip(HEADS, chosen.heads, strict=True)}
     graphs = {}
     for name in GRAPHS:
         said = spaces.graphs[name].spread(labelled, y, n_classes)
@@ -167,7 +165,7 @@ def fit_recommended(
     )
     shares = shares_of(y, n_classes)
     fitted = centres, means, heads, graphs
-    return Recommended(*kept, *fitted, shares, np.asarray(pool.weights), novelty)
+    return Recommended(*kept, *fitted, shares, np.asarray(chosen.pool.weights), novelty)
 
 
 def mean_of(view: View, labelled: Labels, y: Labels) -> Head:
@@ -176,16 +174,9 @@ def mean_of(view: View, labelled: Labels, y: Labels) -> Head:
     return Head(np.asarray(kernel, np.float32), np.zeros(kernel.shape[1], np.float32))
 
 
-def head_of(view: View, labelled: Labels, y: Labels, n_classes: int, position: int) -> Head:
-    """`best.linear` at one penalty as a map of the view's directions."""
-    x = view.of(labelled)
-    axes = span_of(x)
-    model = head(PENALTIES[position]).fit(x if axes is None else x @ axes, y)
-    kernel, bias = model.coef_.T, model.intercept_
-    if n_classes == 2:  # scikit-learn has the second class alone
-        kernel, bias = np.hstack([-kernel, kernel]) / 2, np.append(-bias, bias) / 2
-    kernel = kernel if axes is None else axes @ kernel
-    return Head(np.asarray(kernel, np.float32), np.asarray(bias, np.float32))
+def head_of(path: Path) -> Head:
+    """A linear head as a map of the view's directions; every class has labels."""
+    return Head(*(np.asarray(array, np.float32) for array in path.linear()))
 
 
 def rule_of(tree: dict[str, Any]) -> Recommended:

@@ -1,0 +1,202 @@
+"""Class-balanced logistic regression whose penalty labels choose that are held out in turn.
+
+Fits go down a path of penalties, each from where that of the larger one ended, all folds and the
+fit of all labels together. A path ends where neither recall nor loss of the held-out labels gets
+better. What is compared is fitted loosely; the fit that is chosen goes on to its minimum.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar, cast
+
+import jax
+import joblib
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from joblib import Parallel, delayed
+from scipy.special import softmax
+from sklearn.utils.class_weight import compute_sample_weight
+from threadpoolctl import threadpool_limits
+
+from jaxssl.engine.ensemble import shard, vectorizes
+from jaxssl.evaluation.logistic import Axes, find_axes
+from jaxssl.evaluation.multinomial import LOOSE, TOLERANCE, Problem, solve, stack, unpack
+
+SIDE_BY_SIDE = 64  # problems at once where they are vectorised, and else one a device
+OF_ALL = 0  # the fit of all labels; those without each fold follow
+
+T = TypeVar("T")
+
+Rows = Float[np.ndarray, "rows features"]
+Classes = Float[np.ndarray, "rows classes"]
+Labels = Int[np.ndarray, " labelled"]
+
+
+class Task(NamedTuple):
+    """Labelled rows, and how a penalty is chosen for them."""
+
+    x: Float[np.ndarray, "labelled features"]
+    y: Labels
+    n_classes: int
+    folds: Labels  # in which a label is held out; -1: in none
+    n_folds: int
+    weights: Float[np.ndarray, " labelled"]  # in the scores of held-out labels
+    penalties: Sequence[float]  # |coefficients|² / 2 costs them, in units of x; the largest first
+    floor: float = 1e-12  # of a probability in the loss
+    by_recall: bool = False  # among those of the best recall, to within a standard error
+
+
+class Path(NamedTuple):
+    """A fit of all labels, and what was said of each by a fit without it."""
+
+    axes: Axes
+    coefficients: Float[np.ndarray, "coordinates classes"]
+    known: Bool[np.ndarray, " classes"]
+    position: int  # of the penalty, among those of the task
+    held_out: Float[np.ndarray, "labelled classes"]  # 0 where a label was not held out
+
+    def __call__(self, x: Rows) -> Classes:
+        """Class probabilities; a class without labels has none."""
+        return _probabilities(self.axes.of(x) @ self.coefficients, self.known)
+
+    def linear(self) -> tuple[Float[np.ndarray, "features classes"], Float[np.ndarray, " classes"]]:
+        """Coefficients of the features as they are, and intercepts."""
+        kernel = self.axes.axes @ self.coefficients[:-1]
+        return kernel, self.coefficients[-1] - self.axes.mean @ kernel
+
+
+def at_once() -> int:
+    """How many tasks to prepare at a time, so that no core is idle."""
+    return SIDE_BY_SIDE if vectorizes() else max(jax.device_count(), joblib.cpu_count())
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Some items at a time."""
+    items = iter(items)
+    while some := list(islice(items, size)):
+        yield some
+
+
+def fit_paths(tasks: Sequence[Task]) -> list[Path]:
+    """Fit tasks side by side.
+
+    Args:
+        tasks: with the same classes and numbers of folds.
+
+    Returns:
+        The fit of each at the penalty that its labels chose: of the least log loss when held out,
+        the larger of equals; with `by_recall` among those within a standard error of the best mean
+        recall. Without held-out labels, at the first penalty.
+
+    Example:
+        >>> path = fit_paths([task])[0]  # doctest: +SKIP
+        >>> path(rows).argmax(axis=1)  # doctest: +SKIP
+        array([0, 2, 1])
+    """
+    width = SIDE_BY_SIDE if vectorizes() else jax.device_count()
+    return [path for some in batched(tasks, width) for path in _fit_side_by_side(some)]
+
+
+def _fit_side_by_side(tasks: Sequence[Task]) -> list[Path]:
+    """`fit_paths` of as many as one program takes."""
+    weights = [_weights(task) for task in tasks]
+    seen = threads(find_axes, [(t.x, w[OF_ALL]) for t, w in zip(tasks, weights, strict=True)])
+    problems = [
+        Problem(axes.of(task.x), np.eye(task.n_classes)[task.y], own, axes.curvature)
+        for task, axes, own in zip(tasks, seen, weights, strict=True)
+    ]
+    batch, fitted = stack(problems), None
+    trials: list[list[_Trial]] = [[] for _ in tasks]
+    while any(map(_goes_on, tasks, trials)):
+        ends = np.where(list(map(_goes_on, tasks, trials)), LOOSE, np.inf)
+        penalties = list(map(_penalty, tasks, seen, map(len, trials)))
+        fitted = solve(batch, penalties, ends[:, None], fitted)
+        found = zip(tasks, problems, unpack(fitted, problems), np.asarray(fitted), strict=False)
+        for own, trial in zip(trials, threads(_judge, list(found)), strict=True):
+            own.append(trial)
+    chosen = list(map(_choose, tasks, trials))
+    start = [own[at].start for own, at in zip(trials, chosen, strict=True)]
+    start += [start[-1]] * (len(batch.z) - len(start))
+    ends = np.where(np.arange(batch.weights.shape[1]) == OF_ALL, TOLERANCE, np.inf)
+    penalties = list(map(_penalty, tasks, seen, chosen))
+    fitted = solve(batch, penalties, ends[None], shard(np.stack(start), per_seed=True))
+    return [
+        Path(axes, b[:, OF_ALL], _known(task), at, own[at].held_out)
+        for task, axes, b, at, own in zip(
+            tasks, seen, unpack(fitted, problems), chosen, trials, strict=True
+        )
+    ]
+
+
+class _Trial(NamedTuple):
+    """Fits at one penalty."""
+
+    start: np.ndarray  # as they are on the device
+    held_out: Classes
+    recall: float
+    loss: float
+
+
+def _weights(task: Task) -> Float[np.ndarray, "fits labelled"]:
+    """Weights of the labels in the fit of all and in that without each fold, classes alike."""
+    weights = np.zeros((1 + task.n_folds, len(task.y)))
+    for number in (OF_ALL, *np.unique(task.folds[task.folds >= 0]) + 1):
+        kept = task.folds != number - 1 if number != OF_ALL else np.full(len(task.y), True)
+        weights[number, kept] = compute_sample_weight("balanced", task.y[kept])
+    return weights
+
+
+def _known(task: Task) -> Bool[np.ndarray, " classes"]:
+    return np.bincount(task.y, minlength=task.n_classes) > 0
+
+
+def _penalty(task: Task, axes: Axes, position: int) -> float:
+    """A penalty on the axes, of both sides where there are two.
+
+    Of two classes it is the difference of their coefficients that a penalty is of, as in
+    scikit-learn.
+    """
+    sides = 2 if _known(task).sum() == 2 else 1
+    return sides * task.penalties[min(position, len(task.penalties) - 1)] / axes.size**2
+
+
+def _judge(task: Task, problem: Problem, b: np.ndarray, start: np.ndarray) -> _Trial:
+    """What is said of labels that are held out, and how well."""
+    held_out, known = np.zeros((len(task.y), task.n_classes)), _known(task)
+    for number in range(task.n_folds):
+        rows = task.folds == number
+        held_out[rows] = _probabilities(problem.z[rows] @ b[:, 1 + number], known)
+    of_own = np.maximum(held_out[np.arange(len(task.y)), task.y], task.floor)
+    recall = float(task.weights @ (held_out.argmax(axis=1) == task.y)) if task.by_recall else 0.0
+    return _Trial(start, held_out, recall, float(-task.weights @ np.log(of_own)))
+
+
+def _goes_on(task: Task, trials: Sequence[_Trial]) -> bool:
+    """Whether a smaller penalty is tried: there is one, and the last one made something better."""
+    if len(trials) < 2 or len(trials) == len(task.penalties):
+        return len(trials) < len(task.penalties)
+    *before, last = trials
+    return last.loss <= min(t.loss for t in before) or last.recall > max(t.recall for t in before)
+
+
+def _choose(task: Task, trials: Sequence[_Trial]) -> int:
+    """The penalty of the least loss, among those of good recall."""
+    loss, recall = (np.array([getattr(trial, name) for trial in trials]) for name in _SCORES)
+    best = min(recall.max(), 1.0)  # sums of weights round
+    n_scored = max(np.count_nonzero(task.weights), 1)
+    is_good = recall >= best - np.sqrt(best * (1 - best) / n_scored) - 1e-9
+    return int(np.where(is_good, loss, np.inf).argmin())
+
+
+_SCORES = "loss", "recall"
+
+
+def _probabilities(logits: Classes, known: Bool[np.ndarray, " classes"]) -> Classes:
+    return softmax(np.where(known, logits, -np.inf).astype(float), axis=1)
+
+
+def threads(make: Callable, arguments: Sequence[tuple]) -> list[Any]:
+    """Results, a core each."""
+    with threadpool_limits(1, "blas"):
+        found = Parallel(n_jobs=-1, prefer="threads")(delayed(make)(*own) for own in arguments)
+    return cast(list[Any], found)
