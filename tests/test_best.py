@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 
 from jaxssl.evaluation import best, pooling
 from jaxssl.evaluation.baselines import BASELINES, Problem
-from jaxssl.evaluation.best import fit_best
-from jaxssl.evaluation.linear import TEMPERATURE, class_means
+from jaxssl.evaluation.best import Asked
+from jaxssl.evaluation.linear import TEMPERATURE, class_means, held_out_of
 from jaxssl.evaluation.neighbourhood import N_AXES, RIDGE, find_neighbourhood
 from jaxssl.evaluation.pooling import FLOOR, Pool, fit_weights, prior_of
 from jaxssl.evaluation.spaces import (
@@ -41,6 +41,10 @@ def spaces():
     return with_outputs(make_spaces(PARTS, GENES, TRAIN, OTHERS)[0], outputs)
 
 
+def fit_best(spaces, rows, codes, n_classes):
+    return best.fit_best([Asked(spaces, rows, codes, n_classes)])[0]
+
+
 def opinions(n=60, n_opinions=7):
     return list(RNG.dirichlet(np.ones(K), size=(n_opinions, n)))
 
@@ -48,14 +52,14 @@ def opinions(n=60, n_opinions=7):
 def test_a_pool_of_even_weights_is_the_geometric_mean():
     said = [np.clip(p, FLOOR, None) for p in opinions()]
     mean = np.prod(said, axis=0) ** (1 / 7)
-    pooled = Pool(np.zeros(3, int), np.full(7, 1 / 7))(said)
+    pooled = Pool(np.full(7, 1 / 7))(said)
     np.testing.assert_allclose(pooled, mean / mean.sum(axis=1, keepdims=True), rtol=1e-10)
 
 
 def test_a_pool_of_one_says_what_that_says():
     said = [np.clip(p, 0.01, None) for p in opinions()]
     said = [p / p.sum(axis=1, keepdims=True) for p in said]
-    np.testing.assert_allclose(Pool(np.zeros(3, int), np.eye(7)[2])(said), said[2], rtol=1e-10)
+    np.testing.assert_allclose(Pool(np.eye(7)[2])(said), said[2], rtol=1e-10)
 
 
 def test_weights_minimise_the_penalised_log_loss():
@@ -84,20 +88,40 @@ def test_without_labels_to_hold_out_the_weights_are_those_given(spaces):
 def test_a_linear_head_is_scikit_learns_class_balanced_regression(spaces):
     rows = np.arange(0, 60)
     y = np.where(CODES[rows] == 3, 0, CODES[rows])  # uneven classes
-    view = spaces.views[AGREEMENT]
-    found = best.linear(view, rows, y, K, OTHERS, [2])[0]
-    model = LogisticRegression(
-        C=1 / best.PENALTIES[2], class_weight="balanced", max_iter=5000, tol=1e-9
-    )
-    model.fit(view.of(rows), y)
-    np.testing.assert_allclose(found[:, :3], model.predict_proba(view.of(OTHERS)), atol=2e-3)
-    assert (found[:, 3] == 0).all(), "a class without a label has no probability"
+    (chosen,) = best.choose_pools([Asked(spaces, rows, y, K)])
+    for name, head in zip(HEADS, chosen.heads, strict=True):
+        view, penalty = spaces.views[name], best.PENALTIES[head.position]
+        found = head(view.of(OTHERS))
+        words = {"class_weight": "balanced", "max_iter": 5000, "tol": 1e-9}
+        model = LogisticRegression(C=1 / penalty, **words).fit(view.of(rows).astype(float), y)
+        np.testing.assert_allclose(found[:, :3], model.predict_proba(view.of(OTHERS)), atol=2e-3)
+        assert (found[:, 3] == 0).all(), "a class without a label has no probability"
+
+
+def test_what_a_head_says_of_labels_that_are_held_out_decides_its_penalty(spaces):
+    rows = np.arange(0, 60)
+    y, (folds, n_folds) = CODES[rows], held_out_of(CODES[rows], 0)
+    (chosen,) = best.choose_pools([Asked(spaces, rows, y, K)])
+    for name, head in zip(HEADS, chosen.heads, strict=True):
+        x, losses = spaces.views[name].of(rows).astype(float), []
+        for penalty in best.PENALTIES:
+            words = {"class_weight": "balanced", "max_iter": 5000, "tol": 1e-9}
+            p = np.zeros((60, K))
+            for out in (folds == number for number in range(n_folds)):
+                model = LogisticRegression(C=1 / penalty, **words).fit(x[~out], y[~out])
+                p[out] = model.predict_proba(x[out])
+            losses.append(-np.log(np.maximum(p[rows, y], FLOOR)).mean())
+            if penalty == best.PENALTIES[head.position]:
+                np.testing.assert_allclose(head.held_out, p, atol=0.02)
+        assert losses[head.position] < min(losses) + 1e-3
 
 
 def test_graphs_spread_labels_as_the_linear_solve_does(spaces):
     rows = np.arange(40)
-    said = best.opinions_of(spaces, rows, CODES[rows], K, OTHERS, [[0]] * 3)
-    for name, found in zip(GRAPHS, said.graphs, strict=True):
+    asked = Asked(spaces, rows, CODES[rows], K)
+    (chosen,) = best.choose_pools([asked])
+    said = best.opinions_of(asked, OTHERS, chosen.heads)
+    for name, found in zip(GRAPHS, said[-len(GRAPHS) :], strict=True):
         graph, labels = spaces.graphs[name], np.zeros((len(TRAIN), K))
         labels[rows, CODES[rows]] = 1
         inside = np.linalg.solve(np.eye(len(TRAIN)) - STRENGTH * graph.inside.toarray(), labels)
@@ -140,7 +164,9 @@ def test_a_class_mean_is_nearest_by_its_cosine(spaces):
         np.testing.assert_allclose(found[i, [0, 2, 3]], scores / np.sum(scores), rtol=1e-4)
     assert (found[:, 1] == 0).all()
     problem = Problem(PARTS, y, rows, TRAIN, OTHERS, 0)
-    np.testing.assert_allclose(BASELINES["centroid"].fit(problem), found[:, [0, 2, 3]], rtol=1e-4)
+    np.testing.assert_allclose(
+        BASELINES["centroid"].fit([problem])[0], found[:, [0, 2, 3]], rtol=1e-4
+    )
     np.testing.assert_allclose(np.linalg.norm(class_means(x[rows], y), axis=1), 1, rtol=1e-5)
 
 
@@ -184,5 +210,5 @@ def test_a_pool_without_encoders_has_four_opinions():
     probabilities, pool = fit_best(spaces, rows, CODES[rows], K)
     assert len(pool.weights) == 4
     problem = Problem(PARTS, CODES[rows], rows, TRAIN, OTHERS, 0, GENES)
-    np.testing.assert_array_equal(BASELINES["pool"].fit(problem), probabilities)
+    np.testing.assert_array_equal(BASELINES["pool"].fit([problem])[0], probabilities)
     assert (probabilities.argmax(axis=1) == CODES[OTHERS]).mean() > 0.9

@@ -84,7 +84,7 @@ def test_no_arm_keeps_its_matrix():
     alive = weakref.ref(x)
     for name in ("label_spreading", "spread_selftrain", "cluster_logreg"):
         fit = BASELINES[name].fit
-        assert_array_equal(fit(problem(x)), fit(problem(X.copy())))  # shared or fresh
+        assert_array_equal(fit([problem(x)])[0], fit([problem(X.copy())])[0])  # shared or fresh
     del x
     gc.collect()
     assert alive() is None

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from jaxssl.evaluation import expectation, novelty, worth
-from jaxssl.evaluation.best import choose_pool, linear, of_heads, opinions_of, shares_of
+from jaxssl.evaluation.best import Asked, choose_pools, opinions_of, shares_of
 from jaxssl.evaluation.expectation import groups_of, hold_out, outer_folds
 from jaxssl.evaluation.graph import affinity
 from jaxssl.evaluation.recommended import fit_recommended, see
-from jaxssl.evaluation.spaces import HEADS, condensed, make_spaces
+from jaxssl.evaluation.spaces import condensed, make_spaces
 from jaxssl.evaluation.spreading import reach, spread
 from jaxssl.evaluation.worth import accuracy_of, balanced_accuracy_of, gain_of, worth_of
 
@@ -75,21 +75,17 @@ def test_the_rule_says_of_later_samples_what_their_views_and_graphs_do(spaces):
     rule = fit_recommended(own, sight, ROWS, CODES[ROWS], K, none)
     both, _ = make_spaces(GENES[:, :12], GENES, train, others)
     both = both.with_view("outputs", sight[1](OUTPUTS))
-    pool = choose_pool(both, ROWS, CODES[ROWS], K, by_share=True)
-    path = [[int(i)] for i in pool.penalties]
-    said = opinions_of(both, ROWS, CODES[ROWS], K, others, path)
+    asked = Asked(both, ROWS, CODES[ROWS], K)
+    (chosen,) = choose_pools([asked], by_share=True)
     shares = np.tile(shares_of(CODES[ROWS], K), (len(others), 1))
-    expected = pool([*of_heads(said, np.zeros(len(HEADS), int)), shares])
+    expected = chosen.pool([*opinions_of(asked, others, chosen.heads), shares])
     found = rule.logits(GENES[others, :12], GENES[others], OUTPUTS[others])
     np.testing.assert_allclose(np.exp(found), expected, atol=1e-3)
-    two = CODES[ROWS] % 2  # of which scikit-learn keeps one column
+    two = CODES[ROWS] % 2
     own = fit_recommended(own, sight, ROWS, two, 2, none)
-    view, position = (
-        both.views["genes"],
-        int(choose_pool(both, ROWS, two, 2, by_share=True).penalties[2]),
-    )
-    expected = linear(view, ROWS, two, 2, others, [position])[0]
-    np.testing.assert_allclose(own.heads["genes"](view.of(others)), expected, atol=1e-3)
+    (chosen,) = choose_pools([Asked(both, ROWS, two, 2)], by_share=True)
+    x = both.views["genes"].of(others)
+    np.testing.assert_allclose(own.heads["genes"](x), chosen.heads[2](x), atol=1e-3)
 
 
 @pytest.mark.parametrize("rows", [[0, 1], [0, 1, 2], [0, 4, 1], [0, 4, 8, 12, 1]])

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from jaxssl.evaluation import logistic, multinomial
 from jaxssl.evaluation.logistic import PENALTIES, UNTUNED, fit_logistic, weights_of
 
+TIGHT = 3e-5
 SHAPES = [(60, 10, 3), (30, 200, 3), (200, 50, 5)]  # samples, features, classes
 
 
@@ -37,7 +38,7 @@ def by_sklearn(x, targets, weights, penalty):
 
 
 def probabilities(x, targets, **options):
-    return softmax(fit_logistic(x, targets, **options).logits(x), axis=1)
+    return softmax(fit_logistic(x, targets, **{"tolerance": TIGHT, **options}).logits(x), axis=1)
 
 
 @pytest.mark.parametrize("penalty", [PENALTIES[0], 0.1, PENALTIES[-1]])
@@ -91,7 +92,7 @@ def test_no_rotation_shift_or_unit_of_features_changes_a_fit(shape, penalty):
     x, targets = problem(*shape)
     rotation = np.linalg.qr(np.random.default_rng(2).normal(size=(x.shape[1],) * 2))[0]
     moved = (7 * (x - 5) @ rotation + 3).astype(np.float32)
-    one, other = (fit_logistic(z, targets, penalty=penalty) for z in (x, moved))
+    one, other = (fit_logistic(z, targets, penalty=penalty, tolerance=TIGHT) for z in (x, moved))
     assert one.penalty == other.penalty
     assert_allclose(softmax(other.logits(moved), 1), softmax(one.logits(x), 1), atol=1e-4)
 
@@ -113,12 +114,14 @@ def test_many_weightings_and_penalties_at_once_are_one_after_the_other():
         axes = logistic.find_axes(x, np.ones(n))
         weights = (rng.random((4, n)) < 0.8).astype(float)
         given.append(multinomial.Problem(axes.of(x), targets, weights, axes.curvature))
-    together = multinomial.unpack(multinomial.solve(multinomial.stack(given), penalties), given)
+    together = multinomial.unpack(
+        multinomial.solve(multinomial.stack(given), penalties, TIGHT), given
+    )
     for own, penalty, b in zip(given, penalties, together, strict=True):
         for i, weights in enumerate(own.weights):
             found = softmax(own.z @ b[:, i], axis=1)
             alone = own._replace(weights=weights[None])
-            fitted = multinomial.solve(multinomial.stack([alone]), [penalty])
+            fitted = multinomial.solve(multinomial.stack([alone]), [penalty], TIGHT)
             b_alone = multinomial.unpack(fitted, [alone])[0][:, 0]
             assert_allclose(found, softmax(own.z @ b_alone, axis=1), atol=1e-4)
             model = LogisticRegression(C=1 / penalty, tol=1e-8, max_iter=5000)
@@ -133,9 +136,9 @@ def test_a_path_ends_where_a_direct_descent_does_and_infinity_leaves_a_fit_as_it
     given = [multinomial.Problem(axes.of(x), targets, np.ones((2, 60)), axes.curvature)]
     batch = multinomial.stack(given)
     large = multinomial.solve(batch, [1.0])
-    ends = np.array([[1e-4, np.inf]])
+    ends = np.array([[TIGHT, np.inf]])
     small = multinomial.unpack(multinomial.solve(batch, [0.03], ends, large), given)[0]
-    direct = multinomial.unpack(multinomial.solve(batch, [0.03], 1e-4), given)[0]
+    direct = multinomial.unpack(multinomial.solve(batch, [0.03], TIGHT), given)[0]
     assert_allclose(
         softmax(given[0].z @ small[:, 0], 1), softmax(given[0].z @ direct[:, 0], 1), atol=1e-4
     )

@@ -16,20 +16,20 @@ from scipy.special import softmax
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils.class_weight import compute_sample_weight
 
 from jaxssl.evaluation.best import Asked, fit_best, nearest
 from jaxssl.evaluation.clusters import beside_codes
 from jaxssl.evaluation.graph import affinity, bridge
-from jaxssl.evaluation.linear import folds_of
+from jaxssl.evaluation.linear import held_out_of
 from jaxssl.evaluation.once import once
 from jaxssl.evaluation.paths import Task, fit_paths, threads
 from jaxssl.evaluation.spaces import Spaces, View, make_spaces
 from jaxssl.evaluation.spreading import choose_strength, spread, teach
 
-PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)  # of rows with mean square length 1
+PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # of rows with mean square length 1
 UNTUNED = 1e-3  # where no class has two labels: nothing to validate on, nor much to penalise
 STUDENT_PENALTY, STUDENT_TOLERANCE = 0.3, 1e-3  # of `spread_selftrain`
-MAX_FOLDS, MANY, FOLDS_OF_MANY = 5, 1000, 3  # folds of labels, and of a thousand or more
 NEIGHBOUR_FOLDS = 3
 FEW_LABELS = "The least populated class|The number of unique classes is greater than 50%"
 """What scikit-learn warns of where labels are few, which is what is studied here (a regex)."""
@@ -97,12 +97,14 @@ def task_of(problem: Problem) -> Task:
     counts = np.bincount(y)
     scored = counts[y] > 1
     size = np.mean(np.sum((x - x.mean(axis=0)) ** 2, axis=1)) or 1.0
-    n_folds = MAX_FOLDS if len(y) < MANY else FOLDS_OF_MANY
+    folds, n_folds = held_out_of(y, problem.seed)
+    relative = PENALTIES
     if not scored.any() or (counts > 0).sum() < 2:
-        folds, relative = np.full(len(y), -1), [UNTUNED]
-    else:
-        folds, relative = folds_of(y, n_folds, problem.seed), PENALTIES
-    weights = scored / counts[y] / max((counts > 1).sum(), 1)  # a class's sum is alike
+        folds, relative = np.full(len(y), -1), (UNTUNED,)
+    scored &= folds >= 0
+    weights = np.zeros(len(y))
+    if scored.any():  # of every class the same sum
+        weights[scored] = compute_sample_weight("balanced", y[scored]) / scored.sum()
     penalties = [penalty * float(size) for penalty in relative]
     return Task(x, y, _n_classes(problem), folds, n_folds, weights, penalties, by_recall=True)
 

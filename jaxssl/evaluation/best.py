@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from scipy.special import softmax
 from sklearn.utils.class_weight import compute_sample_weight
 
-from jaxssl.evaluation.linear import TEMPERATURE, class_means, folds_of
+from jaxssl.evaluation.linear import TEMPERATURE, class_means, held_out_of
 from jaxssl.evaluation.paths import Path, Task, fit_paths, threads
 from jaxssl.evaluation.pooling import (
     FLOOR,
@@ -32,7 +32,6 @@ from jaxssl.evaluation.spaces import Graph, Spaces, View
 UNTUNED = 3  # position of the penalty where nothing can be held out
 PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003)  # of rows of unit length
 FEWEST = 5  # labels that can be held out
-FOLDS, FOLDS_OF_MANY, MANY = 5, 3, 1000
 
 Labels = Int[np.ndarray, " labelled"]
 
@@ -141,8 +140,7 @@ def _task(asked: Asked, name: str, by_share: bool) -> Task:
 
 def _folds(y: Labels) -> tuple[Labels, int]:
     """The same folds for the same labels; none of too few."""
-    n_folds = FOLDS if len(y) < MANY else FOLDS_OF_MANY
-    folds = folds_of(y, n_folds, 0)
+    folds, n_folds = held_out_of(y, 0)
     is_enough = (folds >= 0).sum() >= FEWEST and len(np.unique(y)) > 1
     return (folds if is_enough else np.full(len(y), -1)), n_folds
 

@@ -15,9 +15,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
-MEMORY = 8
+MEMORY = 6
 DECREASE = 1e-4  # of the slope, by which a step must descend
 SLACK = 1e-6  # of the value: what single precision cannot tell apart
+PATIENCE = 30  # rounds without a smaller gradient, after which rounding hides the minimum
 
 Points = Float[Array, "coordinates functions outputs"]
 Values = Float[Array, " functions"]
@@ -33,6 +34,8 @@ class _State(NamedTuple):
     scale: Values  # of the first guess of the inverse Hessian
     direction: Points
     length: Values
+    steepest: Values  # the least there was of the largest entry of a gradient
+    since: Int[Array, " functions"]  # rounds since then
     n: Int[Array, ""]
 
 
@@ -47,7 +50,8 @@ def minimize(
     Args:
         evaluate: the values of all functions and their gradients, each at its point.
         start: points (coordinates x functions x outputs), in coordinates that condition them.
-        tolerance: the largest entry of a gradient at which a function is done, of each or of all.
+        tolerance: the largest entry of a gradient at which a function is done, of each or of all;
+            or where `PATIENCE` ends.
         max_rounds: evaluations after which all end.
 
     Returns:
@@ -62,7 +66,8 @@ def minimize(
     memory = jnp.zeros((MEMORY, *start.shape))
     none, ones = jnp.zeros((MEMORY, len(value))), jnp.ones(len(value))
     length = jnp.minimum(1.0, jax.lax.rsqrt(_dot(gradient, gradient) + 1e-30))
-    first = start, value, gradient, memory, memory, none, ones, -gradient, length, jnp.int32(0)
+    state = start, value, gradient, memory, memory, none, ones, -gradient, length
+    ever = jnp.abs(gradient).max((0, 2)), jnp.zeros(len(value), jnp.int32)
 
     def unfinished(state: _State) -> Array:
         return (state.n < max_rounds) & _is_unfinished(state, tolerance).any()
@@ -70,7 +75,7 @@ def minimize(
     def next_round(state: _State) -> _State:
         return _next_round(evaluate, state, tolerance)
 
-    return jax.lax.while_loop(unfinished, next_round, _State(*first)).at
+    return jax.lax.while_loop(unfinished, next_round, _State(*state, *ever, jnp.int32(0))).at
 
 
 def _next_round(evaluate: Callable, state: _State, tolerance: float | Values) -> _State:
@@ -97,6 +102,8 @@ def _next_round(evaluate: Callable, state: _State, tolerance: float | Values) ->
         scale=jnp.where(is_curved, along / jnp.maximum(own, 1e-30), state.scale),
         n=state.n + 1,
     )
+    largest = jnp.abs(new.gradient).max((0, 2))
+    is_less = largest < state.steepest
     # the minimum of the parabola through both values and the slope, within bounds
     rise = value - state.value - state.length * slope
     shorter = -slope * state.length**2 / 2 / jnp.maximum(rise, 1e-30)
@@ -104,11 +111,13 @@ def _next_round(evaluate: Callable, state: _State, tolerance: float | Values) ->
     return new._replace(
         direction=jnp.where(_wide(is_good), _direction(new), state.direction),
         length=jnp.where(is_good, 1.0, shorter),
+        steepest=jnp.minimum(state.steepest, largest),
+        since=jnp.where(is_less, 0, state.since + 1),
     )
 
 
 def _is_unfinished(state: _State, tolerance: float | Values) -> Array:
-    return jnp.abs(state.gradient).max((0, 2)) > tolerance
+    return (jnp.abs(state.gradient).max((0, 2)) > tolerance) & (state.since < PATIENCE)
 
 
 def _direction(state: _State) -> Points:

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 MAX_ITERATIONS = 1000
 _TINY = 1e-12  # length
+FOLDS, FOLDS_OF_MANY, MANY = 5, 3, 1000  # of many labels, one fold says enough
 TEMPERATURE = 0.1  # of the cosine to a class mean; the class that is named does not depend on it
 
 
@@ -85,3 +86,21 @@ def folds_of(
         fold[rows] = (np.arange(len(rows)) + dealt) % n_folds
         dealt += len(rows)
     return fold
+
+
+def held_out_of(
+    y: Int[np.ndarray, " labelled"], seed: int
+) -> tuple[Int[np.ndarray, " labelled"], int]:
+    """The folds by which labels choose, and how many there are: of many labels one of three.
+
+    Returns:
+        A fold for every label, -1 for one that is never left out, and the number of folds.
+
+    Example:
+        >>> held_out_of(np.arange(6) // 3, 0)[1], held_out_of(np.arange(1200) % 4, 0)[1]
+        (5, 1)
+    """
+    if len(y) < MANY:
+        return folds_of(y, FOLDS, seed), FOLDS
+    fold = folds_of(y, FOLDS_OF_MANY, seed)
+    return np.where(fold > 0, -1, fold), 1

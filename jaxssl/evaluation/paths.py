@@ -6,17 +6,18 @@ better. What is compared is fitted loosely; the fit that is chosen goes on to it
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import joblib
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from joblib import Parallel, delayed
 from scipy.special import softmax
 from sklearn.utils.class_weight import compute_sample_weight
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from jaxssl.engine.ensemble import shard, vectorizes
 from jaxssl.evaluation.logistic import Axes, find_axes
@@ -196,7 +197,15 @@ def _probabilities(logits: Classes, known: Bool[np.ndarray, " classes"]) -> Clas
 
 
 def threads(make: Callable, arguments: Sequence[tuple]) -> list[Any]:
-    """Results, a core each."""
-    with threadpool_limits(1, "blas"):
-        found = Parallel(n_jobs=-1, prefer="threads")(delayed(make)(*own) for own in arguments)
-    return cast(list[Any], found)
+    """Results, a core each: many small products want one thread a result, not all for each."""
+    with _blas().limit(limits=1, user_api="blas"):
+        if len(arguments) == 1:
+            return [make(*arguments[0])]
+        with ThreadPoolExecutor(joblib.cpu_count()) as pool:
+            return list(pool.map(lambda own: make(*own), arguments))
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Of the libraries that are loaded; to look for them takes longer than a small fit."""
+    return ThreadpoolController()
