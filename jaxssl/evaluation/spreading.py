@@ -1,5 +1,6 @@
 """Labels spread over a graph of nearest neighbours, and what a classifier learns from that."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,8 @@ from jaxtyping import Float, Int
 from scipy import sparse
 from scipy.special import softmax
 
-from jaxssl.evaluation.logistic import TOLERANCE, Logistic, fit_logistic
+from jaxssl.evaluation.logistic import Logistic, find_axes, weights_of
+from jaxssl.evaluation.multinomial import LOOSE, Problem, solve, stack, unpack
 
 STRENGTH = 0.9  # alpha: what a sample takes from its neighbours, the rest from its own label
 STRENGTHS = (0.5, 0.9)  # to choose from; the first where labels are too few to choose by
@@ -149,6 +151,21 @@ def choose_strength(
     return STRENGTHS[int(gains.mean() > gains.std() / np.sqrt(len(at)))]
 
 
+class Lesson(NamedTuple):
+    """What a graph says of samples, some of which have a label."""
+
+    x: Rows  # of any unit
+    of_graph: Classes  # of `spread`
+    labelled: Int[np.ndarray, " labelled"]
+    y: Int[np.ndarray, " labelled"]
+
+    def targets(self, found: Classes) -> Classes:
+        """Of all samples; a label is its own."""
+        targets = found.copy()
+        targets[self.labelled] = np.eye(found.shape[1])[self.y]
+        return targets
+
+
 def self_train(
     x: Rows,
     graph: sparse.csr_array,
@@ -157,38 +174,41 @@ def self_train(
     n_classes: int,
 ) -> tuple[Classes, Logistic]:
     """Spread labels, then `teach` all samples."""
-    return teach(x, spread(graph, labelled, y, n_classes), labelled, y)
+    return teach([Lesson(x, spread(graph, labelled, y, n_classes), labelled, y)])[0]
 
 
-def teach(
-    x: Rows,
-    of_graph: Classes,
-    labelled: Int[np.ndarray, " labelled"],
-    y: Int[np.ndarray, " labelled"],
-    *,
-    penalty: float = PENALTY,
-    tolerance: float = TOLERANCE,
-) -> tuple[Classes, Logistic]:
-    """Let logistic regression learn what a graph says of all samples, thrice.
+def teach(lessons: Sequence[Lesson], *, penalty: float = PENALTY) -> list[tuple[Classes, Logistic]]:
+    """Let logistic regression learn what graphs say of all samples, thrice.
 
     After each round the targets are the mean of what the graph and the regression say.
 
     Args:
-        x: samples of the graph, of any unit.
-        of_graph: class probabilities that the graph gives them, of `spread`.
-        labelled: samples that have a label, which is their target.
-        y: their classes.
-        penalty, tolerance: as in `fit_logistic`.
+        lessons: with the same classes, each of which has labels.
+        penalty: as in `fit_logistic`.
 
     Returns:
-        The last targets (samples x classes), and the last regression, which can be asked about
-        samples that are not in the graph.
+        Of each the last targets (samples x classes), and the last regression, which can be asked
+        about samples that are not in the graph.
     """
-    found, model = of_graph, None
+    found, fitted = [lesson.of_graph for lesson in lessons], None
+    models: list[Logistic] = []
     for _ in range(N_ROUNDS):
-        targets = found.copy()
-        targets[labelled] = np.eye(of_graph.shape[1])[y]
-        model = fit_logistic(x, targets, penalty=penalty, tolerance=tolerance)
-        found = (of_graph + softmax(model.logits(x), axis=1)) / 2
-    assert model is not None
-    return found, model
+        targets = [lesson.targets(p) for lesson, p in zip(lessons, found, strict=True)]
+        weights = [weights_of(t) for t in targets]
+        if not models:
+            axes = [find_axes(own.x, w) for own, w in zip(lessons, weights, strict=True)]
+            rows = [seen.of(own.x) for seen, own in zip(axes, lessons, strict=True)]
+        problems = [
+            Problem(z, t, w[None], seen.curvature)
+            for z, t, w, seen in zip(rows, targets, weights, axes, strict=True)
+        ]
+        fitted = solve(stack(problems), [penalty] * len(lessons), LOOSE, fitted)
+        models = [
+            Logistic(seen, b[:, 0], penalty)
+            for seen, b in zip(axes, unpack(fitted, problems), strict=True)
+        ]
+        found = [
+            (own.of_graph + softmax(z @ model.coefficients, axis=1)) / 2
+            for own, z, model in zip(lessons, rows, models, strict=True)
+        ]
+    return list(zip(found, models, strict=True))
