@@ -22,7 +22,7 @@ from jaxssl.evaluation.baselines import (
     spread_selftrains,
 )
 from jaxssl.evaluation.graph import affinity, bridge
-from jaxssl.evaluation.linear import FOLDS, folds_of, row_space
+from jaxssl.evaluation.linear import FOLDS, folds_of
 from jaxssl.evaluation.paths import fit_paths
 from jaxssl.evaluation.spreading import Lesson, spread, teach
 
@@ -38,27 +38,6 @@ def problem(labelled=range(30), seed=0):
     rows = np.array(labelled)
     x = np.vstack([X, ROWS])
     return Problem(x, Y[rows], rows, np.arange(30), np.arange(30, 80), seed, genes=x)
-
-
-@pytest.mark.parametrize("penalty", [0.01, 1.0])
-def test_the_row_space_fit_equals_the_direct_one(penalty):
-    x, rows = row_space(X, ROWS)
-    assert x.shape == (30, 30)
-    model = LogisticRegression(C=penalty, tol=1e-10, max_iter=10_000)
-    reduced = model.fit(x, Y).predict_proba(rows)
-    direct = model.fit(X, Y).predict_proba(ROWS)
-    np.testing.assert_allclose(reduced, direct, atol=1e-4)
-
-
-def test_inner_products_survive_the_row_space():
-    x, rows = row_space(X, ROWS)
-    np.testing.assert_allclose(rows @ x.T, ROWS @ X.T, rtol=1e-3, atol=1e-3)
-
-
-def test_fewer_genes_than_labels_stay_as_they_are():
-    x, rows = row_space(X[:, :5], ROWS[:, :5])
-    assert x.shape == (30, 5)
-    np.testing.assert_array_equal(rows, ROWS[:, :5])
 
 
 def logistic_regression(given):
@@ -167,11 +146,10 @@ def test_every_class_counts_alike_in_a_linear_model():
     y = np.repeat([0, 1], (12, 3))
     grid = rng.normal(size=(200, 2)).astype(np.float32) + 0.7
     given = Problem(np.vstack([x, grid]), y, np.arange(15), np.arange(15), np.arange(15, 215), 0)
-    x_in, rows = row_space(x, grid)
     model = LogisticRegression(
         C=1 / penalty_of(x, y)[1], tol=1e-8, class_weight="balanced", max_iter=1000
     )
-    expected = model.fit(x_in, y).predict_proba(rows)
+    expected = model.fit(x, y).predict_proba(grid)
     np.testing.assert_allclose(logistic_regression(given), expected, atol=1e-3)
     assert expected[:, 1].mean() > 0.4
 

@@ -1,25 +1,11 @@
-"""Linear models of labelled rows: class means, logistic regression, and folds of labels.
-
-Every class counts alike, whatever its number of labels. L2-regularised models are
-rotation-invariant, so they are fitted in the row space of the labelled rows: exact, and far cheaper
-where genes outnumber labels.
-"""
-
-from typing import Any
+"""What linear models of labelled rows need: class means, directions, spans and folds of labels."""
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.linear_model import LogisticRegression
 
-MAX_ITERATIONS = 1000
 _TINY = 1e-12  # length
 FOLDS, FOLDS_OF_MANY, MANY = 5, 3, 1000  # of many labels, one fold says enough
 TEMPERATURE = 0.1  # of the cosine to a class mean; the class that is named does not depend on it
-
-
-def regression(c: float = 1.0, **words: Any) -> LogisticRegression:
-    """Multinomial logistic regression with an inverse penalty, classes alike; to be fitted."""
-    return LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced", **words)
 
 
 def class_means(
@@ -55,17 +41,6 @@ def directions(
     """
     away = x - centre
     return away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), _TINY)
-
-
-def row_space(
-    x: Float[np.ndarray, "labelled features"], rows: Float[np.ndarray, "samples features"]
-) -> tuple[Float[np.ndarray, "labelled axes"], Float[np.ndarray, "samples axes"]]:
-    """Coordinates in the span of the labelled rows; as given where features are the fewer.
-
-    What is orthogonal to that span never enters an L2-regularised linear fit.
-    """
-    axes = span_of(x)
-    return (x, rows) if axes is None else (x @ axes, rows @ axes)
 
 
 def span_of(x: Float[np.ndarray, "labelled features"]) -> Float[np.ndarray, "features axes"] | None:

@@ -17,8 +17,8 @@ from jaxtyping import Array, Float
 from jaxssl.engine.ensemble import over_seeds, shard
 from jaxssl.evaluation.lbfgs import minimize
 
-TOLERANCE = 5e-3  # of the gradient where the curvature is about 1, so in standard errors
-LOOSE = 0.05  # where fits are only compared
+TOLERANCE = 2e-3  # of the gradient where the curvature is about 1, so in standard errors
+LOOSE = 0.01  # where fits are only compared
 LEAST_SPREAD = 1e-2  # of probabilities, by which curvature is scaled
 ABSENT = -1e30  # logit of a class without labels
 

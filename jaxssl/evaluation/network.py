@@ -1,4 +1,4 @@
-"""The arms that train the MLP: one compiled program for all of them, at all label budgets."""
+"""The arms that train the MLP: one compiled program for all of them, at budgets of like size."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fit, Fits, Inputs
 from jaxssl.evaluation.selftrain import Lesson, teach
 
+FEWEST = 32  # rows of a batch
 STUDENT = 1  # folded into the key of a fit: the student's streams
 
 
@@ -33,10 +34,10 @@ def make_recipe(arm: str, options: FinetuneConfig, n_layers: int) -> finetune.Re
 
 
 def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
-    """Build the fit of the arms that train the MLP: one compiled program for all, at all shares."""
+    """Build the fit of the arms that train the MLP: a compiled program for all, a batch size."""
     options, n_layers = config.finetune, len(config.encoder.hidden)
     networks = finetune.make_networks(config, inputs.n_classes)
-    fresh_encoders, fit_labels, selftrain = _compile(networks)
+    fresh_encoders, _, selftrain = _compile(networks)
     train, held_out = inputs.train, inputs.features[inputs.held_out]
     codes = np.maximum(inputs.codes[train], 0)  # an unlabelled row is never in an order
     shared = shard((inputs.features[train], codes, held_out), per_seed=False)
@@ -49,6 +50,7 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
         seeds: Sequence[int],
         keys: Mapping[int, int] | None = None,  # seed → the one that weights and batches follow
     ) -> Fits:
+        _, fit_labels, _ = _compile(networks._replace(batch_size=batch_size(n, networks)))
         how = np.int32(n), make_recipe(arm.removesuffix(SELFTRAIN), options, n_layers)
         fits: Fits = {}
         for ids in chunks(seeds, _chunk(config, networks, shared, len(seeds))):
@@ -73,6 +75,11 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
         return fits
 
     return fit
+
+
+def batch_size(n: int, networks: finetune.Networks) -> int:
+    """The batch size, or less where few labels would only be repeated: a power of two."""
+    return min(networks.batch_size, max(FEWEST, 1 << (n - 1).bit_length()))
 
 
 @lru_cache

@@ -21,7 +21,15 @@ from threadpoolctl import ThreadpoolController
 
 from jaxssl.engine.ensemble import shard, vectorizes
 from jaxssl.evaluation.logistic import Axes, find_axes
-from jaxssl.evaluation.multinomial import LOOSE, TOLERANCE, Problem, solve, stack, unpack
+from jaxssl.evaluation.multinomial import (
+    LOOSE,
+    TOLERANCE,
+    Batch,
+    Problem,
+    solve,
+    stack,
+    unpack,
+)
 
 SIDE_BY_SIDE = 64  # problems at once where they are vectorised, and else one a device
 OF_ALL = 0  # the fit of all labels; those without each fold follow
@@ -95,21 +103,53 @@ def fit_paths(tasks: Sequence[Task]) -> list[Path]:
         array([0, 2, 1])
     """
     width = SIDE_BY_SIDE if vectorizes() else jax.device_count()
-    return [path for some in batched(tasks, width) for path in _fit_side_by_side(some)]
+    found: dict[int, Path] = {}
+    for n_folds in {task.n_folds for task in tasks}:
+        alike = [i for i, task in enumerate(tasks) if task.n_folds == n_folds]
+        for some in batched(alike, width):
+            fitted = _fit_side_by_side([tasks[i] for i in some])
+            found |= dict(zip(some, fitted, strict=True))
+    return [found[i] for i in range(len(tasks))]
 
 
 def _fit_side_by_side(tasks: Sequence[Task]) -> list[Path]:
     """`fit_paths` of as many as one program takes."""
     weights = [_weights(task) for task in tasks]
     seen = threads(find_axes, [(t.x, w[OF_ALL]) for t, w in zip(tasks, weights, strict=True)])
-    problems = [
-        Problem(axes.of(task.x), np.eye(task.n_classes)[task.y], own, axes.curvature)
-        for task, axes, own in zip(tasks, seen, weights, strict=True)
-    ]
-    batch, start, fitted = stack(problems), None, None
+    rows = threads(Axes.of, [(axes, task.x) for task, axes in zip(tasks, seen, strict=True)])
+    targets = [np.eye(task.n_classes)[task.y] for task in tasks]
+
+    def problems(which: slice) -> list[Problem]:
+        own = zip(rows, targets, weights, seen, strict=True)
+        return [Problem(z, t, w[which], axes.curvature) for z, t, w, axes in own]
+
+    # a single fold goes first, alone; several share their products with the fit of all
+    is_alone = tasks[0].n_folds == 1
+    in_folds = problems(slice(1, None) if is_alone else slice(None))
+    batch = stack(in_folds)
+    trials = _descend(tasks, seen, in_folds, batch)
+    chosen = list(map(_choose, tasks, trials))
+    best = [own[at] for own, at in zip(trials, chosen, strict=True)]
+    if is_alone:
+        batch = stack(problems(slice(1)))
+    ends = np.where(np.arange(batch.weights.shape[1]) == OF_ALL, TOLERANCE, np.inf)
+    start = [trial.start for trial in best]
+    start += [start[-1]] * (len(batch.z) - len(start))
+    penalties = list(map(_penalty, tasks, seen, chosen))
+    fitted = solve(batch, penalties, ends[None], shard(np.stack(start), per_seed=True))
+    of_all = [b[:, OF_ALL] for b in unpack(fitted, in_folds)]
+    held_out = [trial.held_out for trial in best]
+    return list(map(Path, seen, of_all, map(_known, tasks), chosen, held_out))
+
+
+def _descend(
+    tasks: Sequence[Task], seen: Sequence[Axes], problems: Sequence[Problem], batch: Batch
+) -> list[list["_Trial"]]:
+    """Fits at one penalty after the other, of each task as long as they get better."""
+    start, fitted = None, None
     trials: list[list[_Trial]] = [[] for _ in tasks]
-    while any(map(_goes_on, tasks, trials)):
-        ends = np.where(list(map(_goes_on, tasks, trials)), LOOSE, np.inf)
+    while any(goes_on := list(map(_goes_on, tasks, trials))):
+        ends = np.where(goes_on, LOOSE, np.inf)
         penalties = list(map(_penalty, tasks, seen, map(len, trials)))
         before, fitted = fitted, solve(batch, penalties, ends[:, None], start)
         # penalties are evenly spaced by their logarithms, and coefficients nearly straight in these
@@ -117,18 +157,7 @@ def _fit_side_by_side(tasks: Sequence[Task]) -> list[Path]:
         found = zip(tasks, problems, unpack(fitted, problems), np.asarray(fitted), strict=False)
         for own, trial in zip(trials, threads(_judge, list(found)), strict=True):
             own.append(trial)
-    chosen = list(map(_choose, tasks, trials))
-    start = [own[at].start for own, at in zip(trials, chosen, strict=True)]
-    start += [start[-1]] * (len(batch.z) - len(start))
-    ends = np.where(np.arange(batch.weights.shape[1]) == OF_ALL, TOLERANCE, np.inf)
-    penalties = list(map(_penalty, tasks, seen, chosen))
-    fitted = solve(batch, penalties, ends[None], shard(np.stack(start), per_seed=True))
-    return [
-        Path(axes, b[:, OF_ALL], _known(task), at, own[at].held_out)
-        for task, axes, b, at, own in zip(
-            tasks, seen, unpack(fitted, problems), chosen, trials, strict=True
-        )
-    ]
+    return trials
 
 
 class _Trial(NamedTuple):
@@ -167,8 +196,8 @@ def _judge(task: Task, problem: Problem, b: np.ndarray, start: np.ndarray) -> _T
     """What is said of labels that are held out, and how well."""
     held_out, known = np.zeros((len(task.y), task.n_classes)), _known(task)
     for number in range(task.n_folds):
-        rows = task.folds == number
-        held_out[rows] = _probabilities(problem.z[rows] @ b[:, 1 + number], known)
+        rows, own = task.folds == number, b[:, number - task.n_folds]
+        held_out[rows] = _probabilities(problem.z[rows] @ own, known)
     of_own = np.maximum(held_out[np.arange(len(task.y)), task.y], task.floor)
     recall = float(task.weights @ (held_out.argmax(axis=1) == task.y)) if task.by_recall else 0.0
     return _Trial(start, held_out, recall, float(-task.weights @ np.log(of_own)))
