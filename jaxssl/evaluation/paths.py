@@ -148,8 +148,8 @@ def _descend(
     """Fits at one penalty after the other, of each task as long as they get better."""
     start, fitted = None, None
     trials: list[list[_Trial]] = [[] for _ in tasks]
-    while any(goes_on := list(map(_goes_on, tasks, trials))):
-        ends = np.where(goes_on, LOOSE, np.inf)
+    while any(map(_goes_on, tasks, trials)):
+        ends = np.where(np.array(list(map(_goes_on, tasks, trials))), LOOSE, np.inf)
         penalties = list(map(_penalty, tasks, seen, map(len, trials)))
         before, fitted = fitted, solve(batch, penalties, ends[:, None], start)
         # penalties are evenly spaced by their logarithms, and coefficients nearly straight in these
