@@ -16,7 +16,7 @@ from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from jaxssl.methods.swav import SwAVConfig
 from jaxssl.types import InputError, Member, Pool
-from launch.benchmark import one_class, shifts, suites, work
+from launch.benchmark import linear, one_class, shifts, suites, work
 from launch.benchmark.pretraining import N_SAMPLES, measure, plan_swav
 from launch.benchmark.scaling import measure_conditioning
 from launch.benchmark.studies import count_programs
@@ -93,11 +93,18 @@ def count_undrawn(*size):
 
 def test_a_whole_sweep_is_two_programs_over_seeds_whatever_its_shares_and_seeds(tmp_path):
     count = partial(in_new_process, count_undrawn, str(tmp_path))
-    few, many = (count(*size) for size in [(2, 2, 400), (3, 4, 400)])
+    few, many = (count(*size) for size in [(2, 2, 1_000), (3, 4, 1_000)])  # of one batch size
     for row in (few, many):
         assert row["pretraining"] == 2, "initialisation, epoch"
         assert row["sweep"] == 2, "fresh encoders, fit"
     assert few["small"] == many["small"]
+
+
+def test_linear_models_are_as_scikit_learns(bench):
+    row = linear.measure(bench, 30, 60, 2)
+    assert row["apart"] < 2e-3
+    assert row["folds"] == 5
+    assert row["times_sklearn_precise"] > 0
 
 
 def test_conditioning_is_measured_against_the_matrix(bench):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxssl.report.tables import as_markdown
 
-from . import imports, kills, one_class, pretraining, scaling, shifts, studies, work
+from . import imports, kills, linear, one_class, pretraining, scaling, shifts, studies, work
 from .pretraining import BATCH_SIZES
 from .timing import Bench, References, Row
 
@@ -65,6 +65,11 @@ SECTIONS: dict[str, Section] = {
         studies.measure_finetuning,
         quick=[(100, 10, 650), (680, 10, 650)],
         full=[(g, s, n) for g in (100, 680) for s, n in ((10, 65), (10, 6_500), (50, 650))],
+    ),
+    "linear": Section(
+        linear.measure,
+        quick=[(680, 65, 4), (680, 650, 4)],
+        full=[(f, n, 8) for f in (100, 680) for n in (65, 650, 3_250)],
     ),
     "chunks": Section(
         scaling.measure_chunks,
