@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
+from jaxssl.engine import ensemble
 from jaxssl.evaluation import logistic, multinomial
 from jaxssl.evaluation.logistic import PENALTIES, UNTUNED, fit_logistic, weights_of
 
@@ -128,6 +129,27 @@ def test_many_weightings_and_penalties_at_once_are_one_after_the_other():
             z = own.z.astype(float)
             model.fit(z[weights > 0, :-1], own.targets[weights > 0].argmax(axis=1))
             assert_allclose(found, model.predict_proba(z[:, :-1]), atol=1e-4)
+
+
+def test_problems_side_by_side_in_one_wide_computation_are_as_one_after_the_other(monkeypatch):
+    given = []
+    for i, n in enumerate((60, 50, 64)):
+        x, targets = problem(n, 10, 3, seed=i)
+        axes = logistic.find_axes(x, np.ones(n))
+        given.append(multinomial.Problem(axes.of(x), targets, np.ones((2, n)), axes.curvature))
+
+    def fitted():
+        multinomial._program.cache_clear()
+        return multinomial.unpack(
+            multinomial.solve(multinomial.stack(given), [1.0, 0.1, 0.01], TIGHT), given
+        )
+
+    in_turn = fitted()
+    monkeypatch.setattr(ensemble, "vectorizes", lambda: True)  # as on a GPU
+    together = fitted()
+    multinomial._program.cache_clear()
+    for own, one, other in zip(given, in_turn, together, strict=True):
+        assert_allclose(softmax(own.z @ one[:, 0], 1), softmax(own.z @ other[:, 0], 1), atol=1e-4)
 
 
 def test_a_path_ends_where_a_direct_descent_does_and_infinity_leaves_a_fit_as_it_is():
