@@ -1,4 +1,4 @@
-"""L-BFGS: minima against closed forms, and functions side by side that do not disturb each other."""
+"""L-BFGS: minima against closed forms, and functions that do not disturb each other."""
 
 import jax
 import jax.numpy as jnp
