@@ -98,7 +98,7 @@ def hold_out(spaces: Spaces, labelled: Labels, y: Labels, n_classes: int, folds:
     return HeldOut(*found)
 
 
-def _say(rest: Sequence[Asked], rows: Sequence[Labels]) -> list[tuple[Classes, Classes]]:
+def _say(rest: Sequence[Asked], rows: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
     """What both classifiers say of some rows by the labels of others."""
     prior = [np.tile(_shares(asked), (len(own), 1)) for asked, own in zip(rest, rows, strict=True)]
     said = [(shares, shares) for shares in prior]  # of one class, or of none
