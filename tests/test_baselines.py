@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.model_selection import PredefinedSplit
 
-from jaxssl.evaluation import baselines
+from jaxssl.evaluation import baselines, paths
 from jaxssl.evaluation.baselines import (
     BASELINES,
     FEW_LABELS,
@@ -117,6 +117,20 @@ def test_the_penalties_chosen_are_those_of_a_brute_force_search():
         assert losses[at] < np.where(good, losses, np.inf).min() + 2e-3
         chosen.add(at)
     assert len(chosen) > 1, "the choice matters here"
+
+
+def test_a_path_is_the_same_alone_and_beside_one_that_ends_later():
+    tasks = []
+    for seed, noise in enumerate((0.1, 6, 2)):
+        rng = np.random.default_rng(seed)
+        x = X + noise * rng.normal(size=X.shape).astype(np.float32)
+        tasks.append(baselines.task_of(Problem(x, Y, np.arange(30), np.arange(30), Y[:0], seed)))
+    together, alone = paths._fit_side_by_side(tasks), [fit_paths([task])[0] for task in tasks]
+    assert len({path.position for path in alone}) > 1, "they end at different penalties"
+    for one, other in zip(together, alone, strict=True):
+        assert one.position == other.position
+        np.testing.assert_allclose(one.held_out, other.held_out, atol=1e-4)
+        np.testing.assert_allclose(one(ROWS), other(ROWS), atol=1e-4)
 
 
 @pytest.mark.filterwarnings(f"ignore:{FEW_LABELS}")

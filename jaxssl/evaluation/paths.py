@@ -148,15 +148,16 @@ def _descend(
     """Fits at one penalty after the other, of each task as long as they get better."""
     start, fitted = None, None
     trials: list[list[_Trial]] = [[] for _ in tasks]
-    while any(map(_goes_on, tasks, trials)):
-        ends = np.where(np.array(list(map(_goes_on, tasks, trials))), LOOSE, np.inf)
+    while any(goes_on := [_goes_on(*own) for own in zip(tasks, trials, strict=True)]):
+        ends = np.where(np.array(goes_on), LOOSE, np.inf)
         penalties = list(map(_penalty, tasks, seen, map(len, trials)))
         before, fitted = fitted, solve(batch, penalties, ends[:, None], start)
         # penalties are evenly spaced by their logarithms, and coefficients nearly straight in these
         start = fitted if before is None else 2 * fitted - before
         found = zip(tasks, problems, unpack(fitted, problems), np.asarray(fitted), strict=False)
-        for own, trial in zip(trials, threads(_judge, list(found)), strict=True):
-            own.append(trial)
+        judged = threads(_judge, [of for of, on in zip(found, goes_on, strict=False) if on])
+        for own in (own for own, on in zip(trials, goes_on, strict=True) if on):
+            own.append(judged.pop(0))
     return trials
 
 
@@ -213,14 +214,12 @@ def _goes_on(task: Task, trials: Sequence[_Trial]) -> bool:
 
 def _choose(task: Task, trials: Sequence[_Trial]) -> int:
     """The penalty of the least loss, among those of good recall."""
-    loss, recall = (np.array([getattr(trial, name) for trial in trials]) for name in _SCORES)
+    loss = np.array([trial.loss for trial in trials])
+    recall = np.array([trial.recall for trial in trials])
     best = min(recall.max(), 1.0)  # sums of weights round
     n_scored = max(np.count_nonzero(task.weights), 1)
     is_good = recall >= best - np.sqrt(best * (1 - best) / n_scored) - 1e-9
     return int(np.where(is_good, loss, np.inf).argmin())
-
-
-_SCORES = "loss", "recall"
 
 
 def _probabilities(logits: Classes, known: Bool[np.ndarray, " classes"]) -> Classes:
