@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.model_selection import PredefinedSplit
 
-from jaxssl.evaluation import baselines, paths
+from jaxssl.evaluation import baselines, linear, paths
 from jaxssl.evaluation.baselines import (
     BASELINES,
     FEW_LABELS,
@@ -125,6 +125,9 @@ def test_a_path_is_the_same_alone_and_beside_one_that_ends_later():
         rng = np.random.default_rng(seed)
         x = X + noise * rng.normal(size=X.shape).astype(np.float32)
         tasks.append(baselines.task_of(Problem(x, Y, np.arange(30), np.arange(30), Y[:0], seed)))
+    few = np.array([0, 10, 20])  # one label a class: one penalty
+    given = Problem(X, Y[few], few, np.arange(30), few[:0], 0, n_classes=3)
+    tasks.append(baselines.task_of(given))
     together, alone = paths._fit_side_by_side(tasks), [fit_paths([task])[0] for task in tasks]
     assert len({path.position for path in alone}) > 1, "they end at different penalties"
     for one, other in zip(together, alone, strict=True):
@@ -201,6 +204,21 @@ def test_every_baseline_gives_probabilities_of_all_classes(name, labelled):
 def test_a_baseline_is_the_same_twice_and_reads_no_label_but_those_given(name):
     given = problem([0, 1, 10, 11, 20, 21], seed=3)
     np.testing.assert_array_equal(fitted(name, given), fitted(name, given))
+
+
+def test_of_many_labels_one_of_three_folds_chooses(monkeypatch):
+    monkeypatch.setattr(linear, "MANY", 30)
+    x = X[:, :40] + 3 * np.random.default_rng(0).normal(size=(30, 40)).astype(np.float32)
+    task = baselines.task_of(Problem(x, Y, np.arange(30), np.arange(30), Y[:0], 0))
+    assert task.n_folds == 1
+    path, out = fit_paths([task])[0], task.folds == 0
+    assert out.sum() == 10
+    words = {"class_weight": "balanced", "max_iter": 10_000, "tol": 1e-8}
+    model = LogisticRegression(C=1 / task.penalties[path.position], **words)
+    expected = model.fit(x[~out], Y[~out]).predict_proba(x[out])
+    np.testing.assert_allclose(path.held_out[out], expected, atol=0.02)
+    assert (path.held_out[~out] == 0).all()
+    np.testing.assert_allclose(path(x), model.fit(x, Y).predict_proba(x), atol=2e-3)
 
 
 def test_one_neighbour_where_there_is_one_label_a_class():

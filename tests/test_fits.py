@@ -68,6 +68,8 @@ def test_a_classical_fit_that_breaks_down_is_no_number_and_a_bug_is_a_bug(error,
 
     monkeypatch.setitem(arms.BASELINES, "knn", arms.BASELINES["knn"]._replace(fit=broken))
     assert np.isnan(fit_baseline("knn", inputs, 4, [0])[0].probabilities).all()
+    two = inputs._replace(orders={0: np.arange(4), 1: np.array([1, 0, 2, 3])})
+    assert list(fit_baseline("knn", two, 3, [0, 1])) == [0, 1]
     error = ValueError("of our own")
     with pytest.raises(ValueError, match="of our own"):
         fit_baseline("knn", inputs, 4, [0])

@@ -234,12 +234,12 @@ def fit_each(fit: FitAll, problems: Iterable[Problem], n_classes: int) -> Fits:
                 warnings.filterwarnings("ignore", message=FEW_LABELS)
                 found = fit(some)
         except (ValueError, ArithmeticError) as error:
+            is_its_own = isinstance(error, np.linalg.LinAlgError | ArithmeticError)
+            if not is_its_own and all(np.isfinite(problem.x).all() for problem in some):
+                raise
             if len(some) > 1:
                 fits |= {p.seed: fit_each(fit, [p], n_classes)[p.seed] for p in some}
                 continue
-            is_its_own = isinstance(error, np.linalg.LinAlgError | ArithmeticError)
-            if not is_its_own and np.isfinite(some[0].x).all():
-                raise
             found = [np.nan]  # this fit knows nothing, and the others go on
         seconds = (time.perf_counter() - started) / len(some)
         for problem, of_known in zip(some, found, strict=True):

@@ -1,4 +1,4 @@
-"""What a bioinformatician would use instead, by scikit-learn, on the same labels.
+"""What a bioinformatician would use instead, on the same labels.
 
 A baseline turns the labelled rows into class probabilities for other rows. What it has to choose,
 it chooses by cross-validation on the labels at hand. None knows how common a class is beyond that:
@@ -54,7 +54,7 @@ class Problem(NamedTuple):
 
 
 FitAll = Callable[[Sequence[Problem]], list[CLASSES]]
-"""Of several problems with the same features and number of labels."""
+"""Of several problems with the same features and classes."""
 
 
 class Baseline(NamedTuple):

@@ -43,11 +43,12 @@ def predictability(
     if len(names) < 2 or not len(test):
         return pd.DataFrame(columns=BATCH_COLUMNS)
     own = np.eye(len(names))[np.searchsorted(names, batches[train])]
+    sides = 2 if len(names) == 2 else 1  # of two batches, the difference of coefficients
     rows: list[dict[str, Any]] = []
     for (name, seed), x in representations.items():
         scaler = StandardScaler().fit(x[train])
         scaled = [np.asarray(scaler.transform(x[part])) for part in (train, test)]
-        model = fit_logistic(scaled[0], own, penalty=1 / PENALTY / scaled[0].shape[1])
+        model = fit_logistic(scaled[0], own, penalty=sides / PENALTY / scaled[0].shape[1])
         predicted = names[model.logits(scaled[1]).argmax(axis=1)]
         with warnings.catch_warnings():
             # a batch of the training part may have no test sample

@@ -58,7 +58,7 @@ def fit_best(asked: Sequence[Asked]) -> list[tuple[Classes, Pool]]:
     Every class counts alike in all that is fitted. A class without a label has no probability.
 
     Args:
-        asked: with the same views, classes and numbers of labels.
+        asked: with the same views and classes.
 
     Returns:
         Of each, probabilities (others x classes) and how the opinions were pooled.
@@ -117,7 +117,7 @@ def choose_pools(asked: Sequence[Asked], *, by_share: bool = False) -> list[Chos
     the penalty at `UNTUNED` stand.
 
     Args:
-        asked: with the same views, classes and numbers of labels.
+        asked: with the same views and classes.
         by_share: whether every label counts alike instead of every class, and the labels'
             `shares_of` are one more opinion.
 

@@ -107,8 +107,8 @@ def _say(rest: Sequence[Asked], rows: Sequence[np.ndarray]) -> list[tuple[np.nda
         return said
     several = [rest[i] for i in able]
     problems = [
-        Problem(spaces.views[GENES].x, y, labelled, spaces.train, rows[i], 0)
-        for i, (spaces, labelled, y, _) in zip(able, several, strict=True)
+        Problem(spaces.views[GENES].x, y, labelled, spaces.train, rows[i], 0, n_classes=n_classes)
+        for i, (spaces, labelled, y, n_classes) in zip(able, several, strict=True)
     ]
     fitted = zip(able, choose_pools(several, by_share=True), fit_linear(problems), strict=True)
     for i, chosen, of_known in fitted:

@@ -9,6 +9,7 @@ doi 10.1090/S0025-5718-1980-0572855-7).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -86,16 +87,16 @@ def _next_round(evaluate: Callable, state: _State, tolerance: float | Values) ->
     is_lower = value <= state.value + DECREASE * state.length * slope
     is_level = value <= state.value + SLACK * jnp.abs(state.value)
     is_good = is_lower | (is_level & (then <= (2 * DECREASE - 1) * slope))
-    moves = is_good & _is_unfinished(state, tolerance)
+    accepts = is_good & _is_unfinished(state, tolerance)
     move, turn = at - state.at, gradient - state.gradient
     along, own = _dot(move, turn), _dot(turn, turn)
-    is_curved = moves & (along > 1e-8 * own)
+    is_curved = accepts & (along > 1e-8 * own)
     place = state.n % MEMORY
-    put = lambda kept, new: jax.lax.dynamic_update_index_in_dim(kept, new, place, 0)  # noqa: E731
+    put = partial(jax.lax.dynamic_update_index_in_dim, index=place, axis=0)
     new = state._replace(
-        at=jnp.where(_wide(moves), at, state.at),
-        value=jnp.where(moves, value, state.value),
-        gradient=jnp.where(_wide(moves), gradient, state.gradient),
+        at=jnp.where(_wide(accepts), at, state.at),
+        value=jnp.where(accepts, value, state.value),
+        gradient=jnp.where(_wide(accepts), gradient, state.gradient),
         moves=put(state.moves, move),
         turns=put(state.turns, turn),
         inverse=put(state.inverse, jnp.where(is_curved, 1 / jnp.maximum(along, 1e-30), 0.0)),

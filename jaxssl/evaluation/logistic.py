@@ -13,7 +13,6 @@ from scipy.special import log_softmax
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from jaxssl.evaluation.multinomial import (
-    ABSENT,
     LOOSE,
     TOLERANCE,
     Problem,
@@ -99,9 +98,7 @@ def fit_logistic(
     if penalty is None:
         penalty = choose_penalty(problem, seed)
     fitted = solve(stack([problem]), [penalty], tolerance)
-    coefficients = unpack(fitted, [problem])[0][:, 0]
-    coefficients[-1, targets.sum(axis=0) == 0] = ABSENT
-    return Logistic(axes, coefficients, penalty)
+    return Logistic(axes, unpack(fitted, [problem])[0][:, 0], penalty)
 
 
 def weights_of(targets: Targets) -> Float[np.ndarray, " samples"]:
@@ -120,9 +117,9 @@ def find_axes(x: Rows, weights: Float[np.ndarray, " samples"]) -> Axes:
     What is orthogonal to the rows never enters an L2-regularised fit, so the axes are as many as
     the smaller side of the matrix at most.
     """
-    mean = (weights @ x / weights.sum()).astype(x.dtype)
+    mean = weights.astype(x.dtype) @ x / x.dtype.type(weights.sum())
     centred = x - mean
-    size = np.sqrt(np.mean(np.sum(centred**2, axis=1))) or 1.0
+    size = np.sqrt(np.einsum("ij,ij->i", centred, centred).mean()) or 1.0
     rooted = centred * np.sqrt(weights)[:, None].astype(x.dtype) / size
     if x.shape[1] <= x.shape[0]:
         curvature, axes = linalg.eigh(rooted.T @ rooted)

@@ -106,7 +106,7 @@ def solve(
         start: coefficients to start from, such as those of a larger penalty; without, zeros.
 
     Returns:
-        Coefficients, for `unpack`; a class that a weighting lacks has some without meaning.
+        Coefficients, for `unpack`.
     """
     n_fits, left = batch.weights.shape[1], len(batch.z) - len(penalties)
     ends = np.broadcast_to(np.asarray(tolerance, np.float32), (len(penalties), n_fits))
@@ -119,10 +119,14 @@ def solve(
 def unpack(
     fitted: Float[Array, "problems coordinates fits classes"], problems: Sequence[Problem]
 ) -> list[Float[np.ndarray, "own fits classes"]]:
-    """Coefficients of problems, each on its own coordinates."""
-    found = np.asarray(fitted)
-    own = (len(p.curvature) - 1 for p in problems)
-    return [np.concatenate([b[:n], b[-1:]]) for n, b in zip(own, found, strict=False)]
+    """Coefficients of problems on their own coordinates; a class that a fit lacks is `ABSENT`."""
+    own = []
+    for problem, b in zip(problems, np.asarray(fitted), strict=False):
+        n = len(problem.curvature) - 1
+        found = np.concatenate([b[:n], b[-1:]])[:, : len(problem.weights)]
+        found[-1, problem.weights @ problem.targets == 0] = ABSENT
+        own.append(found)
+    return own
 
 
 def _solve_one(z, targets, weights, curvature, penalty, tolerance, start):

@@ -58,20 +58,20 @@ class Task(NamedTuple):
 class Path(NamedTuple):
     """A fit of all labels, and what was said of each by a fit without it."""
 
-    axes: Axes
-    coefficients: Float[np.ndarray, "coordinates classes"]
+    mean: Float[np.ndarray, " features"]
+    kernel: Float[np.ndarray, "features classes"]
+    intercept: Float[np.ndarray, " classes"]  # of the mean
     known: Bool[np.ndarray, " classes"]
     position: int  # of the penalty, among those of the task
     held_out: Float[np.ndarray, "labelled classes"]  # 0 where a label was not held out
 
     def __call__(self, x: Rows) -> Classes:
         """Class probabilities; a class without labels has none."""
-        return _probabilities(self.axes.of(x) @ self.coefficients, self.known)
+        return _probabilities((x - self.mean) @ self.kernel + self.intercept, self.known)
 
     def linear(self) -> tuple[Float[np.ndarray, "features classes"], Float[np.ndarray, " classes"]]:
         """Coefficients of the features as they are, and intercepts."""
-        kernel = self.axes.axes @ self.coefficients[:-1]
-        return kernel, self.coefficients[-1] - self.axes.mean @ kernel
+        return self.kernel, self.intercept - self.mean @ self.kernel
 
 
 def at_once() -> int:
@@ -90,7 +90,7 @@ def fit_paths(tasks: Sequence[Task]) -> list[Path]:
     """Fit tasks side by side.
 
     Args:
-        tasks: with the same classes and numbers of folds.
+        tasks: with the same classes.
 
     Returns:
         The fit of each at the penalty that its labels chose: of the least log loss when held out,
@@ -138,8 +138,10 @@ def _fit_side_by_side(tasks: Sequence[Task]) -> list[Path]:
     penalties = list(map(_penalty, tasks, seen, chosen))
     fitted = solve(batch, penalties, ends[None], shard(np.stack(start), per_seed=True))
     of_all = [b[:, OF_ALL] for b in unpack(fitted, in_folds)]
-    held_out = [trial.held_out for trial in best]
-    return list(map(Path, seen, of_all, map(_known, tasks), chosen, held_out))
+    return [
+        Path(axes.mean, axes.axes @ b[:-1], b[-1], _known(task), at, trial.held_out)
+        for axes, b, task, at, trial in zip(seen, of_all, tasks, chosen, best, strict=True)
+    ]
 
 
 def _descend(
@@ -156,15 +158,16 @@ def _descend(
         start = fitted if before is None else 2 * fitted - before
         found = zip(tasks, problems, unpack(fitted, problems), np.asarray(fitted), strict=False)
         judged = threads(_judge, [of for of, on in zip(found, goes_on, strict=False) if on])
-        for own in (own for own, on in zip(trials, goes_on, strict=True) if on):
-            own.append(judged.pop(0))
+        going = [own for own, on in zip(trials, goes_on, strict=True) if on]
+        for own, trial in zip(going, judged, strict=True):
+            own.append(trial)
     return trials
 
 
 class _Trial(NamedTuple):
     """Fits at one penalty."""
 
-    start: np.ndarray  # as they are on the device
+    start: np.ndarray  # coefficients with their padding, to go on from
     held_out: Classes
     recall: float
     loss: float
@@ -228,11 +231,10 @@ def _probabilities(logits: Classes, known: Bool[np.ndarray, " classes"]) -> Clas
 
 def threads(make: Callable, arguments: Sequence[tuple]) -> list[Any]:
     """Results, a core each: many small products want one thread a result, not all for each."""
-    with _blas().limit(limits=1, user_api="blas"):
-        if len(arguments) == 1:
-            return [make(*arguments[0])]
-        with ThreadPoolExecutor(joblib.cpu_count()) as pool:
-            return list(pool.map(lambda own: make(*own), arguments))
+    if len(arguments) == 1:
+        return [make(*arguments[0])]
+    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(joblib.cpu_count()) as pool:
+        return list(pool.map(lambda own: make(*own), arguments))
 
 
 @cache

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.special import softmax
 
 from jaxssl.evaluation.logistic import Logistic, find_axes, weights_of
-from jaxssl.evaluation.multinomial import LOOSE, Problem, solve, stack, unpack
+from jaxssl.evaluation.multinomial import LOOSE, TOLERANCE, Problem, solve, stack, unpack
 
 STRENGTH = 0.9  # alpha: what a sample takes from its neighbours, the rest from its own label
 STRENGTHS = (0.5, 0.9)  # to choose from; the first where labels are too few to choose by
@@ -192,7 +192,7 @@ def teach(lessons: Sequence[Lesson], *, penalty: float = PENALTY) -> list[tuple[
     """
     found, fitted = [lesson.of_graph for lesson in lessons], None
     models: list[Logistic] = []
-    for _ in range(N_ROUNDS):
+    for number in range(N_ROUNDS):
         targets = [lesson.targets(p) for lesson, p in zip(lessons, found, strict=True)]
         weights = [weights_of(t) for t in targets]
         if not models:
@@ -202,7 +202,8 @@ def teach(lessons: Sequence[Lesson], *, penalty: float = PENALTY) -> list[tuple[
             Problem(z, t, w[None], seen.curvature)
             for z, t, w, seen in zip(rows, targets, weights, axes, strict=True)
         ]
-        fitted = solve(stack(problems), [penalty] * len(lessons), LOOSE, fitted)
+        ends = TOLERANCE if number == N_ROUNDS - 1 else LOOSE
+        fitted = solve(stack(problems), [penalty] * len(lessons), ends, fitted)
         models = [
             Logistic(seen, b[:, 0], penalty)
             for seen, b in zip(axes, unpack(fitted, problems), strict=True)

@@ -47,7 +47,7 @@ def measure(bench: Bench, n_features: int, n_labels: int, n_problems: int) -> Ro
             "sklearn_loose": partial(theirs, LOOSE),
         }
     )
-    paths = [path for task in tasks for path in fit_paths([task])]
+    paths = fit_paths(tasks)
     apart = [_apart(*of) for of in zip(tasks, problems, paths, strict=True)]
     row = set_beside(timings, "s", 1 / n_problems)
     return row | {"folds": tasks[0].n_folds, "apart": float(np.mean(apart))}
