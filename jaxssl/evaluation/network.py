@@ -50,7 +50,6 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
         seeds: Sequence[int],
         keys: Mapping[int, int] | None = None,  # seed → the one that weights and batches follow
     ) -> Fits:
-        _, fit_labels, _ = _compile(networks._replace(batch_size=batch_size(n, networks)))
         how = np.int32(n), make_recipe(arm.removesuffix(SELFTRAIN), options, n_layers)
         fits: Fits = {}
         for ids in chunks(seeds, _chunk(config, networks, shared, len(seeds))):
@@ -68,13 +67,18 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
                 student = shard(student, per_seed=True)
                 fitted = selftrain(*per_seed, student, *shared, *how, lesson)
             else:
-                fitted = fit_labels(*per_seed, *shared, *how)
+                fitted = _fit_labels(networks, n)(*per_seed, *shared, *how)
             probabilities, losses = map(np.asarray, fitted)
             seconds = (time.perf_counter() - started) / len(set(ids))
             fits |= {s: Fit(probabilities[i], seconds, losses[i]) for i, s in enumerate(ids)}
         return fits
 
     return fit
+
+
+def _fit_labels(networks: finetune.Networks, n: int) -> Callable:
+    """The program that learns from n labels."""
+    return _compile(networks._replace(batch_size=batch_size(n, networks)))[1]
 
 
 def batch_size(n: int, networks: finetune.Networks) -> int:
