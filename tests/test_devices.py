@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import pytest
+
+import jaxssl
 from jaxssl.engine.ensemble import use_cores
+from jaxssl.studies import start
+from jaxssl.types import Stopped
 
 SCRIPT = """
 import jax, numpy as np
@@ -50,6 +56,19 @@ def test_devices_that_the_user_asked_for_are_left_as_they_are(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "")
     use_cores(4)
     assert changed == ["jax_num_cpu_devices"]
+
+
+def test_a_study_of_splits_makes_devices_of_the_cores_before_it_asks_for_them(monkeypatch):
+    asked = []
+    monkeypatch.setattr(start, "use_cores", lambda n_seeds: asked.append(n_seeds))
+    monkeypatch.setattr(jax, "devices", lambda: asked.append("devices") or _stop())
+    with pytest.raises(Stopped):
+        jaxssl.study("synthetic", splits=2, seeds=3, shares=(0.1,), progress=False)
+    assert asked == [3, "devices"]
+
+
+def _stop():
+    raise Stopped
 
 
 def test_seeds_are_sharded_over_devices_and_unchanged_by_it():

@@ -24,6 +24,17 @@ def test_scores_equal_scikit_learn_where_every_class_occurs():
     assert set(scores) == {"accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece"}
 
 
+def test_scores_equal_scikit_learn_where_classes_are_absent_and_never_named():
+    codes, probabilities = random_case(n_classes=6)
+    codes, probabilities = codes[codes != 2], probabilities[codes != 2] * [1, 1, 1, 0, 1, 1]
+    predicted, present = probabilities.argmax(axis=1), np.unique(codes)
+    scores, over = score(codes, probabilities), {"labels": present, "average": "macro"}
+    assert scores["balanced_accuracy"] == pytest.approx(sk.recall_score(codes, predicted, **over))
+    assert scores["macro_f1"] == pytest.approx(sk.f1_score(codes, predicted, **over))
+    expected = sk.log_loss(codes, probabilities / probabilities.sum(1)[:, None], labels=range(6))
+    assert scores["log_loss"] == pytest.approx(expected)
+
+
 def test_two_classes_add_threshold_free_scores_of_the_second_class():
     codes, probabilities = random_case(n_classes=2)
     scores = score(codes, probabilities)

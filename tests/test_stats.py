@@ -11,6 +11,7 @@ from jaxssl.evaluation.stats import (
     compare,
     holm,
     paired_statistics,
+    signed_ranks,
     summarize,
 )
 
@@ -36,10 +37,24 @@ def test_differences_and_tests_equal_scipy():
     assert (row["ci_low"], row["ci_high"]) == pytest.approx(
         (interval.low, interval.high), abs=1e-10
     )
-    assert row["p_wilcoxon"] == scipy_stats.wilcoxon(difference).pvalue
+    assert row["p_wilcoxon"] == pytest.approx(scipy_stats.wilcoxon(difference).pvalue, abs=1e-12)
     assert row["effect_size"] == pytest.approx(difference.mean() / difference.std(ddof=1))
     assert np.isnan(row["p_nadeau_bengio"])
     assert row["estimand"] == "over seeds, on this split"
+
+
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_signed_ranks_with_ties_and_zeros_equal_those_of_all_permutations(n):
+    difference = np.random.default_rng(n).integers(-2, 4, n).astype(float)
+    every_sign = scipy_stats.PermutationMethod(n_resamples=2**n)
+    expected = scipy_stats.wilcoxon(difference, method=every_sign).pvalue
+    assert signed_ranks(difference) == pytest.approx(expected, abs=1e-12)
+
+
+def test_signed_ranks_of_fifty_repetitions_are_exact_too():
+    difference = np.random.default_rng(0).normal(0.3, 1, 50)
+    exact = scipy_stats.wilcoxon(difference, method="exact").pvalue
+    assert signed_ranks(difference) == pytest.approx(exact, abs=1e-12)
 
 
 def test_pairs_are_matched_by_seed_whatever_the_row_order():

@@ -63,12 +63,11 @@ def minimize(
         >>> minimize(half, jnp.ones((3, 1, 1)), 1e-6).ravel()
         Array([0., 0., 0.], dtype=float32)
     """
-    value, gradient = evaluate(start)
-    memory = jnp.zeros((MEMORY, *start.shape))
-    none, ones = jnp.zeros((MEMORY, len(value))), jnp.ones(len(value))
-    length = jnp.minimum(1.0, jax.lax.rsqrt(_dot(gradient, gradient) + 1e-30))
-    state = start, value, gradient, memory, memory, none, ones, -gradient, length
-    ever = jnp.abs(gradient).max((0, 2)), jnp.zeros(len(value), jnp.int32)
+    # the first round is a step of length 0, so that the program holds a single evaluation
+    zeros, none = jnp.zeros_like(start), jnp.zeros((MEMORY, start.shape[1]))
+    memory, infinite = jnp.zeros((MEMORY, *start.shape)), jnp.full(start.shape[1], jnp.inf)
+    state = start, infinite, zeros, memory, memory, none, none[0] + 1, zeros, none[0]
+    ever = infinite, jnp.zeros(start.shape[1], jnp.int32)
 
     def unfinished(state: _State) -> Array:
         return (state.n < max_rounds) & _is_unfinished(state, tolerance).any()
@@ -109,16 +108,19 @@ def _next_round(evaluate: Callable, state: _State, tolerance: float | Values) ->
     rise = value - state.value - state.length * slope
     shorter = -slope * state.length**2 / 2 / jnp.maximum(rise, 1e-30)
     shorter = jnp.clip(shorter, 0.1 * state.length, 0.5 * state.length)
+    # the first direction is the gradient, which does not know how long a step is
+    unit = jax.lax.rsqrt(jnp.maximum(_dot(gradient, gradient), 1.0))
     return new._replace(
         direction=jnp.where(_wide(is_good), _direction(new), state.direction),
-        length=jnp.where(is_good, 1.0, shorter),
+        length=jnp.where(is_good, jnp.where(state.n == 0, unit, 1.0), shorter),
         steepest=jnp.minimum(state.steepest, largest),
         since=jnp.where(is_less, 0, state.since + 1),
     )
 
 
 def _is_unfinished(state: _State, tolerance: float | Values) -> Array:
-    return (jnp.abs(state.gradient).max((0, 2)) > tolerance) & (state.since < PATIENCE)
+    is_steep = (jnp.abs(state.gradient).max((0, 2)) > tolerance) | (state.n == 0)
+    return is_steep & (state.since < PATIENCE)
 
 
 def _direction(state: _State) -> Points:

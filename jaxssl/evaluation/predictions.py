@@ -118,23 +118,33 @@ def score(
     probabilities = probabilities.astype(np.float64)
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
     predicted = probabilities.argmax(axis=1)
-    present = np.unique(codes)
+    hits, own = predicted == codes, probabilities[np.arange(len(codes)), codes]
     n_classes = probabilities.shape[1]
-    average = {"labels": present, "average": "macro", "zero_division": 0.0}
     scores = {
-        "accuracy": sk.accuracy_score(codes, predicted),
-        "balanced_accuracy": sk.recall_score(codes, predicted, **average),
-        "macro_f1": sk.f1_score(codes, predicted, **average),
-        "log_loss": sk.log_loss(codes, probabilities, labels=np.arange(n_classes)),
+        "accuracy": hits.mean(),
+        "balanced_accuracy": recalls(codes, hits).mean(),
+        "macro_f1": _f1_of_classes(codes, predicted).mean(),
+        "log_loss": -np.log(np.maximum(own, np.finfo(own.dtype).eps)).mean(),
         "ece": expected_calibration_error(codes, probabilities),
     }
-    if n_classes == 2 and len(present) == 2:
+    if n_classes == 2 and codes.min() < codes.max():
         scores["auroc"] = sk.roc_auc_score(codes, probabilities[:, 1])
         scores["auprc"] = sk.average_precision_score(codes, probabilities[:, 1])
         scores["mcc"] = sk.matthews_corrcoef(codes, predicted)
     elif n_classes == 2:
         scores |= dict.fromkeys(("auroc", "auprc", "mcc"), float("nan"))
     return {name: float(value) for name, value in scores.items()}
+
+
+def _f1_of_classes(
+    codes: Int[np.ndarray, " samples"], predicted: Int[np.ndarray, " samples"]
+) -> Float[np.ndarray, " present"]:
+    """F1 of each of the classes that occur: twice the hits over those asked and those named."""
+    size = int(max(codes.max(), predicted.max())) + 1
+    asked, named, right = (
+        np.bincount(of, minlength=size) for of in (codes, predicted, codes[codes == predicted])
+    )
+    return (2 * right / np.maximum(asked + named, 1))[asked > 0]
 
 
 def expected_calibration_error(

@@ -130,6 +130,7 @@ def save(drawing: Drawing, folder: Path) -> Markup:
     with styled(), matplotlib.rc_context({"svg.hashsalt": drawing.name}):
         with replacing(folder / f"{drawing.name}.png") as part:
             drawing.figure.savefig(part, format="png")
+        drawing.figure.set_layout_engine("none")  # it is laid out: once for both
         # neither date nor random ids: the same run gives the same file
         drawing.figure.savefig(svg, format="svg", metadata={"Date": None})
     write_text(folder / f"{drawing.name}.svg", svg.getvalue())

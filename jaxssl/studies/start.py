@@ -228,9 +228,14 @@ def split_numbers(config: Config, adata: AnnData) -> range:
 
 
 def announce(config: Config, hooks: Hooks) -> None:
-    """Say on what and how precisely this run computes; compiled programs are kept between runs."""
+    """Say on what and how precisely this run computes."""
+    start_devices(config)
+    devices = ", ".join(sorted({device.device_kind for device in jax.devices()}))
+    hooks.say(f"device: {jax.device_count()} x {devices}, precision: {config.run.precision}")
+
+
+def start_devices(config: Config) -> None:
+    """A device a core, before anything asks JAX which it has; compiled programs are kept."""
     if not getattr(jax.config, "jax_compilation_cache_dir", None):  # the user's, if there is one
         jax.config.update("jax_compilation_cache_dir", str(CACHE))
     use_cores(min(config.run.seeds, config.run.chunk or config.run.seeds))
-    devices = ", ".join(sorted({device.device_kind for device in jax.devices()}))
-    hooks.say(f"device: {jax.device_count()} x {devices}, precision: {config.run.precision}")

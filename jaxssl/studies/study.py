@@ -23,7 +23,7 @@ from jaxssl.studies.guests import check_guests
 from jaxssl.studies.job import Job, hooks_of, in_folder, make_job
 from jaxssl.studies.pretraining import make_encoders
 from jaxssl.studies.question import check_splits
-from jaxssl.studies.start import begin, settle_splits, split_numbers
+from jaxssl.studies.start import begin, settle_splits, split_numbers, start_devices
 from jaxssl.studies.summary import conclude_study, finish, merge_splits, summarize
 from jaxssl.types import MAX_MISSING, REFUSE, InputError, OnShift
 from jaxssl.validate import validate
@@ -191,6 +191,7 @@ def run_each_split(job: Job) -> None:
     if job.encoders:
         check_guests(make_task(adata, with_options(config, {"split.seed": numbers[0]})), adata, job)
     parent = open_folder(job.output)
+    start_devices(config)
     kind = job.output.kind
     write_identity(parent, config, Origin(), hooks.command, kind=kind)  # each split has its own
     folders = [layout.split_folder(parent, number) for number in numbers]
