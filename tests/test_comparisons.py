@@ -152,6 +152,15 @@ def test_what_values_leave_in_doubt_is_told_and_can_be_kept_as_text(tmp_path):
     assert told.var["FC"].astype(float).tolist() == frame["FC"].tolist()
 
 
+def test_vs_in_a_barcode_compares_nothing(tmp_path):
+    frame = profiles().sub(profiles().mean(axis=1), axis=0).round(3)  # samples are not alike
+    frame["TCGA-VS-A8EB-01"] = frame["KO_1"][::-1].to_numpy()
+    frame.to_csv(tmp_path / "x.csv")
+    adata = agree(tmp_path / "x.csv", scale="log_ratio")
+    assert adata.n_obs == 7
+    assert "results of a comparison" not in notes_of(adata)
+
+
 @pytest.mark.parametrize(
     "names",
     [

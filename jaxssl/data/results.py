@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from jaxssl.data.comparisons import MAYBE, are_sides, in_order, is_versus, stem_of
+from jaxssl.data.comparisons import MAYBE, are_sides, in_order, is_filed, is_versus, stem_of
 from jaxssl.data.formats.matrix import RawTable, dense
 from jaxssl.data.likeness import (
     MOST,
@@ -117,6 +117,8 @@ def _cells(raw: RawTable, is_turned: bool, is_gene: np.ndarray) -> Cells:
 
 
 def _may_be_result(name: str, called: Sequence[str]) -> bool:
+    if is_filed(name):  # TCGA-VS-A8EB-01 sets nothing against anything
+        return False
     plain = "".join(filter(str.isalnum, name.lower()))
     return plain in MAYBE or is_versus(name) or are_sides(name, called)
 
