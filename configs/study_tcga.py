@@ -36,7 +36,9 @@ def get_config() -> Config:
     config.method = SwAVConfig(n_prototypes=(60,))  # 20 classes
     config.pretrain.n_steps = 1500
     config.finetune.probe_steps = 0
-    config.finetune.n_steps = 400
-    config.finetune.learning_rate = 4e-4
+    config.finetune.batch_size = 256
+    config.finetune.n_steps = config.finetune.scratch_steps = 400
+    config.finetune.learning_rate = config.finetune.scratch_learning_rate = 4e-4
+    config.finetune.schedule = "constant"
     config.finetune.class_balance = 0.0
     return config

@@ -102,11 +102,13 @@ class FinetuneConfig:
     probe_steps: Count = 200  # head on the frozen encoder first; 0: plain fine-tuning (STUDY)
     probe_learning_rate: LearningRate = 1e-2  # decays to 0 by a cosine
     probe_decay: Weight = 1e-2  # L2 penalty of the head, on standardised embeddings
-    n_steps: Count = 200  # all layers together
-    learning_rate: LearningRate = 1e-4  # encoder and head after the probe
-    scratch_steps: Count = 400  # of the `scratch` arm
-    scratch_learning_rate: LearningRate = 4e-4  # STUDY
-    batch_size: Positive = 256  # STUDY; positions repeat evenly where there are fewer labels
+    n_steps: Count = 100  # all layers together
+    learning_rate: LearningRate = 7e-4  # encoder and head after the probe, for 1,000 labels
+    scratch_steps: Count = 200  # of the `scratch` arm
+    scratch_learning_rate: LearningRate = 4e-3
+    # "cosine": both rates fall to 0, and `learning_rate` grows with the root of the labels
+    schedule: Literal["cosine", "constant"] = "cosine"
+    batch_size: Positive = 128  # positions repeat evenly where there are fewer labels
     class_balance: Share = 1.0  # in the loss all classes count alike; 0: all labels do (STUDY)
 
 
@@ -134,6 +136,7 @@ class SweepConfig:
         *("scratch", "random_encoder", "logreg", "pca_logreg", "centroid", "knn"),
         *("label_spreading", "spread_selftrain", "cluster_logreg", "pool", "random_forest"),
     )
+    linear_models: Literal["compiled", "scikit-learn"] = "compiled"  # what fits them
     frames: tuple[str, ...] = ()  # of classical arms beside `normalize.frame`: `studies.frames`
 
 

@@ -81,6 +81,8 @@ def test_masking_a_subset_per_sample_is_another_thing():
 def test_fine_tuning_moves_all_transferred_layers_from_a_random_head(config):
     options, n_layers = config.finetune, len(config.encoder.hidden)
     assert (options.transfer_layers, options.freeze_layers, n_layers) == (3, 0, 3)
+    assert (options.batch_size, options.learning_rate, options.schedule) == (256, 4e-4, "constant")
+    assert options.scratch_learning_rate == options.learning_rate
     recipe = make_recipe("swav", options, n_layers)._replace(steps=3)
     assert recipe.probe_steps == 0
     np.testing.assert_array_equal(recipe.layer_rates, 1)

@@ -75,6 +75,28 @@ def test_one_compiled_program_serves_all_shares_and_arms():
     assert len(traces) == 1
 
 
+@pytest.mark.parametrize(("schedule", "shares"), [("cosine", [1, 0.5, 0]), ("constant", [1, 1, 1])])
+def test_the_rate_falls_by_a_cosine_or_stays(monkeypatch, schedule, shares):
+    rates = []
+    monkeypatch.setattr(module, "descend", lambda *args: rates.append(args[3]) or args[1])
+    options = FinetuneConfig(schedule=schedule, scratch_steps=8, scratch_learning_rate=0.2)
+    recipe = make_recipe("scratch", options, 3)
+    finetune(Networks(ENCODER, HEAD, 4), jax.random.key(0), START, labelled(), recipe)
+    *_, rate = rates
+    found = [rate(jnp.int32(step)) / 0.2 for step in (0, 4, 8)]
+    np.testing.assert_allclose(found, shares, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "times"), [(10, 0.1), (90, 0.3), (1000, 1), (4000, 2), (40_000, 2)])
+def test_the_rate_of_a_pretrained_encoder_grows_with_the_root_of_the_labels(monkeypatch, n, times):
+    rates = []
+    monkeypatch.setattr(module, "descend", lambda *args: rates.append(args[3]) or args[1])
+    recipe = make_recipe("swav", FinetuneConfig(learning_rate=0.2), 3)
+    networks = Networks(ENCODER, HEAD, 4)
+    finetune(networks, jax.random.key(0), START, labelled()._replace(n=jnp.int32(n)), recipe)
+    np.testing.assert_allclose(rates[-1](jnp.int32(0)), 0.2 * times, rtol=1e-6)
+
+
 def test_frozen_layers_stay_bitwise_and_the_others_move():
     options = FinetuneConfig(freeze_layers=2, n_steps=20, probe_steps=5, batch_size=16)
     params = partial(finetune, Networks(ENCODER, HEAD, options.batch_size))(

@@ -24,6 +24,7 @@ from jaxssl.evaluation.baselines import (
     logistic_regressions,
 )
 from jaxssl.evaluation.paths import at_once, batched
+from jaxssl.evaluation.trials import COMPILED
 from jaxssl.methods import METHODS
 from jaxssl.model import make_encoder
 from jaxssl.types import FRAMES, InputError, Params
@@ -181,7 +182,9 @@ def method_of(arm: str) -> str:
     return method if method in METHODS else ""
 
 
-def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits:
+def fit_baseline(
+    arm: str, inputs: Inputs, n: int, seeds: Sequence[int], solver: str = COMPILED
+) -> Fits:
     """Fit a classical arm for every seed; seeds with the same labels share one fit.
 
     The inputs are those of its frame.
@@ -189,7 +192,7 @@ def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits
     baseline = BASELINES[parted(arm)[0]]
     x = inputs.genes if baseline.input == "genes" else inputs.features
     assert x is not None, "make_inputs provides what the arms want"
-    problems = {seed: problem_of(inputs, x, n, seed) for seed in seeds}
+    problems = {seed: problem_of(inputs, x, n, seed, solver) for seed in seeds}
     if baseline.input == "both":
         problems = {s: problem._replace(genes=inputs.genes) for s, problem in problems.items()}
     first = {problems[seed].labelled.tobytes(): seed for seed in reversed(seeds)}
@@ -212,16 +215,17 @@ def fit_with_components(
     def problem(seed: int) -> Problem:
         embedding = np.asarray(embed(encoders[seed], inputs.features))
         x = np.hstack([scaled(embedding), scaled(inputs.features)])
-        return problem_of(inputs, x, n, seed)
+        return problem_of(inputs, x, n, seed, config.sweep.linear_models)
 
     return fit_each(logistic_regressions, map(problem, seeds), inputs.n_classes)
 
 
-def problem_of(inputs: Inputs, x: np.ndarray, n: int, seed: int) -> Problem:
+def problem_of(inputs: Inputs, x: np.ndarray, n: int, seed: int, solver: str = COMPILED) -> Problem:
     """The first n labels of a seed, as rows of a matrix."""
     rows = np.sort(inputs.orders[seed][:n])
     codes = inputs.codes[rows]
-    return Problem(x, codes, rows, inputs.train, inputs.held_out, seed, n_classes=inputs.n_classes)
+    of_labels = {"n_classes": inputs.n_classes, "solver": solver}
+    return Problem(x, codes, rows, inputs.train, inputs.held_out, seed, **of_labels)
 
 
 def fit_each(fit: FitAll, problems: Iterable[Problem], n_classes: int) -> Fits:

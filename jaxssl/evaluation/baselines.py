@@ -23,9 +23,10 @@ from jaxssl.evaluation.clusters import beside_codes
 from jaxssl.evaluation.graph import affinity, bridge
 from jaxssl.evaluation.linear import held_out_of
 from jaxssl.evaluation.once import once
-from jaxssl.evaluation.paths import Task, fit_paths, threads
+from jaxssl.evaluation.paths import fit_paths, threads
 from jaxssl.evaluation.spaces import Spaces, View, make_spaces
 from jaxssl.evaluation.spreading import Lesson, choose_strength, spread, teach
+from jaxssl.evaluation.trials import COMPILED, Task
 
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # of rows with mean square length 1
 UNTUNED = 1e-3  # where no class has two labels: nothing to validate on, nor much to penalise
@@ -51,6 +52,7 @@ class Problem(NamedTuple):
     seed: int
     genes: Float[np.ndarray, "samples genes"] | None = None  # beside features, of "both"
     n_classes: int = 0  # of the task, whether or not each has a label; 0: as far as labels go
+    solver: str = COMPILED  # of linear models
 
 
 FitAll = Callable[[Sequence[Problem]], list[CLASSES]]
@@ -106,7 +108,8 @@ def task_of(problem: Problem) -> Task:
     if scored.any():  # of every class the same sum
         weights[scored] = compute_sample_weight("balanced", y[scored]) / scored.sum()
     penalties = [penalty * float(size) for penalty in relative]
-    return Task(x, y, _n_classes(problem), folds, n_folds, weights, penalties, by_recall=True)
+    held_out = folds, n_folds, weights, penalties
+    return Task(x, y, _n_classes(problem), *held_out, by_recall=True, solver=problem.solver)
 
 
 def _n_classes(problem: Problem) -> int:
@@ -172,7 +175,7 @@ def pools(problems: Sequence[Problem]) -> list[CLASSES]:
     """What `best` is without encoders: class means of components, linear models on genes and on
     axes along which neighbours agree, and a graph, pooled by cross-validation.
     """
-    asked = [Asked(_spaces(p), p.labelled, p.y, _n_classes(p)) for p in problems]
+    asked = [Asked(_spaces(p), p.labelled, p.y, _n_classes(p), p.solver) for p in problems]
     fitted = zip(fit_best(asked), problems, strict=True)
     return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
 

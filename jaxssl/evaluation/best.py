@@ -17,7 +17,7 @@ from scipy.special import softmax
 from sklearn.utils.class_weight import compute_sample_weight
 
 from jaxssl.evaluation.linear import TEMPERATURE, class_means, held_out_of
-from jaxssl.evaluation.paths import Path, Task, fit_paths, threads
+from jaxssl.evaluation.paths import fit_paths, threads
 from jaxssl.evaluation.pooling import (
     FLOOR,
     OF_SHARES,
@@ -28,6 +28,7 @@ from jaxssl.evaluation.pooling import (
     with_shares,
 )
 from jaxssl.evaluation.spaces import Graph, Spaces, View
+from jaxssl.evaluation.trials import COMPILED, Path, Task
 
 UNTUNED = 3  # position of the penalty where nothing can be held out
 PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003)  # of rows of unit length
@@ -43,6 +44,7 @@ class Asked(NamedTuple):
     labelled: Labels  # training rows that have a label
     y: Labels  # their classes
     n_classes: int  # of the task, whether or not each has a label
+    solver: str = COMPILED  # of linear models
 
 
 class Chosen(NamedTuple):
@@ -86,7 +88,7 @@ def _without_heads(
     asked: Asked, rows: Int[np.ndarray, " rows"]
 ) -> tuple[list[Classes], list[Classes]]:
     """What each mean and each graph says."""
-    spaces, labelled, y, n_classes = asked
+    spaces, labelled, y, n_classes, _ = asked
     means = [nearest(spaces.views[n], labelled, y, n_classes, rows) for n in spaces.means]
     at, inside = (np.searchsorted(spaces.train, of) for of in (labelled, rows))
     is_outside, graphs = rows is spaces.others, []
@@ -135,7 +137,8 @@ def _task(asked: Asked, name: str, by_share: bool) -> Task:
     weights = (folds >= 0) * _weights(asked.y, by_share)
     penalties = PENALTIES if (folds >= 0).any() else PENALTIES[UNTUNED : UNTUNED + 1]
     x = asked.spaces.views[name].of(asked.labelled)
-    return Task(x, asked.y, asked.n_classes, folds, n_folds, weights, penalties, FLOOR)
+    held_out = folds, n_folds, weights, penalties, FLOOR
+    return Task(x, asked.y, asked.n_classes, *held_out, solver=asked.solver)
 
 
 def _folds(y: Labels) -> tuple[Labels, int]:
@@ -151,7 +154,7 @@ def _weights(y: Labels, by_share: bool) -> Float[np.ndarray, " labelled"]:
 
 def _pool(asked: Asked, *heads: Path, by_share: bool) -> Chosen:
     """The weights by which the opinions on labels that are held out lose least."""
-    spaces, labelled, y, n_classes = asked
+    spaces, labelled, y, n_classes, _ = asked
     prior, (folds, _) = prior_of(spaces.means, spaces.heads, spaces.of_graphs), _folds(y)
     rows = np.flatnonzero(folds >= 0)
     if not len(rows):

@@ -167,12 +167,13 @@ def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callab
         return with_outputs(common, outputs)
 
     def fit_all(problems: Sequence[Problem]) -> list[np.ndarray]:
-        asked = [Asked(spaces_of(p.seed), p.labelled, p.y, p.n_classes) for p in problems]
+        asked = [Asked(spaces_of(p.seed), p.labelled, p.y, p.n_classes, p.solver) for p in problems]
         fitted = zip(fit_best(asked), problems, strict=True)
         return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
 
     def fit(n: int, seeds: Sequence[int]) -> Fits:
-        problems = [problem_of(inputs, inputs.features, n, seed) for seed in seeds]
+        solver = config.sweep.linear_models
+        problems = [problem_of(inputs, inputs.features, n, seed, solver) for seed in seeds]
         return fit_each(fit_all, problems, inputs.n_classes)
 
     return fit

@@ -20,6 +20,7 @@ from jaxssl.model import Network, make_encoder, make_head
 from jaxssl.types import Params
 
 ADAM = optax.scale_by_adam()
+MANY, MOST = 1000, 4  # labels for which a rate is given, and how many times these it grows
 Step = Int[Array, ""]
 Rate = float | Float[Array, ""]
 
@@ -34,6 +35,8 @@ class Recipe(NamedTuple):
     learning_rate: Rate
     layer_rates: Float[Array, " layers"]  # 1: trained, 0: frozen, first layer first
     class_balance: Rate = 0.0  # of `class_weights`
+    decay: Rate = 0.0  # share of `learning_rate` that falls to 0 by a cosine
+    growth: Rate = 0.0  # power of the number of labels by which it grows
 
 
 class Labelled(NamedTuple):
@@ -132,8 +135,12 @@ def finetune(
         rows = batch(step)
         return cross_entropy(networks.logits(params, labelled.x[rows]), labelled.y[rows], weights)
 
-    rates = recipe.layer_rates
-    return descend(loss, params, recipe.steps, lambda step: recipe.learning_rate, rates)
+    peak = recipe.learning_rate * jnp.minimum(labelled.n / MANY, MOST) ** recipe.growth
+
+    def rate(step: Step) -> Rate:
+        return recipe.decay * cosine(peak, recipe.steps, step) + (1 - recipe.decay) * peak
+
+    return descend(loss, params, recipe.steps, rate, recipe.layer_rates)
 
 
 def probe(

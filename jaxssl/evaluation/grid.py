@@ -54,7 +54,10 @@ BALANCE = "finetune.class_balance"
 PROBE = (BALANCE, "finetune.probe_steps", "finetune.probe_learning_rate", "finetune.probe_decay")
 _GOES_WITH = dict.fromkeys(map(str, LAYERS), "encoder.hidden")  # they must fit it
 _GOES_WITH |= {"pretrain.checkpoint_every": "pretrain.n_steps"}
-SCRATCH_STEPS = (BALANCE, "finetune.scratch_steps", "finetune.scratch_learning_rate")
+SCRATCH_STEPS = (
+    *(BALANCE, "finetune.schedule"),
+    *("finetune.scratch_steps", "finetune.scratch_learning_rate"),
+)
 
 
 class Point(NamedTuple):
@@ -142,7 +145,7 @@ def reads_of(arm: str) -> tuple[str, ...]:
         return (*reads, *SCRATCH_STEPS)
     if teacher == RANDOM_ENCODER:
         return (*reads, *PROBE)
-    own = ("transfer_layers", "freeze_layers", "n_steps", "learning_rate")
+    own = ("transfer_layers", "freeze_layers", "n_steps", "learning_rate", "schedule")
     return (*reads, *OF_PRETRAINING, *PROBE, *(f"finetune.{name}" for name in own))
 
 

@@ -19,6 +19,7 @@ from jaxssl.evaluation.lbfgs import minimize
 
 TOLERANCE = 2e-3  # of the gradient where the curvature is about 1, so in standard errors
 LOOSE = 0.01  # where fits are only compared
+FEWEST = 128  # rows and coordinates, in steps of which sizes grow
 LEAST_SPREAD = 1e-2  # of probabilities, by which curvature is scaled
 ABSENT = -1e30  # logit of a class without labels
 
@@ -80,13 +81,13 @@ def _width(n: int) -> int:
 
 
 def _rounded(n: int) -> int:
-    """The next of four sizes an octave.
+    """The next of four sizes an octave; below 1024, multiples of `FEWEST`.
 
-    >>> [_rounded(n) for n in (3, 65, 129, 3285)]
-    [64, 80, 160, 3584]
+    >>> [_rounded(n) for n in (3, 129, 3285)]
+    [128, 256, 3584]
     """
-    step = max(64, 1 << (n - 1).bit_length()) // 8
-    return max(64, -(-n // step) * step)
+    step = max(FEWEST, (1 << (n - 1).bit_length()) // 8)
+    return -(-n // step) * step
 
 
 def solve(

@@ -16,21 +16,23 @@ from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fit, Fits, Inputs
 from jaxssl.evaluation.selftrain import Lesson, teach
 
-FEWEST = 32  # rows of a batch
+FEWEST = 64  # rows of a batch
+GROWTH = 0.5  # few labels leave a pretrained encoder nearly as it is
 STUDENT = 1  # folded into the key of a fit: the student's streams
 
 
 def make_recipe(arm: str, options: FinetuneConfig, n_layers: int) -> finetune.Recipe:
     """How an arm trains: `scratch` without a probe, `random_encoder` its head, others by LP-FT."""
     probe = options.probe_steps, options.probe_learning_rate, options.probe_decay
-    balance = options.class_balance
+    balance, decay = options.class_balance, float(options.schedule == "cosine")
     if arm == SCRATCH:
         steps, rate = options.scratch_steps, options.scratch_learning_rate
-        return finetune.Recipe(0, 0.0, 0.0, steps, rate, jnp.ones(n_layers), balance)
+        return finetune.Recipe(0, 0.0, 0.0, steps, rate, jnp.ones(n_layers), balance, decay)
     if arm == RANDOM_ENCODER:
         return finetune.Recipe(*probe, 0, 0.0, jnp.zeros(n_layers), balance)
+    own = options.n_steps, options.learning_rate
     rates = (jnp.arange(n_layers) >= options.freeze_layers).astype(jnp.float32)
-    return finetune.Recipe(*probe, options.n_steps, options.learning_rate, rates, balance)
+    return finetune.Recipe(*probe, *own, rates, balance, decay, GROWTH * decay)
 
 
 def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:

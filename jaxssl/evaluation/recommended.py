@@ -16,7 +16,6 @@ from jaxssl.evaluation.graph import bridge
 from jaxssl.evaluation.linear import TEMPERATURE, class_means, directions
 from jaxssl.evaluation.neighbourhood import Neighbourhood
 from jaxssl.evaluation.novelty import Novelty
-from jaxssl.evaluation.paths import Path
 from jaxssl.evaluation.pooling import log_of
 from jaxssl.evaluation.spaces import (
     AGREEMENT,
@@ -32,6 +31,7 @@ from jaxssl.evaluation.spaces import (
     axes_of,
     make_spaces,
 )
+from jaxssl.evaluation.trials import Path
 
 Rows = Float[np.ndarray, "samples features"]
 Components = Float[np.ndarray, "samples components"]

@@ -7,24 +7,24 @@ twice: as precise as ours, and as it comes with a tolerance of 1e-3, which ends 
 from functools import partial
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
-from jaxssl.evaluation.baselines import PENALTIES, Problem, task_of
-from jaxssl.evaluation.paths import Path, Task, at_once, fit_paths, threads
+from jaxssl.evaluation.baselines import Problem, task_of
+from jaxssl.evaluation.paths import at_once, fit_paths, threads
+from jaxssl.evaluation.reference import fit_path
+from jaxssl.evaluation.trials import Path
 
 from .timing import Bench, Row, set_beside
 
 N_CLASSES, N_OTHERS = 20, 2_000
 RANK, SIGNAL = 30, 2.0  # of the centres, and how far they lie apart
 PRECISE, LOOSE = 1e-6, 1e-3  # tolerances of scikit-learn
-MAX_ITERATIONS = 10_000
 
 
 def measure(bench: Bench, n_features: int, n_labels: int, n_problems: int) -> Row:
     """Seconds a problem: penalty by held-out labels, fit of all, probabilities of others.
 
     "apart" is the mean absolute difference of probabilities from those of the precise fits of
-    scikit-learn at the penalty that is chosen.
+    scikit-learn, each at the penalty that it chooses.
     """
     problems = [_problem(n_features, n_labels, seed) for seed in range(n_problems)]
     tasks = [task_of(problem) for problem in problems]
@@ -37,8 +37,11 @@ def measure(bench: Bench, n_features: int, n_labels: int, n_problems: int) -> Ro
             found += [path(problem.x[problem.held_out]) for path, problem in fitted]
         return found
 
-    def theirs(tolerance: float) -> None:
-        threads(partial(_by_sklearn, tolerance=tolerance), list(zip(tasks, problems, strict=True)))
+    def theirs(tolerance: float) -> list[Path]:
+        paths = threads(partial(fit_path, tolerance=tolerance), [(task,) for task in tasks])
+        for path, problem in zip(paths, problems, strict=True):
+            path(problem.x[problem.held_out])
+        return paths
 
     timings, _, _ = bench.interleave(
         {
@@ -47,8 +50,7 @@ def measure(bench: Bench, n_features: int, n_labels: int, n_problems: int) -> Ro
             "sklearn_loose": partial(theirs, LOOSE),
         }
     )
-    paths = fit_paths(tasks)
-    apart = [_apart(*of) for of in zip(tasks, problems, paths, strict=True)]
+    apart = [_apart(*of) for of in zip(problems, fit_paths(tasks), theirs(PRECISE), strict=True)]
     row = set_beside(timings, "s", 1 / n_problems)
     return row | {"folds": tasks[0].n_folds, "apart": float(np.mean(apart))}
 
@@ -66,23 +68,7 @@ def _problem(n_features: int, n_labels: int, seed: int) -> Problem:
     return Problem(x.astype(np.float32), codes[labelled], labelled, rows, others, seed)
 
 
-def _by_sklearn(task: Task, problem: Problem, tolerance: float) -> np.ndarray:
-    """The path of penalties in every fold, each fit from where the last one ended; then that of
-    all labels at one of the penalties."""
-    words = {"class_weight": "balanced", "max_iter": MAX_ITERATIONS, "tol": tolerance}
-    for number in range(task.n_folds):
-        fitted, model = task.folds != number, LogisticRegression(warm_start=True, **words)
-        for penalty in task.penalties:
-            model.set_params(C=1 / penalty).fit(task.x[fitted], task.y[fitted])
-            model.predict_proba(task.x[~fitted])
-    penalty = task.penalties[len(PENALTIES) // 2]
-    model = LogisticRegression(C=1 / penalty, **words).fit(task.x, task.y)
-    return model.predict_proba(problem.x[problem.held_out])
-
-
-def _apart(task: Task, problem: Problem, path: Path) -> float:
-    """How far probabilities of others are from those of a precise fit, in the mean."""
-    words = {"class_weight": "balanced", "max_iter": MAX_ITERATIONS, "tol": PRECISE}
-    model = LogisticRegression(C=1 / task.penalties[path.position], **words).fit(task.x, task.y)
+def _apart(problem: Problem, path: Path, reference: Path) -> float:
+    """How far probabilities of others are from those of scikit-learn, in the mean."""
     rows = problem.x[problem.held_out]
-    return float(np.abs(path(rows) - model.predict_proba(rows)).mean())
+    return float(np.abs(path(rows) - reference(rows)).mean())

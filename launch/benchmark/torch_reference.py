@@ -173,8 +173,10 @@ def scratch_fit(
     def fit() -> np.ndarray:
         model = torch.nn.Sequential(torch_encoder(encoder_params), torch_dense(output))
         optimizer = torch.optim.Adam(model.parameters(), lr=options.scratch_learning_rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, len(batches))
         for rows in batches:
             _step(optimizer, functional.cross_entropy(model(x[rows]), y[rows]))
+            schedule.step()
         with torch.no_grad():
             return torch.softmax(model(held_out), dim=1).numpy()
 
