@@ -7,7 +7,18 @@ from typing import Any, NamedTuple
 
 from jaxssl.report.tables import as_markdown
 
-from . import imports, kills, linear, one_class, pretraining, scaling, shifts, studies, work
+from . import (
+    imports,
+    kills,
+    linear,
+    one_class,
+    pretraining,
+    published,
+    scaling,
+    shifts,
+    studies,
+    work,
+)
 from .pretraining import BATCH_SIZES
 from .timing import Bench, References, Row
 
@@ -93,6 +104,9 @@ SECTIONS: dict[str, Section] = {
     ),
     "programs": Section(studies.measure_programs, quick=[(10, 4)], full=[(10, 4), (89, 50)]),
     "stages": Section(studies.measure_stages, quick=[(DEMO, 4)], full=[(DEMO, 4), (DEMO, 16)]),
+    "study": Section(
+        published.measure_study, quick=[], full=[(data, 10) for data in published.SETS]
+    ),
     "conditioning": Section(
         scaling.measure_conditioning,
         quick=[(4_000, 10_000)],
