@@ -128,9 +128,10 @@ def save(drawing: Drawing, folder: Path) -> Markup:
     """Write NAME.png, NAME.svg and NAME.csv; returns the SVG as an element of the page."""
     svg = io.StringIO()
     with styled(), matplotlib.rc_context({"svg.hashsalt": drawing.name}):
+        drawing.figure.draw_without_rendering()  # lays it out, once for both
+        drawing.figure.set_layout_engine(None)
         with replacing(folder / f"{drawing.name}.png") as part:
             drawing.figure.savefig(part, format="png")
-        drawing.figure.set_layout_engine("none")  # it is laid out: once for both
         # neither date nor random ids: the same run gives the same file
         drawing.figure.savefig(svg, format="svg", metadata={"Date": None})
     write_text(folder / f"{drawing.name}.svg", svg.getvalue())
