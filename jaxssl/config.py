@@ -103,7 +103,7 @@ class FinetuneConfig:
     probe_learning_rate: LearningRate = 1e-2  # decays to 0 by a cosine
     probe_decay: Weight = 1e-2  # L2 penalty of the head, on standardised embeddings
     n_steps: Count = 100  # all layers together
-    learning_rate: LearningRate = 7e-4  # encoder and head after the probe, for 1,000 labels
+    learning_rate: LearningRate = 1e-3  # encoder and head after the probe, for 1,000 labels
     scratch_steps: Count = 200  # of the `scratch` arm
     scratch_learning_rate: LearningRate = 4e-3
     # "cosine": both rates fall to 0, and `learning_rate` grows with the root of the labels
