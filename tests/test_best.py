@@ -212,3 +212,25 @@ def test_a_pool_without_encoders_has_four_opinions():
     problem = Problem(PARTS, CODES[rows], rows, TRAIN, OTHERS, 0, GENES)
     np.testing.assert_array_equal(BASELINES["pool"].fit([problem])[0], probabilities)
     assert (probabilities.argmax(axis=1) == CODES[OTHERS]).mean() > 0.9
+
+
+def test_pool_and_best_fit_the_heads_that_they_share_once(monkeypatch):
+    outputs = np.hstack([PARTS[:, :6], np.tanh(PARTS)])
+    common, alone = (make_spaces(PARTS, GENES, TRAIN, OTHERS)[0] for _ in range(2))
+    asked = [Asked(common, rows, CODES[rows], K) for rows in (np.arange(40), np.arange(1, 42))]
+    beside = [own._replace(spaces=with_outputs(common, outputs)) for own in asked]
+    fitted, fit = [], best.fit_paths
+    monkeypatch.setattr(best, "fit_paths", lambda tasks: fitted.append(len(tasks)) or fit(tasks))
+    best.fit_best(asked)
+    assert fitted == [2, 2], "agreement and genes"
+    found = best.fit_best(beside)
+    assert fitted[2:] == [2, 0, 0], "outputs alone"
+    apart = best.fit_best([own._replace(spaces=with_outputs(alone, outputs)) for own in asked])
+    for (one, _), (other, _) in zip(found, apart, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    other_labels = asked[0]._replace(y=CODES[asked[0].labelled][::-1])
+    best.fit_best([other_labels])
+    assert fitted[-2:] == [1, 1], "the same rows with other labels are others"
+    rows = np.arange(60)
+    best.fit_best([Asked(common, rows, CODES[rows], K)])
+    assert {len(view.heads) for view in common.views.values()} == {0, 1}, "of one number of labels"

@@ -1,6 +1,8 @@
 """The comparison: one program, pairing, what is missing, what diverged."""
 
+import gc
 import logging
+import weakref
 from dataclasses import replace
 
 import jax
@@ -214,3 +216,16 @@ def test_unknown_arms_and_missing_encoders_are_named(prepared, encoders):
 def test_resolved_options_resolve_to_themselves():
     once = resolve(Config(), 500)
     assert to_dict(resolve(once, 500)) == to_dict(once)
+
+
+def test_what_fits_have_in_common_is_gone_with_their_inputs(adata):
+    config = small_config()
+    config.sweep.arms = ("label_spreading", "pool")
+    ready = prepare(make_task(adata, config), config)
+    inputs = make_inputs(ready, SEEDS)
+    matrix = weakref.ref(inputs.features)
+    assert len(list(sweep(ready, {}, SEEDS, inputs=inputs))) == 4
+    assert inputs.shared
+    del ready, inputs
+    gc.collect()
+    assert matrix() is None

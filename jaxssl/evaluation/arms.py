@@ -65,6 +65,7 @@ class Inputs(NamedTuple):
     orders: dict[int, Int[np.ndarray, " labelled"]]  # per seed: labelled rows, as budgets grow
     train: Int[np.ndarray, " train"]
     parts: dict[str, Int[np.ndarray, " rows"]]  # held-out rows by part
+    shared: dict | None = None  # what fits have made of these arrays, for `once`
 
     @property
     def n_classes(self) -> int:
@@ -84,7 +85,7 @@ def make_inputs(prepared: Prepared, seeds: Sequence[int]) -> Inputs:
     labelled, n_classes = task.labelled_train, len(task.classes)
     orders = {seed: labelled[label_order(task.codes[labelled], n_classes, seed)] for seed in seeds}
     parts = {"test": task.split.test, "validation": task.split.validation}
-    return Inputs(prepared.features, genes, task.codes, orders, task.split.train, parts)
+    return Inputs(prepared.features, genes, task.codes, orders, task.split.train, parts, {})
 
 
 def framed_inputs(prepared: Prepared, inputs: Inputs, frame: str) -> Inputs:
@@ -92,7 +93,7 @@ def framed_inputs(prepared: Prepared, inputs: Inputs, frame: str) -> Inputs:
     if not frame:
         return inputs
     own = prepared.in_frame(frame)
-    return inputs._replace(features=own.features, genes=_genes(own, frame))
+    return inputs._replace(features=own.features, genes=_genes(own, frame), shared={})
 
 
 def _genes(prepared: Prepared, frame: str = "") -> Float[np.ndarray, "samples genes"] | None:
@@ -224,8 +225,8 @@ def problem_of(inputs: Inputs, x: np.ndarray, n: int, seed: int, solver: str = C
     """The first n labels of a seed, as rows of a matrix."""
     rows = np.sort(inputs.orders[seed][:n])
     codes = inputs.codes[rows]
-    of_labels = {"n_classes": inputs.n_classes, "solver": solver}
-    return Problem(x, codes, rows, inputs.train, inputs.held_out, seed, **of_labels)
+    of_inputs = {"n_classes": inputs.n_classes, "solver": solver, "shared": inputs.shared}
+    return Problem(x, codes, rows, inputs.train, inputs.held_out, seed, **of_inputs)
 
 
 def fit_each(fit: FitAll, problems: Iterable[Problem], n_classes: int) -> Fits:

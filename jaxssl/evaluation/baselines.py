@@ -53,6 +53,7 @@ class Problem(NamedTuple):
     genes: Float[np.ndarray, "samples genes"] | None = None  # beside features, of "both"
     n_classes: int = 0  # of the task, whether or not each has a label; 0: as far as labels go
     solver: str = COMPILED  # of linear models
+    shared: dict | None = None  # of all problems with the same inputs: for `once`
 
 
 FitAll = Callable[[Sequence[Problem]], list[CLASSES]]
@@ -118,7 +119,7 @@ def _n_classes(problem: Problem) -> int:
 
 def nearest_centroid(problem: Problem) -> CLASSES:
     """The nearest class mean by cosine, about the mean of all training samples."""
-    view = View(problem.x, problem.x[problem.train].mean(axis=0))
+    view = View(problem.x, problem.x[problem.train].mean(axis=0), {})
     known, y = np.unique(problem.y, return_inverse=True)
     return nearest(view, problem.labelled, y, len(known), problem.held_out)
 
@@ -175,14 +176,14 @@ def pools(problems: Sequence[Problem]) -> list[CLASSES]:
     """What `best` is without encoders: class means of components, linear models on genes and on
     axes along which neighbours agree, and a graph, pooled by cross-validation.
     """
-    asked = [Asked(_spaces(p), p.labelled, p.y, _n_classes(p), p.solver) for p in problems]
+    asked = [Asked(spaces_of(p), p.labelled, p.y, _n_classes(p), p.solver) for p in problems]
     fitted = zip(fit_best(asked), problems, strict=True)
     return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
 
 
 @once
-def _spaces(problem: Problem) -> Spaces:
-    """What heads and graphs see."""
+def spaces_of(problem: Problem) -> Spaces:
+    """What heads and graphs of `pool` see, and of `best` beside its encoders."""
     assert problem.genes is not None, "a baseline of both has them"
     spaces, _ = make_spaces(problem.x, problem.genes, problem.train, problem.held_out)
     return spaces

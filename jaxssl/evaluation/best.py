@@ -126,9 +126,28 @@ def choose_pools(asked: Sequence[Asked], *, by_share: bool = False) -> list[Chos
     Returns:
         The heads of each, fitted on all labels, and the pool.
     """
-    tasks = {name: [_task(own, name, by_share) for own in asked] for name in asked[0].spaces.heads}
-    paths = [fit_paths(of_head) for of_head in tasks.values()]
+    paths = [_heads(asked, name, by_share) for name in asked[0].spaces.heads]
     return threads(partial(_pool, by_share=by_share), list(zip(asked, *paths, strict=True)))
+
+
+def _heads(asked: Sequence[Asked], name: str, by_share: bool) -> list[Path]:
+    """The head of each on a view, which keeps those of the last number of labels.
+
+    `pool` and `best` see the same genes by the same labels, one after the other.
+    """
+    views = [own.spaces.views[name] for own in asked]
+    keys = [(len(own.y), own.labelled.tobytes(), own.y.tobytes(), by_share) for own in asked]
+    sizes = {size for size, *_ in keys}
+    for view in views:
+        for key in [key for key in view.heads if key[0] not in sizes]:
+            del view.heads[key]
+    new = [
+        i for i, (view, key) in enumerate(zip(views, keys, strict=True)) if key not in view.heads
+    ]
+    fitted = fit_paths([_task(asked[i], name, by_share) for i in new])
+    for i, path in zip(new, fitted, strict=True):
+        views[i].heads[keys[i]] = path
+    return [view.heads[key] for view, key in zip(views, keys, strict=True)]
 
 
 def _task(asked: Asked, name: str, by_share: bool) -> Task:

@@ -22,9 +22,9 @@ from jaxssl.engine.bundle import EncoderBundle, has_diverged
 from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.pretrain import LogFn, Plan, StopFn, plan_pretraining, pretrain
 from jaxssl.evaluation.arms import Encoders, Fits, Inputs, fit_each, problem_of
-from jaxssl.evaluation.baselines import Problem
+from jaxssl.evaluation.baselines import Problem, spaces_of
 from jaxssl.evaluation.best import Asked, fit_best
-from jaxssl.evaluation.spaces import Spaces, make_spaces, with_outputs
+from jaxssl.evaluation.spaces import Spaces, with_outputs
 from jaxssl.readers import OF_TRAINING
 from jaxssl.types import Params
 
@@ -159,21 +159,22 @@ def windows(encoders: Mapping[Id, Params], seeds: Iterable[int]) -> dict[int, di
 def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callable[..., Fits]:
     """Build the fit of `best`; what a repetition sees is made once for all budgets."""
     assert inputs.genes is not None, "make_inputs provides what the arms want"
-    common, _ = make_spaces(inputs.features, inputs.genes, inputs.train, inputs.held_out)
+
+    def problem(n: int, seed: int) -> Problem:
+        own = problem_of(inputs, inputs.features, n, seed, config.sweep.linear_models)
+        return own._replace(genes=inputs.genes)
 
     @cache
-    def spaces_of(seed: int) -> Spaces:
+    def seen(seed: int) -> Spaces:
         outputs = outputs_of(config, [*ensembles[seed].values()], inputs.features)
-        return with_outputs(common, outputs)
+        return with_outputs(spaces_of(problem(1, seed)), outputs)
 
     def fit_all(problems: Sequence[Problem]) -> list[np.ndarray]:
-        asked = [Asked(spaces_of(p.seed), p.labelled, p.y, p.n_classes, p.solver) for p in problems]
+        asked = [Asked(seen(p.seed), p.labelled, p.y, p.n_classes, p.solver) for p in problems]
         fitted = zip(fit_best(asked), problems, strict=True)
         return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
 
     def fit(n: int, seeds: Sequence[int]) -> Fits:
-        solver = config.sweep.linear_models
-        problems = [problem_of(inputs, inputs.features, n, seed, solver) for seed in seeds]
-        return fit_each(fit_all, problems, inputs.n_classes)
+        return fit_each(fit_all, [problem(n, seed) for seed in seeds], inputs.n_classes)
 
     return fit

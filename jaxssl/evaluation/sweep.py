@@ -1,6 +1,5 @@
 """The label-efficiency comparison: arms x label shares x seeds, in tidy rows."""
 
-import itertools
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
@@ -71,8 +70,7 @@ def sweep(
     check_encoders(arms, encoders, seeds)
     inputs = inputs or make_inputs(prepared, seeds)
     fit = _make_fit(prepared, encoders, inputs, of_encoders or inputs)
-    by_frame = sorted(arms, key=lambda arm: parted(arm)[1])  # one frame in memory beside the own
-    for arm, (share, n) in itertools.product(by_frame, labels.items()):
+    for arm, share, n in in_turn(arms, labels):
         missing = [seed for seed in seeds if (arm, share, seed) not in done]
         if not missing:
             continue
@@ -83,6 +81,23 @@ def sweep(
         head |= {"method": method_of(arm), "n_labelled": n, "split": config.split.seed}
         head |= {"device": jax.devices()[0].device_kind}
         yield Fitted(arm, share, *score_fits(head, inputs, fits), seconds)
+
+
+def in_turn(arms: Sequence[str], labels: Mapping[float, int]) -> list[tuple[str, float, int]]:
+    """Arms and shares in the order of their fits: one frame in memory beside the own, and arms
+    that see the same by the same labels one after the other.
+
+    >>> in_turn(["pool", "pool@rank", "best"], {0.1: 5, 1.0: 50})[:3]
+    [('pool', 0.1, 5), ('best', 0.1, 5), ('pool', 1.0, 50)]
+    """
+    frames = sorted({parted(arm)[1] for arm in arms})
+    return [
+        (arm, share, n)
+        for frame in frames
+        for share, n in labels.items()
+        for arm in arms
+        if parted(arm)[1] == frame
+    ]
 
 
 def _make_fit(
