@@ -29,6 +29,7 @@ from jaxssl.methods.augment import AugmentConfig
 from jaxssl.methods.interface import MethodConfig
 from jaxssl.methods.swav import SwAVConfig
 from jaxssl.model import EncoderConfig
+from jaxssl.stored import renamed
 from jaxssl.types import InputError
 
 
@@ -106,7 +107,7 @@ class FinetuneConfig:
     learning_rate: LearningRate = 1e-3  # encoder and head after the probe, for 1,000 labels
     scratch_steps: Count = 200  # of the `scratch` arm
     scratch_learning_rate: LearningRate = 4e-3
-    # "cosine": both rates fall to 0, and `learning_rate` grows with the root of the labels
+    # "cosine": both rates fall to 0; `learning_rate` grows with the root of up to 4,000 labels
     schedule: Literal["cosine", "constant"] = "cosine"
     batch_size: Positive = 128  # positions repeat evenly where there are fewer labels
     class_balance: Share = 1.0  # in the loss all classes count alike; 0: all labels do (STUDY)
@@ -136,7 +137,7 @@ class SweepConfig:
         *("scratch", "random_encoder", "logreg", "pca_logreg", "centroid", "knn"),
         *("label_spreading", "spread_selftrain", "cluster_logreg", "pool", "random_forest"),
     )
-    linear_models: Literal["compiled", "scikit-learn"] = "compiled"  # what fits them
+    linear_models: Literal["compiled", "scikit-learn"] = "compiled"  # with a penalty to choose
     frames: tuple[str, ...] = ()  # of classical arms beside `normalize.frame`: `studies.frames`
 
 
@@ -167,14 +168,6 @@ class Config:
     selftrain: SelftrainConfig = field(default_factory=SelftrainConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
     run: RunConfig = field(default_factory=RunConfig)
-
-
-def renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored configuration in today's words; before 1.0, the stratified split was "study"."""
-    split = dict(stored.get("split", {}))
-    split |= {"protocol": "stratified"} if split.get("protocol") == "study" else {}
-    normalize = {"frame": "training", **stored.get("normalize", {})}  # once there was no other
-    return {**stored, "split": split, "normalize": normalize}
 
 
 def to_dict(config: Config) -> dict[str, Any]:

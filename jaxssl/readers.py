@@ -38,6 +38,8 @@ OF_ENCODER = (
 ONE_SPLIT = ("split.n_splits",)
 TRIED = ("selftrain.student", "selftrain.temperature", "selftrain.labelled_weight")
 METHODS_OWN = "a comparison, which takes methods and views from the methods' own files"
+COMPARED = "sweep.shares", "sweep.linear_models"
+ALL_NETWORKS = "finetune.batch_size", "finetune.schedule", "finetune.class_balance"
 READERS: dict[str, Reader] = {
     "study": Reader("a study", tuple(vars(Config()))),
     "pretrain": Reader(
@@ -52,7 +54,7 @@ READERS: dict[str, Reader] = {
     ),
     "search": Reader(
         "a grid of options, which is of one split and decides by scores alone",
-        (*OF_PRETRAINING, "finetune", "selftrain", "sweep.shares", "run"),
+        (*OF_PRETRAINING, "finetune", "selftrain", *COMPARED, "run"),
         ("pretrain.checkpoint_every",),
         ONE_SPLIT,
     ),
@@ -64,13 +66,13 @@ READERS: dict[str, Reader] = {
     ),
     "type1": Reader(
         "an audit of the tests, which trains from scratch on one split",
-        (*INPUT, *LAYERS, *SCRATCH, "finetune.batch_size", "sweep.shares", "run"),
+        (*INPUT, *LAYERS, *SCRATCH, *ALL_NETWORKS, "sweep.shares", "run"),
         settled=ONE_SPLIT,
         deaf=("splits", "method"),
     ),
     "type1_best": Reader(
         "an audit of the tests on the arm best, which pretrains encoders on one split",
-        (*INPUT, *LAYERS, "pretrain", "sweep.shares", "run"),
+        (*INPUT, *LAYERS, "pretrain", *COMPARED, "run"),
         ("pretrain.checkpoint_every",),
         settled=ONE_SPLIT,
         deaf=("splits", "method"),

@@ -23,6 +23,7 @@ from jaxssl.evaluation.spaces import (
     make_spaces,
     with_outputs,
 )
+from jaxssl.evaluation.trials import SKLEARN
 
 RNG = np.random.default_rng(0)
 N, K = 200, 4
@@ -215,22 +216,43 @@ def test_a_pool_without_encoders_has_four_opinions():
 
 
 def test_pool_and_best_fit_the_heads_that_they_share_once(monkeypatch):
-    outputs = np.hstack([PARTS[:, :6], np.tanh(PARTS)])
-    common, alone = (make_spaces(PARTS, GENES, TRAIN, OTHERS)[0] for _ in range(2))
-    asked = [Asked(common, rows, CODES[rows], K) for rows in (np.arange(40), np.arange(1, 42))]
-    beside = [own._replace(spaces=with_outputs(common, outputs)) for own in asked]
+    outputs, shared = np.hstack([PARTS[:, :6], np.tanh(PARTS)]), {}
+    common = make_spaces(PARTS, GENES, TRAIN, OTHERS)[0]
+    beside = with_outputs(common, outputs)
+    rows = [np.arange(40), np.arange(1, 42)]
+    asked = [Asked(common, own, CODES[own], K, shared=shared) for own in rows]
     fitted, fit = [], best.fit_paths
     monkeypatch.setattr(best, "fit_paths", lambda tasks: fitted.append(len(tasks)) or fit(tasks))
     best.fit_best(asked)
     assert fitted == [2, 2], "agreement and genes"
-    found = best.fit_best(beside)
+    found = best.fit_best([own._replace(spaces=beside) for own in asked])
     assert fitted[2:] == [2, 0, 0], "outputs alone"
-    apart = best.fit_best([own._replace(spaces=with_outputs(alone, outputs)) for own in asked])
+    apart = best.fit_best([Asked(beside, own, CODES[own], K) for own in rows])
+    assert fitted[5:] == [2, 2, 2], "with none to share, nothing is kept"
     for (one, _), (other, _) in zip(found, apart, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
-    other_labels = asked[0]._replace(y=CODES[asked[0].labelled][::-1])
-    best.fit_best([other_labels])
-    assert fitted[-2:] == [1, 1], "the same rows with other labels are others"
-    rows = np.arange(60)
-    best.fit_best([Asked(common, rows, CODES[rows], K)])
-    assert {len(view.heads) for view in common.views.values()} == {0, 1}, "of one number of labels"
+
+
+def test_heads_are_shared_by_none_that_asks_for_another(monkeypatch):
+    rows, shared = np.arange(40), {}
+    given = Asked(make_spaces(PARTS, GENES, TRAIN, OTHERS)[0], rows, CODES[rows], K, shared=shared)
+    others = [
+        given._replace(y=given.y[::-1]),
+        given._replace(labelled=rows[:30], y=given.y[:30]),
+        given._replace(n_classes=K + 1),
+        given._replace(solver=SKLEARN),
+        given._replace(spaces=make_spaces(PARTS, GENES, TRAIN, OTHERS)[0]),
+    ]
+    fitted, fit = [], best.fit_paths
+    monkeypatch.setattr(best, "fit_paths", lambda tasks: fitted.append(len(tasks)) or fit(tasks))
+    best.fit_best([given, given])
+    assert fitted == [1, 1], "equal ones are one"
+    for other in others:
+        best.fit_best([other])
+    best.choose_pools([given], by_share=True)
+    same_genes = others[-1].spaces.views["genes"].x is given.spaces.views["genes"].x
+    assert same_genes, "of its own view of the same genes the head is the same"
+    assert fitted[2:] == [1, 1] * 4 + [1, 0] + [1, 1]
+    monkeypatch.setattr(best, "MOST_KEPT", 3)
+    best.fit_best([given])
+    assert len(shared[best.HEADS_KEPT]) == 3

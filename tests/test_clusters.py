@@ -18,9 +18,9 @@ X = (RNG.normal(size=(120, 6)) + 3 * RNG.normal(size=(4, 6))[Y]).astype(np.float
 TRAIN = np.arange(100)
 
 
-def problem(x, seed=0, held_out=(*range(100, 120),)):
+def problem(x, seed=0, held_out=(*range(100, 120),), shared=None):
     """Eight labels, those of the first rows."""
-    return Problem(x, Y[:8], np.arange(8), TRAIN, np.array(held_out), seed)
+    return Problem(x, Y[:8], np.arange(8), TRAIN, np.array(held_out), seed, shared=shared)
 
 
 def test_codes_tell_clusters_and_read_held_out_rows_not_at_all():
@@ -52,7 +52,7 @@ def test_both_blocks_are_of_one_size_and_equal_samples_have_no_codes():
     assert beside_codes(np.ones((30, 3), np.float32), np.arange(20)).shape == (30, 3)
 
 
-def test_what_seeds_share_is_computed_once_and_leaves_with_its_matrix():
+def test_what_seeds_share_is_computed_once_and_leaves_with_what_they_share():
     calls = []
 
     @once
@@ -60,31 +60,38 @@ def test_what_seeds_share_is_computed_once_and_leaves_with_its_matrix():
         calls.append(asked.seed)
         return asked.x.sum(axis=0)
 
-    x = X.copy()
-    threads = [threading.Thread(target=counted, args=(problem(x, s),)) for s in range(8)]
+    shared, given = {}, [problem(X, s) for s in range(8)]
+    given = [own._replace(shared=shared) for own in given]
+    threads = [threading.Thread(target=counted, args=(own,)) for own in given]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(calls) == 1
-    counted(problem(x, held_out=(110,)))
-    other = X.copy()
-    counted(problem(other))
-    assert len(calls) == 3
-    kept = weakref.ref(counted(problem(x)))
-    assert len(calls) == 3
+    counted(problem(X, held_out=(110,), shared=shared))
+    counted(problem(X.copy(), shared=shared))
+    counted(problem(X, shared=shared)._replace(genes=X))
+    assert len(calls) == 4, "other rows, matrices and genes are others"
+    counted(problem(X))
+    assert len(calls) == 5, "with none to share, nothing is kept"
+    kept = weakref.ref(counted(given[0]))
     assert kept() is not None
-    del x, threads, thread
+    del shared, given, threads, thread
     gc.collect()
     assert kept() is None
 
 
-def test_no_arm_keeps_its_matrix():
-    x = X.copy()
+def test_no_arm_keeps_its_matrix_beyond_what_is_shared():
+    x, shared = X.copy(), {}
     alive = weakref.ref(x)
     for name in ("label_spreading", "spread_selftrain", "cluster_logreg"):
-        fit = BASELINES[name].fit
-        assert_array_equal(fit([problem(x)])[0], fit([problem(X.copy())])[0])  # shared or fresh
-    del x
+        given = problem(x, shared=shared)
+        fresh = BASELINES[name].fit([problem(x)])[0]
+        for _ in range(2):
+            assert_allclose(BASELINES[name].fit([given])[0], fresh, atol=1e-6)
+    assert shared
+    del x, given
+    assert alive() is not None
+    del shared
     gc.collect()
     assert alive() is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from jaxssl.config import EncoderConfig, FinetuneConfig
+from jaxssl.config import Config, EncoderConfig, FinetuneConfig, from_dict, to_dict
 from jaxssl.evaluation import finetune as module
 from jaxssl.evaluation.finetune import (
     Labelled,
@@ -186,3 +186,11 @@ def test_a_balanced_loss_is_that_of_every_class_by_itself():
     weighted = module.cross_entropy(logits, y, module.class_weights(data, 2, 1.0))
     by_class = [module.cross_entropy(logits[y == c], y[y == c]) for c in (0, 1)]
     np.testing.assert_allclose(weighted, np.mean(by_class), rtol=1e-5)
+
+
+def test_a_section_of_before_there_were_schedules_keeps_its_rates():
+    stored = to_dict(Config())
+    del stored["finetune"]["schedule"]
+    stored["finetune"]["learning_rate"] = 1e-4
+    assert from_dict(stored).finetune.schedule == "constant"
+    assert from_dict({"finetune": {"n_steps": 5}}).finetune.schedule == "cosine", "who asks now"

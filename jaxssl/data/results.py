@@ -67,8 +67,8 @@ def tell_results(
     by_name = keys != ""
     cells = _cells(raw, is_turned, is_gene)
     called = in_order(name for name, key in zip(names, keys, strict=True) if not key)
-    may = (not k and _may_be_result(n, called) for n, k in zip(names, keys, strict=True))
-    maybe = np.fromiter(may, bool, len(names))
+    asked = ("" if key or is_filed(name) else name for name, key in zip(names, keys, strict=True))
+    maybe = np.fromiter((_may_be_result(name, called) for name in asked), bool, len(names))
     rest = np.flatnonzero((keys == "") & ~maybe)
     twins = _of_their_own(list(samples), keys, cells)
     rest = rest[choose_measure(list(samples[rest]), raw.layer, "", twins).kept]  # one a sample
@@ -117,8 +117,6 @@ def _cells(raw: RawTable, is_turned: bool, is_gene: np.ndarray) -> Cells:
 
 
 def _may_be_result(name: str, called: Sequence[str]) -> bool:
-    if is_filed(name):  # TCGA-VS-A8EB-01 sets nothing against anything
-        return False
     plain = "".join(filter(str.isalnum, name.lower()))
     return plain in MAYBE or is_versus(name) or are_sides(name, called)
 

@@ -65,6 +65,7 @@ class Inputs(NamedTuple):
     orders: dict[int, Int[np.ndarray, " labelled"]]  # per seed: labelled rows, as budgets grow
     train: Int[np.ndarray, " train"]
     parts: dict[str, Int[np.ndarray, " rows"]]  # held-out rows by part
+    solver: str = COMPILED  # of linear models
     shared: dict | None = None  # what fits have made of these arrays, for `once`
 
     @property
@@ -85,7 +86,8 @@ def make_inputs(prepared: Prepared, seeds: Sequence[int]) -> Inputs:
     labelled, n_classes = task.labelled_train, len(task.classes)
     orders = {seed: labelled[label_order(task.codes[labelled], n_classes, seed)] for seed in seeds}
     parts = {"test": task.split.test, "validation": task.split.validation}
-    return Inputs(prepared.features, genes, task.codes, orders, task.split.train, parts, {})
+    solver = prepared.config.sweep.linear_models
+    return Inputs(prepared.features, genes, task.codes, orders, task.split.train, parts, solver, {})
 
 
 def framed_inputs(prepared: Prepared, inputs: Inputs, frame: str) -> Inputs:
@@ -183,17 +185,12 @@ def method_of(arm: str) -> str:
     return method if method in METHODS else ""
 
 
-def fit_baseline(
-    arm: str, inputs: Inputs, n: int, seeds: Sequence[int], solver: str = COMPILED
-) -> Fits:
-    """Fit a classical arm for every seed; seeds with the same labels share one fit.
-
-    The inputs are those of its frame.
-    """
+def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits:
+    """Fit a classical arm, in its frame, for every seed; those of the same labels share a fit."""
     baseline = BASELINES[parted(arm)[0]]
     x = inputs.genes if baseline.input == "genes" else inputs.features
     assert x is not None, "make_inputs provides what the arms want"
-    problems = {seed: problem_of(inputs, x, n, seed, solver) for seed in seeds}
+    problems = {seed: problem_of(inputs, x, n, seed) for seed in seeds}
     if baseline.input == "both":
         problems = {s: problem._replace(genes=inputs.genes) for s, problem in problems.items()}
     first = {problems[seed].labelled.tobytes(): seed for seed in reversed(seeds)}
@@ -216,17 +213,17 @@ def fit_with_components(
     def problem(seed: int) -> Problem:
         embedding = np.asarray(embed(encoders[seed], inputs.features))
         x = np.hstack([scaled(embedding), scaled(inputs.features)])
-        return problem_of(inputs, x, n, seed, config.sweep.linear_models)
+        return problem_of(inputs, x, n, seed)
 
     return fit_each(logistic_regressions, map(problem, seeds), inputs.n_classes)
 
 
-def problem_of(inputs: Inputs, x: np.ndarray, n: int, seed: int, solver: str = COMPILED) -> Problem:
+def problem_of(inputs: Inputs, x: np.ndarray, n: int, seed: int) -> Problem:
     """The first n labels of a seed, as rows of a matrix."""
     rows = np.sort(inputs.orders[seed][:n])
     codes = inputs.codes[rows]
-    of_inputs = {"n_classes": inputs.n_classes, "solver": solver, "shared": inputs.shared}
-    return Problem(x, codes, rows, inputs.train, inputs.held_out, seed, **of_inputs)
+    own = {"n_classes": inputs.n_classes, "solver": inputs.solver, "shared": inputs.shared}
+    return Problem(x, codes, rows, inputs.train, inputs.held_out, seed, **own)
 
 
 def fit_each(fit: FitAll, problems: Iterable[Problem], n_classes: int) -> Fits:

@@ -119,7 +119,7 @@ def _n_classes(problem: Problem) -> int:
 
 def nearest_centroid(problem: Problem) -> CLASSES:
     """The nearest class mean by cosine, about the mean of all training samples."""
-    view = View(problem.x, problem.x[problem.train].mean(axis=0), {})
+    view = View(problem.x, problem.x[problem.train].mean(axis=0))
     known, y = np.unique(problem.y, return_inverse=True)
     return nearest(view, problem.labelled, y, len(known), problem.held_out)
 
@@ -176,7 +176,9 @@ def pools(problems: Sequence[Problem]) -> list[CLASSES]:
     """What `best` is without encoders: class means of components, linear models on genes and on
     axes along which neighbours agree, and a graph, pooled by cross-validation.
     """
-    asked = [Asked(spaces_of(p), p.labelled, p.y, _n_classes(p), p.solver) for p in problems]
+    asked = [
+        Asked(spaces_of(p), p.labelled, p.y, _n_classes(p), p.solver, p.shared) for p in problems
+    ]
     fitted = zip(fit_best(asked), problems, strict=True)
     return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
 

@@ -33,6 +33,7 @@ from jaxssl.evaluation.trials import COMPILED, Path, Task
 UNTUNED = 3  # position of the penalty where nothing can be held out
 PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003)  # of rows of unit length
 FEWEST = 5  # labels that can be held out
+HEADS_KEPT, MOST_KEPT = "heads", 128  # in what is shared
 
 Labels = Int[np.ndarray, " labelled"]
 
@@ -45,6 +46,7 @@ class Asked(NamedTuple):
     y: Labels  # their classes
     n_classes: int  # of the task, whether or not each has a label
     solver: str = COMPILED  # of linear models
+    shared: dict | None = None  # of all with the same inputs, to keep heads in; None: none is kept
 
 
 class Chosen(NamedTuple):
@@ -88,7 +90,7 @@ def _without_heads(
     asked: Asked, rows: Int[np.ndarray, " rows"]
 ) -> tuple[list[Classes], list[Classes]]:
     """What each mean and each graph says."""
-    spaces, labelled, y, n_classes, _ = asked
+    spaces, labelled, y, n_classes, *_ = asked
     means = [nearest(spaces.views[n], labelled, y, n_classes, rows) for n in spaces.means]
     at, inside = (np.searchsorted(spaces.train, of) for of in (labelled, rows))
     is_outside, graphs = rows is spaces.others, []
@@ -131,23 +133,25 @@ def choose_pools(asked: Sequence[Asked], *, by_share: bool = False) -> list[Chos
 
 
 def _heads(asked: Sequence[Asked], name: str, by_share: bool) -> list[Path]:
-    """The head of each on a view, which keeps those of the last number of labels.
+    """The head of each on a view; those that others have fitted of the same are in `shared`.
 
     `pool` and `best` see the same genes by the same labels, one after the other.
     """
     views = [own.spaces.views[name] for own in asked]
-    keys = [(len(own.y), own.labelled.tobytes(), own.y.tobytes(), by_share) for own in asked]
-    sizes = {size for size, *_ in keys}
-    for view in views:
-        for key in [key for key in view.heads if key[0] not in sizes]:
-            del view.heads[key]
-    new = [
-        i for i, (view, key) in enumerate(zip(views, keys, strict=True)) if key not in view.heads
+    keys = [
+        (id(view.x), own.labelled.tobytes(), own.y.tobytes(), own.n_classes, own.solver, by_share)
+        for view, own in zip(views, asked, strict=True)
     ]
-    fitted = fit_paths([_task(asked[i], name, by_share) for i in new])
-    for i, path in zip(new, fitted, strict=True):
-        views[i].heads[keys[i]] = path
-    return [view.heads[key] for view, key in zip(views, keys, strict=True)]
+    shared: dict = {} if asked[0].shared is None else asked[0].shared
+    kept = shared.setdefault(HEADS_KEPT, {})
+    new = {key: i for i, key in enumerate(keys) if key not in kept}
+    fitted = fit_paths([_task(asked[i], name, by_share) for i in new.values()])
+    for (key, i), path in zip(new.items(), fitted, strict=True):
+        kept[key] = path, views[i]  # with the view, so that no other comes by its id
+    found = [kept[key][0] for key in keys]
+    while len(kept) > MOST_KEPT:
+        del kept[next(iter(kept))]
+    return found
 
 
 def _task(asked: Asked, name: str, by_share: bool) -> Task:
@@ -173,7 +177,7 @@ def _weights(y: Labels, by_share: bool) -> Float[np.ndarray, " labelled"]:
 
 def _pool(asked: Asked, *heads: Path, by_share: bool) -> Chosen:
     """The weights by which the opinions on labels that are held out lose least."""
-    spaces, labelled, y, n_classes, _ = asked
+    spaces, labelled, y, n_classes, *_ = asked
     prior, (folds, _) = prior_of(spaces.means, spaces.heads, spaces.of_graphs), _folds(y)
     rows = np.flatnonzero(folds >= 0)
     if not len(rows):

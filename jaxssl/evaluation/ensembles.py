@@ -161,8 +161,7 @@ def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callab
     assert inputs.genes is not None, "make_inputs provides what the arms want"
 
     def problem(n: int, seed: int) -> Problem:
-        own = problem_of(inputs, inputs.features, n, seed, config.sweep.linear_models)
-        return own._replace(genes=inputs.genes)
+        return problem_of(inputs, inputs.features, n, seed)._replace(genes=inputs.genes)
 
     @cache
     def seen(seed: int) -> Spaces:
@@ -170,7 +169,9 @@ def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callab
         return with_outputs(spaces_of(problem(1, seed)), outputs)
 
     def fit_all(problems: Sequence[Problem]) -> list[np.ndarray]:
-        asked = [Asked(seen(p.seed), p.labelled, p.y, p.n_classes, p.solver) for p in problems]
+        asked = [
+            Asked(seen(p.seed), p.labelled, p.y, p.n_classes, p.solver, p.shared) for p in problems
+        ]
         fitted = zip(fit_best(asked), problems, strict=True)
         return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
 

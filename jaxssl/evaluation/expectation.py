@@ -108,7 +108,7 @@ def _say(rest: Sequence[Asked], rows: Sequence[np.ndarray]) -> list[tuple[np.nda
     several = [rest[i] for i in able]
     problems = [
         Problem(spaces.views[GENES].x, y, labelled, spaces.train, rows[i], 0, n_classes=n_classes)
-        for i, (spaces, labelled, y, n_classes, _) in zip(able, several, strict=True)
+        for i, (spaces, labelled, y, n_classes, *_) in zip(able, several, strict=True)
     ]
     fitted = zip(able, choose_pools(several, by_share=True), fit_linear(problems), strict=True)
     for i, chosen, of_known in fitted:

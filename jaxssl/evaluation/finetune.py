@@ -20,7 +20,7 @@ from jaxssl.model import Network, make_encoder, make_head
 from jaxssl.types import Params
 
 ADAM = optax.scale_by_adam()
-MANY, MOST = 1000, 4  # labels for which a rate is given, and how many times these it grows
+GIVEN_FOR, GROWS_TO = 1000, 4000  # labels, of a rate that grows with their number
 Step = Int[Array, ""]
 Rate = float | Float[Array, ""]
 
@@ -135,7 +135,7 @@ def finetune(
         rows = batch(step)
         return cross_entropy(networks.logits(params, labelled.x[rows]), labelled.y[rows], weights)
 
-    peak = recipe.learning_rate * jnp.minimum(labelled.n / MANY, MOST) ** recipe.growth
+    peak = recipe.learning_rate * (jnp.minimum(labelled.n, GROWS_TO) / GIVEN_FOR) ** recipe.growth
 
     def rate(step: Step) -> Rate:
         return recipe.decay * cosine(peak, recipe.steps, step) + (1 - recipe.decay) * peak

@@ -18,6 +18,7 @@ from jaxssl.evaluation.selftrain import Lesson, teach
 
 FEWEST = 64  # rows of a batch
 GROWTH = 0.5  # few labels leave a pretrained encoder nearly as it is
+MORE = 2  # profiles of a step of a student, which need no label
 STUDENT = 1  # folded into the key of a fit: the student's streams
 
 
@@ -109,7 +110,8 @@ def _compile(networks: finetune.Networks) -> tuple[Callable, Callable, Callable]
         logits = networks.logits(finetune.finetune(networks, key, params, labelled, recipe), x)
         key = jax.random.fold_in(key, STUDENT)
         weights = finetune.class_weights(labelled, logits.shape[1], recipe.class_balance)
-        taught = teach(networks, key, student, logits, labelled, lesson, weights)
+        of_student = networks._replace(batch_size=MORE * networks.batch_size)
+        taught = teach(of_student, key, student, logits, labelled, lesson, weights)
         return finetune.judge(networks, taught, labelled, held_out)
 
     return (

@@ -38,10 +38,11 @@ def once(make: Callable[[Any], T]) -> Callable[[Any], T]:
         if asked.shared is None:
             return make(asked)
         rows = asked.train.tobytes(), asked.held_out.tobytes()
-        key = (make.__qualname__, id(asked.x), *rows)
+        matrices = asked.x, getattr(asked, "genes", None)
+        key = (make.__qualname__, *map(id, matrices), *rows)
         with _LOCK:
-            if key not in asked.shared:  # with the matrix, so that no other comes by its id
-                asked.shared[key] = asked.x, make(asked)
-            return asked.shared[key][1]
+            if key not in asked.shared:  # with the matrices, so that no others come by their ids
+                asked.shared[key] = make(asked), matrices
+            return asked.shared[key][0]
 
     return remembered

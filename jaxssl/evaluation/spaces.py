@@ -11,7 +11,6 @@ from jaxssl.evaluation.graph import affinity, bridge
 from jaxssl.evaluation.linear import directions, span_of
 from jaxssl.evaluation.neighbourhood import Neighbourhood, find_neighbourhood
 from jaxssl.evaluation.spreading import Reach, reach, spread
-from jaxssl.evaluation.trials import Path
 
 OUTPUTS, AGREEMENT, COMPONENTS, GENES = "outputs", "agreement", "components", "genes"
 MEANS = (OUTPUTS, COMPONENTS)
@@ -30,7 +29,6 @@ class View(NamedTuple):
 
     x: Rows  # of all samples, as it is
     centre: Float[np.ndarray, " features"]
-    heads: dict[tuple, Path]  # that labels have been fitted by, for who asks with the same labels
 
     def of(self, rows: Int[np.ndarray, " rows"]) -> Rows:
         """Some samples, of unit length."""
@@ -76,7 +74,7 @@ class Spaces(NamedTuple):
     def with_view(self, name: str, x: Rows) -> "Spaces":
         """With one view more of all samples, and its graph if it is one of `GRAPHS`."""
         centre = x[self.train].mean(axis=0)
-        view, graphs = View(x, centre, {}), dict(self.graphs)
+        view, graphs = View(x, centre), dict(self.graphs)
         if name in GRAPHS:
             inner = view.of(self.train)
             others = view.of(self.others)
@@ -155,7 +153,7 @@ def condensed(spaces: Spaces, labelled: Int[np.ndarray, " labelled"]) -> Spaces:
         x = view.x[labelled] - view.centre
         axes = span_of(x)
         x = x if axes is None else x @ axes
-        views[name] = View(x, np.zeros(x.shape[1], x.dtype), {})
+        views[name] = View(x, np.zeros(x.shape[1], x.dtype))
     at = np.searchsorted(spaces.train, labelled)
     inside = {name: cast(Graph, graph).inside for name, graph in spaces.graphs.items()}
     graphs = {name: reach(graph, at, STRENGTH) for name, graph in inside.items()}

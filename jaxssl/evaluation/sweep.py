@@ -116,7 +116,7 @@ def _make_fit(
         base, frame = parted(arm)
         own, of_method = framed(frame), encoders.get(method_of(arm))
         if base in BASELINES:
-            return fit_baseline(arm, own, n, seeds, config.sweep.linear_models)
+            return fit_baseline(arm, own, n, seeds)
         if base == BEST and fit_best:
             return fit_best(n, seeds)
         if of_method and arm.endswith(WITH_COMPONENTS):

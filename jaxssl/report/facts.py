@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from jaxssl.config import renamed
 from jaxssl.evaluation import headline
 from jaxssl.evaluation.conclusions import Conclusions
 from jaxssl.evaluation.endpoint import ENDPOINT_COLUMNS
@@ -12,6 +11,7 @@ from jaxssl.evaluation.stats import ESTIMANDS
 from jaxssl.report.templates import TEXTS
 from jaxssl.runs.layout import split_number
 from jaxssl.runs.result import StudyResult
+from jaxssl.stored import renamed
 from jaxssl.types import LEAKS
 
 PROTOCOLS = {

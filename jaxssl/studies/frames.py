@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxssl.config import Config, frame_of, renamed, with_options
+from jaxssl.config import Config, frame_of, with_options
 from jaxssl.data.frames import check_cohorts
 from jaxssl.data.split import LEAVE_BATCH_OUT
 from jaxssl.data.task import Task
@@ -13,6 +13,7 @@ from jaxssl.evaluation.arms import in_frames, parted
 from jaxssl.files import read_json
 from jaxssl.runs import layout
 from jaxssl.runs.output import Output
+from jaxssl.stored import renamed
 from jaxssl.types import FRAMES, InputError
 
 

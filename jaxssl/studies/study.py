@@ -183,6 +183,7 @@ def run_each_split(job: Job) -> None:
     """Every stage on every split, in OUT/split_N; then all together, in OUT, with one report."""
     config, hooks = job.config, job.hooks
     check_folder(job.output)  # before the data are read
+    start_devices(config)
     adata = read_data(config.data, hooks, job.data)
     numbers = split_numbers(config, adata)
     files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
@@ -191,7 +192,6 @@ def run_each_split(job: Job) -> None:
     if job.encoders:
         check_guests(make_task(adata, with_options(config, {"split.seed": numbers[0]})), adata, job)
     parent = open_folder(job.output)
-    start_devices(config)
     kind = job.output.kind
     write_identity(parent, config, Origin(), hooks.command, kind=kind)  # each split has its own
     folders = [layout.split_folder(parent, number) for number in numbers]

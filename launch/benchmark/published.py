@@ -46,7 +46,7 @@ def measure_study(bench: Bench, data: str, n_seeds: int) -> Row:
 
 
 def _products(found: StudyResult, n_seeds: int) -> dict[str, int]:
-    """Floating-point operations of the products of pretraining and fine-tuning."""
+    """Floating-point operations of the products of pretraining and fine-tuning, without probes."""
     config = from_dict(found.config)
     n_labelled, n_classes = found.summary["n_labelled"], len(found.summary["classes"])
     widths = (config.normalize.n_components, *config.encoder.hidden)
