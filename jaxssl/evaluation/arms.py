@@ -41,8 +41,7 @@ CLASSICAL = tuple(BASELINES)[1:]
 FRAMED = tuple(f"{arm}@{frame}" for frame in FRAMES for arm in CLASSICAL)
 """Classical arms whose input is in a frame (`data.frames`) of their own, not in the study's."""
 
-Encoders = Mapping[int, Params]
-"""Encoder parameters by seed."""
+Encoders = Mapping[int, Params]  # by seed
 
 
 class Fit(NamedTuple):

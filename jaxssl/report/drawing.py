@@ -127,8 +127,7 @@ class Drawing:
 def save(drawing: Drawing, folder: Path) -> Markup:
     """Write NAME.png, NAME.svg and NAME.csv; returns the SVG as an element of the page."""
     svg = io.StringIO()
-    own = {"svg.hashsalt": drawing.name, "figure.autolayout": False}
-    with styled(), matplotlib.rc_context(own | {"figure.constrained_layout.use": False}):
+    with styled(), matplotlib.rc_context({"svg.hashsalt": drawing.name}):
         drawing.figure.draw_without_rendering()  # lays it out, once for both
         drawing.figure.set_layout_engine(None)
         with replacing(folder / f"{drawing.name}.png") as part:
