@@ -36,11 +36,8 @@ SETTINGS = {
 }
 """Of JAX, as they are by default: each decides numbers."""
 
-COMPILER_OPTIONS = {
-    "cpu": {"xla_cpu_prefer_vector_width": 512, "xla_backend_optimization_level": 1}
-}
-"""By backend. Half as wide is the compiler's default, which leaves half of an AVX-512 core idle;
-more optimisation takes longer, and its programs are no faster."""
+COMPILER_OPTIONS = {"cpu": {"xla_cpu_prefer_vector_width": 512}}
+"""By backend. Half as wide is the compiler's default, which leaves half of an AVX-512 core idle."""
 
 
 def seed_keys(root_key: int, seed_ids: Sequence[int]) -> Key[Array, " seeds"]:
