@@ -31,6 +31,10 @@ NEEDS: dict[str, tuple[str, Callable[[Config], Any]]] = {
     "split.test_share": ("`split.protocol=grouped`", lambda c: "batch" not in c.split.protocol),
     "finetune.learning_rate": ("`finetune.n_steps`", lambda c: c.finetune.n_steps),
     "finetune.freeze_layers": ("`finetune.n_steps`", lambda c: c.finetune.n_steps),
+    "finetune.schedule": (
+        "`finetune.n_steps`",
+        lambda c: c.finetune.n_steps or c.finetune.scratch_steps,
+    ),
     "finetune.probe_learning_rate": ("`finetune.probe_steps`", lambda c: c.finetune.probe_steps),
     "finetune.probe_decay": ("`finetune.probe_steps`", lambda c: c.finetune.probe_steps),
 }

@@ -13,7 +13,7 @@ from jaxssl.config import Config, resolve, to_dict
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
-from jaxssl.evaluation import finetune, multinomial, network
+from jaxssl.evaluation import multinomial, network
 from jaxssl.evaluation.arms import (
     ARMS,
     RANDOM_ENCODER,
@@ -82,26 +82,16 @@ def values(fits):
     }
 
 
-def test_one_compiled_program_serves_all_network_arms_at_shares_of_one_batch_size(
-    prepared, encoders, caplog
-):
+def test_one_compiled_program_serves_all_network_arms_and_shares(prepared, encoders, caplog):
     network._compile.cache_clear()  # other tests fit the same shapes
     multinomial._program.cache_clear()
     with jax.log_compiles(), caplog.at_level(logging.WARNING):
         run(prepared, encoders)
     compiled = [r.getMessage() for r in caplog.records if "Finished XLA" in r.getMessage()]
     task, ready = prepared
-    networks = finetune.make_networks(ready.config, len(task.classes))
-    sizes = {network.batch_size(n, networks) for n in budgets(task, ready.config).values()}
-    assert sum("fit_one" in message for message in compiled) == len(sizes), compiled
+    assert sum("fit_one" in message for message in compiled) == 1, compiled
     linear = sum("_solve_one" in message for message in compiled)
     assert 0 < linear <= 2 * len(budgets(task, ready.config)), "genes and components"
-
-
-@pytest.mark.parametrize(("n", "size"), [(5, 64), (64, 64), (65, 128), (5000, 128)])
-def test_a_batch_has_each_label_and_few_of_them_twice(n, size):
-    networks = finetune.make_networks(Config(), 3)
-    assert network.batch_size(n, networks) == size
 
 
 def test_a_seeds_scores_are_the_same_alone_among_others_and_in_chunks(prepared, encoders):

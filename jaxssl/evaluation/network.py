@@ -16,7 +16,6 @@ from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fit, Fits, Inputs
 from jaxssl.evaluation.selftrain import Lesson, teach
 
-FEWEST = 64  # rows of a batch
 GROWTH = 0.5  # few labels leave a pretrained encoder nearly as it is
 MORE = 2  # profiles of a step of a student, which need no label
 STUDENT = 1  # folded into the key of a fit: the student's streams
@@ -37,10 +36,10 @@ def make_recipe(arm: str, options: FinetuneConfig, n_layers: int) -> finetune.Re
 
 
 def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
-    """Build the fit of the arms that train the MLP: a compiled program for all, a batch size."""
+    """Build the fit of the arms that train the MLP: one compiled program for all."""
     options, n_layers = config.finetune, len(config.encoder.hidden)
     networks = finetune.make_networks(config, inputs.n_classes)
-    fresh_encoders, _, selftrain = _compile(networks)
+    fresh_encoders, fit_labels, selftrain = _compile(networks)
     train, held_out = inputs.train, inputs.features[inputs.held_out]
     codes = np.maximum(inputs.codes[train], 0)  # an unlabelled row is never in an order
     shared = shard((inputs.features[train], codes, held_out), per_seed=False)
@@ -70,23 +69,13 @@ def make_fit_network(config: Config, inputs: Inputs) -> Callable[..., Fits]:
                 student = shard(student, per_seed=True)
                 fitted = selftrain(*per_seed, student, *shared, *how, lesson)
             else:
-                fitted = _fit_labels(networks, n)(*per_seed, *shared, *how)
+                fitted = fit_labels(*per_seed, *shared, *how)
             probabilities, losses = map(np.asarray, fitted)
             seconds = (time.perf_counter() - started) / len(set(ids))
             fits |= {s: Fit(probabilities[i], seconds, losses[i]) for i, s in enumerate(ids)}
         return fits
 
     return fit
-
-
-def _fit_labels(networks: finetune.Networks, n: int) -> Callable:
-    """The program that learns from n labels."""
-    return _compile(networks._replace(batch_size=batch_size(n, networks)))[1]
-
-
-def batch_size(n: int, networks: finetune.Networks) -> int:
-    """The batch size, or less where few labels would only be repeated: a power of two."""
-    return min(networks.batch_size, max(FEWEST, 1 << (n - 1).bit_length()))
 
 
 @lru_cache

@@ -8,10 +8,7 @@ import tempfile
 from pathlib import Path
 
 from jaxssl.config import from_dict
-from jaxssl.data.labels import label_budget
 from jaxssl.evaluation.arms import SCRATCH
-from jaxssl.evaluation.finetune import make_networks
-from jaxssl.evaluation.network import batch_size
 from jaxssl.runs.reading import StudyResult, open_study
 from jaxssl.types import InputError
 
@@ -48,15 +45,13 @@ def measure_study(bench: Bench, data: str, n_seeds: int) -> Row:
 def _products(found: StudyResult, n_seeds: int) -> dict[str, int]:
     """Floating-point operations of the products of pretraining and fine-tuning, without probes."""
     config = from_dict(found.config)
-    n_labelled, n_classes = found.summary["n_labelled"], len(found.summary["classes"])
+    n_classes = len(found.summary["classes"])
     widths = (config.normalize.n_components, *config.encoder.hidden)
     rows = 2 * config.pretrain.batch_size
     of_step = step_flops(widths, found.config["method"]["n_prototypes"][0], rows)
-    tuned, networks = 0, make_networks(config, n_classes)
-    for share in config.sweep.shares:
-        n = label_budget(share, n_labelled, n_classes)
-        steps = config.finetune.scratch_steps * (SCRATCH in config.sweep.arms)
-        steps += config.finetune.n_steps * (config.method.name in config.sweep.arms)
-        tuned += steps * step_flops(widths, n_classes, batch_size(n, networks))
+    steps = config.finetune.scratch_steps * (SCRATCH in config.sweep.arms)
+    steps += config.finetune.n_steps * (config.method.name in config.sweep.arms)
+    tuned = steps * step_flops(widths, n_classes, config.finetune.batch_size)
+    tuned *= len(config.sweep.shares)
     pretrained = config.pretrain.n_steps * of_step
     return {"pretrain": n_seeds * pretrained, "finetune": n_seeds * tuned}
