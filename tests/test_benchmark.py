@@ -113,21 +113,26 @@ def test_conditioning_is_measured_against_the_matrix(bench):
     assert 1 < row["times_matrix"] < 5, "the matrix itself counts, and nothing is as large again"
 
 
-def test_a_roofline_is_the_longer_of_products_and_traffic(bench, monkeypatch):
-    slow = {"in products": work.Card(80, 1e12, 1e18), "in traffic": work.Card(80, 1e18, 1e9)}
-    monkeypatch.setattr(work, "CARDS", slow)
-    for card, bound in (("in products", "products"), ("in traffic", "memory")):
-        row = work.measure(bench, card, 500, 200, 50)
+def test_a_roofline_is_the_longest_of_products_traffic_and_launches(bench, monkeypatch):
+    cards = {
+        "products": work.Card(80, 1e12, 1e18),
+        "memory": work.Card(80, 1e18, 1e9),
+        "launches": work.Card(80, 1e18, 1e18),
+    }
+    monkeypatch.setattr(work, "CARDS", cards)
+    for bound in cards:
+        row = work.measure(bench, bound, 500, 200, 50)
         assert row["bound_by"] == bound
         config = Config()
         config.normalize.input = "genes"
         plan = plan_pretraining(resolve(config, 500), 500, 200, 50)
         flops, traffic = work_of_step(plan, 128, 500, 200)
-        limit = flops / 1e12 if bound == "products" else traffic / 1e9
-        assert row["ms_a_step"] == pytest.approx(1e3 * limit)
+        limits = {"products": flops / 1e12, "memory": traffic / 1e9, "launches": work.LAUNCHES / 50}
+        assert row["ms_a_step"] == pytest.approx(1e3 * limits[bound])
         assert row["seeds_at_once"] == 50
-        hours = row["ms_a_step"] * row["steps"] * 50 / 3.6e6
-        assert row["hours_for_all_seeds"] == pytest.approx(hours)
+        seconds = row["ms_a_step"] * row["steps"] * 50 / 1e3
+        assert row["pretraining_s"] == pytest.approx(seconds)
+        assert row["fits_s"] >= 7 * 300 * work.LAUNCHES, "seven shares of 200 and 100 steps"
 
 
 def _equations(jaxpr):

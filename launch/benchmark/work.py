@@ -42,6 +42,10 @@ def step_flops(widths: tuple[int, ...], n_prototypes: int, rows: int) -> int:
     return 2 * rows * (3 * (sum(products) + widths[-1] * n_prototypes) - products[0])
 
 
+LAUNCHES = 150 * 2e-6
+"""Seconds that the small operations of a step take to start, of all seeds together: some 150."""
+
+
 class Card(NamedTuple):
     """A GPU's limits, from its data sheet; no program reaches them."""
 
@@ -57,10 +61,11 @@ CARDS = {
 
 
 def measure(_: Bench, card: str, n_samples: int, n_features: int, n_seeds: int) -> Row:
-    """Seeds that fit, milliseconds a step of one seed, hours of the whole pretraining.
+    """Seeds that fit, milliseconds a step of one seed, seconds of a study's networks.
 
-    A step takes its matrix products at the card's float32 rate, or its least traffic at the card's
-    bandwidth, whichever is longer.
+    A step takes its matrix products at the card's float32 rate, its least traffic at the card's
+    bandwidth, or the launches of its operations, whichever is longest. Fits are of `scratch` and
+    the pretrained encoder at every share of the default; their heads are left out.
     """
     limits, config = CARDS[card], Config()
     config.normalize.input = "genes"
@@ -69,12 +74,20 @@ def measure(_: Bench, card: str, n_samples: int, n_features: int, n_seeds: int) 
     flops, traffic = work_of_step(plan, config.pretrain.batch_size, n_samples, n_features)
     usable_gb = FREE_SHARE * limits.memory_gb  # as a run would take
     memory = plan_memory(plan.memory.footprint, n_seeds, usable_gb, n_devices=1, vectorized=True)
-    compute, move = flops / limits.flops_per_s, traffic / limits.bytes_per_s
-    seconds = max(compute, move)
+    needs = {
+        "products": flops / limits.flops_per_s,
+        "memory": traffic / limits.bytes_per_s,
+        "launches": LAUNCHES / memory.chunk,
+    }
+    bound_by = max(needs, key=lambda need: needs[need])
+    tuning, widths = config.finetune, (n_features, *config.encoder.hidden)
+    of_fit = step_flops(widths, 0, tuning.batch_size) / limits.flops_per_s
+    n_fitted = len(config.sweep.shares) * (tuning.scratch_steps + tuning.n_steps)
     return {
         "seeds_at_once": memory.chunk,
-        "bound_by": "products" if compute > move else "memory",
-        "ms_a_step": 1e3 * seconds,
+        "bound_by": bound_by,
+        "ms_a_step": 1e3 * needs[bound_by],
         "steps": plan.schedule.n_steps,
-        "hours_for_all_seeds": seconds * plan.schedule.n_steps * n_seeds / 3600,
+        "pretraining_s": needs[bound_by] * plan.schedule.n_steps * n_seeds,
+        "fits_s": max(of_fit, needs["launches"]) * n_fitted * n_seeds,
     }
