@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import warnings
 import weakref
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxssl import study
 from jaxssl.config import Config, resolve, to_dict
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
@@ -92,6 +94,25 @@ def test_one_compiled_program_serves_all_network_arms_and_shares(prepared, encod
     assert sum("fit_one" in message for message in compiled) == 1, compiled
     linear = sum("_solve_one" in message for message in compiled)
     assert 0 < linear <= 2 * len(budgets(task, ready.config)), "genes and components"
+
+
+def test_no_program_is_compiled_twice_in_a_study_of_splits_of_one_size(adata, caplog):
+    adata = adata.copy()
+    adata.uns["jaxssl"]["group"] = ""  # whole groups would make parts of other sizes
+    config = small_config()
+    config.data.label, config.split.n_splits, config.run.seeds = "class", 2, 2
+    config.sweep.arms = ("scratch", "logreg", "pca_logreg", "cluster_logreg", "swav")
+    network._compile.cache_clear()  # other tests fit the same shapes
+    multinomial._program.cache_clear()
+    with jax.log_compiles(), caplog.at_level(logging.WARNING), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of so few samples and steps
+        study(adata, config=config, progress=False)
+    started = [r.getMessage() for r in caplog.records if r.getMessage().startswith("Compiling")]
+    # a cast of one array has the same arguments whatever it is cast to
+    programs = [message for message in started if "convert_element_type" not in message]
+    again = sorted(one[:2000] for one in set(programs) if programs.count(one) > 1)
+    assert not again
+    assert sum("fit_one" in one for one in programs) == 1
 
 
 def test_a_seeds_scores_are_the_same_alone_among_others_and_in_chunks(prepared, encoders):
