@@ -77,6 +77,20 @@ def test_a_classical_fit_that_breaks_down_is_no_number_and_a_bug_is_a_bug(error,
     assert np.isnan(fit_baseline("knn", spoiled, 4, [0])[0].probabilities).all()
 
 
+def test_a_fit_of_all_labels_is_the_same_whichever_seeds_run_together():
+    rng = np.random.default_rng(0)
+    x, codes, train = rng.normal(size=(60, 5)).astype(np.float32), np.arange(60) % 3, np.arange(40)
+    rows = {"test": np.arange(40, 50), "validation": np.arange(50, 60)}
+    orders = {seed: rng.permutation(train) for seed in range(4)}
+    inputs = Inputs(x, x, codes, orders, train, rows)
+    together = fit_baseline("random_forest", inputs, 40, [0, 1, 2, 3])
+    apart = fit_baseline("random_forest", inputs, 40, [1, 3])
+    fewer = fit_baseline("random_forest", inputs, 30, [1, 3])
+    for seed in apart:
+        np.testing.assert_array_equal(apart[seed].probabilities, together[seed].probabilities)
+    assert (fewer[1].probabilities != fewer[3].probabilities).any()
+
+
 SCORES = {"swav": [0.4, 0.4, 0.8], "scratch": [0.8, 0.7, 0.9], "logreg": [0.9, 0.9, 0.95]}
 
 
