@@ -9,18 +9,32 @@ Example, on your own:
   python -m launch.prepare --labels=labels.csv --label=label20 --group=patient_id \\
       --out=mirna.h5ad expression.npz
   python -m launch.study --data=mirna.h5ad --out=runs/mirna --seeds=10
+
+As ten jobs of a cluster (docs/cluster.md):
+
+  python -m launch.study --data=mirna.h5ad --out=runs/mirna --seeds=50 --jobs=10 \\
+      --cluster=slurm --cluster_options=partition=gpu,gpus=1
 """
+
+from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_list
 
 from jaxssl.studies.study import run_study
 
-from . import exit, flags
+from . import cluster, exit, flags
 
 flags.define(*flags.RUN, "unlabelled", "shares", "arms", "frames", "splits", "shard")
+CLUSTER = DEFINE_enum("cluster", None, cluster.KINDS, "Run as jobs: of Slurm, or processes here.")
+DEFINE_integer("jobs", 0, "Of a cluster; each has some of the seeds. 0: up to ten.", 0)
+DEFINE_list("cluster_options", [], "Of each job, as sbatch has them: partition=gpu,gpus=1.")
 
 
 def main() -> None:
     """Run every stage that the folder lacks."""
-    run_study(flags.job("study"))
+    job = flags.job("study")
+    if CLUSTER.value:
+        cluster.submit(job)
+    else:
+        run_study(job)
 
 
 if __name__ == "__main__":
