@@ -1,5 +1,6 @@
 """Samples under two names, and what keeps them in one part."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -215,6 +216,40 @@ def test_classes_that_name_nothing_and_batches_of_one_class_are_told():
     assert len(told) == 2
     assert "samples are of the class '-1'" in told[0]
     assert "batches is of one class" in told[1]
+
+
+def test_batches_that_tell_most_labels_are_told_and_those_of_all_classes_are_not():
+    adata = data_with_twins()
+    codes = pd.factorize(np.asarray(adata.obs["class"]))[0]
+    batches = codes.copy()
+    batches[::20] = (batches[::20] + 1) % (codes.max() + 1)
+    config = options("grouped")
+    config.data.batch = "batch"
+    adata.obs["batch"] = [f"b{code}" for code in batches]
+    [told] = leakage.doubts(make_task(adata, config), adata.X)
+    assert "batches alone tell the class of 9" in told
+    adata.obs["batch"] = [f"b{code % 2}" for code in np.arange(len(codes))]
+    assert leakage.doubts(make_task(adata, config), adata.X) == []
+
+
+@pytest.mark.parametrize(("size", "noise"), [(2, 0.4), (4, 0.6)])
+def test_sets_of_samples_that_are_like_no_other_are_told_where_no_group_holds_them(size, noise):
+    rng = np.random.default_rng(0)
+    patients = np.repeat(np.arange(120 // size), size)
+    x = 6 + rng.normal(size=(120 // size, 300))[patients] + noise * rng.normal(size=(120, 300))
+    obs = {"class": np.array(["a", "b"])[patients % 2], "who": patients.astype(str)}
+    obs = pd.DataFrame(obs, index=[f"s{i}" for i in range(120)])
+    adata = AnnData(x.astype(np.float32), obs, uns={"jaxssl": {"scale": "log2"}})
+    config = options("grouped")
+    [told] = leakage.doubts(make_task(adata, config, is_split=False), x)
+    assert re.search(
+        r"(9\d|100)% of the samples have one to nine others .*first: s0 and s[123]\)", told
+    )
+    config.data.group = "who"
+    assert leakage.doubts(make_task(adata, config, is_split=False), x) == []
+    strangers = adata[patients.argsort()[::size]].copy()
+    config.data.group = ""
+    assert leakage.doubts(make_task(strangers, config, is_split=False), strangers.X) == []
 
 
 def test_a_label_among_the_genes_is_told():

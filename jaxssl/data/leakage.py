@@ -5,7 +5,7 @@ import pandas as pd
 from jaxtyping import Int, Shaped
 
 from jaxssl.data.frames import to_frame
-from jaxssl.data.groups import join_groups
+from jaxssl.data.groups import find_near, join_groups, name_each
 from jaxssl.data.task import Task, columns_of
 from jaxssl.types import Normalizer
 
@@ -15,6 +15,8 @@ NO_NAMES = {"na", "n/a", "nan", "none", "null", "unknown", "unspecified", "missi
 NO_NAMES |= {f"not {word}" for word in ("available", "applicable", "reported", "known", "provided")}
 """What stands in tables, in small letters, where no name is known."""
 
+MOSTLY = 0.8  # of the labels of a class, in the mean of classes
+MANY_NEAR = 0.4  # share of the samples
 MANY_NUMBERS = 10  # classes whose names are numbers
 
 Leaks = dict[str, str]
@@ -82,15 +84,7 @@ def doubts(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
             )
     labels = np.append(task.classes, "")[task.codes]
     found += nameless_classes(labels) + _doubts_of_classes(labels)
-    known = (task.codes >= 0) & (task.batches != "")
-    pairs = pd.DataFrame({"batch": task.batches[known].astype(str), "code": task.codes[known]})
-    n_classes = pairs.groupby("batch")["code"].nunique()
-    if len(n_classes) > 1 and n_classes.max() == 1:
-        found.append(
-            f"each of {len(n_classes):,} batches is of one class, so that scores may be those of "
-            "telling batches apart"
-        )
-    found += _twins_of_two_classes(task)
+    found += _told_by_batch(task) + _sets_of_like(task) + _twins_of_two_classes(task)
     telling = _told_by(task, x)
     if telling:
         found.append(
@@ -98,6 +92,44 @@ def doubts(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
             f"{telling[0]}), as if made from the labels; leave them out if they are"
         )
     return found
+
+
+def _told_by_batch(task: Task) -> list[str]:
+    """Batches that tell the class: of each label, by the others of its batch."""
+    known = (task.codes >= 0) & (task.batches != "")
+    batches, codes = task.batches[known].astype(str), task.codes[known]
+    counts = pd.crosstab(batches, codes)
+    if len(counts) < 2:
+        return []
+    if (counts > 0).sum(axis=1).max() == 1:
+        what = f"each of {len(counts):,} batches is of one class"
+    else:
+        own = np.searchsorted(counts.columns, codes)
+        others = counts.loc[batches].to_numpy()
+        others[np.arange(len(own)), own] -= 1
+        is_told = (others.argmax(axis=1) == own) & others.any(axis=1)
+        if pd.Series(is_told).groupby(codes).mean().mean() < MOSTLY:
+            return []
+        what = f"batches alone tell the class of {is_told.mean():.0%} of the labels"
+    return [f"{what}, so that scores may be those of telling batches apart"]
+
+
+def _sets_of_like(task: Task) -> list[str]:
+    """Samples of no common group, most of which have a few others that are far nearer than all."""
+    near = find_near(task.expression)
+    if near is None:
+        return []
+    groups = name_each(task.groups)
+    others = near.pairs[groups[near.pairs[:, 0]] != groups[near.pairs[:, 1]]]
+    share = len(others) / near.n_looked
+    if share < MANY_NEAR:
+        return []
+    i, j = task.sample_ids[others[0]]
+    return [
+        f"{share:.0%} of the samples have one to nine others that are far nearer than all the rest "
+        f"(first: {i} and {j}), as repeats and samples of one patient have; if they are, name the "
+        "column that says so with `group`, or scores are those of knowing the patient"
+    ]
 
 
 def nameless_classes(labels: np.ndarray) -> list[str]:

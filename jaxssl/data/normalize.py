@@ -71,20 +71,42 @@ def fit_normalizer(
         mean, scale = moments(x)
         scale, kept = np.where(scale > 1e-6, scale, 1).astype(np.float32), np.full(len(scale), True)
     low, high = x.min(axis=0).astype(np.float32), x.max(axis=0).astype(np.float32)
-    mean, scale, low, high = (values[kept] for values in (mean, scale, low, high))
+    mean, sd, low, high = (values[kept] for values in (mean, scale, low, high))
+    scale = divisors(sd, options.scaling)
+    reach = np.float32(options.clip) * (sd / scale)
     normalizer = Normalizer(
         genes=names,
         expression_scale=expression_scale,
         mean=mean,
         scale=scale,
-        lower=np.maximum((low - mean) / scale, np.float32(-options.clip)),
-        upper=np.minimum((high - mean) / scale, np.float32(options.clip)),
+        lower=np.maximum((low - mean) / scale, -reach),
+        upper=np.minimum((high - mean) / scale, reach),
         frame=frame,
     )
     if options.input == "genes":
         return normalizer
     columns = None if kept.all() else np.flatnonzero(kept)
     return _with_rotation(normalizer, standardize_framed(normalizer, x, columns), options)
+
+
+def divisors(sd: PerGene, scaling: float) -> PerGene:
+    """What each gene is divided by: sd ** scaling, in a unit that leaves a mean variance of 1.
+
+    Args:
+        sd: standard deviation of every gene on the training samples, above 0.
+        scaling: 1 makes all genes count alike; with 0 they count by their variance.
+
+    Example:
+        >>> divisors(np.array([1.0, 3.0]), 1.0).tolist()
+        [1.0, 3.0]
+        >>> sd = np.array([1.0, 3.0])
+        >>> float(np.mean((sd / divisors(sd, 0.0)) ** 2))
+        1.0
+    """
+    if scaling == 1:
+        return sd
+    relative = sd ** (1 - scaling)
+    return (sd / relative * np.sqrt(np.mean(relative**2))).astype(np.float32)
 
 
 def standardize(
