@@ -17,7 +17,7 @@ def renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
     """
     split = dict(stored.get("split", {}))
     split |= {"protocol": "stratified"} if split.get("protocol") == "study" else {}
-    normalize = {"frame": "training", **stored.get("normalize", {})}
+    normalize = {"frame": "training", "scaling": 1.0, **stored.get("normalize", {})}
     found = {**stored, "split": split, "normalize": normalize}
     tuned = stored.get("finetune", {})
     if set(tuned) >= BEFORE_SCHEDULES:

@@ -158,8 +158,9 @@ class Normalizer:
     """A fitted map from expression to encoder input; `data.normalize` fits and applies it.
 
     In order: log-CPM if `expression_scale` is "counts"; the `frame`; `(x - mean) / scale`; clip to
-    [`lower`, `upper`]; with a `rotation` (spectral input), `x @ rotation`, clipped to
-    [`lower_component`, `upper_component`]. The conditioning is inside `rotation`.
+    [`lower`, `upper`]; times `weight`, if there is one; with a `rotation` (spectral input),
+    `x @ rotation`, clipped to [`lower_component`, `upper_component`]. The conditioning is inside
+    `rotation`.
     """
 
     genes: tuple[str, ...] = field(metadata=STATIC)  # the genes kept, in column order
@@ -169,6 +170,7 @@ class Normalizer:
     scale: Float[np.ndarray, " genes"]
     lower: Float[np.ndarray, " genes"]  # in training standard deviations
     upper: Float[np.ndarray, " genes"]
+    weight: Float[np.ndarray, " genes"] | None = None
     rotation: Float[np.ndarray, "genes features"] | None = None
     lower_component: Float[np.ndarray, " features"] | None = None
     upper_component: Float[np.ndarray, " features"] | None = None

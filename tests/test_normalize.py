@@ -57,6 +57,23 @@ def test_standardised_training_genes_have_mean_0_and_sd_1():
     np.testing.assert_allclose(z.std(0), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("scaling", [0.0, 0.5])
+def test_genes_count_by_their_sd_to_the_power_that_scaling_leaves(scaling):
+    options = NormalizeConfig(input="genes", scaling=scaling, clip=1e6)
+    z = standardize(fit_normalizer(X, GENES, options), X)
+    ratio = z.std(axis=0) / X.std(axis=0) ** (1 - scaling)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
+    np.testing.assert_allclose(z.var(axis=0).mean(), 1, rtol=1e-4)
+
+
+def test_unscaled_genes_have_the_principal_axes_of_expression():
+    found = fit_normalizer(X, GENES, NormalizeConfig(scaling=0.0, n_components=4, power=0.0))
+    scores = normalize(found, X)
+    expected = PCA(4).fit_transform(X)
+    correlation = np.corrcoef(scores.T, expected.T)[:4, 4:]
+    np.testing.assert_allclose(np.abs(np.diag(correlation)), 1, atol=1e-4)
+
+
 def test_constant_genes_are_left_out():
     x = X.copy()
     x[:, [3, 17]] = 2.5

@@ -71,16 +71,15 @@ def fit_normalizer(
         mean, scale = moments(x)
         scale, kept = np.where(scale > 1e-6, scale, 1).astype(np.float32), np.full(len(scale), True)
     low, high = x.min(axis=0).astype(np.float32), x.max(axis=0).astype(np.float32)
-    mean, sd, low, high = (values[kept] for values in (mean, scale, low, high))
-    scale = divisors(sd, options.scaling)
-    reach = np.float32(options.clip) * (sd / scale)
+    mean, scale, low, high = (values[kept] for values in (mean, scale, low, high))
     normalizer = Normalizer(
         genes=names,
         expression_scale=expression_scale,
         mean=mean,
         scale=scale,
-        lower=np.maximum((low - mean) / scale, -reach),
-        upper=np.minimum((high - mean) / scale, reach),
+        lower=np.maximum((low - mean) / scale, np.float32(-options.clip)),
+        upper=np.minimum((high - mean) / scale, np.float32(options.clip)),
+        weight=weigh(scale, options.scaling),
         frame=frame,
     )
     if options.input == "genes":
@@ -89,24 +88,24 @@ def fit_normalizer(
     return _with_rotation(normalizer, standardize_framed(normalizer, x, columns), options)
 
 
-def divisors(sd: PerGene, scaling: float) -> PerGene:
-    """What each gene is divided by: sd ** scaling, in a unit that leaves a mean variance of 1.
+def weigh(sd: PerGene, scaling: float) -> PerGene | None:
+    """What a standardised gene counts, sd ** (1 - scaling), in a unit of mean square 1.
 
     Args:
         sd: standard deviation of every gene on the training samples, above 0.
-        scaling: 1 makes all genes count alike; with 0 they count by their variance.
+        scaling: 1 makes all genes count alike; with 0 each counts by its variance.
+
+    Returns:
+        The weights; None where all are 1.
 
     Example:
-        >>> divisors(np.array([1.0, 3.0]), 1.0).tolist()
-        [1.0, 3.0]
-        >>> sd = np.array([1.0, 3.0])
-        >>> float(np.mean((sd / divisors(sd, 0.0)) ** 2))
-        1.0
+        >>> weigh(np.array([1.0, 7.0]), 0.0).tolist()
+        [0.20000000298023224, 1.399999976158142]
     """
     if scaling == 1:
-        return sd
+        return None
     relative = sd ** (1 - scaling)
-    return (sd / relative * np.sqrt(np.mean(relative**2))).astype(np.float32)
+    return (relative / np.sqrt(np.mean(relative**2))).astype(np.float32)
 
 
 def standardize(
@@ -136,6 +135,8 @@ def standardize_framed(
         block = x[rows] if columns is None else x[rows][:, columns]
         block = (block - normalizer.mean) / normalizer.scale
         np.clip(np.where(np.isnan(block), 0, block), normalizer.lower, normalizer.upper, out[rows])
+        if normalizer.weight is not None:
+            out[rows] *= normalizer.weight
     return out
 
 
