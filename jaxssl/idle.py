@@ -4,13 +4,14 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from jaxssl.config import Config, to_dict, with_method
+from jaxssl.config import Config, frame_of, to_dict, with_method
 
 SPECTRAL = ("`normalize.input=spectral`", lambda c: c.normalize.input != "genes")
 BY_COHORT = ("`pretrain.batches=by_cohort`", lambda c: c.pretrain.batches == "by_cohort")
 NEEDS: dict[str, tuple[str, Callable[[Config], Any]]] = {
     "normalize.n_components": SPECTRAL,
     "normalize.power": SPECTRAL,
+    "normalize.scaling": ("`normalize.frame=training`", lambda c: "cohort" not in frame_of(c)),
     "augment.mask_per": ("`augment.mask_rate`", lambda c: _masks(c)),
     "augment.mask_fill": ("`augment.mask_rate`", lambda c: _masks(c)),
     "augment.extra_mask_rate": ("`augment.n_views=3`", lambda c: c.augment.n_views > 2),

@@ -79,7 +79,7 @@ def submit(job: "Job") -> None:
     """Start every shard that is not finished, then the report.
 
     Args:
-        job: what the flags ask for, which has been looked at: nothing is submitted that cannot run.
+        job: what the flags ask for; its options have been looked at, its data not.
     """
     kind, folder = flags.value_of("cluster"), Path(job.output.folder).absolute()
     refuse(kind, job)
@@ -96,14 +96,15 @@ def submit(job: "Job") -> None:
         job.hooks.say(report())
         job.hooks.say(f"report: {report.out}")
         return
-    with executor.batch():
-        started = [executor.submit(work[shard]) for shard in left]
-    array = started[0].job_id.partition("_")[0] if started else ""
-    after = {"dependency": f"afterany:{array}"} if array else {}
-    executor.update_parameters(**{f"slurm_{name}": value for name, value in after.items()})
+    before = ""
+    if left:
+        with executor.batch():
+            started = [executor.submit(work[shard]) for shard in left]
+        array = started[0].job_id.partition("_")[0]
+        executor.update_parameters(slurm_dependency=f"afterany:{array}")
+        before = f"array {array}, then "
     last = executor.submit(report)
-    job.hooks.say(f"array {array or '(none)'}, then {last.job_id} for {report.out}")
-    job.hooks.say(f"`squeue -j {array or last.job_id}` shows them")
+    job.hooks.say(f"submitted: {before}{last.job_id} for {report.out}")
 
 
 def _run_here(executor: "submitit.AutoExecutor", work: Sequence[Shard], at_once: int) -> None:
@@ -193,19 +194,14 @@ def executor_of(kind: str, folder: Path, options: Mapping[str, Any]) -> "submiti
     """What starts jobs, with the options of each."""
     try:
         import submitit
-        from submitit.slurm.slurm import SlurmExecutor
     except ImportError as error:
         raise InputError(
             "submitit, which starts the jobs, is not installed", "pip install 'jaxssl[cluster]'"
         ) from error
 
     executor = submitit.AutoExecutor(folder, cluster=kind)
-    named = SlurmExecutor._valid_parameters()
-    words: dict[str, Any] = {"name": "jaxssl", "timeout_min": MINUTES}
-    words |= {name: value for name, value in options.items() if name in _WHOLE}
-    rest = {name: value for name, value in options.items() if name not in _WHOLE}
-    words |= {f"slurm_{name}": value for name, value in rest.items() if name in named}
-    if others := {name: value for name, value in rest.items() if name not in named}:
-        words["slurm_additional_parameters"] = others
-    executor.update_parameters(**words)
+    own = {name: value for name, value in options.items() if name in _WHOLE}
+    others = {name: value for name, value in options.items() if name not in _WHOLE}
+    words = {"name": "jaxssl", "timeout_min": MINUTES, **own}
+    executor.update_parameters(slurm_additional_parameters=others, **words)
     return executor

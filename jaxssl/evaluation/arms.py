@@ -185,20 +185,16 @@ def method_of(arm: str) -> str:
 
 
 def fit_baseline(arm: str, inputs: Inputs, n: int, seeds: Sequence[int]) -> Fits:
-    """Fit a classical arm, in its frame, for every seed; of all labels there is one fit.
-
-    What chance decides of that one is the same whichever seeds run together.
-    """
+    """Fit a classical arm, in its frame, for every seed; of all labels once, as of seed 0."""
     baseline = BASELINES[parted(arm)[0]]
     x = inputs.genes if baseline.input == "genes" else inputs.features
     assert x is not None, "make_inputs provides what the arms want"
-    problems = [problem_of(inputs, x, n, seed) for seed in seeds]
-    if baseline.input == "both":
-        problems = [problem._replace(genes=inputs.genes) for problem in problems]
+    genes = inputs.genes if baseline.input == "both" else None
+    problems = [problem_of(inputs, x, n, seed)._replace(genes=genes) for seed in seeds]
     if n < len(inputs.orders[seeds[0]]):
         return fit_each(baseline.fit, problems, inputs.n_classes)
-    [fit] = fit_each(baseline.fit, [problems[0]._replace(seed=0)], inputs.n_classes).values()
-    return dict.fromkeys(seeds, fit)
+    fits = fit_each(baseline.fit, [problems[0]._replace(seed=0)], inputs.n_classes)
+    return dict.fromkeys(seeds, fits[0])
 
 
 def fit_with_components(
