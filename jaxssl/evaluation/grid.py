@@ -130,7 +130,8 @@ def reads_of(arm: str) -> tuple[str, ...]:
     """The sections and options that an arm reads."""
     base, frame = parted(arm)
     if base in BASELINES:
-        reads = ("normalize.max_genes", "normalize.clip", *(() if frame else ("normalize.frame",)))
+        reads = ("normalize.max_genes", "normalize.clip", "normalize.scaling")
+        reads += () if frame else ("normalize.frame",)
         if BASELINES[base].input != "genes":
             reads += ("normalize.input", "normalize.n_components", "normalize.power")
         return () if arm == "majority" else reads
