@@ -27,6 +27,7 @@ from jaxssl.methods.swav import SwAVConfig
 def get_config() -> Config:
     config = Config()
     config.normalize.input = "genes"
+    config.normalize.scaling = 1.0
     config.encoder.norm = "none"
     config.encoder.activate_last = True
     config.augment.noise = 0.0

@@ -67,7 +67,7 @@ class NormalizeConfig:
     input: Literal["spectral", "genes"] = "spectral"  # conditioned components; standardised genes
     frame: Literal["auto", "training", "cohort", "rank", "rank_cohort"] = "auto"  # docs/cohorts.md
     clip: Annotated[float, Range(0.1, 1e6)] = 10.0  # training standard deviations
-    scaling: Share = 1.0  # a gene is divided by its sd ** scaling; 0: by nothing, 1: standardised
+    scaling: Share = 0.0  # a gene is divided by its sd ** scaling; 0: by nothing, 1: standardised
     max_genes: Count = 0  # the most variable on training samples (log2 scale) are kept; 0: all
     n_components: Count = 0  # from the data
     power: Share = 0.5  # component j is divided by sd_j ** power; 0: PCA, 1: whitening

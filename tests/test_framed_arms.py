@@ -257,7 +257,7 @@ def test_a_cohort_that_is_left_out_is_told_by_default(data_dir, tmp_path):
     }
     family = anndata.concat(parts, label="cohort", index_unique="-", join="inner")
     family.uns["jaxssl"] = parts[folders[0].name].uns["jaxssl"]
-    config = with_options(Config(), LEFT_OUT | {"split.seed": 1})
+    config = with_options(Config(), LEFT_OUT | {"split.seed": 1, "normalize.scaling": 1.0})
     words = {"config": config, "batch": "cohort", "label": "label", "shares": [1.0]}
     result = small_study(["logreg", "pca_logreg"], tmp_path / "run", family, **words)
     assert result.config["normalize"]["frame"] == "cohort"

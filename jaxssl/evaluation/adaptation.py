@@ -32,6 +32,7 @@ BALANCE = 2.0  # of `soft_balance` over the target
 RECIPE = {
     "normalize.frame": "training",  # where it is named; encoders are of `FRAMES`
     "normalize.clip": 5.0,
+    "normalize.scaling": 1.0,
     "pretrain.batch_size": 64,
     "pretrain.n_steps": 500,
 }
