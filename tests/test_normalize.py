@@ -52,7 +52,8 @@ def test_impossible_values_name_the_scale():
 
 
 def test_standardised_training_genes_have_mean_0_and_sd_1():
-    z = standardize(fit_normalizer(X, GENES, NormalizeConfig(input="genes", clip=1e6)), X)
+    options = NormalizeConfig(input="genes", scaling=1.0, clip=1e6)
+    z = standardize(fit_normalizer(X, GENES, options), X)
     np.testing.assert_allclose(z.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(z.std(0), 1, atol=1e-5)
 

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import entr
-from threadpoolctl import threadpool_limits
 
 from jaxssl.config import Config
+from jaxssl.engine.blas import one_thread
 from jaxssl.engine.ensemble import member
 from jaxssl.validate import get_option
 
@@ -105,7 +105,7 @@ def effective_rank(scatter: Float[np.ndarray, "dim dim"]) -> float:
     """
     if not np.isfinite(scatter).all():
         return float("nan")
-    with threadpool_limits(1, "blas"):  # small matrices; idle threads would spin on for a while
+    with one_thread():
         eigenvalues = np.linalg.eigvalsh(scatter)
     return perplexity(np.sqrt(np.maximum(eigenvalues, 0)))
 

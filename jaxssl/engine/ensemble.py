@@ -36,8 +36,14 @@ SETTINGS = {
 }
 """Of JAX, as they are by default: each decides numbers."""
 
-COMPILER_OPTIONS = {"cpu": {"xla_cpu_prefer_vector_width": 512}}
-"""By backend. Half as wide is the compiler's default, which leaves half of an AVX-512 core idle."""
+COMPILER_OPTIONS: dict[str, dict[str, bool | int | str]] = {
+    "cpu": {"xla_cpu_prefer_vector_width": 512},
+    "gpu": {"xla_gpu_enable_triton_gemm": False},
+}
+"""By backend. Half as wide is the compiler's default on a CPU, which leaves half of an AVX-512 core
+idle; on a GPU it also writes and times products of its own, which takes three times as long as all
+else and gains nothing on cuBLAS (docs/performance.md).
+"""
 
 
 def seed_keys(root_key: int, seed_ids: Sequence[int]) -> Key[Array, " seeds"]:

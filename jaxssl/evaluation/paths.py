@@ -7,7 +7,6 @@ better. What is compared is fitted loosely; the fit that is chosen goes on to it
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -16,8 +15,8 @@ import joblib
 import numpy as np
 from jaxtyping import Float
 from sklearn.utils.class_weight import compute_sample_weight
-from threadpoolctl import ThreadpoolController
 
+from jaxssl.engine.blas import one_thread
 from jaxssl.engine.ensemble import shard, vectorizes
 from jaxssl.evaluation.logistic import Axes, find_axes
 from jaxssl.evaluation.multinomial import (
@@ -172,11 +171,5 @@ def threads(make: Callable, arguments: Sequence[tuple]) -> list[Any]:
     """Results, a core each: many small products want one thread a result, not all for each."""
     if len(arguments) == 1:
         return [make(*arguments[0])]
-    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(joblib.cpu_count()) as pool:
+    with one_thread(), ThreadPoolExecutor(joblib.cpu_count()) as pool:
         return list(pool.map(lambda own: make(*own), arguments))
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """Of the libraries that are loaded; to look for them takes longer than a small fit."""
-    return ThreadpoolController()
