@@ -16,7 +16,7 @@ from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from jaxssl.methods.swav import SwAVConfig
 from jaxssl.types import InputError, Member, Pool
-from launch.benchmark import linear, one_class, shifts, suites, work
+from launch.benchmark import card, linear, one_class, shifts, suites, work
 from launch.benchmark.pretraining import N_SAMPLES, measure, plan_swav
 from launch.benchmark.scaling import measure_conditioning
 from launch.benchmark.studies import count_programs
@@ -111,6 +111,17 @@ def test_conditioning_is_measured_against_the_matrix(bench):
     row = measure_conditioning(bench, 4_000, 5_000)
     assert row["matrix_gb"] == 4_000 * 5_000 * 4 / 1e9
     assert 1 < row["times_matrix"] < 5, "the matrix itself counts, and nothing is as large again"
+
+
+def test_steps_on_a_card_are_held_to_its_best_product(monkeypatch):
+    monkeypatch.setattr(card, "PRODUCT", 256)
+    row = card._measure(1, 20, 64, 2)
+    plan, _ = plan_swav(20, 64, 2)
+    flops, _ = work_of_step(plan, 64, card.N_SAMPLES, 20)
+    assert row["tflop_per_s"] == pytest.approx(2 * flops / row["ms_a_step"] / 1e9)
+    assert row["ms_a_step_and_seed"] == pytest.approx(row["ms_a_step"] / 2)
+    assert row["compile_seconds"] > 0 < row["gemm_share"]
+    assert row["planned_gb"] == pytest.approx(plan.memory.total / 1e9)
 
 
 def test_a_roofline_is_the_longest_of_products_traffic_and_launches(bench, monkeypatch):

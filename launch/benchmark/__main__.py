@@ -47,6 +47,7 @@ def main() -> None:
         found = f"`rounds={_ROUNDS.value}` is not for faults and shifts, which are counted"
         raise InputError(found, "drop it")
     use_cores(MAX_CORES)
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # processes share a card
     file = Path(_OUT.value) / "benchmark.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     found, left_out = find_references()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jaxssl.report.tables import as_markdown
 
 from . import (
+    card,
     imports,
     kills,
     linear,
@@ -73,6 +74,12 @@ SECTIONS: dict[str, Section] = {
             *((n, b, 50) for n in (100, 2_000) for b in BATCH_SIZES),
         ],
         on_gpu=[(57_387, 256, 50)],  # the paper's full width, all seeds at once
+    ),
+    "card": Section(
+        card.measure,
+        quick=[],
+        full=[],
+        on_gpu=[(100, 128, 20), (100, 128, 50), (2_000, 128, 50), (57_387, 128, 50)],
     ),
     "finetuning": Section(
         studies.measure_finetuning,

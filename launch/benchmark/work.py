@@ -55,6 +55,7 @@ class Card(NamedTuple):
 
 
 CARDS = {
+    "NVIDIA H100, 80 GB": Card(80, 67e12, 3.35e12),
     "NVIDIA A100, 80 GB": Card(80, 19.5e12, 2.04e12),
     "NVIDIA GTX Titan X, 12 GB (the paper's)": Card(12, 6.7e12, 0.336e12),
 }
