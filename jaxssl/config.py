@@ -64,7 +64,7 @@ class SplitConfig:
 class NormalizeConfig:
     """From expression to encoder input."""
 
-    input: Literal["spectral", "genes"] = "spectral"  # conditioned components; standardised genes
+    input: Literal["spectral", "genes"] = "spectral"  # conditioned components; scaled genes
     frame: Literal["auto", "training", "cohort", "rank", "rank_cohort"] = "auto"  # docs/cohorts.md
     clip: Annotated[float, Range(0.1, 1e6)] = 10.0  # training standard deviations
     scaling: Share = 0.0  # a gene is divided by its sd ** scaling; 0: by nothing, 1: standardised

@@ -4,7 +4,7 @@
 |------------|----------------------------------------------------------------------|
 | samples    | expression profiles (rows)                                           |
 | genes      | measured features of the user's file: genes, miRNAs, probe sets      |
-| features   | what the encoder sees: standardised genes or conditioned components  |
+| features   | what the encoder sees: scaled genes or conditioned components        |
 | batch      | the samples of one optimisation step                                 |
 | views      | augmented copies of one batch                                        |
 | dim        | width of an embedding                                                |

@@ -59,7 +59,7 @@ class Inputs(NamedTuple):
     """The arrays that all arms share, on the host."""
 
     features: Float[np.ndarray, "samples features"]  # what the encoder sees
-    genes: Float[np.ndarray, "samples genes"] | None  # standardised; None if no arm wants them
+    genes: Float[np.ndarray, "samples genes"] | None  # scaled; None if no arm wants them
     codes: Int[np.ndarray, " samples"]
     orders: dict[int, Int[np.ndarray, " labelled"]]  # per seed: labelled rows, as budgets grow
     train: Int[np.ndarray, " train"]
@@ -98,7 +98,7 @@ def framed_inputs(prepared: Prepared, inputs: Inputs, frame: str) -> Inputs:
 
 
 def _genes(prepared: Prepared, frame: str = "") -> Float[np.ndarray, "samples genes"] | None:
-    """Standardised genes, if an arm of the frame wants them."""
+    """Scaled genes, if an arm of the frame wants them."""
     arms = [name for arm in prepared.config.sweep.arms for name, f in [parted(arm)] if f == frame]
     wanted = {"both" if arm == BEST else BASELINES[arm].input for arm in arms if is_fitted(arm)}
     return prepared.genes if wanted & {"genes", "both"} else None

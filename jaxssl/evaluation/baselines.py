@@ -64,7 +64,7 @@ class Baseline(NamedTuple):
     """A classical arm: its fit, and which input it gets."""
 
     fit: FitAll
-    input: str  # "genes": standardised genes; "features": what the encoder sees; "both"
+    input: str  # "genes": scaled genes; "features": what the encoder sees; "both"
 
 
 def each(fit: Callable[[Problem], CLASSES]) -> FitAll:

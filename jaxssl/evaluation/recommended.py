@@ -114,7 +114,7 @@ def see(
 
     Args:
         components: conditioned (samples x components), as an encoder sees them.
-        genes: standardised (samples x genes).
+        genes: scaled (samples x genes).
         outputs: of the encoders side by side (samples x outputs).
 
     Returns:

@@ -94,7 +94,7 @@ def make_spaces(
 
     Args:
         components: conditioned (samples x components), as an encoder sees them.
-        genes: standardised (samples x genes).
+        genes: scaled (samples x genes).
         train: rows of the training samples, labelled or not, sorted.
         others: rows to be predicted.
 
