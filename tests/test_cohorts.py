@@ -164,7 +164,7 @@ def test_an_audit_of_the_tests_trains_from_scratch_and_needs_no_cohorts(tmp_path
     adata = make_synthetic(n_samples=240, n_genes=30, n_classes=4)
     adata.uns["jaxssl"]["batch"] = ""
     words = {"n_comparisons": 10, "shares": [1.0], "seeds": 2, "progress": False}
-    config = with_options(Config(), {"finetune.scratch_steps": 5} | BY_COHORT)
+    config = with_options(Config(), {"finetune.scratch_steps": 20} | BY_COHORT)
     table = jaxssl.audit(adata, out=tmp_path / "run", config=config, **words)
     assert set(table["share"]) == {1.0}
 

@@ -104,7 +104,7 @@ def weigh(sd: PerGene, scaling: float) -> PerGene | None:
     """
     if scaling == 1:
         return None
-    relative = sd ** (1 - scaling)
+    relative = np.asarray(sd, np.float64) ** (1 - scaling)
     return (relative / np.sqrt(np.mean(relative**2))).astype(np.float32)
 
 
