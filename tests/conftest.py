@@ -11,6 +11,8 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 gc.disable()  # until all tests are imported
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +36,8 @@ os.environ |= {
     "JAX_COMPILATION_CACHE_DIR": _programs,
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.01",
 }
+
+threadpool_limits(1)  # of NumPy, if a plugin loaded it before
 
 import offline.sitecustomize  # noqa: E402, F401 (the network is cut from here on)
 
