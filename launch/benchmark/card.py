@@ -5,11 +5,10 @@ import statistics
 import jax
 import jax.numpy as jnp
 
-from .pretraining import make_pool, plan_swav, train_epochs
+from .pretraining import N_SAMPLES, make_pool, plan_swav, train_epochs
 from .timing import Bench, Row, in_new_process, seconds
 from .work import work_of_step
 
-N_SAMPLES = 1024
 PRODUCT = 8192  # columns and rows of the product that steps are held to
 
 
