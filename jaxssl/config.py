@@ -45,6 +45,8 @@ class DataConfig:
     min_class_size: Count = 0  # samples; smaller classes become unlabelled. 0: never, raise instead
     use_unlabelled: bool = True  # samples without a label join pretraining
     unlabelled: tuple[str, ...] = ()  # files that join it too, each a cohort: `data.unlabelled`
+    # whether a matrix stays on disk: where it takes more than a fifth of the free memory, or not
+    backed: Literal["auto", "always", "never"] = "auto"
 
 
 @optionclass

@@ -10,6 +10,7 @@ from anndata import AnnData
 from jaxtyping import Float, Float32, Int
 
 from jaxssl.bounds import Share, check_value
+from jaxssl.data.backed import Backed, Expression
 from jaxssl.data.extent import range_of
 from jaxssl.data.frames import Cohorts, takes
 from jaxssl.data.genes import id_type, without_version
@@ -29,12 +30,12 @@ CONVERSIONS = {
 
 
 def align_genes(
-    x: Float[np.ndarray, "samples measured"],
+    x: Float[np.ndarray | Backed, "samples measured"],
     names: np.ndarray,
     genes: Sequence[str],
     max_missing: float,
     curve: Curve | None = None,
-) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
+) -> tuple[Expression, dict[str, Any]]:
     """Columns of `x`, called `names`, in the order of `genes`, NaN for none; and what was found.
 
     Genes are matched as by `match_genes`. `curve` tells what a classifier is worth where genes are
@@ -43,16 +44,25 @@ def align_genes(
     position, columns = _unambiguous(names), match_genes(names, genes)
     absent = np.flatnonzero(columns < 0).tolist()
     _judge([genes[i] for i in absent], genes, names, max_missing, curve)
-    aligned = np.take(x, columns, axis=1)
-    aligned[:, absent] = np.nan
     exact = sum(gene in position for gene in genes)
-    return aligned, {
+    return _in_order(x, columns), {
         "n_genes": len(genes),
         "n_missing": len(absent),
         "n_matched_without_version": len(genes) - len(absent) - exact,
         "n_unused": len(names) - len(np.unique(columns[columns >= 0])),
         "missing": [genes[i] for i in absent],
     }
+
+
+def _in_order(
+    x: Float[np.ndarray | Backed, "samples measured"], columns: Int[np.ndarray, " genes"]
+) -> Any:
+    """Some columns; NaN where there is none (-1)."""
+    if isinstance(x, Backed):
+        return x.map(lambda block, _: _in_order(block, columns), len(columns))
+    aligned = np.take(x, columns, axis=1)
+    aligned[:, columns < 0] = np.nan
+    return aligned
 
 
 def match_genes(names: np.ndarray, genes: Sequence[str] | np.ndarray) -> Int[np.ndarray, " genes"]:
@@ -101,7 +111,7 @@ def encoder_genes(
     normalizer: Normalizer,
     max_missing: float = MAX_MISSING,
     curve: Curve | None = None,
-) -> tuple[Float32[np.ndarray, "samples genes"], dict[str, Any]]:
+) -> tuple[Expression, dict[str, Any]]:
     """Log2 expression of an encoder's genes, NaN for those that are missing, and what was found."""
     check_names(adata.obs_names, "samples")
     check_names(adata.var_names, "genes")

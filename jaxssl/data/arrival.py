@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Float32
 from jaxssl.bounds import check_value
 from jaxssl.data.adapting import adapt, doubts_of_classes, doubts_of_presence, doubts_of_size
 from jaxssl.data.align import encoder_genes
+from jaxssl.data.backed import Expression, pick, pieces, select
 from jaxssl.data.frames import MIN_COHORT, Cohorts, name_of, to_frame
 from jaxssl.data.missing import Curve
 from jaxssl.data.normalize import normalize_framed
@@ -19,16 +20,14 @@ from jaxssl.types import ADAPT, MAX_MISSING, WARN, InputError, Normalizer, OnShi
 
 ADAPTING = "`shift=adapt` to standardise every gene within these samples"
 
-Framed = Float[np.ndarray, "samples genes"]
-
 
 class Arrival(NamedTuple):
     """New samples as an encoder sees them, and how far they lie from its own."""
 
     x: Float32[np.ndarray, "samples features"]
     genes: dict[str, Any]  # what the matching of genes found
-    expression: Framed  # log2, NaN for genes that are missing
-    framed: Framed  # expression in the frame, NaN for genes that are missing
+    expression: Expression  # log2, NaN for genes that are missing
+    framed: Expression  # expression in the frame, NaN for genes that are missing
     normalizer: Normalizer  # the encoder's, or that of the samples themselves
     shift: Shift | None  # before adapting; None: the encoder has no reference
     # share of held-out samples of the training cohort that lie nearer, after adapting
@@ -108,7 +107,7 @@ def receive(
     in_frame = normalizer.frame.name.endswith("cohort")
     if reference is not None and (shift == ADAPT or in_frame):
         if known is not None:
-            doubts += doubts_of_presence(known, x[:, reference.looked], cohorts)
+            doubts += doubts_of_presence(known, pick(x, reference.looked)[:], cohorts)
         # labels tell more than what sets the training samples apart, but not of several cohorts
         if known is None or in_frame:
             doubts += doubts_of_classes(reference, normalizer, seen, cohorts)
@@ -122,7 +121,7 @@ def receive(
 def _measure(
     reference: Reference,
     normalizer: Normalizer,
-    framed: Framed,
+    framed: Expression,
     judged: Bool[np.ndarray, " samples"] | None,
     cohorts: Cohorts | None,
 ) -> tuple[str, Shift, Float[np.ndarray, " samples"]]:
@@ -132,7 +131,7 @@ def _measure(
     """
     if cohorts is None or judged is not None:
         rows = np.ones(len(framed), bool) if judged is None else judged
-        found = measure(reference, normalizer, framed[rows])
+        found = measure(reference, normalizer, select(framed, rows))
         outlying = np.full(len(framed), np.nan)
         outlying[rows] = found.outlying
         return "", found, outlying
@@ -141,7 +140,7 @@ def _measure(
     called[sizes < MIN_COHORT] = f"cohorts of fewer than {MIN_COHORT}"
     of, outlying, shifts = called[codes], np.full(len(framed), np.nan), {}
     for name in dict.fromkeys(called):
-        shifts[name] = measure(reference, normalizer, framed[of == name])
+        shifts[name] = measure(reference, normalizer, select(framed, of == name))
         outlying[of == name] = shifts[name].outlying
     furthest = max(shifts, key=lambda name: shifts[name].excess)
     return furthest, shifts[furthest], outlying
@@ -179,11 +178,14 @@ def judge(arrival: Arrival, shift: OnShift, what: str, told: str = "", fix: str 
     raise InputError(found, fix or usual)
 
 
-def _refuse_flat(x: Framed, adata: AnnData, shift: OnShift) -> None:
+def _refuse_flat(x: Expression, adata: AnnData, shift: OnShift) -> None:
     """Refuse samples without a measurement, or warn of them."""
-    known = x[:, ~np.isnan(x[0])]
-    flat = np.flatnonzero((known == known[:, :1]).all(axis=1))
-    if known.shape[1] < MIN_COHORT or not len(flat):
+    known = np.flatnonzero(~np.isnan(x[0]))
+    if len(known) < MIN_COHORT:
+        return
+    blocks = (x[rows][:, known] for rows in pieces(x))
+    flat = np.flatnonzero(np.concatenate([(b == b[:, :1]).all(axis=1) for b in blocks]))
+    if not len(flat):
         return
     found = (
         f"{len(flat):,} of {len(x):,} samples have one value for all of the encoder's genes "

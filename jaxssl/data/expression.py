@@ -12,6 +12,7 @@ import numpy as np
 from anndata import AnnData
 
 from jaxssl.arguments import checked
+from jaxssl.data.backed import open_backed
 from jaxssl.data.formats.matrix import Reading, Scratch
 from jaxssl.data.import_options import ImportOptions, Paths, paths_of
 from jaxssl.data.plan import plan_import
@@ -111,6 +112,21 @@ def read(
             x[rows] = block
     facts = plan.facts | {"name": paths_of(path)[0].stem}  # as verbs call the data set
     return AnnData(x, obs=plan.obs, var=plan.var, uns={"jaxssl": facts})
+
+
+def read_backed(path: Path, **options: Any) -> AnnData:
+    """As `read`, of an `.h5ad` that `prepare` wrote, but its matrix stays in the file."""
+    with Scratch() as scratch:
+        plan = plan_import([path], ImportOptions(**options), Reading(scratch))
+    rows = open_backed(path)
+    if rows.shape != (len(plan.obs), len(plan.var)) or plan.facts["n_missing_values"]:
+        raise InputError(
+            f"{path} is larger than memory allows, and samples, genes or values of it have to go",
+            "import it once by `prepare()`, and use what it writes",
+        )
+    facts = plan.facts | {"name": path.stem}
+    words = {"filename": path, "filemode": "r"}
+    return AnnData(obs=plan.obs, var=plan.var, uns={"jaxssl": facts}, **words)
 
 
 def write_h5ad(adata: AnnData, path: str | Path) -> None:

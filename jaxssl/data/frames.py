@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 from scipy.special import ndtri
 
+from jaxssl.data.backed import Backed, Expression, select
+from jaxssl.data.moments import moments
 from jaxssl.data.scale import LOG_RATIO
 from jaxssl.types import Frame, InputError
 
@@ -17,15 +19,16 @@ MIN_COHORT = 10  # samples, below which a cohort has no frame of its own
 OTHER = "\N{NULL}new"  # no name that a cohort can have
 FLAT = 1e-6  # standard deviation of a gene that does not vary
 
-Expression = Float[np.ndarray, "samples genes"]
 Cohorts = Sequence[str] | np.ndarray
 
 
-def normal_scores(x: Expression) -> Float32[np.ndarray, "samples genes"]:
+def normal_scores(x: Expression) -> Expression:
     """Every value by its rank within the sample, as the quantile of a normal distribution.
 
     Equal values share their mean rank (Blom 1958); what the sample lacks (NaN) stays so.
     """
+    if isinstance(x, Backed):
+        return x.map(lambda block, _: normal_scores(block))
     from scipy.stats import rankdata  # here: it is slow to import
 
     out = np.empty(x.shape, np.float32)
@@ -65,22 +68,18 @@ def fit_cohorts(
     found = np.unique(names)
     means, scales = np.empty((2, len(found), x.shape[1]), np.float32)
     for i, name in enumerate(found):
-        own = x[names == name]
-        means[i] = own.mean(axis=0, dtype=np.float64)
-        scales[i] = own.std(axis=0, dtype=np.float64)
+        means[i], scales[i] = moments(select(x, names == name))
     return tuple(map(str, found)), means, np.where(scales > FLAT, scales, 0)
 
 
-def fit_frame(
-    x: Expression, name: str, cohorts: Cohorts | None
-) -> tuple[Float32[np.ndarray, "samples genes"], Frame]:
+def fit_frame(x: Expression, name: str, cohorts: Cohorts | None) -> tuple[Expression, Frame]:
     """Training rows (log2 scale) in a frame, and the frame; by default they are of one cohort."""
     x = normal_scores(x) if name.startswith("rank") else x
     if not name.endswith("cohort"):
         return x, Frame(name)
-    own = np.full(len(x), "") if cohorts is None else cohorts
+    own = np.full(len(x), "") if cohorts is None else np.asarray(cohorts, str)
     frame = Frame(name, *fit_cohorts(x, own))
-    return _within(frame, x, own), frame
+    return _placed(frame, None, x, own), frame
 
 
 def name_of(cohort: str) -> str:
@@ -109,9 +108,7 @@ def takes(frame: Frame, found: str, scale: str) -> bool:
     return frame.name == "rank" and LOG_RATIO not in (found, scale)
 
 
-def to_frame(
-    frame: Frame, x: Expression, cohorts: Cohorts | None = None
-) -> Float[np.ndarray, "samples genes"]:
+def to_frame(frame: Frame, x: Expression, cohorts: Cohorts | None = None) -> Expression:
     """Log2 expression in a frame.
 
     A cohort of the training has the frame that it had there, so that a sample is the same whatever
@@ -121,19 +118,32 @@ def to_frame(
     if not frame.name.endswith("cohort"):
         return x
     names = np.full(len(x), OTHER) if cohorts is None else np.asarray(cohorts, str)
+    is_other = ~np.isin(names, frame.cohorts)
+    others = None
+    if is_other.any():
+        others = Frame(frame.name, *fit_cohorts(select(x, is_other), names[is_other]))
+    return _placed(frame, others, x, names)
+
+
+def _placed(frame: Frame, others: Frame | None, x: Expression, names: np.ndarray) -> Expression:
+    """Standardised by cohort, in one of two frames; `names` of the cohorts of all samples."""
+    if isinstance(x, Backed):
+        return x.map(lambda block, rows: _placed(frame, others, block, names[rows]))
+    if others is None:
+        return _within(frame, x, names)
     is_known, out = np.isin(names, frame.cohorts), np.empty(x.shape, np.float32)
-    if not is_known.all():
-        others = Frame(frame.name, *fit_cohorts(x[~is_known], names[~is_known]))
-        out[~is_known] = _within(others, x[~is_known], names[~is_known])
-    if is_known.any():
-        out[is_known] = _within(frame, x[is_known], names[is_known])
+    for rows, own in ((is_known, frame), (~is_known, others)):
+        if rows.any():
+            out[rows] = _within(own, x[rows], names[rows])
     return out
 
 
-def _within(frame: Frame, x: Expression, cohorts: Cohorts) -> Expression:
+def _within(
+    frame: Frame, x: Float[np.ndarray, "samples genes"], cohorts: np.ndarray
+) -> Float[np.ndarray, "samples genes"]:
     """Standardised by cohort; a gene that does not vary in a cohort is at its mean."""
     assert frame.mean is not None
     assert frame.scale is not None
-    at = np.searchsorted(frame.cohorts, np.asarray(cohorts, str))
+    at = np.searchsorted(frame.cohorts, cohorts)
     scale = frame.scale[at]
     return np.where(scale > 0, (x - frame.mean[at]) / np.where(scale > 0, scale, 1), 0)

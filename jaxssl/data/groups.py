@@ -5,15 +5,17 @@ of such a pair gives the other's answer away.
 """
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from jaxssl.data.backed import BLOCK, Backed, Expression, blocks, pick, pieces
 from jaxssl.data.frames import FLAT, MIN_COHORT, normal_scores
-from jaxssl.data.normalize import moments
+from jaxssl.data.moments import moments
+from jaxssl.data.near import similar_pairs
 
 SIMILAR = 0.98  # cosine of standardised profiles; other patients' of one tissue stay below 0.97
 SIMILAR_WITHIN = 0.5  # cosine beside the samples of one batch alone; of strangers it is about 0
@@ -24,12 +26,10 @@ CHANCE = 0.05  # pairs of strangers that may be expected to be as close as one t
 UNSEEN = 0.1  # samples: how many have a value that no stranger has
 LARGEST_SET = 9  # others that a sample of a small set has
 NEAR, FAR = 0.4, 0.5  # cosine distance to the few, at most, and over that to the next
-BLOCK = 1024  # rows compared at once
 Pairs = Int[np.ndarray, "pairs 2"]
-Profiles = Float[np.ndarray, "samples genes"]
 
 
-def find_twins(expression: Profiles, batches: np.ndarray | None = None) -> Pairs:
+def find_twins(expression: Expression, batches: np.ndarray | None = None) -> Pairs:
     """Pairs (i < j) of samples whose standardised profiles have a cosine above `SIMILAR`.
 
     Each gene is standardised over all samples, so that what all profiles share does not count; nor
@@ -39,9 +39,10 @@ def find_twins(expression: Profiles, batches: np.ndarray | None = None) -> Pairs
     """
     x, chosen = _varying(expression)
     if len(chosen) < MIN_GENES:
-        return _copies(x)
+        return _copies(x[:])
     pairs = _similar(x)
-    return pairs if batches is None else pairs[_alike_within(expression[:, chosen], pairs, batches)]
+    own = pick(expression, chosen)
+    return pairs if batches is None else pairs[_alike_within(own, pairs, batches)]
 
 
 class Near(NamedTuple):
@@ -51,7 +52,7 @@ class Near(NamedTuple):
     n_looked: int
 
 
-def find_near(expression: Profiles) -> Near | None:
+def find_near(expression: Expression) -> Near | None:
     """Look for small sets of samples that are like each other and no other.
 
     Those of one patient and repeats that are no copies make such sets; classes make large ones.
@@ -74,29 +75,52 @@ def find_near(expression: Profiles) -> Near | None:
     x, chosen = _varying(expression)
     if len(chosen) < MIN_GENES:
         return None
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     looked = np.sort(np.random.default_rng(0).permutation(len(x))[:BLOCK])
-    distance = 1 - x[looked] @ x.T
-    distance[np.arange(len(looked)), looked] = np.inf
-    nearest = np.argmin(distance, axis=1)
-    steps = np.sort(np.partition(distance, LARGEST_SET, axis=1)[:, : LARGEST_SET + 1], axis=1)
+    steps, nearest = _next_to(_to_length_1(x), looked, LARGEST_SET + 1)
     steps = np.maximum(steps, 1e-6)
     is_far = (steps[:, :-1] < FAR * steps[:, 1:]) & (steps[:, :-1] < NEAR)
     found = is_far.any(axis=1)
     return Near(np.stack([looked[found], nearest[found]], axis=1), len(looked))
 
 
-def _varying(
-    expression: Profiles,
-) -> tuple[Float[np.ndarray, "samples chosen"], Int[np.ndarray, " chosen"]]:
+def _next_to(
+    x: Expression, looked: Int[np.ndarray, " looked"], n: int
+) -> tuple[Float[np.ndarray, "looked n"], Int[np.ndarray, " looked"]]:
+    """Cosine distances of some samples to their `n` nearest others, in order, and the nearest."""
+    own, nearest = x[looked], np.zeros(len(looked), np.int64)
+    best = np.full((len(looked), n), np.inf, np.float32)
+    for rows in pieces(x):
+        distance = 1 - own @ x[rows].T
+        inside = np.flatnonzero((looked >= rows.start) & (looked < rows.stop))
+        distance[inside, looked[inside] - rows.start] = np.inf
+        at = np.argmin(distance, axis=1)
+        is_nearer = distance[np.arange(len(at)), at] < best[:, 0]
+        nearest[is_nearer] = at[is_nearer] + rows.start
+        both = np.concatenate([best, distance], axis=1)
+        best = np.sort(np.partition(both, n - 1, axis=1)[:, :n], axis=1)
+    return best, nearest
+
+
+def _varying(expression: Expression) -> tuple[Any, Int[np.ndarray, " chosen"]]:
     """The most variable genes, standardised over all samples, and which they are."""
     mean, scale = moments(expression)
     chosen = np.sort(np.argsort(scale, kind="stable")[::-1][:MAX_GENES])
     chosen = chosen[scale[chosen] > 1e-6]
-    return (expression[:, chosen] - mean[chosen]) / scale[chosen], chosen
+    mean, scale, x = mean[chosen], scale[chosen], pick(expression, chosen)
+    if isinstance(x, Backed):
+        return x.map(lambda block, _: (block - mean) / scale), chosen
+    return (x - mean) / scale, chosen
 
 
-def _alike_within(x: Profiles, pairs: Pairs, batches: np.ndarray) -> Bool[np.ndarray, " pairs"]:
+def _to_length_1(x: Expression) -> Expression:
+    """Rows of length 1, in place; those at the mean of all genes stay there."""
+    if isinstance(x, Backed):
+        return x.map(lambda block, _: _to_length_1(block))
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    return x
+
+
+def _alike_within(x: Expression, pairs: Pairs, batches: np.ndarray) -> Bool[np.ndarray, " pairs"]:
     """Whether pairs are alike beside the samples of their batch, too, where most have a twin in it.
 
     Most samples of a batch are no copies: where its genes differ from all others', they look it.
@@ -108,8 +132,7 @@ def _alike_within(x: Profiles, pairs: Pairs, batches: np.ndarray) -> Bool[np.nda
         if len(rows) < MIN_COHORT or len(np.unique(pairs[of])) <= len(rows) / 2:
             continue
         mean, scale = moments(x[rows])
-        z = (x[rows] - mean) / np.maximum(scale, FLAT)
-        z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+        z = _to_length_1((x[rows] - mean) / np.maximum(scale, FLAT))
         for start in range(0, len(of), BLOCK):
             some = of[start : start + BLOCK]
             first, second = z[np.searchsorted(rows, pairs[some].T)]
@@ -117,7 +140,7 @@ def _alike_within(x: Profiles, pairs: Pairs, batches: np.ndarray) -> Bool[np.nda
     return is_kept
 
 
-def twins_by_rank(expression: Profiles) -> Pairs:
+def twins_by_rank(expression: Expression) -> Pairs:
     """Pairs as `find_twins` has them, of profiles that are alike on some scale of each sample.
 
     A logarithm to another base, an offset or a factor leave the ranks within a sample as they are.
@@ -127,11 +150,12 @@ def twins_by_rank(expression: Profiles) -> Pairs:
         return find_twins(normal_scores(expression))
 
 
-def _similar(x: Profiles) -> Pairs:
+def _similar(x: Expression) -> Pairs:
     """Pairs by cosine; profiles at the mean of all genes, which have none, are alike."""
-    norm = np.linalg.norm(x, axis=1, keepdims=True)
-    x /= np.maximum(norm, 1e-12)
-    pairs = [_chained(np.flatnonzero(norm < 1e-12))]
+    lengths = np.concatenate([np.linalg.norm(x[rows], axis=1) for rows in blocks(x)])
+    pairs, x = [_chained(np.flatnonzero(lengths < 1e-12))], _to_length_1(x)
+    if isinstance(x, Backed):
+        return np.concatenate([*pairs, similar_pairs(x, SIMILAR)])
     for start in range(0, len(x), BLOCK):
         cosine = x[start : start + BLOCK] @ x[start:].T
         first, second = np.nonzero(np.triu(cosine, k=1) > SIMILAR)
@@ -139,7 +163,7 @@ def _similar(x: Profiles) -> Pairs:
     return np.concatenate(pairs)
 
 
-def _copies(x: Profiles) -> Pairs:
+def _copies(x: Expression) -> Pairs:
     """Pairs of profiles that are the same in few genes, up to rounding; warns where chance may be.
 
     A gene in which a single sample differs from all others tells of no pair.
@@ -177,7 +201,7 @@ def _copies(x: Profiles) -> Pairs:
 
 
 def _strangers_as_close(
-    x: Profiles,
+    x: Expression,
     profiles: Float[np.ndarray, "profiles genes"],
     sizes: Int[np.ndarray, " profiles"],
     pairs: Pairs,

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 
+from jaxssl.data.backed import Backed, blocks, pick, select
 from jaxssl.data.frames import to_frame
 from jaxssl.data.groups import find_near, join_groups, name_each
+from jaxssl.data.moments import moments
 from jaxssl.data.task import Task, columns_of
 from jaxssl.types import Normalizer
 
@@ -69,7 +71,7 @@ def _in_several_parts(part: Int[np.ndarray, " samples"], groups: np.ndarray) -> 
     return n_parts.index[n_parts > 1]
 
 
-def doubts(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
+def doubts(task: Task, x: Shaped[np.ndarray | Backed, "samples genes"]) -> list[str]:
     """What makes a split or its scores doubtful without being a leak for certain, in words.
 
     `x` are the values as they were given: of counts, others vary with the depth.
@@ -176,7 +178,7 @@ def _twins_of_two_classes(task: Task) -> list[str]:
     ]
 
 
-def _told_by(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
+def _told_by(task: Task, x: Shaped[np.ndarray | Backed, "samples genes"]) -> list[str]:
     """Genes that are constant within every class, and not over all."""
     rows = np.flatnonzero(task.codes >= 0)
     # a class with one label has one value of every gene
@@ -184,18 +186,31 @@ def _told_by(task: Task, x: Shaped[np.ndarray, "samples genes"]) -> list[str]:
         return []
     kept = np.arange(len(task.genes))
     for code in range(len(task.classes)):
-        of_class = x[np.ix_(rows[task.codes[rows] == code], kept)]
-        kept = kept[of_class.min(axis=0) == of_class.max(axis=0)]
-    of_all = x[np.ix_(rows, kept)]
-    return [str(name) for name in task.genes[kept[of_all.min(axis=0) < of_all.max(axis=0)]]]
+        kept = kept[~_varies(x, rows[task.codes[rows] == code], kept)]
+    return [str(name) for name in task.genes[kept[_varies(x, rows, kept)]]]
+
+
+def _varies(
+    x: Shaped[np.ndarray | Backed, "samples genes"],
+    rows: Int[np.ndarray, " rows"],
+    genes: Int[np.ndarray, " looked"],
+) -> Bool[np.ndarray, " looked"]:
+    """Whether some genes have more than one value among some samples."""
+    found = np.zeros(len(genes), bool)
+    for some in blocks(rows):
+        block = x[np.append(rows[some], rows[:1])][:, genes[~found]]
+        found[~found] = block.min(axis=0) < block.max(axis=0)
+        if found.all():
+            break
+    return found
 
 
 def leaks_of_normalizer(task: Task, normalizer: Normalizer) -> Leaks:
     """A scaler that was fitted on other samples than the training part's."""
     columns, train = columns_of(task, normalizer), task.split.train
-    x = task.expression[train]
-    x = x if columns is None else x[:, columns]
-    mean = to_frame(normalizer.frame, x, task.batches[train]).mean(axis=0, dtype=np.float64)
+    x = select(task.expression, train)
+    x = x if columns is None else pick(x, columns)
+    mean, _ = moments(to_frame(normalizer.frame, x, task.batches[train]))
     text = (
         "scaling and components were fitted on other samples than the training part's; fit them "
         "anew by `pretrain()` on this split"

@@ -5,30 +5,32 @@ Everything is fitted on training rows alone; held-out rows are clipped to the tr
 
 import dataclasses
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from scipy import linalg
 
 from jaxssl.config import NormalizeConfig, count_components
+from jaxssl.data.axes import principal_axes
+from jaxssl.data.backed import Backed, Expression, Standardized, blocks, pick
 from jaxssl.data.frames import Cohorts, fit_frame, to_frame
+from jaxssl.data.moments import extremes, moments
 from jaxssl.data.scale import LOG2, LOG_RATIO
 from jaxssl.types import Frame, InputError, Normalizer
 
-BLOCK = 1024  # rows per block: bounds the temporaries of wide matrices
-EXACT_SIDE = 3000  # up to here the smaller Gram matrix is decomposed exactly
+NEAR = 2**19  # numbers at a time, so that they stay near the processor
 
-Expression = Float[np.ndarray, "samples genes"]
 PerGene = Float[np.ndarray, " genes"]
 
 
-def log2_expression(x: Shaped[np.ndarray, "samples genes"], scale: str) -> Expression:
-    """Bring expression to a log2 scale, as float32.
+def log2_expression(x: Shaped[np.ndarray | Backed, "samples genes"], scale: str) -> Expression:
+    """Bring expression to a log2 scale, as float32; what is not in memory, as it is read.
 
     "counts" become log2(CPM + 1), with the library size over all genes given; "linear" values (TPM,
     FPKM, intensities) become log2(x + 1); "log2" values and "log_ratio"s stay.
     """
+    if isinstance(x, Backed):
+        return x.map(lambda block, _: log2_expression(block, scale))
     if scale in (LOG2, LOG_RATIO):
         return np.asarray(x, np.float32)
     if x.min() < 0:
@@ -36,7 +38,7 @@ def log2_expression(x: Shaped[np.ndarray, "samples genes"], scale: str) -> Expre
             f"negative values on a {scale} scale", "pass the true one with `scale=log2`"
         )
     out = np.empty(x.shape, np.float32)
-    for rows in _blocks(len(x)):
+    for rows in blocks(x):
         block = np.asarray(x[rows], np.float32)
         if scale == "counts":
             depth = block.sum(axis=1, keepdims=True, dtype=np.float64)
@@ -67,11 +69,10 @@ def fit_normalizer(
         kept &= np.argsort(np.argsort(-scale, kind="stable")) < options.max_genes
     names, frame = tuple(np.asarray(genes)[kept].tolist()), Frame()
     if options.frame not in ("auto", frame.name):
-        x, frame = fit_frame(x[:, kept], options.frame, cohorts)
+        x, frame = fit_frame(pick(x, kept), options.frame, cohorts)
         mean, scale = moments(x)
         scale, kept = np.where(scale > 1e-6, scale, 1).astype(np.float32), np.full(len(scale), True)
-    low, high = x.min(axis=0).astype(np.float32), x.max(axis=0).astype(np.float32)
-    mean, scale, low, high = (values[kept] for values in (mean, scale, low, high))
+    mean, scale, low, high = (values[kept] for values in (mean, scale, *extremes(x)))
     normalizer = Normalizer(
         genes=names,
         expression_scale=expression_scale,
@@ -113,7 +114,7 @@ def standardize(
     x: Expression,
     columns: Int[np.ndarray, " kept"] | None = None,
     cohorts: Cohorts | None = None,
-) -> Float[np.ndarray, "samples kept"]:
+) -> Standardized:
     """Bring every kept gene into the frame, standardise and clip it.
 
     `columns` says where in `x` the genes of the normalizer are; by default `x` has just these.
@@ -121,22 +122,28 @@ def standardize(
     row; by default all are of one that the normalizer does not know.
     """
     if normalizer.frame.name != Frame.name:
-        x = to_frame(normalizer.frame, x if columns is None else x[:, columns], cohorts)
+        x = to_frame(normalizer.frame, x if columns is None else pick(x, columns), cohorts)
         columns = None
     return standardize_framed(normalizer, x, columns)
 
 
 def standardize_framed(
     normalizer: Normalizer, x: Expression, columns: Int[np.ndarray, " kept"] | None = None
-) -> Float[np.ndarray, "samples kept"]:
+) -> Standardized:
     """As `standardize`, of values in the frame; a gene that is missing (NaN) is at its mean."""
+    if isinstance(x, Backed):
+        return x.map(
+            lambda block, _: standardize_framed(normalizer, block, columns), len(normalizer.genes)
+        )
     out = np.empty((len(x), len(normalizer.genes)), np.float32)
-    for rows in _blocks(len(x)):
-        block = x[rows] if columns is None else x[rows][:, columns]
-        block = (block - normalizer.mean) / normalizer.scale
-        np.clip(np.where(np.isnan(block), 0, block), normalizer.lower, normalizer.upper, out[rows])
+    for rows in blocks(x, max(1, NEAR // max(1, x.shape[1]))):
+        block, z = x[rows] if columns is None else x[rows][:, columns], out[rows]
+        np.subtract(block, normalizer.mean, out=z)
+        z /= normalizer.scale
+        z[np.isnan(z)] = 0
+        np.clip(z, normalizer.lower, normalizer.upper, out=z)
         if normalizer.weight is not None:
-            out[rows] *= normalizer.weight
+            z *= normalizer.weight
     return out
 
 
@@ -150,7 +157,7 @@ def normalize(
     if normalizer.rotation is None:
         return standardize(normalizer, x, columns, cohorts)
     if normalizer.frame.name != Frame.name:  # which looks at all samples of a cohort at once
-        x = to_frame(normalizer.frame, x if columns is None else x[:, columns], cohorts)
+        x = to_frame(normalizer.frame, x if columns is None else pick(x, columns), cohorts)
         columns = None
     return normalize_framed(normalizer, x, columns)
 
@@ -164,37 +171,10 @@ def normalize_framed(
     if normalizer.rotation is None:
         return standardize_framed(normalizer, x, columns)
     out = np.empty((len(x), normalizer.rotation.shape[1]), np.float32)
-    for rows in _blocks(len(x)):
+    for rows in blocks(x):
         scores = standardize_framed(normalizer, x[rows], columns) @ normalizer.rotation
         np.clip(scores, normalizer.lower_component, normalizer.upper_component, out=out[rows])
     return out
-
-
-def principal_axes(
-    z: Expression, n_components: int
-) -> tuple[Float[np.ndarray, "genes axes"], Float[np.ndarray, " axes"]]:
-    """Top principal axes and the standard deviations along them, largest first.
-
-    The smaller of the two Gram matrices is decomposed exactly up to `EXACT_SIDE`; beyond that
-    a randomised SVD (Halko et al. 2011) with a fixed seed finds the axes.
-    """
-    n_samples, n_genes = z.shape
-    side = min(n_samples, n_genes)
-    n_components = min(n_components, side)
-    if side > EXACT_SIDE:
-        from sklearn.utils.extmath import randomized_svd  # here: it takes half a second to import
-
-        _, singular, axes = randomized_svd(z, n_components, n_oversamples=20, random_state=0)
-        return axes.T.astype(np.float32), (singular / np.sqrt(n_samples)).astype(np.float32)
-    top = [side - n_components, side - 1]
-    if n_genes <= n_samples:
-        eigenvalues, axes = linalg.eigh(z.T @ z, subset_by_index=top)
-    else:
-        eigenvalues, left = linalg.eigh(z @ z.T, subset_by_index=top)
-        axes = z.T @ left
-        axes /= np.maximum(np.linalg.norm(axes, axis=0), np.finfo(np.float32).tiny)
-    sd = np.sqrt(np.maximum(eigenvalues, 0) / n_samples)
-    return axes[:, ::-1].astype(np.float32), sd[::-1].astype(np.float32)
 
 
 def _with_rotation(normalizer: Normalizer, z: Expression, options: NormalizeConfig) -> Normalizer:
@@ -211,21 +191,10 @@ def _with_rotation(normalizer: Normalizer, z: Expression, options: NormalizeConf
     gain = sd**-options.power / np.sqrt(np.mean(conditioned_sd**2))
     # laid out as it comes back from a file: a product rounds by the layout on some processors
     rotation = np.ascontiguousarray(axes * gain, np.float32)
-    scores = z @ rotation
-    return dataclasses.replace(
-        normalizer,
-        rotation=rotation,
-        lower_component=scores.min(axis=0),
-        upper_component=scores.max(axis=0),
+    scores = (
+        z.map(lambda block, _: block @ rotation, len(sd)) if isinstance(z, Backed) else z @ rotation
     )
-
-
-def moments(x: Expression) -> tuple[PerGene, PerGene]:
-    """Mean and standard deviation per gene, accumulated in float64 by blocks, in two passes."""
-    mean = sum(x[rows].sum(axis=0, dtype=np.float64) for rows in _blocks(len(x))) / len(x)
-    square = sum(((x[rows] - mean) ** 2).sum(axis=0) for rows in _blocks(len(x))) / len(x)
-    return np.asarray(mean, np.float32), np.asarray(np.sqrt(square), np.float32)
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, start + BLOCK) for start in range(0, n, BLOCK))
+    lower, upper = extremes(scores)
+    return dataclasses.replace(
+        normalizer, rotation=rotation, lower_component=lower, upper_component=upper
+    )

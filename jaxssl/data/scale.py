@@ -1,12 +1,14 @@
 """The scale of expression values: guessed for the reader, never changed."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from anndata import AnnData
 from jaxtyping import Bool, Shaped
 
+from jaxssl.data.backed import Backed, open_backed
 from jaxssl.data.extent import LARGEST_LOG2, LEAST_LINEAR, Range, range_of
 from jaxssl.data.formats.matrix import dense
 from jaxssl.data.samples import facts_of
@@ -34,11 +36,17 @@ _OF_CYCLES = re.compile(r"^(?!.*log).*(?<![a-z])(d{1,2}ct|cq|ct[ _.-]?values?|qp
 _ROWS = 1024  # at a time: bounds the temporaries of a wide matrix
 
 
-def finite_values(adata: AnnData) -> Shaped[np.ndarray, "samples genes"]:
-    """The matrix, dense; values that are no numbers, or none of float32, are refused."""
+def values_of(adata: AnnData) -> Any:
+    """The matrix as it is given, dense; that of `read_backed` stays in its file."""
+    return open_backed(Path(str(adata.filename))) if adata.isbacked else dense(adata.X)
+
+
+def finite_values(adata: AnnData) -> Any:
+    """As `values_of`; values that are no numbers, or none of float32, are refused."""
     check_matrix(adata)
-    x = dense(adata.X)
-    check_finite(x, adata.obs_names, adata.var_names)
+    x = values_of(adata)
+    if not isinstance(x, Backed):  # which was looked at when its file was opened
+        check_finite(x, adata.obs_names, adata.var_names)
     return x
 
 
@@ -194,8 +202,10 @@ def resolve_scale(
     return wanted, "as told by `scale`"
 
 
-def recorded_scale(adata: AnnData, x: Shaped[np.ndarray, "samples genes"]) -> str:
-    """Scale of a data set in memory: on record, or as its values look."""
+def recorded_scale(adata: AnnData, x: Shaped[np.ndarray | Backed, "samples genes"]) -> str:
+    """Scale of a data set: on record, or as its values look, which `read_backed` has looked at."""
+    if isinstance(x, Backed):
+        return str(facts_of(adata)["scale"])
     told, values = str(facts_of(adata).get("scale", "auto")), range_of(x, adata.obs_names)
     found, reason = guess_scale(values)
     if told == "auto" and not found:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
+from jaxssl.data.backed import Expression, pieces
 from jaxssl.data.frames import MIN_COHORT
 from jaxssl.data.profiles import locations, nearest_profiles
 from jaxssl.types import Normalizer
@@ -75,9 +76,7 @@ class Shift(NamedTuple):
         return _WORDS[self.worst].format(factor=np.exp(value), at_most=np.exp(limit), **numbers)
 
 
-def measure(
-    reference: Reference, normalizer: Normalizer, x: Float[np.ndarray, "samples genes"]
-) -> Shift:
+def measure(reference: Reference, normalizer: Normalizer, x: Expression) -> Shift:
     """Hold new samples against the training cohort.
 
     Args:
@@ -94,27 +93,42 @@ def measure(
         3.2
     """
     known = ~np.isnan(x[0][reference.looked])
-    looked = reference.looked[known]
-    z = standardized(x[:, looked], normalizer.mean[looked], normalizer.scale[looked])
-    of_known = reference.profiles[:, known]
-    nearest, distances = nearest_profiles(z, of_known)
-    is_clipped = (z < normalizer.lower[looked] - 1e-3) | (z > normalizer.upper[looked] + 1e-3)
-    values = {
-        "location": float(locations(z.mean(axis=0, keepdims=True), of_known)[0]),
-        "distance": float(distances.mean()),
-        "clipped": float(is_clipped.mean()),
-    }
-    n = len(z)
-    if n >= MIN_COHORT:
-        residuals = z - of_known[nearest]
-        variance = residuals.var(axis=0, ddof=1)[None]
-        values["scale"] = float(scales(variance, reference.deviation[known])[0])
+    values, distances = _statistics(reference, normalizer, x, known)
+    n = len(x)
     of_size = at_size(reference.limits, n)
     limits = {name: float(limit) for name, limit in zip(STATISTICS, of_size, strict=True)}
     values = {name: value for name, value in values.items() if np.isfinite(limits[name])}
     held_out = reference.distances
     outlying = np.searchsorted(held_out, distances) / max(len(held_out), 1)
     return Shift(n, values, limits, outlying)
+
+
+def _statistics(
+    reference: Reference, normalizer: Normalizer, x: Expression, known: Bool[np.ndarray, " looked"]
+) -> tuple[dict[str, float], Float[np.ndarray, " samples"]]:
+    """The statistics of samples, by blocks, and how far each lies from its profile."""
+    looked, of_known = reference.looked[known], reference.profiles[:, known]
+    total, rest, square = np.zeros((3, len(looked)))
+    n_clipped, distances, n = 0, [], len(x)
+    for rows in pieces(x):
+        z = standardized(x[rows][:, looked], normalizer.mean[looked], normalizer.scale[looked])
+        nearest, distance = nearest_profiles(z, of_known)
+        is_clipped = (z < normalizer.lower[looked] - 1e-3) | (z > normalizer.upper[looked] + 1e-3)
+        residuals = z - of_known[nearest]
+        total += z.sum(axis=0, dtype=np.float64)
+        rest += residuals.sum(axis=0, dtype=np.float64)
+        square += (residuals.astype(np.float64) ** 2).sum(axis=0)
+        n_clipped += int(is_clipped.sum())
+        distances.append(distance)
+    values = {
+        "location": float(locations(total[None] / n, of_known)[0]),
+        "distance": float(np.concatenate(distances).mean()),
+        "clipped": n_clipped / (n * max(len(looked), 1)),
+    }
+    if n >= MIN_COHORT:
+        variance = np.maximum(square - rest**2 / n, 0)[None] / (n - 1)
+        values["scale"] = float(scales(variance, reference.deviation[known])[0])
+    return values, np.concatenate(distances)
 
 
 def at_size(limits: Float32[np.ndarray, "*statistics sizes"], n: int) -> np.ndarray:

@@ -7,9 +7,10 @@ from typing import NamedTuple, cast
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from jaxssl.config import Config
+from jaxssl.data.backed import Expression
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.groups import Pairs, find_twins, join_groups
 from jaxssl.data.labels import encode
@@ -61,7 +62,7 @@ class Task(Roles):
     dataset: str
     sample_ids: np.ndarray
     genes: np.ndarray
-    expression: Float[np.ndarray, "samples genes"]  # log2
+    expression: Expression  # log2
     scale: str  # of the file: one of `data.scale.SCALES`
     twins: Pairs  # samples that are nearly the same
     split: Split

@@ -13,7 +13,8 @@ from jaxssl.data.align import CONVERSIONS, match_genes, unlike_ids
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.frames import FLAT, MIN_COHORT, takes
 from jaxssl.data.groups import MIN_GENES, Pairs, find_twins, join_groups, twins_by_rank
-from jaxssl.data.normalize import log2_expression, moments
+from jaxssl.data.moments import moments
+from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import finite_values, recorded_scale, refuse_flat
 from jaxssl.data.task import Joined, Task, check_axes, is_numbered

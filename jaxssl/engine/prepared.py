@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from jaxssl.config import Config, resolve, with_options
 from jaxssl.data.adapting import adapt
 from jaxssl.data.arrival import Arrival
+from jaxssl.data.backed import Expression, select
 from jaxssl.data.frames import to_frame
 from jaxssl.data.normalize import fit_normalizer, normalize, normalize_framed, standardize
 from jaxssl.data.shift import Reference
@@ -53,7 +54,7 @@ class Prepared:
         return self._apply(normalize)
 
     @cached_property
-    def genes(self) -> Float[np.ndarray, "samples genes"]:
+    def genes(self) -> Expression:
         """Genes of all samples as the linear models see them: scaled and clipped, no rotation."""
         return self.features if self.normalizer.rotation is None else self._apply(standardize)
 
@@ -83,9 +84,9 @@ class Prepared:
         groups, clip = task.groups[train], self.config.normalize.clip
         return fit_reference(self.normalizer, framed(train), groups, framed(held_out), clip)
 
-    def _apply(self, apply: Callable, rows: Any = slice(None)) -> np.ndarray:
+    def _apply(self, apply: Callable, rows: Any = slice(None)) -> Any:
         """Samples, by default all, as a map of the normalizer makes them."""
-        x, cohorts = self.task.expression[rows], self.task.batches[rows]
+        x, cohorts = select(self.task.expression, rows), self.task.batches[rows]
         return apply(self.normalizer, x, self._columns, cohorts)
 
 
@@ -95,7 +96,7 @@ def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) ->
     config = resolve(config, len(rows), 0 if normalizer else len(task.genes))
     if normalizer is None:  # else the encoders are given, too
         find_cohorts(config.pretrain, task.batches[rows])  # refused before anything is written
-        train = task.expression[rows]
+        train = select(task.expression, rows)
         normalizer = fit_normalizer(
             train, task.genes, config.normalize, task.scale, task.batches[rows]
         )

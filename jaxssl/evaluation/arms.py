@@ -6,7 +6,7 @@ All arms of a seed share the split, the label subset, the batch order and the fr
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 
 from jaxssl.bounds import did_you_mean, listed
 from jaxssl.config import Config, frame_of
+from jaxssl.data.backed import Expression
 from jaxssl.data.labels import label_order
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.baselines import (
@@ -59,7 +60,7 @@ class Inputs(NamedTuple):
     """The arrays that all arms share, on the host."""
 
     features: Float[np.ndarray, "samples features"]  # what the encoder sees
-    genes: Float[np.ndarray, "samples genes"] | None  # scaled; None if no arm wants them
+    genes: Expression | None  # scaled; None if no arm wants them
     codes: Int[np.ndarray, " samples"]
     orders: dict[int, Int[np.ndarray, " labelled"]]  # per seed: labelled rows, as budgets grow
     train: Int[np.ndarray, " train"]
@@ -80,8 +81,7 @@ class Inputs(NamedTuple):
 
 def make_inputs(prepared: Prepared, seeds: Sequence[int]) -> Inputs:
     """The arrays that the configured arms want, and every seed's label order."""
-    task = prepared.task
-    genes = _genes(prepared)
+    task, genes = prepared.task, _genes(prepared)
     labelled, n_classes = task.labelled_train, len(task.classes)
     orders = {seed: labelled[label_order(task.codes[labelled], n_classes, seed)] for seed in seeds}
     parts = {"test": task.split.test, "validation": task.split.validation}
@@ -97,7 +97,7 @@ def framed_inputs(prepared: Prepared, inputs: Inputs, frame: str) -> Inputs:
     return inputs._replace(features=own.features, genes=_genes(own, frame), shared={})
 
 
-def _genes(prepared: Prepared, frame: str = "") -> Float[np.ndarray, "samples genes"] | None:
+def _genes(prepared: Prepared, frame: str = "") -> Expression | None:
     """Scaled genes, if an arm of the frame wants them."""
     arms = [name for arm in prepared.config.sweep.arms for name, f in [parted(arm)] if f == frame]
     wanted = {"both" if arm == BEST else BASELINES[arm].input for arm in arms if is_fitted(arm)}
@@ -217,7 +217,7 @@ def fit_with_components(
     return fit_each(logistic_regressions, map(problem, seeds), inputs.n_classes)
 
 
-def problem_of(inputs: Inputs, x: np.ndarray, n: int, seed: int) -> Problem:
+def problem_of(inputs: Inputs, x: Any, n: int, seed: int) -> Problem:
     """The first n labels of a seed, as rows of a matrix."""
     rows = np.sort(inputs.orders[seed][:n])
     codes = inputs.codes[rows]

@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
+from jaxssl.data.backed import Expression
 from jaxssl.evaluation.best import Asked, fit_best, nearest
 from jaxssl.evaluation.clusters import beside_codes
 from jaxssl.evaluation.graph import affinity, bridge
@@ -44,13 +45,13 @@ CLASSES = Float[np.ndarray, "held_out known"]
 class Problem(NamedTuple):
     """One repetition at one budget, as rows of a matrix that all repetitions share."""
 
-    x: Float[np.ndarray, "samples features"]
+    x: Expression  # or features
     y: Int[np.ndarray, " labelled"]  # classes of the labelled rows
     labelled: Int[np.ndarray, " labelled"]
     train: Int[np.ndarray, " train"]  # the labelled rows and those whose label is not in the budget
     held_out: Int[np.ndarray, " held_out"]  # to be predicted
     seed: int
-    genes: Float[np.ndarray, "samples genes"] | None = None  # beside features, of "both"
+    genes: Expression | None = None  # beside features, of "both"
     n_classes: int = 0  # of the task, whether or not each has a label; 0: as far as labels go
     solver: str = COMPILED  # of linear models
     shared: dict | None = None  # of all problems with the same inputs: for `once`

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
+from jaxssl.data.backed import Expression, Rows, select
+from jaxssl.data.moments import mean_of
 from jaxssl.evaluation.graph import affinity, bridge
 from jaxssl.evaluation.linear import directions, span_of
 from jaxssl.evaluation.neighbourhood import Neighbourhood, find_neighbourhood
@@ -20,7 +22,6 @@ GRAPHS = (OUTPUTS, AGREEMENT)
 STRENGTH = 0.5  # of spreading
 N_AXES = 128  # of the encoders' outputs: the principal ones
 
-Rows = Float[np.ndarray, "samples features"]
 Classes = Float[np.ndarray, "samples classes"]
 
 
@@ -73,7 +74,7 @@ class Spaces(NamedTuple):
 
     def with_view(self, name: str, x: Rows) -> "Spaces":
         """With one view more of all samples, and its graph if it is one of `GRAPHS`."""
-        centre = x[self.train].mean(axis=0)
+        centre = mean_of(select(x, self.train))
         view, graphs = View(x, centre), dict(self.graphs)
         if name in GRAPHS:
             inner = view.of(self.train)
@@ -86,7 +87,7 @@ class Spaces(NamedTuple):
 
 def make_spaces(
     components: Float[np.ndarray, "samples components"],
-    genes: Float[np.ndarray, "samples genes"],
+    genes: Expression,
     train: Int[np.ndarray, " train"],
     others: Int[np.ndarray, " others"],
 ) -> tuple[Spaces, Neighbourhood]:

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from jaxssl.config import Config, from_dict, renamed, to_dict
+from jaxssl.data.backed import blocks
 from jaxssl.data.task import Task
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.files import plain, read_json, write_json
@@ -28,7 +29,7 @@ MAY_CHANGE = {
     *{("run", "seeds"), ("sweep", "shares"), ("sweep", "arms"), ("sweep", "reference_arms")},
     *{("sweep", "frames"), ("split", "allow_leaks"), ("split", "n_splits")},
     *{("run", "memory_gb"), ("run", "chunk"), ("pretrain", "checkpoint_every")},
-    *{("data", "path"), ("data", "unlabelled")},
+    *{("data", "path"), ("data", "unlabelled"), ("data", "backed")},
 }
 """Options a resume may change: they add results, or decide none."""
 DECIDES_NUMBERS = ("versions", "device", "n_devices", "platform", "cores", "commit", "variables")
@@ -118,7 +119,9 @@ def check_record(folder: Path) -> None:
 
 def origin_of(task: Task, encoders: Iterable[EncoderBundle] = ()) -> Origin:
     """Hashes of all that a result depends on: expression, names, labels, split and encoders."""
-    digest = hashlib.sha256(np.ascontiguousarray(task.expression).tobytes())
+    digest = hashlib.sha256()
+    for rows in blocks(task.expression):
+        digest.update(np.ascontiguousarray(task.expression[rows]).data)
     for values in (task.sample_ids, task.genes, np.asarray(task.classes)):
         digest.update("\n".join(map(str, values)).encode())
     digest.update(np.asarray(task.codes, np.int64).tobytes())

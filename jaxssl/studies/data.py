@@ -1,28 +1,42 @@
 """The data sets of a study: its own, and the samples that join them."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 from anndata import AnnData
 
 from jaxssl.config import DataConfig
-from jaxssl.data.expression import read
+from jaxssl.data.expression import read, read_backed
+from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import check_matrix
 from jaxssl.data.synthetic import load_demo, make_synthetic
+from jaxssl.engine.footprint import free_memory
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import ROLES, InputError
 
 Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
 EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
 """Data sets that no file holds."""
+LARGE_SHARE = 0.2
+"""Of the memory that is free: a larger matrix stays on disk; a study makes several of its size."""
 DataSets = Sequence[AnnData | str | Path]
 """What a caller passes as `unlabelled`."""
 
 
-def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
-    """A data set, with its name on record; says what was found in a file."""
+def read_data(
+    options: DataConfig, hooks: Hooks, data: Data = None, *, may_stay: bool = False
+) -> AnnData:
+    """A data set, with its name on record; says what was found in a file.
+
+    A matrix that memory does not hold stays in its file, where it `may_stay`.
+    """
     if isinstance(data, AnnData):
         check_matrix(data)
+        stays = may_stay and data.isbacked and not data.is_view and "scale" in facts_of(data)
+        if stays and _is_large(Path(str(data.filename)), options.backed):
+            return data
         return data.to_memory() if data.isbacked else data
     path = str(data or options.path)
     if not path:
@@ -30,10 +44,24 @@ def read_data(options: DataConfig, hooks: Hooks, data: Data = None) -> AnnData:
     if path in EMBEDDED:
         adata = EMBEDDED[path]()
         adata.uns["jaxssl"]["name"] = path
+    elif may_stay and _is_large(Path(path), options.backed):
+        adata = read_backed(Path(path), **{role: getattr(options, role) for role in ROLES})
+        size = 4e-9 * adata.n_obs * adata.n_vars
+        hooks.say(f"data: {size:.1f} GB stay on disk and are read by blocks (data.backed)")
     else:
         adata = read(path, **{role: getattr(options, role) for role in ROLES})
     hooks.say(adata.uns["jaxssl"]["notes"])
     return adata
+
+
+def _is_large(path: Path, backed: str) -> bool:
+    """Whether the matrix of an `.h5ad` is to stay in its file."""
+    if backed == "never" or not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r") as file:
+        x = file.get("X")
+        size = 4 * math.prod(x.shape) if isinstance(x, h5py.Dataset) else 0
+    return size > (LARGE_SHARE * free_memory() if backed == "auto" else 0)
 
 
 def read_unlabelled(given: Sequence[Data], data: Data, hooks: Hooks) -> list[AnnData]:

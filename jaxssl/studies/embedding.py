@@ -62,7 +62,7 @@ def embed(
     if isinstance(data, AnnData):
         adata = data  # itself, also where what was read of it is a copy
     elif data and as_stored(Path(data), adata.obs_names, EMBEDDED) is not None:
-        adata = read_h5ad(data)
+        adata = read_h5ad(data, backed="r" if adata.isbacked else None)
     return annotate(adata, bundle, x, overwrite=overwrite)
 
 
@@ -108,9 +108,11 @@ def arrive(
     batch: str,
     max_missing: float,
     shift: OnShift,
+    *,
+    may_stay: bool = False,
 ) -> tuple[AnnData, Arrival]:
     """The data set, and what an encoder sees of it; not yet judged."""
-    adata = read_data(DataConfig(), hooks, data)
+    adata = read_data(DataConfig(), hooks, data, may_stay=may_stay)
     cohorts = cohorts_of(bundle, adata, batch) if batch else None
     words = {"max_missing": max_missing, "shift": shift, "cohorts": cohorts}
     words |= {"curve": bundle.provenance.get(CURVE), "known": bundle.told_apart}
@@ -128,7 +130,7 @@ def _embedded(
     bundle: EncoderBundle, data: Data, hooks: Hooks, *words: Any
 ) -> tuple[AnnData, np.ndarray]:
     """The data set, and what an encoder sees of it, if it may; `words` as in `arrive`."""
-    adata, arrival = arrive(bundle, data, hooks, *words)
+    adata, arrival = arrive(bundle, data, hooks, *words, may_stay=True)
     shift = words[-1]
     judge(arrival, shift, "the encoder's")
     return adata, arrival.x

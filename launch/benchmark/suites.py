@@ -13,6 +13,7 @@ from . import (
     kills,
     linear,
     one_class,
+    out_of_core,
     pretraining,
     published,
     scaling,
@@ -128,6 +129,11 @@ SECTIONS: dict[str, Section] = {
             *(("text", 28_000, n_genes) for n_genes in (1_250, 2_500, 5_000, 10_000)),
             ("archs4", 200_000, 2_000),
         ],
+    ),
+    "out_of_core": Section(
+        out_of_core.measure,
+        quick=[(2_000, (2_000, 4_000))],
+        full=[(20_000, (25_000, 50_000, 100_000, 200_000))],
     ),
     "roofline": Section(work.measure, quick=CARDS, full=CARDS),
 }
