@@ -7,7 +7,7 @@ from verbs import launch
 import jaxssl
 from jaxssl.config import NormalizeConfig
 from jaxssl.data.frames import to_frame
-from jaxssl.data.missing import CURVE, N_DRAWS, SHARES, expectation, measure_curve
+from jaxssl.data.missing import CURVE, N_DRAWS, SHARES, expectation, measure_curve, weightiness
 from jaxssl.data.normalize import fit_normalizer, standardize
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.engine.bundle import load_bundle
@@ -32,7 +32,8 @@ def test_the_curve_is_the_accuracy_with_those_genes_at_the_mean():
         return (z.sum(axis=1) > 0).astype(int)
 
     curve = measure_curve(normalizer, x, codes, name)
-    counts = [0, *(round(40 * share) for share in SHARES[1:] for _ in range(N_DRAWS))]
+    shares = [*(share for share in SHARES[1:] for _ in range(N_DRAWS)), *SHARES[1:]]
+    counts = [0, *(round(40 * share) for share in shares)]
     assert seen == counts, "as many genes are at the mean, in all samples"
     assert curve["accuracy"][0] == 1
     assert curve["accuracy"][0] > curve["accuracy"][2] > curve["accuracy"][4] > 0.5
@@ -40,6 +41,46 @@ def test_the_curve_is_the_accuracy_with_those_genes_at_the_mean():
     again = measure_curve(normalizer, x, codes, name)
     assert again == curve
     assert measure_curve(normalizer, x, np.full(80, -1), name) is None
+
+
+def test_without_the_genes_that_count_most_the_curve_is_lower():
+    rng = np.random.default_rng(0)
+    x = rng.normal(8, np.r_[np.full(10, 3.0), np.full(90, 0.3)], (200, 100)).astype(np.float32)
+    names = [f"g{i}" for i in range(100)]
+    codes = (x[:, :10].sum(axis=1) > 80).astype(int)
+    curves = []
+    for scaling in (0.0, 1.0):
+        normalizer = fit_normalizer(x, names, NormalizeConfig(input="genes", scaling=scaling))
+        of_ten = normalizer.scale[:10] / (
+            1 if normalizer.weight is None else normalizer.weight[:10]
+        )
+        curves.append(
+            measure_curve(
+                normalizer, x, codes, lambda z, w=of_ten: ((z[:, :10] @ w) > 0).astype(int)
+            )
+        )
+    by_variance, alike = curves
+    assert "least" not in alike, "no gene counts more than another"
+    np.testing.assert_allclose(by_variance["accuracy"], alike["accuracy"], atol=1e-6)
+    assert by_variance["least"][0] == by_variance["accuracy"][0] > 0.95
+    assert by_variance["least"][1] < 0.65 < by_variance["accuracy"][1]
+
+
+@pytest.mark.parametrize(
+    ("absent", "expected"), [([0], 1.0), ([3], 0.0), ([], 0.0), ([0, 1, 2, 3], 0.0), ([1, 3], 0.0)]
+)
+def test_missing_genes_weigh_as_the_heaviest_do_or_as_any(absent, expected):
+    weight = np.array([3.0, 1.0, 1.0, 1.0])
+    assert weightiness(np.array(absent, int), weight) == expected
+    assert weightiness(np.array(absent, int), None) == 0
+
+
+def test_missing_genes_that_count_most_lower_what_is_expected():
+    curve = CURVE_OF_TWO | {"least": [0.9, 0.1]}
+    assert "0.50 where" in expectation(curve, 0.5)
+    assert "which count most: expect accuracy 0.10 where" in expectation(curve, 0.5, 1.0)
+    assert "0.40 where" in expectation(curve, 0.5, 0.25)
+    assert "0.50 where" in expectation(CURVE_OF_TWO, 0.5, 1.0), "of a classifier of before"
 
 
 def test_ranks_are_taken_among_the_genes_that_are_left():

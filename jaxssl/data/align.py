@@ -14,7 +14,7 @@ from jaxssl.data.backed import Backed, Expression
 from jaxssl.data.extent import range_of
 from jaxssl.data.frames import Cohorts, takes
 from jaxssl.data.genes import id_type, without_version
-from jaxssl.data.missing import Curve, expectation
+from jaxssl.data.missing import Curve, expectation, weightiness
 from jaxssl.data.names import check_names
 from jaxssl.data.normalize import log2_expression, normalize
 from jaxssl.data.samples import facts_of
@@ -35,15 +35,19 @@ def align_genes(
     genes: Sequence[str],
     max_missing: float,
     curve: Curve | None = None,
+    weight: Float[np.ndarray, " weighed"] | None = None,
 ) -> tuple[Expression, dict[str, Any]]:
     """Columns of `x`, called `names`, in the order of `genes`, NaN for none; and what was found.
 
     Genes are matched as by `match_genes`. `curve` tells what a classifier is worth where genes are
-    missing.
+    missing, by what each gene counts (`weight`).
     """
     position, columns = _unambiguous(names), match_genes(names, genes)
     absent = np.flatnonzero(columns < 0).tolist()
-    _judge([genes[i] for i in absent], genes, names, max_missing, curve)
+    heavy = weightiness(np.array(absent, np.int64), weight)
+    share = len(absent) / len(genes)
+    expected = expectation(curve, share, heavy) if share < 1 else ""
+    _judge([genes[i] for i in absent], genes, names, max_missing, expected)
     exact = sum(gene in position for gene in genes)
     return _in_order(x, columns), {
         "n_genes": len(genes),
@@ -136,7 +140,7 @@ def encoder_genes(
             "leave one of each, or import the file by `read(duplicates=mean)`",
         )
     x = log2_expression(values, found)
-    return align_genes(x, names, normalizer.genes, max_missing, curve)
+    return align_genes(x, names, normalizer.genes, max_missing, curve, normalizer.weight)
 
 
 def _look_of(values: Float[np.ndarray, "samples genes"], adata: AnnData) -> str:
@@ -159,14 +163,13 @@ def _judge(
     genes: Sequence[str],
     names: np.ndarray,
     max_missing: float,
-    curve: Curve | None,
+    expected: str,
 ) -> None:
     """Warn of missing genes, and refuse too many."""
     share = len(absent) / len(genes)
     if not absent:
         return
     message = f"{len(absent)} of the encoder's {len(genes)} genes are missing (first: {absent[0]})"
-    expected = expectation(curve, share) if share < 1 else ""
     expected = f"; {expected}" if expected else ""
     if share <= max_missing:
         told = f"{message}; they are imputed with the training mean{expected}"

@@ -1,4 +1,7 @@
-"""How far new samples lie from those of the training: location, scale, distance, clipped values.
+"""How far new samples lie from those of the training.
+
+By location, scale, distance, clipped values, and gain, the slope of a sample's profile on that of
+the nearest training samples: another logarithm or dynamic range changes it in all samples.
 
 A classifier is sure of samples of another laboratory too, and wrong. What it saw is kept as a few
 profiles, the means of clusters of the training samples, and as limits, which held-out samples of
@@ -18,7 +21,8 @@ from jaxssl.data.frames import MIN_COHORT
 from jaxssl.data.profiles import locations, nearest_profiles
 from jaxssl.types import Normalizer
 
-STATISTICS = ("location", "scale", "distance", "clipped")
+STATISTICS = ("location", "scale", "distance", "clipped", "gain")
+TOLD = ("gain", *STATISTICS[:-1])  # of several beyond their limits, the first is told
 SIZES = np.array([1, 2, 5, 10, 25, 50, 100, 250])
 """Numbers of samples that limits are calibrated for; those between are interpolated."""
 BOUND = 8.0  # standard deviations: a gene that hardly varied in the training is no more than that
@@ -29,7 +33,10 @@ _WORDS = {
     "scale": "the genes' deviations differ by a factor of {factor:.2f} (limit {at_most:.2f})",
     "distance": "the samples lie {value:.2f} standard deviations from the nearest training profile "
     "(limit {limit:.2f})",
-    "clipped": "{value:.1%} of the values lie beyond those of the training (limit {limit:.1%})",
+    "clipped": "{value:.1%} of the values, by what genes count, lie beyond those of the training "
+    "(limit {limit:.1%})",
+    "gain": "the range of the samples' values differs from that of the nearest training ones by a "
+    "factor of {factor:.2f} (limit {at_most:.2f}), as on another scale",
 }
 
 Rows = Float[np.ndarray, "samples looked"]
@@ -65,9 +72,7 @@ class Shift(NamedTuple):
     def worst(self) -> str:
         """The first statistic beyond its limit, or the one that is nearest to it."""
         ratios = {name: self.values[name] / self.limits[name] for name in self.values}
-        return next(
-            (s for s in STATISTICS if ratios.get(s, 0) > 1), max(ratios, key=lambda s: ratios[s])
-        )
+        return next((s for s in TOLD if ratios.get(s, 0) > 1), max(ratios, key=lambda s: ratios[s]))
 
     def sentence(self) -> str:
         """The finding in words."""
@@ -96,8 +101,9 @@ def measure(reference: Reference, normalizer: Normalizer, x: Expression) -> Shif
     values, distances = _statistics(reference, normalizer, x, known)
     n = len(x)
     of_size = at_size(reference.limits, n)
-    limits = {name: float(limit) for name, limit in zip(STATISTICS, of_size, strict=True)}
-    values = {name: value for name, value in values.items() if np.isfinite(limits[name])}
+    # encoders of before have no limit of the gain
+    limits = {name: float(limit) for name, limit in zip(STATISTICS, of_size, strict=False)}
+    values = {s: value for s, value in values.items() if np.isfinite(limits.get(s, np.inf))}
     held_out = reference.distances
     outlying = np.searchsorted(held_out, distances) / max(len(held_out), 1)
     return Shift(n, values, limits, outlying)
@@ -109,21 +115,24 @@ def _statistics(
     """The statistics of samples, by blocks, and how far each lies from its profile."""
     looked, of_known = reference.looked[known], reference.profiles[:, known]
     total, rest, square = np.zeros((3, len(looked)))
-    n_clipped, distances, n = 0, [], len(x)
+    counts = counts_of(normalizer, looked)
+    mean, scale = normalizer.mean[looked], normalizer.scale[looked]
+    clipped, distances, gain, n = [], [], [], len(x)
     for rows in pieces(x):
-        z = standardized(x[rows][:, looked], normalizer.mean[looked], normalizer.scale[looked])
+        z = standardized(x[rows][:, looked], mean, scale)
         nearest, distance = nearest_profiles(z, of_known)
-        is_clipped = (z < normalizer.lower[looked] - 1e-3) | (z > normalizer.upper[looked] + 1e-3)
         residuals = z - of_known[nearest]
         total += z.sum(axis=0, dtype=np.float64)
         rest += residuals.sum(axis=0, dtype=np.float64)
         square += (residuals.astype(np.float64) ** 2).sum(axis=0)
-        n_clipped += int(is_clipped.sum())
+        clipped.append(beyond(z, normalizer.lower[looked], normalizer.upper[looked], counts))
         distances.append(distance)
+        gain.append(gains(z, of_known[nearest], mean, scale))
     values = {
         "location": float(locations(total[None] / n, of_known)[0]),
         "distance": float(np.concatenate(distances).mean()),
-        "clipped": n_clipped / (n * max(len(looked), 1)),
+        "clipped": float(np.concatenate(clipped).mean()),
+        "gain": float(np.abs(np.concatenate(gain).mean())),
     }
     if n >= MIN_COHORT:
         variance = np.maximum(square - rest**2 / n, 0)[None] / (n - 1)
@@ -149,6 +158,37 @@ def standardized(
     """Genes in training standard deviations, bounded far outside of what clipping leaves."""
     z = (x - mean) / scale
     return np.clip(z, -BOUND, BOUND, out=z)
+
+
+def counts_of(
+    normalizer: Normalizer, looked: Int[np.ndarray, " looked"]
+) -> Float[np.ndarray, " looked"]:
+    """What each of some genes counts of all of them: by its variance, or alike."""
+    weight = np.ones(len(looked)) if normalizer.weight is None else normalizer.weight[looked]
+    return weight**2 / max(float((weight**2).sum()), 1e-12)
+
+
+def beyond(
+    z: Rows,
+    lower: Float[np.ndarray, " looked"],
+    upper: Float[np.ndarray, " looked"],
+    counts: Float[np.ndarray, " looked"],
+) -> Float[np.ndarray, " samples"]:
+    """Share of a sample's values that lie beyond those of the training, by what genes count."""
+    return ((z < lower - 1e-3) | (z > upper + 1e-3)) @ counts
+
+
+def gains(
+    z: Rows,
+    profiles: Rows,
+    mean: Float[np.ndarray, " looked"],
+    scale: Float[np.ndarray, " looked"],
+) -> Float[np.ndarray, " samples"]:
+    """Logarithm of the slope, over genes, of each sample's expression on that of its profile."""
+    x, p = z * scale + mean, profiles * scale + mean
+    p = p - p.mean(axis=1, keepdims=True)
+    slope = (x * p).sum(axis=1) / np.maximum((p**2).sum(axis=1), 1e-12)
+    return np.log(np.clip(slope, 0.05, 20))
 
 
 def scales(

@@ -25,6 +25,9 @@ from jaxssl.data.shift import (
     STATISTICS,
     Reference,
     axes_of,
+    beyond,
+    counts_of,
+    gains,
     scales,
     spread_of,
     standardized,
@@ -36,7 +39,7 @@ MIN_HELD_OUT = 50  # samples, below which they add nothing
 MAX_GENES = 2000  # looked at
 MAX_HELD_OUT = 400  # samples
 QUANTILE = 0.9975  # of a statistic over subsets: with four, false alarms stay below 1 %
-MARGINS = {"location": 1.25, "scale": 1.25, "distance": 1.25, "clipped": 1.5}
+MARGINS = {"location": 1.25, "scale": 1.25, "distance": 1.25, "clipped": 1.5, "gain": 1.5}
 """Times that quantile, which is of few samples; shares of clipped values have the longest tail."""
 LOW = 0.02  # quantile of the spread over subsets, below which samples look like one class
 N_SETS = 60  # subsets a size and kind: at random, skewed, and alike
@@ -45,6 +48,16 @@ N_SPREAD = 30
 
 Rows = Float[np.ndarray, "samples looked"]
 Values = dict[str, Float[np.ndarray, " sets"]]
+
+
+class _Own(NamedTuple):
+    """What genes are to those who see: means, deviations, ends, and what they count."""
+
+    mean: Float[np.ndarray, " looked"]
+    scale: Float[np.ndarray, " looked"]
+    lower: Float[np.ndarray, " looked"]
+    upper: Float[np.ndarray, " looked"]
+    counts: Float[np.ndarray, " looked"]
 
 
 class _Seen(NamedTuple):
@@ -56,6 +69,7 @@ class _Seen(NamedTuple):
     clipped: Float[np.ndarray, " held_out"]  # share of a sample's values
     nearest: Int[np.ndarray, " held_out"]
     distances: Float[np.ndarray, " held_out"]
+    gain: Float[np.ndarray, " held_out"]
 
 
 def fit_reference(
@@ -87,14 +101,15 @@ def fit_reference(
     known = np.flatnonzero(~np.isnan(x[0]))
     looked = np.sort(rng.permutation(known)[:MAX_GENES])
     mean, scale = normalizer.mean[looked], normalizer.scale[looked]
-    bounds = normalizer.lower[looked], normalizer.upper[looked]
+    counts = counts_of(normalizer, looked)
+    own = _Own(mean, scale, normalizer.lower[looked], normalizer.upper[looked], counts)
     x = x[:, looked]
     z = standardized(x, mean, scale)
     profiles, deviation = fit_profiles(z, rng)
-    seen = [_halve(x, rows, clip, rng) for rows in _halves(groups, rng)]
+    seen = [_halve(x, rows, clip, counts, rng) for rows in _halves(groups, rng)]
     if len(held_out) >= MIN_HELD_OUT:
         z = standardized(held_out[:, looked], mean, scale)
-        seen.append(_see(profiles, deviation, z, bounds))
+        seen.append(_see(profiles, deviation, z, own))
     limits = np.full((len(STATISTICS), len(SIZES)), np.inf, np.float32)
     if not normalizer.frame.name.endswith("cohort"):  # there each cohort is at its own mean
         limits = np.array([_limits(seen, int(n), rng) for n in SIZES], np.float32).T
@@ -111,6 +126,7 @@ def _limits(seen: list[_Seen], n: int, rng: np.random.Generator) -> list[float]:
         most = max(float(np.quantile(of_seen[name], QUANTILE)) for of_seen in drawn)
         limits[name] = MARGINS[name] * most
     limits["clipped"] += 1e-3  # of a share that is often none at all
+    limits["gain"] += 0.05  # of a slope that is often 1
     return [*limits.values()]
 
 
@@ -118,11 +134,13 @@ def _see(
     profiles: Float[np.ndarray, "profiles looked"],
     deviation: Float[np.ndarray, " looked"],
     z: Rows,
-    bounds: tuple[Float[np.ndarray, " looked"], Float[np.ndarray, " looked"]],
+    own: _Own,
 ) -> _Seen:
     z = z[some_of(np.arange(len(z)), MAX_HELD_OUT)]
-    clipped = ((z < bounds[0] - 1e-3) | (z > bounds[1] + 1e-3)).mean(axis=1)
-    return _Seen(profiles, deviation, z, clipped, *nearest_profiles(z, profiles))
+    nearest, distances = nearest_profiles(z, profiles)
+    clipped = beyond(z, own.lower, own.upper, own.counts)
+    gain = gains(z, profiles[nearest], own.mean, own.scale)
+    return _Seen(profiles, deviation, z, clipped, nearest, distances, gain)
 
 
 def _halves(groups: np.ndarray, rng: np.random.Generator) -> Iterator[Bool[np.ndarray, " samples"]]:
@@ -140,18 +158,21 @@ def _halves(groups: np.ndarray, rng: np.random.Generator) -> Iterator[Bool[np.nd
 
 
 def _halve(
-    x: Rows, rows: Bool[np.ndarray, " samples"], clip: float, rng: np.random.Generator
+    x: Rows,
+    rows: Bool[np.ndarray, " samples"],
+    clip: float,
+    counts: Float[np.ndarray, " looked"],
+    rng: np.random.Generator,
 ) -> _Seen:
     """The other samples as some see them, standardised by these."""
     own = x[rows]
     mean, scale = own.mean(axis=0), own.std(axis=0)
     scale = np.where(scale > 1e-6, scale, 1)
-    bounds = (
-        np.maximum((own.min(axis=0) - mean) / scale, -clip),
-        np.minimum((own.max(axis=0) - mean) / scale, clip),
-    )
+    lower = np.maximum((own.min(axis=0) - mean) / scale, -clip)
+    upper = np.minimum((own.max(axis=0) - mean) / scale, clip)
     fitted = fit_profiles(standardized(own, mean, scale), rng)
-    return _see(*fitted, standardized(x[~rows], mean, scale), bounds)
+    others = standardized(x[~rows], mean, scale)
+    return _see(*fitted, others, _Own(mean, scale, lower, upper, counts))
 
 
 def _draw(seen: _Seen, n: int, rng: np.random.Generator) -> Values:
@@ -165,6 +186,7 @@ def _draw(seen: _Seen, n: int, rng: np.random.Generator) -> Values:
         "location": locations(weights @ seen.z, seen.profiles),
         "distance": weights @ seen.distances,
         "clipped": weights @ seen.clipped,
+        "gain": np.abs(weights @ seen.gain),
     }
     if n >= MIN_COHORT:
         residuals = seen.z - seen.profiles[seen.nearest]
