@@ -6,7 +6,7 @@ import pytest
 from anndata import AnnData
 
 from jaxssl.config import Config, with_options
-from jaxssl.data import leakage
+from jaxssl.data import caveats
 from jaxssl.data.task import make_task
 from jaxssl.evaluation.all_labels import Named, at_all_labels
 from jaxssl.evaluation.novelty import fit_novelty, told_of_none
@@ -74,7 +74,7 @@ def test_classes_that_may_be_none_are_doubted(names, told):
     obs = pd.DataFrame({"label": np.resize(names, 60)}, index=[f"s{i}" for i in range(60)])
     adata = AnnData(rng.normal(8, 1, (60, 60)).astype(np.float32), obs)
     task = make_task(adata, with_options(Config(), {"data.label": "label"}), is_split=False)
-    found = leakage.doubts(task, adata.X)
+    found = caveats.doubts(task, adata.X)
     assert len(found) == bool(told)
     assert not told or told in found[0]
 
@@ -84,10 +84,10 @@ def test_copies_with_different_labels_are_doubted():
     x[59] = x[0]
     obs = pd.DataFrame({"label": np.resize(["a", "b"], 60)}, index=[f"s{i}" for i in range(60)])
     config = with_options(Config(), {"data.label": "label"})
-    [told] = leakage.doubts(make_task(AnnData(x, obs), config, is_split=False), x)
+    [told] = caveats.doubts(make_task(AnnData(x, obs), config, is_split=False), x)
     assert "s0 as 'a' and s59 as 'b'" in told
     obs.loc["s59", "label"] = ""
-    assert leakage.doubts(make_task(AnnData(x, obs), config, is_split=False), x) == []
+    assert caveats.doubts(make_task(AnnData(x, obs), config, is_split=False), x) == []
 
 
 def test_one_column_is_not_both_label_and_group():

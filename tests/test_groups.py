@@ -10,7 +10,7 @@ import pytest
 from anndata import AnnData
 
 from jaxssl.config import Config, with_options
-from jaxssl.data import leakage
+from jaxssl.data import caveats, leakage
 from jaxssl.data.groups import find_twins, join_groups
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
@@ -199,10 +199,10 @@ def test_no_validation_part_means_a_choice_on_test():
 def test_samples_without_a_known_group_are_told_not_taken_for_one_patient():
     adata = data_with_twins()
     adata.obs["patient"] = [f"p{i}" if i % 3 else "Unknown" for i in range(200)]
-    [told] = leakage.doubts(make_task(adata, options("grouped", "patient")), adata.X)
+    [told] = caveats.doubts(make_task(adata, options("grouped", "patient")), adata.X)
     assert "67 samples are one group, 'Unknown'" in told
     adata.obs["patient"] = [f"p{i}" if i % 3 else "" for i in range(200)]
-    assert leakage.doubts(make_task(adata, options("grouped", "patient")), adata.X) == []
+    assert caveats.doubts(make_task(adata, options("grouped", "patient")), adata.X) == []
 
 
 def test_classes_that_name_nothing_and_batches_of_one_class_are_told():
@@ -212,7 +212,7 @@ def test_classes_that_name_nothing_and_batches_of_one_class_are_told():
     adata.obs.loc[adata.obs["class"] == adata.obs["class"].iloc[0], "class"] = "-1"
     config = options("grouped")
     config.data.batch = "batch"
-    told = leakage.doubts(make_task(adata, config), adata.X)
+    told = caveats.doubts(make_task(adata, config), adata.X)
     assert len(told) == 2
     assert "samples are of the class '-1'" in told[0]
     assert "batches is of one class" in told[1]
@@ -226,10 +226,10 @@ def test_batches_that_tell_most_labels_are_told_and_those_of_all_classes_are_not
     config = options("grouped")
     config.data.batch = "batch"
     adata.obs["batch"] = [f"b{code}" for code in batches]
-    [told] = leakage.doubts(make_task(adata, config), adata.X)
+    [told] = caveats.doubts(make_task(adata, config), adata.X)
     assert "batches alone tell the class of 9" in told
     adata.obs["batch"] = [f"b{code % 2}" for code in np.arange(len(codes))]
-    assert leakage.doubts(make_task(adata, config), adata.X) == []
+    assert caveats.doubts(make_task(adata, config), adata.X) == []
 
 
 @pytest.mark.parametrize(("size", "noise"), [(2, 0.4), (4, 0.6)])
@@ -241,26 +241,26 @@ def test_sets_of_samples_that_are_like_no_other_are_told_where_no_group_holds_th
     obs = pd.DataFrame(obs, index=[f"s{i}" for i in range(120)])
     adata = AnnData(x.astype(np.float32), obs, uns={"jaxssl": {"scale": "log2"}})
     config = options("grouped")
-    [told] = leakage.doubts(make_task(adata, config, is_split=False), x)
+    [told] = caveats.doubts(make_task(adata, config, is_split=False), x)
     assert re.search(
         r"(9\d|100)% of the samples have one to nine others .*first: s0 and s[123]\)", told
     )
     config.data.group = "who"
-    assert leakage.doubts(make_task(adata, config, is_split=False), x) == []
+    assert caveats.doubts(make_task(adata, config, is_split=False), x) == []
     strangers = adata[patients.argsort()[::size]].copy()
     config.data.group = ""
-    assert leakage.doubts(make_task(strangers, config, is_split=False), strangers.X) == []
+    assert caveats.doubts(make_task(strangers, config, is_split=False), strangers.X) == []
 
 
 def test_a_label_among_the_genes_is_told():
     adata = data_with_twins()
     adata.X[:, 7] = pd.factorize(np.asarray(adata.obs["class"]))[0]
-    [told] = leakage.doubts(make_task(adata, options("grouped")), adata.X)
+    [told] = caveats.doubts(make_task(adata, options("grouped")), adata.X)
     assert "first: gene_00007" in told
     counts = np.rint(2 ** np.asarray(adata.X))
     counts[:, 7] = pd.factorize(np.asarray(adata.obs["class"]))[0]
     adata.X, adata.uns["jaxssl"]["scale"] = counts, "counts"
-    [told] = leakage.doubts(make_task(adata, options("grouped")), counts)
+    [told] = caveats.doubts(make_task(adata, options("grouped")), counts)
     assert "first: gene_00007" in told
 
 
@@ -275,3 +275,33 @@ def test_twins_of_two_batches_are_not_trained_on_where_one_is_left_out():
         first, second = task.twins.T
         assert not (np.isin(first, task.split.train) & np.isin(second, task.split.test)).any()
         assert not (np.isin(second, task.split.train) & np.isin(first, task.split.test)).any()
+
+
+def with_zeros(scale: str, share: float = 0.2) -> AnnData:
+    """Intensities of proteins, or reads, some of which are 0 at random."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(22 if scale == "linear" else 5, 1.5, (200, 100))
+    x = np.where(rng.random(x.shape) < share, 0, np.exp2(x)).round()
+    obs = pd.DataFrame({"class": np.arange(200).astype(str)}, index=[f"s{i}" for i in range(200)])
+    obs["class"] = np.where(np.arange(200) % 2, "a", "b")
+    return AnnData(x.astype(np.float32), obs, uns={"jaxssl": {"scale": scale, "label": "class"}})
+
+
+@pytest.mark.parametrize("scale", ["linear", "counts"])
+def test_zeros_far_below_all_other_values_are_told(scale):
+    adata = with_zeros("linear")
+    adata.uns["jaxssl"]["scale"] = scale  # whole intensities are taken for counts
+    [told] = caveats.doubts(make_task(adata, Config()), adata.X)
+    assert "20% of the values are 0 and no other is near it" in told
+    assert "import by `prepare(impute=mean)`" in told
+
+
+def test_zeros_of_counts_of_logarithms_and_of_two_values_are_not_told():
+    counts = with_zeros("counts")
+    assert caveats.doubts(make_task(counts, Config()), counts.X) == []
+    logs = with_zeros("counts")
+    logs.X = np.log2(logs.X + 1)
+    logs.uns["jaxssl"]["scale"] = "log2"
+    assert not [t for t in caveats.doubts(make_task(logs, Config()), logs.X) if "near it" in t]
+    few = with_zeros("linear", 0.01)
+    assert caveats.doubts(make_task(few, Config()), few.X) == []

@@ -16,10 +16,10 @@ from anndata import AnnData
 from jaxtyping import Bool, Float, Int
 
 from jaxssl.config import Config
+from jaxssl.data.caveats import nameless_classes
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.frames import MIN_COHORT
 from jaxssl.data.labels import label_order
-from jaxssl.data.leakage import nameless_classes
 from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import by_text, choose_columns, facts_of
 from jaxssl.data.scale import finite_values, recorded_scale

@@ -10,10 +10,10 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
+from jaxssl.data.caveats import NO_NAMES
 from jaxssl.data.family import Cohort, Joint
 from jaxssl.data.frames import fit_frame
 from jaxssl.data.groups import MIN_GENES, Pairs, find_twins, twins_by_rank
-from jaxssl.data.leakage import NO_NAMES
 from jaxssl.data.task import is_numbered
 from jaxssl.types import InputError
 

@@ -9,8 +9,8 @@ from anndata import AnnData
 
 from jaxssl.arguments import choose, read_argument
 from jaxssl.config import Config, with_options
+from jaxssl.data.caveats import doubts
 from jaxssl.data.groups import find_twins
-from jaxssl.data.leakage import doubts
 from jaxssl.data.samples import facts_of
 from jaxssl.data.unlabelled import join
 from jaxssl.engine.prepared import prepare, record_of

@@ -8,7 +8,7 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.config import Config, resolve, with_options
-from jaxssl.data import leakage
+from jaxssl.data import caveats, leakage
 from jaxssl.data.columns import possible_groups
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.scale import values_of
@@ -78,7 +78,7 @@ def pose(
     if n_out:
         why = " whose group is held out" if config.data.use_unlabelled else ""
         hooks.say(f"left out: {n_out:,} samples without a label{why}")
-    for doubt in leakage.doubts(task, values_of(adata)):
+    for doubt in caveats.doubts(task, values_of(adata)):
         warnings.warn(doubt, stacklevel=2)
     if unlabelled:
         task = join(task, unlabelled, config.normalize.frame, config.data.batch)

@@ -11,8 +11,8 @@ import pandas as pd
 from jaxssl.arguments import checked
 from jaxssl.bounds import Seed
 from jaxssl.config import Config, with_options
+from jaxssl.data.caveats import doubts
 from jaxssl.data.formats.matrix import dense
-from jaxssl.data.leakage import doubts
 from jaxssl.data.task import Task, make_task
 from jaxssl.data.unlabelled import join
 from jaxssl.engine.ensemble import check_session

@@ -74,7 +74,6 @@ SECTIONS: dict[str, Section] = {
             *((n, b, 1) for n in (100, 2_000, 20_000, 56_537) for b in BATCH_SIZES),
             *((n, b, 50) for n in (100, 2_000) for b in BATCH_SIZES),
         ],
-        on_gpu=[(57_387, 256, 50)],  # the paper's full width, all seeds at once
     ),
     "card": Section(
         card.measure,
