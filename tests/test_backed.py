@@ -13,10 +13,11 @@ from jaxssl.config import Config, NormalizeConfig
 from jaxssl.data import near
 from jaxssl.data.axes import principal_axes
 from jaxssl.data.backed import Backed, open_backed, pick, select
-from jaxssl.data.expression import prepare
+from jaxssl.data.expression import prepare, read_backed
 from jaxssl.data.frames import fit_frame, to_frame
 from jaxssl.data.groups import find_near, find_twins
 from jaxssl.data.normalize import fit_normalizer, log2_expression, normalize
+from jaxssl.data.scale import values_of
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.studies import data as studies_data
 from jaxssl.types import InputError
@@ -86,12 +87,47 @@ def test_a_file_that_changes_is_refused(prepared: Path, tmp_path: Path, size: in
         rows[:2]
 
 
-def test_a_compressed_file_is_to_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_compressed_file_is_read_whole_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = tmp_path / "packed.h5ad"
     make_synthetic().write_h5ad(path, compression="gzip")
     monkeypatch.setattr(studies_data, "LARGE_SHARE", 0)
+    words = {"seeds": 1, "label": "class", "group": "donor"}
+    assert jaxssl.pretrain(path, out=tmp_path / "out", config=options(), **words).encoders
     with pytest.raises(InputError, match=r"cannot be read one by one; import it once by `prepare"):
-        jaxssl.pretrain(path, out=tmp_path / "out", label="class")
+        jaxssl.pretrain(path, out=tmp_path / "other", config=options("always"), **words)
+
+
+def test_a_file_of_which_genes_have_to_go_is_refused(tmp_path: Path):
+    adata = make_synthetic()
+    adata.var_names = ["gene 0", "gene 0", *adata.var_names[2:]]
+    adata.write_h5ad(tmp_path / "twice.h5ad")
+    with pytest.raises(InputError, match="gene 0"):
+        read_backed(tmp_path / "twice.h5ad")
+
+
+def test_a_file_that_is_replaced_between_two_splits_is_refused(prepared: Path, tmp_path: Path):
+    path = tmp_path / "data.h5ad"
+    path.write_bytes(prepared.read_bytes())
+    adata = read_backed(path)
+    assert values_of(adata).shape == adata.shape
+    path.write_bytes(prepared.read_bytes() + b" ")
+    with pytest.raises(InputError, match="changed while it was used"):
+        values_of(adata)
+
+
+def test_columns_of_rows_on_disk_are_not_taken_by_chance():
+    with pytest.raises(InputError, match="in memory"):
+        on_disk(X)[:, 3]
+
+
+def test_values_below_0_on_a_linear_scale_are_those_of_an_import(tmp_path: Path):
+    x = np.exp2(X) - 20
+    adata = anndata.AnnData(x, uns={"jaxssl": {"scale": "linear"}})
+    adata.write_h5ad(tmp_path / "linear.h5ad")
+    ours = values_of(read_backed(tmp_path / "linear.h5ad", scale="linear"))
+    np.testing.assert_array_equal(ours[:], jaxssl.read(tmp_path / "linear.h5ad", scale="linear").X)
 
 
 def test_a_file_with_gaps_is_to_be_imported(tmp_path: Path):

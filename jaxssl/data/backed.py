@@ -46,8 +46,15 @@ class Backed:
 
     def __getitem__(self, rows: Any) -> Float32[np.ndarray, "*rows genes"]:
         """A row, or those of a slice, of positions or of a mask."""
+        if isinstance(rows, tuple):  # columns, which functions that know of files choose by `pick`
+            self.__array__()
         at = np.arange(len(self))[rows]
-        return self._read(at) if at.ndim else self._read(at[None])[0]
+        if not at.ndim:
+            return self._read(at[None])[0]
+        if len(at) <= BLOCK:
+            return self._read(at)
+        # by blocks: what is read may be far more than what is picked of it
+        return np.concatenate([self._read(at[some]) for some in blocks(at)])
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         size = 4e-9 * self.shape[0] * self.shape[1]
@@ -142,6 +149,21 @@ def _state(file: FileIO) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
+def state_of(path: Path) -> str:
+    """What changes when a file does."""
+    with path.open("rb", buffering=0) as file:
+        return " ".join(map(str, _state(file)))
+
+
+def is_row_by_row(path: Path) -> bool:
+    """Whether the matrix of a file is one that `open_backed` takes."""
+    try:
+        open_backed(path)
+    except InputError:
+        return False
+    return True
+
+
 def open_backed(path: Path) -> Backed:
     """The matrix of an `.h5ad` without reading it.
 
@@ -165,8 +187,9 @@ def open_backed(path: Path) -> Backed:
         start = x.id.get_offset() if is_plain else None  # None: in chunks, or never written
         if start is None:
             raise InputError(
-                f"{path} is larger than memory allows, and its rows cannot be read one by one",
-                "import it once by `prepare()`, which writes it so that they can",
+                f"the rows of {path} cannot be read one by one",
+                "import it once by `prepare()`, which writes it so that they can, or pass "
+                "`data.backed=never`",
             )
         n_rows, n_columns = x.shape
     with path.open("rb", buffering=0) as file:

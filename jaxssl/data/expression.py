@@ -12,10 +12,11 @@ import numpy as np
 from anndata import AnnData
 
 from jaxssl.arguments import checked
-from jaxssl.data.backed import open_backed
+from jaxssl.data.backed import open_backed, state_of
 from jaxssl.data.formats.matrix import Reading, Scratch
 from jaxssl.data.import_options import ImportOptions, Paths, paths_of
 from jaxssl.data.plan import plan_import
+from jaxssl.data.samples import STAYS
 from jaxssl.files import replacing, write_text
 from jaxssl.places import input_within
 from jaxssl.types import InputError
@@ -121,10 +122,10 @@ def read_backed(path: Path, **options: Any) -> AnnData:
     rows = open_backed(path)
     if rows.shape != (len(plan.obs), len(plan.var)) or plan.facts["n_missing_values"]:
         raise InputError(
-            f"{path} is larger than memory allows, and samples, genes or values of it have to go",
-            "import it once by `prepare()`, and use what it writes",
+            f"samples, genes or values of {path} have to go, so that it cannot stay as it is",
+            "import it once by `prepare()`, and use what it writes, or pass `data.backed=never`",
         )
-    facts = plan.facts | {"name": path.stem}
+    facts = plan.facts | {"name": path.stem, STAYS: state_of(path)}
     words = {"filename": path, "filemode": "r"}
     return AnnData(obs=plan.obs, var=plan.var, uns={"jaxssl": facts}, **words)
 

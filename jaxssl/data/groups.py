@@ -131,8 +131,9 @@ def _alike_within(x: Expression, pairs: Pairs, batches: np.ndarray) -> Bool[np.n
         of = np.flatnonzero((batches[pairs] == name).all(axis=1))
         if len(rows) < MIN_COHORT or len(np.unique(pairs[of])) <= len(rows) / 2:
             continue
-        mean, scale = moments(x[rows])
-        z = _to_length_1((x[rows] - mean) / np.maximum(scale, FLAT))
+        own = x[rows]
+        mean, scale = moments(own)
+        z = _to_length_1((own - mean) / np.maximum(scale, FLAT))
         for start in range(0, len(of), BLOCK):
             some = of[start : start + BLOCK]
             first, second = z[np.searchsorted(rows, pairs[some].T)]

@@ -14,6 +14,7 @@ from jaxssl.types import Normalizer
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75)
 N_DRAWS = 5  # of the genes that are missing
 MAX_SAMPLES = 500
+ALIKE = 0.01  # difference of weights that is rounding: genes of a cohort's frame count alike
 HEAVY = 0.5  # weightiness that is told
 CURVE = "missing_genes"  # in the provenance of a classifier
 
@@ -65,7 +66,7 @@ def measure_curve(
     ]
     accuracy, deviation = ([float(of(one)) for one in drawn] for of in (np.mean, np.std))
     curve = {"shares": list(SHARES), "accuracy": accuracy, "deviation": deviation}
-    if normalizer.weight is not None:
+    if normalizer.weight is not None and np.ptp(normalizer.weight) > ALIKE:
         heaviest = known[np.argsort(-normalizer.weight[known], kind="stable")]
         curve["least"] = [accuracy[0], *(without(heaviest[:n]) for n in counts[1:])]
     return curve | {"n_samples": len(rows), "n_draws": N_DRAWS}
@@ -79,7 +80,7 @@ def weightiness(
     >>> weightiness(np.array([0]), np.array([3.0, 1, 1, 1])), weightiness(np.array([0, 1]), None)
     (1.0, 0.0)
     """
-    if weight is None or not 0 < len(absent) < len(weight):
+    if weight is None or np.ptp(weight) <= ALIKE or not 0 < len(absent) < len(weight):
         return 0.0
     counts = np.asarray(weight, np.float64) ** 2
     usual, most = len(absent) * counts.mean(), np.sort(counts)[::-1][: len(absent)].sum()

@@ -34,7 +34,8 @@ def similar_pairs(unit: Backed, cosine: float) -> Pairs:
         [[0, 2]]
     """
     looked = np.sort(np.random.default_rng(0).permutation(len(unit))[:N_LOOKED])
-    axes, _ = principal_axes(unit[looked], N_AXES)
+    axes, sd = principal_axes(unit[looked], N_AXES)
+    axes = axes[:, sd > 1e-3 * sd.max()]  # those of rounding are not orthogonal
     along = np.concatenate([unit[rows] @ axes for rows in blocks(unit)])
     square, found = (along**2).sum(axis=1), [np.empty((0, 2), np.int64)]
     step = max(1, COMPARED // len(along))

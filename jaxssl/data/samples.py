@@ -14,6 +14,7 @@ from jaxssl.data.annotation import read_annotation
 from jaxssl.data.doubts import refuse_other_ids, tell_replaced
 from jaxssl.types import ROLES, InputError, note_quoted
 
+STAYS = "stays"  # on record of data that stay on disk: the state of the file
 _SHEET_SAMPLE = "Sample ID"  # column of the GDC's sample sheet
 
 

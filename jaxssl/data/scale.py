@@ -8,10 +8,10 @@ import numpy as np
 from anndata import AnnData
 from jaxtyping import Bool, Shaped
 
-from jaxssl.data.backed import Backed, open_backed
+from jaxssl.data.backed import Backed, open_backed, state_of
 from jaxssl.data.extent import LARGEST_LOG2, LEAST_LINEAR, Range, range_of
 from jaxssl.data.formats.matrix import dense
-from jaxssl.data.samples import facts_of
+from jaxssl.data.samples import STAYS, facts_of
 from jaxssl.data.scale_advice import LOG2, LOG_RATIO, how_to_tell, require_consistent
 from jaxssl.types import InputError
 
@@ -38,7 +38,15 @@ _ROWS = 1024  # at a time: bounds the temporaries of a wide matrix
 
 def values_of(adata: AnnData) -> Any:
     """The matrix as it is given, dense; that of `read_backed` stays in its file."""
-    return open_backed(Path(str(adata.filename))) if adata.isbacked else dense(adata.X)
+    if not adata.isbacked:
+        return dense(adata.X)
+    path, facts = Path(str(adata.filename)), facts_of(adata)
+    if state_of(path) != facts[STAYS]:
+        raise InputError(f"{path} changed while it was used", "start again")
+    rows = open_backed(path)
+    # intensities less their background, as the import lifts them
+    is_linear = facts["scale"] == "linear"
+    return rows.map(lambda block, _: np.maximum(block, 0)) if is_linear else rows
 
 
 def finite_values(adata: AnnData) -> Any:

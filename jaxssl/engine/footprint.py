@@ -96,11 +96,16 @@ def free_memory() -> int:
     stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    return free_on_host() // jax.device_count()
+
+
+def free_on_host() -> int:
+    """Bytes free in the host's memory."""
     # the memory limit of the control group, which a container or a Slurm job sets
     file = Path("/sys/fs/cgroup/memory.max")
     text = file.read_text().strip() if file.exists() else "max"
     limit = int(text) if text.isdigit() else sys.maxsize
-    return min(psutil.virtual_memory().available, limit) // jax.device_count()
+    return min(psutil.virtual_memory().available, limit)
 
 
 def bytes_of(tree: PyTree) -> int:

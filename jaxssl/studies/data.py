@@ -1,6 +1,5 @@
 """The data sets of a study: its own, and the samples that join them."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,11 +7,12 @@ import h5py
 from anndata import AnnData
 
 from jaxssl.config import DataConfig
+from jaxssl.data.backed import is_row_by_row
 from jaxssl.data.expression import read, read_backed
-from jaxssl.data.samples import facts_of
+from jaxssl.data.samples import STAYS, facts_of
 from jaxssl.data.scale import check_matrix
 from jaxssl.data.synthetic import load_demo, make_synthetic
-from jaxssl.engine.footprint import free_memory
+from jaxssl.engine.footprint import free_on_host
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import ROLES, InputError
 
@@ -34,8 +34,7 @@ def read_data(
     """
     if isinstance(data, AnnData):
         check_matrix(data)
-        stays = may_stay and data.isbacked and not data.is_view and "scale" in facts_of(data)
-        if stays and _is_large(Path(str(data.filename)), options.backed):
+        if may_stay and data.isbacked and not data.is_view and STAYS in facts_of(data):
             return data
         return data.to_memory() if data.isbacked else data
     path = str(data or options.path)
@@ -55,13 +54,12 @@ def read_data(
 
 
 def _is_large(path: Path, backed: str) -> bool:
-    """Whether the matrix of an `.h5ad` is to stay in its file."""
+    """Whether the matrix of an `.h5ad` is to stay in its file: it is large, and can."""
     if backed == "never" or not path.is_file() or not h5py.is_hdf5(path):
         return False
-    with h5py.File(path, "r") as file:
-        x = file.get("X")
-        size = 4 * math.prod(x.shape) if isinstance(x, h5py.Dataset) else 0
-    return size > (LARGE_SHARE * free_memory() if backed == "auto" else 0)
+    if backed == "always":
+        return True
+    return path.stat().st_size > LARGE_SHARE * free_on_host() and is_row_by_row(path)
 
 
 def read_unlabelled(given: Sequence[Data], data: Data, hooks: Hooks) -> list[AnnData]:

@@ -132,7 +132,8 @@ def begin(job: Job, *, compares: bool, check: Callable[[Study], object] = lambda
 def _pose(job: Job, notes: Notes, *, compares: bool) -> tuple[AnnData, Task, Config, Guests | None]:
     """The data, the task with the options that it is posed by, and encoders of other data."""
     config, hooks, encoders = job.config, job.hooks, job.encoders.values()
-    adata = read_data(config.data, hooks, job.data, may_stay=True)
+    may_stay = not (encoders or job.unlabelled)  # those of other files are joined in memory
+    adata = read_data(config.data, hooks, job.data, may_stay=may_stay)
     for bundle in list(encoders)[:1]:
         config = inherit_columns(config, adata, bundle)
     files = read_unlabelled(job.unlabelled, job.data or config.data.path, hooks)
@@ -185,7 +186,8 @@ def settle_splits(job: Job) -> Job:
     n_splits = before.get("split", {}).get("n_splits", 1)
     if not before and config.split.protocol != LEAVE_BATCH_OUT and "split.seed" in is_open:
         check_folder(job.output)  # before the data are read
-        adata = read_data(config.data, job.hooks, job.data, may_stay=True)
+        may_stay = not (job.encoders or job.unlabelled)
+        adata = read_data(config.data, job.hooks, job.data, may_stay=may_stay)
         files = read_unlabelled(job.unlabelled, job.data or config.data.path, job.hooks)
         for bundle in list(job.encoders.values())[:1]:
             config = inherit_columns(config, adata, bundle)
