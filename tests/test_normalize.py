@@ -135,7 +135,7 @@ def test_conditioning_divides_each_component_by_its_sd_to_the_power(power):
 def test_a_block_boundary_changes_nothing(monkeypatch):
     whole = normalize(fit_normalizer(X, GENES, NormalizeConfig()), X)
     monkeypatch.setattr(backed, "BLOCK", 7)
-    monkeypatch.setattr(module, "NEAR", 100)
+    monkeypatch.setattr(module, "TILE", 100)
     cut = normalize(fit_normalizer(X, GENES, NormalizeConfig()), X)
     np.testing.assert_allclose(np.abs(whole), np.abs(cut), atol=1e-4)
 

@@ -18,7 +18,7 @@ MOSTLY = 0.8  # of the labels of a class, in the mean of classes
 MANY_NEAR = 0.4  # share of the samples; of 16 data sets none has more than 0.21
 MIN_LOWEST = 0.05  # share of the values that are the lowest
 LEAST_COUNT = 50  # of the values above 0: small counts are the most frequent
-MAX_LOOKED = 500  # samples
+N_SEEN = 500  # samples
 MANY_NUMBERS = 10  # classes whose names are numbers
 
 
@@ -53,7 +53,7 @@ def _detected_or_not(task: Task, x: Shaped[np.ndarray | Backed, "samples genes"]
 
     Read counts begin at 1, and logarithms of reads near their 0.
     """
-    rows = some_of(np.arange(len(task.codes)), MAX_LOOKED)
+    rows = some_of(np.arange(len(task.codes)), N_SEEN)
     given, values = np.asarray(x[rows]), task.expression[rows]
     lowest = values.min()
     is_lowest = values <= lowest

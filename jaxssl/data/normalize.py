@@ -18,7 +18,7 @@ from jaxssl.data.moments import extremes, moments
 from jaxssl.data.scale import LOG2, LOG_RATIO
 from jaxssl.types import Frame, InputError, Normalizer
 
-NEAR = 2**19  # numbers at a time, so that they stay near the processor
+TILE = 2**19  # numbers at a time, so that they stay near the processor
 
 PerGene = Float[np.ndarray, " genes"]
 
@@ -136,7 +136,7 @@ def standardize_framed(
             lambda block, _: standardize_framed(normalizer, block, columns), len(normalizer.genes)
         )
     out = np.empty((len(x), len(normalizer.genes)), np.float32)
-    for rows in blocks(x, max(1, NEAR // max(1, x.shape[1]))):
+    for rows in blocks(x, max(1, TILE // max(1, x.shape[1]))):
         block, z = x[rows] if columns is None else x[rows][:, columns], out[rows]
         np.subtract(block, normalizer.mean, out=z)
         z /= normalizer.scale
