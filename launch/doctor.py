@@ -20,7 +20,7 @@ import psutil
 from jaxssl.config import Config, count_components, resolve, with_options
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.footprint import FREE_SHARE, MemoryPlan, free_memory, plan_memory
-from jaxssl.engine.pretrain import plan_pretraining
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.runs.identity import versions
 from jaxssl.types import GenePool, InputError
 

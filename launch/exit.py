@@ -1,5 +1,7 @@
 """How every verb ends: 0 done, 2 the user's input or disk, 1 our bug, 130 or 143 a signal.
 
+3 where another process of the same program has ended.
+
 One line on stderr unless it is done.
 """
 
@@ -40,6 +42,7 @@ _WORDS = {
     r"already defined as .*": "the flag stands there twice; join the values by commas",
 }
 """Words of Python and of absl about a flag's value → ours."""
+ABANDONED = 3
 _BACKQUOTE = "\ue000"  # stands for one of a name
 _UNKNOWN_OPTION = re.compile(r"Field (\w+) not found|\.(\w+) does not exist")
 
@@ -62,8 +65,9 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
         except InputError as error:
             fail(as_flags(str(error)), 2)
         except Stopped:
-            end = signals.asked()
-            fail(f"{end} and saved{_how_to_go_on()}", end.code)
+            end = signals.asked()  # None: another process of this program was told to end
+            told, code = (end, end.code) if end else ("another process was ended", ABANDONED)
+            fail(f"{told} and saved{_how_to_go_on()}", code)
         except signals.Ended as end:
             sys.stdout.flush()
             _leave(end)
@@ -125,6 +129,15 @@ def _leave(end: signals.Ended) -> NoReturn:
     os.write(2, f"error: {end}{_how_to_go_on()}\n".encode())
     output.release()
     os._exit(end.code)
+
+
+def abandon(sentence: str) -> NoReturn:
+    """End the process at once, because of what happened to another of its program."""
+    if not _leaving.acquire(blocking=False):
+        time.sleep(60)  # another thread is at it
+    os.write(2, f"error: {sentence}{_how_to_go_on()}\n".encode())
+    output.release()
+    os._exit(ABANDONED)
 
 
 def as_flags(text: str) -> str:
@@ -226,4 +239,8 @@ def fail(message: str, code: int) -> NoReturn:
     if flags.FLAGS.is_parsed() and _DEBUG.value:
         traceback.print_exc()
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    if "jax" in sys.modules and sys.modules["jax"].distributed.is_initialized():
+        sys.stdout.flush()
+        output.release()
+        os._exit(code)  # JAX would wait for the other processes, which may wait for this one
     sys.exit(code)

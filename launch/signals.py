@@ -105,9 +105,9 @@ def _is_asked() -> bool:
     return _Asked.is_heard
 
 
-def asked() -> Ended:
-    """What the first signal ends the process with."""
-    return Ended(_Asked.number)
+def asked() -> Ended | None:
+    """What the first signal ends the process with; None if there was none."""
+    return Ended(_Asked.number) if _Asked.number else None
 
 
 def _handle(number: int, _: FrameType | None) -> None:

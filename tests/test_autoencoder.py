@@ -10,8 +10,9 @@ import pytest
 from jaxssl.config import AugmentConfig, Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import prepare
-from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import merge, pretrain
 from jaxssl.methods.augment import fit_autoencoder, make_pool, perturb_latent
 from jaxssl.model import make_autoencoder
 from jaxssl.types import Pool

@@ -11,7 +11,7 @@ from blank import sketch
 from matplotlib.figure import Figure
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.pretrain import plan_pretraining
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from jaxssl.methods.swav import SwAVConfig

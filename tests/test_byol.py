@@ -11,8 +11,9 @@ from oracles import lightly_loss, random, unit
 from jaxssl.config import Config, EncoderConfig
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import prepare
-from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import merge, pretrain
 from jaxssl.methods import losses
 from jaxssl.methods.byol import BYOLConfig, byol, momentum
 from jaxssl.methods.interface import Batch, Training

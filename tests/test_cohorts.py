@@ -16,8 +16,9 @@ from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.cohorts import draw_cohorts, find_cohorts
 from jaxssl.engine.embed import prototype_scores
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import prepare
-from jaxssl.engine.pretrain import Variant, make_bundle, merge, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import Variant, make_bundle, merge, pretrain
 from jaxssl.engine.train import epoch_batches, make_schedule
 from jaxssl.evaluation.grid import refuse_unread_by
 from jaxssl.idle import idle

@@ -15,7 +15,8 @@ from jaxssl.types import Stopped
 
 SCRIPT = """
 import jax, numpy as np
-from jaxssl.engine.ensemble import over_seeds, seed_keys, shard
+from jaxssl.engine.ensemble import over_seeds, seed_keys
+from jaxssl.engine.mesh import shard
 from jaxssl.engine.footprint import Footprint, plan_memory
 
 def fn(key, x):

@@ -6,7 +6,8 @@ import pytest
 
 from jaxssl.config import Config, resolve, with_options
 from jaxssl.engine import checkpoint
-from jaxssl.engine.pretrain import plan_pretraining, pretrain
+from jaxssl.engine.planning import plan_pretraining
+from jaxssl.engine.pretrain import pretrain
 from jaxssl.evaluation.ensembles import (
     MEMBERS,
     N_ENCODERS,

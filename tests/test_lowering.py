@@ -11,7 +11,8 @@ from test_methods_contract import CASES
 
 from jaxssl.config import Config
 from jaxssl.engine import ensemble
-from jaxssl.engine.pretrain import make_members, over_all_seeds, plan_pretraining
+from jaxssl.engine.planning import plan_pretraining
+from jaxssl.engine.pretrain import make_members, over_all_seeds
 from jaxssl.evaluation import finetune, multinomial, network
 from jaxssl.evaluation.selftrain import Lesson
 from jaxssl.methods.augment import make_pool

@@ -16,6 +16,7 @@ from jaxssl.engine import train
 from jaxssl.engine.checkpoint import load_state
 from jaxssl.engine.ensemble import chunks, over_seeds
 from jaxssl.engine.footprint import Footprint, free_memory, plan_memory
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import (
     Variant,
@@ -23,7 +24,6 @@ from jaxssl.engine.pretrain import (
     make_members,
     merge,
     over_all_seeds,
-    plan_pretraining,
     pretrain,
 )
 from jaxssl.types import InputError, Pool, Stopped, TrainState

@@ -11,8 +11,9 @@ import pytest
 from jaxssl.config import Config, with_options
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import prepare
-from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import merge, pretrain
 from jaxssl.evaluation.grid import (
     UNCHANGED,
     as_text,

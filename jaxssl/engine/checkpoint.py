@@ -11,8 +11,16 @@ from typing import Any
 import jax
 
 from jaxssl.engine.diagnose import Row
-from jaxssl.engine.ensemble import shard
-from jaxssl.engine.leaves import ARRAYS, Leaf, flatten, load_leaves, on_record, record, save_leaves
+from jaxssl.engine.leaves import (
+    ARRAYS,
+    Leaf,
+    by_path,
+    flatten,
+    load_leaves,
+    on_record,
+    record,
+    save_leaves,
+)
 from jaxssl.files import complete_folder
 from jaxssl.types import InputError, TrainState
 
@@ -61,9 +69,9 @@ def save_state(folder: Path, state: TrainState, seeds: list[int], history: list[
 
 
 def load_state(folder: Path, fresh: TrainState, seeds: list[int]) -> tuple[TrainState, list[Row]]:
-    """A chunk's saved state, in the structure and with the members of `fresh`, and its history.
+    """A chunk's saved state on the host, in the structure and with the members of `fresh`.
 
-    The fresh one, and no history, if none of these seeds was saved.
+    Beside it its history. The fresh one, and no history, if none of these seeds was saved.
     """
     states = _states(folder)
     if not states:
@@ -74,11 +82,11 @@ def load_state(folder: Path, fresh: TrainState, seeds: list[int]) -> tuple[Train
     bare = fresh._replace(member=None)
     expected = {
         name: Leaf(leaf.shape, str(leaf.dtype), recorded[name].sha256 if name in recorded else "")
-        for name, leaf in flatten(bare).items()
+        for name, leaf in by_path(bare).items()
     }
     leaves = load_leaves(states[-1] / "state", expected)
     restored = jax.tree.unflatten(jax.tree.structure(bare), [leaves[name] for name in expected])
-    return shard(restored, per_seed=True)._replace(member=fresh.member), progress["history"]
+    return restored._replace(member=fresh.member), progress["history"]
 
 
 def _states(folder: Path) -> list[Path]:

@@ -5,9 +5,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 from scipy.special import entr
 
 from jaxssl.config import Config
@@ -63,15 +62,14 @@ KEEPS_APART = (
 
 
 def rows_of_epoch(
-    ids: list[int], epoch: int, n_steps: int, metrics: dict[str, Array], started: float
+    ids: list[int], epoch: int, n_steps: int, metrics: Mapping[str, np.ndarray], started: float
 ) -> list[Row]:
     """Measures of every seed of a chunk after an epoch of `n_steps` steps."""
-    host = jax.device_get(metrics)
     head = {"phase": "pretrain", "epoch": epoch, "step": (epoch + 1) * n_steps}
     seconds = round(time.perf_counter() - started, 4)
     rows = []
     for i, seed in enumerate(dict.fromkeys(ids)):  # a filled-up chunk repeats its last id
-        measured = measure(member(host, i))
+        measured = measure(member(metrics, i))
         n_lost = n_steps - int(measured.pop("finite_steps"))
         rows.append(head | {"seed": seed, "seconds": seconds} | measured)
         if n_lost:

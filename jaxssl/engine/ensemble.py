@@ -3,7 +3,8 @@
 A seed's key is `fold_in(root, seed id)`, so its result does not depend on which other seeds run,
 on how many, or on how they are cut into chunks that fit the memory. With several devices, the
 seed axis of a chunk is sharded over all of them and the training matrix is replicated. The cores of
-a CPU count as devices: seeds side by side fill them better than one seed cut into pieces.
+a CPU count as devices: seeds side by side fill them better than one seed cut into pieces. Where
+seeds are fewer than the devices that pretrain them, the rows of every batch are split, too.
 """
 
 import contextlib
@@ -16,15 +17,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import joblib
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key, PyTree
 
+from jaxssl.engine.mesh import AXES, REPLICATED, ROWS, SEEDS, SPLIT, own_devices
 from jaxssl.types import InputError
 
 Axes = tuple[int | None, ...]
 """Of every argument, the seed axis (0) or none."""
-SPLIT, REPLICATED = PartitionSpec("seeds"), PartitionSpec()
-
 MAX_CORES = 16  # as devices; each may hold a copy of the training matrix
 
 SHORTEST, LONGEST = 0.0005, 0.05  # seconds of a sleep
@@ -57,12 +57,14 @@ def over_seeds(
     seed_args: Sequence[bool],
     donate: int | None = None,
     vectorize: bool | None = None,
+    mesh: Mesh | None = None,
 ) -> Callable:
     """Compile the pure function `fn` of one seed for a chunk of seeds.
 
     `seed_args` says which arguments have a leading seed axis; the others are shared (a step number,
     so that a branch on it stays a branch; the training matrix). The first of two results replaces
     the argument at `donate`, in its memory. `vectorize`: `vmap`, or a loop over a device's seeds.
+    `mesh`: the devices, by default those of this process, all along the seeds.
     """
     if vectorize is None:
         vectorize = vectorizes()
@@ -75,14 +77,17 @@ def over_seeds(
         on_device = partial(_in_place, fn, in_axes, donate)
 
     def over_devices(*args: PyTree) -> PyTree:
-        if jax.device_count() == 1 or _length(args, in_axes) % jax.device_count():
+        devices = mesh or own_devices()
+        if devices.size == 1 or _length(args, in_axes) % devices.shape[SEEDS]:
             return on_device(*args)
         split = jax.shard_map(
             on_device,
-            mesh=_mesh(),
+            mesh=devices,
             in_specs=tuple(SPLIT if has_axis else REPLICATED for has_axis in seed_args),
             out_specs=SPLIT,
-            check_vma=False,  # nothing is exchanged between devices
+            # rows are split by the compiler, which sees to what they exchange; seeds do nothing
+            axis_names={SEEDS} if devices.shape[ROWS] > 1 else set(AXES),
+            check_vma=False,
         )
         return split(*args)
 
@@ -185,19 +190,6 @@ def chunks(seed_ids: Sequence[int], size: int) -> list[list[int]]:
     cut = [list(seed_ids[start : start + size]) for start in range(0, len(seed_ids), size)]
     cut[-1] += [cut[-1][-1]] * (size - len(cut[-1]))
     return cut
-
-
-def shard(tree: PyTree, per_seed: bool) -> PyTree:
-    """Place arrays on all devices: seed axis split over them, or replicated."""
-    n_devices = jax.device_count()
-    if n_devices == 1:
-        return jax.device_put(tree)
-    split = per_seed and len(jax.tree.leaves(tree)[0]) % n_devices == 0
-    return jax.device_put(tree, NamedSharding(_mesh(), SPLIT if split else REPLICATED))
-
-
-def _mesh() -> Mesh:
-    return jax.make_mesh((jax.device_count(),), ("seeds",), axis_types=(AxisType.Auto,))
 
 
 def member(tree: PyTree, i: int) -> PyTree:

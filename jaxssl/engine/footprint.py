@@ -1,5 +1,6 @@
 """What a chunk of seeds needs in memory, before anything is allocated, and the chunk that fits."""
 
+import math
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -37,7 +38,8 @@ class MemoryPlan(NamedTuple):
     @property
     def total(self) -> int:
         """Bytes on all devices together."""
-        return self.n_devices * self.on_device(self.chunk // self.n_devices)
+        at_once = self.chunk // math.gcd(self.chunk, self.n_devices)
+        return self.n_devices * self.on_device(at_once)
 
     @property
     def kept_free(self) -> int:
@@ -75,8 +77,9 @@ def plan_memory(
 ) -> MemoryPlan:
     """Choose the chunk size: given, or the largest even cut of the seeds that fits.
 
-    A given `chunk` is rounded up to a multiple of the devices. By default, a device may take a
-    share of what is free on it, and devices are those of this machine.
+    A chunk is rounded up to a multiple of the devices, but where it has fewer seeds than these, and
+    they split the rows of batches. By default, a device may take a share of what is free on it,
+    and devices are all that this process computes with.
     """
     budget = int(memory_gb * 1e9) or int(FREE_SHARE * free_memory())
     n_devices = n_devices or jax.device_count()
@@ -88,6 +91,9 @@ def plan_memory(
         n_chunks = -(-n_seeds // min(max(fitting, default=1) * n_devices, n_seeds))
         # even chunks, so that one compiled program serves all
         chunk = -(-n_seeds // n_chunks)
+    splits_rows = vectorized or jax.process_count() > 1  # cores of one CPU do better by seeds
+    if splits_rows and chunk < n_devices:
+        return plan._replace(chunk=chunk)
     return plan._replace(chunk=-(-chunk // n_devices) * n_devices)
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import jax
 import numpy as np
@@ -27,6 +28,9 @@ ARRAYS: dict[str, Any] = {
 ARRAYS[r"state|d|array_metadatas|process_\d+|ocdbt\.process_\d+"] = ARRAYS
 
 
+_ASKS_ALL = "orbax.checkpoint.experimental.v1._src.saving.execution._check_directory_consistency"
+
+
 class Leaf(NamedTuple):
     """What is on record of an array."""
 
@@ -37,10 +41,14 @@ class Leaf(NamedTuple):
 
 def flatten(tree: PyTree) -> Leaves:
     """Leaves on the host by dotted path, such as `params.encoder.layer_0.dense.kernel`."""
+    return {name: np.asarray(leaf) for name, leaf in by_path(tree).items()}
+
+
+def by_path(tree: PyTree) -> dict[str, Any]:
+    """Leaves by dotted path, as they are, in the order of the tree's."""
     with_path, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {
-        jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf)
-        for path, leaf in with_path
+        jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in with_path
     }
 
 
@@ -74,17 +82,30 @@ def _hash(leaf: np.ndarray) -> str:
 
 def save_leaves(path: Path, leaves: Leaves) -> None:
     """Write arrays as the folder `path`."""
-    context = ocp.Context()
+    context = _context()
     context.memory.deepcopy_host_arrays = False  # nothing writes to the arrays meanwhile
     context.array.saving.use_compression = False  # weights hardly shrink
-    with context:
+    # it asks all processes about the folder, whichever are active (orbax-checkpoint 0.12.8)
+    with context, patch(_ASKS_ALL, lambda folder: None):
         ocp.save(str(path), leaves)
+
+
+def _context() -> ocp.Context:
+    """Of orbax, which waits for no other process: who writes or reads has all arrays."""
+    context = ocp.Context()
+    if jax.process_count() > 1:
+        own = jax.process_index()
+        context.multiprocessing.primary_host = own
+        context.multiprocessing.active_processes = {own}
+        context.multiprocessing.barrier_sync_key_prefix = f"process_{own}"
+    return context
 
 
 def load_leaves(path: Path, expected: Mapping[str, Leaf]) -> Leaves:
     """Read arrays and compare each with what is expected of it."""
     try:
-        stored = ocp.load(str(path.absolute()))
+        with _context():
+            stored = ocp.load(str(path.absolute()))
         found: Leaves = {name: np.asarray(leaf) for name, leaf in stored.items()}
     except Exception as error:  # orbax, tensorstore and JSON raise many kinds for a damaged folder
         words = str(error).splitlines()[0] if str(error) else type(error).__name__

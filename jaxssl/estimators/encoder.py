@@ -19,8 +19,9 @@ from jaxssl.data.unlabelled import join
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, usable
 from jaxssl.engine.diagnose import HEALTHY
 from jaxssl.engine.embed import annotate, embed
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import prepare
-from jaxssl.engine.pretrain import make_bundle, merge, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import make_bundle, merge, pretrain
 from jaxssl.estimators.inputs import named_cohorts, read
 from jaxssl.estimators.options import check_use, make_config, seed_of
 from jaxssl.estimators.stored import HISTORY, BundleEstimator

@@ -19,7 +19,8 @@ from scipy.special import softmax
 from jaxssl.config import Config, NormalizeConfig, from_dict, resolve, to_dict, with_options
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.embed import outputs_of
-from jaxssl.engine.pretrain import Plan, merge, plan_pretraining, pretrain
+from jaxssl.engine.planning import Plan, plan_pretraining
+from jaxssl.engine.pretrain import merge, pretrain
 from jaxssl.evaluation.correction import soft_balance
 from jaxssl.evaluation.graph import affinity
 from jaxssl.evaluation.logistic import fit_logistic

@@ -20,7 +20,8 @@ from jaxtyping import Float
 from jaxssl.config import Config, resolve, with_method, with_options
 from jaxssl.engine.bundle import EncoderBundle, has_diverged
 from jaxssl.engine.embed import outputs_of
-from jaxssl.engine.pretrain import LogFn, Plan, StopFn, plan_pretraining, pretrain
+from jaxssl.engine.planning import Plan, plan_pretraining
+from jaxssl.engine.pretrain import LogFn, StopFn, pretrain
 from jaxssl.evaluation.arms import Encoders, Fits, Inputs, fit_each, problem_of
 from jaxssl.evaluation.baselines import Problem, spaces_of
 from jaxssl.evaluation.best import Asked, fit_best

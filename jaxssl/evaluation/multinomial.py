@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxssl.engine.ensemble import over_seeds, shard
+from jaxssl.engine.ensemble import over_seeds
+from jaxssl.engine.mesh import shard
 from jaxssl.evaluation.lbfgs import minimize
 
 TOLERANCE = 2e-3  # of the gradient where the curvature is about 1, so in standard errors

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxssl.config import Config, FinetuneConfig
-from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys, shard
+from jaxssl.engine.ensemble import chunks, over_seeds, seed_keys
 from jaxssl.engine.footprint import Footprint, bytes_of, plan_memory
+from jaxssl.engine.mesh import shard
 from jaxssl.engine.train import streams
 from jaxssl.evaluation import finetune
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, Encoders, Fit, Fits, Inputs

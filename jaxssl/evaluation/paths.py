@@ -17,7 +17,8 @@ from jaxtyping import Float
 from sklearn.utils.class_weight import compute_sample_weight
 
 from jaxssl.engine.blas import one_thread
-from jaxssl.engine.ensemble import shard, vectorizes
+from jaxssl.engine.ensemble import vectorizes
+from jaxssl.engine.mesh import shard
 from jaxssl.evaluation.logistic import Axes, find_axes
 from jaxssl.evaluation.multinomial import (
     LOOSE,

@@ -15,8 +15,9 @@ import pandas as pd
 
 from jaxssl.config import with_options
 from jaxssl.data.task import Task
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import Prepared, prepare
-from jaxssl.engine.pretrain import Pretrained, Variant, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import Pretrained, Variant, pretrain
 from jaxssl.evaluation.arms import Encoders, Inputs, make_inputs, method_of
 from jaxssl.evaluation.fits import DIVERGED
 from jaxssl.evaluation.grid import UNCHANGED, Point, by_program, member_options

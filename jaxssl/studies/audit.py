@@ -13,8 +13,9 @@ from jaxssl.arguments import checked
 from jaxssl.bounds import Positive, Range, check_value, listed
 from jaxssl.config import Config, with_options
 from jaxssl.data.task import Task
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import prepare
-from jaxssl.engine.pretrain import merge, plan_pretraining, pretrain
+from jaxssl.engine.pretrain import merge, pretrain
 from jaxssl.evaluation.arms import BEST, SCRATCH
 from jaxssl.evaluation.audit import (
     FACTORS,

@@ -13,7 +13,7 @@ from jaxssl.arguments import checked, choose
 from jaxssl.bounds import Positive
 from jaxssl.config import Config, with_method, with_options
 from jaxssl.engine.bundle import EncoderBundle
-from jaxssl.engine.pretrain import plan_pretraining
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.evaluation.arms import RANDOM_ENCODER, SCRATCH, SELFTRAIN, parted
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.endpoint import areas, require_shares, shares_of_endpoint

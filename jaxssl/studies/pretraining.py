@@ -15,6 +15,7 @@ from jaxssl.engine import pretrain as engine
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, has_diverged, save_bundle
 from jaxssl.engine.diagnose import HEALTHY, divergences
 from jaxssl.engine.embed import embed, prototype_scores
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import fingerprint
 from jaxssl.evaluation.arms import BEST
 from jaxssl.evaluation.ensembles import (
@@ -99,7 +100,7 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
     config = journal.with_chunk_of(folder, study.config, missing)
     genes = prepared.gene_pool(config)
-    plan = engine.plan_pretraining(
+    plan = plan_pretraining(
         config, *pool.shape, n_seeds=len(missing), batches=prepared.batches, genes=genes
     )
     parts = journal.cut(folder, missing, plan.memory.chunk)

@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxssl.config import Config, resolve
-from jaxssl.engine.ensemble import COMPILER_OPTIONS, chunks, shard, use_cores
-from jaxssl.engine.pretrain import Plan, make_members, over_all_seeds, plan_pretraining
+from jaxssl.engine.ensemble import COMPILER_OPTIONS, chunks, use_cores
+from jaxssl.engine.mesh import shard
+from jaxssl.engine.planning import Plan, plan_pretraining
+from jaxssl.engine.pretrain import make_members, over_all_seeds
 from jaxssl.methods.noise import standard_normal
 from jaxssl.types import Pool
 

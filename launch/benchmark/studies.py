@@ -15,7 +15,7 @@ import numpy as np
 from jaxssl.config import Config, resolve
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.engine.ensemble import seed_keys, use_cores
-from jaxssl.engine.pretrain import plan_pretraining
+from jaxssl.engine.planning import plan_pretraining
 from jaxssl.evaluation.arms import SCRATCH, Inputs
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.model import make_encoder

@@ -18,7 +18,7 @@ from torch.nn.utils import parametrize  # pyright: ignore[reportMissingImports]
 
 from jaxssl.config import Config
 from jaxssl.engine.ensemble import seed_keys
-from jaxssl.engine.pretrain import Plan
+from jaxssl.engine.planning import Plan
 from jaxssl.engine.train import epoch_batches, streams
 from jaxssl.evaluation.arms import Inputs
 from jaxssl.evaluation.finetune import batch_positions

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxssl.config import Config, resolve
 from jaxssl.engine.footprint import FREE_SHARE, plan_memory
-from jaxssl.engine.pretrain import Plan, plan_pretraining
+from jaxssl.engine.planning import Plan, plan_pretraining
 from jaxssl.types import Member, Pool
 
 from .timing import Bench, Row

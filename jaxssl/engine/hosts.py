@@ -1,0 +1,251 @@
+"""Several processes, on one host or many, that pretrain as one program.
+
+The first reads, writes and decides; the others compute with it what it asks for. What it asks
+goes between them by JAX's own collectives; beside these, every other process holds a connection to
+the first, which ends when its process does: who computes with a process that is gone would
+wait for it for ever.
+"""
+
+import os
+import pickle
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jaxtyping import PyTree
+
+from jaxssl.types import InputError
+
+LAUNCHERS = {
+    "JAX_NUM_PROCESSES": "JAX_PROCESS_ID",
+    "SLURM_STEP_NUM_TASKS": "SLURM_PROCID",
+    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
+    "PMI_SIZE": "PMI_RANK",
+}
+"""What says how many processes were started together → which of them this one is."""
+ADDRESS = "JAX_COORDINATOR_ADDRESS"
+START = 120  # seconds in which all processes must have started
+PACKAGES = "jaxssl", "jax", "jaxlib", "flax", "optax", "numpy"
+"""Which decide what is computed."""
+PART = 1 << 26  # bytes sent at once
+GOODBYE = b"."
+
+
+class Place(NamedTuple):
+    """Which of the processes that were started together this one is."""
+
+    index: int
+    n: int
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the one that reads, writes and decides."""
+        return self.index == 0
+
+
+def find_place(environ: Mapping[str, str] = os.environ) -> Place:
+    """The place among the processes that `srun`, `mpirun` or the user started together.
+
+    Raises:
+        InputError: if the environment says how many there are, and not which one this is.
+
+    Example:
+        >>> find_place({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"})
+        Place(index=1, n=4)
+        >>> find_place({"SLURM_NTASKS": "4"})  # of a batch script, which is one process
+        Place(index=0, n=1)
+    """
+    for size, rank in LAUNCHERS.items():
+        if environ.get(size, "1") != "1":
+            try:
+                found = Place(int(environ[rank]), int(environ[size]))
+            except (KeyError, ValueError):
+                found = Place(-1, 0)
+            if not 0 <= found.index < found.n:
+                raise InputError(
+                    f"{size}={environ[size]} and {rank}={environ.get(rank, '')} are no place "
+                    "among processes",
+                    f"count from 0 by {rank}, or unset {size}",
+                )
+            return found
+    if ADDRESS in environ:
+        raise InputError(
+            f"{ADDRESS} is set, and nothing says how many processes there are",
+            f"set JAX_NUM_PROCESSES and JAX_PROCESS_ID, or unset {ADDRESS}",
+        )
+    return Place(0, 1)
+
+
+def join(command: str, leave: Callable[[str], None]) -> Place:
+    """Meet the other processes, before anything asks JAX for a device.
+
+    Args:
+        command: that every process must have been given alike.
+        leave: ends this process at once, with a sentence, when another one has ended.
+
+    Returns:
+        The place of this process.
+
+    Raises:
+        InputError: if they do not all come, or one has another command, package or device.
+    """
+    place = find_place()
+    if place.n == 1:
+        return place
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.config.update("jax_enable_preemption_service", False)  # signals are ours
+    try:
+        jax.distributed.initialize(
+            num_processes=place.n, process_id=place.index, initialization_timeout=START
+        )
+    except Exception as error:  # JAX raises many kinds
+        raise InputError(
+            f"process {place.index} of {place.n} did not meet the others in {START} s "
+            f"({str(error).splitlines()[0]})",
+            f"see that all were started, or set {ADDRESS}=HOST:PORT, of the first, for all",
+        ) from error
+    try:
+        _compare(place, command)
+        _connect(place, leave)
+    except InputError:
+        goodbye()
+        raise
+    return place
+
+
+def is_joined() -> bool:
+    """Whether this process computes with others."""
+    return jax.distributed.is_initialized()
+
+
+def on_host(tree: PyTree) -> Any:
+    """Arrays of all processes as NumPy's, in each of them; what is NumPy's stays."""
+    if not is_joined():
+        return jax.device_get(tree)
+
+    def gathered(leaf: Any) -> np.ndarray:
+        if isinstance(leaf, np.ndarray):
+            return leaf
+        return multihost_utils.process_allgather(leaf, tiled=True)
+
+    return jax.tree.map(gathered, tree)
+
+
+def any_says(value: bool) -> bool:
+    """Whether any process says so; all must ask."""
+    if not is_joined():
+        return value
+    return bool(np.any(multihost_utils.process_allgather(np.array(value))))
+
+
+def from_first(value: Any) -> Any:
+    """What the first process has; all must ask."""
+    if jax.process_index() == 0:
+        tell(value)
+        return value
+    return hear()
+
+
+def tell(message: Any) -> None:
+    """The first's part: let all others know something."""
+    _broadcast(pickle.dumps(message, protocol=5))
+
+
+def hear() -> Any:
+    """The others' part. Processes of one program trust each other, as JAX's own do."""
+    return pickle.loads(_broadcast(b""))
+
+
+def goodbye(*, is_done: bool = False) -> None:
+    """End this process's part, so that none takes its end for an accident.
+
+    With `is_done` the first lets the others, which wait for what it asks, end theirs.
+    """
+    if is_done and is_joined() and jax.process_index() == 0:
+        tell(None)
+    for line in _lines:
+        try:
+            line.sendall(GOODBYE)
+        except OSError:  # the other one was faster
+            continue
+
+
+def _broadcast(message: bytes) -> bytes:
+    """The first's bytes, in all processes."""
+    own = np.frombuffer(message, np.uint8)
+    # int64 in two halves, which JAX does not cut
+    size = multihost_utils.broadcast_one_to_all(np.array([len(own)], np.int64).view(np.uint32))
+    n = int(np.asarray(size, np.uint32).view(np.int64)[0])
+    parts = []
+    for start in range(0, n, PART):
+        part = own[start : start + PART] if len(own) else np.zeros(min(PART, n - start), np.uint8)
+        parts.append(np.asarray(multihost_utils.broadcast_one_to_all(part), np.uint8).tobytes())
+    return b"".join(parts)
+
+
+def _compare(place: Place, command: str) -> None:
+    """Refuse processes that would compute something else than the first."""
+    kind = jax.local_devices()[0].device_kind
+    own = {name: version(name) for name in PACKAGES}
+    own |= {"command": command, "device": f"{jax.local_device_count()} x {kind}"}
+    said = pickle.dumps((socket.gethostname(), own))
+    size = int(np.max(multihost_utils.process_allgather(np.int32(len(said)))))
+    padded = np.frombuffer(said.ljust(size, b"\0"), np.uint8)
+    everyone = [pickle.loads(row.tobytes()) for row in multihost_utils.process_allgather(padded)]
+    _, first = everyone[0]
+    for index, (host, other) in enumerate(everyone):
+        for what, value in other.items():
+            if value != first[what]:
+                raise InputError(
+                    f"process {index} of {place.n}, on {host}, has {what} {value}, and the first "
+                    f"{first[what]}",
+                    "start all alike, or each by itself, without what says that they are several",
+                )
+
+
+_lines: list[socket.socket] = []
+"""To the other processes: of the first to all, of the others to the first."""
+
+
+def _connect(place: Place, leave: Callable[[str], None]) -> None:
+    """Hold a connection between the first and each of the others; `leave` when one breaks."""
+    if place.is_first:
+        with socket.create_server(("", 0)) as server:
+            tell((socket.gethostname(), server.getsockname()[1]))
+            server.settimeout(START)
+            for _ in range(1, place.n):
+                line, _ = server.accept()
+                index = int.from_bytes(line.recv(4))
+                _hold(line, f"process {index} of {place.n}", leave)
+    else:
+        host, port = hear()
+        line = socket.create_connection(
+            ("127.0.0.1" if host == socket.gethostname() else host, port), START
+        )
+        line.sendall(place.index.to_bytes(4))
+        _hold(line, f"the first of {place.n} processes", leave)
+
+
+def _hold(line: socket.socket, name: str, leave: Callable[[str], None]) -> None:
+    """Watch a connection in a thread of its own."""
+    line.settimeout(None)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, option):  # of Linux; elsewhere a host that is cut off is noticed late
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+    _lines.append(line)
+
+    def watch() -> None:
+        try:
+            received = line.recv(1)
+        except OSError:  # reset, or silent for too long
+            received = b""
+        if received != GOODBYE:
+            leave(f"{name} has ended, and the others cannot go on without it")
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,186 @@
+"""Several processes that pretrain as one program."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from verbs import PRETRAIN, ROOT, launch
+
+from jaxssl.engine.hosts import Place, find_place
+from jaxssl.types import InputError
+from launch.benchmark.kills import differences
+
+STEP = """
+import jax, numpy as np
+from test_methods_contract import CASES, INDEX, POOL, build
+from jaxssl.config import AugmentConfig
+from jaxssl.engine.ensemble import over_seeds, seed_keys
+from jaxssl.engine.mesh import by_rows, mesh_for
+from jaxssl.methods import METHODS
+from jaxssl.methods.augment import make_views
+from jaxssl.methods.interface import Batch
+from jaxssl.types import Pool
+import test_methods_contract as contract
+
+plain = contract.make_encoder
+def by_devices(*options):
+    encoder = plain(*options)
+    return encoder._replace(apply=by_rows(encoder.apply))
+contract.make_encoder = by_devices
+views = make_views(AugmentConfig(noise=1.0))
+
+for options in CASES[: len(METHODS) + 1]:
+    def step(key, pool):
+        method = build(options)
+        params, memory = method.init(key, pool[INDEX])
+        if method.refresh:
+            params, memory = method.refresh(params, key, pool)
+        batch = Batch(views(key, pool[INDEX], INDEX, Pool(pool, {})), memory, 0)
+        (loss, _), gradient = jax.value_and_grad(method.loss, has_aux=True)(params, batch)
+        remembered = method.remember(params, batch) if method.remember else {}
+        return loss, gradient, remembered
+    keys = seed_keys(0, [0])
+    mesh = mesh_for(1)
+    assert mesh.shape["rows"] == 2
+    program = over_seeds(step, [True, False], mesh=mesh)
+    text = program.program.lower(keys, POOL).compile().as_text()
+    assert "all-reduce" in text or "all-gather" in text, "rows are split, and meet"
+    assert "reduce-scatter" not in text, "which gloo gets wrong"
+    split, whole = program(keys, POOL), over_seeds(step, [True, False])(keys, POOL)
+    for a, b in zip(jax.tree.leaves(split), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5, err_msg=options.name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "place"),
+    [
+        ({}, Place(0, 1)),
+        ({"JAX_NUM_PROCESSES": "3", "JAX_PROCESS_ID": "2"}, Place(2, 3)),
+        ({"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"}, Place(0, 2)),
+        ({"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, Place(0, 1)),
+        ({"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, Place(0, 1)),
+    ],
+)
+def test_a_launcher_says_which_process_this_is(environ, place):
+    assert find_place(environ) == place
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"JAX_NUM_PROCESSES": "2"},
+        {"JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "2"},
+        {"JAX_NUM_PROCESSES": "two", "JAX_PROCESS_ID": "0"},
+        {"JAX_COORDINATOR_ADDRESS": "node:1234"},
+    ],
+)
+def test_half_a_place_is_refused(environ):
+    with pytest.raises(InputError, match="unset JAX_"):
+        find_place(environ)
+
+
+def test_a_step_whose_rows_are_split_is_that_of_one_device_by_every_method():
+    environ = os.environ | {
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2",
+        "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT / "tests")]),
+        "JAX_PLATFORMS": "cpu",
+    }
+    words = [sys.executable, "-c", STEP]
+    done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def start(*options, n=2, alike=True):
+    """A pretraining of several processes, each on a device of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
+        "JAX_NUM_PROCESSES": str(n),
+    }
+    return [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "launch.pretrain",
+                *options,
+                *([] if alike else [f"--seeds={i}"]),
+            ],
+            cwd=ROOT,
+            env=os.environ | common | {"JAX_PROCESS_ID": str(i)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(n)
+    ]
+
+
+def losses(folder):
+    """Of every epoch, by seed and step."""
+    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [(row["seed"], row["step"], row["loss"]) for row in rows]
+
+
+def test_the_rows_of_one_seed_are_split_over_two_processes(tmp_path):
+    options = [*PRETRAIN, "--seeds=1"]
+    split, whole = tmp_path / "split", tmp_path / "whole"
+    processes = start(*options, f"--out={split}")
+    ends = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], ends
+    launch("pretrain", *options, f"--out={whole}")
+    np.testing.assert_allclose(losses(split), losses(whole), rtol=1e-5)
+
+
+def test_processes_go_on_without_one_that_is_killed_once_they_are_started_again(tmp_path):
+    options = [*PRETRAIN, "--config.pretrain.n_steps=600", "--config.pretrain.checkpoint_every=1"]
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    first, other = start(*options, f"--out={cut}")
+    assert first.stdout is not None
+    assert any(", step 84:" in line for line in first.stdout), "the second epoch's end"
+    other.kill()
+    killed = time.monotonic()
+    _, error = first.communicate(timeout=60)
+    other.communicate()
+    assert time.monotonic() - killed < 60
+    assert first.returncode == 3
+    assert "process 1 of 2 has ended" in error
+    assert "the same command with --resume goes on" in error
+    assert not (cut / ".lock").exists()
+    launch("pretrain", *options, f"--out={cut}", "--resume")  # by one process
+    launch("pretrain", *options, f"--out={whole}")
+    assert differences(cut, whole) == []
+
+
+def test_processes_of_different_commands_are_refused_by_name(tmp_path):
+    ends = start(*PRETRAIN, f"--out={tmp_path / 'run'}", alike=False)
+    for process in ends:
+        _, error = process.communicate(timeout=120)
+        assert process.returncode == 2
+        assert "process 1 of 2, on " in error
+        assert "has command" in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_signal_to_one_process_ends_both_once_the_state_is_saved(tmp_path):
+    options = [*PRETRAIN, "--config.pretrain.n_steps=600", f"--out={tmp_path / 'run'}"]
+    first, other = start(*options)
+    assert first.stdout is not None
+    assert any(", step 42:" in line for line in first.stdout)
+    other.send_signal(signal.SIGTERM)
+    errors = [process.communicate(timeout=60)[1] for process in (first, other)]
+    assert other.returncode == 128 + signal.SIGTERM
+    assert first.returncode == 3
+    assert all("and saved" in error for error in errors), errors
+    printed = launch("pretrain", *options, "--resume")
+    assert ", step 42:" not in printed
