@@ -22,6 +22,7 @@ from . import flags
 if TYPE_CHECKING:
     import submitit
 
+    from jaxssl.engine.hosts import Place
     from jaxssl.studies.job import Job
 
 LOCAL, SLURM = KINDS = "local", "slurm"
@@ -107,6 +108,31 @@ def submit(job: "Job") -> None:
     job.hooks.say(f"submitted: {before}{last.job_id} for {report.out}")
 
 
+def run_share(place: "Place") -> None:
+    """Run the shard of one of several processes that a launcher started; the last one reports.
+
+    Args:
+        place: of this process among them.
+    """
+    from jaxssl.studies.study import run_study
+
+    folder = Path(flags.value_of("out") or ".").absolute()
+    shards = [layout.shard_folder(folder, f"{i}/{place.n}") for i in range(place.n)]
+    refuse_others(folder, shards)
+    whole = flags.job("study")  # which is looked at before its seeds are shared out
+    refuse("", whole)
+    if place.n > whole.config.run.seeds:
+        found = f"{place.n} processes were started, and there are {whole.config.run.seeds} seeds"
+        raise InputError(found, "start fewer, or raise `seeds`")
+    job = flags.job("study", shard=f"{place.index}/{place.n}")
+    job.hooks.say(f"process {place.index} of {place.n}: its seeds are {[*job.seeds]}")
+    run_study(job)
+    if not unfinished(shards):
+        report = Report(tuple(shards), folder / layout.REPORT)
+        job.hooks.say(report())
+        job.hooks.say(f"report: {report.out}")
+
+
 def _run_here(executor: "submitit.AutoExecutor", work: Sequence[Shard], at_once: int) -> None:
     """Run jobs on this machine, so many at once, to the end of each, whatever becomes of others."""
     with ThreadPoolExecutor(max(1, at_once)) as pool:
@@ -116,14 +142,14 @@ def _run_here(executor: "submitit.AutoExecutor", work: Sequence[Shard], at_once:
 def refuse(kind: str, job: "Job") -> None:
     """Refuse what jobs cannot be made of."""
     if not job.output.folder:
-        raise InputError("jobs write into a folder", "pass `out=RUN`")
+        raise InputError("several processes write into a folder", "pass `out=RUN`")
     for name in ("shard", "overwrite"):
         if flags.value_of(name):
             fix = "drop it" if name == "shard" else "delete the folder first, or drop it"
-            raise InputError(f"`{name}` is not for `cluster`, whose jobs are shards", fix)
+            raise InputError(f"`{name}` is not for several processes, which are shards", fix)
     if "run.seeds" in job.is_open:
         raise InputError(
-            "seeds are shared out among jobs, and their number is not given", "pass `seeds=20`, say"
+            "seeds are shared out, and their number is not given", "pass `seeds=20`, say"
         )
     if kind == SLURM and not shutil.which("sbatch"):
         raise InputError(

@@ -30,11 +30,15 @@ DEFINE_list("cluster_options", [], "Of each job, as sbatch has them: partition=g
 
 def main() -> None:
     """Run every stage that the folder lacks."""
-    job = flags.job("study")
+    from jaxssl.engine.hosts import find_place  # JAX comes with it: not for --help
+
+    place = find_place()
     if CLUSTER.value:
-        cluster.submit(job)
+        cluster.submit(flags.job("study"))
+    elif place.n > 1 and not flags.value_of("shard"):
+        cluster.run_share(place)
     else:
-        run_study(job)
+        run_study(flags.job("study"))
 
 
 if __name__ == "__main__":

@@ -52,6 +52,23 @@ def test_a_study_in_jobs_is_the_study_and_a_shard_that_was_lost_is_run_again(tmp
     pd.testing.assert_frame_equal(rows_of(tmp_path / "run"), whole, rtol=1e-5)
 
 
+def test_processes_that_are_started_together_take_a_shard_each_and_the_last_reports(
+    tmp_path, monkeypatch
+):
+    launch("study", *ARGUMENTS, f"--out={tmp_path}/one")
+    monkeypatch.setenv("JAX_NUM_PROCESSES", "2")
+    for index, reports in (("0", False), ("1", True)):
+        monkeypatch.setenv("JAX_PROCESS_ID", index)
+        said = launch("study", *ARGUMENTS, f"--out={tmp_path}/run")
+        assert f"process {index} of 2: its seeds are [{index}]" in said
+        assert (tmp_path / "run/report.html").is_file() == reports
+    pd.testing.assert_frame_equal(
+        rows_of(tmp_path / "run"), rows_of(tmp_path / "one"), check_exact=True
+    )
+    refused = launch("study", *ARGUMENTS, "--seeds=1", f"--out={tmp_path}/few", code=2)
+    assert "2 processes were started, and there are 1 seeds; start fewer" in refused
+
+
 def test_slurm_gets_an_array_of_shards_and_a_report_after_it(tmp_path, slurm):
     options = "--cluster_options=partition=gpu,gpus=1,time=90,licenses=matlab"
     said = launch(
@@ -76,9 +93,9 @@ def test_a_job_has_the_command_without_what_is_of_the_cluster(monkeypatch):
 @pytest.mark.parametrize(
     ("more", "found"),
     [
-        ([], "jobs write into a folder; pass --out=RUN"),
-        (["--out=OUT", "--shard=0/2"], "--shard is not for --cluster"),
-        (["--out=OUT", "--overwrite"], "--overwrite is not for --cluster"),
+        ([], "several processes write into a folder; pass --out=RUN"),
+        (["--out=OUT", "--shard=0/2"], "--shard is not for several processes"),
+        (["--out=OUT", "--overwrite"], "--overwrite is not for several processes"),
         (["--out=OUT", "--jobs=5"], "--jobs=5, and there are 2 seeds"),
         (["--out=OUT", "--cluster=slurm"], "there is no sbatch on this machine"),
         (["--out=OUT", "--cluster_options=gpus"], "write NAME=VALUE, such as gpus=1"),

@@ -1,9 +1,7 @@
 """Several processes that pretrain as one program."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ from verbs import PRETRAIN, ROOT, launch
 from jaxssl.engine.hosts import Place, find_place
 from jaxssl.types import InputError
 from launch.benchmark.kills import differences
+from launch.benchmark.processes import losses, start
 
 STEP = """
 import jax, numpy as np
@@ -97,55 +96,20 @@ def test_a_step_whose_rows_are_split_is_that_of_one_device_by_every_method():
     assert done.returncode == 0, done.stderr
 
 
-def start(*options, n=2, alike=True):
-    """A pretraining of several processes, each on a device of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    common = {
-        "JAX_PLATFORMS": "cpu",
-        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
-        "JAX_NUM_PROCESSES": str(n),
-    }
-    return [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "launch.pretrain",
-                *options,
-                *([] if alike else [f"--seeds={i}"]),
-            ],
-            cwd=ROOT,
-            env=os.environ | common | {"JAX_PROCESS_ID": str(i)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for i in range(n)
-    ]
-
-
-def losses(folder):
-    """Of every epoch, by seed and step."""
-    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    return [(row["seed"], row["step"], row["loss"]) for row in rows]
-
-
 def test_the_rows_of_one_seed_are_split_over_two_processes(tmp_path):
     options = [*PRETRAIN, "--seeds=1"]
     split, whole = tmp_path / "split", tmp_path / "whole"
-    processes = start(*options, f"--out={split}")
+    processes = start([*options, f"--out={split}"], 2)
     ends = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], ends
     launch("pretrain", *options, f"--out={whole}")
-    np.testing.assert_allclose(losses(split), losses(whole), rtol=1e-5)
+    np.testing.assert_allclose([*losses(split)], [*losses(whole)], rtol=1e-5)
 
 
 def test_processes_go_on_without_one_that_is_killed_once_they_are_started_again(tmp_path):
     options = [*PRETRAIN, "--config.pretrain.n_steps=600", "--config.pretrain.checkpoint_every=1"]
     cut, whole = tmp_path / "cut", tmp_path / "whole"
-    first, other = start(*options, f"--out={cut}")
+    first, other = start([*options, f"--out={cut}"], 2)
     assert first.stdout is not None
     assert any(", step 84:" in line for line in first.stdout), "the second epoch's end"
     other.kill()
@@ -163,7 +127,8 @@ def test_processes_go_on_without_one_that_is_killed_once_they_are_started_again(
 
 
 def test_processes_of_different_commands_are_refused_by_name(tmp_path):
-    ends = start(*PRETRAIN, f"--out={tmp_path / 'run'}", alike=False)
+    own = [["--seeds=1"], ["--seeds=2"]]
+    ends = start([*PRETRAIN, f"--out={tmp_path / 'run'}"], 2, own)
     for process in ends:
         _, error = process.communicate(timeout=120)
         assert process.returncode == 2
@@ -174,7 +139,7 @@ def test_processes_of_different_commands_are_refused_by_name(tmp_path):
 
 def test_a_signal_to_one_process_ends_both_once_the_state_is_saved(tmp_path):
     options = [*PRETRAIN, "--config.pretrain.n_steps=600", f"--out={tmp_path / 'run'}"]
-    first, other = start(*options)
+    first, other = start(options, 2)
     assert first.stdout is not None
     assert any(", step 42:" in line for line in first.stdout)
     other.send_signal(signal.SIGTERM)

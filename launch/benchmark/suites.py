@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from jaxssl.methods import METHODS
 from jaxssl.report.tables import as_markdown
 
 from . import (
@@ -15,6 +16,7 @@ from . import (
     one_class,
     out_of_core,
     pretraining,
+    processes,
     published,
     scaling,
     shifts,
@@ -58,6 +60,8 @@ MEMORY = [(2_000, 256, 50), (20_000, 64, 4)]
 # the paper's TCGA training set; the default on those of miRNA and GTEx
 SETS = [(6_546, 57_387, 50), (6_569, 100, 50), (2_667, 100, 50)]
 CARDS = [(card, *sizes) for sizes in SETS for card in work.CARDS]
+COMPENDIA = [(10_000, 20_000), (200_000, 20_000), (1_000_000, 60_000)]
+HOSTS = [("NVIDIA H100, 80 GB", link, *sizes, 50, 8) for sizes in COMPENDIA for link in work.LINKS]
 
 SECTIONS: dict[str, Section] = {
     "draws": Section(
@@ -134,7 +138,16 @@ SECTIONS: dict[str, Section] = {
         quick=[(2_000, (2_000, 4_000))],
         full=[(20_000, (25_000, 50_000, 100_000, 200_000))],
     ),
+    "processes": Section(
+        processes.measure,
+        quick=[("swav", "rows", 2)],
+        full=[
+            *((name, "rows", 2) for name in METHODS),
+            *(("swav", axis, n) for axis, n in (("seeds", 2), ("seeds", 4), ("rows", 4))),
+        ],
+    ),
     "roofline": Section(work.measure, quick=CARDS, full=CARDS),
+    "hosts": Section(work.measure_hosts, quick=HOSTS, full=HOSTS),
 }
 
 FAULTS: dict[str, Section] = {
@@ -142,7 +155,8 @@ FAULTS: dict[str, Section] = {
         kills.measure,
         quick=[(verb, 13) for verb in kills.VERBS],
         full=[(verb, 50) for verb in kills.VERBS],
-    )
+    ),
+    "killed_process": Section(processes.measure_kill, quick=[(1,)], full=[(1,), (2,)]),
 }
 
 GUARD: dict[str, Section] = {

@@ -92,3 +92,43 @@ def measure(_: Bench, card: str, n_samples: int, n_features: int, n_seeds: int) 
         "pretraining_s": needs[bound_by] * plan.schedule.n_steps * n_seeds,
         "fits_s": max(of_fit, needs["launches"]) * n_fitted * n_seeds,
     }
+
+
+DISK, HOST = 2e9, 0.5e12
+"""Bytes a second of a solid-state disk, and float32 operations of a host with some cores."""
+LINKS = {"NVLink": 450e9, "network, 400 Gbit/s": 50e9}
+"""Bytes a second that a card sends to another: of its own host, of another one."""
+READS = 20
+"""How often an out-of-core run reads its file: checks, hash, twins, moments, components."""
+AXES_PASSES, AXES_WIDTH = 5, 120
+"""Of the components: products with all samples, forth and back, and of how many vectors."""
+
+
+def measure_hosts(
+    _: Bench, card: str, link: str, n_samples: int, n_genes: int, n_seeds: int, n_cards: int
+) -> Row:
+    """Minutes to read and condition a file, and of a pretraining on several cards.
+
+    Seeds side by side exchange nothing. Where the rows of one seed are split over the cards, they
+    add up the gradients of all parameters at every step: each sends and receives twice these bytes.
+    """
+    limits, config = CARDS[card], resolve(Config(), n_samples, n_genes)
+    bytes_read, per_pass = 4 * n_samples * n_genes, 2 * 2 * n_samples * n_genes * AXES_WIDTH
+    row: Row = {
+        "file_gb": bytes_read / 1e9,
+        "reading_min": READS * bytes_read / DISK / 60,
+        "components_min": AXES_PASSES * per_pass / HOST / 60,
+    }
+    for name, width in (("components", config.normalize.n_components), ("genes", n_genes)):
+        plan = plan_pretraining(config, n_samples, width, n_seeds)
+        flops, traffic = work_of_step(plan, config.pretrain.batch_size, n_samples, width)
+        alone = max(flops / limits.flops_per_s, traffic / limits.bytes_per_s)
+        state = plan.memory.footprint.per_seed / 3  # parameters, beside two moments of Adam
+        exchange = 2 * (n_cards - 1) / n_cards * state / LINKS[link]
+        on_one_card = max(alone * -(-n_seeds // n_cards), LAUNCHES)
+        row |= {
+            f"{name}_features_gb": 4 * n_samples * width / 1e9,
+            f"{name}_pretraining_s": on_one_card * plan.schedule.n_steps,
+            f"{name}_rows_split_times": alone / (alone / n_cards + exchange),
+        }
+    return row
