@@ -66,6 +66,16 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def require_room(folder: Path, n_bytes: int, what: str) -> None:
+    """Refuse to begin a file that the disk of a folder has no room for."""
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise InputError(
+            f"{what} takes {n_bytes / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB free",
+            "free some, or have it written to another disk",
+        )
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file; {} where there is none."""
     try:

@@ -1,12 +1,15 @@
 """Data that stay on disk: the same rows, the same encoders and the same embedding as in memory."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import anndata
 import h5py
 import jax
 import numpy as np
 import pytest
+import scipy.sparse
 
 import jaxssl
 from jaxssl.config import Config, NormalizeConfig
@@ -87,16 +90,42 @@ def test_a_file_that_changes_is_refused(prepared: Path, tmp_path: Path, size: in
         rows[:2]
 
 
-def test_a_compressed_file_is_read_whole_or_refused(
+@pytest.mark.parametrize("form", ["gzip", "sparse"])
+def test_a_packed_file_is_copied_once_beside_it(tmp_path: Path, form: str):
+    path, adata = tmp_path / "packed.h5ad", make_synthetic()
+    if form == "sparse":
+        adata.X = scipy.sparse.csr_matrix(np.round(adata.X, 1))
+    adata.write_h5ad(path, compression="gzip" if form == "gzip" else None)
+    told: list[str] = []
+    words: dict[str, Any] = {"seeds": 1, "label": "class", "group": "donor"}
+    words["progress"] = lambda event: told.append(event.text)
+    ours, again, theirs = (
+        jaxssl.pretrain(path, out=tmp_path / out, config=options(backed), **words)
+        for out, backed in (("ours", "always"), ("again", "always"), ("theirs", "never"))
+    )
+    assert sum("packed.rows.h5ad is made once, 0.0 GB" in text for text in told) == 1
+    assert sum("the copy of packed.h5ad" in text for text in told) == 1
+    for mine in (ours, again):
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            mine.encoders[0].normalizer.mean,
+            theirs.encoders[0].normalizer.mean,
+        )
+
+
+def test_a_copy_for_which_the_disk_has_no_room_is_not_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     path = tmp_path / "packed.h5ad"
     make_synthetic().write_h5ad(path, compression="gzip")
-    monkeypatch.setattr(studies_data, "LARGE_SHARE", 0)
-    words = {"seeds": 1, "label": "class", "group": "donor"}
-    assert jaxssl.pretrain(path, out=tmp_path / "out", config=options(), **words).encoders
-    with pytest.raises(InputError, match=r"cannot be read one by one; import it once by `prepare"):
-        jaxssl.pretrain(path, out=tmp_path / "other", config=options("always"), **words)
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    words = {"out": tmp_path / "out", "label": "class", "config": options("always")}
+    with pytest.raises(InputError, match=r"row by row takes 0\.0 GB, and .* has 0\.0 GB free"):
+        jaxssl.pretrain(path, **words)
+    with pytest.raises(InputError, match=r"whole\.h5ad takes"):
+        jaxssl.prepare(path, tmp_path / "whole.h5ad")
+    assert [file.name for file in tmp_path.iterdir()] == ["packed.h5ad"]
 
 
 def test_a_file_of_which_genes_have_to_go_is_refused(tmp_path: Path):

@@ -14,6 +14,7 @@ from jaxssl.data.synthetic import make_synthetic
 from jaxssl.evaluation import ensembles
 from jaxssl.evaluation.ensemble_bundle import load_ensemble
 from jaxssl.runs.output import Output
+from jaxssl.studies import data as studies_data
 from jaxssl.studies import recommendation
 from jaxssl.studies.progress import Hooks
 from jaxssl.studies.recommendation import OPTIONS
@@ -95,6 +96,19 @@ def test_all_labels_are_learnt_from_and_what_to_expect_is_said(run, cohort):
     assert (least >= none / len(summary["classes"]) - 1e-6).all(), "drawn towards equal ones"
     with pytest.raises(InputError, match="which is no study; read its classifier/"):
         jaxssl.open_study(out)
+
+
+@pytest.mark.filterwarnings("ignore:coverage 0.6 needs")
+def test_samples_that_stay_on_disk_are_classified_as_in_memory(run, cohort, monkeypatch):
+    words = {"coverage": 0.6}
+    expected = jaxssl.predict(run[0], cohort["later"], **words)
+    monkeypatch.setattr(studies_data, "LARGE_SHARE", 0)
+    monkeypatch.setattr("jaxssl.data.backed.BLOCK", 30)
+    told = []
+    hooks = Hooks(lambda event: told.append(event.text))
+    found = jaxssl.predict(run[0], cohort["later"], hooks, **words)
+    assert any("stay on disk" in text for text in told)
+    pd.testing.assert_frame_equal(found, expected, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:coverage 0.6 needs")

@@ -17,7 +17,7 @@ from jaxssl.data.formats.matrix import Reading, Scratch
 from jaxssl.data.import_options import ImportOptions, Paths, paths_of
 from jaxssl.data.plan import plan_import
 from jaxssl.data.samples import STAYS
-from jaxssl.files import replacing, write_text
+from jaxssl.files import replacing, require_room, write_text
 from jaxssl.places import input_within
 from jaxssl.types import InputError
 
@@ -213,6 +213,7 @@ def prepare(
         reading = Reading(scratch, advance=advance)
         plan = plan_import(paths_of(path), asked, reading)
         obs, var, facts = plan.obs, plan.var, plan.facts
+        require_room(out.parent, 4 * len(obs) * len(var), out.name)
         with replacing(out) as part:
             AnnData(obs=obs, var=var, uns={"jaxssl": facts}).write_h5ad(
                 part, convert_strings_to_categoricals=False

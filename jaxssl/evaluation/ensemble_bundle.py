@@ -6,6 +6,7 @@ the encoders' outputs into class probabilities.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from jaxtyping import Float
 
 from jaxssl.config import Config, from_dict, to_dict
 from jaxssl.data.arrival import Arrival
+from jaxssl.data.backed import pieces
 from jaxssl.data.normalize import standardize_framed
 from jaxssl.data.presence import Classes
 from jaxssl.data.shift import Reference
@@ -85,7 +87,9 @@ class EnsembleBundle(Bundle):
             cohorts = np.full(len(x), self.provenance["cohort"])
             outputs = {name: framed.outputs(self.config, x, cohorts) for name, framed in frames}
             return self.rule(outputs), None
-        return self.rule.opinion(*self._seen(arrival))
+        of_pieces = [self.rule.opinion(*seen) for seen in self._seen(arrival)]
+        probabilities, none = zip(*of_pieces, strict=True)
+        return np.concatenate(probabilities), np.concatenate(none)
 
     def rule_on(
         self, components: np.ndarray, genes: np.ndarray
@@ -96,12 +100,13 @@ class EnsembleBundle(Bundle):
     def logits(self, arrival: Arrival) -> Float[np.ndarray, "samples classes"]:
         """Logarithms of class probabilities, as the calibration's scores are of."""
         assert isinstance(self.rule, Recommended), "an adapted classifier has no calibration"
-        return self.rule.logits(*self._seen(arrival))
+        return np.concatenate([self.rule.logits(*seen) for seen in self._seen(arrival)])
 
-    def _seen(self, arrival: Arrival) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Components, genes and encoder outputs."""
-        genes = standardize_framed(arrival.normalizer, arrival.framed)
-        return arrival.x, genes, self._outputs(arrival.x)
+    def _seen(self, arrival: Arrival) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Components, genes and encoder outputs, of as many samples as memory is to hold."""
+        for rows in pieces(arrival.framed):
+            genes = standardize_framed(arrival.normalizer, arrival.framed[rows])
+            yield arrival.x[rows], genes, self._outputs(arrival.x[rows])
 
     def _outputs(self, components: np.ndarray) -> np.ndarray:
         (framed,) = self.frames.values()

@@ -7,18 +7,21 @@ import h5py
 from anndata import AnnData
 
 from jaxssl.config import DataConfig
-from jaxssl.data.backed import is_row_by_row
-from jaxssl.data.expression import read, read_backed
+from jaxssl.data.backed import bytes_of_matrix, is_row_by_row
+from jaxssl.data.expression import prepare, read, read_backed
 from jaxssl.data.samples import STAYS, facts_of
 from jaxssl.data.scale import check_matrix
 from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.engine.footprint import free_on_host
+from jaxssl.files import require_room
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import ROLES, InputError
 
 Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
 EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
 """Data sets that no file holds."""
+ROWS = ".rows.h5ad"
+"""Of a copy, beside its original, whose samples can be read one by one."""
 LARGE_SHARE = 0.2
 """Of the memory that is free: a larger matrix stays on disk; a study makes several of its size."""
 DataSets = Sequence[AnnData | str | Path]
@@ -44,7 +47,9 @@ def read_data(
         adata = EMBEDDED[path]()
         adata.uns["jaxssl"]["name"] = path
     elif may_stay and _is_large(Path(path), options.backed):
-        adata = read_backed(Path(path), **{role: getattr(options, role) for role in ROLES})
+        rows = _row_by_row(Path(path), hooks)
+        adata = read_backed(rows, **{role: getattr(options, role) for role in ROLES})
+        adata.uns["jaxssl"]["name"] = Path(path).stem
         size = 4e-9 * adata.n_obs * adata.n_vars
         hooks.say(f"data: {size:.1f} GB stay on disk and are read by blocks (data.backed)")
     else:
@@ -54,12 +59,28 @@ def read_data(
 
 
 def _is_large(path: Path, backed: str) -> bool:
-    """Whether the matrix of an `.h5ad` is to stay in its file: it is large, and can."""
+    """Whether the matrix of an `.h5ad` is to stay in its file, or in a copy that it can stay in."""
     if backed == "never" or not path.is_file() or not h5py.is_hdf5(path):
         return False
-    if backed == "always":
-        return True
-    return path.stat().st_size > LARGE_SHARE * free_on_host() and is_row_by_row(path)
+    return backed == "always" or bytes_of_matrix(path) > LARGE_SHARE * free_on_host()
+
+
+def _row_by_row(path: Path, hooks: Hooks) -> Path:
+    """The file, or where its matrix is packed or sparse, a copy that is made once, beside it."""
+    if is_row_by_row(path):
+        return path
+    copy = path.with_suffix(ROWS)
+    if copy.exists() and copy.stat().st_mtime >= path.stat().st_mtime and is_row_by_row(copy):
+        hooks.say(f"data: {copy}, the copy of {path.name} that is read row by row")
+        return copy
+    size = bytes_of_matrix(path)
+    require_room(path.parent, size, f"a copy of {path.name} that can be read row by row")
+    hooks.say(
+        f"data: {path.name} is compressed or sparse; {copy} is made once, {size / 1e9:.1f} GB, "
+        "from which any samples can be read"
+    )
+    prepare(path, copy)
+    return copy
 
 
 def read_unlabelled(given: Sequence[Data], data: Data, hooks: Hooks) -> list[AnnData]:

@@ -89,7 +89,7 @@ def predict(
         return _predict_adapted(*own, max_missing=max_missing, shift=shift)
     classes, calibration = tuple(bundle.provenance["classes"]), bundle.calibration
     limits = None if coverage is None else conformal.limits_of(calibration, classes, coverage)
-    adata, arrival = arrive(bundle, data, hooks, batch, max_missing, shift)
+    adata, arrival = arrive(bundle, data, hooks, batch, max_missing, shift, may_stay=True)
     truth = _truth_of(adata, classes, label, batch) if label else None
     _warn_of_labelled(adata, bundle)
     probabilities, none = opinion_of(bundle, arrival)

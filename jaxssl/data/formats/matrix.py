@@ -16,6 +16,7 @@ from anndata.abc import CSRDataset
 from jaxtyping import Float32, Shaped
 
 from jaxssl.data.formats.cells import MISSING_TEXT
+from jaxssl.files import require_room
 from jaxssl.types import InputError, note_quoted
 
 IN_MEMORY = 1 << 24  # numbers kept in memory before they go to disk: 64 MB
@@ -55,6 +56,7 @@ class Scratch(ExitStack):
         """A matrix to be filled in any order, in memory while small."""
         if n_rows * n_columns <= IN_MEMORY:
             return np.empty((n_rows, n_columns), np.float32)
+        require_room(Path(self.folder), 4 * n_rows * n_columns, "what does not fit in memory")
         stored = self.dataset(n_columns, max(1, min(n_rows, BLOCK // n_columns)))
         stored.resize(n_rows, axis=0)
         return stored
