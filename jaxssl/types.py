@@ -110,6 +110,8 @@ class Pool(NamedTuple):
     cohort: Int[Array, " samples"] | None = None  # None: mini-batches are mixed
     genes: GenePool | None = None  # None: no view lacks genes, or they are what `x` has
     neighbours: Int[Array, "samples neighbours"] | None = None  # rows; None: no view is another's
+    # which samples are in `x`, in ascending order; None: all
+    rows: Int[Array, " samples"] | None = None
 
 
 class Member(NamedTuple):

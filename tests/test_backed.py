@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse
 
 import jaxssl
-from jaxssl.config import Config, NormalizeConfig
+from jaxssl.config import Config, NormalizeConfig, with_method, with_options
 from jaxssl.data import near
 from jaxssl.data.axes import principal_axes
 from jaxssl.data.backed import Backed, open_backed, pick, select
@@ -24,6 +24,7 @@ from jaxssl.data.scale import values_of
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.studies import data as studies_data
 from jaxssl.types import InputError
+from launch.benchmark.kills import differences
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -267,6 +268,47 @@ def test_an_encoder_of_data_on_disk_is_that_of_the_same_in_memory(prepared: Path
         lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), ours.params, theirs.params
     )
     np.testing.assert_allclose(ours.normalizer.rotation, theirs.normalizer.rotation, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("method", "batches"), [("swav", "mixed"), ("moco", "mixed"), ("vicreg", "by_cohort")]
+)
+def test_steps_on_genes_that_are_read_in_time_are_those_in_memory(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, batches: str
+):
+    monkeypatch.setattr("jaxssl.engine.streaming.AT_ONCE", 2 * 4 * 64 * 80 * 10)
+    changes = {"normalize.input": "genes", "pretrain.batch_size": 64, "pretrain.batches": batches}
+    words = {"seeds": 2, "batch": "batch", "method": method}
+    ours, theirs = (
+        jaxssl.pretrain(
+            prepared,
+            out=tmp_path / backed,
+            config=with_options(options(backed), changes),
+            **words,
+        )
+        for backed in ("always", "never")
+    )
+    differing = differences(tmp_path / "always", tmp_path / "never")
+    assert differing == ["encoder/seed_000", "encoder/seed_001"], "where the data were, alone"
+    assert ours.encoders.keys() == theirs.encoders.keys() == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "found"),
+    [
+        ("deepcluster", {}, "deepcluster looks at all samples before an epoch, and these stay"),
+        ("scarf", {}, "the views of scarf are made of other samples, too, and these stay"),
+        ("swav", {"augment.neighbour_share": 0.5}, "the views of swav are made of other samples"),
+    ],
+)
+def test_what_looks_at_all_samples_is_refused_on_disk(
+    prepared: Path, tmp_path: Path, method: str, changes: dict, found: str
+):
+    asked = with_options(options("always"), {"normalize.input": "genes"})
+    asked = with_options(with_method(asked, method), changes)
+    with pytest.raises(InputError, match=f"{found}.*`data.backed=never`"):
+        jaxssl.pretrain(prepared, out=tmp_path / "out", seeds=1, config=asked)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("shift", ["refuse", "adapt"])

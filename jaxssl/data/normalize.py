@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, Shaped
 
 from jaxssl.config import NormalizeConfig, count_components
 from jaxssl.data.axes import principal_axes
-from jaxssl.data.backed import Backed, Expression, Standardized, blocks, pick
+from jaxssl.data.backed import Backed, Expression, Rows, Standardized, blocks, pick
 from jaxssl.data.frames import Cohorts, fit_frame, to_frame
 from jaxssl.data.moments import extremes, moments
 from jaxssl.data.scale import LOG2, LOG_RATIO
@@ -152,7 +152,7 @@ def normalize(
     x: Expression,
     columns: Int[np.ndarray, " kept"] | None = None,
     cohorts: Cohorts | None = None,
-) -> Float[np.ndarray, "samples features"]:
+) -> Rows:
     """Apply the whole fitted map; `columns` and `cohorts` as in `standardize`."""
     if normalizer.rotation is None:
         return standardize(normalizer, x, columns, cohorts)
@@ -166,7 +166,7 @@ def normalize_framed(
     normalizer: Normalizer,
     x: Expression,
     columns: Int[np.ndarray, " kept"] | None = None,
-) -> Float[np.ndarray, "samples features"]:
+) -> Rows:
     """As `normalize`, of values in the frame."""
     if normalizer.rotation is None:
         return standardize_framed(normalizer, x, columns)

@@ -11,6 +11,7 @@ from anndata import AnnData
 from jaxtyping import Float
 
 from jaxssl.config import Config
+from jaxssl.data.backed import Rows
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.methods import METHODS
 from jaxssl.methods.interface import MethodConfig, Training
@@ -21,16 +22,12 @@ EMBEDDED, PROTOTYPE = "X_jaxssl", "prototype"  # in obsm and in obs of an AnnDat
 BLOCK = 4096  # samples per compiled call
 
 
-def embed(
-    bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
-) -> Float[np.ndarray, "samples dim"]:
+def embed(bundle: EncoderBundle, x: Rows) -> Float[np.ndarray, "samples dim"]:
     """Encoder output for normalised input, as `data.align.encoder_input` makes it of a data set."""
     return embed_rows(bundle.config, bundle.params["encoder"], x)
 
 
-def embed_rows(
-    config: Config, encoder: Params, x: Float[np.ndarray, "samples features"]
-) -> Float[np.ndarray, "samples dim"]:
+def embed_rows(config: Config, encoder: Params, x: Rows) -> Float[np.ndarray, "samples dim"]:
     """Output of an encoder's parameters."""
     apply = _compiled_encoder(config.encoder, config.run.precision)
     return _by_blocks(partial(apply, encoder), x)
@@ -51,7 +48,7 @@ def _compiled_encoder(options: EncoderConfig, precision: str) -> Callable:
 
 
 def prototype_scores(
-    bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
+    bundle: EncoderBundle, x: Rows
 ) -> Float[np.ndarray, "samples prototypes"] | None:
     """Scores on the first head's prototypes, if there are some; the largest is the sample's own."""
     config, n_train = bundle.config, bundle.provenance.get("n_train", 0)
@@ -72,7 +69,7 @@ def _compiled_scores(
 def annotate(
     adata: AnnData,
     bundle: EncoderBundle,
-    x: Float[np.ndarray, "samples features"],
+    x: Rows,
     *,
     overwrite: bool = False,
 ) -> AnnData:
@@ -105,6 +102,6 @@ def annotate(
     return adata
 
 
-def _by_blocks(fn: Callable, x: Float[np.ndarray, "samples features"]) -> np.ndarray:
+def _by_blocks(fn: Callable, x: Rows) -> np.ndarray:
     blocks = [np.asarray(fn(x[start : start + BLOCK])) for start in range(0, len(x), BLOCK)]
     return np.concatenate(blocks)

@@ -14,6 +14,7 @@ from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.engine.footprint import Footprint, MemoryPlan, bytes_of, plan_memory
 from jaxssl.engine.mesh import by_rows
 from jaxssl.engine.optimize import make_optimizer
+from jaxssl.engine.streaming import AT_ONCE
 from jaxssl.engine.train import Parts, Schedule, Trainer, make_schedule, make_trainer
 from jaxssl.methods import METHODS
 from jaxssl.methods.augment import make_pool, make_views
@@ -44,12 +45,15 @@ def plan_pretraining(
     varied: Sequence[str] = (),
     batches: np.ndarray | None = None,
     genes: GenePool | None = None,
+    *,
+    is_streamed: bool = False,
 ) -> Plan:
     """Build the functions and the memory plan for a resolved configuration; allocates nothing.
 
     `varied`: options out of `evaluation.grid.traced_options` in which the members differ.
     `batches`: the technical batch of each sample, for mini-batches of one cohort. `genes`: those of
-    components, or structs of their shapes, for views that lack some.
+    components, or structs of their shapes, for views that lack some. `is_streamed`: samples stay on
+    disk.
     """
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
     cohorts = find_cohorts(config.pretrain, batches)
@@ -74,7 +78,11 @@ def plan_pretraining(
     all_at_once = 4 * n_samples * sum(config.encoder.hidden) if refreshes else 0
     working = 2 * bytes_of(state.params) + max(activations, all_at_once)  # 2: gradients, updates
     per_seed = bytes_of(state)
-    footprint = Footprint(bytes_of(pool), per_seed, working, copied=per_seed)
+    shared = bytes_of(pool)
+    if is_streamed:  # what trains, what is read meanwhile, and of each a batch at the least
+        shared = shared - bytes_of(pool.x) + 2 * AT_ONCE
+        working += 2 * 4 * schedule.batch_size * n_features
+    footprint = Footprint(shared, per_seed, working, copied=per_seed)
     memory = plan_memory(footprint, n_seeds, config.run.memory_gb, config.run.chunk)
     return Plan(of_programs, n_samples, schedule, memory)
 

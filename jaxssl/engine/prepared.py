@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from jaxssl.config import Config, resolve, with_options
 from jaxssl.data.adapting import adapt
 from jaxssl.data.arrival import Arrival
-from jaxssl.data.backed import Expression, select
+from jaxssl.data.backed import Backed, Expression, Rows, select
 from jaxssl.data.frames import to_frame
 from jaxssl.data.normalize import fit_normalizer, normalize, normalize_framed, standardize
 from jaxssl.data.shift import Reference
@@ -21,6 +21,7 @@ from jaxssl.data.shift_limits import fit_reference, rows_of
 from jaxssl.data.task import Task, columns_of, is_numbered
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.cohorts import find_cohorts
+from jaxssl.engine.streaming import require_streamable
 from jaxssl.types import ADAPT, GenePool, Normalizer, OnShift, Split
 
 _DIGITS = 10  # of a hash: two of a million samples share one, once in two such sets
@@ -39,7 +40,7 @@ class Prepared:
         return columns_of(self.task, self.normalizer)
 
     @property
-    def pool(self) -> Float[np.ndarray, "samples features"]:
+    def pool(self) -> Rows:
         """Encoder input of all training samples, labelled or not; computed at every call."""
         return self._apply(normalize, self.task.split.train)
 
@@ -49,7 +50,7 @@ class Prepared:
         return self.task.batches[self.task.split.train]
 
     @cached_property
-    def features(self) -> Float[np.ndarray, "samples features"]:
+    def features(self) -> Rows:
         """Encoder input of all samples."""
         return self._apply(normalize)
 
@@ -96,6 +97,8 @@ def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) ->
     config = resolve(config, len(rows), 0 if normalizer else len(task.genes))
     if normalizer is None:  # else the encoders are given, too
         find_cohorts(config.pretrain, task.batches[rows])  # refused before anything is written
+        if isinstance(task.expression, Backed) and config.normalize.input == "genes":
+            require_streamable(config, len(rows))
         train = select(task.expression, rows)
         normalizer = fit_normalizer(
             train, task.genes, config.normalize, task.scale, task.batches[rows]

@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Float
 
 from jaxssl.config import Config
+from jaxssl.data.backed import Backed, Rows
 from jaxssl.engine import checkpoint, hosts
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.diagnose import Diagnosis, Row, divergences, rows_of_epoch, verdicts
@@ -20,9 +20,10 @@ from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, wait
 from jaxssl.engine.mesh import mesh_for, shard
 from jaxssl.engine.planning import Plan, with_cohorts
 from jaxssl.engine.prepared import Prepared, fingerprint, record_of
+from jaxssl.engine.streaming import Streamed
 from jaxssl.engine.train import Schedule, Trainer
 from jaxssl.methods.augment import make_pool
-from jaxssl.types import GenePool, Member, Metrics, Params, Pool, Stopped, TrainState
+from jaxssl.types import GenePool, InputError, Member, Metrics, Params, Pool, Stopped, TrainState
 
 LogFn = Callable[[list[Row], bool], None]
 """Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
@@ -68,7 +69,7 @@ class Variant(NamedTuple):
 def pretrain(
     plan: Plan,
     config: Config,
-    pool: Float[np.ndarray, "samples features"],
+    pool: Rows,
     seed_ids: Sequence[int],
     log: LogFn = lambda rows, restored: None,
     checkpoints: Path | None = None,
@@ -78,15 +79,24 @@ def pretrain(
 ) -> Iterator[Pretrained]:
     """Pretrain all seeds on the training matrix, one chunk after the other; `genes` as in the plan.
 
+    The matrix may be on disk: the rows of the next steps are read while others compute.
     Resumes from `checkpoints` where they exist. A resumed run is bitwise the uninterrupted one:
     every random number follows from the seed id and the step. With `variants`, the ids are those of
     members of a plan with `varied` options. A seed that diverges touches no other; once all of a
     chunk have, the chunk ends. Raises `Stopped` if `stop` said so, once the state is saved: after
     an epoch, or without one that is too long to end.
     """
-    made = make_pool(pool, config.augment, config.run.root_key, genes)
+    on_disk = isinstance(pool, Backed)  # whose views are made of nothing else
+    made = (  # views of samples on disk are made of nothing else
+        Pool(cast(Any, pool), {})
+        if on_disk
+        else make_pool(pool, config.augment, config.run.root_key, genes)
+    )
     asked = Asked(plan, config, with_cohorts(made, plan.schedule), seed_ids, variants)
     if hosts.is_joined():
+        if on_disk:
+            found = "several processes take the matrix in memory, and it stays on disk"
+            raise InputError(found, "start one, or pass `data.backed=never`")
         hosts.tell(asked._replace(pool=jax.device_get(asked.pool)))
     yield from _pretrain(asked, log, checkpoints, stop)
 
@@ -122,11 +132,12 @@ def _pretrain(
     plan, config, schedule = asked.plan, asked.config, asked.plan.schedule
     mesh = mesh_for(plan.memory.chunk)
     trainer = over_all_seeds(plan.trainer, mesh)
-    data = wait(shard(asked.pool, per_seed=False, mesh=mesh))
+    data = _placed(asked.pool, mesh)
+    first = data.at(slice(plan.schedule.batch_size)) if isinstance(data, Streamed) else data
     for ids in chunks(asked.seeds, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{ids[0]}_{ids[-1]}_{len(set(ids))}"
         members = make_members(config.run.root_key, ids, asked.variants)
-        state = trainer.init(shard(members, per_seed=True, mesh=mesh), data)
+        state = trainer.init(shard(members, per_seed=True, mesh=mesh), first)
         state, history = _resumed(state, folder, ids, mesh)
         if history:
             log(history, True)
@@ -155,6 +166,13 @@ def _pretrain(
         yield Pretrained(of_seeds, verdicts(history, config), history)
 
 
+def _placed(pool: Pool, mesh: Mesh) -> Pool | Streamed:
+    """What all seeds train on, on the devices, or read when its turn comes."""
+    if isinstance(pool.x, Backed):
+        return Streamed(pool, mesh)
+    return wait(shard(pool, per_seed=False, mesh=mesh))
+
+
 def _resumed(
     fresh: TrainState, folder: Path | None, ids: list[int], mesh: Mesh
 ) -> tuple[TrainState, list[Row]]:
@@ -170,22 +188,31 @@ def _resumed(
 
 
 def train_epoch(
-    trainer: Trainer, schedule: Schedule, state: TrainState, epoch: int, data: Pool, stop: StopFn
+    trainer: Trainer,
+    schedule: Schedule,
+    state: TrainState,
+    epoch: int,
+    data: Pool | Streamed,
+    stop: StopFn,
 ) -> tuple[TrainState, Metrics | None]:
     """One epoch of a chunk; the state before it, and no metrics, if `stop` said so on the way."""
-    pieces = schedule.pieces()
-    if len(pieces) == 1:
+    if isinstance(data, Pool) and len(schedule.pieces()) == 1:
         return trainer.epoch(state, jnp.int32(epoch), data)
     before, parts = hosts.on_host(state._replace(member=None)), []
-    state, batches = trainer.begin(state, jnp.int32(epoch), data)
+    ordered, probe = (data, data) if isinstance(data, Pool) else (data.without_rows, data.probe)
+    state, batches = trainer.begin(state, jnp.int32(epoch), ordered)
     numbers = schedule.numbers(epoch)
-    for piece in pieces:
+    if isinstance(data, Pool):
+        pieces = ((piece, data) for piece in schedule.pieces())
+    else:
+        pieces = data.pieces(schedule, np.asarray(batches))
+    for piece, samples in pieces:
         if hosts.any_says(stop()):
             return before, None
-        state, metrics = trainer.steps(state, batches[:, piece], numbers[piece], data)
+        state, metrics = trainer.steps(state, batches[:, piece], numbers[piece], samples)
         parts.append(metrics)
     together = jax.tree.map(lambda *of_piece: jnp.concatenate(of_piece, axis=1), *parts)
-    return state, trainer.end(state, together, data)
+    return state, trainer.end(state, together, probe)
 
 
 def make_members(

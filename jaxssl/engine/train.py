@@ -128,11 +128,12 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
     ) -> tuple[TrainState, Metrics]:
         keys, parts = streams(state.member.key), make_parts(state.member.options)
 
-        def step(state: TrainState, at: tuple[Array, Array]) -> tuple[TrainState, Metrics]:
-            number, index = at
+        def step(state: TrainState, drawn: tuple[Array, Array]) -> tuple[TrainState, Metrics]:
+            number, index = drawn
             # by step number, not by splitting a carried key: a resume needs only the step
             key_views, _ = jax.random.split(jax.random.fold_in(keys.step, number))  # no loss draws
-            views = parts.make_views(key_views, pool.x[index], index, pool)
+            at = index if pool.rows is None else jnp.searchsorted(pool.rows, index)
+            views = parts.make_views(key_views, pool.x[at], index, pool)
             cohort = None if pool.cohort is None else pool.cohort[index[0]]
             return train_step(parts, state, Batch(views, state.memory, number, cohort))
 
@@ -147,7 +148,13 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
 
 def probe_of(x: Samples) -> Float[Array, "probe features"]:
     """Samples at a fixed stride: neighbours in a file often share class and batch."""
-    return x[:: max(len(x) // PROBE_SAMPLES, 1)][:PROBE_SAMPLES]
+    return x[probe_rows(len(x))]
+
+
+def probe_rows(n_samples: int) -> slice:
+    """Which samples an epoch's embedding is measured on; of these alone, all."""
+    stride = max(n_samples // PROBE_SAMPLES, 1)
+    return slice(0, stride * min(PROBE_SAMPLES, -(-n_samples // stride)), stride)
 
 
 def is_turn(epoch: Int[Array, ""] | int, every: int, n_epochs: int) -> Bool[Array, ""]:

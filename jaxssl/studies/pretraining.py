@@ -9,6 +9,7 @@ import pandas as pd
 from anndata import AnnData
 
 from jaxssl.config import to_dict
+from jaxssl.data.backed import Backed
 from jaxssl.data.expression import write_h5ad
 from jaxssl.data.task import Task
 from jaxssl.engine import pretrain as engine
@@ -100,9 +101,8 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
     config = journal.with_chunk_of(folder, study.config, missing)
     genes = prepared.gene_pool(config)
-    plan = plan_pretraining(
-        config, *pool.shape, n_seeds=len(missing), batches=prepared.batches, genes=genes
-    )
+    words = {"batches": prepared.batches, "genes": genes, "is_streamed": isinstance(pool, Backed)}
+    plan = plan_pretraining(config, *pool.shape, n_seeds=len(missing), **words)
     parts = journal.cut(folder, missing, plan.memory.chunk)
     options = ", ".join(f"{n} {v}" for n, v in to_dict(config)["method"].items())
     study.hooks.say(f"encoder input: {pool.shape[1]} features; method: {options}")

@@ -1,0 +1,117 @@
+"""Training samples that stay on disk: the rows of the next steps are read while others compute."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Int
+
+from jaxssl.config import Config
+from jaxssl.engine.mesh import shard
+from jaxssl.engine.train import Schedule, probe_rows
+from jaxssl.methods import METHODS
+from jaxssl.methods.augment import AugmentConfig, is_off
+from jaxssl.methods.interface import Training
+from jaxssl.model import make_encoder
+from jaxssl.types import InputError, Pool
+
+AT_ONCE = 1 << 28  # bytes of the rows of some steps, of all seeds
+OF_ALL = ("mean", "marginal")  # fills of a mask
+
+
+class Streamed:
+    """What each program of a pretraining needs of samples that are read when it is their turn.
+
+    Args:
+        pool: what all seeds train on; its samples are `Backed`.
+        mesh: the devices.
+    """
+
+    def __init__(self, pool: Pool, mesh: Mesh) -> None:
+        self._x: Any = pool.x
+        self._pool, self._mesh = pool, mesh
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    @cached_property
+    def without_rows(self) -> Pool:
+        """Of as many samples as there are, which have no features: their order is drawn by it."""
+        return self._placed(np.zeros((len(self), 0), np.float32))
+
+    @cached_property
+    def probe(self) -> Pool:
+        """The samples on which an epoch's embedding is measured."""
+        return self.at(probe_rows(len(self)))
+
+    def at(self, rows: slice) -> Pool:
+        """Some samples, as if there were no others."""
+        return self._placed(self._x[rows])
+
+    def pieces(
+        self, schedule: Schedule, batches: Int[np.ndarray, "seeds steps batch"]
+    ) -> Iterator[tuple[slice, Pool]]:
+        """The steps of an epoch in even pieces, each with its samples; the next ones are read."""
+        n_steps = steps_at_once(schedule, len(batches), self._x.shape[1])
+        parts = [slice(at, at + n_steps) for at in range(0, schedule.steps_per_epoch, n_steps)]
+        size = n_steps * batches[:, 0].size
+        with ThreadPoolExecutor(1) as reader:
+            coming = [reader.submit(self._read, batches[:, part], size) for part in parts[:1]]
+            for part, following in zip(parts, [*parts[1:], None], strict=True):
+                x, rows = coming.pop().result()
+                if following is not None:
+                    coming.append(reader.submit(self._read, batches[:, following], size))
+                yield part, self._placed(x, rows)
+
+    def _read(self, batches: Int[np.ndarray, "seeds steps batch"], size: int):
+        """Samples of some batches in the order of their rows, and which these are, up to `size`."""
+        rows = np.unique(batches)
+        padded = np.full(size, np.iinfo(np.int32).max, np.int32)
+        padded[: len(rows)] = rows
+        x = np.zeros((size, self._x.shape[1]), np.float32)
+        x[: len(rows)] = self._x[rows]
+        return x, padded
+
+    def _placed(self, x: np.ndarray, rows: np.ndarray | None = None) -> Pool:
+        pool = self._pool._replace(x=x, rows=rows if rows is None else jnp.asarray(rows))
+        return shard(pool, per_seed=False, mesh=self._mesh)
+
+
+def steps_at_once(schedule: Schedule, n_seeds: int, n_features: int) -> int:
+    """How many steps of an epoch, of which that is a multiple, are read together."""
+    of_step = 4 * n_seeds * schedule.batch_size * n_features
+    most = max(1, AT_ONCE // of_step)
+    n = schedule.steps_per_epoch
+    return max(k for k in range(1, min(most, n) + 1) if n % k == 0)
+
+
+def require_streamable(config: Config, n_samples: int) -> None:
+    """Refuse a pretraining of samples on disk that looks at all of them at once.
+
+    Raises:
+        InputError: if its method or its views do.
+    """
+    training = Training(make_encoder(config.encoder, config.run.precision), n_samples, n_steps=0)
+    method = METHODS[config.method.name].make(config.method, training)
+    if method.refresh is not None:
+        what = f"{config.method.name} looks at all samples before an epoch"
+    elif looks_at_others(config.augment):
+        what = f"the views of {config.method.name} are made of other samples, too"
+    else:
+        return
+    raise InputError(
+        f"{what}, and these stay on disk",
+        "pass `data.backed=never` on a machine that can hold them, or `normalize.input=spectral`",
+    )
+
+
+def looks_at_others(options: AugmentConfig) -> bool:
+    """Whether a view is made of more than its own sample."""
+    extra = options.extra_mask_rate if options.n_views > 2 else 0.0
+    is_masked = not (is_off(options.mask_rate) and is_off(extra))
+    is_filled = is_masked and options.mask_fill in OF_ALL
+    return is_filled or not (is_off(options.latent_radius) and is_off(options.neighbour_share))
