@@ -205,6 +205,8 @@ def test_too_few_samples_are_not_adapted_and_few_are_warned_of(synthetic):
     _, other, normalizer, reference = synthetic
     with pytest.raises(InputError, match="9 are too few; give at least 10"):
         own_normalizer(normalizer, other.X[:9])
+    with pytest.raises(InputError, match=r"and 0 of cohort B are too few"):
+        own_normalizer(normalizer, other.X[:0], " of cohort B")  # one with held-out samples alone
     arrival = receive(data_of(other.X[:24], normalizer), normalizer, reference, shift="adapt")
     with pytest.warns(UserWarning, match="coarse below 25"):
         judge(arrival._replace(doubts=arrival.doubts[:1]), "adapt", "the encoder's")

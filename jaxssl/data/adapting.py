@@ -27,7 +27,7 @@ def own_normalizer(normalizer: Normalizer, framed: Expression, of: str = "") -> 
     All else stays, as the rotation. A gene that does not vary among them is at its mean. In the
     frame of a cohort that is done already.
     """
-    n, is_known = len(framed), ~np.isnan(framed[0])
+    n = len(framed)
     if n < MIN_COHORT:
         raise InputError(
             f"`shift=adapt` standardises every gene within the samples, and {n}{of} are too few",
@@ -35,6 +35,7 @@ def own_normalizer(normalizer: Normalizer, framed: Expression, of: str = "") -> 
         )
     if normalizer.frame.name.endswith("cohort"):
         return normalizer
+    is_known = ~np.isnan(framed[0])
     mean, scale = moments(framed)
     n_flat = int((scale[is_known] <= FLAT).sum())
     if n_flat > _MANY_FLAT * is_known.sum():
