@@ -43,6 +43,7 @@ _WORDS = {
 }
 """Words of Python and of absl about a flag's value → ours."""
 ABANDONED = 3
+LEAVING = 5  # seconds
 _BACKQUOTE = "\ue000"  # stands for one of a name
 _UNKNOWN_OPTION = re.compile(r"Field (\w+) not found|\.(\w+) does not exist")
 
@@ -89,6 +90,8 @@ def run(main: Callable[..., None], *, takes_files: bool = False) -> None:
 
 def _fail_by(error: Exception) -> NoReturn:
     """End the process with what an error that nobody raised means."""
+    if _is_one_of_several():
+        time.sleep(LEAVING)  # if it is of another process's end, `abandon` says so meanwhile
     trouble = disk_trouble(error)
     if trouble:
         fail(f"{trouble}; what was there before is whole{_how_to_go_on()}", 2)
@@ -124,20 +127,16 @@ def _show_any_letter() -> None:
 
 def _leave(end: signals.Ended) -> NoReturn:
     """End the process at once, as a signal asks: what was compiled may still compute."""
-    if not _leaving.acquire(blocking=False):
-        time.sleep(60)  # another thread is at it
-    os.write(2, f"error: {end}{_how_to_go_on()}\n".encode())
-    output.release()
-    os._exit(end.code)
+    abandon(str(end), end.code)
 
 
-def abandon(sentence: str) -> NoReturn:
-    """End the process at once, because of what happened to another of its program."""
+def abandon(sentence: str, code: int = ABANDONED) -> NoReturn:
+    """End the process at once, by default because of what happened to another of its program."""
     if not _leaving.acquire(blocking=False):
         time.sleep(60)  # another thread is at it
     os.write(2, f"error: {sentence}{_how_to_go_on()}\n".encode())
     output.release()
-    os._exit(ABANDONED)
+    os._exit(code)
 
 
 def as_flags(text: str) -> str:
@@ -234,12 +233,17 @@ def _parse(arguments: Sequence[str]) -> list[str]:
         raise SystemExit(0) from stop  # --help was asked for and given; absl calls that 1
 
 
+def _is_one_of_several() -> bool:
+    """Whether other processes compute with this one."""
+    return "jax" in sys.modules and sys.modules["jax"].distributed.is_initialized()
+
+
 def fail(message: str, code: int) -> NoReturn:
     """End the process with one line on stderr."""
     if flags.FLAGS.is_parsed() and _DEBUG.value:
         traceback.print_exc()
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    if "jax" in sys.modules and sys.modules["jax"].distributed.is_initialized():
+    if _is_one_of_several():
         sys.stdout.flush()
         output.release()
         os._exit(code)  # JAX would wait for the other processes, which may wait for this one

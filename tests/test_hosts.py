@@ -117,7 +117,7 @@ def test_processes_go_on_without_one_that_is_killed_once_they_are_started_again(
     _, error = first.communicate(timeout=60)
     other.communicate()
     assert time.monotonic() - killed < 60
-    assert first.returncode == 3
+    assert first.returncode == 3, error
     assert "process 1 of 2 has ended" in error
     assert "the same command with --resume goes on" in error
     assert not (cut / ".lock").exists()

@@ -6,6 +6,7 @@ the first, which ends when its process does: who computes with a process that is
 wait for it for ever.
 """
 
+import contextlib
 import os
 import pickle
 import socket
@@ -30,8 +31,7 @@ LAUNCHERS = {
 """What says how many processes were started together → which of them this one is."""
 ADDRESS = "JAX_COORDINATOR_ADDRESS"
 START = 120  # seconds in which all processes must have started
-PACKAGES = "jaxssl", "jax", "jaxlib", "flax", "optax", "numpy"
-"""Which decide what is computed."""
+PACKAGES = "jaxssl", "jax", "jaxlib", "flax", "optax", "numpy"  # which decide what is computed
 PART = 1 << 26  # bytes sent at once
 GOODBYE = b"."
 
@@ -92,23 +92,27 @@ def join(command: str, leave: Callable[[str], None]) -> Place:
         The place of this process.
 
     Raises:
-        InputError: if they do not all come, or one has another command, package or device.
+        InputError: if nothing tells where they are, or one has another command, package or device.
     """
     place = find_place()
     if place.n == 1:
         return place
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # signals are ours
+    size = next(name for name in LAUNCHERS if name in os.environ)
+    lonely = (
+        f"process {place.index} of {place.n} did not meet the others in {START} s; see that all "
+        f"were started, set {ADDRESS}=HOST:PORT, of the first, for all, or unset {size}"
+    )
+    late = threading.Timer(START, leave, [lonely])  # JAX would abort the process
+    late.start()
+    words: Any = {"num_processes": place.n, "process_id": place.index}
     try:
-        jax.distributed.initialize(
-            num_processes=place.n, process_id=place.index, initialization_timeout=START
-        )
+        jax.distributed.initialize(initialization_timeout=2 * START, **words)
     except Exception as error:  # JAX raises many kinds
-        raise InputError(
-            f"process {place.index} of {place.n} did not meet the others in {START} s "
-            f"({str(error).splitlines()[0]})",
-            f"see that all were started, or set {ADDRESS}=HOST:PORT, of the first, for all",
-        ) from error
+        raise InputError(f"{lonely} ({str(error).splitlines()[0]})") from error
+    finally:
+        late.cancel()
     try:
         _compare(place, command)
         _connect(place, leave)
@@ -169,10 +173,8 @@ def goodbye(*, is_done: bool = False) -> None:
     if is_done and is_joined() and jax.process_index() == 0:
         tell(None)
     for line in _lines:
-        try:
+        with contextlib.suppress(OSError):  # the other one was faster
             line.sendall(GOODBYE)
-        except OSError:  # the other one was faster
-            continue
 
 
 def _broadcast(message: bytes) -> bytes:
@@ -195,17 +197,15 @@ def _compare(place: Place, command: str) -> None:
     own |= {"command": command, "device": f"{jax.local_device_count()} x {kind}"}
     said = pickle.dumps((socket.gethostname(), own))
     size = int(np.max(multihost_utils.process_allgather(np.int32(len(said)))))
-    padded = np.frombuffer(said.ljust(size, b"\0"), np.uint8)
-    everyone = [pickle.loads(row.tobytes()) for row in multihost_utils.process_allgather(padded)]
+    rows = multihost_utils.process_allgather(np.frombuffer(said.ljust(size, b"\0"), np.uint8))
+    everyone = [pickle.loads(row.tobytes()) for row in rows]
     _, first = everyone[0]
     for index, (host, other) in enumerate(everyone):
         for what, value in other.items():
             if value != first[what]:
-                raise InputError(
-                    f"process {index} of {place.n}, on {host}, has {what} {value}, and the first "
-                    f"{first[what]}",
-                    "start all alike, or each by itself, without what says that they are several",
-                )
+                found = f"process {index} of {place.n}, on {host}, has {what} {value}"
+                fix = "start all alike, or each by itself, without what says that they are several"
+                raise InputError(f"{found}, and the first {first[what]}", fix)
 
 
 _lines: list[socket.socket] = []
@@ -213,7 +213,7 @@ _lines: list[socket.socket] = []
 
 
 def _connect(place: Place, leave: Callable[[str], None]) -> None:
-    """Hold a connection between the first and each of the others; `leave` when one breaks."""
+    """Hold a connection between the first and each of the others."""
     if place.is_first:
         with socket.create_server(("", 0)) as server:
             tell((socket.gethostname(), server.getsockname()[1]))
@@ -224,9 +224,8 @@ def _connect(place: Place, leave: Callable[[str], None]) -> None:
                 _hold(line, f"process {index} of {place.n}", leave)
     else:
         host, port = hear()
-        line = socket.create_connection(
-            ("127.0.0.1" if host == socket.gethostname() else host, port), START
-        )
+        host = "127.0.0.1" if host == socket.gethostname() else host
+        line = socket.create_connection((host, port), START)
         line.sendall(place.index.to_bytes(4))
         _hold(line, f"the first of {place.n} processes", leave)
 
