@@ -22,7 +22,7 @@ from . import flags
 if TYPE_CHECKING:
     import submitit
 
-    from jaxssl.engine.hosts import Place
+    from jaxssl.engine.launchers import Place
     from jaxssl.studies.job import Job
 
 LOCAL, SLURM = KINDS = "local", "slurm"

@@ -18,6 +18,7 @@ As ten jobs of a cluster (docs/cluster.md):
 
 from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_list
 
+from jaxssl.engine.launchers import find_place
 from jaxssl.studies.study import run_study
 
 from . import cluster, exit, flags
@@ -30,8 +31,6 @@ DEFINE_list("cluster_options", [], "Of each job, as sbatch has them: partition=g
 
 def main() -> None:
     """Run every stage that the folder lacks."""
-    from jaxssl.engine.hosts import find_place  # JAX comes with it: not for --help
-
     place = find_place()
     if CLUSTER.value:
         cluster.submit(flags.job("study"))

@@ -6,11 +6,19 @@ import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
 from verbs import PRETRAIN, ROOT, launch
 
-from jaxssl.engine.hosts import Place, find_place
+from jaxssl.config import Config, with_options
+from jaxssl.data.synthetic import make_synthetic
+from jaxssl.data.task import make_task
+from jaxssl.engine import hosts, request
+from jaxssl.engine.launchers import Place, find_place
+from jaxssl.engine.planning import plan_pretraining, with_cohorts
+from jaxssl.engine.prepared import prepare
+from jaxssl.methods.augment import make_pool
 from jaxssl.types import InputError
 from launch.benchmark.kills import differences
 from launch.benchmark.processes import losses, start
@@ -94,6 +102,37 @@ def test_a_step_whose_rows_are_split_is_that_of_one_device_by_every_method():
     words = [sys.executable, "-c", STEP]
     done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("standard_promotion")
+def test_what_the_first_process_asks_for_arrives_as_it_was(monkeypatch):
+    task = make_task(make_synthetic(n_samples=120, n_genes=40), with_roles())
+    changes = {"pretrain.batches": "by_cohort", "augment.drop_genes": 0.1}
+    changes |= {"augment.latent_radius": 0.2, "augment.autoencoder_steps": 5}
+    prepared = prepare(task, with_options(with_roles(), changes))
+    config, genes = prepared.config, prepared.gene_pool(prepared.config)
+    words = {"batches": prepared.batches, "genes": genes}
+    plan = plan_pretraining(config, *prepared.pool.shape, n_seeds=2, **words)
+    pool = with_cohorts(make_pool(prepared.pool, config.augment, 0, genes), plan.schedule)
+    sent: list[bytes] = []
+    monkeypatch.setattr(hosts, "_broadcast", lambda message: sent.append(message) or message)
+    request.send(request.Request(plan, config, pool, [3, 5]))
+    monkeypatch.setattr(hosts, "_broadcast", lambda _: sent.pop(0))
+    found = request.receive()
+    assert found is not None
+    assert not sent
+    assert found.seeds == [3, 5]
+    assert found.plan.trainer is plan.trainer, "the same programs"
+    assert found.plan.memory.chunk == plan.memory.chunk
+    assert jax.tree.structure(found.pool) == jax.tree.structure(pool)
+    jax.tree.map(np.testing.assert_array_equal, found.pool, pool)
+
+
+def with_roles():
+    """Options that name the columns of the simulated data."""
+    config = Config()
+    config.data.label, config.data.group, config.data.batch = "class", "donor", "batch"
+    return config
 
 
 def test_the_rows_of_one_seed_are_split_over_two_processes(tmp_path):

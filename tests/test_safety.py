@@ -53,8 +53,6 @@ def test_no_source_runs_what_it_reads():
     sources = [*(ROOT / "jaxssl").rglob("*.py"), *(ROOT / "launch").rglob("*.py")]
     found = {path: list(offences(ast.parse(path.read_text()))) for path in sources}
     assert len(found) > 100
-    # what processes of one program tell each other, over JAX's own connections; no file
-    assert len(found.pop(ROOT / "jaxssl/engine/hosts.py")) == 1
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 

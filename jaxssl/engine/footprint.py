@@ -74,12 +74,14 @@ def plan_memory(
     chunk: int = 0,
     n_devices: int = 0,
     vectorized: bool | None = None,
+    *,
+    splits_rows: bool = False,
 ) -> MemoryPlan:
     """Choose the chunk size: given, or the largest even cut of the seeds that fits.
 
-    A chunk is rounded up to a multiple of the devices, but where it has fewer seeds than these, and
-    they split the rows of batches. By default, a device may take a share of what is free on it,
-    and devices are all that this process computes with.
+    A chunk is rounded up to a multiple of the devices, but with `splits_rows` where it has fewer
+    seeds than these, on GPUs or of several processes. By default, a device may take a share of
+    what is free on it, and devices are all that this process computes with.
     """
     budget = int(memory_gb * 1e9) or int(FREE_SHARE * free_memory())
     n_devices = n_devices or jax.device_count()
@@ -91,8 +93,8 @@ def plan_memory(
         n_chunks = -(-n_seeds // min(max(fitting, default=1) * n_devices, n_seeds))
         # even chunks, so that one compiled program serves all
         chunk = -(-n_seeds // n_chunks)
-    splits_rows = vectorized or jax.process_count() > 1  # cores of one CPU do better by seeds
-    if splits_rows and chunk < n_devices:
+    # cores of one CPU do better by seeds
+    if splits_rows and chunk < n_devices and (vectorized or jax.process_count() > 1):
         return plan._replace(chunk=chunk)
     return plan._replace(chunk=-(-chunk // n_devices) * n_devices)
 

@@ -7,78 +7,27 @@ wait for it for ever.
 """
 
 import contextlib
+import json
 import os
-import pickle
 import socket
 import threading
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
+from jaxssl.engine.launchers import ADDRESS, LAUNCHERS, Place, find_place
 from jaxssl.types import InputError
 
-LAUNCHERS = {
-    "JAX_NUM_PROCESSES": "JAX_PROCESS_ID",
-    "SLURM_STEP_NUM_TASKS": "SLURM_PROCID",
-    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
-    "PMI_SIZE": "PMI_RANK",
-}
-"""What says how many processes were started together → which of them this one is."""
-ADDRESS = "JAX_COORDINATOR_ADDRESS"
 START = 120  # seconds in which all processes must have started
 PACKAGES = "jaxssl", "jax", "jaxlib", "flax", "optax", "numpy"  # which decide what is computed
 PART = 1 << 26  # bytes sent at once
 GOODBYE = b"."
-
-
-class Place(NamedTuple):
-    """Which of the processes that were started together this one is."""
-
-    index: int
-    n: int
-
-    @property
-    def is_first(self) -> bool:
-        """Whether it is the one that reads, writes and decides."""
-        return self.index == 0
-
-
-def find_place(environ: Mapping[str, str] = os.environ) -> Place:
-    """The place among the processes that `srun`, `mpirun` or the user started together.
-
-    Raises:
-        InputError: if the environment says how many there are, and not which one this is.
-
-    Example:
-        >>> find_place({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"})
-        Place(index=1, n=4)
-        >>> find_place({"SLURM_NTASKS": "4"})  # of a batch script, which is one process
-        Place(index=0, n=1)
-    """
-    for size, rank in LAUNCHERS.items():
-        if environ.get(size, "1") != "1":
-            try:
-                found = Place(int(environ[rank]), int(environ[size]))
-            except (KeyError, ValueError):
-                found = Place(-1, 0)
-            if not 0 <= found.index < found.n:
-                raise InputError(
-                    f"{size}={environ[size]} and {rank}={environ.get(rank, '')} are no place "
-                    "among processes",
-                    f"count from 0 by {rank}, or unset {size}",
-                )
-            return found
-    if ADDRESS in environ:
-        raise InputError(
-            f"{ADDRESS} is set, and nothing says how many processes there are",
-            f"set JAX_NUM_PROCESSES and JAX_PROCESS_ID, or unset {ADDRESS}",
-        )
-    return Place(0, 1)
 
 
 def join(command: str, leave: Callable[[str], None]) -> Place:
@@ -127,6 +76,11 @@ def is_joined() -> bool:
     return jax.distributed.is_initialized()
 
 
+def is_first() -> bool:
+    """Whether this is the process that reads, writes and decides."""
+    return jax.process_index() == 0
+
+
 def on_host(tree: PyTree) -> Any:
     """Arrays of all processes as NumPy's, in each of them; what is NumPy's stays."""
     if not is_joined():
@@ -147,22 +101,27 @@ def any_says(value: bool) -> bool:
     return bool(np.any(multihost_utils.process_allgather(np.array(value))))
 
 
-def from_first(value: Any) -> Any:
-    """What the first process has; all must ask."""
-    if jax.process_index() == 0:
-        tell(value)
-        return value
-    return hear()
+def tell(message: Any, arrays: Mapping[str, np.ndarray] = MappingProxyType({})) -> None:
+    """The first's part: let all others know something, and arrays by their names.
+
+    Args:
+        message: what JSON has.
+        arrays: of any shape and plain type.
+    """
+    kinds = {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
+    _broadcast(json.dumps([message, kinds]).encode())
+    for array in arrays.values():
+        _broadcast(np.ascontiguousarray(array).tobytes())
 
 
-def tell(message: Any) -> None:
-    """The first's part: let all others know something."""
-    _broadcast(pickle.dumps(message, protocol=5))
-
-
-def hear() -> Any:
-    """The others' part. Processes of one program trust each other, as JAX's own do."""
-    return pickle.loads(_broadcast(b""))
+def hear() -> tuple[Any, dict[str, np.ndarray]]:
+    """The others' part: what the first tells; nothing of it is run."""
+    message, kinds = json.loads(_broadcast(b""))
+    arrays = {
+        name: np.frombuffer(_broadcast(b""), np.dtype(kind)).reshape(shape)
+        for name, (kind, shape) in kinds.items()
+    }
+    return message, arrays
 
 
 def goodbye(*, is_done: bool = False) -> None:
@@ -170,7 +129,7 @@ def goodbye(*, is_done: bool = False) -> None:
 
     With `is_done` the first lets the others, which wait for what it asks, end theirs.
     """
-    if is_done and is_joined() and jax.process_index() == 0:
+    if is_done and is_joined() and is_first():
         tell(None)
     for line in _lines:
         with contextlib.suppress(OSError):  # the other one was faster
@@ -195,10 +154,10 @@ def _compare(place: Place, command: str) -> None:
     kind = jax.local_devices()[0].device_kind
     own = {name: version(name) for name in PACKAGES}
     own |= {"command": command, "device": f"{jax.local_device_count()} x {kind}"}
-    said = pickle.dumps((socket.gethostname(), own))
+    said = json.dumps([socket.gethostname(), own]).encode()
     size = int(np.max(multihost_utils.process_allgather(np.int32(len(said)))))
-    rows = multihost_utils.process_allgather(np.frombuffer(said.ljust(size, b"\0"), np.uint8))
-    everyone = [pickle.loads(row.tobytes()) for row in rows]
+    rows = multihost_utils.process_allgather(np.frombuffer(said.ljust(size), np.uint8))
+    everyone = [json.loads(row.tobytes()) for row in rows]
     _, first = everyone[0]
     for index, (host, other) in enumerate(everyone):
         for what, value in other.items():
@@ -216,14 +175,14 @@ def _connect(place: Place, leave: Callable[[str], None]) -> None:
     """Hold a connection between the first and each of the others."""
     if place.is_first:
         with socket.create_server(("", 0)) as server:
-            tell((socket.gethostname(), server.getsockname()[1]))
+            tell([socket.gethostname(), server.getsockname()[1]])
             server.settimeout(START)
             for _ in range(1, place.n):
                 line, _ = server.accept()
                 index = int.from_bytes(line.recv(4))
                 _hold(line, f"process {index} of {place.n}", leave)
     else:
-        host, port = hear()
+        (host, port), _ = hear()
         host = "127.0.0.1" if host == socket.gethostname() else host
         line = socket.create_connection((host, port), START)
         line.sendall(place.index.to_bytes(4))

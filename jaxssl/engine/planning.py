@@ -37,6 +37,13 @@ class Plan(NamedTuple):
         return _trainer(self.config, self.n_samples, _without_samples(self.schedule))
 
 
+class Variant(NamedTuple):
+    """A member that is no plain seed: the seed whose random streams it follows, and its options."""
+
+    seed: int
+    options: dict[str, float]  # of `evaluation.grid.traced_options`, where members vary
+
+
 def plan_pretraining(
     config: Config,
     n_samples: int,
@@ -83,7 +90,9 @@ def plan_pretraining(
         shared = shared - bytes_of(pool.x) + 2 * AT_ONCE
         working += 2 * 4 * schedule.batch_size * n_features
     footprint = Footprint(shared, per_seed, working, copied=per_seed)
-    memory = plan_memory(footprint, n_seeds, config.run.memory_gb, config.run.chunk)
+    memory = plan_memory(
+        footprint, n_seeds, config.run.memory_gb, config.run.chunk, splits_rows=True
+    )
     return Plan(of_programs, n_samples, schedule, memory)
 
 

@@ -18,8 +18,9 @@ from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.diagnose import Diagnosis, Row, divergences, rows_of_epoch, verdicts
 from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, wait
 from jaxssl.engine.mesh import mesh_for, shard
-from jaxssl.engine.planning import Plan, with_cohorts
+from jaxssl.engine.planning import Plan, Variant, with_cohorts
 from jaxssl.engine.prepared import Prepared, fingerprint, record_of
+from jaxssl.engine.request import Request, receive, receive_state, send, send_state
 from jaxssl.engine.streaming import Streamed
 from jaxssl.engine.train import Schedule, Trainer
 from jaxssl.methods.augment import make_pool
@@ -59,13 +60,6 @@ def make_bundle(
     return EncoderBundle(prepared.config, *fitted, provenance, prepared.reference)
 
 
-class Variant(NamedTuple):
-    """A member that is no plain seed: the seed whose random streams it follows, and its options."""
-
-    seed: int
-    options: dict[str, float]  # of `evaluation.grid.traced_options`, where members vary
-
-
 def pretrain(
     plan: Plan,
     config: Config,
@@ -86,29 +80,17 @@ def pretrain(
     chunk have, the chunk ends. Raises `Stopped` if `stop` said so, once the state is saved: after
     an epoch, or without one that is too long to end.
     """
-    on_disk = isinstance(pool, Backed)  # whose views are made of nothing else
-    made = (  # views of samples on disk are made of nothing else
-        Pool(cast(Any, pool), {})
-        if on_disk
-        else make_pool(pool, config.augment, config.run.root_key, genes)
-    )
-    asked = Asked(plan, config, with_cohorts(made, plan.schedule), seed_ids, variants)
+    if isinstance(pool, Backed):  # whose views are made of nothing else
+        made = Pool(cast(Any, pool), {})
+    else:
+        made = make_pool(pool, config.augment, config.run.root_key, genes)
+    request = Request(plan, config, with_cohorts(made, plan.schedule), seed_ids, variants)
     if hosts.is_joined():
-        if on_disk:
+        if isinstance(pool, Backed):
             found = "several processes take the matrix in memory, and it stays on disk"
             raise InputError(found, "start one, or pass `data.backed=never`")
-        hosts.tell(asked._replace(pool=jax.device_get(asked.pool)))
-    yield from _pretrain(asked, log, checkpoints, stop)
-
-
-class Asked(NamedTuple):
-    """A pretraining, as the first of several processes asks the others for it."""
-
-    plan: Plan
-    config: Config
-    pool: Pool
-    seeds: Sequence[int]
-    variants: Mapping[int, Variant] | None
+        send(request)
+    yield from _pretrain(request, log, checkpoints, stop)
 
 
 def assist(stop: StopFn = lambda: False) -> None:
@@ -120,23 +102,23 @@ def assist(stop: StopFn = lambda: False) -> None:
     Raises:
         Stopped: then.
     """
-    while (asked := hosts.hear()) is not None:
-        for _ in _pretrain(asked, lambda rows, restored: None, None, stop):
+    while (request := receive()) is not None:
+        for _ in _pretrain(request, lambda rows, restored: None, None, stop):
             pass
 
 
 def _pretrain(
-    asked: Asked, log: LogFn, checkpoints: Path | None, stop: StopFn
+    request: Request, log: LogFn, checkpoints: Path | None, stop: StopFn
 ) -> Iterator[Pretrained]:
     """`pretrain`; of several processes, in each of them."""
-    plan, config, schedule = asked.plan, asked.config, asked.plan.schedule
+    plan, config, schedule = request.plan, request.config, request.plan.schedule
     mesh = mesh_for(plan.memory.chunk)
     trainer = over_all_seeds(plan.trainer, mesh)
-    data = _placed(asked.pool, mesh)
+    data = _placed(request.pool, mesh)
     first = data.at(slice(plan.schedule.batch_size)) if isinstance(data, Streamed) else data
-    for ids in chunks(asked.seeds, plan.memory.chunk):
+    for ids in chunks(request.seeds, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{ids[0]}_{ids[-1]}_{len(set(ids))}"
-        members = make_members(config.run.root_key, ids, asked.variants)
+        members = make_members(config.run.root_key, ids, request.variants)
         state = trainer.init(shard(members, per_seed=True, mesh=mesh), first)
         state, history = _resumed(state, folder, ids, mesh)
         if history:
@@ -180,7 +162,10 @@ def _resumed(
     bare = fresh._replace(member=None)
     found = checkpoint.load_state(folder, bare, ids) if folder else (bare, [])
     if hosts.is_joined():
-        found = hosts.from_first(found if found[1] else (None, []))
+        if hosts.is_first():
+            send_state(*found)
+        else:
+            found = receive_state(bare)
     state, history = found
     if not history:
         return fresh, []

@@ -1,0 +1,61 @@
+"""Which of several processes this one is, as the environment of `srun`, `mpirun` or a user says."""
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from jaxssl.types import InputError
+
+LAUNCHERS = {
+    "JAX_NUM_PROCESSES": "JAX_PROCESS_ID",
+    "SLURM_STEP_NUM_TASKS": "SLURM_PROCID",
+    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
+    "PMI_SIZE": "PMI_RANK",
+}
+"""What says how many processes were started together → which of them this one is."""
+ADDRESS = "JAX_COORDINATOR_ADDRESS"
+
+
+class Place(NamedTuple):
+    """Which of the processes that were started together this one is."""
+
+    index: int
+    n: int
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the one that reads, writes and decides."""
+        return self.index == 0
+
+
+def find_place(environ: Mapping[str, str] = os.environ) -> Place:
+    """The place among the processes that `srun`, `mpirun` or the user started together.
+
+    Raises:
+        InputError: if the environment says how many there are, and not which one this is.
+
+    Example:
+        >>> find_place({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"})
+        Place(index=1, n=4)
+        >>> find_place({"SLURM_NTASKS": "4"})  # of a batch script, which is one process
+        Place(index=0, n=1)
+    """
+    for size, rank in LAUNCHERS.items():
+        if environ.get(size, "1") != "1":
+            try:
+                found = Place(int(environ[rank]), int(environ[size]))
+            except (KeyError, ValueError):
+                found = Place(-1, 0)
+            if not 0 <= found.index < found.n:
+                raise InputError(
+                    f"{size}={environ[size]} and {rank}={environ.get(rank, '')} are no place "
+                    "among processes",
+                    f"count from 0 by {rank}, or unset {size}",
+                )
+            return found
+    if ADDRESS in environ:
+        raise InputError(
+            f"{ADDRESS} is set, and nothing says how many processes there are",
+            f"set JAX_NUM_PROCESSES and JAX_PROCESS_ID, or unset {ADDRESS}",
+        )
+    return Place(0, 1)
