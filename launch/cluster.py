@@ -118,9 +118,9 @@ def run_share(place: "Place") -> None:
 
     folder = Path(flags.value_of("out") or ".").absolute()
     shards = [layout.shard_folder(folder, f"{i}/{place.n}") for i in range(place.n)]
-    refuse_others(folder, shards)
     whole = flags.job("study")  # which is looked at before its seeds are shared out
     refuse("", whole)
+    refuse_others(folder, shards)
     if place.n > whole.config.run.seeds:
         found = f"{place.n} processes were started, and there are {whole.config.run.seeds} seeds"
         raise InputError(found, "start fewer, or raise `seeds`")

@@ -114,6 +114,24 @@ def test_a_packed_file_is_copied_once_beside_it(tmp_path: Path, form: str):
         )
 
 
+def test_a_copy_is_that_of_the_file_as_it_is_and_no_file_of_the_user(tmp_path: Path):
+    path, copy = tmp_path / "packed.h5ad", tmp_path / "packed.rows.h5ad"
+    words: dict[str, Any] = {"seeds": 1, "label": "class", "config": options("always")}
+    adata = make_synthetic()
+    adata.write_h5ad(path, compression="gzip")
+    jaxssl.pretrain(path, out=tmp_path / "before", **words)
+    adata.X = adata.X + 1
+    adata.write_h5ad(path, compression="gzip")
+    after = jaxssl.pretrain(path, out=tmp_path / "after", **words).encoders[0].normalizer
+    memory = words | {"config": options("never")}
+    expected = jaxssl.pretrain(path, out=tmp_path / "memory", **memory).encoders[0].normalizer
+    np.testing.assert_array_equal(after.mean, expected.mean)
+    assert {file.name for file in tmp_path.glob("*.*")} == {path.name, copy.name}
+    adata[:200].copy().write_h5ad(copy)  # newer, and of the user
+    with pytest.raises(InputError, match=r"packed\.rows\.h5ad is in the place of a copy.*move it"):
+        jaxssl.pretrain(path, out=tmp_path / "other", **words)
+
+
 def test_a_copy_for_which_the_disk_has_no_room_is_not_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -210,8 +210,7 @@ def prepare(
     out.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     with Scratch(out.parent) as scratch:
-        reading = Reading(scratch, advance=advance)
-        plan = plan_import(paths_of(path), asked, reading)
+        plan = plan_import(paths_of(path), asked, Reading(scratch, advance=advance))
         obs, var, facts = plan.obs, plan.var, plan.facts
         require_room(out.parent, 4 * len(obs) * len(var), out.name)
         with replacing(out) as part:

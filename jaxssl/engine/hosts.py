@@ -48,7 +48,7 @@ def join(command: str, leave: Callable[[str], None]) -> Place:
         return place
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # signals are ours
-    size = next(name for name in LAUNCHERS if name in os.environ)
+    size = next(name for name in LAUNCHERS if os.environ.get(name, "1") != "1")
     lonely = (
         f"process {place.index} of {place.n} did not meet the others in {START} s; see that all "
         f"were started, set {ADDRESS}=HOST:PORT, of the first, for all, or unset {size}"
@@ -68,6 +68,9 @@ def join(command: str, leave: Callable[[str], None]) -> Place:
     except InputError:
         goodbye()
         raise
+    except OSError as error:  # a name that is not known, a port that is closed
+        found = f"process {place.index} of {place.n} cannot reach the others ({error})"
+        raise InputError(found, "see that the hosts know each other's names") from error
     return place
 
 
@@ -177,9 +180,15 @@ def _connect(place: Place, leave: Callable[[str], None]) -> None:
         with socket.create_server(("", 0)) as server:
             tell([socket.gethostname(), server.getsockname()[1]])
             server.settimeout(START)
-            for _ in range(1, place.n):
+            missing = set(range(1, place.n))
+            while missing:
                 line, _ = server.accept()
+                line.settimeout(START)
                 index = int.from_bytes(line.recv(4))
+                if index not in missing:  # of something else that looks for open ports
+                    line.close()
+                    continue
+                missing.remove(index)
                 _hold(line, f"process {index} of {place.n}", leave)
     else:
         (host, port), _ = hear()

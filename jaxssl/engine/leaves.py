@@ -6,6 +6,7 @@ Saved from and restored to NumPy, so they open on any machine and device layout.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -86,14 +87,15 @@ def save_leaves(path: Path, leaves: Leaves) -> None:
     context.memory.deepcopy_host_arrays = False  # nothing writes to the arrays meanwhile
     context.array.saving.use_compression = False  # weights hardly shrink
     # it asks all processes about the folder, whichever are active (orbax-checkpoint 0.12.8)
-    with context, patch(_ASKS_ALL, lambda folder: None):
+    is_one = not jax.distributed.is_initialized()
+    with context, nullcontext() if is_one else patch(_ASKS_ALL, lambda folder: None):
         ocp.save(str(path), leaves)
 
 
 def _context() -> ocp.Context:
     """Of orbax, which waits for no other process: who writes or reads has all arrays."""
     context = ocp.Context()
-    if jax.process_count() > 1:
+    if jax.distributed.is_initialized():  # which starts no device
         own = jax.process_index()
         context.multiprocessing.primary_host = own
         context.multiprocessing.active_processes = {own}

@@ -63,8 +63,7 @@ def plan_pretraining(
     disk.
     """
     schedule = make_schedule(n_samples, config.pretrain.batch_size, config.pretrain.n_steps)
-    cohorts = find_cohorts(config.pretrain, batches)
-    schedule = schedule._replace(cohorts=cohorts)
+    schedule = schedule._replace(cohorts=find_cohorts(config.pretrain, batches))
     sections = ("encoder", "augment", "method", "optimizer")
     read = {name: getattr(config, name) for name in sections}
     of_programs = Config(**read, run=RunConfig(precision=config.run.precision))

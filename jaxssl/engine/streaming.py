@@ -67,7 +67,9 @@ class Streamed:
                     coming.append(reader.submit(self._read, batches[:, following], size))
                 yield part, self._placed(x, rows)
 
-    def _read(self, batches: Int[np.ndarray, "seeds steps batch"], size: int):
+    def _read(
+        self, batches: Int[np.ndarray, "seeds steps batch"], size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Samples of some batches in the order of their rows, and which these are, up to `size`."""
         rows = np.unique(batches)
         padded = np.full(size, np.iinfo(np.int32).max, np.int32)

@@ -132,8 +132,7 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
             number, index = drawn
             # by step number, not by splitting a carried key: a resume needs only the step
             key_views, _ = jax.random.split(jax.random.fold_in(keys.step, number))  # no loss draws
-            at = index if pool.rows is None else jnp.searchsorted(pool.rows, index)
-            views = parts.make_views(key_views, pool.x[at], index, pool)
+            views = parts.make_views(key_views, samples_at(pool, index), index, pool)
             cohort = None if pool.cohort is None else pool.cohort[index[0]]
             return train_step(parts, state, Batch(views, state.memory, number, cohort))
 
@@ -144,6 +143,11 @@ def make_trainer(make_parts: Callable[[Mapping[str, Array]], Parts], schedule: S
         return summarize(metrics, parts.encode(state.params["encoder"], probe_of(pool.x)))
 
     return Trainer(init, epoch, begin, steps, end)
+
+
+def samples_at(pool: Pool, index: Int[Array, " batch"]) -> Profiles:
+    """The samples of a batch, of a pool that has all or the rows that are named."""
+    return pool.x[index if pool.rows is None else jnp.searchsorted(pool.rows, index)]
 
 
 def probe_of(x: Samples) -> Float[Array, "probe features"]:

@@ -7,19 +7,20 @@ import h5py
 from anndata import AnnData
 
 from jaxssl.config import DataConfig
-from jaxssl.data.backed import bytes_of_matrix, is_row_by_row
-from jaxssl.data.expression import prepare, read, read_backed
+from jaxssl.data.backed import bytes_of_matrix, is_row_by_row, state_of
+from jaxssl.data.expression import prepare, read, read_backed, record_of
 from jaxssl.data.samples import STAYS, facts_of
 from jaxssl.data.scale import check_matrix
 from jaxssl.data.synthetic import load_demo, make_synthetic
 from jaxssl.engine.footprint import free_on_host
-from jaxssl.files import require_room
+from jaxssl.files import replacing, require_room
 from jaxssl.studies.progress import Hooks
 from jaxssl.types import ROLES, InputError
 
 Data = AnnData | str | Path | None  # a data set, its file, or None where the options name one
 EMBEDDED = {"demo": load_demo, "synthetic": make_synthetic}
 """Data sets that no file holds."""
+COPIED = "jaxssl_copied"  # attribute of a copy: the state of its original
 ROWS = ".rows.h5ad"
 """Of a copy, beside its original, whose samples can be read one by one."""
 LARGE_SHARE = 0.2
@@ -69,18 +70,35 @@ def _row_by_row(path: Path, hooks: Hooks) -> Path:
     """The file, or where its matrix is packed or sparse, a copy that is made once, beside it."""
     if is_row_by_row(path):
         return path
-    copy = path.with_suffix(ROWS)
-    if copy.exists() and copy.stat().st_mtime >= path.stat().st_mtime and is_row_by_row(copy):
-        hooks.say(f"data: {copy}, the copy of {path.name} that is read row by row")
-        return copy
+    copy, state = path.with_suffix(ROWS), state_of(path)
+    if copy.exists():
+        of = _copied_from(copy)
+        if of == state:
+            hooks.say(f"data: {copy}, the copy of {path.name} that is read row by row")
+            return copy
+        if not of:
+            found = f"{copy} is in the place of a copy of {path.name} that can be read row by row"
+            raise InputError(found, "move it, or pass `data.backed=never`")
     size = bytes_of_matrix(path)
     require_room(path.parent, size, f"a copy of {path.name} that can be read row by row")
     hooks.say(
         f"data: {path.name} is compressed or sparse; {copy} is made once, {size / 1e9:.1f} GB, "
         "from which any samples can be read"
     )
-    prepare(path, copy)
+    with replacing(copy) as part:
+        prepare(path, part)
+        record_of(part).unlink()
+        with h5py.File(part, "r+") as stored:
+            stored.attrs[COPIED] = state
     return copy
+
+
+def _copied_from(path: Path) -> str:
+    """The state of the file that a copy is of; "": it is no copy of ours."""
+    if not h5py.is_hdf5(path):
+        return ""
+    with h5py.File(path, "r") as stored:
+        return str(stored.attrs.get(COPIED, ""))
 
 
 def read_unlabelled(given: Sequence[Data], data: Data, hooks: Hooks) -> list[AnnData]:
