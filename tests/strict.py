@@ -27,7 +27,8 @@ SHARED = Path(os.environ["JAXSSL_SHARED_PROGRAMS"])
 # most reports of the suite are not looked at: the fewest steps, and files in the place of figures
 maps.N_STEPS = 250
 amount.N_SPLITS = 1  # data of tests are small, and a split says as much of what most look at
-_draw, Figure.savefig = Figure.savefig, sketch
+_draw = {name: vars(Figure)[name] for name in ("savefig", "draw_without_rendering")}
+Figure.savefig, Figure.draw_without_rendering = sketch, lambda _: None
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
@@ -99,7 +100,8 @@ def pytest_collection_finish() -> None:
 @contextmanager
 def _drawing():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", _draw)
+        for name, of_matplotlib in _draw.items():
+            patch.setattr(Figure, name, of_matplotlib)
         yield
 
 

@@ -122,11 +122,8 @@ def test_other_workbooks_are_named(tmp_path, inside):
     assert "which is not read; save it as xlsx or csv" in refusal(path)
 
 
-def test_loom_and_zarr_are_named_with_the_line_that_converts_them(tmp_path):
+def test_loom_is_named_with_the_line_that_converts_it(tmp_path):
     with h5py.File(tmp_path / "x.loom", "w") as file:
         file["matrix"] = np.zeros((2, 2))
         file.create_group("row_attrs")
     assert "is a loom file, which is not read; in Python: anndata" in refusal(tmp_path / "x.loom")
-    (tmp_path / "x.zarr").mkdir()
-    (tmp_path / "x.zarr/.zgroup").write_text("{}")
-    assert "is a zarr store, which is not read; in Python: anndata" in refusal(tmp_path / "x.zarr")

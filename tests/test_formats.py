@@ -44,10 +44,17 @@ def write(frame: pd.DataFrame, path: Path) -> Path:
             "feature_ids": np.array(frame.columns, str),
         }
         np.savez(path, X=frame.to_numpy(), **ids)
-    elif name.endswith(".h5ad"):
+    elif path.suffix in (".h5ad", ".zarr"):
         x = scipy.sparse.csr_matrix(frame.to_numpy()) if "sparse" in name else frame.to_numpy()
         bare = pd.DataFrame(index=frame.index), pd.DataFrame(index=frame.columns)
-        AnnData(x, obs=bare[0], var=bare[1]).write_h5ad(path)
+        adata = AnnData(x, obs=bare[0], var=bare[1])
+        version = 2 if "old" in name else 3
+        if path.suffix == ".h5ad":
+            adata.write_h5ad(path)
+            return path
+        options = anndata.settings.override(zarr_write_format=version, auto_shard_zarr_v3=False)
+        with options, pytest.warns(UserWarning, match=r"(?i)zarr"):  # of what will be the default
+            adata.write_zarr(path)
     else:
         frame.to_csv(path, sep="\t" if ".tsv" in name else ",")
     return path
@@ -62,7 +69,10 @@ def refusal(path: Path, **options) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    ["x.csv", "x.csv.gz", "x.tsv", "x.tsv.gz", "x.parquet", "x.npz", "x.h5ad", "sparse.h5ad"],
+    [
+        *("x.csv", "x.csv.gz", "x.tsv", "x.tsv.gz", "x.parquet", "x.npz", "x.h5ad", "sparse.h5ad"),
+        *("x.zarr", "sparse.zarr", "old.zarr"),
+    ],
 )
 def test_every_format_reads_the_same_matrix(frame, tmp_path, name):
     adata = read(write(frame, tmp_path / name))

@@ -53,7 +53,7 @@ def read(
 
     csv, tsv, xlsx, GCT, GEO's series matrices and SOFT, files of one sample each (a file, folder,
     zip or tar of the GDC, HTSeq, STAR, featureCounts, salmon, kallisto, RSEM), 10x, RDS and RData,
-    recount, ArrayExpress, DepMap, ARCHS4, h5ad, parquet and npz are told by their
+    recount, ArrayExpress, DepMap, ARCHS4, h5ad, zarr, parquet and npz are told by their
     content; text may be packed. What cannot be told is asked about by an error, never guessed; no
     value is changed unless an option says so. Peak memory is the result and about 400 MB.
 

@@ -9,6 +9,7 @@ from anndata import AnnData
 from jaxssl.config import DataConfig
 from jaxssl.data.backed import bytes_of_matrix, is_row_by_row, state_of
 from jaxssl.data.expression import prepare, read, read_backed, record_of
+from jaxssl.data.formats.arrays import is_zarr
 from jaxssl.data.samples import STAYS, facts_of
 from jaxssl.data.scale import check_matrix
 from jaxssl.data.synthetic import load_demo, make_synthetic
@@ -61,9 +62,17 @@ def read_data(
 
 def _is_large(path: Path, backed: str) -> bool:
     """Whether the matrix of an `.h5ad` is to stay in its file, or in a copy that it can stay in."""
-    if backed == "never" or not path.is_file() or not h5py.is_hdf5(path):
+    is_store = is_zarr(path)
+    if backed == "never" or not (is_store or (path.is_file() and h5py.is_hdf5(path))):
         return False
-    return backed == "always" or bytes_of_matrix(path) > LARGE_SHARE * free_on_host()
+    size = bytes_of_matrix(path)
+    is_large = backed == "always" or size > LARGE_SHARE * free_on_host()
+    if is_store and is_large:
+        raise InputError(
+            f"{size / 1e9:.1f} GB in {path} are to stay on disk, where zarr cannot be read by rows",
+            "import it once by `prepare()`, and use what it writes, or pass `data.backed=never`",
+        )
+    return is_large
 
 
 def _row_by_row(path: Path, hooks: Hooks) -> Path:

@@ -63,12 +63,12 @@ def _nearest(path: Path) -> str:
 
 
 def kind_of(path: Path) -> str:
-    """The container: "text", "r", "archive", "parquet", "npz", "hdf5" or "folder".
+    """The container: "text", "r", "archive", "parquet", "npz", "hdf5", "zarr" or "folder".
 
     A text may be packed, and a sheet of Excel is one; what is known and not read is refused.
     """
     if path.is_dir():
-        return "folder"
+        return "zarr" if arrays.is_zarr(path) else "folder"
     if not path.exists():
         raise InputError(f"{path} {missing(path)}{_nearest(path)}")
     with path.open("rb") as file:
@@ -148,8 +148,8 @@ def _read(path: Path, reading: Reading) -> RawTable:
         return r.read_matrix(path, reading.layer)
     if kind in ("folder", "archive"):
         return folder.read(path, reading)
-    if kind == "hdf5":
-        return arrays.read_hdf5(path, reading)
+    if kind in ("hdf5", "zarr"):
+        return (arrays.read_hdf5 if kind == "hdf5" else arrays.read_zarr)(path, reading)
     if not head:
         read = parquet.read if kind == "parquet" else arrays.read_npz
         return read(path, reading)._replace(layer=reading.layer)

@@ -1,4 +1,4 @@
-"""Files of arrays: npz, AnnData's h5ad and ARCHS4's HDF5, read from disk as they are used."""
+"""Arrays: npz, AnnData's h5ad and zarr, and ARCHS4's HDF5, read from disk as they are used."""
 
 import zipfile
 import zlib
@@ -9,6 +9,7 @@ import anndata
 import h5py
 import numpy as np
 import pandas as pd
+import zarr
 from anndata._io.specs.registry import IORegistryError
 
 from jaxssl.data.formats import folder, gctx, kallisto, tenx
@@ -64,7 +65,7 @@ def read_hdf5(path: Path, reading: Reading) -> RawTable:
         if "meta" in file and "data/expression" in file:
             return _open_archs4(path, file, reading)
         if "obs" in file and "var" in file:
-            return _open_h5ad(path, file, reading)
+            return _open_anndata(path, file, reading, "h5ad")
         if tenx.is_hdf5(file):
             return tenx.read_hdf5(path, file, reading)
         if gctx.is_hdf5(file):
@@ -86,6 +87,31 @@ def read_hdf5(path: Path, reading: Reading) -> RawTable:
     raise InputError(
         f"{path} is HDF5 with {found} inside",
         "expected an AnnData file (.h5ad) with X, obs and var, or one of ARCHS4",
+    )
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is the root of a zarr store."""
+    return any((path / mark).is_file() for mark in (".zgroup", "zarr.json"))
+
+
+def read_zarr(path: Path, reading: Reading) -> RawTable:
+    """Open an AnnData store; the matrix stays on disk."""
+    try:
+        store = zarr.open_group(path, mode="r")
+        if "obs" in store and "var" in store:
+            return _open_anndata(path, store, reading, "zarr")
+        found = ", ".join(sorted(store)[:5]) or "nothing"
+    except InputError:
+        raise
+    except (*_HDF5_ERRORS, IORegistryError) as error:
+        raise InputError(
+            f"{path} is a damaged zarr store, or of a version that cannot be read "
+            f"({' '.join(str(error).split())})",
+            "write it again",
+        ) from error
+    raise InputError(
+        f"{path} is zarr with {found} inside", "expected an AnnData with X, obs and var"
     )
 
 
@@ -121,7 +147,7 @@ def _open_archs4(path: Path, file: Any, reading: Reading) -> RawTable:
     return RawTable("ARCHS4 HDF5", x, genes, samples, "genes_in_rows", **told)
 
 
-def _open_h5ad(path: Path, file: Any, reading: Reading) -> RawTable:
+def _open_anndata(path: Path, file: Any, reading: Reading, form: str) -> RawTable:
     """`reading.layer`, a name in `layers` or "raw", or X without it; dense or sparse."""
     layer = reading.layer
     layers = [*file.get("layers", {}), *([_RAW] if _RAW in file else [])]
@@ -142,7 +168,7 @@ def _open_h5ad(path: Path, file: Any, reading: Reading) -> RawTable:
         recorded = anndata.io.read_elem(file["uns/jaxssl"])
         prepared = dict(recorded) if isinstance(recorded, dict) else {}
     _require_fit(path, name, x, samples=len(obs), genes=len(var))
-    return RawTable("h5ad", x, obs, var, "samples_in_rows", prepared=prepared, notes=notes)
+    return RawTable(form, x, obs, var, "samples_in_rows", prepared=prepared, notes=notes)
 
 
 def _frame(path: Path, holder: Any, name: str) -> pd.DataFrame:
@@ -153,13 +179,17 @@ def _frame(path: Path, holder: Any, name: str) -> pd.DataFrame:
 
 
 def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str]]:
-    if isinstance(stored, h5py.Dataset):
+    if isinstance(stored, h5py.Dataset | zarr.Array):
         if stored.ndim != 2 or stored.dtype.kind not in "fiub":
             raise InputError(
                 f"{path}: the matrix is {stored.dtype} of shape {stored.shape}",
                 "expected numbers of samples x genes",
             )
-        return stored, []
+        return stored, _absent(stored)
+    absent = [note for part in ("data", "indptr") for note in _absent(stored[part])]
+    if absent:  # what is zero is not stored, so that none of it can be absent
+        found, fix = absent[0].split("; ")
+        raise InputError(f"{path}: of the sparse matrix, {found}", fix)
     sparse: Any = anndata.io.sparse_dataset(stored)
     if sparse.format == "csr":
         return sparse, ["the matrix is sparse"]
@@ -169,6 +199,15 @@ def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str
         stop = min(start + step, sparse.shape[1])
         x[:, start:stop] = dense(sparse[:, start:stop])
     return x, ["the matrix is sparse, stored by columns"]
+
+
+def _absent(stored: Any) -> list[str]:
+    """What there is to say of parts of a zarr array that are not there, which it reads as zeros."""
+    n = stored.nchunks - stored.nchunks_initialized if isinstance(stored, zarr.Array) else 0
+    if not n:
+        return []
+    found = f"{n} of {stored.nchunks} chunks are absent, which stands for zeros"
+    return [f"{found}; where the store was not copied whole, copy it again"]
 
 
 def _require_fit(path: Path, name: str, x: Matrix, **expected: int) -> None:

@@ -41,9 +41,6 @@ class Gathered(NamedTuple):
 
 def read(path: Path, reading: Reading) -> RawTable:
     """Read every file of a sample below a folder or in an archive, as rows of one matrix."""
-    if any((path / mark).exists() for mark in (".zgroup", "zarr.json")):
-        fix = f"anndata.io.read_zarr({path.name!r}).write_h5ad('x.h5ad')"
-        raise InputError(f"{path} is a zarr store, which is not read", f"in Python: {fix}")
     with tempfile.TemporaryDirectory(".part", ".jaxssl-", reading.scratch.folder) as place:
         found = _gather(path, Path(place), reading)
         if found is None:

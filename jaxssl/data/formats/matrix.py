@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 import pandas as pd
+import zarr
 from anndata.abc import CSRDataset
 from jaxtyping import Float32, Shaped
 
@@ -25,7 +26,7 @@ TILE = 128  # columns stored together, so that rows and columns are both read in
 
 
 FILE_NAME = "file_name"  # column of the files that samples come from, one each
-Matrix = np.ndarray | h5py.Dataset | CSRDataset
+Matrix = np.ndarray | h5py.Dataset | zarr.Array | CSRDataset
 """Rows x columns of any size, of which rows can be cut; `dense` makes them an array."""
 
 

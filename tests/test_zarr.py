@@ -1,0 +1,73 @@
+"""Zarr stores of AnnData: what is absent is not taken for zeros in silence."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+import scipy.sparse
+import zarr
+from anndata import AnnData
+
+from jaxssl.config import DataConfig
+from jaxssl.data.expression import prepare, read
+from jaxssl.studies.data import read_data
+from jaxssl.studies.progress import Hooks
+from jaxssl.types import InputError
+
+X = np.random.default_rng(0).uniform(1, 9, (6, 4)).astype(np.float32)
+
+
+def store(path: Path, x=X) -> Path:
+    adata = AnnData(x)
+    adata.obs_names = [f"s{i}" for i in range(len(X))]
+    adata.var_names = ["GAPDH", "TP53", "EGFR", "MYC"]
+    adata.obs["tissue"] = ["liver", "lung"] * 3
+    adata.layers["double"] = 2 * X
+    adata.raw = adata
+    adata.X = 1.5 * x
+    options = anndata.settings.override(zarr_write_format=3, auto_shard_zarr_v3=False)
+    with options, pytest.warns(UserWarning, match="Zarr format 3"):  # consolidated metadata
+        adata.write_zarr(path, chunks=(2, 4))
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        read(path, scale="log2")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("layer", "times"), [("", 1.5), ("double", 2), ("raw", 1)])
+def test_each_matrix_of_a_store_is_read(tmp_path: Path, layer: str, times: float):
+    prepare(store(tmp_path / "x.zarr"), tmp_path / "x.h5ad", layer=layer, scale="log2")
+    adata = read(tmp_path / "x.h5ad")
+    np.testing.assert_array_equal(adata.X, times * X)
+    assert list(adata.obs["tissue"]) == ["liver", "lung"] * 3
+
+
+def test_chunks_that_are_absent_are_told(tmp_path: Path):
+    path = store(tmp_path / "x.zarr")
+    (path / "X/c/1/0").unlink()
+    assert "1 of 3 chunks are absent, which stands for zeros" in read(path).uns["jaxssl"]["notes"]
+    sparse = store(tmp_path / "sparse.zarr", scipy.sparse.csr_matrix(X))
+    (sparse / "X/data/c/0").unlink()
+    assert refusal(sparse).endswith("where the store was not copied whole, copy it again")
+
+
+def test_a_store_that_memory_does_not_hold_is_to_be_imported(tmp_path: Path):
+    path = store(tmp_path / "x.zarr")
+    options = DataConfig(path=str(path), backed="always")
+    with pytest.raises(InputError, match=r"0\.0 GB in .*x\.zarr are .*; import it once by `prep"):
+        read_data(options, Hooks(), may_stay=True)
+    adata = read_data(replace(options, backed="auto"), Hooks(), may_stay=True)
+    np.testing.assert_array_equal(adata.X, 1.5 * X)
+
+
+def test_what_is_no_store_of_samples_is_named(tmp_path: Path):
+    zarr.open_group(tmp_path / "other.zarr", mode="w").create_group("images")
+    assert "is zarr with images inside; expected an AnnData" in refusal(tmp_path / "other.zarr")
+    path = store(tmp_path / "x.zarr")
+    (path / "zarr.json").write_text("{")
+    assert "x.zarr is a damaged zarr store" in refusal(path)
