@@ -4,7 +4,6 @@ Through submitit (extra `cluster`), which starts the jobs by Slurm or as process
 The same command again goes on with what is not finished.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import joblib
 
 from jaxssl.runs import layout
 from jaxssl.types import InputError
@@ -93,7 +94,7 @@ def submit(job: "Job") -> None:
     executor = executor_of(kind, folder / JOBS, parse(flags.value_of("cluster_options")))
     job.hooks.say(f"{len(left)} of {n} jobs are to be run; what they say is in {executor.folder}")
     if kind == LOCAL:
-        _run_here(executor, [work[shard] for shard in left], -(-(os.cpu_count() or 1) // 2))
+        _run_here(executor, [work[shard] for shard in left], max(1, joblib.cpu_count() // 2))
         job.hooks.say(report())
         job.hooks.say(f"report: {report.out}")
         return
@@ -135,7 +136,7 @@ def run_share(place: "Place") -> None:
 
 def _run_here(executor: "submitit.AutoExecutor", work: Sequence[Shard], at_once: int) -> None:
     """Run jobs on this machine, so many at once, to the end of each, whatever becomes of others."""
-    with ThreadPoolExecutor(max(1, at_once)) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda one: executor.submit(one).exception(), work))
 
 

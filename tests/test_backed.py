@@ -104,7 +104,7 @@ def test_a_packed_file_is_copied_once_beside_it(tmp_path: Path, form: str):
         jaxssl.pretrain(path, out=tmp_path / out, config=options(backed), **words)
         for out, backed in (("ours", "always"), ("again", "always"), ("theirs", "never"))
     )
-    assert sum("packed.rows.h5ad is made once, 0.0 GB" in text for text in told) == 1
+    assert sum("packed.rows.h5ad does, and is made once, 0.0 GB" in text for text in told) == 1
     assert sum("the copy of packed.h5ad" in text for text in told) == 1
     for mine in (ours, again):
         jax.tree.map(
@@ -128,7 +128,9 @@ def test_a_copy_is_that_of_the_file_as_it_is_and_no_file_of_the_user(tmp_path: P
     np.testing.assert_array_equal(after.mean, expected.mean)
     assert {file.name for file in tmp_path.glob("*.*")} == {path.name, copy.name}
     adata[:200].copy().write_h5ad(copy)  # newer, and of the user
-    with pytest.raises(InputError, match=r"packed\.rows\.h5ad is in the place of a copy.*move it"):
+    with pytest.raises(
+        InputError, match=r"packed\.rows\.h5ad is no copy that jaxssl made.*move it"
+    ):
         jaxssl.pretrain(path, out=tmp_path / "other", **words)
 
 

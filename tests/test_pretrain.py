@@ -15,7 +15,7 @@ from jaxssl.data.task import make_task
 from jaxssl.engine import train
 from jaxssl.engine.checkpoint import load_state
 from jaxssl.engine.ensemble import chunks, over_seeds
-from jaxssl.engine.footprint import Footprint, free_memory, plan_memory
+from jaxssl.engine.footprint import Footprint, _left_in_groups, free_memory, plan_memory
 from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import (
@@ -193,6 +193,31 @@ def test_memory_is_that_of_the_device_where_it_has_its_own(monkeypatch):
 
     monkeypatch.setattr("jax.local_devices", lambda: [Device()])
     assert free_memory() == 50
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "names"),
+    [
+        ("0::/job", "job", ("memory.max", "memory.current", "inactive_file")),
+        (
+            "9:memory:/job",
+            "memory/job",
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ),
+    ],
+)
+def test_a_control_group_leaves_its_limit_less_what_is_used(tmp_path, line, folder, names):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"8:pids:/job\n{line}\n")
+    group = tmp_path / "sys/fs/cgroup" / folder
+    group.mkdir(parents=True)
+    limit, used, files = names
+    (group / limit).write_text("100\n")
+    (group / used).write_text("70\n")
+    (group / "memory.stat").write_text(f"anon 40\n{files} 20\n")
+    assert _left_in_groups(tmp_path) == [50]
+    (group / limit).write_text("max\n")
+    assert _left_in_groups(tmp_path) == []
 
 
 @pytest.mark.parametrize("text", ["{", '{"leaves": {}}', "[]"])

@@ -59,7 +59,7 @@ def test_chunks_that_are_absent_are_told(tmp_path: Path):
 def test_a_store_that_memory_does_not_hold_is_to_be_imported(tmp_path: Path):
     path = store(tmp_path / "x.zarr")
     options = DataConfig(path=str(path), backed="always")
-    with pytest.raises(InputError, match=r"0\.0 GB in .*x\.zarr are .*; import it once by `prep"):
+    with pytest.raises(InputError, match=r"x\.zarr \(0\.0 GB\).*; import it once by `prep"):
         read_data(options, Hooks(), may_stay=True)
     adata = read_data(replace(options, backed="auto"), Hooks(), may_stay=True)
     np.testing.assert_array_equal(adata.X, 1.5 * X)
@@ -71,3 +71,7 @@ def test_what_is_no_store_of_samples_is_named(tmp_path: Path):
     path = store(tmp_path / "x.zarr")
     (path / "zarr.json").write_text("{")
     assert "x.zarr is a damaged zarr store" in refusal(path)
+    (tmp_path / "cut.h5ad").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
+    for damaged in (path, tmp_path / "cut.h5ad"):
+        with pytest.raises(InputError, match="is a damaged"):
+            read_data(DataConfig(path=str(damaged)), Hooks(), may_stay=True)

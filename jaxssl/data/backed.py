@@ -6,14 +6,12 @@ without a word where the file is cut while it is used.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 import numpy as np
-import zarr
 from jaxtyping import Float, Float32, Int
 
 from jaxssl.types import InputError
@@ -164,15 +162,6 @@ def is_row_by_row(path: Path) -> bool:
     except InputError:
         return False
     return True
-
-
-def bytes_of_matrix(path: Path) -> int:
-    """What the matrix of an AnnData, packed or sparse, takes as rows of float32; 0: it has none."""
-    with h5py.File(path) if path.is_file() else nullcontext(zarr.open_group(path, mode="r")) as a:
-        x: Any = a.get("X")
-        is_sparse = isinstance(x, h5py.Group | zarr.Group)
-        shape: Any = x.attrs.get("shape") if is_sparse else getattr(x, "shape", None)
-        return 4 * int(np.prod(shape, dtype=np.int64)) if shape is not None else 0
 
 
 def open_backed(path: Path) -> Backed:

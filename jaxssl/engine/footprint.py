@@ -1,7 +1,6 @@
 """What a chunk of seeds needs in memory, before anything is allocated, and the chunk that fits."""
 
 import math
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,12 +107,33 @@ def free_memory() -> int:
 
 
 def free_on_host() -> int:
-    """Bytes free in the host's memory."""
-    # the memory limit of the control group, which a container or a Slurm job sets
-    file = Path("/sys/fs/cgroup/memory.max")
-    text = file.read_text().strip() if file.exists() else "max"
-    limit = int(text) if text.isdigit() else sys.maxsize
-    return min(psutil.virtual_memory().available, limit)
+    """Bytes free in the host's memory, and in the control group of a container or Slurm job."""
+    return min(psutil.virtual_memory().available, *_left_in_groups(Path("/")))
+
+
+def _left_in_groups(root: Path) -> list[int]:
+    """Bytes that each control group of this process has left; those without a limit are left out.
+
+    What a group holds of files counts as free, as it does in the host's memory.
+    """
+    groups, found = root / "proc/self/cgroup", []
+    lines = groups.read_text().splitlines() if groups.is_file() else []
+    for _, kind, own in (line.split(":", 2) for line in lines):
+        top = root / "sys/fs/cgroup" / ("" if not kind else "memory")
+        words = ("memory.max", "memory.current", "inactive_file")
+        if kind:  # of the first version
+            words = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        if kind not in ("", "memory"):
+            continue
+        for folder in {top, top / own.lstrip("/")}:
+            try:
+                limit, used = ((folder / name).read_text().strip() for name in words[:2])
+                stat = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
+            except (OSError, ValueError):
+                continue
+            if limit.isdigit():
+                found.append(int(limit) - int(used) + int(stat.get(words[2], 0)))
+    return found
 
 
 def bytes_of(tree: PyTree) -> int:

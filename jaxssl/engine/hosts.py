@@ -1,14 +1,12 @@
 """Several processes, on one host or many, that pretrain as one program.
 
-The first reads, writes and decides; the others compute with it what it asks for. What it asks
-goes between them by JAX's own collectives; beside these, every other process holds a connection to
-the first, which ends when its process does: who computes with a process that is gone would
-wait for it for ever.
+The first reads, writes and decides; the others compute with it what it asks for. Requests and
+arrays travel by JAX's collectives, which wait for ever on a process that died. So every other
+process also holds a connection to the first: when it closes, the process at its other end is gone.
 """
 
 import contextlib
 import json
-import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -21,10 +19,11 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
-from jaxssl.engine.launchers import ADDRESS, LAUNCHERS, Place, find_place
+from jaxssl.engine.launchers import ADDRESS, Place, find_place, size_variable
 from jaxssl.types import InputError
 
 START = 120  # seconds in which all processes must have started
+STRAY = 5  # seconds for a connection to say which process it is of
 PACKAGES = "jaxssl", "jax", "jaxlib", "flax", "optax", "numpy"  # which decide what is computed
 PART = 1 << 26  # bytes sent at once
 GOODBYE = b"."
@@ -48,10 +47,9 @@ def join(command: str, leave: Callable[[str], None]) -> Place:
         return place
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # signals are ours
-    size = next(name for name in LAUNCHERS if os.environ.get(name, "1") != "1")
     lonely = (
         f"process {place.index} of {place.n} did not meet the others in {START} s; see that all "
-        f"were started, set {ADDRESS}=HOST:PORT, of the first, for all, or unset {size}"
+        f"were started, set {ADDRESS}=HOST:PORT, of the first, for all, or unset {size_variable()}"
     )
     late = threading.Timer(START, leave, [lonely])  # JAX would abort the process
     late.start()
@@ -183,8 +181,11 @@ def _connect(place: Place, leave: Callable[[str], None]) -> None:
             missing = set(range(1, place.n))
             while missing:
                 line, _ = server.accept()
-                line.settimeout(START)
-                index = int.from_bytes(line.recv(4))
+                line.settimeout(STRAY)
+                try:
+                    index = int.from_bytes(line.recv(4, socket.MSG_WAITALL))
+                except OSError:  # of one that says nothing
+                    index = 0
                 if index not in missing:  # of something else that looks for open ports
                     line.close()
                     continue

@@ -40,22 +40,28 @@ def find_place(environ: Mapping[str, str] = os.environ) -> Place:
         >>> find_place({"SLURM_NTASKS": "4"})  # of a batch script, which is one process
         Place(index=0, n=1)
     """
-    for size, rank in LAUNCHERS.items():
-        if environ.get(size, "1") != "1":
-            try:
-                found = Place(int(environ[rank]), int(environ[size]))
-            except (KeyError, ValueError):
-                found = Place(-1, 0)
-            if not 0 <= found.index < found.n:
-                raise InputError(
-                    f"{size}={environ[size]} and {rank}={environ.get(rank, '')} are no place "
-                    "among processes",
-                    f"count from 0 by {rank}, or unset {size}",
-                )
-            return found
+    size = size_variable(environ)
+    if size:
+        rank = LAUNCHERS[size]
+        try:
+            found = Place(int(environ[rank]), int(environ[size]))
+        except (KeyError, ValueError):
+            found = Place(-1, 0)
+        if not 0 <= found.index < found.n:
+            raise InputError(
+                f"{size} is {environ[size]}, and {rank}={environ.get(rank, '')} is no process of "
+                "so many",
+                f"set {rank} to 0, 1, 2 …, one for each process, or unset {size}",
+            )
+        return found
     if ADDRESS in environ:
         raise InputError(
             f"{ADDRESS} is set, and nothing says how many processes there are",
             f"set JAX_NUM_PROCESSES and JAX_PROCESS_ID, or unset {ADDRESS}",
         )
     return Place(0, 1)
+
+
+def size_variable(environ: Mapping[str, str] = os.environ) -> str:
+    """The variable by which a launcher says that there are several processes; "": none does."""
+    return next((name for name in LAUNCHERS if environ.get(name, "1") != "1"), "")

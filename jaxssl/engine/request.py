@@ -25,6 +25,7 @@ class Request(NamedTuple):
 
 def send(request: Request) -> None:
     """Ask all other processes; the first alone calls it."""
+    assert request.variants is None, "members that differ are not sent"
     plan, cohorts = request.plan, request.plan.schedule.cohorts
     named = np.asarray(cohorts.names)[cohorts.of_samples].tolist() if cohorts else None
     message = {

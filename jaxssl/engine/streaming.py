@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from jaxtyping import Int
 
 from jaxssl.config import Config
+from jaxssl.data.backed import blocks
 from jaxssl.engine.mesh import shard
 from jaxssl.engine.train import Schedule, probe_rows
 from jaxssl.methods import METHODS
@@ -40,7 +41,7 @@ class Streamed:
 
     @cached_property
     def without_rows(self) -> Pool:
-        """Of as many samples as there are, which have no features: their order is drawn by it."""
+        """The pool with all its samples and no features: enough to draw the order of batches."""
         return self._placed(np.zeros((len(self), 0), np.float32))
 
     @cached_property
@@ -55,7 +56,7 @@ class Streamed:
     def pieces(
         self, schedule: Schedule, batches: Int[np.ndarray, "seeds steps batch"]
     ) -> Iterator[tuple[slice, Pool]]:
-        """The steps of an epoch in even pieces, each with its samples; the next ones are read."""
+        """Pieces of an epoch, each with its samples; the next is read while this one trains."""
         n_steps = steps_at_once(schedule, len(batches), self._x.shape[1])
         parts = [slice(at, at + n_steps) for at in range(0, schedule.steps_per_epoch, n_steps)]
         size = n_steps * batches[:, 0].size
@@ -75,7 +76,8 @@ class Streamed:
         padded = np.full(size, np.iinfo(np.int32).max, np.int32)
         padded[: len(rows)] = rows
         x = np.zeros((size, self._x.shape[1]), np.float32)
-        x[: len(rows)] = self._x[rows]
+        for some in blocks(rows):  # so that no more than a block is there twice
+            x[some] = self._x[rows[some]]
         return x, padded
 
     def _placed(self, x: np.ndarray, rows: np.ndarray | None = None) -> Pool:

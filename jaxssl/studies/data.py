@@ -7,9 +7,9 @@ import h5py
 from anndata import AnnData
 
 from jaxssl.config import DataConfig
-from jaxssl.data.backed import bytes_of_matrix, is_row_by_row, state_of
+from jaxssl.data.backed import is_row_by_row, state_of
 from jaxssl.data.expression import prepare, read, read_backed, record_of
-from jaxssl.data.formats.arrays import is_zarr
+from jaxssl.data.formats.arrays import bytes_of_matrix, is_zarr
 from jaxssl.data.samples import STAYS, facts_of
 from jaxssl.data.scale import check_matrix
 from jaxssl.data.synthetic import load_demo, make_synthetic
@@ -69,7 +69,8 @@ def _is_large(path: Path, backed: str) -> bool:
     is_large = backed == "always" or size > LARGE_SHARE * free_on_host()
     if is_store and is_large:
         raise InputError(
-            f"{size / 1e9:.1f} GB in {path} are to stay on disk, where zarr cannot be read by rows",
+            f"{path} ({size / 1e9:.1f} GB) is to stay on disk, where the samples of a zarr store "
+            "cannot be read one by one",
             "import it once by `prepare()`, and use what it writes, or pass `data.backed=never`",
         )
     return is_large
@@ -86,13 +87,13 @@ def _row_by_row(path: Path, hooks: Hooks) -> Path:
             hooks.say(f"data: {copy}, the copy of {path.name} that is read row by row")
             return copy
         if not of:
-            found = f"{copy} is in the place of a copy of {path.name} that can be read row by row"
+            found = f"{copy} is no copy that jaxssl made, and one of {path.name} would go there"
             raise InputError(found, "move it, or pass `data.backed=never`")
     size = bytes_of_matrix(path)
     require_room(path.parent, size, f"a copy of {path.name} that can be read row by row")
     hooks.say(
-        f"data: {path.name} is compressed or sparse; {copy} is made once, {size / 1e9:.1f} GB, "
-        "from which any samples can be read"
+        f"data: {path.name} does not hold its samples one after the other, uncompressed; {copy} "
+        f"does, and is made once, {size / 1e9:.1f} GB"
     )
     with replacing(copy) as part:
         prepare(path, part)

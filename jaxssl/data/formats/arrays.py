@@ -2,6 +2,8 @@
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from jaxssl.data.formats.matrix import (
 )
 from jaxssl.types import InputError
 
+_COPY_AGAIN = "where the store was not copied whole, copy it again"
 _NPZ = "expected X (samples x genes), sample_ids and feature_ids"
 _HDF5_ERRORS = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError)
 _RAW = "raw"
@@ -60,7 +63,7 @@ def read_npz(path: Path, _reading: Reading) -> RawTable:
 
 def read_hdf5(path: Path, reading: Reading) -> RawTable:
     """Open an AnnData file or one of ARCHS4; the matrix stays on disk."""
-    try:
+    with _damage_told(path, "HDF5 file"):
         file = reading.scratch.enter_context(h5py.File(path, "r"))
         if "meta" in file and "data/expression" in file:
             return _open_archs4(path, file, reading)
@@ -76,14 +79,6 @@ def read_hdf5(path: Path, reading: Reading) -> RawTable:
             fix = f"anndata.io.read_loom({path.name!r}).write_h5ad('x.h5ad'), with loompy installed"
             raise InputError(f"{path} is a loom file, which is not read", f"in Python: {fix}")
         found = ", ".join(list(file)[:5]) or "nothing"
-    except InputError:
-        raise
-    except (*_HDF5_ERRORS, IORegistryError) as error:
-        raise InputError(
-            f"{path} is a damaged HDF5 file, or of a version that cannot be read "
-            f"({' '.join(str(error).split())})",
-            "write it again",
-        ) from error
     raise InputError(
         f"{path} is HDF5 with {found} inside",
         "expected an AnnData file (.h5ad) with X, obs and var, or one of ARCHS4",
@@ -97,22 +92,42 @@ def is_zarr(path: Path) -> bool:
 
 def read_zarr(path: Path, reading: Reading) -> RawTable:
     """Open an AnnData store; the matrix stays on disk."""
-    try:
+    with _damage_told(path, "zarr store"):
         store = zarr.open_group(path, mode="r")
         if "obs" in store and "var" in store:
             return _open_anndata(path, store, reading, "zarr")
         found = ", ".join(sorted(store)[:5]) or "nothing"
+    raise InputError(
+        f"{path} is zarr with {found} inside", "expected an AnnData with X, obs and var"
+    )
+
+
+def bytes_of_matrix(path: Path) -> int:
+    """What the matrix of an AnnData, packed or sparse, takes as rows of float32; 0: it has none."""
+    is_store = path.is_dir()
+    with (
+        _damage_told(path, "zarr store" if is_store else "HDF5 file"),
+        nullcontext(zarr.open_group(path, mode="r")) if is_store else h5py.File(path) as stored,
+    ):
+        x: Any = stored.get("X")
+        is_sparse = isinstance(x, h5py.Group | zarr.Group)
+        shape: Any = x.attrs.get("shape") if is_sparse else getattr(x, "shape", None)
+        return 4 * int(np.prod(shape, dtype=np.int64)) if shape is not None else 0
+
+
+@contextmanager
+def _damage_told(path: Path, kind: str) -> Iterator[None]:
+    """Name a file that a library cannot read."""
+    try:
+        yield
     except InputError:
         raise
     except (*_HDF5_ERRORS, IORegistryError) as error:
         raise InputError(
-            f"{path} is a damaged zarr store, or of a version that cannot be read "
+            f"{path} is a damaged {kind}, or of a version that cannot be read "
             f"({' '.join(str(error).split())})",
             "write it again",
         ) from error
-    raise InputError(
-        f"{path} is zarr with {found} inside", "expected an AnnData with X, obs and var"
-    )
 
 
 def _open_archs4(path: Path, file: Any, reading: Reading) -> RawTable:
@@ -185,11 +200,11 @@ def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str
                 f"{path}: the matrix is {stored.dtype} of shape {stored.shape}",
                 "expected numbers of samples x genes",
             )
-        return stored, _absent(stored)
-    absent = [note for part in ("data", "indptr") for note in _absent(stored[part])]
+        absent = _absent(stored)
+        return stored, [f"{absent}; {_COPY_AGAIN}"] if absent else []
+    absent = _absent(stored["data"]) or _absent(stored["indptr"])
     if absent:  # what is zero is not stored, so that none of it can be absent
-        found, fix = absent[0].split("; ")
-        raise InputError(f"{path}: of the sparse matrix, {found}", fix)
+        raise InputError(f"{path}: of the sparse matrix, {absent}", _COPY_AGAIN)
     sparse: Any = anndata.io.sparse_dataset(stored)
     if sparse.format == "csr":
         return sparse, ["the matrix is sparse"]
@@ -201,13 +216,10 @@ def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str
     return x, ["the matrix is sparse, stored by columns"]
 
 
-def _absent(stored: Any) -> list[str]:
-    """What there is to say of parts of a zarr array that are not there, which it reads as zeros."""
+def _absent(stored: Any) -> str:
+    """What of a zarr array is not there, which it reads as zeros; "": nothing."""
     n = stored.nchunks - stored.nchunks_initialized if isinstance(stored, zarr.Array) else 0
-    if not n:
-        return []
-    found = f"{n} of {stored.nchunks} chunks are absent, which stands for zeros"
-    return [f"{found}; where the store was not copied whole, copy it again"]
+    return f"{n} of {stored.nchunks} chunks are absent, which stands for zeros" if n else ""
 
 
 def _require_fit(path: Path, name: str, x: Matrix, **expected: int) -> None:
