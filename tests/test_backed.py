@@ -127,9 +127,13 @@ def test_a_copy_is_that_of_the_file_as_it_is_and_no_file_of_the_user(tmp_path: P
     expected = jaxssl.pretrain(path, out=tmp_path / "memory", **memory).encoders[0].normalizer
     np.testing.assert_array_equal(after.mean, expected.mean)
     assert {file.name for file in tmp_path.glob("*.*")} == {path.name, copy.name}
+    whole = copy.read_bytes()
+    copy.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="is no whole copy that jaxssl made"):
+        jaxssl.pretrain(path, out=tmp_path / "other", **words)
     adata[:200].copy().write_h5ad(copy)  # newer, and of the user
     with pytest.raises(
-        InputError, match=r"packed\.rows\.h5ad is no copy that jaxssl made.*move it"
+        InputError, match=r"packed\.rows\.h5ad is no whole copy that jaxssl made.*move it"
     ):
         jaxssl.pretrain(path, out=tmp_path / "other", **words)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import anndata
+import h5py
 import numpy as np
 import pytest
 import scipy.sparse
@@ -50,10 +51,27 @@ def test_each_matrix_of_a_store_is_read(tmp_path: Path, layer: str, times: float
 def test_chunks_that_are_absent_are_told(tmp_path: Path):
     path = store(tmp_path / "x.zarr")
     (path / "X/c/1/0").unlink()
-    assert "1 of 3 chunks are absent, which stands for zeros" in read(path).uns["jaxssl"]["notes"]
-    sparse = store(tmp_path / "sparse.zarr", scipy.sparse.csr_matrix(X))
-    (sparse / "X/data/c/0").unlink()
-    assert refusal(sparse).endswith("where the store was not copied whole, copy it again")
+    assert "1 of 3 chunks are absent, which stands for 0.0; where" in read(path).uns["jaxssl"]["notes"]
+    (path / "obs/tissue/codes/c/0").unlink()
+    notes = read(path).uns["jaxssl"]["notes"]
+    assert "of obs/tissue/codes, 1 of 1 chunks are absent, which stands for 0; where" in notes
+
+
+@pytest.mark.parametrize("part", ["data", "indices", "indptr"])
+def test_a_sparse_matrix_of_which_something_is_absent_is_refused(tmp_path: Path, part: str):
+    path = store(tmp_path / "sparse.zarr", scipy.sparse.csr_matrix(X))
+    (path / f"X/{part}/c/0").unlink()
+    assert refusal(path).endswith("where the store was not copied whole, copy it again")
+
+
+@pytest.mark.parametrize("make", [scipy.sparse.csr_matrix, scipy.sparse.csc_matrix])
+@pytest.mark.parametrize(("part", "value"), [("indices", -1), ("indices", 99), ("indptr", 99)])
+def test_positions_outside_a_sparse_matrix_are_refused(tmp_path: Path, make, part, value):
+    path = tmp_path / "x.h5ad"
+    AnnData(make(X)).write_h5ad(path)
+    with h5py.File(path, "r+") as stored:
+        stored[f"X/{part}"][2] = value
+    assert "the sparse matrix of 6 x 4 has positions outside it; write it again" in refusal(path)
 
 
 def test_a_store_that_memory_does_not_hold_is_to_be_imported(tmp_path: Path):

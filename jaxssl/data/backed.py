@@ -120,7 +120,7 @@ class _File(NamedTuple):
     path: Path
     start: int  # byte of the first row
     n_columns: int
-    state: tuple[int, int]
+    state: tuple[int, int, int]
 
     def read(self, rows: Int[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows genes"]:
         """Rows by their positions; those that follow each other are read together."""
@@ -143,16 +143,15 @@ def _fill(file: FileIO, out: Any) -> None:
         view = view[n:]
 
 
-def _state(file: FileIO) -> tuple[int, int]:
-    """What changes when a file does."""
-    status = os.fstat(file.fileno())
-    return status.st_size, status.st_mtime_ns
+def _state(file: Path | FileIO) -> tuple[int, int, int]:
+    """What changes when a file does, also when another with its size and date takes its place."""
+    status = os.stat(file if isinstance(file, Path) else file.fileno())
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def state_of(path: Path) -> str:
-    """What changes when a file does."""
-    with path.open("rb", buffering=0) as file:
-        return " ".join(map(str, _state(file)))
+    """What changes when a file does, as text."""
+    return " ".join(map(str, _state(path)))
 
 
 def is_row_by_row(path: Path) -> bool:

@@ -82,7 +82,7 @@ def tell_facts(raw: RawTable, names: np.ndarray, keys: np.ndarray, *, is_turned:
     looked = np.union1d(suspects, genes[:: -(-len(genes) // _MOST)])
     try:
         block = np.asarray(dense(raw.x[:, :_SOME] if is_turned else raw.x[:_SOME]), np.float32)
-    except (OSError, RuntimeError):  # of a damaged file: said where all values are read
+    except (OSError, RuntimeError, ValueError):  # of a damaged file: said where all values are read
         return Doubts([], unsure)
     traits = _traits(block[looked].T if is_turned else block[:, looked], sure[looked])
     called, known, are_worded = (

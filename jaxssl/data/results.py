@@ -110,7 +110,7 @@ def _cells(raw: RawTable, is_turned: bool, is_gene: np.ndarray) -> Cells:
         for start in () if is_turned else range(0, min(n_rows, _LOOKED_AT), _AT_ONCE):
             rows = slice(start, min(start + _AT_ONCE, n_rows, _LOOKED_AT))
             found[:, rows] = np.asarray(dense(raw.x[rows]))[:, genes].T
-    except (OSError, RuntimeError):  # which is said where all values are read
+    except (OSError, RuntimeError, ValueError):  # which is said where all values are read
         found[:] = np.nan
     found[~np.isfinite(found)] = np.nan
     return found

@@ -87,7 +87,9 @@ def _row_by_row(path: Path, hooks: Hooks) -> Path:
             hooks.say(f"data: {copy}, the copy of {path.name} that is read row by row")
             return copy
         if not of:
-            found = f"{copy} is no copy that jaxssl made, and one of {path.name} would go there"
+            found = (
+                f"{copy} is no whole copy that jaxssl made, and one of {path.name} would go there"
+            )
             raise InputError(found, "move it, or pass `data.backed=never`")
     size = bytes_of_matrix(path)
     require_room(path.parent, size, f"a copy of {path.name} that can be read row by row")
@@ -104,11 +106,14 @@ def _row_by_row(path: Path, hooks: Hooks) -> Path:
 
 
 def _copied_from(path: Path) -> str:
-    """The state of the file that a copy is of; "": it is no copy of ours."""
+    """The state of the file that a copy is of; "": it is no copy of ours, or a damaged one."""
     if not h5py.is_hdf5(path):
         return ""
-    with h5py.File(path, "r") as stored:
-        return str(stored.attrs.get(COPIED, ""))
+    try:
+        with h5py.File(path, "r") as stored:
+            return str(stored.attrs.get(COPIED, ""))
+    except (OSError, RuntimeError):  # cut
+        return ""
 
 
 def read_unlabelled(given: Sequence[Data], data: Data, hooks: Hooks) -> list[AnnData]:
