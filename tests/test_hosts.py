@@ -209,3 +209,20 @@ def test_a_signal_to_one_process_ends_both_once_the_state_is_saved(tmp_path):
     assert all("and saved" in error for error in errors), errors
     printed = launch("pretrain", *options, "--resume")
     assert ", step 42:" not in printed
+
+
+def test_the_port_of_another_run_is_refused(monkeypatch):
+    with socket.create_server(("", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(InputError, match=f"127.0.0.1:{port} cannot be used .*a free port"):
+            hosts._require_free(f"127.0.0.1:{port}")
+    hosts._require_free(f"127.0.0.1:{port}")
+    with pytest.raises(InputError, match="node cannot be used"):
+        hosts._require_free("node")
+
+
+def test_several_processes_submit_no_jobs(monkeypatch):
+    monkeypatch.setenv("JAX_NUM_PROCESSES", "2")
+    monkeypatch.setenv("JAX_PROCESS_ID", "1")
+    error = launch("study", "--cluster=local", code=2)
+    assert "each of 2 processes would submit the same jobs; start one process" in error

@@ -26,6 +26,7 @@ from jaxssl.engine.pretrain import (
     over_all_seeds,
     pretrain,
 )
+from jaxssl.runs import journal
 from jaxssl.types import InputError, Pool, Stopped, TrainState
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -290,6 +291,23 @@ def test_a_run_that_is_told_to_stop_has_saved_and_goes_on_to_the_same_end(task, 
     resumed = run(task, [0, 1], config, checkpoints=tmp_path)
     assert largest_difference(whole.params[1], resumed.params[1]) == 0
     assert [r["loss"] for r in whole.history] == [r["loss"] for r in resumed.history]
+
+
+def test_a_begun_chunk_goes_on_where_devices_make_it_wider(task, tmp_path):
+    config = small_config()
+    config.run.chunk = 3
+    whole = run(task, [0, 1, 2], config)
+    with pytest.raises(Stopped):
+        run(task, [0, 1, 2], config, checkpoints=tmp_path, stop=lambda: True)
+    journal.cut(tmp_path, [0, 1, 2], 3)
+    assert journal.cut(tmp_path, [0, 1, 2], 5) == [[0, 1, 2]]
+    assert journal.cut(tmp_path, [0, 1, 2], 2) == [[0, 1], [2]], "which holds no three"
+    config.run.chunk = 5
+    told = []
+    resumed = run(task, [0, 1, 2], config, checkpoints=tmp_path, log=lambda *of: told.append(of))
+    assert told[0][1], "the first epoch is restored"
+    assert largest_difference(whole.params[2], resumed.params[2]) <= 1e-5
+    assert [r["loss"] for r in whole.history][:3] == [r["loss"] for r in resumed.history][:3]
 
 
 def test_an_epoch_in_pieces_is_the_epoch_and_ends_early_when_told_to(task, tmp_path, monkeypatch):

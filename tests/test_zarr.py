@@ -51,7 +51,9 @@ def test_each_matrix_of_a_store_is_read(tmp_path: Path, layer: str, times: float
 def test_chunks_that_are_absent_are_told(tmp_path: Path):
     path = store(tmp_path / "x.zarr")
     (path / "X/c/1/0").unlink()
-    assert "1 of 3 chunks are absent, which stands for 0.0; where" in read(path).uns["jaxssl"]["notes"]
+    assert (
+        "1 of 3 chunks are absent, which stands for 0.0; where" in read(path).uns["jaxssl"]["notes"]
+    )
     (path / "obs/tissue/codes/c/0").unlink()
     notes = read(path).uns["jaxssl"]["notes"]
     assert "of obs/tissue/codes, 1 of 1 chunks are absent, which stands for 0; where" in notes

@@ -71,21 +71,29 @@ def save_state(folder: Path, state: TrainState, seeds: list[int], history: list[
 def load_state(folder: Path, fresh: TrainState, seeds: list[int]) -> tuple[TrainState, list[Row]]:
     """A chunk's saved state on the host, in the structure and with the members of `fresh`.
 
-    Beside it its history. The fresh one, and no history, if none of these seeds was saved.
+    Beside it its history. The fresh one, and no history, if none of these seeds was saved. The last
+    seed may be repeated more or less often than it was, as the number of devices asks for.
     """
     states = _states(folder)
     if not states:
         return fresh, []
     recorded, progress = _read_progress(states[-1])
-    if progress["seeds"] != seeds:
+    saved = progress["seeds"]
+    if [*dict.fromkeys(saved)] != [*dict.fromkeys(seeds)]:
         return fresh, []
     bare = fresh._replace(member=None)
     expected = {
-        name: Leaf(leaf.shape, str(leaf.dtype), recorded[name].sha256 if name in recorded else "")
+        name: Leaf(
+            (len(saved), *leaf.shape[1:]),
+            str(leaf.dtype),
+            recorded[name].sha256 if name in recorded else "",
+        )
         for name, leaf in by_path(bare).items()
     }
     leaves = load_leaves(states[-1] / "state", expected)
-    restored = jax.tree.unflatten(jax.tree.structure(bare), [leaves[name] for name in expected])
+    at = [saved.index(seed) for seed in seeds]
+    members = [leaves[name] if saved == seeds else leaves[name][at] for name in expected]
+    restored = jax.tree.unflatten(jax.tree.structure(bare), members)
     return restored._replace(member=fresh.member), progress["history"]
 
 

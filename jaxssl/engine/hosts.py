@@ -7,6 +7,7 @@ process also holds a connection to the first: when it closes, the process at its
 
 import contextlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -51,6 +52,8 @@ def join(command: str, leave: Callable[[str], None]) -> Place:
         f"process {place.index} of {place.n} did not meet the others in {START} s; see that all "
         f"were started, set {ADDRESS}=HOST:PORT, of the first, for all, or unset {size_variable()}"
     )
+    if place.is_first and ADDRESS in os.environ:
+        _require_free(os.environ[ADDRESS])
     late = threading.Timer(START, leave, [lonely])  # JAX would abort the process
     late.start()
     words: Any = {"num_processes": place.n, "process_id": place.index}
@@ -170,6 +173,18 @@ def _compare(place: Place, command: str) -> None:
 
 _lines: list[socket.socket] = []
 """To the other processes: of the first to all, of the others to the first."""
+
+
+def _require_free(address: str) -> None:
+    """Refuse the port of another run: gRPC would share it, and processes meet those of that run."""
+    port = address.rpartition(":")[2]
+    with socket.socket() as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has ended may linger
+        try:
+            own.bind(("", int(port)))
+        except (OSError, ValueError) as error:
+            found = f"{ADDRESS}={address} cannot be used ({error}); another run may have that port"
+            raise InputError(found, "set it to HOST:PORT with a free port, for all") from error
 
 
 def _connect(place: Place, leave: Callable[[str], None]) -> None:

@@ -46,12 +46,14 @@ def with_chunk_of(folder: Path, config: Config, missing: Collection[int]) -> Con
 
 
 def cut(folder: Path, missing: Sequence[int], chunk: int) -> list[list[int]]:
-    """The chunks to run, noted beside their checkpoints, which fit no other cut.
+    """The chunks to run, noted beside their checkpoints.
 
-    First those that an earlier run began and did not finish, as they were; then the other seeds.
+    First those that an earlier run began and did not finish, with their seeds, if a chunk still
+    holds as many; then the other seeds.
     """
     before = read_json(folder / layout.CUT)
-    begun = before["begun"] if before.get("chunk") == chunk else []
+    begun = before.get("begun", [])
+    begun = begun if all(len(ids) <= chunk for ids in begun) else []
     unfinished = _unfinished(begun, missing)
     covered = {seed for ids in unfinished for seed in ids}
     rest = [seed for seed in missing if seed not in covered]
