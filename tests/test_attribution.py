@@ -1,6 +1,7 @@
 """Attributions add up, and lie with the genes that a score was made of."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +11,8 @@ import pytest
 from jaxssl.config import NormalizeConfig
 from jaxssl.data.normalize import fit_normalizer, standardize_framed
 from jaxssl.engine.attribution import features_of, path_gradients, target_scores, to_genes
-from jaxssl.evaluation import explanation
-from jaxssl.evaluation.explanation import Target, counts_of, deletion, explain_target, stability
+from jaxssl.evaluation import attributions
+from jaxssl.evaluation.attributions import Target, counts_of, deletion, explain_target, stability
 from jaxssl.model import EncoderConfig, make_encoder
 
 N_GENES, N = 40, 120
@@ -26,7 +27,7 @@ def x() -> np.ndarray:
     return x
 
 
-def normalizer_of(x: np.ndarray, given: str):
+def normalizer_of(x: np.ndarray, given: Any):
     return fit_normalizer(x, GENES, NormalizeConfig(input=given, n_components=20))
 
 
@@ -39,7 +40,7 @@ def network(n_features: int):
 def test_attributions_add_up_to_the_difference_of_scores(x: np.ndarray, given: str):
     normalizer = normalizer_of(x, given)
     apply, params = network(features_of(normalizer, standardize_framed(normalizer, x)).shape[1])
-    target = Target("prototype", "0", 2, np.arange(N // 3))
+    target = Target(2, np.arange(N // 3))
     coarse, fine = (explain_target(apply, params, normalizer, x, target, n) for n in (2, 32))
     assert fine.attribution.shape == (N_GENES,)
     assert fine.apart < 0.01
@@ -50,12 +51,12 @@ def test_attributions_add_up_to_the_difference_of_scores(x: np.ndarray, given: s
 def test_of_a_linear_score_an_attribution_is_weight_times_difference(x: np.ndarray):
     normalizer = normalizer_of(x, "spectral")
     weights = np.random.default_rng(1).normal(size=(20, 3)).astype(np.float32)
-    target = Target("class", "a", 1, np.arange(N // 3))
+    target = Target(1, np.arange(N // 3))
     found = explain_target(lambda w, x: x @ w["w"], {"w": weights}, normalizer, x, target)
     z = standardize_framed(normalizer, x)
-    left, right = explanation._sides(target, N)
-    first = np.resize(np.arange(len(left)), explanation.PAIRS)
-    used = (np.arange(explanation.PAIRS) + np.arange(explanation.PAIRS) // len(left)) % len(right)
+    left, right = attributions._sides(target, N)
+    first = np.resize(np.arange(len(left)), attributions.PAIRS)
+    used = (np.arange(attributions.PAIRS) + np.arange(attributions.PAIRS) // len(left)) % len(right)
     difference = (z[left][first] - z[right][used]).mean(axis=0)
     assert normalizer.rotation is not None
     weight = normalizer.rotation @ (weights - weights.mean(axis=1, keepdims=True))[:, 1]
@@ -81,7 +82,7 @@ def test_genes_that_make_a_class_are_found_and_their_deletion_tells(x: np.ndarra
     normalizer = normalizer_of(x, "genes")
     weights = np.zeros((N_GENES, 2), np.float32)
     weights[:3, 1] = 1
-    target = Target("class", "a", 1, np.arange(N // 3))
+    target = Target(1, np.arange(N // 3))
     words = (lambda w, x: jnp.tanh(x @ w["w"]), {"w": weights}, normalizer, x, target)
     found = explain_target(*words)
     order = np.argsort(-found.attribution, kind="stable")
@@ -103,9 +104,9 @@ def test_stability_is_the_mean_correlation_of_ranks():
 
 def test_mean_directions_tell_classes_apart():
     outputs = np.array([[2.0, 0.1], [1.0, 0.0], [0.0, 3.0], [5.0, 5.0]])
-    means = explanation.mean_directions(outputs, np.array([0, 0, 1, -1]), 2)
+    means = attributions.mean_directions(outputs, np.array([0, 0, 1, -1]), 2)
     network = SimpleNamespace(apply=lambda _, x: x)
-    scores = explanation.direction_scores(network.apply)
+    scores = attributions.direction_scores(network.apply)
     found = np.asarray(scores({"encoder": {}, "directions": means}, jnp.asarray(outputs)))
     assert found.argmax(axis=1).tolist()[:3] == [0, 0, 1]
     np.testing.assert_allclose(np.linalg.norm(means, axis=1), 1, rtol=1e-6)

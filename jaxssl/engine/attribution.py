@@ -16,7 +16,7 @@ from jaxssl.types import Normalizer, Params
 
 Scores = Callable[[Params, Float[Array, "batch features"]], Float[Array, "batch targets"]]
 """A network's scores of its targets, such as prototypes or classes."""
-NODES = 32  # of the quadrature: attributions add up to the difference of scores within 1 %
+NODES = 16  # of the quadrature: attributions add up to the difference of scores within 1 %
 
 
 def features_of(

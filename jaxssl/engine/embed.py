@@ -51,9 +51,14 @@ def prototype_scores(
     bundle: EncoderBundle, x: Rows
 ) -> Float[np.ndarray, "samples prototypes"] | None:
     """Scores on the first head's prototypes, if there are some; the largest is the sample's own."""
-    config, n_train = bundle.config, bundle.provenance.get("n_train", 0)
-    scores = _compiled_scores(config.method, config.encoder, config.run.precision, n_train)
+    scores = prototype_network(bundle)
     return _by_blocks(partial(scores, bundle.params), x) if scores else None
+
+
+def prototype_network(bundle: EncoderBundle) -> Callable | None:
+    """What scores samples on the first head's prototypes, by parameters such as the bundle's."""
+    config, n_train = bundle.config, bundle.provenance.get("n_train", 0)
+    return _compiled_scores(config.method, config.encoder, config.run.precision, n_train)
 
 
 @lru_cache(maxsize=32)

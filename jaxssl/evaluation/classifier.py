@@ -176,7 +176,7 @@ def predict(
     """Class probabilities of normalised samples, by the temperature that the bundle keeps."""
     calibration = bundle.calibration
     if calibration is None or calibration.temperature == 1:
-        return np.asarray(PREDICT(_networks(bundle), bundle.params, x))
+        return np.asarray(PREDICT(networks_of(bundle), bundle.params, x))
     return with_temperature(logits(bundle, x), calibration.temperature)
 
 
@@ -184,10 +184,10 @@ def logits(
     bundle: EncoderBundle, x: Float[np.ndarray, "samples features"]
 ) -> Float[np.ndarray, "samples classes"]:
     """Logits of normalised samples, before temperature and softmax."""
-    return np.asarray(LOGITS(_networks(bundle), bundle.params, x))
+    return np.asarray(LOGITS(networks_of(bundle), bundle.params, x))
 
 
-def _networks(bundle: EncoderBundle) -> finetune.Networks:
+def networks_of(bundle: EncoderBundle) -> finetune.Networks:
     """What a classifier's parameters are of."""
     if "head" not in bundle.params:
         raise InputError("this is an encoder, not a classifier", "make one with `finetune()`")

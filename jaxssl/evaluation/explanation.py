@@ -1,230 +1,197 @@
-"""What scores of a network rest on, gene by gene, and whether that can be believed.
+"""Explanations of all targets of a model, as tables."""
 
-A gene's attribution to a target, such as a prototype or a class, is the mean integrated gradient
-from samples of the others to samples of the target: what the gene adds to the difference of their
-scores. `stability` says whether other encoders rank genes alike, `deletion` whether the score falls
-once the genes are gone.
-"""
-
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import rankdata
 
 from jaxssl.data.backed import Expression
+from jaxssl.data.genes import id_type
 from jaxssl.data.normalize import standardize_framed
-from jaxssl.engine.attribution import (
-    NODES,
-    Scores,
-    features_of,
-    path_gradients,
-    target_scores,
+from jaxssl.evaluation.attributions import (
+    MEMBERS,
+    PerGene,
+    Target,
+    counts_of,
+    deletion,
+    explain_target,
+    stability,
 )
-from jaxssl.types import Normalizer, Params
+from jaxssl.evaluation.enrichment import GeneSets, over_represented
+from jaxssl.evaluation.logistic import fit_logistic
+from jaxssl.evaluation.targets import CLASSES, Source
+from jaxssl.types import InputError, Normalizer
 
-SAMPLES, PAIRS = 50, 200  # of each side at most, and how many of them are held against each other
-MEMBERS = 3  # fewest samples of a target
-RANDOM_ORDERS = 5
-
-PerGene = Float[np.ndarray, " genes"]
-
-
-class Target(NamedTuple):
-    """What is explained."""
-
-    kind: str  # "prototype" or "class"
-    name: str
-    index: int  # among the network's scores
-    members: Int[np.ndarray, " members"]  # samples of it
+N_TOP = 100  # genes of a target that a table names, and among which sets are looked for
+PER_CLASS = 30  # samples of a class that the linear model is fitted on
 
 
-class Explained(NamedTuple):
-    """A target's genes, by one encoder."""
+class Explanation(NamedTuple):
+    """What `explain` found."""
 
-    attribution: PerGene  # adds up to `gap`
-    level: PerGene  # of its samples over that of others, in standard deviations
-    gap: float  # mean score of its samples less that of others
-    apart: float  # share of `gap` by which the attributions miss it
-
-
-def explain_target(
-    scores: Scores,
-    params: Params,
-    normalizer: Normalizer,
-    framed: Expression,
-    target: Target,
-    n_nodes: int = NODES,
-) -> Explained:
-    """Attribute the score of a target to genes.
-
-    Args:
-        scores: of a network.
-        params: of the network.
-        normalizer: of its encoder.
-        framed: expression of the encoder's genes in its frame (samples x genes).
-        target: with its samples, at least one; all others are what they are compared with.
-        n_nodes: points of the quadrature; 0: gradient times difference.
-
-    Returns:
-        The attribution of every gene.
-
-    Example:
-        >>> explain_target(scores, bundle.params, normalizer, x, target).gap  # doctest: +SKIP
-        0.41
-    """
-    left, right = _sides(target, len(framed))
-    z, of_others = (standardize_framed(normalizer, framed[rows]) for rows in (left, right))
-    first = np.resize(np.arange(len(left)), PAIRS)
-    second = (np.arange(PAIRS) + np.arange(PAIRS) // len(left)) % len(right)  # other pairs a round
-    x, baseline = (features_of(normalizer, side) for side in (z, of_others))
-    ends = (x[first], baseline[second])
-    gradient = np.asarray(path_gradients(scores, params, *ends, np.int32(target.index), n_nodes))
-    difference = z[first] - of_others[second]
-    attribution = _mean_product(normalizer, difference, gradient)
-    own, other = (_score(scores, params, side, target.index) for side in ends)
-    gap = float((own - other).mean())
-    apart = abs(float(attribution.sum()) - gap) / max(abs(gap), 1e-12)
-    weight = 1 if normalizer.weight is None else np.maximum(normalizer.weight, 1e-12)
-    return Explained(attribution, difference.mean(axis=0) / weight, gap, apart)
+    targets: pd.DataFrame  # a row a prototype or class
+    genes: pd.DataFrame  # a row a target and one of its first genes
+    ranks: pd.DataFrame  # genes x targets: attribution, with the sign of the level
+    deletion: pd.DataFrame  # a row a target, order and number of genes
+    sets: pd.DataFrame | None  # a row a target and gene set
+    genes_are: str  # the kind of names that the genes have
 
 
-def deletion(
-    scores: Scores,
-    params: Params,
-    normalizer: Normalizer,
-    framed: Expression,
-    target: Target,
-    orders: Mapping[str, Int[np.ndarray, " genes"]],
-    counts: Sequence[int],
-) -> dict[str, list[float]]:
-    """How much of a target's score is left when genes are taken away, the first of an order first.
+class Names(NamedTuple):
+    """Names of genes, and as gene sets have them."""
 
-    A gene is taken away by giving it the mean of the other samples.
+    genes: np.ndarray
+
+    @property
+    def called(self) -> np.ndarray:
+        """Upper case, of symbol|Entrez and "symbol (Entrez)" the symbol."""
+        return np.array([re.split(r"[|]| [(]", gene)[0].upper() for gene in self.genes], object)
+
+
+class Samples(NamedTuple):
+    """The samples that are explained."""
+
+    framed: Expression
+    normalizer: Normalizer
+    columns: Mapping[str, np.ndarray]  # label and batch of every sample, "" where unknown
+
+
+class Found(NamedTuple):
+    """What is found of a target."""
+
+    row: dict[str, Any]
+    top: pd.DataFrame
+    curves: pd.DataFrame
+    signed: PerGene
+    sets: pd.DataFrame | None
+
+
+def explain_sources(
+    sources: Sequence[Source],
+    samples: Samples,
+    names: Names,
+    sets: GeneSets | None = None,
+    log: Callable[[str], None] = lambda _: None,
+) -> Explanation:
+    """Explain every prototype and class that has enough samples.
 
     Args:
-        scores, params, normalizer, framed, target: as in `explain_target`.
-        orders: genes, the most important first, by name; "random" is added.
-        counts: numbers of genes, ascending.
+        sources: what has scores.
+        samples: that are explained.
+        names: of the genes.
+        sets: gene sets, looked for among the first genes of each target.
+        log: told the target that is done.
 
     Returns:
-        Of every order, the score at each count, from 1 (of its samples) to 0 (of the others).
+        The tables.
 
-    Source: Petsiuk et al. 2018, arXiv 1806.07421.
+    Raises:
+        InputError: where none has enough samples.
     """
-    left, right = _sides(target, len(framed))
-    z, others = (standardize_framed(normalizer, framed[rows]) for rows in (left, right))
-    base, rng = others.mean(axis=0), np.random.default_rng(0)
-    x = features_of(normalizer, z)
-    own = _score(scores, params, x, target.index).mean()
-    low = _score(scores, params, features_of(normalizer, others), target.index).mean()
-
-    def curve(order: Int[np.ndarray, " genes"]) -> np.ndarray:
-        at, done, left_over = x, 0, []
-        for count in counts:
-            gone = order[done:count]
-            at = at - _carried(normalizer, z[:, gone] - base[gone], gone, x.shape[1])
-            done = max(done, count)
-            score = _score(scores, params, at, target.index).mean()
-            left_over.append((score - low) / (own - low))
-        return np.array(left_over)
-
-    found = {name: curve(order).tolist() for name, order in orders.items()}
-    chance = [curve(rng.permutation(len(base))) for _ in range(RANDOM_ORDERS)]
-    return found | {"random": np.mean(chance, axis=0).tolist()}
+    found = []
+    for source in sources:
+        linear = _linear_weights(source, samples) if source.kind == CLASSES else None
+        for k, name in enumerate(source.names):
+            found.append(_explain(source, k, samples, names, linear, sets))
+            log(f"{source.kind} {name}")
+    return _joined([one for one in found if one], names)
 
 
-def stability(attributions: Float[np.ndarray, "encoders genes"]) -> float:
-    """Mean rank correlation of the attributions of a target by pairs of encoders; of one, NaN.
-
-    Example:
-        >>> stability(np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 9.0]]))
-        1.0
-    """
-    if len(attributions) < 2:
-        return float("nan")
-    ranks = np.corrcoef(rankdata(attributions, axis=1))
-    return float(ranks[np.triu_indices(len(ranks), 1)].mean())
-
-
-def match(
-    first: Int[np.ndarray, " samples"], other: Int[np.ndarray, " samples"], n: int
-) -> Int[np.ndarray, " prototypes"]:
-    """For every prototype of one encoder, that of another which shares most samples with it.
-
-    Each is taken once, so that the samples in common are as many as can be.
-
-    Example:
-        >>> match(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), 2).tolist()
-        [1, 0]
-    """
-    shared = np.zeros((n, n))
-    np.add.at(shared, (first, other), 1)
-    return linear_sum_assignment(shared, maximize=True)[1]
-
-
-def counts_of(n_genes: int) -> list[int]:
-    """Numbers of genes at which a deletion is looked at: 1, 2, 5, 10 … up to half of them."""
-    found = [base * 10**power for power in range(6) for base in (1, 2, 5)]
-    return [count for count in found if count <= max(1, n_genes // 2)]
-
-
-def direction_scores(apply: Callable) -> Scores:
-    """Cosines of an encoder's output with directions, such as mean outputs of classes.
-
-    The network's parameters are {"encoder": …, "directions": targets x dim}.
-    """
-
-    def scores(params: Params, x):
-        output = apply(params["encoder"], x)
-        unit = output / (output**2).sum(axis=1, keepdims=True) ** 0.5
-        return unit @ params["directions"].T
-
-    return scores
-
-
-def mean_directions(
-    outputs: Float[np.ndarray, "samples dim"], codes: Int[np.ndarray, " samples"], n: int
-) -> Float[np.ndarray, "classes dim"]:
-    """Mean outputs of classes, on the unit sphere; a code below 0 is of none."""
-    unit = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
-    means = np.stack([unit[codes == k].mean(axis=0) for k in range(n)])
-    return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+def _explain(
+    source: Source,
+    k: int,
+    samples: Samples,
+    names: Names,
+    linear: Float[np.ndarray, "genes targets"] | None,
+    sets: GeneSets | None,
+) -> Found | None:
+    """One target; None: it has too few samples."""
+    head = {"kind": source.kind, "target": source.names[k]}
+    targets = [
+        Target(int(order[k]), np.flatnonzero(codes == order[k]))
+        for codes, order in zip(source.codes, source.orders, strict=True)
+    ]
+    n = len(samples.framed)
+    if min(min(len(t.members), n - len(t.members)) for t in targets) < MEMBERS:
+        return None
+    words = samples.normalizer, samples.framed
+    each = [
+        explain_target(source.scores, params, *words, target)
+        for params, target in zip(source.params, targets, strict=True)
+    ]
+    mean = np.mean([one.attribution for one in each], axis=0)
+    level = np.mean([one.level for one in each], axis=0)
+    order = np.argsort(-mean, kind="stable")
+    orders = {"attribution": order}
+    if linear is not None:
+        orders["logreg"] = np.argsort(-np.abs(linear[:, k]), kind="stable")
+    counts = counts_of(len(names.genes))
+    left = deletion(source.scores, source.params[0], *words, targets[0], orders, counts)
+    curves = pd.DataFrame(left).assign(n_genes=counts).melt("n_genes", None, "order", "score_left")
+    row = head | _described(targets[0].members, samples.columns)
+    row |= {
+        "score_gap": each[0].gap,
+        "adds_up_within": max(one.apart for one in each),
+        "stability": stability(np.stack([one.attribution for one in each])),
+        **{f"left_{by}": float(np.mean(values)) for by, values in left.items()},
+    }
+    spread = (
+        np.std([one.attribution for one in each], axis=0, ddof=1) if each[1:] else mean + np.nan
+    )
+    top = order[:N_TOP]
+    values = {"gene": names.genes[top], "attribution": mean[top], "sd": spread[top]}
+    table = pd.DataFrame(values | {"level": level[top]})
+    table.insert(0, "rank", np.arange(1, len(top) + 1))
+    above = order[(mean[order] > 0) & (level[order] > 0)][:N_TOP]
+    of_sets = None if sets is None else over_represented(names.called[above], names.called, sets)
+    signed, of_sets = mean * np.sign(level), of_sets if of_sets is None else _headed(of_sets, head)
+    return Found(row, _headed(table, head), _headed(curves, head), signed, of_sets)
 
 
-def _sides(target: Target, n: int) -> tuple[Int[np.ndarray, " own"], Int[np.ndarray, " others"]]:
-    """Samples of a target and of the others, as many as are looked at."""
-    rng = np.random.default_rng(0)
-    others = np.setdiff1d(np.arange(n), target.members)
-    sides = (rng.permutation(rows)[:SAMPLES] for rows in (target.members, others))
-    left, right = sides
-    return left, right
+def _headed(table: pd.DataFrame, head: Mapping[str, str]) -> pd.DataFrame:
+    """With the target's columns first."""
+    return table.assign(**head)[[*head, *table.columns]]
 
 
-def _score(scores: Scores, params: Params, x: np.ndarray, index: int) -> np.ndarray:
-    return np.asarray(target_scores(scores, params, x, np.int32(index)))
+def _described(
+    rows: Int[np.ndarray, " members"], columns: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """How many samples a target has, and which label and batch most of them have."""
+    card: dict[str, Any] = {"n_samples": len(rows)}
+    for name, values in columns.items():
+        known = pd.Series(values[rows][values[rows] != ""]).value_counts()
+        card[name] = known.index[0] if len(known) else ""
+        card[f"{name}_share"] = known.iloc[0] / known.sum() if len(known) else np.nan
+    return card
 
 
-def _mean_product(
-    normalizer: Normalizer,
-    difference: Float[np.ndarray, "pairs genes"],
-    gradient: Float[np.ndarray, "pairs features"],
-) -> PerGene:
-    """Mean over pairs of difference times gradient, the gradient carried back to genes."""
-    if normalizer.rotation is None:
-        return (difference * gradient).mean(axis=0)
-    # genes x components in the place of pairs x genes
-    return ((difference.T @ gradient) * normalizer.rotation).sum(axis=1) / len(gradient)
+def _joined(found: Sequence[Found], names: Names) -> Explanation:
+    """The tables of all targets."""
+    if not found:
+        raise InputError(
+            f"no prototype or class has {MEMBERS} samples and as many others",
+            "give more samples, or a `label`",
+        )
+    rows, tops, curves, signed, sets = zip(*found, strict=True)
+    targets = pd.DataFrame(list(rows))
+    columns = targets["kind"] + "_" + targets["target"]
+    ranks = pd.DataFrame(np.stack(signed, axis=1), pd.Index(names.called, name="gene"), columns)
+    of_sets = None if sets[0] is None else pd.concat(sets, ignore_index=True)
+    tables = (pd.concat(parts, ignore_index=True) for parts in (tops, curves))
+    kind = id_type(names.genes) or "names of an unknown kind"
+    genes, deleted = tables
+    return Explanation(targets, genes, ranks, deleted, of_sets, kind)
 
 
-def _carried(
-    normalizer: Normalizer, change: np.ndarray, genes: Int[np.ndarray, " gone"], width: int
-) -> np.ndarray:
-    """A change of some genes as one of the encoder's input."""
-    if normalizer.rotation is not None:
-        return change @ normalizer.rotation[genes]
-    out = np.zeros((len(change), width), np.float32)
-    out[:, genes] = change
-    return out
+def _linear_weights(source: Source, samples: Samples) -> Float[np.ndarray, "genes targets"] | None:
+    """Coefficients of logistic regression on genes, of some samples of each class."""
+    codes, rng = source.codes[0], np.random.default_rng(0)
+    each = [
+        rng.permutation(np.flatnonzero(codes == k))[:PER_CLASS] for k in range(len(source.names))
+    ]
+    rows = np.concatenate(each)
+    z = standardize_framed(samples.normalizer, samples.framed[rows])
+    return fit_logistic(z, np.eye(len(source.names))[codes[rows]]).linear()[0]

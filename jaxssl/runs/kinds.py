@@ -14,9 +14,9 @@ from jaxssl.places import Tree
 from jaxssl.runs import layout
 from jaxssl.types import InputError
 
-STUDY, SEARCH, COMPARE, AUDIT, FINETUNE, REPRODUCE, TRANSFER, ADAPT, CLASSIFY = KINDS = (
+STUDY, SEARCH, COMPARE, AUDIT, FINETUNE, REPRODUCE, TRANSFER, ADAPT, CLASSIFY, EXPLAIN = KINDS = (
     *("study", "search", "compare", "audit", "finetune", "reproduce", "transfer", "adapt"),
-    "classify",
+    *("classify", "explain"),
 )
 OF_READER = {"pretrain": STUDY, "type1": AUDIT, "variance": AUDIT}
 """Kind by who reads the options, where it is called otherwise."""
@@ -30,6 +30,7 @@ WORDS = {
     TRANSFER: "transfers between cohorts",
     ADAPT: "an adaptation",
     CLASSIFY: "a classification",
+    EXPLAIN: "an explanation",
 }
 RUN, KIND, OF = "run", "kind", "part_of"
 """In `environment.json`: the run's id, its kind, and the id of the run that it is part of."""
@@ -62,6 +63,10 @@ TRIALS = {r"trials\.csv": None}
 CHOSEN = {r"trials\.json|(methods|selftrain)\.csv|methods\.md": None}
 CLASSIFIED = {r"predictions\.parquet|summary\.json": None}
 TRANSFERS = {r"transfer\.(parquet|csv|md)|differences\.csv": None, "transfer": PARTS}
+EXPLAINED = {
+    r"explanation\.md|(targets|genes|deletion|sets)\.csv": None,
+    "ranks": {r"(prototype|class)_.*\.rnk": None},
+}
 GRID = {**RESULTS, r"pretraining\.parquet": None, "pretraining": PARTS}
 
 
@@ -176,6 +181,7 @@ def names_of_kinds() -> dict[str, Tree]:
         REPRODUCE: {**common, **paper, "validation|test": GRID},
         **{kind: {**common, **CLASSIFIED, "classifier": ENSEMBLE} for kind in (ADAPT, CLASSIFY)},
         TRANSFER: {**common, **TRANSFERS, "figures": {_figures("transfer"): None}},
+        EXPLAIN: {**common, **EXPLAINED, "figures": {_figures("genes_(prototype|class)"): None}},
     }
 
 

@@ -49,6 +49,9 @@ CLASSIFIER, CLASSIFIED = "classifier", "predictions.parquet"
 TRANSFER, TRANSFERRED, DIFFERENCES = "transfer.parquet", "transfer.md", "differences.csv"
 """Of transfers within a family of cohorts: a row a score, the tables that people read."""
 
+EXPLANATION = "explanation.md"
+"""Of an explanation: the page that people read, beside its tables and rank files."""
+
 AUDIT = "audit.json"
 """Of an audit, whose tables are called after what it looks into: what it was warned of and let."""
 
