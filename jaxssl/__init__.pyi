@@ -13,6 +13,7 @@ from .runs.result import StudyResult as StudyResult
 from .studies.audit import audit as audit
 from .studies.classifier import finetune as finetune
 from .studies.embedding import embed as embed
+from .studies.explanation import explain as explain
 from .studies.grid import tune as tune
 from .studies.methods import compare_methods as compare_methods
 from .studies.prediction import predict as predict

@@ -23,6 +23,7 @@ VERBS = (
     "finetune",
     "predict",
     "embed",
+    "explain",
     "search",
     "compare",
     "classify",

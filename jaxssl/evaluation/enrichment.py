@@ -1,6 +1,7 @@
 """Gene sets that are over-represented among genes at the top of a ranking."""
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,16 @@ def read_gmt(path: Path) -> GeneSets:
     if not sets:
         raise InputError(f"{path} has no gene sets", "correct `gmt`")
     return sets
+
+
+def as_in_sets(genes: Iterable[str]) -> np.ndarray:
+    """Names as gene sets have them: upper case, of symbol|Entrez and "symbol (Entrez)" the symbol.
+
+    Example:
+        >>> as_in_sets(["Tp53", "ALB|213", "MYC (4609)"]).tolist()
+        ['TP53', 'ALB', 'MYC']
+    """
+    return np.array([re.split(r"[|]| [(]", gene)[0].upper() for gene in genes], dtype=object)
 
 
 def within(sets: GeneSets, genes: Collection[str], path: Path | str = "the .gmt") -> GeneSets:

@@ -1,6 +1,5 @@
-"""Explanations of all targets of a model, as tables."""
+"""Explanations of all prototypes and classes of a model, as tables."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,13 +19,14 @@ from jaxssl.evaluation.attributions import (
     explain_target,
     stability,
 )
-from jaxssl.evaluation.enrichment import GeneSets, over_represented
+from jaxssl.evaluation.enrichment import GeneSets, as_in_sets, over_represented
 from jaxssl.evaluation.logistic import fit_logistic
 from jaxssl.evaluation.targets import CLASSES, Source
 from jaxssl.types import InputError, Normalizer
 
 N_TOP = 100  # genes of a target that a table names, and among which sets are looked for
 PER_CLASS = 30  # samples of a class that the linear model is fitted on
+LEFT = "left_"  # before an order: mean score left while genes are taken away in it
 
 
 class Explanation(NamedTuple):
@@ -40,17 +40,6 @@ class Explanation(NamedTuple):
     genes_are: str  # the kind of names that the genes have
 
 
-class Names(NamedTuple):
-    """Names of genes, and as gene sets have them."""
-
-    genes: np.ndarray
-
-    @property
-    def called(self) -> np.ndarray:
-        """Upper case, of symbol|Entrez and "symbol (Entrez)" the symbol."""
-        return np.array([re.split(r"[|]| [(]", gene)[0].upper() for gene in self.genes], object)
-
-
 class Samples(NamedTuple):
     """The samples that are explained."""
 
@@ -58,21 +47,25 @@ class Samples(NamedTuple):
     normalizer: Normalizer
     columns: Mapping[str, np.ndarray]  # label and batch of every sample, "" where unknown
 
+    @property
+    def genes(self) -> np.ndarray:
+        """Names of the genes."""
+        return np.array(self.normalizer.genes, dtype=object)
+
 
 class Found(NamedTuple):
     """What is found of a target."""
 
     row: dict[str, Any]
-    top: pd.DataFrame
-    curves: pd.DataFrame
-    signed: PerGene
+    genes: pd.DataFrame
+    deletion: pd.DataFrame
+    rank: PerGene
     sets: pd.DataFrame | None
 
 
 def explain_sources(
     sources: Sequence[Source],
     samples: Samples,
-    names: Names,
     sets: GeneSets | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> Explanation:
@@ -81,7 +74,6 @@ def explain_sources(
     Args:
         sources: what has scores.
         samples: that are explained.
-        names: of the genes.
         sets: gene sets, looked for among the first genes of each target.
         log: told the target that is done.
 
@@ -95,18 +87,30 @@ def explain_sources(
     for source in sources:
         linear = _linear_weights(source, samples) if source.kind == CLASSES else None
         for k, name in enumerate(source.names):
-            found.append(_explain(source, k, samples, names, linear, sets))
+            weights = None if linear is None else linear[:, k]
+            found.append(_explain(source, k, samples, weights, sets))
             log(f"{source.kind} {name}")
-    return _joined([one for one in found if one], names)
+    found = [one for one in found if one]
+    if not found:
+        raise InputError(
+            f"no prototype or class has {MEMBERS} samples and as many others",
+            "give more samples, or a `label`",
+        )
+    rows, genes, deleted, ranks, of_sets = zip(*found, strict=True)
+    targets = pd.DataFrame(list(rows))
+    names = targets["kind"] + "_" + targets["target"]
+    return Explanation(
+        targets,
+        pd.concat(genes, ignore_index=True),
+        pd.DataFrame(np.stack(ranks, axis=1), pd.Index(samples.genes, name="gene"), names),
+        pd.concat(deleted, ignore_index=True),
+        None if sets is None else pd.concat(of_sets, ignore_index=True),
+        id_type(samples.genes) or "names of an unknown kind",
+    )
 
 
 def _explain(
-    source: Source,
-    k: int,
-    samples: Samples,
-    names: Names,
-    linear: Float[np.ndarray, "genes targets"] | None,
-    sets: GeneSets | None,
+    source: Source, k: int, samples: Samples, weights: PerGene | None, sets: GeneSets | None
 ) -> Found | None:
     """One target; None: it has too few samples."""
     head = {"kind": source.kind, "target": source.names[k]}
@@ -114,45 +118,57 @@ def _explain(
         Target(int(order[k]), np.flatnonzero(codes == order[k]))
         for codes, order in zip(source.codes, source.orders, strict=True)
     ]
-    n = len(samples.framed)
-    if min(min(len(t.members), n - len(t.members)) for t in targets) < MEMBERS:
+    sizes = [min(len(t.members), len(samples.framed) - len(t.members)) for t in targets]
+    if min(sizes) < MEMBERS:
         return None
-    words = samples.normalizer, samples.framed
+    data = samples.normalizer, samples.framed
     each = [
-        explain_target(source.scores, params, *words, target)
+        explain_target(source.scores, params, *data, target)
         for params, target in zip(source.params, targets, strict=True)
     ]
-    mean = np.mean([one.attribution for one in each], axis=0)
-    level = np.mean([one.level for one in each], axis=0)
+    attributions = np.stack([one.attribution for one in each])
+    mean, level = attributions.mean(axis=0), np.mean([one.level for one in each], axis=0)
     order = np.argsort(-mean, kind="stable")
     orders = {"attribution": order}
-    if linear is not None:
-        orders["logreg"] = np.argsort(-np.abs(linear[:, k]), kind="stable")
-    counts = counts_of(len(names.genes))
-    left = deletion(source.scores, source.params[0], *words, targets[0], orders, counts)
-    curves = pd.DataFrame(left).assign(n_genes=counts).melt("n_genes", None, "order", "score_left")
+    if weights is not None:
+        orders["logreg"] = np.argsort(-np.abs(weights), kind="stable")
+    counts = counts_of(len(mean))
+    left = deletion(source.scores, source.params[0], *data, targets[0], orders, counts)
     row = head | _described(targets[0].members, samples.columns)
-    row |= {
-        "score_gap": each[0].gap,
-        "adds_up_within": max(one.apart for one in each),
-        "stability": stability(np.stack([one.attribution for one in each])),
-        **{f"left_{by}": float(np.mean(values)) for by, values in left.items()},
-    }
-    spread = (
-        np.std([one.attribution for one in each], axis=0, ddof=1) if each[1:] else mean + np.nan
-    )
-    top = order[:N_TOP]
-    values = {"gene": names.genes[top], "attribution": mean[top], "sd": spread[top]}
-    table = pd.DataFrame(values | {"level": level[top]})
-    table.insert(0, "rank", np.arange(1, len(top) + 1))
-    above = order[(mean[order] > 0) & (level[order] > 0)][:N_TOP]
-    of_sets = None if sets is None else over_represented(names.called[above], names.called, sets)
-    signed, of_sets = mean * np.sign(level), of_sets if of_sets is None else _headed(of_sets, head)
-    return Found(row, _headed(table, head), _headed(curves, head), signed, of_sets)
+    row |= {"score_gap": each[0].gap, "adds_up_within": max(one.apart for one in each)}
+    row |= {"stability": stability(attributions)}
+    row |= {f"{LEFT}{by}": float(np.mean(values)) for by, values in left.items()}
+    curves = pd.DataFrame(left).assign(n_genes=counts).melt("n_genes", None, "order", "score_left")
+    genes = _first(samples.genes, order[:N_TOP], attributions, level)
+    high = order[(mean[order] > 0) & (level[order] > 0)][:N_TOP]
+    of_sets = None if sets is None else _in_sets(samples.genes, high, sets, head)
+    return Found(row, _with(head, genes), _with(head, curves), mean * np.sign(level), of_sets)
 
 
-def _headed(table: pd.DataFrame, head: Mapping[str, str]) -> pd.DataFrame:
-    """With the target's columns first."""
+def _first(
+    names: np.ndarray,
+    top: Int[np.ndarray, " top"],
+    attributions: Float[np.ndarray, "encoders genes"],
+    level: PerGene,
+) -> pd.DataFrame:
+    """The first genes, with their spread over encoders."""
+    several = len(attributions) > 1
+    spread = attributions.std(axis=0, ddof=1) if several else np.full(len(level), np.nan)
+    values = {"attribution": attributions.mean(axis=0), "sd": spread, "level": level}
+    head = {"rank": np.arange(1, len(top) + 1), "gene": names[top]}
+    return pd.DataFrame(head | {name: value[top] for name, value in values.items()})
+
+
+def _in_sets(
+    names: np.ndarray, high: Int[np.ndarray, " high"], sets: GeneSets, head: Mapping[str, str]
+) -> pd.DataFrame:
+    """Sets that are over-represented among genes that are high and count."""
+    called = as_in_sets(names)
+    return _with(head, over_represented(called[high], called, sets))
+
+
+def _with(head: Mapping[str, str], table: pd.DataFrame) -> pd.DataFrame:
+    """A table with its target in front."""
     return table.assign(**head)[[*head, *table.columns]]
 
 
@@ -168,30 +184,10 @@ def _described(
     return card
 
 
-def _joined(found: Sequence[Found], names: Names) -> Explanation:
-    """The tables of all targets."""
-    if not found:
-        raise InputError(
-            f"no prototype or class has {MEMBERS} samples and as many others",
-            "give more samples, or a `label`",
-        )
-    rows, tops, curves, signed, sets = zip(*found, strict=True)
-    targets = pd.DataFrame(list(rows))
-    columns = targets["kind"] + "_" + targets["target"]
-    ranks = pd.DataFrame(np.stack(signed, axis=1), pd.Index(names.called, name="gene"), columns)
-    of_sets = None if sets[0] is None else pd.concat(sets, ignore_index=True)
-    tables = (pd.concat(parts, ignore_index=True) for parts in (tops, curves))
-    kind = id_type(names.genes) or "names of an unknown kind"
-    genes, deleted = tables
-    return Explanation(targets, genes, ranks, deleted, of_sets, kind)
-
-
-def _linear_weights(source: Source, samples: Samples) -> Float[np.ndarray, "genes targets"] | None:
+def _linear_weights(source: Source, samples: Samples) -> Float[np.ndarray, "genes targets"]:
     """Coefficients of logistic regression on genes, of some samples of each class."""
-    codes, rng = source.codes[0], np.random.default_rng(0)
-    each = [
-        rng.permutation(np.flatnonzero(codes == k))[:PER_CLASS] for k in range(len(source.names))
-    ]
+    codes, n, rng = source.codes[0], len(source.names), np.random.default_rng(0)
+    each = [rng.permutation(np.flatnonzero(codes == k))[:PER_CLASS] for k in range(n)]
     rows = np.concatenate(each)
     z = standardize_framed(samples.normalizer, samples.framed[rows])
-    return fit_logistic(z, np.eye(len(source.names))[codes[rows]]).linear()[0]
+    return fit_logistic(z, np.eye(n)[codes[rows]]).linear()[0]

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from jaxssl.data.genes import SYMBOL
-from jaxssl.evaluation.explanation import Explanation
+from jaxssl.evaluation.enrichment import as_in_sets
+from jaxssl.evaluation.explanation import LEFT, Explanation
 from jaxssl.files import write_table, write_text
 from jaxssl.report.drawing import Drawing, add_axes, save, short, styled
 from jaxssl.report.tables import as_markdown
@@ -17,6 +18,7 @@ from jaxssl.runs import layout
 UNSTABLE = 0.5  # rank correlation between encoders below which an explanation is called so
 ORDERS = ("attribution", "logreg", "random")  # in which genes are taken away
 MIRNA = "miRNA"
+RANKS = "ranks"  # folder
 SHOWN, PER_TARGET = 30, 3  # targets of the heat map, and genes that each brings
 
 
@@ -30,9 +32,9 @@ def told(explanation: Explanation) -> list[str]:
         some = firsts.groupby("target", sort=False)["gene"].agg(", ".join).head(3)
         examples = "; ".join(f"{name}: {genes}" for name, genes in some.items())
         lines.append(f"{len(of)} targets of kind {kind} ({examples}; …)")
-        left = [f"{by} {of[f'left_{by}'].mean():.2f}" for by in ORDERS if f"left_{by}" in of]
+        left = [f"{by} {of[LEFT + by].mean():.2f}" for by in ORDERS if _is_told(of, by)]
         lines.append(f"{kind}: score left while genes are taken away, mean: {', '.join(left)}")
-        worse = of[of["left_attribution"] >= of["left_random"]]["target"].tolist()
+        worse = of[of[f"{LEFT}attribution"] >= of[f"{LEFT}random"]]["target"].tolist()
         if worse:
             lines.append(f"not better than random genes, so not to be believed: {', '.join(worse)}")
         if of["stability"].isna().all():
@@ -50,6 +52,10 @@ def told(explanation: Explanation) -> list[str]:
     return lines
 
 
+def _is_told(targets: pd.DataFrame, order: str) -> bool:
+    return LEFT + order in targets and bool(targets[LEFT + order].notna().any())
+
+
 def write_explanation(folder: Path, explanation: Explanation) -> None:
     """Write targets.csv, genes.csv, deletion.csv, sets.csv, ranks/, figures/ and explanation.md."""
     write_table(folder / "targets.csv", explanation.targets)
@@ -57,10 +63,11 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
     write_table(folder / "deletion.csv", explanation.deletion)
     if explanation.sets is not None:
         write_table(folder / "sets.csv", explanation.sets)
-    (folder / "ranks").mkdir(exist_ok=True)
+    (folder / RANKS).mkdir(exist_ok=True)
     for column in explanation.ranks:
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", str(column))
-        write_text(folder / "ranks" / f"{name}.rnk", rank_file(explanation.ranks[column]))
+        called = explanation.ranks[column].set_axis(as_in_sets(explanation.ranks.index))
+        write_text(folder / RANKS / f"{name}.rnk", rank_file(called))
     (folder / layout.FIGURES).mkdir(exist_ok=True)
     lines = ["# The genes behind the scores", *told(explanation)]
     for kind in explanation.targets["kind"].unique():
@@ -68,7 +75,8 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
         save(drawing, folder / layout.FIGURES)
         lines += [f"![{drawing.title}](figures/{drawing.name}.png)", drawing.caption]
         page = _page(explanation, kind)
-        lines.append(as_markdown(list(page), page.astype(str).to_numpy().tolist()))
+        cells = page.astype(str).to_numpy().tolist()
+        lines.append(as_markdown([*map(str, page.columns)], cells))
     write_text(folder / "explanation.md", "\n\n".join(lines) + "\n")
 
 
@@ -88,7 +96,8 @@ def rank_file(values: pd.Series) -> str:
     table = table.drop_duplicates("gene").sort_values(
         ["value", "gene"], ascending=[False, True], kind="stable"
     )
-    return "".join(f"{gene}\t{value:.6g}\n" for gene, value in zip(table["gene"], table["value"]))
+    lines = zip(table["gene"], table["value"], strict=True)
+    return "".join(f"{gene}\t{value:.6g}\n" for gene, value in lines)
 
 
 def heat_map(explanation: Explanation, kind: str) -> Drawing:
@@ -96,15 +105,8 @@ def heat_map(explanation: Explanation, kind: str) -> Drawing:
     targets = explanation.targets[explanation.targets["kind"] == kind]
     names = targets.nlargest(SHOWN, "n_samples")["target"].sort_index().tolist()
     firsts = explanation.genes[explanation.genes["kind"] == kind].set_index("target")
-    genes = list(
-        dict.fromkeys(
-            gene.split("|")[0].upper()
-            for name in names
-            for gene in firsts.loc[name, "gene"][:PER_TARGET]
-        )
-    )
-    ranks = explanation.ranks[~explanation.ranks.index.duplicated()]
-    data = ranks.loc[[g for g in genes if g in ranks.index], [f"{kind}_{name}" for name in names]]
+    genes = firsts[firsts["rank"].le(PER_TARGET)].loc[names, "gene"].drop_duplicates()
+    data = explanation.ranks.loc[genes.tolist(), [f"{kind}_{name}" for name in names]]
     data = data.set_axis(names, axis=1)
     figure = Figure(layout="constrained")
     with styled():

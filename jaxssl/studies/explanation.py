@@ -14,9 +14,9 @@ from jaxssl.data.arrival import judge
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.samples import by_text, facts_of, require_column
 from jaxssl.engine.bundle import EncoderBundle, has_diverged
-from jaxssl.evaluation.enrichment import read_gmt, within
+from jaxssl.evaluation.enrichment import as_in_sets, read_gmt, within
 from jaxssl.evaluation.ensemble_bundle import EnsembleBundle
-from jaxssl.evaluation.explanation import Explanation, Names, Samples, explain_sources
+from jaxssl.evaluation.explanation import Explanation, Samples, explain_sources
 from jaxssl.evaluation.targets import N_ENCODERS, sources_of
 from jaxssl.report.explanation import told, write_explanation
 from jaxssl.runs import layout
@@ -80,8 +80,8 @@ def explain(
     """
     bundles = _models(encoder, classifier)
     first = bundles[0]
-    names = Names(np.array(first.normalizer.genes, dtype=object))
-    sets = within(read_gmt(Path(gmt)), dict.fromkeys(names.called), gmt) if gmt else None
+    called = dict.fromkeys(as_in_sets(first.normalizer.genes))
+    sets = within(read_gmt(Path(gmt)), called, gmt) if gmt else None
     adata, arrival = arrive(first, data, hooks, batch, max_missing, shift)
     judge(arrival, shift, "the model's")
     if classifier is None:
@@ -89,7 +89,7 @@ def explain(
     samples = Samples(arrival.framed, first.normalizer, _columns(adata, label))
     sources = sources_of(bundles, arrival, samples.columns.get(LABEL))
     count = Count(hooks.tell, "targets", sum(len(source.names) for source in sources))
-    explanation = explain_sources(sources, samples, names, sets, count.advance)
+    explanation = explain_sources(sources, samples, sets, count.advance)
     for line in told(explanation):
         hooks.say(line)
     return explanation
