@@ -19,6 +19,7 @@ UNSTABLE = 0.5  # rank correlation between encoders below which an explanation i
 ORDERS = ("attribution", "logreg", "random")  # in which genes are taken away
 MIRNA = "miRNA"
 RANKS = "ranks"  # folder
+SATURATED = 0.99  # quantile of what is drawn, beyond which colours are full
 SHOWN, PER_TARGET = 30, 3  # targets of the heat map, and genes that each brings
 
 
@@ -111,13 +112,13 @@ def heat_map(explanation: Explanation, kind: str) -> Drawing:
     figure = Figure(layout="constrained")
     with styled():
         ax = add_axes(figure, 1.8 + 0.26 * len(names), 1.2 + 0.17 * len(data))
-        most = float(np.abs(data.to_numpy()).max())
+        most = float(np.quantile(np.abs(data.to_numpy()), SATURATED)) or 1.0
         image = ax.imshow(data, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
         look = {"fontsize": 7, "parse_math": False}
         ax.set_xticks(range(len(names)), [short(str(name)) for name in names], rotation=90, **look)
         ax.set_yticks(range(len(data)), [short(str(gene)) for gene in data.index], **look)
         ax.grid(visible=False)
-        bar = figure.colorbar(image, ax=ax, shrink=0.5, pad=0.02)
+        bar = figure.colorbar(image, ax=ax, shrink=0.5, pad=0.02, extend="both")
         bar.set_label("attribution, red where the gene is high")
     title = f"First genes of each {kind}"
     caption = (
