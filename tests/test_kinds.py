@@ -28,6 +28,14 @@ NAMES = {
     "reproduce": ("report_11b.md", "verdicts.csv", "validation/pretraining.parquet"),
     "adapt": ("predictions.parquet", "summary.json", "classifier/ensemble.json"),
     "classify": ("predictions.parquet", "summary.json", "classifier/ensemble.json"),
+    "explain": (
+        "explanation.md",
+        "targets.csv",
+        "sets.csv",
+        "ranks/class_LIHC.rnk",
+        "ranks/prototype_012.rnk",
+        "figures/genes_class.svg",
+    ),
     "transfer": (
         "transfer.md",
         "differences.csv",
