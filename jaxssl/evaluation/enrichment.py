@@ -66,8 +66,8 @@ def within(sets: GeneSets, genes: Collection[str], path: Path | str = "the .gmt"
         InputError: where none is left, with first names of both.
 
     Example:
-        >>> within({"a": frozenset("XYZ"), "b": frozenset("X")}, "WXYZ")
-        {'a': frozenset({'X', 'Y', 'Z'})}
+        >>> list(within({"a": frozenset("XYZ"), "b": frozenset("X")}, "WXYZ"))
+        ['a']
     """
     known = frozenset(genes)
     found = {name: kept for name, of in sets.items() if len(kept := of & known) >= FEWEST}
