@@ -7,7 +7,7 @@ from verbs import PRETRAIN, instead, launch
 
 import jaxssl
 from jaxssl.data.synthetic import make_synthetic
-from jaxssl.report.explanation import rank_file, told
+from jaxssl.report.explanation import rank_file, told, write_explanation
 from jaxssl.types import InputError
 
 
@@ -64,6 +64,18 @@ def test_rank_files_hold_every_gene_once_in_order(explained):
     assert ranks[0].is_unique
     assert ranks[1].is_monotonic_decreasing
     assert rank_file(pd.Series([1.0, -2, 1], index=["B", "A", "A"])) == "B\t1\nA\t-2\n"
+
+
+def test_names_that_no_file_tells_apart_have_files_of_their_own(run, tmp_path):
+    adata = make_synthetic()
+    adata.obs["class"] = np.where(adata.obs["class"] == "class_00", "a/b", "a|b")
+    found = jaxssl.explain(adata, encoder=run / "run/encoder/seed_000")
+    write_explanation(tmp_path, found)
+    assert {path.stem for path in (tmp_path / "ranks").glob("class*")} == {
+        "class_a_b",
+        "class_a_b-2",
+    }
+    assert r"| a\|b |" in (tmp_path / "explanation.md").read_text()
 
 
 def test_the_set_of_genes_that_are_high_in_a_class_is_found(explained):

@@ -26,13 +26,6 @@ def features_of(
     return z if normalizer.rotation is None else z @ normalizer.rotation
 
 
-def to_genes(
-    normalizer: Normalizer, gradient: Float[np.ndarray, "samples features"]
-) -> Float[np.ndarray, "samples genes"]:
-    """A gradient with respect to encoder input as one with respect to standardised genes."""
-    return gradient if normalizer.rotation is None else gradient @ normalizer.rotation.T
-
-
 @partial(jax.jit, static_argnums=0)
 def target_scores(
     scores: Scores, params: Params, x: Float[Array, "batch features"], target: Int[Array, ""]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from jaxssl.config import Config
 from jaxssl.data.backed import Expression
 from jaxssl.data.genes import id_type
 from jaxssl.data.normalize import standardize_framed
@@ -38,6 +39,7 @@ class Explanation(NamedTuple):
     deletion: pd.DataFrame  # a row a target, order and number of genes
     sets: pd.DataFrame | None  # a row a target and gene set
     genes_are: str  # the kind of names that the genes have
+    config: Config  # of the model
 
 
 class Samples(NamedTuple):
@@ -66,6 +68,7 @@ class Found(NamedTuple):
 def explain_sources(
     sources: Sequence[Source],
     samples: Samples,
+    config: Config,
     sets: GeneSets | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> Explanation:
@@ -74,6 +77,7 @@ def explain_sources(
     Args:
         sources: what has scores.
         samples: that are explained.
+        config: of the model, for the record.
         sets: gene sets, looked for among the first genes of each target.
         log: told the target that is done.
 
@@ -106,6 +110,7 @@ def explain_sources(
         pd.concat(deleted, ignore_index=True),
         None if sets is None else pd.concat(of_sets, ignore_index=True),
         id_type(samples.genes) or "names of an unknown kind",
+        config,
     )
 
 

@@ -12,6 +12,7 @@ from jaxssl.evaluation.enrichment import as_in_sets
 from jaxssl.evaluation.explanation import LEFT, Explanation
 from jaxssl.files import write_table, write_text
 from jaxssl.report.drawing import Drawing, add_axes, save, short, styled
+from jaxssl.report.render import unlike
 from jaxssl.report.tables import as_markdown
 from jaxssl.runs import layout
 
@@ -65,8 +66,10 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
     if explanation.sets is not None:
         write_table(folder / "sets.csv", explanation.sets)
     (folder / RANKS).mkdir(exist_ok=True)
+    taken: set[str] = set()
     for column in explanation.ranks:
-        name = re.sub(r"[^A-Za-z0-9.-]+", "_", str(column))
+        name = unlike(re.sub(r"[^A-Za-z0-9.-]+", "_", str(column)), taken)
+        taken.add(name)
         called = explanation.ranks[column].set_axis(as_in_sets(explanation.ranks.index))
         write_text(folder / RANKS / f"{name}.rnk", rank_file(called))
     (folder / layout.FIGURES).mkdir(exist_ok=True)
@@ -76,8 +79,8 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
         save(drawing, folder / layout.FIGURES)
         lines += [f"![{drawing.title}](figures/{drawing.name}.png)", drawing.caption]
         page = _page(explanation, kind)
-        cells = page.astype(str).to_numpy().tolist()
-        lines.append(as_markdown([*map(str, page.columns)], cells))
+        cells = page.astype(str).map(lambda text: text.replace("|", r"\|"))
+        lines.append(as_markdown([*map(str, page.columns)], cells.to_numpy().tolist()))
     write_text(folder / "explanation.md", "\n\n".join(lines) + "\n")
 
 

@@ -75,7 +75,7 @@ def write_report(runs: Sequence[StudyResult], out: Path) -> None:
     for run in runs:
         seen[run.name] += 1
         name = f"{run.name} ({seen[run.name]})" if total[run.name] > 1 else run.name
-        slug = _unlike(re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "run", taken)
+        slug = unlike(re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "run", taken)
         taken.add(slug)
         figures = _figures(run, f"{slug}_" if len(runs) > 1 else "", folder)
         pages.append({"name": name, "anchor": slug, "figures": figures} | _texts(run))
@@ -86,7 +86,7 @@ def write_report(runs: Sequence[StudyResult], out: Path) -> None:
     write_text(out, page.render(runs=pages, sections=TEXTS["sections"], **own))
 
 
-def _unlike(slug: str, taken: Collection[str]) -> str:
+def unlike(slug: str, taken: Collection[str]) -> str:
     """The slug, with a number where another run's is the same."""
     numbered = (f"{slug}-{number}" for number in itertools.count(2))
     return slug if slug not in taken else next(s for s in numbered if s not in taken)

@@ -9,7 +9,6 @@ from anndata import AnnData
 
 from jaxssl.arguments import checked
 from jaxssl.bounds import Share
-from jaxssl.config import Config
 from jaxssl.data.arrival import judge
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.samples import by_text, facts_of, require_column
@@ -89,7 +88,7 @@ def explain(
     samples = Samples(arrival.framed, first.normalizer, _columns(adata, label))
     sources = sources_of(bundles, arrival, samples.columns.get(LABEL))
     count = Count(hooks.tell, "targets", sum(len(source.names) for source in sources))
-    explanation = explain_sources(sources, samples, sets, count.advance)
+    explanation = explain_sources(sources, samples, first.config, sets, count.advance)
     for line in told(explanation):
         hooks.say(line)
     return explanation
@@ -100,7 +99,7 @@ def explain_into(output: Output, data: Data, hooks: Hooks, **words: Any) -> Expl
     check_folder(output)
     explanation = explain(data, hooks, **words)
     folder = open_folder(output)
-    write_identity(folder, Config(), Origin(), hooks.command, kind=output.kind)
+    write_identity(folder, explanation.config, Origin(), hooks.command, kind=output.kind)
     write_explanation(folder, explanation)
     hooks.say(f"wrote {folder / layout.EXPLANATION}")
     return explanation

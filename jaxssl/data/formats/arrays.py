@@ -15,6 +15,7 @@ import zarr
 from anndata._io.specs.registry import IORegistryError
 
 from jaxssl.data.formats import folder, gctx, kallisto, tenx
+from jaxssl.data.formats.intact import COPY_AGAIN, absent, absent_within, require_sound
 from jaxssl.data.formats.matrix import (
     BLOCK,
     Matrix,
@@ -29,7 +30,6 @@ from jaxssl.data.formats.matrix import (
 )
 from jaxssl.types import InputError
 
-_COPY_AGAIN = "where the store was not copied whole, copy it again"
 _NPZ = "expected X (samples x genes), sample_ids and feature_ids"
 _HDF5_ERRORS = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError)
 _RAW = "raw"
@@ -176,8 +176,8 @@ def _open_anndata(path: Path, file: Any, reading: Reading, form: str) -> RawTabl
     if "jaxssl" not in file.get("uns", {}):  # `read` has done so
         obs = blank(obs)
     x, notes = _matrix(path, holder[name], reading)
-    absent = [*_absent_within(file["obs"], "obs"), *_absent_within(holder["var"], "var")]
-    notes += [f"{found}; {_COPY_AGAIN}" for found in absent]
+    lost = [*absent_within(file["obs"], "obs"), *absent_within(holder["var"], "var")]
+    notes += [f"{found}; {COPY_AGAIN}" for found in lost]
     prepared = {}
     if layer:
         notes.append(f"matrix {layer}")
@@ -202,14 +202,14 @@ def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str
                 f"{path}: the matrix is {stored.dtype} of shape {stored.shape}",
                 "expected numbers of samples x genes",
             )
-        absent = _absent(stored)
-        return stored, [f"{absent}; {_COPY_AGAIN}"] if absent else []
+        found = absent(stored)
+        return stored, [f"{found}; {COPY_AGAIN}"] if found else []
     for part in ("data", "indices", "indptr"):
-        absent = _absent(stored[part])
-        if absent:  # what is zero is not stored, so that none of it can be absent
-            raise InputError(f"{path}: of the sparse matrix's {part}, {absent}", _COPY_AGAIN)
+        found = absent(stored[part])
+        if found:  # what is zero is not stored, so that none of it can be absent
+            raise InputError(f"{path}: of the sparse matrix's {part}, {found}", COPY_AGAIN)
     sparse: Any = anndata.io.sparse_dataset(stored)
-    _require_sound(path, stored, sparse)
+    require_sound(path, stored, sparse)
     if sparse.format == "csr":
         return sparse, ["the matrix is sparse"]
     x = reading.scratch.empty(*sparse.shape)  # rows are scattered over a file stored by columns
@@ -218,39 +218,6 @@ def _matrix(path: Path, stored: Any, reading: Reading) -> tuple[Matrix, list[str
         stop = min(start + step, sparse.shape[1])
         x[:, start:stop] = dense(sparse[:, start:stop])
     return x, ["the matrix is sparse, stored by columns"]
-
-
-def _absent(stored: Any) -> str:
-    """What of a zarr array is not there, which reads as its fill value; "": nothing."""
-    n = stored.nchunks - stored.nchunks_initialized if isinstance(stored, zarr.Array) else 0
-    fill = stored.fill_value if n else ""
-    return f"{n} of {stored.nchunks} chunks are absent, which stands for {fill!s}" if n else ""
-
-
-def _absent_within(group: Any, name: str) -> Iterator[str]:
-    """What of the arrays of a zarr group is not there."""
-    for key in group if isinstance(group, zarr.Group) else ():
-        inside = f"{name}/{key}"
-        found = _absent(group[key])
-        yield from [f"of {inside}, {found}"] if found else _absent_within(group[key], inside)
-
-
-def _require_sound(path: Path, stored: Any, sparse: Any) -> None:
-    """Refuse a sparse matrix whose positions lie outside it: scipy would write anywhere."""
-    indices, starts = stored["indices"], np.asarray(stored["indptr"][:], np.int64)
-    n_rows, n_columns = sparse.shape
-    major, minor = (n_rows, n_columns) if sparse.format == "csr" else (n_columns, n_rows)
-    (n,) = stored["data"].shape
-    is_sound = (
-        starts.shape == (major + 1,) and indices.shape == (n,) and not (np.diff(starts) < 0).any()
-    )
-    is_sound = is_sound and starts[0] == 0 and starts[-1] == n
-    for start in range(0, n if is_sound else 0, BLOCK):
-        some = np.asarray(indices[start : start + BLOCK])
-        is_sound = is_sound and int(some.min()) >= 0 and int(some.max()) < minor
-    if not is_sound:
-        found = f"{path}: the sparse matrix of {n_rows:,} x {n_columns:,} has positions outside it"
-        raise InputError(found, "write it again")
 
 
 def _require_fit(path: Path, name: str, x: Matrix, **expected: int) -> None:
