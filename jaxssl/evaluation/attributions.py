@@ -100,7 +100,8 @@ def deletion(
 ) -> dict[str, list[float]]:
     """How much of a target's score is left when genes are taken away, the first of an order first.
 
-    A gene is taken away by giving it the mean of the other samples.
+    A gene is taken away by giving it the mean of the other samples. Where there are more samples
+    than `explain_target` looks at, they are drawn anew.
 
     Args:
         scores, params, normalizer, framed, target: as in `explain_target`.
@@ -112,7 +113,7 @@ def deletion(
 
     Source: Petsiuk et al. 2018, arXiv 1806.07421.
     """
-    left, right = _sides(target, len(framed))
+    left, right = _sides(target, len(framed), seed=1)
     z, others = (standardize_framed(normalizer, framed[rows]) for rows in (left, right))
     base, rng = others.mean(axis=0), np.random.default_rng(0)
     x = features_of(normalizer, z)
@@ -193,9 +194,11 @@ def mean_directions(
     return np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0).astype(np.float32)
 
 
-def _sides(target: Target, n: int) -> tuple[Int[np.ndarray, " own"], Int[np.ndarray, " others"]]:
+def _sides(
+    target: Target, n: int, seed: int = 0
+) -> tuple[Int[np.ndarray, " own"], Int[np.ndarray, " others"]]:
     """Samples of a target and of the others, as many as are looked at."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     others = np.setdiff1d(np.arange(n), target.members)
     sides = (rng.permutation(rows)[:SAMPLES] for rows in (target.members, others))
     left, right = sides

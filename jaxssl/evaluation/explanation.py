@@ -134,7 +134,9 @@ def _explain(
     attributions = np.stack([one.attribution for one in each])
     mean, level = attributions.mean(axis=0), np.mean([one.level for one in each], axis=0)
     order = np.argsort(-mean, kind="stable")
+    weight = 1 if samples.normalizer.weight is None else samples.normalizer.weight
     orders = {"attribution": order}
+    orders["difference"] = np.argsort(-np.abs(level * weight), kind="stable")
     if weights is not None:
         orders["logreg"] = np.argsort(-np.abs(weights), kind="stable")
     counts = counts_of(len(mean))

@@ -17,7 +17,7 @@ from jaxssl.report.tables import as_markdown
 from jaxssl.runs import layout
 
 UNSTABLE = 0.5  # rank correlation between encoders below which an explanation is called so
-ORDERS = ("attribution", "logreg", "random")  # in which genes are taken away
+ORDERS = ("attribution", "difference", "logreg", "random")  # in which genes are taken away
 MIRNA = "miRNA"
 RANKS = "ranks"  # folder
 SATURATED = 0.99  # quantile of what is drawn, beyond which colours are full
