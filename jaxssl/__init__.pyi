@@ -17,6 +17,7 @@ from .studies.explanation import explain as explain
 from .studies.grid import tune as tune
 from .studies.methods import compare_methods as compare_methods
 from .studies.prediction import predict as predict
+from .studies.query import query as query
 from .studies.recommendation import classify as classify
 from .studies.study import pretrain as pretrain
 from .studies.study import study as study

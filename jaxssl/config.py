@@ -136,6 +136,8 @@ class SweepConfig:
         *("cluster_logreg", "pool", "swav"),
     )
     shares: tuple[LabelShare, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of training labels
+    # which labels a share has: `evaluation.label_orders`; "proportional" to the classes, or chosen
+    label_order: Literal["proportional", "random", "typical", "margin"] = "proportional"
     reference_arms: tuple[str, ...] = (  # those that are compared, each in all its frames
         *("scratch", "random_encoder", "logreg", "pca_logreg", "centroid", "knn"),
         *("label_spreading", "spread_selftrain", "cluster_logreg", "pool", "random_forest"),

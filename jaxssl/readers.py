@@ -61,7 +61,7 @@ READERS: dict[str, Reader] = {
     "compare": Reader(
         METHODS_OWN,
         (*INPUT, "optimizer", "pretrain", "finetune", "selftrain", "sweep", "run"),
-        ("sweep.arms",),
+        ("sweep.arms", "sweep.label_order"),
         (*ONE_SPLIT, "method", "augment", *TRIED),
     ),
     "type1": Reader(

@@ -24,6 +24,7 @@ VERBS = (
     "predict",
     "embed",
     "explain",
+    "query",
     "search",
     "compare",
     "classify",

@@ -15,7 +15,6 @@ from jaxtyping import Float, Int
 from jaxssl.bounds import did_you_mean, listed
 from jaxssl.config import Config, frame_of
 from jaxssl.data.backed import Expression
-from jaxssl.data.labels import label_order
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.baselines import (
     BASELINES,
@@ -24,6 +23,7 @@ from jaxssl.evaluation.baselines import (
     Problem,
     logistic_regressions,
 )
+from jaxssl.evaluation.label_orders import Seen, label_orders
 from jaxssl.evaluation.paths import at_once, batched
 from jaxssl.evaluation.trials import COMPILED
 from jaxssl.methods import METHODS
@@ -79,14 +79,13 @@ class Inputs(NamedTuple):
         return np.concatenate(list(self.parts.values()))
 
 
-def make_inputs(prepared: Prepared, seeds: Sequence[int]) -> Inputs:
+def make_inputs(prepared: Prepared, seeds: Sequence[int], seen: Seen | None = None) -> Inputs:
     """The arrays that the configured arms want, and every seed's label order."""
-    task, genes = prepared.task, _genes(prepared)
-    labelled, n_classes = task.labelled_train, len(task.classes)
-    orders = {seed: labelled[label_order(task.codes[labelled], n_classes, seed)] for seed in seeds}
-    parts = {"test": task.split.test, "validation": task.split.validation}
+    task, split, genes = prepared.task, prepared.task.split, _genes(prepared)
+    orders = label_orders(task, prepared.config, seen or Seen(prepared.features), seeds)
+    parts = {"test": split.test, "validation": split.validation}
     solver = prepared.config.sweep.linear_models
-    return Inputs(prepared.features, genes, task.codes, orders, task.split.train, parts, solver, {})
+    return Inputs(prepared.features, genes, task.codes, orders, split.train, parts, solver, {})
 
 
 def framed_inputs(prepared: Prepared, inputs: Inputs, frame: str) -> Inputs:

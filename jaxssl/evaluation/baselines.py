@@ -166,7 +166,12 @@ def spread_selftrains(problems: Sequence[Problem]) -> list[CLASSES]:
         Lesson(problem.x[problem.train], of_graph, *_places(problem))
         for problem, of_graph in zip(problems, of_graphs, strict=True)
     ]
-    taught = teach(lessons, penalty=STUDENT_PENALTY)
+    is_alike = len({lesson.of_graph.shape[1] for lesson in lessons}) == 1  # as many classes in each
+    taught = [
+        student
+        for some in ([lessons] if is_alike else [[lesson] for lesson in lessons])
+        for student in teach(some, penalty=STUDENT_PENALTY)
+    ]
     return [
         (_weights(own) @ of_graph + softmax(model.logits(own.x[own.held_out]), axis=1)) / 2
         for own, of_graph, (_, model) in zip(problems, of_graphs, taught, strict=True)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxssl.config import Config
+from jaxssl.data.backed import Rows
 from jaxssl.data.labels import label_budget
 from jaxssl.data.task import Task
 from jaxssl.engine.prepared import Prepared
@@ -30,6 +31,7 @@ from jaxssl.evaluation.arms import (
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.ensembles import make_fit_best
 from jaxssl.evaluation.fits import settle
+from jaxssl.evaluation.label_orders import Seen
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.predictions import score
 from jaxssl.evaluation.stats import FLOOR
@@ -68,7 +70,7 @@ def sweep(
     task, config = prepared.task, prepared.config
     arms, labels = config.sweep.arms, budgets(task, config)
     check_encoders(arms, encoders, seeds)
-    inputs = inputs or make_inputs(prepared, seeds)
+    inputs = inputs or make_inputs(prepared, seeds, seen_by(prepared, encoders))
     fit = _make_fit(prepared, encoders, inputs, of_encoders or inputs)
     for arm, share, n in in_turn(arms, labels):
         missing = [seed for seed in seeds if (arm, share, seed) not in done]
@@ -151,6 +153,14 @@ def budgets(task: Task, config: Config) -> dict[float, int]:
     check_arms(config.sweep.arms)
     n_labelled, n_classes = len(task.labelled_train), len(task.classes)
     return {share: label_budget(share, n_labelled, n_classes) for share in config.sweep.shares}
+
+
+def seen_by(
+    prepared: Prepared, encoders: Mapping[str, Encoders], features: Rows | None = None
+) -> Seen:
+    """How the configured method's encoders see samples; `features` are other than the study's."""
+    features = prepared.features if features is None else features
+    return Seen(features, encoders.get(prepared.config.method.name, {}))
 
 
 def check_methods(config: Config) -> None:

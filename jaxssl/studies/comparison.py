@@ -11,7 +11,7 @@ from jaxssl.evaluation.arms import BEST, make_inputs, parted
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.fits import failed_fits
 from jaxssl.evaluation.headline import failure_notes, percent
-from jaxssl.evaluation.sweep import Fitted, sweep
+from jaxssl.evaluation.sweep import Fitted, seen_by, sweep
 from jaxssl.files import write_table
 from jaxssl.runs import journal, layout
 from jaxssl.studies.pretraining import check_split, make_ensembles
@@ -27,8 +27,6 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
     if not guests:
         check_split(study.task, bundles)
     _check_normalizers(bundles[0].normalizer if guests else study.prepared.normalizer, bundles)
-    inputs = make_inputs(study.prepared, study.seeds)
-    seen = guests and inputs._replace(features=guests.features, train=guests.split.train)
     results = journal.read_results(folder)
     done = set(zip(results["arm"], results["share"], results["seed"], strict=True))
     gone = set(journal.without_predictions(folder, results))
@@ -36,6 +34,9 @@ def compare(study: Study, bundles: Iterable[EncoderBundle]) -> None:
         study.hooks.say("scores whose probabilities are gone are computed again")
     wanted = set(product([BEST], config.sweep.shares, study.seeds)) - (done - gone)
     encoders = by_method(bundles)
+    by = seen_by(study.prepared, encoders, guests.features if guests else None)
+    inputs = make_inputs(study.prepared, study.seeds, by)
+    seen = guests and inputs._replace(features=guests.features, train=guests.split.train)
     if BEST in config.sweep.arms:
         encoders[BEST] = make_ensembles(study, bundles) if wanted else {}
     n_fits = len(config.sweep.arms) * len(config.sweep.shares)
