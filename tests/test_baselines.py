@@ -14,7 +14,6 @@ from jaxssl.evaluation.baselines import (
     FEW_LABELS,
     PENALTIES,
     UNTUNED,
-    Problem,
     label_spreading,
     logistic_regressions,
     majority,
@@ -24,6 +23,7 @@ from jaxssl.evaluation.baselines import (
 from jaxssl.evaluation.graph import affinity, bridge
 from jaxssl.evaluation.linear import FOLDS, folds_of
 from jaxssl.evaluation.paths import fit_paths
+from jaxssl.evaluation.problem import Problem
 from jaxssl.evaluation.spreading import Lesson, spread, teach
 
 RNG = np.random.default_rng(0)

@@ -7,11 +7,12 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from jaxssl.evaluation import best, pooling
-from jaxssl.evaluation.baselines import BASELINES, Problem
+from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.best import Asked
 from jaxssl.evaluation.linear import TEMPERATURE, class_means, held_out_of
 from jaxssl.evaluation.neighbourhood import N_AXES, RIDGE, find_neighbourhood
 from jaxssl.evaluation.pooling import FLOOR, Pool, fit_weights, prior_of
+from jaxssl.evaluation.problem import Problem
 from jaxssl.evaluation.spaces import (
     AGREEMENT,
     COMPONENTS,

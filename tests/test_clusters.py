@@ -8,9 +8,10 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 from jaxssl.evaluation import clusters
-from jaxssl.evaluation.baselines import BASELINES, Problem
+from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.clusters import beside_codes, soft_codes
 from jaxssl.evaluation.once import once
+from jaxssl.evaluation.problem import Problem
 
 RNG = np.random.default_rng(0)
 Y = np.arange(120) % 4

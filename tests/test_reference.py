@@ -8,8 +8,9 @@ from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine.prepared import prepare
 from jaxssl.evaluation import paths
-from jaxssl.evaluation.baselines import BASELINES, Problem, task_of
+from jaxssl.evaluation.baselines import BASELINES, task_of
 from jaxssl.evaluation.paths import fit_paths
+from jaxssl.evaluation.problem import Problem
 from jaxssl.evaluation.reference import fit_path
 from jaxssl.evaluation.sweep import sweep
 from jaxssl.evaluation.trials import SKLEARN

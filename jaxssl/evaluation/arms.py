@@ -16,15 +16,10 @@ from jaxssl.bounds import did_you_mean, listed
 from jaxssl.config import Config, frame_of
 from jaxssl.data.backed import Expression
 from jaxssl.engine.prepared import Prepared
-from jaxssl.evaluation.baselines import (
-    BASELINES,
-    FEW_LABELS,
-    FitAll,
-    Problem,
-    logistic_regressions,
-)
+from jaxssl.evaluation.baselines import BASELINES, FEW_LABELS, logistic_regressions
 from jaxssl.evaluation.label_orders import Seen, label_orders
 from jaxssl.evaluation.paths import at_once, batched
+from jaxssl.evaluation.problem import FitAll, Problem
 from jaxssl.evaluation.trials import COMPILED
 from jaxssl.methods import METHODS
 from jaxssl.model import make_encoder

@@ -18,16 +18,16 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
-from jaxssl.data.backed import Expression
 from jaxssl.evaluation.best import Asked, fit_best, nearest
 from jaxssl.evaluation.clusters import beside_codes
 from jaxssl.evaluation.graph import affinity, bridge
 from jaxssl.evaluation.linear import held_out_of
 from jaxssl.evaluation.once import once
 from jaxssl.evaluation.paths import fit_paths, threads
+from jaxssl.evaluation.problem import CLASSES, FitAll, Problem, of_known
 from jaxssl.evaluation.spaces import Spaces, View, make_spaces
 from jaxssl.evaluation.spreading import Lesson, choose_strength, spread, teach
-from jaxssl.evaluation.trials import COMPILED, Task
+from jaxssl.evaluation.trials import Task
 
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # of rows with mean square length 1
 UNTUNED = 1e-3  # where no class has two labels: nothing to validate on, nor much to penalise
@@ -37,28 +37,6 @@ FEW_LABELS = "The least populated class|The number of unique classes is greater 
 """What scikit-learn warns of where labels are few, which is what is studied here (a regex)."""
 NEIGHBOURS = (1, 3, 5, 10, 20)
 N_TREES = 500
-
-CLASSES = Float[np.ndarray, "held_out known"]
-"""Probabilities of the classes that occur among the labels, in order."""
-
-
-class Problem(NamedTuple):
-    """One repetition at one budget, as rows of a matrix that all repetitions share."""
-
-    x: Expression  # or features
-    y: Int[np.ndarray, " labelled"]  # classes of the labelled rows
-    labelled: Int[np.ndarray, " labelled"]
-    train: Int[np.ndarray, " train"]  # the labelled rows and those whose label is not in the budget
-    held_out: Int[np.ndarray, " held_out"]  # to be predicted
-    seed: int
-    genes: Expression | None = None  # beside features, of "both"
-    n_classes: int = 0  # of the task, whether or not each has a label; 0: as far as labels go
-    solver: str = COMPILED  # of linear models
-    shared: dict | None = None  # of all problems with the same inputs: for `once`
-
-
-FitAll = Callable[[Sequence[Problem]], list[CLASSES]]
-"""Of several problems with the same features and classes."""
 
 
 class Baseline(NamedTuple):
@@ -87,7 +65,7 @@ def logistic_regressions(problems: Sequence[Problem]) -> list[CLASSES]:
     """Multinomial L2 logistic regression; classes count alike, and cross-validation penalises."""
     paths = fit_paths([task_of(problem) for problem in problems])
     return [
-        path(problem.x[problem.held_out])[:, np.unique(problem.y)]
+        of_known(path(problem.x[problem.held_out]), problem.y)
         for path, problem in zip(paths, problems, strict=True)
     ]
 
@@ -186,7 +164,7 @@ def pools(problems: Sequence[Problem]) -> list[CLASSES]:
         Asked(spaces_of(p), p.labelled, p.y, _n_classes(p), p.solver, p.shared) for p in problems
     ]
     fitted = zip(fit_best(asked), problems, strict=True)
-    return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
+    return [of_known(probabilities, problem.y) for (probabilities, _), problem in fitted]
 
 
 @once

@@ -23,8 +23,9 @@ from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.planning import Plan, plan_pretraining
 from jaxssl.engine.pretrain import LogFn, StopFn, pretrain
 from jaxssl.evaluation.arms import Encoders, Fits, Inputs, fit_each, problem_of
-from jaxssl.evaluation.baselines import Problem, spaces_of
+from jaxssl.evaluation.baselines import spaces_of
 from jaxssl.evaluation.best import Asked, fit_best
+from jaxssl.evaluation.problem import Problem, of_known
 from jaxssl.evaluation.spaces import Spaces, with_outputs
 from jaxssl.readers import OF_TRAINING
 from jaxssl.types import Params
@@ -174,7 +175,7 @@ def make_fit_best(config: Config, inputs: Inputs, ensembles: Encoders) -> Callab
             Asked(seen(p.seed), p.labelled, p.y, p.n_classes, p.solver, p.shared) for p in problems
         ]
         fitted = zip(fit_best(asked), problems, strict=True)
-        return [probabilities[:, np.unique(problem.y)] for (probabilities, _), problem in fitted]
+        return [of_known(probabilities, problem.y) for (probabilities, _), problem in fitted]
 
     def fit(n: int, seeds: Sequence[int]) -> Fits:
         return fit_each(fit_all, [problem(n, seed) for seed in seeds], inputs.n_classes)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxssl.evaluation.baselines import Problem
 from jaxssl.evaluation.baselines import logistic_regressions as fit_linear
 from jaxssl.evaluation.best import Asked, choose_pools, opinions_of, shares_of
 from jaxssl.evaluation.paths import at_once, batched
+from jaxssl.evaluation.problem import Problem
 from jaxssl.evaluation.spaces import GENES, Spaces, condensed
 
 ONE_BY_ONE, MANY = 100, 1000  # labels: to the first each is a fold, beyond the second few are

@@ -13,7 +13,8 @@ from jaxssl.data.backed import Rows, select
 from jaxssl.data.labels import label_budget, label_order
 from jaxssl.data.task import Task
 from jaxssl.engine.embed import embed_rows
-from jaxssl.evaluation.baselines import Problem, logistic_regressions
+from jaxssl.evaluation.baselines import logistic_regressions
+from jaxssl.evaluation.problem import Problem
 from jaxssl.evaluation.queries import Pool, directions_of, doubtful, typical
 from jaxssl.types import Params
 

@@ -60,7 +60,7 @@ def typical(pool: Pool, n: int, is_labelled: Bool[np.ndarray, " samples"], seed:
     """
     n_clusters = min(int(is_labelled.sum()) + n, MAX_CLUSTERS)
     cluster, distance = _clusters(pool.x, n_clusters, seed)
-    return _pick(pool, n, is_labelled, cluster, distance)
+    return _pick(pool, n, is_labelled, cluster, distance, small=SMALL)
 
 
 def doubtful(
@@ -86,7 +86,7 @@ def doubtful(
     """
     margin = margins(probabilities)
     free = np.flatnonzero(~is_labelled)
-    candidates = free[np.argsort(margin[free], kind="stable")[: max(IN_DOUBT * n, n)]]
+    candidates = np.sort(free[np.argsort(margin[free], kind="stable")[: IN_DOUBT * n]])
     inner, distance = _clusters(pool.x[candidates], n, seed, 1 - margin[candidates])
     cluster, far = np.full(len(pool.x), -1), np.zeros(len(pool.x))
     cluster[candidates], far[candidates] = inner, distance
@@ -121,6 +121,7 @@ def _pick(
     is_labelled: Bool[np.ndarray, " samples"],
     cluster: Int[np.ndarray, " samples"],
     distance: Float[np.ndarray, " samples"],
+    small: int = 0,
 ) -> Query:
     """Samples of the clusters that have the fewest labels; a group twice only after all others."""
     sizes = np.bincount(cluster[cluster >= 0])
@@ -128,12 +129,14 @@ def _pick(
     of_cohort = np.bincount(pool.cohorts[is_labelled], minlength=pool.cohorts.max() + 1)
     used = np.isin(pool.groups, pool.groups[is_labelled])
     gone = is_labelled | (cluster < 0)
-    order = np.lexsort((distance, cluster))
-    order = order[cluster[order] >= 0]
-    members = np.split(order, np.cumsum(sizes)[:-1])
-    rows: list[int] = []
+
+    def turn(k: int) -> tuple[int, int, int]:  # what decides which cluster is next
+        return int(labels[k] + (sizes[k] < small)), -int(sizes[k]), k
+
+    order = np.lexsort((distance, cluster))[(cluster < 0).sum() :]
+    members, rows = np.split(order, np.cumsum(sizes)[:-1]), []
     for closed in (used, np.zeros_like(used)):
-        waiting = [_turn(k, labels, sizes) for k in range(len(sizes))]
+        waiting = [turn(k) for k in range(len(sizes))]
         heapq.heapify(waiting)
         while waiting and len(rows) < n:
             k = heapq.heappop(waiting)[-1]
@@ -146,11 +149,6 @@ def _pick(
             gone[row], labels[k] = True, labels[k] + 1
             used |= pool.groups == pool.groups[row]
             of_cohort[pool.cohorts[row]] += 1
-            heapq.heappush(waiting, _turn(k, labels, sizes))
+            heapq.heappush(waiting, turn(k))
     found = np.array(rows, np.int64)
     return Query(found, cluster[found], sizes[cluster[found]])
-
-
-def _turn(k: int, labels: np.ndarray, sizes: np.ndarray) -> tuple[int, int, int]:
-    """What decides which cluster is next."""
-    return int(labels[k] + (sizes[k] < SMALL)), -int(sizes[k]), k

@@ -31,7 +31,7 @@ from jaxssl.evaluation.arms import (
 from jaxssl.evaluation.baselines import BASELINES
 from jaxssl.evaluation.ensembles import make_fit_best
 from jaxssl.evaluation.fits import settle
-from jaxssl.evaluation.label_orders import Seen
+from jaxssl.evaluation.label_orders import PROPORTIONAL, Seen
 from jaxssl.evaluation.network import make_fit_network
 from jaxssl.evaluation.predictions import score
 from jaxssl.evaluation.stats import FLOOR
@@ -41,6 +41,10 @@ RESULT_COLUMNS = [
     *("dataset", "task", "arm", "method", "share", "n_labelled", "seed", "split", "part"),
     *("metric", "value", "fit_seconds", "device", "fit"),  # fit: as `fits.settle` has it
 ]
+
+
+LABELS = "labels"
+"""The part that a budget labels."""
 
 
 class Fitted(NamedTuple):
@@ -82,7 +86,10 @@ def sweep(
         head = {"dataset": task.dataset, "task": task.label, "arm": arm, "share": share}
         head |= {"method": method_of(arm), "n_labelled": n, "split": config.split.seed}
         head |= {"device": jax.devices()[0].device_kind}
-        yield Fitted(arm, share, *score_fits(head, inputs, fits), seconds)
+        rows, probabilities = score_fits(head, inputs, fits)
+        if config.sweep.label_order != PROPORTIONAL:
+            rows += _classes_found(head, inputs, missing)
+        yield Fitted(arm, share, rows, probabilities, seconds)
 
 
 def in_turn(arms: Sequence[str], labels: Mapping[float, int]) -> list[tuple[str, float, int]]:
@@ -146,6 +153,15 @@ def score_fits(
         if "test" in of_parts:
             test_probabilities[seed] = of_parts["test"]
     return rows, test_probabilities
+
+
+def _classes_found(
+    head: Mapping[str, Any], inputs: Inputs, seeds: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Rows of how many classes have a label."""
+    found = {seed: inputs.codes[inputs.orders[seed][: head["n_labelled"]]] for seed in seeds}
+    same = {**head, "part": LABELS, "metric": "classes", "fit_seconds": 0.0, "fit": ""}
+    return [same | {"seed": s, "value": float(len(set(c.tolist())))} for s, c in found.items()]
 
 
 def budgets(task: Task, config: Config) -> dict[float, int]:

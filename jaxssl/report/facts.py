@@ -19,6 +19,13 @@ PROTOCOLS = {
     "stratified": "stratified, groups not kept together (the paper's protocol)",
     "leave_batch_out": "one batch is the test part; samples of one {group} in one part",
 }
+LABELS = {
+    "random": "drawn at random, the same for all arms of a repetition; a class may have none",
+    "typical": "of typical samples, as the repetition's encoder sees them, the same for all arms; "
+    "a class may have none",
+    "margin": "of typical samples at the smallest share, then of those that a logistic regression "
+    "on the repetition's embedding doubts, the same for all arms; a class may have none",
+}
 COUNTS = {"train": "training", "labelled": "of them labelled"}
 COUNTS |= {"validation": "validation", "test": "test"}
 Pairs = list[tuple[str, str]]
@@ -65,6 +72,7 @@ def facts(run: StudyResult) -> Pairs:
         "classes": len(summary.get("classes", ())),
         "samples": ", ".join(f"{_count(n)} {word}" for n, word in counts if n is not None),
         "unlabelled samples": _joined(run),
+        "labels": _labels(run),
         "encoders": _guests(run),
         "frame": _frame(run),
         "split": _protocol(run),
@@ -98,6 +106,11 @@ def _joined(run: StudyResult) -> str:
             else "no held-out sample is among them"
         )
     )
+
+
+def _labels(run: StudyResult) -> str:
+    """Which samples are labelled; "" where every class has its proportion."""
+    return LABELS.get(run.config.get("sweep", {}).get("label_order", ""), "")
 
 
 def _guests(run: StudyResult) -> str:

@@ -8,8 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from jaxssl.evaluation.baselines import Problem, task_of
+from jaxssl.evaluation.baselines import task_of
 from jaxssl.evaluation.paths import at_once, fit_paths, threads
+from jaxssl.evaluation.problem import Problem
 from jaxssl.evaluation.reference import fit_path
 from jaxssl.evaluation.trials import Path
 
