@@ -17,7 +17,7 @@ from jaxssl.config import Config, with_options
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine import hosts, request
-from jaxssl.engine.launchers import Place, find_place
+from jaxssl.engine.launchers import Process, find_process
 from jaxssl.engine.planning import plan_pretraining, with_cohorts
 from jaxssl.engine.prepared import prepare
 from jaxssl.methods.augment import make_pool
@@ -27,25 +27,25 @@ from launch.benchmark.processes import losses, start
 
 
 @pytest.mark.parametrize(
-    ("environ", "place"),
+    ("environ", "process"),
     [
-        ({}, Place(0, 1)),
-        ({"JAX_NUM_PROCESSES": "3", "JAX_PROCESS_ID": "2"}, Place(2, 3)),
-        ({"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"}, Place(0, 2)),
-        ({"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, Place(0, 1)),
-        ({"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, Place(0, 1)),
+        ({}, Process(0, 1)),
+        ({"JAX_NUM_PROCESSES": "3", "JAX_PROCESS_ID": "2"}, Process(2, 3)),
+        ({"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"}, Process(0, 2)),
+        ({"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, Process(0, 1)),
+        ({"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, Process(0, 1)),
     ],
 )
-def test_a_launcher_says_which_process_this_is(environ, place):
-    assert find_place(environ) == place
+def test_a_launcher_says_which_process_this_is(environ, process):
+    assert find_process(environ) == process
 
 
 def test_a_connection_that_says_nothing_is_no_process(monkeypatch):
-    place, held, met = Place(0, 2), [], []
+    process, held, met = Process(0, 2), [], []
     monkeypatch.setattr(hosts, "STRAY", 0.2)
     monkeypatch.setattr(hosts, "_hold", lambda line, name, _: held.append((line, name)))
-    monkeypatch.setattr(hosts, "tell", met.append)
-    first = threading.Thread(target=hosts._connect, args=(place, print))
+    monkeypatch.setattr(hosts, "broadcast", met.append)
+    first = threading.Thread(target=hosts._connect, args=(process, print))
     first.start()
     while not met:
         time.sleep(0.01)
@@ -66,9 +66,9 @@ def test_a_connection_that_says_nothing_is_no_process(monkeypatch):
         {"JAX_COORDINATOR_ADDRESS": "node:1234"},
     ],
 )
-def test_half_a_place_is_refused(environ):
+def test_half_of_what_a_launcher_says_is_refused(environ):
     with pytest.raises(InputError, match="unset JAX_"):
-        find_place(environ)
+        find_process(environ)
 
 
 def test_a_step_whose_rows_are_split_is_that_of_one_device_by_every_method():
@@ -93,9 +93,9 @@ def test_what_the_first_process_asks_for_arrives_as_it_was(monkeypatch):
     plan = plan_pretraining(config, *prepared.pool.shape, n_seeds=2, **words)
     pool = with_cohorts(make_pool(prepared.pool, config.augment, 0, genes), plan.schedule)
     sent: list[bytes] = []
-    monkeypatch.setattr(hosts, "_broadcast", lambda message: sent.append(message) or message)
+    monkeypatch.setattr(hosts, "_broadcast_bytes", lambda message: sent.append(message) or message)
     request.send(request.Request(plan, config, pool, [3, 5]))
-    monkeypatch.setattr(hosts, "_broadcast", lambda _: sent.pop(0))
+    monkeypatch.setattr(hosts, "_broadcast_bytes", lambda _: sent.pop(0))
     found = request.receive()
     assert found is not None
     assert not sent

@@ -154,7 +154,7 @@ def state_of(path: Path) -> str:
     return " ".join(map(str, _state(path)))
 
 
-def is_row_by_row(path: Path) -> bool:
+def is_contiguous(path: Path) -> bool:
     """Whether the matrix of a file is one that `open_backed` takes."""
     try:
         open_backed(path)
