@@ -90,16 +90,16 @@ class Streamed:
     ) -> Iterator[tuple[slice, Pool]]:
         """Steps of an epoch, each with its samples; the next are read while these train."""
         drawn = np.asarray(batches)
-        n_steps = steps_at_once(schedule, len(drawn), self._x.shape[1])
-        parts = [slice(at, at + n_steps) for at in range(0, schedule.steps_per_epoch, n_steps)]
-        size = n_steps * drawn[:, 0].size
+        of_step = drawn[:, 0].size
+        pieces = schedule.pieces(max(1, AT_ONCE // (4 * of_step * self._x.shape[1])))
+        size = of_step * max(piece.stop - piece.start for piece in pieces)
         with ThreadPoolExecutor(1) as reader:
-            coming = [reader.submit(self._read, drawn[:, part], size) for part in parts[:1]]
-            for part, following in zip(parts, [*parts[1:], None], strict=True):
-                x, rows = coming.pop().result()
-                if following is not None:
-                    coming.append(reader.submit(self._read, drawn[:, following], size))
-                yield part, self._placed(x, rows)
+            coming = reader.submit(self._read, drawn[:, pieces[0]], size)
+            for i, piece in enumerate(pieces, start=1):
+                x, rows = coming.result()
+                if i < len(pieces):
+                    coming = reader.submit(self._read, drawn[:, pieces[i]], size)
+                yield piece, self._placed(x, rows)
 
     def _read(
         self, batches: Int[np.ndarray, "seeds steps batch"], size: int
@@ -131,14 +131,6 @@ def pool_of(x: Rows, config: Config, genes: GenePool | None) -> Pool:
     if isinstance(x, Backed):
         return Pool(cast(Any, x), {})
     return make_pool(x, config.augment, config.run.root_key, genes)
-
-
-def steps_at_once(schedule: Schedule, n_seeds: int, n_features: int) -> int:
-    """How many steps of an epoch, of which that is a multiple, are read together."""
-    of_step = 4 * n_seeds * schedule.batch_size * n_features
-    most = max(1, AT_ONCE // of_step)
-    n = schedule.steps_per_epoch
-    return max(k for k in range(1, min(most, n) + 1) if n % k == 0)
 
 
 def require_streamable(config: Config, n_samples: int) -> None:
