@@ -89,8 +89,8 @@ def test_what_the_first_process_asks_for_arrives_as_it_was(monkeypatch):
     changes |= {"augment.latent_radius": 0.2, "augment.autoencoder_steps": 5}
     prepared = prepare(task, with_options(with_roles(), changes))
     config, genes = prepared.config, prepared.gene_pool(prepared.config)
-    words = {"batches": prepared.batches, "genes": genes}
-    plan = plan_pretraining(config, *prepared.pool.shape, n_seeds=2, **words)
+    shape, batches = prepared.pool.shape, prepared.batches
+    plan = plan_pretraining(config, *shape, n_seeds=2, batches=batches, genes=genes)
     pool = with_cohorts(make_pool(prepared.pool, config.augment, 0, genes), plan.schedule)
     sent: list[bytes] = []
     monkeypatch.setattr(hosts, "_broadcast_bytes", lambda message: sent.append(message) or message)
@@ -121,7 +121,7 @@ def test_the_rows_of_one_seed_are_split_over_two_processes(tmp_path):
     assert [process.returncode for process in processes] == [0, 0], ends
     assert "chunks of 1 take" in ends[0][0], "two devices have one seed"
     launch("pretrain", *options, f"--out={whole}")
-    np.testing.assert_allclose([*losses(split)], [*losses(whole)], rtol=1e-5)
+    np.testing.assert_allclose(losses(split), losses(whole), rtol=1e-5)
 
 
 @pytest.mark.parametrize("n_left", [1, 2])

@@ -56,9 +56,10 @@ def join(command: str, leave: Callable[[str], None]) -> Process:
         _require_free(os.environ[ADDRESS])
     late = threading.Timer(START, leave, [lonely])  # JAX would abort the process
     late.start()
-    words: Any = {"num_processes": process.n, "process_id": process.index}
     try:
-        jax.distributed.initialize(initialization_timeout=2 * START, **words)
+        jax.distributed.initialize(
+            num_processes=process.n, process_id=process.index, initialization_timeout=2 * START
+        )
     except Exception as error:  # JAX raises many kinds
         raise InputError(f"{lonely} ({str(error).splitlines()[0]})") from error
     finally:

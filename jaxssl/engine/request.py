@@ -47,9 +47,11 @@ def receive() -> Request | None:
         tree["genes"] = GenePool(**tree["genes"])
     pool = Pool(**tree)
     batches = message["batches"] and np.asarray(message["batches"])
-    words = {"batches": batches, "genes": pool.genes}
-    plan = plan_pretraining(config, *pool.x.shape, n_seeds=len(message["seeds"]), **words)
-    return Request(plan, config, pool, message["seeds"])
+    seeds = message["seeds"]
+    plan = plan_pretraining(
+        config, *pool.x.shape, n_seeds=len(seeds), batches=batches, genes=pool.genes
+    )
+    return Request(plan, config, pool, seeds)
 
 
 def send_state(state: TrainState, history: list) -> None:

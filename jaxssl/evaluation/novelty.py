@@ -13,13 +13,13 @@ from jaxtyping import Float, Int
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
+from jaxssl.data.backed import blocks
 from jaxssl.types import Features
 
 N_STEPS = 200  # of expectation and maximisation
 RARELY = 1e-4  # the least share of samples of none of the classes
 LOST = 0.05  # of the samples of known classes, at most
 NEAR = 1e-6  # the least length
-BLOCK = 1024  # samples at once
 NONE = "none_of_the_classes"
 """Column of a table of predictions: the probability of that."""
 
@@ -49,14 +49,13 @@ class Novelty(NamedTuple):
 
     def held_out(self, groups: np.ndarray) -> Float[np.ndarray, " labelled"]:
         """The same of the labelled samples, each without the labels of its group."""
-        blocks = range(0, len(groups), BLOCK)
         far = [
             np.where(
-                groups[start : start + BLOCK, None] == groups[None, :],
+                groups[rows, None] == groups[None, :],
                 np.inf,
-                distance(self.labelled[start : start + BLOCK], self.labelled),
+                distance(self.labelled[rows], self.labelled),
             ).min(axis=1)
-            for start in blocks
+            for rows in blocks(groups)
         ]
         far = np.minimum(np.concatenate(far), 2.0)  # the furthest there is
         return expit(self.slope * far + self.offset)
@@ -152,8 +151,7 @@ def nearest(
     x: Features, labelled: Float[np.ndarray, "labelled features"]
 ) -> Float[np.ndarray, " samples"]:
     """Distance to the nearest of some rows."""
-    blocks = range(0, len(x), BLOCK)
-    parts = [distance(x[start : start + BLOCK], labelled).min(axis=1) for start in blocks]
+    parts = [distance(x[rows], labelled).min(axis=1) for rows in blocks(x)]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -173,8 +171,7 @@ def _left_out(
     The first of labels whose class has another group.
     """
     known, within, beyond = np.zeros(len(y), bool), np.zeros(len(y)), np.zeros(len(y))
-    for start in range(0, len(y), BLOCK):
-        at = slice(start, start + BLOCK)
+    for at in blocks(y):
         far = distance(rows[at], rows)
         is_other, is_same = groups[at, None] != groups[None, :], y[at, None] == y[None, :]
         known[at] = (is_other & is_same).any(axis=1)
