@@ -22,6 +22,7 @@ from jaxssl.data.groups import find_near, find_twins
 from jaxssl.data.normalize import fit_normalizer, log2_expression, normalize
 from jaxssl.data.scale import values_of
 from jaxssl.data.synthetic import make_synthetic
+from jaxssl.engine import hosts
 from jaxssl.studies import data as studies_data
 from jaxssl.types import InputError
 from launch.benchmark.kills import differences
@@ -341,6 +342,16 @@ def test_what_looks_at_all_samples_is_refused_on_disk(
     asked = with_options(options("always"), {"normalize.input": "genes"})
     asked = with_options(with_method(asked, method), changes)
     with pytest.raises(InputError, match=f"{found}.*`data.backed=never`"):
+        jaxssl.pretrain(prepared, out=tmp_path / "out", seeds=1, config=asked)
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_processes_refuse_genes_on_disk_before_they_write(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(hosts, "is_joined", lambda: True)
+    asked = with_options(options("always"), {"normalize.input": "genes"})
+    with pytest.raises(InputError, match=r"several processes take .*; start one, or .*=never"):
         jaxssl.pretrain(prepared, out=tmp_path / "out", seeds=1, config=asked)
     assert not (tmp_path / "out").exists()
 

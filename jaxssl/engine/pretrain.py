@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from jaxssl.config import Config
-from jaxssl.data.backed import Backed, Rows
+from jaxssl.data.backed import Rows
 from jaxssl.engine import checkpoint, hosts
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.diagnose import Diagnosis, Row, divergences, rows_of_epoch, verdicts
@@ -22,7 +22,7 @@ from jaxssl.engine.prepared import Prepared, fingerprint, record_of
 from jaxssl.engine.request import Request, receive, receive_state, send, send_state
 from jaxssl.engine.streaming import Source, make_source, pool_of
 from jaxssl.engine.train import Schedule, Trainer
-from jaxssl.types import GenePool, InputError, Member, Metrics, Params, Stopped, TrainState
+from jaxssl.types import GenePool, Member, Metrics, Params, Stopped, TrainState
 
 LogFn = Callable[[list[Row], bool], None]
 """Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
@@ -81,9 +81,6 @@ def pretrain(
     made = with_cohorts(pool_of(pool, config, genes), plan.schedule)
     request = Request(plan, config, made, seed_ids, variants)
     if hosts.is_joined():
-        if isinstance(pool, Backed):
-            found = "several processes take the matrix in memory, and it stays on disk"
-            raise InputError(found, "start one, or pass `data.backed=never`")
         send(request)
     yield from _pretrain(request, log, checkpoints, stop)
 
