@@ -81,6 +81,9 @@ Profiles = Float[Array, "batch features"]
 Samples = Float[Array, "samples features"]
 """All training samples."""
 
+Features = Float[np.ndarray, "samples features"]
+"""Some samples on the host, as genes, components or what an encoder makes of them."""
+
 Metrics = dict[str, Array]
 """Scalars (or short vectors) of one step or epoch, by name."""
 

@@ -23,7 +23,7 @@ from . import flags
 if TYPE_CHECKING:
     import submitit
 
-    from jaxssl.engine.launchers import Place
+    from jaxssl.engine.launchers import Process
     from jaxssl.studies.job import Job
 
 LOCAL, SLURM = KINDS = "local", "slurm"
@@ -109,24 +109,24 @@ def submit(job: "Job") -> None:
     job.hooks.say(f"submitted: {before}{last.job_id} for {report.out}")
 
 
-def run_share(place: "Place") -> None:
+def run_share(process: "Process") -> None:
     """Run the shard of one of several processes that a launcher started; the last one reports.
 
     Args:
-        place: of this process among them.
+        process: this one among them.
     """
     from jaxssl.studies.study import run_study
 
     folder = Path(flags.value_of("out") or ".").absolute()
-    shards = [layout.shard_folder(folder, f"{i}/{place.n}") for i in range(place.n)]
+    shards = [layout.shard_folder(folder, f"{i}/{process.n}") for i in range(process.n)]
     whole = flags.job("study")  # which is looked at before its seeds are shared out
     refuse("", whole)
     refuse_others(folder, shards)
-    if place.n > whole.config.run.seeds:
-        found = f"{place.n} processes were started, and there are {whole.config.run.seeds} seeds"
+    if process.n > whole.config.run.seeds:
+        found = f"{process.n} processes were started, and there are {whole.config.run.seeds} seeds"
         raise InputError(found, "start fewer, or raise `seeds`")
-    job = flags.job("study", shard=f"{place.index}/{place.n}")
-    job.hooks.say(f"process {place.index} of {place.n}: its seeds are {[*job.seeds]}")
+    job = flags.job("study", shard=f"{process.index}/{process.n}")
+    job.hooks.say(f"{process}: its seeds are {[*job.seeds]}")
     run_study(job)
     if not unfinished(shards):
         report = Report(tuple(shards), folder / layout.REPORT)

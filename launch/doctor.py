@@ -129,8 +129,8 @@ def plans(size: Size, n_seeds: int) -> Iterator[str]:
     elif config.pretrain.batches != "mixed":
         batches = (np.arange(size.n_samples) % size.n_cohorts).astype(str)
     widths = config, size.n_samples, size.n_features
-    words = {"batches": batches, "genes": _genes(*widths, size.n_genes)}
-    here = plan_pretraining(*widths, n_seeds, **words).memory
+    genes = _genes(*widths, size.n_genes)
+    here = plan_pretraining(*widths, n_seeds, batches=batches, genes=genes).memory
     yield _line("here", n_seeds, here)
     for gigabytes in CARDS_GB:
         usable = FREE_SHARE * gigabytes

@@ -18,7 +18,7 @@ As ten jobs of a cluster (docs/cluster.md):
 
 from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_list
 
-from jaxssl.engine.launchers import find_place
+from jaxssl.engine.launchers import find_process
 from jaxssl.studies.study import run_study
 from jaxssl.types import InputError
 
@@ -32,14 +32,14 @@ DEFINE_list("cluster_options", [], "Of each job, as sbatch has them: partition=g
 
 def main() -> None:
     """Run every stage that the folder lacks."""
-    place = find_place()
-    if CLUSTER.value and place.n > 1:
-        found = f"each of {place.n} processes would submit the same jobs"
+    process = find_process()
+    if CLUSTER.value and process.n > 1:
+        found = f"each of {process.n} processes would submit the same jobs"
         raise InputError(found, "start one process, or leave `cluster` out")
     if CLUSTER.value:
         cluster.submit(flags.job("study"))
-    elif place.n > 1 and not flags.value_of("shard"):
-        cluster.run_share(place)
+    elif process.n > 1 and not flags.value_of("shard"):
+        cluster.run_share(process)
     else:
         run_study(flags.job("study"))
 

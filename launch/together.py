@@ -21,10 +21,10 @@ def joined() -> Iterator[bool]:
         return
     from jaxssl.engine import hosts, pretrain  # not for --help
 
-    place = hosts.join(shlex.join(sys.argv[1:]), exit.abandon)
+    process = hosts.join(shlex.join(sys.argv[1:]), exit.abandon)
     try:
-        yield place.is_first
-        if not place.is_first:
+        yield process.is_first
+        if not process.is_first:
             with signals.patient() as stop:
                 pretrain.assist(stop)
     except Stopped:

@@ -22,6 +22,7 @@ from jaxssl.data.groups import find_near, find_twins
 from jaxssl.data.normalize import fit_normalizer, log2_expression, normalize
 from jaxssl.data.scale import values_of
 from jaxssl.data.synthetic import make_synthetic
+from jaxssl.engine import hosts
 from jaxssl.studies import data as studies_data
 from jaxssl.types import InputError
 from launch.benchmark.kills import differences
@@ -30,6 +31,12 @@ pytestmark = pytest.mark.usefixtures("standard_promotion")
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(7, 2, (300, 80)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch):
+    """Several blocks, the last of them short, in whatever is read."""
+    monkeypatch.setattr("jaxssl.data.backed.BLOCK", 64)
 
 
 def options(backed: str = "auto", n_steps: int = 20) -> Config:
@@ -282,7 +289,11 @@ def test_axes_by_passes_end_where_all_genes_are_spanned(monkeypatch: pytest.Monk
     np.testing.assert_allclose(sd, exact, rtol=1e-4)
 
 
-def test_an_encoder_of_data_on_disk_is_that_of_the_same_in_memory(prepared: Path, tmp_path: Path):
+def test_an_encoder_of_data_on_disk_is_that_of_the_same_in_memory(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # sums over several blocks are rounded otherwise, and training makes that larger
+    monkeypatch.setattr("jaxssl.data.backed.BLOCK", 1024)
     made = [
         jaxssl.pretrain(prepared, out=tmp_path / backed, seeds=1, config=options(backed))
         for backed in ("always", "never")
@@ -331,6 +342,16 @@ def test_what_looks_at_all_samples_is_refused_on_disk(
     asked = with_options(options("always"), {"normalize.input": "genes"})
     asked = with_options(with_method(asked, method), changes)
     with pytest.raises(InputError, match=f"{found}.*`data.backed=never`"):
+        jaxssl.pretrain(prepared, out=tmp_path / "out", seeds=1, config=asked)
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_processes_refuse_genes_on_disk_before_they_write(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(hosts, "is_joined", lambda: True)
+    asked = with_options(options("always"), {"normalize.input": "genes"})
+    with pytest.raises(InputError, match=r"several processes take .*; start one, or .*=never"):
         jaxssl.pretrain(prepared, out=tmp_path / "out", seeds=1, config=asked)
     assert not (tmp_path / "out").exists()
 

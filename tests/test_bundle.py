@@ -19,9 +19,10 @@ from jaxssl.engine.bundle import (
     save_bundle,
     usable,
 )
+from jaxssl.engine.description import hash_of_description, hash_of_genes
 from jaxssl.engine.diagnose import DIVERGED
 from jaxssl.engine.embed import embed
-from jaxssl.engine.leaves import flatten, hash_of_description, hash_of_genes, unflatten
+from jaxssl.engine.leaves import flatten, unflatten
 from jaxssl.evaluation.classifier import predict
 from jaxssl.model import make_encoder
 from jaxssl.studies.encoders import read_encoder

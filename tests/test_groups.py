@@ -124,7 +124,7 @@ def test_copies_on_a_panel_do_not_give_random_labels_away():
 
 
 def test_groups_are_found_across_blocks(monkeypatch):
-    monkeypatch.setattr("jaxssl.data.groups.BLOCK", 16)
+    monkeypatch.setattr("jaxssl.data.backed.BLOCK", 16)
     x = X.copy()
     x[59] = x[0]
     assert find_twins(x).tolist() == [[0, 59]]

@@ -17,7 +17,7 @@ from jaxssl.config import Config, with_options
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.data.task import make_task
 from jaxssl.engine import hosts, request
-from jaxssl.engine.launchers import Place, find_place
+from jaxssl.engine.launchers import Process, find_process
 from jaxssl.engine.planning import plan_pretraining, with_cohorts
 from jaxssl.engine.prepared import prepare
 from jaxssl.methods.augment import make_pool
@@ -25,68 +25,27 @@ from jaxssl.types import InputError
 from launch.benchmark.kills import differences
 from launch.benchmark.processes import losses, start
 
-STEP = """
-import jax, numpy as np
-from test_methods_contract import CASES, INDEX, POOL, build
-from jaxssl.config import AugmentConfig
-from jaxssl.engine.ensemble import over_seeds, seed_keys
-from jaxssl.engine.mesh import by_rows, mesh_for
-from jaxssl.methods import METHODS
-from jaxssl.methods.augment import make_views
-from jaxssl.methods.interface import Batch
-from jaxssl.types import Pool
-import test_methods_contract as contract
-
-plain = contract.make_encoder
-def by_devices(*options):
-    encoder = plain(*options)
-    return encoder._replace(apply=by_rows(encoder.apply))
-contract.make_encoder = by_devices
-views = make_views(AugmentConfig(noise=1.0))
-
-for options in CASES[: len(METHODS) + 1]:
-    def step(key, pool):
-        method = build(options)
-        params, memory = method.init(key, pool[INDEX])
-        if method.refresh:
-            params, memory = method.refresh(params, key, pool)
-        batch = Batch(views(key, pool[INDEX], INDEX, Pool(pool, {})), memory, 0)
-        (loss, _), gradient = jax.value_and_grad(method.loss, has_aux=True)(params, batch)
-        remembered = method.remember(params, batch) if method.remember else {}
-        return loss, gradient, remembered
-    keys = seed_keys(0, [0])
-    mesh = mesh_for(1)
-    assert mesh.shape["rows"] == 2
-    program = over_seeds(step, [True, False], mesh=mesh)
-    text = program.program.lower(keys, POOL).compile().as_text()
-    assert "all-reduce" in text or "all-gather" in text, "rows are split, and meet"
-    assert "reduce-scatter" not in text, "which gloo gets wrong"
-    split, whole = program(keys, POOL), over_seeds(step, [True, False])(keys, POOL)
-    for a, b in zip(jax.tree.leaves(split), jax.tree.leaves(whole), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5, err_msg=options.name)
-"""
-
 
 @pytest.mark.parametrize(
-    ("environ", "place"),
+    ("environ", "process"),
     [
-        ({}, Place(0, 1)),
-        ({"JAX_NUM_PROCESSES": "3", "JAX_PROCESS_ID": "2"}, Place(2, 3)),
-        ({"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"}, Place(0, 2)),
-        ({"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, Place(0, 1)),
-        ({"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, Place(0, 1)),
+        ({}, Process(0, 1)),
+        ({"JAX_NUM_PROCESSES": "3", "JAX_PROCESS_ID": "2"}, Process(2, 3)),
+        ({"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"}, Process(0, 2)),
+        ({"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, Process(0, 1)),
+        ({"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, Process(0, 1)),
     ],
 )
-def test_a_launcher_says_which_process_this_is(environ, place):
-    assert find_place(environ) == place
+def test_a_launcher_says_which_process_this_is(environ, process):
+    assert find_process(environ) == process
 
 
 def test_a_connection_that_says_nothing_is_no_process(monkeypatch):
-    place, held, met = Place(0, 2), [], []
+    process, held, met = Process(0, 2), [], []
     monkeypatch.setattr(hosts, "STRAY", 0.2)
     monkeypatch.setattr(hosts, "_hold", lambda line, name, _: held.append((line, name)))
-    monkeypatch.setattr(hosts, "tell", met.append)
-    first = threading.Thread(target=hosts._connect, args=(place, print))
+    monkeypatch.setattr(hosts, "broadcast", met.append)
+    first = threading.Thread(target=hosts._connect, args=(process, print))
     first.start()
     while not met:
         time.sleep(0.01)
@@ -107,19 +66,19 @@ def test_a_connection_that_says_nothing_is_no_process(monkeypatch):
         {"JAX_COORDINATOR_ADDRESS": "node:1234"},
     ],
 )
-def test_half_a_place_is_refused(environ):
+def test_half_of_what_a_launcher_says_is_refused(environ):
     with pytest.raises(InputError, match="unset JAX_"):
-        find_place(environ)
+        find_process(environ)
 
 
 def test_a_step_whose_rows_are_split_is_that_of_one_device_by_every_method():
     environ = os.environ | {
         "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2",
-        "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT / "tests")]),
+        "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT)]),
         "JAX_PLATFORMS": "cpu",
     }
-    words = [sys.executable, "-c", STEP]
-    done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    words = [sys.executable, ROOT / "tests" / "split_rows.py"]
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -130,13 +89,13 @@ def test_what_the_first_process_asks_for_arrives_as_it_was(monkeypatch):
     changes |= {"augment.latent_radius": 0.2, "augment.autoencoder_steps": 5}
     prepared = prepare(task, with_options(with_roles(), changes))
     config, genes = prepared.config, prepared.gene_pool(prepared.config)
-    words = {"batches": prepared.batches, "genes": genes}
-    plan = plan_pretraining(config, *prepared.pool.shape, n_seeds=2, **words)
+    shape, batches = prepared.pool.shape, prepared.batches
+    plan = plan_pretraining(config, *shape, n_seeds=2, batches=batches, genes=genes)
     pool = with_cohorts(make_pool(prepared.pool, config.augment, 0, genes), plan.schedule)
     sent: list[bytes] = []
-    monkeypatch.setattr(hosts, "_broadcast", lambda message: sent.append(message) or message)
+    monkeypatch.setattr(hosts, "_broadcast_bytes", lambda message: sent.append(message) or message)
     request.send(request.Request(plan, config, pool, [3, 5]))
-    monkeypatch.setattr(hosts, "_broadcast", lambda _: sent.pop(0))
+    monkeypatch.setattr(hosts, "_broadcast_bytes", lambda _: sent.pop(0))
     found = request.receive()
     assert found is not None
     assert not sent
@@ -162,7 +121,7 @@ def test_the_rows_of_one_seed_are_split_over_two_processes(tmp_path):
     assert [process.returncode for process in processes] == [0, 0], ends
     assert "chunks of 1 take" in ends[0][0], "two devices have one seed"
     launch("pretrain", *options, f"--out={whole}")
-    np.testing.assert_allclose([*losses(split)], [*losses(whole)], rtol=1e-5)
+    np.testing.assert_allclose(losses(split), losses(whole), rtol=1e-5)
 
 
 @pytest.mark.parametrize("n_left", [1, 2])

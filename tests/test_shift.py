@@ -2,27 +2,21 @@
 
 import dataclasses
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from laboratories import other_laboratory
 from sklearn.linear_model import LogisticRegression
-from verbs import launch
 
-import jaxssl
-from jaxssl import SSLEncoder
 from jaxssl.config import NormalizeConfig
 from jaxssl.data.adapting import own_normalizer
 from jaxssl.data.arrival import judge, receive
 from jaxssl.data.frames import to_frame
 from jaxssl.data.normalize import fit_normalizer
-from jaxssl.data.profiles import locations, nearest_profiles
-from jaxssl.data.shift import SIZES, at_size, axes_of, gains, measure, spread_of
+from jaxssl.data.shift import measure
 from jaxssl.data.shift_limits import fit_reference
 from jaxssl.data.synthetic import load_demo, make_synthetic
-from jaxssl.engine.bundle import load_bundle, save_bundle
-from jaxssl.evaluation.predictions import counted, doubt_of_one_class
 from jaxssl.types import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*not healthy:UserWarning")
@@ -33,8 +27,6 @@ WRONG = {
     "offset": lambda x: x + np.float32(4),
     "zero": lambda x: x * np.float32(0),
 }
-SMALL = {"encoder.hidden": (16, 8), "finetune.transfer_layers": 2, "pretrain.n_steps": 20}
-EMPTY = np.empty((0, 0), np.float32)
 
 
 def data_of(x, normalizer):
@@ -75,46 +67,6 @@ def synthetic():
     """Simulated samples by halves of donors, and what the first half keeps."""
     own, other = halves(make_synthetic(n_genes=100, batch_effect=0.0), "donor")
     return own, other, *fitted(own.X, own.obs["donor"].to_numpy())
-
-
-def other_laboratory(x, seed):
-    """Every gene shifted by a normal number, and its deviation multiplied by 0.5 to 2."""
-    rng = np.random.default_rng(seed)
-    shift = rng.uniform(1, 2) * rng.standard_normal(x.shape[1])
-    gain = 2 ** rng.uniform(-1, 1, x.shape[1])
-    mean = x.mean(axis=0)
-    return ((x - mean) * gain + mean + shift).astype(np.float32)
-
-
-def test_a_mixture_of_profiles_is_no_shift_and_the_rest_is_its_distance():
-    rng = np.random.default_rng(0)
-    profiles = rng.normal(size=(4, 50)).astype(np.float32)
-    shares = rng.dirichlet(np.ones(4), 20).astype(np.float32)
-    np.testing.assert_allclose(locations(shares @ profiles, profiles), 0, atol=0.02)
-    away = np.linalg.svd(profiles)[2][-1].astype(np.float32)  # at a right angle to all of them
-    moved = shares @ profiles + 3 * np.sqrt(np.float32(50)) * away
-    np.testing.assert_allclose(locations(moved, profiles), 3, atol=0.02)
-    beyond = 2 * profiles[:1] - profiles[1:2]  # on their line, but no mixture
-    assert locations(beyond, profiles)[0] > 0.5
-
-
-def test_the_nearest_profile_is_that_of_brute_force():
-    rng = np.random.default_rng(0)
-    z, profiles = rng.normal(size=(30, 7)), rng.normal(size=(5, 7))
-    square = ((z[:, None] - profiles) ** 2).mean(axis=2)
-    nearest, distances = nearest_profiles(z, profiles)
-    np.testing.assert_array_equal(nearest, square.argmin(axis=1))
-    np.testing.assert_allclose(distances, np.sqrt(square.min(axis=1)), atol=1e-6)
-
-
-def test_limits_between_sizes_lie_between_them_and_none_is_made_up():
-    limits = np.arange(len(SIZES), dtype=np.float32)[None] + 1
-    for i, n in enumerate(SIZES):
-        assert at_size(limits, int(n))[0] == limits[0, i]
-    assert at_size(limits, 10_000)[0] == limits[0, -1]
-    assert limits[0, 4] < at_size(limits, 30)[0] < limits[0, 5]
-    limits[0, :3] = np.inf
-    assert at_size(limits, 7)[0] == np.inf
 
 
 @pytest.mark.parametrize("how", WRONG)
@@ -244,127 +196,8 @@ def test_a_frame_that_brings_laboratories_together_raises_no_alarm_of_them(frame
     assert "is standardised within" in arrival.sentence or frame == "rank"
 
 
-def test_the_spread_does_not_see_what_happens_to_single_genes():
-    rng = np.random.default_rng(0)
-    profiles = rng.normal(size=(3, 40)).astype(np.float32)
-    z = profiles[rng.integers(3, size=50)] + rng.normal(size=(50, 40)).astype(np.float32)
-    moved = z * rng.uniform(0.5, 2, 40) + rng.normal(size=40)
-    axes = axes_of(profiles)
-    np.testing.assert_allclose(spread_of(z, axes), spread_of(moved, axes), rtol=1e-4)
-    np.testing.assert_allclose(axes @ axes.T, np.eye(len(axes)), atol=1e-5)
-
-
 def test_too_few_training_samples_keep_nothing():
     assert fitted(make_synthetic(n_samples=19, n_classes=2).X)[1] is None
-
-
-def test_classes_are_counted_in_a_line():
-    assert counted(np.array(["normal"] * 76)) == "all 76 samples for normal"
-    assert counted(np.array(["a", "b", "a"])) == "2 samples for a, 1 for b"
-    assert counted(np.array(list("aabcdefg"))).endswith(", 2 for others")
-
-
-def test_one_class_for_all_is_doubted_where_chance_does_not_explain_it():
-    classes = ["a", "b"]
-    all_b = np.array(["b"] * 40)
-    assert "all 40 samples of X are taken for b, which 25%" in doubt_of_one_class(
-        all_b, classes, [75, 25], " of X"
-    )
-    assert not doubt_of_one_class(all_b, classes, [2, 98]), "nearly all of the training"
-    assert not doubt_of_one_class(all_b[:9], classes, [75, 25]), "few"
-    assert not doubt_of_one_class(all_b, classes, [8, 92]), "0.92 ** 40 is above 0.01"
-    assert doubt_of_one_class(np.array(["b"] * 60), classes, [8, 92])
-    assert not doubt_of_one_class(np.array(["b"] * 39 + ["a"]), classes)
-
-
-def test_a_file_of_one_class_is_warned_of_though_nothing_has_shifted(encoder, numerics):
-    data = make_synthetic(n_samples=240, n_genes=60)
-    classifier = jaxssl.SSLClassifier(encoder, label="class", config={"finetune.n_steps": 5})
-    bundle = classifier.fit(data).bundle_
-    assert sum(bundle.provenance["class_counts"]) == bundle.provenance["n_labelled"]
-    named = classifier.predict(data)
-    largest = pd.Series(named).value_counts().index[0]
-    new = data[named == largest].copy()
-    new.obs_names = [f"new{i}" for i in range(new.n_obs)]
-    for use in (classifier.predict, lambda d: jaxssl.predict(bundle, d, shift="warn")):
-        with pytest.warns(UserWarning, match=f"samples are taken for {largest}"):
-            use(new)
-
-
-@pytest.fixture(scope="module")
-def encoder():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        return SSLEncoder(config=SMALL).fit(make_synthetic(n_samples=240, n_genes=60))
-
-
-def test_a_bundle_keeps_what_it_knows_of_its_cohort(encoder, tmp_path):
-    save_bundle(tmp_path / "b", encoder.bundle_)
-    loaded = load_bundle(tmp_path / "b").reference
-    for name, kept in vars(encoder.bundle_.reference).items():
-        np.testing.assert_array_equal(vars(loaded)[name], kept)
-    save_bundle(tmp_path / "old", dataclasses.replace(encoder.bundle_, reference=None))
-    assert load_bundle(tmp_path / "old").reference is None
-
-
-def test_python_and_estimators_refuse_warn_and_adapt(encoder, tmp_path, numerics):
-    data = make_synthetic(n_samples=240, n_genes=60)
-    moved = data.copy()
-    moved.X = other_laboratory(data.X, 0)
-    moved.obs_names = [f"other{i}" for i in range(240)]
-    classifier = jaxssl.SSLClassifier(encoder, label="class", config={"finetune.n_steps": 5})
-    classifier.fit(data).save(tmp_path / "clf")
-    for use in (encoder.transform, classifier.predict, encoder.embed):
-        with pytest.raises(InputError, match=r"240 samples lie too far from.*`shift=adapt`"):
-            use(moved.copy())
-    with pytest.raises(InputError, match="it takes "):
-        jaxssl.predict(tmp_path / "clf", moved)
-    with pytest.warns(UserWarning, match="too far from the classifier's"):
-        warned = jaxssl.predict(tmp_path / "clf", moved, shift="warn")
-    adapted = jaxssl.predict(tmp_path / "clf", moved, shift="adapt")
-    data.obs_names = moved.obs_names
-    own = jaxssl.predict(tmp_path / "clf", data)
-    truth = data.obs["class"].to_numpy()
-    right = [(table["predicted"] == truth).mean() for table in (own, adapted, warned)]
-    assert right[1] > right[0] - 0.05
-    assert right[2] < right[1]
-    probabilities = own.filter(regex="^p_")
-    np.testing.assert_array_equal(own["max_probability"], probabilities.max(axis=1))
-    assert own["out_of_distribution"].between(0, 1).all()
-    assert (warned["out_of_distribution"] == 1).mean() > 0.9
-    assert adapted["out_of_distribution"].median() < 0.9
-    other = jaxssl.SSLClassifier(encoder, label="class", shift="adapt")
-    np.testing.assert_allclose(
-        other.fit(moved).bundle_.normalizer.mean, moved.X.mean(axis=0), rtol=1e-5
-    )
-    with pytest.raises(InputError, match=r"`shift=ignore` is unknown; choose one of refuse, warn"):
-        jaxssl.predict(tmp_path / "clf", data, shift="ignore")
-
-
-def test_an_encoder_that_keeps_nothing_says_so(encoder, tmp_path):
-    bundle = dataclasses.replace(encoder.bundle_, reference=None)
-    data = make_synthetic(n_samples=240, n_genes=60)
-    arrival = receive(data, bundle.normalizer, bundle.reference)
-    assert "none can be told" in arrival.sentence
-    assert np.isnan(arrival.outlying).all()
-    judge(arrival, "refuse", "the encoder's")
-
-
-def test_verbs_refuse_before_they_write_and_name_the_flags(encoder, tmp_path):
-    moved = make_synthetic(n_samples=240, n_genes=60)
-    moved.X = other_laboratory(moved.X, 0)
-    moved.obs_names = [f"other{i}" for i in range(240)]
-    moved.write_h5ad(tmp_path / "moved.h5ad")
-    encoder.save(tmp_path / "encoder")
-    words = [f"--encoder={tmp_path / 'encoder'}", f"--data={tmp_path / 'moved.h5ad'}"]
-    for verb, out in (("embed", "e.h5ad"), ("finetune", "clf")):
-        told = launch(verb, *words, f"--out={tmp_path / out}", code=2)
-        assert "pass --shift=adapt to standardise" in told
-        assert not (tmp_path / out).exists()
-    launch("finetune", *words, f"--out={tmp_path / 'clf'}", "--shift=adapt", "--label=class")
-    words = [f"--classifier={tmp_path / 'clf'}", words[1], f"--out={tmp_path / 'p.csv'}"]
-    told = launch("predict", *words)  # its own cohort by now
-    assert "shift: " in told
-    assert len(pd.read_csv(tmp_path / "p.csv")) == 240
 
 
 def test_a_file_without_the_genes_that_count_most_is_found(breast):
@@ -377,16 +210,6 @@ def test_a_file_without_the_genes_that_count_most_is_found(breast):
     alike = dataclasses.replace(normalizer, weight=None)
     of_values = measure(reference, alike, wrong).values["clipped"]
     assert measure(reference, normalizer, wrong).values["clipped"] > 2 * of_values
-
-
-@pytest.mark.parametrize("gain", [0.5, 0.7, 1.5])
-def test_the_gain_is_the_slope_on_the_nearest_profile(gain):
-    rng = np.random.default_rng(0)
-    mean, scale = rng.uniform(4, 12, 300), rng.uniform(0.5, 2, 300)
-    profiles = rng.normal(size=(40, 300))
-    x = gain * (profiles * scale + mean) + 1
-    found = gains((x - mean) / scale, profiles, mean, scale)
-    np.testing.assert_allclose(found, np.log(gain), rtol=1e-6)
 
 
 @pytest.mark.parametrize("gain", [0.6, 0.75])

@@ -5,7 +5,7 @@ without a word where the file is cut while it is used.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -103,7 +103,7 @@ def pick(x: np.ndarray | Backed, columns: np.ndarray) -> Any:
     return x.map(lambda block, _: block[:, at], len(at))
 
 
-def blocks(x: np.ndarray | Backed, size: int = 0) -> Iterator[slice]:
+def blocks(x: Sized, size: int = 0) -> Iterator[slice]:
     """Slices of `size` rows each; 0: `BLOCK`."""
     step = size or BLOCK
     return (slice(start, min(start + step, len(x))) for start in range(0, len(x), step))
@@ -154,7 +154,7 @@ def state_of(path: Path) -> str:
     return " ".join(map(str, _state(path)))
 
 
-def is_row_by_row(path: Path) -> bool:
+def is_contiguous(path: Path) -> bool:
     """Whether the matrix of a file is one that `open_backed` takes."""
     try:
         open_backed(path)

@@ -30,8 +30,6 @@ MIN_LABELS = 4  # of a class in source and in target
 FLAT = 1e-5  # standard deviation of a gene that does not vary
 PROTOCOLS = ("pairs", "leave_cohort_out")
 
-Rows = Int[np.ndarray, " rows"]
-
 
 class Cohort(NamedTuple):
     """Log2 expression of one cohort, with its labels as text."""
@@ -165,7 +163,9 @@ def drawn(cohort: Cohort, max_samples: int) -> Cohort:
     return rows_of(cohort, np.sort(np.random.default_rng(0).choice(n, max_samples, replace=False)))
 
 
-def rows_of(cohort: Cohort, rows: Bool[np.ndarray, " samples"] | Rows) -> Cohort:
+def rows_of(
+    cohort: Cohort, rows: Bool[np.ndarray, " samples"] | Int[np.ndarray, " rows"]
+) -> Cohort:
     """Some samples of a cohort."""
     named = {"expression", "labels", "ids", "groups"}
     own = {name: value for name, value in cohort._asdict().items() if name in named}

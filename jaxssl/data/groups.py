@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from jaxssl.data.backed import BLOCK, Backed, Expression, blocks, pick, pieces
+from jaxssl.data.backed import Backed, Expression, blocks, pick, pieces
 from jaxssl.data.frames import FLAT, MIN_COHORT, normal_scores
 from jaxssl.data.moments import moments
 from jaxssl.data.near import similar_pairs
@@ -20,6 +20,7 @@ from jaxssl.data.near import similar_pairs
 SIMILAR = 0.98  # cosine of standardised profiles; other patients' of one tissue stay below 0.97
 SIMILAR_WITHIN = 0.5  # cosine beside the samples of one batch alone; of strangers it is about 0
 MAX_GENES = 2000  # the most variable ones: enough to tell twins apart
+N_LOOKED = 1024  # samples whose nearest ones are looked at
 MIN_GENES = 50  # with fewer, strangers are alike too: only what is closer than chance allows counts
 CLOSE = 0.1  # standard deviations, in every one of few genes: copies, rounded or with little noise
 CHANCE = 0.05  # pairs of strangers that may be expected to be as close as one that counts
@@ -75,7 +76,7 @@ def find_near(expression: Expression) -> Near | None:
     x, chosen = _varying(expression)
     if len(chosen) < MIN_GENES:
         return None
-    looked = np.sort(np.random.default_rng(0).permutation(len(x))[:BLOCK])
+    looked = np.sort(np.random.default_rng(0).permutation(len(x))[:N_LOOKED])
     steps, nearest = _next_to(_to_length_1(x), looked, LARGEST_SET + 1)
     steps = np.maximum(steps, 1e-6)
     is_far = (steps[:, :-1] < FAR * steps[:, 1:]) & (steps[:, :-1] < NEAR)
@@ -134,10 +135,9 @@ def _alike_within(x: Expression, pairs: Pairs, batches: np.ndarray) -> Bool[np.n
         own = x[rows]
         mean, scale = moments(own)
         z = _to_length_1((own - mean) / np.maximum(scale, FLAT))
-        for start in range(0, len(of), BLOCK):
-            some = of[start : start + BLOCK]
-            first, second = z[np.searchsorted(rows, pairs[some].T)]
-            is_kept[some] = np.einsum("pg,pg->p", first, second) > SIMILAR_WITHIN
+        for block in blocks(of):
+            first, second = z[np.searchsorted(rows, pairs[of[block]].T)]
+            is_kept[of[block]] = np.einsum("pg,pg->p", first, second) > SIMILAR_WITHIN
     return is_kept
 
 
@@ -157,10 +157,10 @@ def _similar(x: Expression) -> Pairs:
     pairs, x = [_chained(np.flatnonzero(lengths < 1e-12))], _to_length_1(x)
     if isinstance(x, Backed):
         return np.concatenate([*pairs, similar_pairs(x, SIMILAR)])
-    for start in range(0, len(x), BLOCK):
-        cosine = x[start : start + BLOCK] @ x[start:].T
+    for rows in blocks(x):
+        cosine = x[rows] @ x[rows.start :].T
         first, second = np.nonzero(np.triu(cosine, k=1) > SIMILAR)
-        pairs.append(np.stack([first, second], axis=1) + start)
+        pairs.append(np.stack([first, second], axis=1) + rows.start)
     return np.concatenate(pairs)
 
 

@@ -12,11 +12,9 @@ from jaxssl.data.shift import Reference
 from jaxssl.data.shift_limits import fit_reference
 from jaxssl.types import Normalizer
 
-Rows = Int[np.ndarray, " rows"]
-
 
 def guard_of(
-    joint: Joint, rows: Rows, scale: str, options: NormalizeConfig
+    joint: Joint, rows: Int[np.ndarray, " rows"], scale: str, options: NormalizeConfig
 ) -> tuple[Normalizer, Reference | None]:
     """What later samples are held against: these samples, each gene as it is measured.
 

@@ -39,8 +39,8 @@ def similar_pairs(unit: Backed, cosine: float) -> Pairs:
     along = np.concatenate([unit[rows] @ axes for rows in blocks(unit)])
     square, found = (along**2).sum(axis=1), [np.empty((0, 2), np.int64)]
     step = max(1, COMPARED // len(along))
-    for start in range(0, len(along), step):
-        near = _near(along, square, slice(start, start + step), 2 - 2 * cosine + SLACK)
+    for rows in blocks(along, step):
+        near = _near(along, square, rows, 2 - 2 * cosine + SLACK)
         found.append(near[_cosines(unit, near) > cosine])
     return np.concatenate(found)
 

@@ -9,11 +9,12 @@ PER_PROFILE = 15  # samples
 ROUNDS = 8  # of k-means
 _N_STEPS = 40  # of the projection
 
-Rows = Float[np.ndarray, "samples looked"]
+LookedAt = Float[np.ndarray, "samples looked"]
+"""Samples and, of their genes, those that are looked at."""
 
 
 def fit_profiles(
-    z: Rows, rng: np.random.Generator
+    z: LookedAt, rng: np.random.Generator
 ) -> tuple[Float32[np.ndarray, "profiles looked"], Float32[np.ndarray, " looked"]]:
     """Means of clusters, by k-means from distant samples on, and deviations about them."""
     z = z[some_of(np.arange(len(z)), MAX_TRAINING)]
@@ -33,7 +34,7 @@ def fit_profiles(
     return profiles.astype(np.float32), deviation.astype(np.float32)
 
 
-def _distant(z: Rows, n: int, rng: np.random.Generator) -> list[int]:
+def _distant(z: LookedAt, n: int, rng: np.random.Generator) -> list[int]:
     """Rows that start k-means, drawn by their distance (k-means++, Arthur and Vassilvitskii)."""
     rows = [int(rng.integers(len(z)))]
     square, rest = (z**2).sum(axis=1), np.full(len(z), np.inf)
@@ -47,7 +48,7 @@ def _distant(z: Rows, n: int, rng: np.random.Generator) -> list[int]:
 
 
 def nearest_profiles(
-    z: Rows, profiles: Float[np.ndarray, "profiles looked"]
+    z: LookedAt, profiles: Float[np.ndarray, "profiles looked"]
 ) -> tuple[Int[np.ndarray, " samples"], Float[np.ndarray, " samples"]]:
     """The nearest profile of every sample, and the root mean square over genes of the rest."""
     square = (profiles**2).sum(axis=1) - 2 * z @ profiles.T

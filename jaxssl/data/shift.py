@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Float32, Int
 
 from jaxssl.data.backed import Expression, pieces
 from jaxssl.data.frames import MIN_COHORT
-from jaxssl.data.profiles import locations, nearest_profiles
+from jaxssl.data.profiles import LookedAt, locations, nearest_profiles
 from jaxssl.types import Normalizer
 
 STATISTICS = ("location", "scale", "distance", "clipped", "gain")
@@ -38,8 +38,6 @@ _WORDS = {
     "gain": "the range of the samples' values differs from that of the nearest training ones by a "
     "factor of {factor:.2f} (limit {at_most:.2f}), as on another scale",
 }
-
-Rows = Float[np.ndarray, "samples looked"]
 
 
 @jax.tree_util.register_dataclass
@@ -153,8 +151,8 @@ def at_size(limits: Float32[np.ndarray, "*statistics sizes"], n: int) -> np.ndar
 
 
 def standardized(
-    x: Rows, mean: Float[np.ndarray, " looked"], scale: Float[np.ndarray, " looked"]
-) -> Rows:
+    x: LookedAt, mean: Float[np.ndarray, " looked"], scale: Float[np.ndarray, " looked"]
+) -> LookedAt:
     """Genes in training standard deviations, bounded far outside of what clipping leaves."""
     z = (x - mean) / scale
     return np.clip(z, -BOUND, BOUND, out=z)
@@ -169,7 +167,7 @@ def counts_of(
 
 
 def beyond(
-    z: Rows,
+    z: LookedAt,
     lower: Float[np.ndarray, " looked"],
     upper: Float[np.ndarray, " looked"],
     counts: Float[np.ndarray, " looked"],
@@ -179,8 +177,8 @@ def beyond(
 
 
 def gains(
-    z: Rows,
-    profiles: Rows,
+    z: LookedAt,
+    profiles: LookedAt,
     mean: Float[np.ndarray, " looked"],
     scale: Float[np.ndarray, " looked"],
 ) -> Float[np.ndarray, " samples"]:
@@ -207,7 +205,7 @@ def axes_of(
     return axes[:5][singular[:5] > 1e-3]
 
 
-def spread_of(z: Rows, axes: Float[np.ndarray, "axes looked"]) -> float:
+def spread_of(z: LookedAt, axes: Float[np.ndarray, "axes looked"]) -> float:
     """Share of the variance along the axes of the training, of samples standardised by themselves.
 
     Samples of one class differ little along them, whatever their laboratory does to each gene.

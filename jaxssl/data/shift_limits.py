@@ -15,6 +15,7 @@ from jaxssl.data.frames import MIN_COHORT
 from jaxssl.data.groups import name_each
 from jaxssl.data.profiles import (
     MAX_TRAINING,
+    LookedAt,
     fit_profiles,
     locations,
     nearest_profiles,
@@ -46,7 +47,6 @@ N_SETS = 60  # subsets a size and kind: at random, skewed, and alike
 SKEW = 0.1  # concentration of the Dirichlet distribution of their composition
 N_SPREAD = 30
 
-Rows = Float[np.ndarray, "samples looked"]
 Values = dict[str, Float[np.ndarray, " sets"]]
 
 
@@ -133,7 +133,7 @@ def _limits(seen: list[_Seen], n: int, rng: np.random.Generator) -> list[float]:
 def _see(
     profiles: Float[np.ndarray, "profiles looked"],
     deviation: Float[np.ndarray, " looked"],
-    z: Rows,
+    z: LookedAt,
     own: _Own,
 ) -> _Seen:
     z = z[some_of(np.arange(len(z)), MAX_HELD_OUT)]
@@ -158,7 +158,7 @@ def _halves(groups: np.ndarray, rng: np.random.Generator) -> Iterator[Bool[np.nd
 
 
 def _halve(
-    x: Rows,
+    x: LookedAt,
     rows: Bool[np.ndarray, " samples"],
     clip: float,
     counts: Float[np.ndarray, " looked"],
@@ -221,7 +221,7 @@ def _skewed(
     return [rows[:size] for rows, size in zip(order, sizes_of, strict=True)]
 
 
-def _neighbourhoods(z: Rows, n: int, rng: np.random.Generator) -> Int[np.ndarray, "sets size"]:
+def _neighbourhoods(z: LookedAt, n: int, rng: np.random.Generator) -> Int[np.ndarray, "sets size"]:
     """Rows of subsets of samples that are as alike as those of one class can be."""
     n = min(n, max(MIN_COHORT, len(z) // 3))
     centres = rng.integers(len(z), size=N_SETS)

@@ -120,8 +120,11 @@ def take_roles(adata: AnnData, config: Config, *, is_split: bool = True) -> Role
         obs[name].to_numpy() if name else np.full(len(obs), "", object)
         for name in (columns["group"], columns["batch"])
     )
-    words = {"min_class_size": min_class_size if is_split else 0, "is_split": is_split}
-    codes, classes = encode(obs[columns["label"]].to_numpy(), **words)
+    codes, classes = encode(
+        obs[columns["label"]].to_numpy(),
+        min_class_size=min_class_size if is_split else 0,
+        is_split=is_split,
+    )
     return Roles(**columns, codes=codes, classes=classes, groups=groups, batches=batches)
 
 

@@ -1,7 +1,6 @@
 """Encoder bundles on disk: all that using an encoder takes, verified on the way back."""
 
 import itertools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,23 +12,23 @@ from jaxssl.arguments import checked
 from jaxssl.config import Config, from_dict, to_dict
 from jaxssl.data.presence import Classes, Named
 from jaxssl.data.shift import Reference
+from jaxssl.engine.description import (
+    check_seal,
+    kept_of,
+    read_description,
+    static_of,
+    write_description,
+)
 from jaxssl.engine.diagnose import DIVERGED, HEALTHY, Diagnosis
 from jaxssl.engine.leaves import (
     ARRAYS,
     Leaves,
-    check_format,
-    check_seal,
     flatten,
-    kept_of,
     load_leaves,
     on_record,
-    read_genes,
     record,
     save_leaves,
-    seal,
-    static_of,
     unflatten,
-    write_genes,
 )
 from jaxssl.files import complete_folder
 from jaxssl.places import missing
@@ -85,11 +84,9 @@ def save_bundle(folder: Path, bundle: EncoderBundle) -> None:
         "calibration": static_of(bundle.calibration),
         "leaves": record(leaves),
     }
-    description = seal(description, bundle.normalizer.genes)
     with complete_folder(folder, BUNDLE) as partial:
         save_leaves(partial / "arrays", leaves)
-        write_genes(partial, bundle.normalizer.genes)
-        (partial / DESCRIPTION).write_text(json.dumps(description, indent=2))
+        write_description(partial / DESCRIPTION, description, bundle.normalizer.genes)
 
 
 def is_bundle(folder: Path) -> bool:
@@ -129,9 +126,7 @@ def load_bundle(folder: Path | str) -> EncoderBundle:
         if path.is_symlink():  # what comes from elsewhere must not point at other files of the disk
             raise InputError(f"{path} is a link, and a bundle has none", "copy the file itself")
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        check_format(description, FORMAT)
-        genes = read_genes(folder)
+        description, genes = read_description(folder / DESCRIPTION, FORMAT)
         config = from_dict(description["config"])
         scale, provenance = description["expression_scale"], description["provenance"]
         frame, cohorts = description.get("frame", [Frame.name, []])

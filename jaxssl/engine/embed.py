@@ -11,7 +11,7 @@ from anndata import AnnData
 from jaxtyping import Float
 
 from jaxssl.config import Config
-from jaxssl.data.backed import Rows
+from jaxssl.data.backed import Rows, blocks
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.methods import METHODS
 from jaxssl.methods.interface import MethodConfig, Training
@@ -108,5 +108,4 @@ def annotate(
 
 
 def _by_blocks(fn: Callable, x: Rows) -> np.ndarray:
-    blocks = [np.asarray(fn(x[start : start + BLOCK])) for start in range(0, len(x), BLOCK)]
-    return np.concatenate(blocks)
+    return np.concatenate([np.asarray(fn(x[rows])) for rows in blocks(x, BLOCK)])

@@ -20,7 +20,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
-from jaxssl.engine.launchers import ADDRESS, Place, find_place, size_variable
+from jaxssl.engine.launchers import ADDRESS, Process, find_process, size_variable
 from jaxssl.types import InputError
 
 START = 120  # seconds in which all processes must have started
@@ -30,7 +30,7 @@ PART = 1 << 26  # bytes sent at once
 GOODBYE = b"."
 
 
-def join(command: str, leave: Callable[[str], None]) -> Place:
+def join(command: str, leave: Callable[[str], None]) -> Process:
     """Meet the other processes, before anything asks JAX for a device.
 
     Args:
@@ -38,41 +38,42 @@ def join(command: str, leave: Callable[[str], None]) -> Place:
         leave: ends this process at once, with a sentence, when another one has ended.
 
     Returns:
-        The place of this process.
+        This process among them.
 
     Raises:
         InputError: if nothing tells where they are, or one has another command, package or device.
     """
-    place = find_place()
-    if place.n == 1:
-        return place
+    process = find_process()
+    if process.n == 1:
+        return process
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # signals are ours
     lonely = (
-        f"process {place.index} of {place.n} did not meet the others in {START} s; see that all "
-        f"were started, set {ADDRESS}=HOST:PORT, of the first, for all, or unset {size_variable()}"
+        f"{process} did not meet the others in {START} s; see that all were started, set "
+        f"{ADDRESS}=HOST:PORT, of the first, for all, or unset {size_variable()}"
     )
-    if place.is_first and ADDRESS in os.environ:
+    if process.is_first and ADDRESS in os.environ:
         _require_free(os.environ[ADDRESS])
     late = threading.Timer(START, leave, [lonely])  # JAX would abort the process
     late.start()
-    words: Any = {"num_processes": place.n, "process_id": place.index}
     try:
-        jax.distributed.initialize(initialization_timeout=2 * START, **words)
+        jax.distributed.initialize(
+            num_processes=process.n, process_id=process.index, initialization_timeout=2 * START
+        )
     except Exception as error:  # JAX raises many kinds
         raise InputError(f"{lonely} ({str(error).splitlines()[0]})") from error
     finally:
         late.cancel()
     try:
-        _compare(place, command)
-        _connect(place, leave)
+        _compare(process, command)
+        _connect(process, leave)
     except InputError:
         goodbye()
         raise
     except OSError as error:  # a name that is not known, a port that is closed
-        found = f"process {place.index} of {place.n} cannot reach the others ({error})"
+        found = f"{process} cannot reach the others ({error})"
         raise InputError(found, "see that the hosts know each other's names") from error
-    return place
+    return process
 
 
 def is_joined() -> bool:
@@ -105,7 +106,7 @@ def any_says(value: bool) -> bool:
     return bool(np.any(multihost_utils.process_allgather(np.array(value))))
 
 
-def tell(message: Any, arrays: Mapping[str, np.ndarray] = MappingProxyType({})) -> None:
+def broadcast(message: Any, arrays: Mapping[str, np.ndarray] = MappingProxyType({})) -> None:
     """The first's part: let all others know something, and arrays by their names.
 
     Args:
@@ -113,16 +114,16 @@ def tell(message: Any, arrays: Mapping[str, np.ndarray] = MappingProxyType({})) 
         arrays: of any shape and plain type.
     """
     kinds = {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
-    _broadcast(json.dumps([message, kinds]).encode())
+    _broadcast_bytes(json.dumps([message, kinds]).encode())
     for array in arrays.values():
-        _broadcast(np.ascontiguousarray(array).tobytes())
+        _broadcast_bytes(np.ascontiguousarray(array).tobytes())
 
 
-def hear() -> tuple[Any, dict[str, np.ndarray]]:
+def receive() -> tuple[Any, dict[str, np.ndarray]]:
     """The others' part: what the first tells; nothing of it is run."""
-    message, kinds = json.loads(_broadcast(b""))
+    message, kinds = json.loads(_broadcast_bytes(b""))
     arrays = {
-        name: np.frombuffer(_broadcast(b""), np.dtype(kind)).reshape(shape)
+        name: np.frombuffer(_broadcast_bytes(b""), np.dtype(kind)).reshape(shape)
         for name, (kind, shape) in kinds.items()
     }
     return message, arrays
@@ -134,13 +135,13 @@ def goodbye(*, is_done: bool = False) -> None:
     With `is_done` the first lets the others, which wait for what it asks, end theirs.
     """
     if is_done and is_joined() and is_first():
-        tell(None)
+        broadcast(None)
     for line in _lines:
         with contextlib.suppress(OSError):  # the other one was faster
             line.sendall(GOODBYE)
 
 
-def _broadcast(message: bytes) -> bytes:
+def _broadcast_bytes(message: bytes) -> bytes:
     """The first's bytes, in all processes."""
     own = np.frombuffer(message, np.uint8)
     # int64 in two halves, which JAX does not cut
@@ -153,7 +154,7 @@ def _broadcast(message: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _compare(place: Place, command: str) -> None:
+def _compare(process: Process, command: str) -> None:
     """Refuse processes that would compute something else than the first."""
     kind = jax.local_devices()[0].device_kind
     own = {name: version(name) for name in PACKAGES}
@@ -166,7 +167,7 @@ def _compare(place: Place, command: str) -> None:
     for index, (host, other) in enumerate(everyone):
         for what, value in other.items():
             if value != first[what]:
-                found = f"process {index} of {place.n}, on {host}, has {what} {value}"
+                found = f"process {index} of {process.n}, on {host}, has {what} {value}"
                 fix = "start all alike, or each by itself, without what says that they are several"
                 raise InputError(f"{found}, and the first {first[what]}", fix)
 
@@ -187,13 +188,13 @@ def _require_free(address: str) -> None:
             raise InputError(found, "set it to HOST:PORT with a free port, for all") from error
 
 
-def _connect(place: Place, leave: Callable[[str], None]) -> None:
+def _connect(process: Process, leave: Callable[[str], None]) -> None:
     """Hold a connection between the first and each of the others."""
-    if place.is_first:
+    if process.is_first:
         with socket.create_server(("", 0)) as server:
-            tell([socket.gethostname(), server.getsockname()[1]])
+            broadcast([socket.gethostname(), server.getsockname()[1]])
             server.settimeout(START)
-            missing = set(range(1, place.n))
+            missing = set(range(1, process.n))
             while missing:
                 line, _ = server.accept()
                 line.settimeout(STRAY)
@@ -205,13 +206,13 @@ def _connect(place: Place, leave: Callable[[str], None]) -> None:
                     line.close()
                     continue
                 missing.remove(index)
-                _hold(line, f"process {index} of {place.n}", leave)
+                _hold(line, f"process {index} of {process.n}", leave)
     else:
-        (host, port), _ = hear()
+        (host, port), _ = receive()
         host = "127.0.0.1" if host == socket.gethostname() else host
         line = socket.create_connection((host, port), START)
-        line.sendall(place.index.to_bytes(4))
-        _hold(line, f"the first of {place.n} processes", leave)
+        line.sendall(process.index.to_bytes(4))
+        _hold(line, f"the first of {process.n} processes", leave)
 
 
 def _hold(line: socket.socket, name: str, leave: Callable[[str], None]) -> None:

@@ -16,8 +16,8 @@ LAUNCHERS = {
 ADDRESS = "JAX_COORDINATOR_ADDRESS"
 
 
-class Place(NamedTuple):
-    """Which of the processes that were started together this one is."""
+class Process(NamedTuple):
+    """One of the processes that were started together."""
 
     index: int
     n: int
@@ -27,26 +27,29 @@ class Place(NamedTuple):
         """Whether it is the one that reads, writes and decides."""
         return self.index == 0
 
+    def __str__(self) -> str:
+        return f"process {self.index} of {self.n}"
 
-def find_place(environ: Mapping[str, str] = os.environ) -> Place:
-    """The place among the processes that `srun`, `mpirun` or the user started together.
+
+def find_process(environ: Mapping[str, str] = os.environ) -> Process:
+    """This process among those that `srun`, `mpirun` or the user started together.
 
     Raises:
         InputError: if the environment says how many there are, and not which one this is.
 
     Example:
-        >>> find_place({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"})
-        Place(index=1, n=4)
-        >>> find_place({"SLURM_NTASKS": "4"})  # of a batch script, which is one process
-        Place(index=0, n=1)
+        >>> find_process({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"})
+        Process(index=1, n=4)
+        >>> find_process({"SLURM_NTASKS": "4"})  # of a batch script, which is one process
+        Process(index=0, n=1)
     """
     size = size_variable(environ)
     if size:
         rank = LAUNCHERS[size]
         try:
-            found = Place(int(environ[rank]), int(environ[size]))
+            found = Process(int(environ[rank]), int(environ[size]))
         except (KeyError, ValueError):
-            found = Place(-1, 0)
+            found = Process(-1, 0)
         if not 0 <= found.index < found.n:
             raise InputError(
                 f"{size} is {environ[size]}, and {rank}={environ.get(rank, '')} is no process of "
@@ -59,7 +62,7 @@ def find_place(environ: Mapping[str, str] = os.environ) -> Place:
             f"{ADDRESS} is set, and nothing says how many processes there are",
             f"set JAX_NUM_PROCESSES and JAX_PROCESS_ID, or unset {ADDRESS}",
         )
-    return Place(0, 1)
+    return Process(0, 1)
 
 
 def size_variable(environ: Mapping[str, str] = os.environ) -> str:

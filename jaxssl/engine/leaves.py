@@ -4,8 +4,7 @@ Saved from and restored to NumPy, so they open on any machine and device layout.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,9 +15,7 @@ import numpy as np
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
-from jaxssl.data.presence import Classes
-from jaxssl.data.shift import Reference
-from jaxssl.types import Calibration, InputError
+from jaxssl.types import InputError
 
 Leaves = dict[str, np.ndarray]
 ARRAYS: dict[str, Any] = {
@@ -133,75 +130,3 @@ def load_leaves(path: Path, expected: Mapping[str, Leaf]) -> Leaves:
                 "take a copy of it, or make it anew",
             )
     return found
-
-
-def write_genes(folder: Path, genes: Sequence[str]) -> None:
-    """Write the names of genes beside arrays by gene."""
-    (folder / "genes.txt").write_text("\n".join(genes) + "\n", encoding="utf-8")
-
-
-def read_genes(folder: Path) -> tuple[str, ...]:
-    """The names that `write_genes` wrote."""
-    return tuple((folder / "genes.txt").read_text(encoding="utf-8").split("\n")[:-1])
-
-
-def seal(description: dict[str, Any], genes: Sequence[str]) -> dict[str, Any]:
-    """A description with the hashes of the genes' names and of itself, for `check_seal`."""
-    named = description | {"genes_sha256": hash_of_genes(genes)}
-    return named | {"sha256": hash_of_description(named)}
-
-
-def check_seal(file: Path, description: dict[str, Any], genes: Sequence[str], again: str) -> None:
-    """Refuse a description, or genes beside it, that are not as they were written.
-
-    Args:
-        file: that holds the description.
-        description: of `seal`, as it was read.
-        genes: as `read_genes` read them.
-        again: what to do then.
-
-    Raises:
-        InputError: if one is not, naming the file.
-    """
-    found = {
-        "genes.txt": (description.get("genes_sha256"), hash_of_genes(genes)),
-        file.name: (description.get("sha256"), hash_of_description(description)),
-    }
-    for name, (recorded, own) in found.items():
-        if recorded != own:
-            raise InputError(f"{file.parent}: {name} is not as it was written", again)
-
-
-def hash_of_description(description: dict[str, Any]) -> str:
-    """Hash of all that a description says, but for this hash."""
-    rest = {name: value for name, value in description.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def hash_of_genes(genes: Sequence[str]) -> str:
-    """Hash of names of genes, in their order."""
-    return hashlib.sha256("\n".join(genes).encode()).hexdigest()
-
-
-def static_of(calibration: Calibration | None) -> dict[str, Any]:
-    """What of a calibration is no array."""
-    names = ("temperature", "is_held_out") if calibration else ()
-    return {name: getattr(calibration, name) for name in names}
-
-
-def check_format(description: dict[str, Any], readable: int) -> None:
-    """Refuse a bundle of another format, which may say the rest in other words."""
-    if description["format"] != readable:
-        raise InputError(
-            f"bundle format {description['format']}, this version reads format {readable}",
-            "read it with the jaxssl that wrote it",
-        )
-
-
-def kept_of(
-    tree: dict[str, Any], calibrated: dict[str, Any]
-) -> tuple[Reference | None, Calibration | None, Classes | None]:
-    """What not every bundle has, from its arrays and what of a calibration is no array."""
-    reference = Reference(**tree["reference"]) if "reference" in tree else None
-    calibration = Calibration(**tree["calibration"], **calibrated) if calibrated else None
-    return reference, calibration, Classes(**tree["classes"]) if "classes" in tree else None

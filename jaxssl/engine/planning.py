@@ -67,20 +67,31 @@ def plan_pretraining(
     sections = ("encoder", "augment", "method", "optimizer")
     read = {name: getattr(config, name) for name in sections}
     of_programs = Config(**read, run=RunConfig(precision=config.run.precision))
-    fixed = _without_samples(schedule)
-    trainer = _trainer(of_programs, n_samples, fixed)
     x = jax.ShapeDtypeStruct((n_samples, n_features), np.float32)
     assert genes or not config.augment.drop_genes or config.normalize.input == "genes"
     pool = jax.eval_shape(partial(make_pool, options=config.augment, root_key=0), x, genes=genes)
     pool = with_cohorts(pool, schedule)
+    footprint = _footprint(of_programs, schedule, pool, varied, is_streamed=is_streamed)
+    memory = plan_memory(
+        footprint, n_seeds, config.run.memory_gb, config.run.chunk, splits_rows=True
+    )
+    return Plan(of_programs, n_samples, schedule, memory)
+
+
+def _footprint(
+    config: Config, schedule: Schedule, pool: Pool, varied: Sequence[str], *, is_streamed: bool
+) -> Footprint:
+    """What a pretraining takes of a device's memory; `pool` may be shapes alone."""
+    n_samples, n_features = pool.x.shape
+    fixed = _without_samples(schedule)
     member = Member(jax.random.key(0), {name: jnp.float32(0) for name in varied})
-    state = jax.eval_shape(trainer.init, member, pool)
+    state = jax.eval_shape(_trainer(config, n_samples, fixed).init, member, pool)
     matrices = [leaf for leaf in jax.tree.leaves(state.params) if len(leaf.shape) > 1]
     # the views, and what every layer makes of them, kept for the backward pass
     widths = n_features + 2 * sum(matrix.shape[1] for matrix in matrices)
-    widths += 2 * genes.z.shape[1] if genes else 0  # with the mask
+    widths += 2 * pool.genes.z.shape[1] if pool.genes else 0  # with the mask
     activations = 4 * widths * schedule.batch_size * config.augment.n_views
-    refreshes = _make_parts(of_programs, n_samples, fixed, {}).method.refresh is not None
+    refreshes = _make_parts(config, n_samples, fixed, {}).method.refresh is not None
     all_at_once = 4 * n_samples * sum(config.encoder.hidden) if refreshes else 0
     working = 2 * bytes_of(state.params) + max(activations, all_at_once)  # 2: gradients, updates
     per_seed = bytes_of(state)
@@ -88,11 +99,7 @@ def plan_pretraining(
     if is_streamed:  # what trains, what is read meanwhile, and of each a batch at the least
         shared = shared - bytes_of(pool.x) + 2 * AT_ONCE
         working += 2 * 4 * schedule.batch_size * n_features
-    footprint = Footprint(shared, per_seed, working, copied=per_seed)
-    memory = plan_memory(
-        footprint, n_seeds, config.run.memory_gb, config.run.chunk, splits_rows=True
-    )
-    return Plan(of_programs, n_samples, schedule, memory)
+    return Footprint(shared, per_seed, working, copied=per_seed)
 
 
 def _without_samples(schedule: Schedule) -> Schedule:

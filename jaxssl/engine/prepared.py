@@ -19,10 +19,11 @@ from jaxssl.data.normalize import fit_normalizer, normalize, normalize_framed, s
 from jaxssl.data.shift import Reference
 from jaxssl.data.shift_limits import fit_reference, rows_of
 from jaxssl.data.task import Task, columns_of, is_numbered
+from jaxssl.engine import hosts
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.cohorts import find_cohorts
 from jaxssl.engine.streaming import require_streamable
-from jaxssl.types import ADAPT, GenePool, Normalizer, OnShift, Split
+from jaxssl.types import ADAPT, GenePool, InputError, Normalizer, OnShift, Split
 
 _DIGITS = 10  # of a hash: two of a million samples share one, once in two such sets
 
@@ -95,9 +96,14 @@ def prepare(task: Task, config: Config, normalizer: Normalizer | None = None) ->
     """Settle what follows from the training samples, and fit the normalizer unless one is given."""
     rows = task.split.train
     config = resolve(config, len(rows), 0 if normalizer else len(task.genes))
+    stays = isinstance(task.expression, Backed) and config.normalize.input == "genes"
+    # what cannot be is refused here, before anything is written
+    if stays and hosts.is_joined():
+        found = "several processes take the matrix in memory, and it stays on disk"
+        raise InputError(found, "start one, or pass `data.backed=never`")
     if normalizer is None:  # else the encoders are given, too
-        find_cohorts(config.pretrain, task.batches[rows])  # refused before anything is written
-        if isinstance(task.expression, Backed) and config.normalize.input == "genes":
+        find_cohorts(config.pretrain, task.batches[rows])
+        if stays:
             require_streamable(config, len(rows))
         train = select(task.expression, rows)
         normalizer = fit_normalizer(

@@ -4,27 +4,25 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh
 
 from jaxssl.config import Config
-from jaxssl.data.backed import Backed, Rows
+from jaxssl.data.backed import Rows
 from jaxssl.engine import checkpoint, hosts
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.diagnose import Diagnosis, Row, divergences, rows_of_epoch, verdicts
-from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys, wait
+from jaxssl.engine.ensemble import chunks, member, over_seeds, seed_keys
 from jaxssl.engine.mesh import mesh_for, shard
 from jaxssl.engine.planning import Plan, Variant, with_cohorts
 from jaxssl.engine.prepared import Prepared, fingerprint, record_of
 from jaxssl.engine.request import Request, receive, receive_state, send, send_state
-from jaxssl.engine.streaming import Streamed
+from jaxssl.engine.streaming import Source, make_source, pool_of
 from jaxssl.engine.train import Schedule, Trainer
-from jaxssl.methods.augment import make_pool
-from jaxssl.types import GenePool, InputError, Member, Metrics, Params, Pool, Stopped, TrainState
+from jaxssl.types import GenePool, Member, Metrics, Params, Stopped, TrainState
 
 LogFn = Callable[[list[Row], bool], None]
 """Told after every epoch a row a seed; or, flagged as restored, all rows of a checkpoint."""
@@ -80,15 +78,9 @@ def pretrain(
     chunk have, the chunk ends. Raises `Stopped` if `stop` said so, once the state is saved: after
     an epoch, or without one that is too long to end.
     """
-    if isinstance(pool, Backed):  # whose views are made of nothing else
-        made = Pool(cast(Any, pool), {})
-    else:
-        made = make_pool(pool, config.augment, config.run.root_key, genes)
-    request = Request(plan, config, with_cohorts(made, plan.schedule), seed_ids, variants)
+    made = with_cohorts(pool_of(pool, config, genes), plan.schedule)
+    request = Request(plan, config, made, seed_ids, variants)
     if hosts.is_joined():
-        if isinstance(pool, Backed):
-            found = "several processes take the matrix in memory, and it stays on disk"
-            raise InputError(found, "start one, or pass `data.backed=never`")
         send(request)
     yield from _pretrain(request, log, checkpoints, stop)
 
@@ -114,8 +106,8 @@ def _pretrain(
     plan, config, schedule = request.plan, request.config, request.plan.schedule
     mesh = mesh_for(plan.memory.chunk)
     trainer = over_all_seeds(plan.trainer, mesh)
-    data = _placed(request.pool, mesh)
-    first = data.at(slice(plan.schedule.batch_size)) if isinstance(data, Streamed) else data
+    data = make_source(request.pool, mesh)
+    first = data.first(schedule.batch_size)
     for ids in chunks(request.seeds, plan.memory.chunk):
         folder = checkpoints and checkpoints / f"seeds_{ids[0]}_{ids[-1]}_{len(set(ids))}"
         members = make_members(config.run.root_key, ids, request.variants)
@@ -148,13 +140,6 @@ def _pretrain(
         yield Pretrained(of_seeds, verdicts(history, config), history)
 
 
-def _placed(pool: Pool, mesh: Mesh) -> Pool | Streamed:
-    """What all seeds train on, on the devices, or read when its turn comes."""
-    if isinstance(pool.x, Backed):
-        return Streamed(pool, mesh)
-    return wait(shard(pool, per_seed=False, mesh=mesh))
-
-
 def _resumed(
     fresh: TrainState, folder: Path | None, ids: list[int], mesh: Mesh
 ) -> tuple[TrainState, list[Row]]:
@@ -177,27 +162,22 @@ def train_epoch(
     schedule: Schedule,
     state: TrainState,
     epoch: int,
-    data: Pool | Streamed,
+    data: Source,
     stop: StopFn,
 ) -> tuple[TrainState, Metrics | None]:
     """One epoch of a chunk; the state before it, and no metrics, if `stop` said so on the way."""
-    if isinstance(data, Pool) and len(schedule.pieces()) == 1:
-        return trainer.epoch(state, jnp.int32(epoch), data)
+    if data.is_one_call(schedule):
+        return trainer.epoch(state, jnp.int32(epoch), data.all)
     before, parts = hosts.on_host(state._replace(member=None)), []
-    ordered, probe = (data, data) if isinstance(data, Pool) else (data.without_rows, data.probe)
-    state, batches = trainer.begin(state, jnp.int32(epoch), ordered)
+    state, batches = trainer.begin(state, jnp.int32(epoch), data.all)
     numbers = schedule.numbers(epoch)
-    if isinstance(data, Pool):
-        pieces = ((piece, data) for piece in schedule.pieces())
-    else:
-        pieces = data.pieces(schedule, np.asarray(batches))
-    for piece, samples in pieces:
+    for piece, samples in data.pieces(schedule, batches):
         if hosts.any_says(stop()):
             return before, None
         state, metrics = trainer.steps(state, batches[:, piece], numbers[piece], samples)
         parts.append(metrics)
     together = jax.tree.map(lambda *of_piece: jnp.concatenate(of_piece, axis=1), *parts)
-    return state, trainer.end(state, together, probe)
+    return state, trainer.end(state, together, data.probe)
 
 
 def make_members(

@@ -33,12 +33,12 @@ def send(request: Request) -> None:
         "seeds": list(map(int, request.seeds)),
         "batches": named,
     }
-    hosts.tell(message, flatten(request.pool))
+    hosts.broadcast(message, flatten(request.pool))
 
 
 def receive() -> Request | None:
     """What the first process asks for; None once it asks for nothing more."""
-    message, arrays = hosts.hear()
+    message, arrays = hosts.receive()
     if message is None:
         return None
     config = from_dict(message["config"])
@@ -47,18 +47,20 @@ def receive() -> Request | None:
         tree["genes"] = GenePool(**tree["genes"])
     pool = Pool(**tree)
     batches = message["batches"] and np.asarray(message["batches"])
-    words = {"batches": batches, "genes": pool.genes}
-    plan = plan_pretraining(config, *pool.x.shape, n_seeds=len(message["seeds"]), **words)
-    return Request(plan, config, pool, message["seeds"])
+    seeds = message["seeds"]
+    plan = plan_pretraining(
+        config, *pool.x.shape, n_seeds=len(seeds), batches=batches, genes=pool.genes
+    )
+    return Request(plan, config, pool, seeds)
 
 
 def send_state(state: TrainState, history: list) -> None:
     """Tell all other processes from where a chunk goes on; the first alone calls it."""
-    hosts.tell(history, flatten(state) if history else {})
+    hosts.broadcast(history, flatten(state) if history else {})
 
 
 def receive_state(fresh: TrainState) -> tuple[TrainState, list]:
     """A chunk's state, in the structure of `fresh`, and its history."""
-    history, arrays = hosts.hear()
+    history, arrays = hosts.receive()
     leaves = [arrays[name] for name in by_path(fresh)] if history else jax.tree.leaves(fresh)
     return jax.tree.unflatten(jax.tree.structure(fresh), leaves), history

@@ -1,31 +1,59 @@
-"""Training samples that stay on disk: the rows of the next steps are read while others compute."""
+"""What a pretraining trains on: samples on the devices, or on disk and read in time."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Int
+from jaxtyping import Array, Int
 
 from jaxssl.config import Config
-from jaxssl.data.backed import blocks
+from jaxssl.data.backed import Backed, Rows, blocks
+from jaxssl.engine.ensemble import wait
 from jaxssl.engine.mesh import shard
 from jaxssl.engine.train import Schedule, probe_rows
 from jaxssl.methods import METHODS
-from jaxssl.methods.augment import AugmentConfig, is_off
+from jaxssl.methods.augment import AugmentConfig, is_off, make_pool
 from jaxssl.methods.interface import Training
 from jaxssl.model import make_encoder
-from jaxssl.types import InputError, Pool
+from jaxssl.types import GenePool, InputError, Pool
 
 AT_ONCE = 1 << 28  # bytes of the rows of some steps, of all seeds
 OF_ALL = ("mean", "marginal")  # fills of a mask
 
 
+class Resident:
+    """Samples on the devices; `Streamed` has the same functions.
+
+    Args:
+        pool: what all seeds train on.
+        mesh: the devices.
+    """
+
+    def __init__(self, pool: Pool, mesh: Mesh) -> None:
+        # of which the order of batches is drawn; on which an epoch's embedding is measured
+        self.all = self.probe = wait(shard(pool, per_seed=False, mesh=mesh))
+
+    def first(self, n: int) -> Pool:
+        """At least the first `n` samples, of which a seed is initialised."""
+        return self.all
+
+    def is_one_call(self, schedule: Schedule) -> bool:
+        """Whether a compiled call can be a whole epoch."""
+        return len(schedule.pieces()) == 1
+
+    def pieces(
+        self, schedule: Schedule, batches: Int[Array, "seeds steps batch"]
+    ) -> Iterator[tuple[slice, Pool]]:
+        """Steps of an epoch that a compiled call takes, each with its samples."""
+        return ((piece, self.all) for piece in schedule.pieces())
+
+
 class Streamed:
-    """What each program of a pretraining needs of samples that are read when it is their turn.
+    """Samples on disk: the rows of the next steps are read while others compute.
 
     Args:
         pool: what all seeds train on; its samples are `Backed`.
@@ -40,33 +68,38 @@ class Streamed:
         return len(self._x)
 
     @cached_property
-    def without_rows(self) -> Pool:
-        """The pool with all its samples and no features: enough to draw the order of batches."""
+    def all(self) -> Pool:
+        """All samples, without features."""
         return self._placed(np.zeros((len(self), 0), np.float32))
 
     @cached_property
     def probe(self) -> Pool:
         """The samples on which an epoch's embedding is measured."""
-        return self.at(probe_rows(len(self)))
+        return self._placed(self._x[probe_rows(len(self))])
 
-    def at(self, rows: slice) -> Pool:
-        """Some samples, as if there were no others."""
-        return self._placed(self._x[rows])
+    def first(self, n: int) -> Pool:
+        """The first `n` samples, as if there were no others."""
+        return self._placed(self._x[:n])
+
+    def is_one_call(self, schedule: Schedule) -> bool:
+        """Never: what is read follows from the epoch's batches."""
+        return False
 
     def pieces(
-        self, schedule: Schedule, batches: Int[np.ndarray, "seeds steps batch"]
+        self, schedule: Schedule, batches: Int[Array, "seeds steps batch"]
     ) -> Iterator[tuple[slice, Pool]]:
-        """Pieces of an epoch, each with its samples; the next is read while this one trains."""
-        n_steps = steps_at_once(schedule, len(batches), self._x.shape[1])
-        parts = [slice(at, at + n_steps) for at in range(0, schedule.steps_per_epoch, n_steps)]
-        size = n_steps * batches[:, 0].size
+        """Steps of an epoch, each with its samples; the next are read while these train."""
+        drawn = np.asarray(batches)
+        of_step = drawn[:, 0].size
+        pieces = schedule.pieces(max(1, AT_ONCE // (4 * of_step * self._x.shape[1])))
+        size = of_step * max(piece.stop - piece.start for piece in pieces)
         with ThreadPoolExecutor(1) as reader:
-            coming = [reader.submit(self._read, batches[:, part], size) for part in parts[:1]]
-            for part, following in zip(parts, [*parts[1:], None], strict=True):
-                x, rows = coming.pop().result()
-                if following is not None:
-                    coming.append(reader.submit(self._read, batches[:, following], size))
-                yield part, self._placed(x, rows)
+            coming = reader.submit(self._read, drawn[:, pieces[0]], size)
+            for i, piece in enumerate(pieces, start=1):
+                x, rows = coming.result()
+                if i < len(pieces):
+                    coming = reader.submit(self._read, drawn[:, pieces[i]], size)
+                yield piece, self._placed(x, rows)
 
     def _read(
         self, batches: Int[np.ndarray, "seeds steps batch"], size: int
@@ -85,12 +118,19 @@ class Streamed:
         return shard(pool, per_seed=False, mesh=self._mesh)
 
 
-def steps_at_once(schedule: Schedule, n_seeds: int, n_features: int) -> int:
-    """How many steps of an epoch, of which that is a multiple, are read together."""
-    of_step = 4 * n_seeds * schedule.batch_size * n_features
-    most = max(1, AT_ONCE // of_step)
-    n = schedule.steps_per_epoch
-    return max(k for k in range(1, min(most, n) + 1) if n % k == 0)
+Source = Resident | Streamed
+
+
+def make_source(pool: Pool, mesh: Mesh) -> Source:
+    """The samples of a pool, on the devices of a mesh or read when it is their turn."""
+    return Streamed(pool, mesh) if isinstance(pool.x, Backed) else Resident(pool, mesh)
+
+
+def pool_of(x: Rows, config: Config, genes: GenePool | None) -> Pool:
+    """What all seeds train on; of samples on disk, whose views are made of nothing else, these."""
+    if isinstance(x, Backed):
+        return Pool(cast(Any, x), {})
+    return make_pool(x, config.augment, config.run.root_key, genes)
 
 
 def require_streamable(config: Config, n_samples: int) -> None:

@@ -63,9 +63,9 @@ class Schedule(NamedTuple):
         """Of the steps of an epoch, counted from the first of the pretraining."""
         return epoch * self.steps_per_epoch + jnp.arange(self.steps_per_epoch)
 
-    def pieces(self) -> list[slice]:
-        """The steps of an epoch in even pieces of at most `MAX_STEPS`; one where they are few."""
-        n = -(-self.steps_per_epoch // MAX_STEPS)
+    def pieces(self, most: int = 0) -> list[slice]:
+        """The steps of an epoch in even pieces of at most `most`, by default `MAX_STEPS`."""
+        n = -(-self.steps_per_epoch // (most or MAX_STEPS))
         bounds = [i * self.steps_per_epoch // n for i in range(n + 1)]
         return [slice(*ends) for ends in itertools.pairwise(bounds)]
 

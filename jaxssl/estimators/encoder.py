@@ -13,8 +13,6 @@ from jaxtyping import Float32
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from jaxssl.arguments import checked, read_argument
-from jaxssl.data.normalize import log2_expression
-from jaxssl.data.task import Roles, Task, whole
 from jaxssl.data.unlabelled import join
 from jaxssl.engine.bundle import EncoderBundle, diagnosis_of, usable
 from jaxssl.engine.diagnose import HEALTHY
@@ -22,7 +20,7 @@ from jaxssl.engine.embed import annotate, embed
 from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.prepared import prepare
 from jaxssl.engine.pretrain import make_bundle, merge, pretrain
-from jaxssl.estimators.inputs import named_cohorts, read
+from jaxssl.estimators.inputs import named_cohorts, read, training_task
 from jaxssl.estimators.options import check_use, make_config, seed_of
 from jaxssl.estimators.stored import HISTORY, BundleEstimator
 from jaxssl.runs.identity import versions
@@ -113,13 +111,15 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         check_use(config, batches, is_joined=bool(files))
         own = training_task(read(self, X), batches)
         prepared = prepare(join(own, files, config.normalize.frame), config)
-        pool, genes = prepared.pool, prepared.gene_pool(prepared.config)
+        settled, pool = prepared.config, prepared.pool
+        genes = prepared.gene_pool(settled)
         if genes is None and config.pretrain.batches == "mixed":
-            plan = _plan(prepared.config, *pool.shape, n_seeds=1)
+            plan = _plan(settled, *pool.shape, n_seeds=1)
         else:  # arrays, which no cache takes
-            words = {"batches": prepared.batches, "genes": genes}
-            plan = plan_pretraining(prepared.config, *pool.shape, n_seeds=1, **words)
-        pretrained = merge(pretrain(plan, prepared.config, pool, [seed], genes=genes))
+            plan = plan_pretraining(
+                settled, *pool.shape, n_seeds=1, batches=prepared.batches, genes=genes
+            )
+        pretrained = merge(pretrain(plan, settled, pool, [seed], genes=genes))
         self.bundle_ = make_bundle(prepared, pretrained, seed, versions())
         self.history_ = pd.DataFrame(pretrained.history)
         self.diagnosis_ = pretrained.diagnoses[seed]
@@ -230,22 +230,3 @@ class SSLEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BundleEstima
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def training_task(adata: AnnData, cohorts: np.ndarray | None) -> Task:
-    """All samples as training samples, without label and without a held-out part."""
-    n, facts = adata.n_obs, adata.uns["jaxssl"]
-    none = np.full(n, "", object)
-    batches = none if cohorts is None else cohorts
-    codes = np.full(n, -1, np.int32)
-    roles = Roles("", "", "", codes=codes, classes=(), groups=none, batches=batches)
-    return Task(
-        **vars(roles),
-        dataset=facts["name"],
-        sample_ids=adata.obs["id"].to_numpy(),
-        genes=adata.var_names.to_numpy(),
-        expression=log2_expression(np.asarray(adata.X), facts["scale"]),
-        scale=facts["scale"],
-        twins=np.empty((0, 2), np.int64),
-        split=whole(n),
-    )

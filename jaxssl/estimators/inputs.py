@@ -20,6 +20,7 @@ from jaxssl.data.extent import range_of
 from jaxssl.data.formats.matrix import as_text
 from jaxssl.data.genes import duplicates
 from jaxssl.data.names import check_names
+from jaxssl.data.normalize import log2_expression
 from jaxssl.data.samples import facts_of
 from jaxssl.data.scale import (
     SCALES,
@@ -29,6 +30,7 @@ from jaxssl.data.scale import (
     refuse_masked,
     resolve_scale,
 )
+from jaxssl.data.task import Roles, Task, whole
 from jaxssl.engine.bundle import EncoderBundle
 from jaxssl.engine.newcomers import column_of
 from jaxssl.types import InputError
@@ -172,3 +174,22 @@ def _scale(
             stacklevel=4,
         )
     return "log2"
+
+
+def training_task(adata: AnnData, cohorts: np.ndarray | None) -> Task:
+    """All samples as training samples, without label and without a held-out part."""
+    n, facts = adata.n_obs, adata.uns["jaxssl"]
+    none = np.full(n, "", object)
+    batches = none if cohorts is None else cohorts
+    codes = np.full(n, -1, np.int32)
+    roles = Roles("", "", "", codes=codes, classes=(), groups=none, batches=batches)
+    return Task(
+        **vars(roles),
+        dataset=facts["name"],
+        sample_ids=adata.obs["id"].to_numpy(),
+        genes=adata.var_names.to_numpy(),
+        expression=log2_expression(np.asarray(adata.X), facts["scale"]),
+        scale=facts["scale"],
+        twins=np.empty((0, 2), np.int64),
+        split=whole(n),
+    )

@@ -14,8 +14,7 @@ from jaxssl.data.groups import find_twins
 from jaxssl.data.samples import facts_of
 from jaxssl.data.unlabelled import join
 from jaxssl.engine.prepared import prepare, record_of
-from jaxssl.estimators.encoder import training_task
-from jaxssl.estimators.inputs import ids_of, named_cohorts, read
+from jaxssl.estimators.inputs import ids_of, named_cohorts, read, training_task
 from jaxssl.estimators.labels import encode
 from jaxssl.evaluation.arms import BEST
 from jaxssl.evaluation.ensemble_bundle import Classifier, EnsembleBundle

@@ -25,7 +25,7 @@ from jaxssl.evaluation.correction import soft_balance
 from jaxssl.evaluation.graph import affinity
 from jaxssl.evaluation.logistic import fit_logistic
 from jaxssl.evaluation.spreading import self_train
-from jaxssl.types import Normalizer, Params
+from jaxssl.types import Features, Normalizer, Params
 
 FRAMES = ("rank_cohort", "cohort", "rank")
 GRAPH_FRAMES = ("rank_cohort", "cohort")  # ranks alone leave the cohorts apart
@@ -44,7 +44,6 @@ BATCHES = {"mixed": "size", "by_cohort": "even"}
 they consist of, those of one cohort where they differ in all else; nobody knows which beforehand.
 """
 
-Rows = Float[np.ndarray, "samples features"]
 Classes = Float[np.ndarray, "samples classes"]
 
 
@@ -56,7 +55,7 @@ class FrameEncoders(NamedTuple):
 
     def outputs(
         self, config: Config, x: Float[np.ndarray, "samples genes"], cohorts: np.ndarray
-    ) -> Rows:
+    ) -> Features:
         """Outputs of log2 expression of samples whose cohorts have a frame."""
         return outputs_of(config, self.params, normalize(self.normalizer, x, None, cohorts))
 
@@ -78,7 +77,7 @@ class Heads(NamedTuple):
     linear: Head  # on the outputs of all frames side by side, softly balanced over the target
     spread: dict[str, Head]  # by frame: what was learnt from a graph of source and target
 
-    def __call__(self, outputs: Mapping[str, Rows]) -> Classes:
+    def __call__(self, outputs: Mapping[str, Features]) -> Classes:
         """Class probabilities of samples of the target cohort, whether or not they were in it."""
         spread = average([head(outputs[frame]) for frame, head in self.spread.items()])
         return (self.linear(side_by_side(outputs)) + spread) / 2
@@ -108,7 +107,7 @@ def pretrain_frames(
 
 
 def encoders_of(
-    pool: Rows,
+    pool: Features,
     config: Config,
     batches: str,
     cohorts: np.ndarray,
@@ -135,7 +134,7 @@ def _plan(
 
 
 def fit_heads(
-    outputs: Mapping[str, Rows],
+    outputs: Mapping[str, Features],
     labelled: Int[np.ndarray, " labelled"],
     y: Int[np.ndarray, " labelled"],
     target: Int[np.ndarray, " target"],
@@ -186,12 +185,12 @@ class _Block(NamedTuple):
     size: float
 
     @classmethod
-    def of(cls, x: Rows) -> "_Block":
+    def of(cls, x: Features) -> "_Block":
         """Those of some outputs."""
         centre = x.mean(axis=0)
         return cls(centre, float(np.sqrt(np.mean(np.sum((x - centre) ** 2, axis=1)))) or 1.0)
 
-    def apply(self, x: Rows) -> Rows:
+    def apply(self, x: Features) -> Features:
         """Outputs centred, of mean square length 1."""
         return (x - self.centre) / self.size
 
@@ -203,7 +202,7 @@ class _Block(NamedTuple):
         return kernel, bias - self.centre @ kernel
 
 
-def side_by_side(blocks: Mapping[str, Rows]) -> Float[np.ndarray, "samples together"]:
+def side_by_side(blocks: Mapping[str, Features]) -> Float[np.ndarray, "samples together"]:
     """The outputs of all frames as one matrix."""
     return np.hstack([blocks[name] for name in FRAMES])
 

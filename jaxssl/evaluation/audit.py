@@ -19,6 +19,7 @@ from scipy import stats as distributions
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
+from jaxssl.data.backed import blocks
 from jaxssl.data.labels import label_budget
 from jaxssl.engine.prepared import Prepared
 from jaxssl.evaluation.arms import SCRATCH, Encoders, Fits, Inputs, make_inputs
@@ -79,14 +80,13 @@ def null_scores(
     fit = _sides_of_best(prepared, inputs, bank) if bank else _sides_of_scratch(prepared, inputs)
     sides = []
     for side in (0, 1):
-        blocks = []
-        for start in range(0, len(seeds), BLOCK):
-            block = seeds[start : start + BLOCK]
-            blocks.append(scores_on_test(inputs, fit(side, n_labels, block)))
-            log(len(block))
-        sides.append(blocks)
+        tables = []
+        for some in blocks(seeds, BLOCK):
+            tables.append(scores_on_test(inputs, fit(side, n_labels, seeds[some])))
+            log(len(seeds[some]))
+        sides.append(tables)
     comparison, repetition = np.divmod(seeds, n_repetitions)
-    first, second = (pd.concat(blocks, ignore_index=True) for blocks in sides)
+    first, second = (pd.concat(tables, ignore_index=True) for tables in sides)
     columns = {"comparison": comparison, "repetition": repetition}
     fits = {"first_fit": first["fit"], "second_fit": second["fit"]}
     return {

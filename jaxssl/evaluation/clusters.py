@@ -7,6 +7,8 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from jaxssl.types import Features
+
 N_CLUSTERS = (50, 100, 200)
 N_RESTARTS = 5  # of each, each with codes of its own
 SAMPLES_A_CLUSTER = 4  # at least, in the mean
@@ -14,10 +16,10 @@ N_ITERATIONS = 30
 TEMPERATURE = 0.1  # of the softmax of cosines
 KEPT = 0.99  # of the variance of all codes together: the axes that are left out carry noise
 
-Rows = Float[np.ndarray, "samples features"]
 
-
-def beside_codes(x: Rows, train: Int[np.ndarray, " train"]) -> Float[np.ndarray, "samples both"]:
+def beside_codes(
+    x: Features, train: Int[np.ndarray, " train"]
+) -> Float[np.ndarray, "samples both"]:
     """Rows and their cluster codes side by side, both of mean square length 1 over `train`.
 
     Args:
@@ -30,7 +32,7 @@ def beside_codes(x: Rows, train: Int[np.ndarray, " train"]) -> Float[np.ndarray,
     return np.hstack([_scaled(x, train), _scaled(soft_codes(x, train), train)])
 
 
-def soft_codes(x: Rows, train: Int[np.ndarray, " train"]) -> Float[np.ndarray, "samples codes"]:
+def soft_codes(x: Features, train: Int[np.ndarray, " train"]) -> Float[np.ndarray, "samples codes"]:
     """Soft codes of several spherical k-means, reduced to their principal axes.
 
     The code of a sample is the softmax of its cosines with the centres (of rows relative to the
@@ -72,7 +74,7 @@ def soft_codes(x: Rows, train: Int[np.ndarray, " train"]) -> Float[np.ndarray, "
     return codes @ axes[:, np.cumsum(variance) > (1 - KEPT) * variance.sum()]
 
 
-def _scaled(x: Rows, train: Int[np.ndarray, " train"]) -> Rows:
+def _scaled(x: Features, train: Int[np.ndarray, " train"]) -> Features:
     """Rows relative to the mean, of mean square length 1 over the training rows."""
     centred = x - x[train].mean(axis=0)
     size = np.sqrt(np.mean(np.sum(centred[train] ** 2, axis=1)))

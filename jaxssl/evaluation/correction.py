@@ -7,7 +7,8 @@ from jaxtyping import Float
 from scipy import linalg
 from scipy.special import softmax
 
-Rows = Float[np.ndarray, "samples features"]
+from jaxssl.types import Features
+
 Cohort = Float[np.ndarray, "_ genes"]
 Classes = Float[np.ndarray, "samples classes"]
 
@@ -53,7 +54,7 @@ def coral(
     return aligned.astype(np.float32), target - target.mean(axis=0)
 
 
-def _covariance(x: Rows) -> Float[np.ndarray, "features features"]:
+def _covariance(x: Features) -> Float[np.ndarray, "features features"]:
     found = np.atleast_2d(np.cov(x.T.astype(np.float64)))
     even = np.trace(found) / len(found)
     return (1 - SHRINKAGE) * found + SHRINKAGE * even * np.eye(len(found))

@@ -5,7 +5,6 @@
 the encoders' outputs into class probabilities.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,21 +20,21 @@ from jaxssl.data.normalize import standardize_framed
 from jaxssl.data.presence import Classes
 from jaxssl.data.shift import Reference
 from jaxssl.engine.bundle import Bundle, EncoderBundle, leaves_of
+from jaxssl.engine.description import (
+    check_seal,
+    kept_of,
+    read_description,
+    static_of,
+    write_description,
+)
 from jaxssl.engine.embed import outputs_of
 from jaxssl.engine.leaves import (
     ARRAYS,
-    check_format,
-    check_seal,
-    kept_of,
     load_leaves,
     on_record,
-    read_genes,
     record,
     save_leaves,
-    seal,
-    static_of,
     unflatten,
-    write_genes,
 )
 from jaxssl.evaluation.adaptation import FrameEncoders, Head, Heads
 from jaxssl.evaluation.classifier import logits, predict
@@ -135,9 +134,7 @@ def save_ensemble(folder: Path, bundle: EnsembleBundle) -> None:
     }
     with complete_folder(folder, ENSEMBLE) as partial:
         save_leaves(partial / "arrays", leaves)
-        write_genes(partial, bundle.normalizer.genes)
-        sealed = seal(description, bundle.normalizer.genes)
-        (partial / DESCRIPTION).write_text(json.dumps(sealed, indent=2))
+        write_description(partial / DESCRIPTION, description, bundle.normalizer.genes)
 
 
 def is_ensemble(folder: Path) -> bool:
@@ -158,9 +155,7 @@ def load_ensemble(folder: Path) -> EnsembleBundle:
         InputError: if the folder is none, of another format, or does not hold what it says.
     """
     try:
-        told = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        check_format(told, FORMAT)
-        genes = read_genes(folder)
+        told, genes = read_description(folder / DESCRIPTION, FORMAT)
         config, leaves = from_dict(told["config"]), on_record(told["leaves"])
         cohorts, scale, provenance = told["cohorts"], told["scale"], told["provenance"]
         rule, calibrated = told["rule"], told["calibration"]

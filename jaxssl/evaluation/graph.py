@@ -5,12 +5,12 @@ from jaxtyping import Float
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
+from jaxssl.types import Features
+
 N_NEIGHBOURS = 10
 
-Rows = Float[np.ndarray, "samples features"]
 
-
-def affinity(x: Rows, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
+def affinity(x: Features, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
     """Symmetric graph of nearest neighbours, normalised: D^-½ W D^-½.
 
     A sample's neighbours at distance d weigh exp(-2 d² / d_k²), where d_k is that of its k-th; two
@@ -27,7 +27,7 @@ def affinity(x: Rows, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
     return sparse.csr_array(graph.multiply(roots[:, None]).multiply(roots[None, :]))
 
 
-def averaging(x: Rows, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
+def averaging(x: Features, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
     """Weights of a sample's neighbours whose sums are 1: D^-1 W of the graph of `affinity`.
 
     Args:
@@ -42,7 +42,7 @@ def averaging(x: Rows, n_neighbours: int = N_NEIGHBOURS) -> sparse.csr_array:
 
 
 def bridge(
-    x: Rows, rows: Float[np.ndarray, "others features"], n_neighbours: int = N_NEIGHBOURS
+    x: Features, rows: Float[np.ndarray, "others features"], n_neighbours: int = N_NEIGHBOURS
 ) -> sparse.csr_array:
     """Weights of the nearest samples of a graph for rows outside it, as of `affinity`; sums are 1.
 
@@ -65,7 +65,7 @@ def bridge(
     return sparse.csr_array(weights.multiply(1 / weights.sum(axis=1)[:, None]))
 
 
-def _joined(x: Rows, n_neighbours: int) -> sparse.csr_array:
+def _joined(x: Features, n_neighbours: int) -> sparse.csr_array:
     """The symmetric weights W between samples."""
     search = NearestNeighbors(n_neighbors=min(n_neighbours, len(x) - 1)).fit(x)
     distances, neighbours = search.kneighbors()  # without the sample itself

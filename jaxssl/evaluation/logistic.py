@@ -21,14 +21,13 @@ from jaxssl.evaluation.multinomial import (
     stack,
     unpack,
 )
+from jaxssl.types import Features
 
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # of rows with mean square length 1
 UNTUNED = 0.1  # where a class has one label, so that no fold can hold it out and keep it
 MAX_FOLDS = 5
 FEW, N_REPEATS = 60, 3  # labels, below which folds are drawn several times
 RANK = 1e-6  # of the largest curvature, below which an axis carries nothing
-
-Rows = Float[np.ndarray, "samples features"]
 
 
 class Axes(NamedTuple):
@@ -39,7 +38,7 @@ class Axes(NamedTuple):
     curvature: Float[np.ndarray, " coordinates"]
     size: float  # root mean square length of the rows, which is 1 on the axes
 
-    def of(self, x: Rows) -> Float[np.ndarray, "samples coordinates"]:
+    def of(self, x: Features) -> Float[np.ndarray, "samples coordinates"]:
         """Rows in these coordinates."""
         return np.hstack([(x - self.mean) @ self.axes, np.ones((len(x), 1), x.dtype)])
 
@@ -51,7 +50,7 @@ class Logistic(NamedTuple):
     coefficients: Float[np.ndarray, "coordinates classes"]
     penalty: float
 
-    def logits(self, x: Rows) -> Targets:
+    def logits(self, x: Features) -> Targets:
         """Scores of the classes, whose softmax are probabilities."""
         return self.axes.of(x) @ self.coefficients
 
@@ -62,7 +61,7 @@ class Logistic(NamedTuple):
 
 
 def fit_logistic(
-    x: Rows,
+    x: Features,
     targets: Targets,
     *,
     balanced: bool = True,
@@ -111,7 +110,7 @@ def weights_of(targets: Targets) -> Float[np.ndarray, " samples"]:
     return targets @ np.divide(len(targets) / (mass > 0).sum(), mass, where=mass > 0, out=0 * mass)
 
 
-def find_axes(x: Rows, weights: Float[np.ndarray, " samples"]) -> Axes:
+def find_axes(x: Features, weights: Float[np.ndarray, " samples"]) -> Axes:
     """Principal axes of weighted rows, scaled to a mean square length of 1.
 
     What is orthogonal to the rows never enters an L2-regularised fit, so the axes are as many as

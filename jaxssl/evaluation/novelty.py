@@ -13,11 +13,13 @@ from jaxtyping import Float, Int
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
+from jaxssl.data.backed import blocks
+from jaxssl.types import Features
+
 N_STEPS = 200  # of expectation and maximisation
 RARELY = 1e-4  # the least share of samples of none of the classes
 LOST = 0.05  # of the samples of known classes, at most
 NEAR = 1e-6  # the least length
-BLOCK = 1024  # samples at once
 NONE = "none_of_the_classes"
 """Column of a table of predictions: the probability of that."""
 
@@ -26,7 +28,6 @@ UNTOLD = (
     f"them such would lie: they are given a known class, and {NONE} is the same for all"
 )
 
-Rows = Float[np.ndarray, "samples features"]
 Labels = Int[np.ndarray, " labelled"]
 
 
@@ -37,7 +38,7 @@ class Novelty(NamedTuple):
     slope: Float[np.ndarray, ""]  # of the log odds by the distance; 0: nothing is told
     offset: Float[np.ndarray, ""]
 
-    def __call__(self, x: Rows) -> Float[np.ndarray, " samples"]:
+    def __call__(self, x: Features) -> Float[np.ndarray, " samples"]:
         """Probability that none of the classes is true."""
         return expit(self.slope * nearest(x, self.labelled) + self.offset)
 
@@ -48,20 +49,21 @@ class Novelty(NamedTuple):
 
     def held_out(self, groups: np.ndarray) -> Float[np.ndarray, " labelled"]:
         """The same of the labelled samples, each without the labels of its group."""
-        blocks = range(0, len(groups), BLOCK)
         far = [
             np.where(
-                groups[start : start + BLOCK, None] == groups[None, :],
+                groups[rows, None] == groups[None, :],
                 np.inf,
-                distance(self.labelled[start : start + BLOCK], self.labelled),
+                distance(self.labelled[rows], self.labelled),
             ).min(axis=1)
-            for start in blocks
+            for rows in blocks(groups)
         ]
         far = np.minimum(np.concatenate(far), 2.0)  # the furthest there is
         return expit(self.slope * far + self.offset)
 
 
-def fit_novelty(x: Rows, labelled: Labels, y: Labels, groups: np.ndarray | None = None) -> Novelty:
+def fit_novelty(
+    x: Features, labelled: Labels, y: Labels, groups: np.ndarray | None = None
+) -> Novelty:
     """Tell samples of classes without a label from those of classes that have some.
 
     Args:
@@ -133,24 +135,23 @@ def good_turing(y: Labels) -> float:
     return float((np.sum(np.bincount(y) == 1) + 0.5) / (len(y) + 1))
 
 
-def unit(x: Rows) -> Rows:
+def unit(x: Features) -> Features:
     """Rows of length 1."""
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), NEAR)
 
 
 def distance(
-    x: Rows, labelled: Float[np.ndarray, "labelled features"]
+    x: Features, labelled: Float[np.ndarray, "labelled features"]
 ) -> Float[np.ndarray, "samples labelled"]:
     """Distance, on the unit sphere, of samples to rows that lie on it."""
     return np.sqrt(2 - 2 * np.clip(unit(x) @ labelled.T, -1, 1))
 
 
 def nearest(
-    x: Rows, labelled: Float[np.ndarray, "labelled features"]
+    x: Features, labelled: Float[np.ndarray, "labelled features"]
 ) -> Float[np.ndarray, " samples"]:
     """Distance to the nearest of some rows."""
-    blocks = range(0, len(x), BLOCK)
-    parts = [distance(x[start : start + BLOCK], labelled).min(axis=1) for start in blocks]
+    parts = [distance(x[rows], labelled).min(axis=1) for rows in blocks(x)]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -170,8 +171,7 @@ def _left_out(
     The first of labels whose class has another group.
     """
     known, within, beyond = np.zeros(len(y), bool), np.zeros(len(y)), np.zeros(len(y))
-    for start in range(0, len(y), BLOCK):
-        at = slice(start, start + BLOCK)
+    for at in blocks(y):
         far = distance(rows[at], rows)
         is_other, is_same = groups[at, None] != groups[None, :], y[at, None] == y[None, :]
         known[at] = (is_other & is_same).any(axis=1)

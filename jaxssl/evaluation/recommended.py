@@ -32,8 +32,8 @@ from jaxssl.evaluation.spaces import (
     make_spaces,
 )
 from jaxssl.evaluation.trials import Path
+from jaxssl.types import Features
 
-Rows = Float[np.ndarray, "samples features"]
 Components = Float[np.ndarray, "samples components"]
 Genes = Float[np.ndarray, "samples genes"]
 Outputs = Float[np.ndarray, "samples outputs"]
@@ -47,7 +47,7 @@ class Neighbours(NamedTuple):
     rows: Float[np.ndarray, "train features"]  # of unit length
     said: Float[np.ndarray, "train classes"]
 
-    def __call__(self, x: Rows) -> Classes:
+    def __call__(self, x: Features) -> Classes:
         """Class probabilities: those of the nearest training samples."""
         return bridge(self.rows, x) @ self.said
 
@@ -77,7 +77,7 @@ class Recommended(NamedTuple):
         none = self.novelty(views[OUTPUTS])
         return lowered(softmax(self._pooled(views), axis=1), none), none
 
-    def _views(self, components: Components, genes: Genes, outputs: Outputs) -> dict[str, Rows]:
+    def _views(self, components: Components, genes: Genes, outputs: Outputs) -> dict[str, Features]:
         seen = {
             OUTPUTS: self.axes(outputs),
             AGREEMENT: self.neighbourhood(components),
@@ -86,7 +86,7 @@ class Recommended(NamedTuple):
         }
         return {name: directions(x, self.centres[name]) for name, x in seen.items()}
 
-    def _pooled(self, views: Mapping[str, Rows]) -> Classes:
+    def _pooled(self, views: Mapping[str, Features]) -> Classes:
         said = [self.means[name](views[name]) for name in MEANS]
         said += [self.heads[name](views[name]) for name in HEADS]
         said += [self.graphs[name](views[name]) for name in GRAPHS]

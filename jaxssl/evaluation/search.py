@@ -110,9 +110,10 @@ def _with_encoders(run: _Run, points: Sequence[Point]) -> Iterator[Found]:
     if not members:
         return
     pool, variants = run.prepared.pool, dict(enumerate(members))
-    words = {"n_seeds": len(members), "varied": varied, "batches": run.prepared.batches}
-    genes = run.prepared.gene_pool(config)
-    plan = plan_pretraining(config, *pool.shape, **words, genes=genes)
+    genes, batches = run.prepared.gene_pool(config), run.prepared.batches
+    plan = plan_pretraining(
+        config, *pool.shape, n_seeds=len(members), varied=varied, batches=batches, genes=genes
+    )
     for chunk in pretrain(plan, config, pool, list(variants), variants=variants, genes=genes):
         for point in points:
             seed_of = {

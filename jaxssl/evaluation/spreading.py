@@ -11,6 +11,7 @@ from scipy.special import softmax
 
 from jaxssl.evaluation.logistic import Logistic, find_axes, weights_of
 from jaxssl.evaluation.multinomial import LOOSE, TOLERANCE, Problem, solve, stack, unpack
+from jaxssl.types import Features
 
 STRENGTH = 0.9  # alpha: what a sample takes from its neighbours, the rest from its own label
 STRENGTHS = (0.5, 0.9)  # to choose from; the first where labels are too few to choose by
@@ -20,7 +21,6 @@ PASSES_TO_CHOOSE = 60  # 0.9 ** 60 is 0.002
 N_ROUNDS = 3
 PENALTY = 0.1  # of a student, whose targets are probabilities of all samples
 
-Rows = Float[np.ndarray, "samples features"]
 Classes = Float[np.ndarray, "samples classes"]
 
 
@@ -154,7 +154,7 @@ def choose_strength(
 class Lesson(NamedTuple):
     """What a graph says of samples, some of which have a label."""
 
-    x: Rows  # of any unit
+    x: Features  # of any unit
     of_graph: Classes  # of `spread`
     labelled: Int[np.ndarray, " labelled"]
     y: Int[np.ndarray, " labelled"]
@@ -167,7 +167,7 @@ class Lesson(NamedTuple):
 
 
 def self_train(
-    x: Rows,
+    x: Features,
     graph: sparse.csr_array,
     labelled: Int[np.ndarray, " labelled"],
     y: Int[np.ndarray, " labelled"],

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from scipy import sparse
 
 from jaxssl.config import Config, resolve
@@ -15,13 +15,12 @@ from jaxssl.engine.embed import outputs_of
 from jaxssl.evaluation.adaptation import encoders_of
 from jaxssl.evaluation.correction import combat, coral
 from jaxssl.evaluation.graph import affinity
-from jaxssl.types import Normalizer
+from jaxssl.types import Features, Normalizer
 
 COMBAT = "combat"
 FRAMES = ("training", "cohort", "rank", "rank_cohort", COMBAT)
 N_COSINE = 50  # plain components whose directions are compared
 
-Rows = Float[np.ndarray, "samples features"]
 Which = Int[np.ndarray, " rows"]
 
 
@@ -51,28 +50,28 @@ class Matrix:
         own = self.x[rows], self.joint.genes, config.normalize, "log2", self.joint.cohorts[rows]
         return fit_normalizer(*own)
 
-    def fitted(self, apply: Callable, rows: Which, **changes) -> Rows:
+    def fitted(self, apply: Callable, rows: Which, **changes) -> Features:
         """All rows by a map that is fitted on some."""
         return apply(self.normalizer(rows, **changes), self.x, None, self.joint.cohorts)
 
-    def encoded(self, rows: Which, batches: str) -> Rows:
+    def encoded(self, rows: Which, batches: str) -> Features:
         """Outputs of encoders that are pretrained on some rows, side by side."""
         features = self.fitted(normalize, rows)
         made = encoders_of(features[rows], self.config, batches, self.joint.cohorts[rows])
         return outputs_of(self.config, made, features)
 
     @cached_property
-    def genes(self) -> Rows:
+    def genes(self) -> Features:
         """Genes standardised on source and target."""
         return self.fitted(standardize, self.every_row, input="genes")
 
     @cached_property
-    def components(self) -> Rows:
+    def components(self) -> Features:
         """Conditioned components of source and target."""
         return self.fitted(normalize, self.every_row)
 
     @cached_property
-    def cosines(self) -> Rows:
+    def cosines(self) -> Features:
         """Plain components of both as directions, so that distances are angles."""
         # each mean that is taken out leaves an axis less
         n_means = len(np.unique(self.joint.cohorts)) if self.frame.endswith("cohort") else 1
@@ -81,12 +80,12 @@ class Matrix:
         return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
     @cached_property
-    def encoded_mixed(self) -> Rows:
+    def encoded_mixed(self) -> Features:
         """Outputs of encoders of source and target, both in a mini-batch."""
         return self.encoded(self.every_row, "mixed")
 
     @cached_property
-    def encoded_by_cohort(self) -> Rows:
+    def encoded_by_cohort(self) -> Features:
         """Outputs of encoders of source and target, a mini-batch of one cohort."""
         return self.encoded(self.every_row, "by_cohort")
 
@@ -104,22 +103,22 @@ class View:
         self.both, self.transfer = both, transfer
 
     @cached_property
-    def genes(self) -> Rows:
+    def genes(self) -> Features:
         """Genes standardised on the source; in the frame of a cohort, within each."""
         return self.both.fitted(standardize, self.transfer.rows_of_source, input="genes")
 
     @cached_property
-    def components(self) -> Rows:
+    def components(self) -> Features:
         """Conditioned components of the source."""
         return self.both.fitted(normalize, self.transfer.rows_of_source)
 
     @cached_property
-    def encoded(self) -> Rows:
+    def encoded(self) -> Features:
         """Outputs of encoders of the source."""
         return self.both.encoded(self.transfer.rows_of_source, "mixed")
 
     @cached_property
-    def coral(self) -> Rows:
+    def coral(self) -> Features:
         """Components of both, the source's with the covariance of the target's."""
         out, of = self.both.components.copy(), self.transfer
         moved = coral(out[of.rows_of_source], out[of.rows_of_target])

@@ -153,9 +153,8 @@ def names_of_kinds() -> dict[str, Tree]:
     states = {r"chunk\.json": None, r"seeds_[\d_]+": STATES}
     common: dict[str, Any] = {
         **HIDDEN,
-        r"(config|environment)\.json|splits\.parquet": None,
+        r"(config|environment)\.json|splits\.parquet|report\.html": None,
         "figures": {_figures(*REPORTED, _confused(arms)): None},
-        r"report\.html": None,
     }
     study: dict[str, Any] = {
         **common,

@@ -198,17 +198,16 @@ def variance(
     job: Job, questions: Sequence[Question], levels: Sequence[int]
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Components of every share, within splits and between them; and all scores."""
-    n_labels, n_pretrained, n_finetuned = levels
-    n_fits, tables = n_labels * n_pretrained * n_finetuned, []
+    n_labels, n_encoders, n_finetuned = levels
+    n_fits, tables = n_labels * n_encoders * n_finetuned, []
     total = n_fits * len(job.config.sweep.shares) * len(questions)
     count = Count(job.hooks.tell, "fits", total)
     for task, config in questions:
         prepared = prepare(task, config)
-        pool = prepared.pool
-        genes = prepared.gene_pool(prepared.config)
-        words = {"n_seeds": n_pretrained, "batches": prepared.batches, "genes": genes}
-        plan = plan_pretraining(prepared.config, *pool.shape, **words)
-        trained = merge(pretrain(plan, prepared.config, pool, range(n_pretrained), genes=genes))
+        own, pool, batches = prepared.config, prepared.pool, prepared.batches
+        genes = prepared.gene_pool(own)
+        plan = plan_pretraining(own, *pool.shape, n_seeds=n_encoders, batches=batches, genes=genes)
+        trained = merge(pretrain(plan, own, pool, range(n_encoders), genes=genes))
         encoders = {seed: params["encoder"] for seed, params in trained.params.items()}
         log = partial(count.advance, f"every combination on split {config.split.seed}")
         tables.append(crossed_scores(prepared, encoders, n_labels, n_finetuned, log))

@@ -7,7 +7,7 @@ import h5py
 from anndata import AnnData
 
 from jaxssl.config import DataConfig
-from jaxssl.data.backed import is_row_by_row, state_of
+from jaxssl.data.backed import is_contiguous, state_of
 from jaxssl.data.expression import prepare, read, read_backed, record_of
 from jaxssl.data.formats.arrays import bytes_of_matrix, is_zarr
 from jaxssl.data.samples import STAYS, facts_of
@@ -78,7 +78,7 @@ def _is_large(path: Path, backed: str) -> bool:
 
 def _row_by_row(path: Path, hooks: Hooks) -> Path:
     """The file, or where its matrix is packed or sparse, a copy that is made once, beside it."""
-    if is_row_by_row(path):
+    if is_contiguous(path):
         return path
     copy, state = path.with_suffix(ROWS), state_of(path)
     if copy.exists():

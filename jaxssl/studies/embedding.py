@@ -114,9 +114,16 @@ def arrive(
     """The data set, and what an encoder sees of it; not yet judged."""
     adata = read_data(DataConfig(), hooks, data, may_stay=may_stay)
     cohorts = cohorts_of(bundle, adata, batch) if batch else None
-    words = {"max_missing": max_missing, "shift": shift, "cohorts": cohorts}
-    words |= {"curve": bundle.provenance.get(CURVE), "known": bundle.told_apart}
-    arrival = receive(adata, bundle.normalizer, bundle.reference, **words)
+    arrival = receive(
+        adata,
+        bundle.normalizer,
+        bundle.reference,
+        max_missing=max_missing,
+        shift=shift,
+        cohorts=cohorts,
+        curve=bundle.provenance.get(CURVE),
+        known=bundle.told_apart,
+    )
     n = arrival.genes["n_genes"]
     hooks.say(f"genes: {n - arrival.genes['n_missing']} of {n} found by name")
     hooks.say(arrival.sentence)

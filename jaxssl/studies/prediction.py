@@ -136,8 +136,8 @@ def _predict_adapted(
     _refuse_for_adapted(laboratory, coverage, shift)
     adata = read_data(DataConfig(), hooks, data)
     cohorts = column_of(adata, batch) if batch else None
-    words = {"max_missing": max_missing, "shift": shift, "cohorts": cohorts}
-    arrival = receive(adata, adapted.normalizer, adapted.reference, **words)
+    fitted = adapted.normalizer, adapted.reference
+    arrival = receive(adata, *fitted, max_missing=max_missing, shift=shift, cohorts=cohorts)
     hooks.say(arrival.sentence)
     if adapted.reference is None:
         warnings.warn(

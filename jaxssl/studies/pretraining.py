@@ -101,8 +101,14 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     # cut as the interrupted run was, whatever memory is free today: its checkpoints fit no other
     config = journal.with_chunk_of(folder, study.config, missing)
     genes = prepared.gene_pool(config)
-    words = {"batches": prepared.batches, "genes": genes, "is_streamed": isinstance(pool, Backed)}
-    plan = plan_pretraining(config, *pool.shape, n_seeds=len(missing), **words)
+    plan = plan_pretraining(
+        config,
+        *pool.shape,
+        n_seeds=len(missing),
+        batches=prepared.batches,
+        genes=genes,
+        is_streamed=isinstance(pool, Backed),
+    )
     parts = journal.cut(folder, missing, plan.memory.chunk)
     options = ", ".join(f"{n} {v}" for n, v in to_dict(config)["method"].items())
     study.hooks.say(f"encoder input: {pool.shape[1]} features; method: {options}")
@@ -115,8 +121,9 @@ def _make_missing(study: Study, missing: Sequence[int]) -> dict[int, EncoderBund
     checkpoints = folder / layout.CHECKPOINTS / run  # states of another run are not found
     with study.hooks.patient() as stop:
         for ids in parts:
-            words = {"stop": stop, "genes": genes}
-            for chunk in engine.pretrain(plan, config, pool, ids, log, checkpoints, **words):
+            for chunk in engine.pretrain(
+                plan, config, pool, ids, log, checkpoints, stop=stop, genes=genes
+            ):
                 flush(folder / layout.METRICS)  # before the encoders that it is about
                 for seed in chunk.params:
                     bundle = engine.make_bundle(prepared, chunk, seed, versions())

@@ -24,9 +24,15 @@ def receive_to_fit(
     """What the encoder sees; if it was trained on some samples, only these are held against it."""
     seen = is_among(adata.obs_names.to_numpy(), bundle.provenance.get("training_ids", ""))
     judged = seen if seen is not None and seen.any() else None
-    words = {"max_missing": max_missing, "shift": shift, "judged": judged}
-    words["cohorts"] = _cohorts(adata, bundle, job, config, is_own=judged is not None, shift=shift)
-    arrival = receive(adata, bundle.normalizer, bundle.reference, **words)
+    arrival = receive(
+        adata,
+        bundle.normalizer,
+        bundle.reference,
+        max_missing=max_missing,
+        shift=shift,
+        judged=judged,
+        cohorts=_cohorts(adata, bundle, job, config, is_own=judged is not None, shift=shift),
+    )
     job.hooks.say(arrival.sentence)
     judge(arrival, shift, "the encoder's")
     return arrival

@@ -13,7 +13,7 @@ from jaxssl.arguments import checked
 from jaxssl.bounds import Positive
 from jaxssl.data.family import Joint, join
 from jaxssl.data.formats.matrix import as_text
-from jaxssl.data.laboratory import Rows, guard_of
+from jaxssl.data.laboratory import guard_of
 from jaxssl.data.overlap import refuse_copies
 from jaxssl.data.presence import fit_classes, measure
 from jaxssl.data.samples import by_text
@@ -130,7 +130,10 @@ def run_adaptation(asked: Asked, output: Output, hooks: Hooks) -> pd.DataFrame:
 
 
 def _warn_of_one_class(
-    joint: Joint, target: Rows, codes: Int[np.ndarray, " samples"], classes: tuple[str, ...]
+    joint: Joint,
+    target: Int[np.ndarray, " rows"],
+    codes: Int[np.ndarray, " samples"],
+    classes: tuple[str, ...],
 ) -> None:
     """Warn where the target shows nothing of what tells the source's classes apart."""
     source = np.setdiff1d(np.arange(len(codes)), target)

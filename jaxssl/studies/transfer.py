@@ -83,8 +83,8 @@ def transfer(
         >>> jaxssl.transfer(["yu.h5ad", "welsh.h5ad"], out="runs/prostate")  # doctest: +SKIP
     """
     output = Output(str(out), resume, overwrite, inputs=inputs_of(data), kind=kinds.TRANSFER)
-    words = {"label": label, "batch": batch, "name": name or Path(out).name}
-    config = options(arms, shares, seeds, **words)
+    called = name or Path(out).name
+    config = options(arms, shares, seeds, name=called, label=label, batch=batch)
     with released(out):
         how = protocol, frames, max_samples
         return run_transfer(config, data, output, *how, hooks=hooks_of(progress))

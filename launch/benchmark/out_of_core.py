@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from jaxssl.data.backed import blocks
 from jaxssl.files import read_json
 
 from .timing import Bench, Row, command, seconds
@@ -64,8 +65,9 @@ def _run(n_samples: int, n_genes: int) -> dict[str, float]:
 def _limited(verb: str, *flags: str) -> None:
     """Run a verb in bounded memory; raises RuntimeError with the end of its errors."""
     limit = partial(resource.setrlimit, resource.RLIMIT_DATA, (LIMIT, LIMIT))
-    words = {"capture_output": True, "text": True, "check": False, "preexec_fn": limit}
-    done = subprocess.run(command(verb, *flags), **words)
+    done = subprocess.run(
+        command(verb, *flags), capture_output=True, text=True, check=False, preexec_fn=limit
+    )
     if done.returncode:
         raise RuntimeError(f"{verb} {' '.join(flags)} failed: {done.stderr[-2000:]}")
 
@@ -93,9 +95,8 @@ def write(path: Path, n_samples: int, n_genes: int) -> None:
     with h5py.File(path, "r+") as file:
         x = file.create_dataset("X", (n_samples, n_genes), np.float32)
         x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-        for start in range(0, n_samples, BLOCK):
-            rows = slice(start, min(start + BLOCK, n_samples))
-            own = rng.standard_normal((rows.stop - start, RANK), np.float32)
+        for rows in blocks(range(n_samples), BLOCK):
+            own = rng.standard_normal((rows.stop - rows.start, RANK), np.float32)
             values = ((centres[classes[rows]] + own) * deviation) @ axes
             values += base + shift[cohorts[rows]]
             values += noise * rng.standard_normal(values.shape, np.float32)

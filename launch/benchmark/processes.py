@@ -3,20 +3,17 @@
 Every process has one core: the first of n has the first, and so on.
 """
 
-import json
 import os
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from jaxssl.engine.bundle import load_bundle
 from jaxssl.engine.leaves import flatten
-from jaxssl.runs import layout
+from jaxssl.runs.journal import load_encoders, read_metrics
 
 from .kills import STEP, differences
 from .timing import Bench, Row, command
@@ -39,7 +36,7 @@ def measure(_: Bench, method: str, axis: str, n_processes: int) -> Row:
         for out, n in ((one, 1), (several, n_processes)):
             _end(start([*flags, f"--out={out}"], n))  # compiles
             took[n] = _end(start([*flags, f"--out={out}", "--overwrite"], n))
-        expected, found = (np.array([*losses(out)])[:, 2] for out in (one, several))
+        expected, found = (np.array(losses(out))[:, 2] for out in (one, several))
         return {
             "loss_apart": float(np.max(np.abs(found / expected - 1))),
             "weights_apart": _apart(several, one),
@@ -81,12 +78,15 @@ def start(flags: list[str], n: int, own: list[list[str]] | None = None) -> list[
     common["XLA_FLAGS"] = f"{common.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=1"
     if n > 1:
         common |= {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(n)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    words = [command("pretrain", *flags, *(own[i] if own else [])) for i in range(n)]
-    environs = [common | {"JAX_PROCESS_ID": str(i)} for i in range(n)]
     started = [
-        subprocess.Popen(line, env=environ, **pipes)
-        for line, environ in zip(words, environs, strict=True)
+        subprocess.Popen(
+            command("pretrain", *flags, *(own[i] if own else [])),
+            env=common | {"JAX_PROCESS_ID": str(i)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(n)
     ]
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
@@ -105,17 +105,15 @@ def _end(processes: list[subprocess.Popen]) -> float:
     return time.perf_counter() - started
 
 
-def losses(folder: Path) -> Iterator[tuple[int, int, float]]:
+def losses(folder: Path) -> list[tuple[int, int, float]]:
     """Seed, step and loss of every epoch of a run."""
-    for line in (folder / layout.METRICS).read_text().splitlines():
-        row = json.loads(line)
-        yield row["seed"], row["step"], row["loss"]
+    return [(row["seed"], row["step"], row["loss"]) for row in read_metrics(folder)]
 
 
 def _apart(folder: Path, reference: Path) -> float:
     """The largest difference of a parameter of any seed."""
     found, expected = (
-        [flatten(load_bundle(path).params) for path in layout.encoder_folders(run).values()]
+        [flatten(bundle.params) for bundle in load_encoders(run).values()]
         for run in (folder, reference)
     )
     return max(

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 
 from jaxssl.config import NormalizeConfig
+from jaxssl.data.backed import blocks
 from jaxssl.data.normalize import fit_normalizer, normalize
 from jaxssl.engine.ensemble import use_cores
 from jaxssl.engine.pretrain import merge, pretrain
@@ -93,10 +94,10 @@ def _condition(n_samples: int, n_genes: int) -> Row:
     axes = rng.normal(size=(N_AXES, n_genes)).astype(np.float32)
     start = psutil.Process().memory_info().rss
     x = np.empty((n_samples, n_genes), np.float32)
-    for first in range(0, n_samples, BLOCK):
-        n = min(BLOCK, n_samples - first)
+    for rows in blocks(x, BLOCK):
+        n = rows.stop - rows.start
         scores = rng.standard_normal((n, N_AXES), np.float32)
-        x[first : first + n] = scores @ axes + rng.standard_normal((n, n_genes), np.float32)
+        x[rows] = scores @ axes + rng.standard_normal((n, n_genes), np.float32)
     genes = [f"gene_{i}" for i in range(n_genes)]
     taken = seconds(lambda: normalize(fit_normalizer(x, genes, NormalizeConfig()), x))
     times_matrix = (peak_bytes() - start) / x.nbytes
