@@ -38,6 +38,7 @@ from jaxssl.runs.tables import RUN, run_of
 from jaxssl.studies.data import Data, read_data, read_unlabelled
 from jaxssl.studies.encoders import with_columns
 from jaxssl.studies.job import Job, hooks_of, make_job, warn_again
+from jaxssl.studies.pretraining import by_epoch
 from jaxssl.studies.progress import Count
 from jaxssl.studies.question import pose
 from jaxssl.studies.start import announce, split_numbers
@@ -173,12 +174,12 @@ def type_one(
     if of_best:
         prepared = prepare(task, with_options(config, {"sweep.arms": (BEST,)}))
         config, pool, ids = prepared.config, prepared.pool, lacking(BANK)
-        plans, _ = plan_ensembles(config, pool.shape, ids, prepared.batches)
-        bank = pretrain_ensembles(plans, config, pool, ids)
+        plans, n_epochs = plan_ensembles(config, pool.shape, ids, prepared.batches)
+        log = by_epoch(Count(job.hooks.tell, "epoch", n_epochs))
+        bank = pretrain_ensembles(plans, config, pool, ids, log)
     else:  # nothing is pretrained: whatever its batches are, no cohort is needed
         prepared = prepare(task, with_options(config, {"pretrain.batches": "mixed"}))
-    n_seeds, shares = job.config.run.seeds, job.config.sweep.shares
-    rows, tables = [], []
+    n_seeds, shares, rows, tables = job.config.run.seeds, job.config.sweep.shares, [], []
     count = Count(job.hooks.tell, "fits", 2 * n_seeds * n_comparisons * len(shares))
     for share in shares:
         log = partial(count.advance, f"null comparisons at {percent(share)}")

@@ -158,11 +158,12 @@ def _write_embedding(study: Study, bundles: Encoders) -> None:
 def _log_of(study: Study, count: Count, *, is_kept: bool = True) -> engine.LogFn:
     """What notes every epoch in the folder, counts it, and warns of seeds that diverge."""
     lost: set[int] = set()
+    advance = by_epoch(count)
 
     def log(rows: list[dict[str, Any]], restored: bool) -> None:
         if is_kept:
             journal.append_metrics(study.folder, rows)
-        count.advance(in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
+        advance(rows, restored)
         for seed, when in divergences(rows).items():
             if seed not in lost:
                 study.notes.warn(
@@ -173,7 +174,16 @@ def _log_of(study: Study, count: Count, *, is_kept: bool = True) -> engine.LogFn
     return log
 
 
-def in_a_line(rows: Sequence[Mapping[str, Any]]) -> str:
+def by_epoch(count: Count) -> engine.LogFn:
+    """What counts every epoch and shows its measures."""
+
+    def log(rows: list[dict[str, Any]], restored: bool) -> None:
+        count.advance(_in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
+
+    return log
+
+
+def _in_a_line(rows: Sequence[Mapping[str, Any]]) -> str:
     """The last epoch among `rows`, as means over its seeds."""
     rows = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
     seeds = [row["seed"] for row in rows]

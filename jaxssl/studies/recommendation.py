@@ -31,7 +31,7 @@ from jaxssl.runs.output import Output, check_folder, open_folder, released
 from jaxssl.studies.data import Data, DataSets
 from jaxssl.studies.encoders import with_columns, with_data
 from jaxssl.studies.job import hooks_of, warn_again
-from jaxssl.studies.pretraining import in_a_line
+from jaxssl.studies.pretraining import by_epoch
 from jaxssl.studies.progress import Count, Hooks
 from jaxssl.studies.question import tell_of_joined, warn_of_groups
 from jaxssl.studies.refusals import Refusals, read_all
@@ -186,11 +186,8 @@ def recommend(prepared: Prepared, seed: int, notes: Notes, hooks: Hooks) -> Deli
     config, pool = prepared.config, prepared.pool
     ids = ids_of(seed)
     plans, n_epochs = plan_ensembles(config, pool.shape, ids, prepared.batches)
-    count = Count(hooks.tell, "epoch", n_epochs)
+    log = by_epoch(Count(hooks.tell, "epoch", n_epochs))
     hooks.say(f"pretraining: {len(ids)} encoders on {len(pool):,} samples, without labels")
-
-    def log(rows: list[dict[str, Any]], restored: bool) -> None:
-        count.advance(in_a_line(rows), len({row["epoch"] for row in rows}), restored=restored)
 
     with notes.stage("pretrain"):
         made = pretrain_ensembles(plans, config, pool, ids, log)
