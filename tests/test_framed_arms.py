@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import warnings
 
 import anndata
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,6 +65,14 @@ def small_study(arms, out=None, data=ADATA, **words):
     return jaxssl.study(data, arms=arms, out=out, **asked)
 
 
+@pytest.fixture(scope="module")
+def framed(tmp_path_factory):
+    """A study, on disk, in frames that some of its arms name themselves and others do not."""
+    out, arms = tmp_path_factory.mktemp("runs") / "run", ["majority", "logreg", "knn@cohort"]
+    with jax.numpy_dtype_promotion("standard"), warnings.catch_warnings(action="ignore"):
+        return small_study(arms, out, frames=["rank", "training", "rank_cohort"])
+
+
 @pytest.mark.parametrize("kind", ["spectral", "genes"])
 def test_an_arm_in_a_frame_has_the_numbers_of_a_study_in_that_frame(kind):
     arms = ["logreg", "label_spreading"] if kind == "genes" else ["logreg", "pca_logreg", "knn"]
@@ -91,13 +101,12 @@ def test_the_frame_of_the_study_has_no_other_name(tmp_path):
     assert result.summary["warnings"] == small_study(["logreg", "knn"]).summary["warnings"]
 
 
-def test_frames_are_of_all_classical_arms_that_name_none():
-    result = small_study(["majority", "logreg", "knn@cohort"], frames=["rank", "training"])
-    found = result.results["arm"].unique().tolist()
-    assert found == ["majority", "logreg", "knn@cohort", "logreg@rank"]
-    assert result.predictions("logreg@rank", 0.1) is not None
+def test_frames_are_of_all_classical_arms_that_name_none(framed):
+    found = framed.results["arm"].unique().tolist()
+    assert found == ["majority", "logreg", "knn@cohort", "logreg@rank", "logreg@rank_cohort"]
+    assert framed.predictions("logreg@rank", 0.1) is not None
     assert ("frame", "training; a classical arm with @") in [
-        (name, text[:32]) for name, text in jaxssl.report.facts.facts(result)
+        (name, text[:32]) for name, text in jaxssl.report.facts.facts(framed)
     ]
 
 
@@ -268,19 +277,17 @@ def test_a_cohort_that_is_left_out_is_told_by_default(data_dir, tmp_path):
     assert means["pca_logreg@training"] < 0.65  # near chance
 
 
-def test_names_of_files_and_marks_are_those_of_a_run(tmp_path):
-    small_study(["logreg"], tmp_path / "run", frames=["rank"])
-    assert unknown(tmp_path / "run") == []
+def test_names_of_files_and_marks_are_those_of_a_run(framed):
+    assert unknown(framed.folders[0]) == []
     old, new = arm_marks(["swav"]), arm_marks(["swav", *FRAMED])
     assert {arm: new[arm] for arm in old} == old
     assert len({tuple(mark.values()) for mark in new.values()}) == len(new)
 
 
-def test_curves_have_the_frame_of_the_study_and_that_of_the_opponent():
-    result = small_study(["logreg", "knn@cohort"], frames=["rank", "rank_cohort"])
-    arms = ["swav", *result.results["arm"].unique()]
+def test_curves_have_the_frame_of_the_study_and_that_of_the_opponent(framed):
+    arms = ["swav", *(arm for arm in framed.results["arm"].unique() if arm != "majority")]
     found = concluded(dict.fromkeys(arms, 0.7) | {"logreg@rank": 0.8}, dict.fromkeys(arms, 0.7))
-    result = dataclasses.replace(result, endpoint=found.endpoint)
+    result = dataclasses.replace(framed, endpoint=found.endpoint)
     rows, told = _thinned(result, pd.DataFrame({"arm": arms}), "arm")
     assert rows["arm"].tolist() == ["swav", "logreg", "knn@cohort", "logreg@rank"]
     assert "the opponent's are drawn" in told
