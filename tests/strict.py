@@ -24,8 +24,9 @@ from jaxssl.studies import amount  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ["JAXSSL_SHARED_PROGRAMS"])
-# most reports of the suite are not looked at: the fewest steps, and files in the place of figures
-maps.N_STEPS = 250
+# most reports of the suite are not looked at: the fewest steps, few samples on their maps, and
+# files in the place of figures
+MANY, maps.MAX_SAMPLES, maps.N_STEPS = maps.MAX_SAMPLES, 120, 250
 amount.N_SPLITS = 1  # data of tests are small, and a split says as much of what most look at
 _draw = {name: vars(Figure)[name] for name in ("savefig", "draw_without_rendering")}
 Figure.savefig, Figure.draw_without_rendering = sketch, lambda _: None
@@ -102,6 +103,7 @@ def _drawing():
     with pytest.MonkeyPatch.context() as patch:
         for name, of_matplotlib in _draw.items():
             patch.setattr(Figure, name, of_matplotlib)
+        patch.setattr(maps, "MAX_SAMPLES", MANY)
         yield
 
 
