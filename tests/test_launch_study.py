@@ -174,10 +174,18 @@ def test_no_group_is_in_two_parts(study):
     assert all(len(set(parts[donors == donor])) == 1 for donor in np.unique(donors))
 
 
-def test_a_resumed_study_computes_only_what_is_missing(study):
-    folder, _ = study
-    before = pd.read_parquet(folder / "results.parquet")
-    output = launch("study", *TINY, f"--out={folder}", "--resume")
+@pytest.fixture(scope="module")
+def resumed(study, tmp_path_factory):
+    """A copy of that study that goes on as if another device had begun it, and what it says."""
+    folder = shutil.copytree(study[0], tmp_path_factory.mktemp("runs") / "copy")
+    begun = json.loads((folder / "environment.json").read_text())
+    (folder / "environment.json").write_text(json.dumps(begun | {"device": "another"}))
+    return folder, launch("study", *TINY, f"--out={folder}", "--resume")
+
+
+def test_a_resumed_study_computes_only_what_is_missing(study, resumed):
+    folder, output = resumed
+    before = pd.read_parquet(study[0] / "results.parquet")
     assert "epoch" not in output
     pd.testing.assert_frame_equal(before, pd.read_parquet(folder / "results.parquet"))
 
@@ -212,21 +220,19 @@ def test_a_resumed_run_refuses_other_options(study):
     assert "augment.noise" in message
 
 
-def test_a_resumed_run_refuses_other_labels_and_tells_of_another_machine(study, data, tmp_path):
-    folder = shutil.copytree(study[0], tmp_path / "copy")
+def test_a_resumed_run_refuses_other_labels_and_tells_of_another_machine(
+    study, resumed, data, tmp_path
+):
+    folder, _ = resumed
     permuted = anndata.read_h5ad(data)
     permuted.obs["class"] = permuted.obs["class"].to_numpy()[::-1]
     write_h5ad(permuted, tmp_path / "permuted.h5ad")
     options = [*TINY, f"--out={folder}", "--resume"]
     message = launch("study", *options, f"--data={tmp_path / 'permuted.h5ad'}", code=2)
     assert "other data, labels or another split" in message
-    file = folder / "environment.json"
-    begun = json.loads(file.read_text())
-    file.write_text(json.dumps(begun | {"device": "another"}))
-    launch("study", *options)
     told = json.loads((folder / "summary.json").read_text())["warnings"]
     assert any("begun with other device" in warning for warning in told)
-    now = json.loads(file.read_text())
+    begun, now = (json.loads((run / "environment.json").read_text()) for run in (study[0], folder))
     assert now["device"] == begun["device"]
     assert [environment["device"] for environment in now["before"]] == ["another"]
 
