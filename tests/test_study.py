@@ -1,5 +1,6 @@
 """The study from Python: one way through, in memory, on disk and from the command line alike."""
 
+import shutil
 import subprocess
 import sys
 import warnings
@@ -51,21 +52,31 @@ def study(out=None, seeds=2, **options):
     return jaxssl.study("synthetic", out=out, seeds=seeds, config=tiny_config(), **options)
 
 
-@pytest.fixture(scope="module")
-def result():
-    import jax
-
+def quietly(out=None):
     with jax.numpy_dtype_promotion("standard"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return study()
+        return study(out)
+
+
+@pytest.fixture(scope="module")
+def result():
+    """A study in memory."""
+    return quietly()
+
+
+@pytest.fixture(scope="module")
+def in_folder(tmp_path_factory):
+    """The same study in a folder, which tests read and of which they change copies."""
+    return quietly(tmp_path_factory.mktemp("runs") / "run")
 
 
 def rows(found):
     return found.results.drop(columns=["fit_seconds"])
 
 
-def test_in_memory_in_a_folder_and_as_a_verb_a_study_gives_the_same_rows(result, tmp_path):
-    in_folder = study(tmp_path / "run")
+def test_in_memory_in_a_folder_and_as_a_verb_a_study_gives_the_same_rows(
+    result, in_folder, tmp_path
+):
     launch("study", *TINY, f"--out={tmp_path / 'verb'}")
     verb = jaxssl.open_study(tmp_path / "verb")
     for other in (in_folder, verb):
@@ -110,8 +121,9 @@ def test_a_study_goes_on_where_it_was_stopped(result, tmp_path):
 def test_best_has_the_encoders_of_the_study_where_they_are_pretrained_alike(tmp_path, monkeypatch):
     monkeypatch.setattr(ensembles, "N_ENCODERS", 2)
     arms = ["majority", "swav", "best"]
-    shared = study(tmp_path / "run", seeds=1, arms=arms)
-    again = study(tmp_path / "run", seeds=1, arms=arms, resume=True)
+    one = {"seeds": 1, "shares": (0.1,)}
+    shared = study(tmp_path / "run", arms=arms, **one)
+    again = study(tmp_path / "run", arms=arms, resume=True, **one)
     pd.testing.assert_frame_equal(again.results, shared.results, check_exact=True)
     bundles = read_encoders(tmp_path / "run", [0])
     config, n_train = bundles[0].config, bundles[0].provenance["n_train"]
@@ -119,7 +131,7 @@ def test_best_has_the_encoders_of_the_study_where_they_are_pretrained_alike(tmp_
     for name, value in {"augment.noise": 0.5, "optimizer.learning_rate": 0.1}.items():
         other = with_options(config, {name: value})
         assert not alike(config, n_train, [replace(bundles[0], config=other)])
-    alone = study(tmp_path / "alone", seeds=1, arms=["majority", "best"])
+    alone = study(arms=["majority", "best"], **one)
     of_best = [
         rows(found).query("arm == 'best'").reset_index(drop=True) for found in (shared, alone)
     ]
@@ -135,20 +147,20 @@ def test_more_seeds_and_arms_join_those_that_are_there(result, tmp_path):
     assert len(more.predictions("swav", 0.1)) == len(result.predictions("swav", 0.1))
 
 
-def test_encoders_at_hand_are_compared_without_pretraining(tmp_path):
-    pretrained = study(tmp_path / "run", arms=["scratch", "swav"])
+def test_encoders_at_hand_are_compared_without_pretraining(in_folder):
+    [run] = in_folder.folders
     # a bundle brings its seed with it
-    for encoder, seeds in ((tmp_path / "run", [0, 1]), (tmp_path / "run/encoder/seed_001", [1])):
+    for encoder, seeds in ((run, [0, 1]), (run / "encoder" / "seed_001", [1])):
         swept = study(encoder=encoder, arms=["swav"], seeds=2 if len(seeds) == 2 else 0)
-        expected = rows(pretrained).query("arm == 'swav' and seed in @seeds")
+        expected = rows(in_folder).query("arm == 'swav' and seed in @seeds")
         pd.testing.assert_frame_equal(
             rows(swept), expected.reset_index(drop=True), check_exact=len(seeds) == 2
         )
 
 
-def test_encoders_of_two_normalizations_are_not_compared_as_one(tmp_path):
-    study(tmp_path / "run", arms=["swav"])
-    folder = tmp_path / "run" / "encoder" / "seed_001"
+def test_encoders_of_two_normalizations_are_not_compared_as_one(in_folder, tmp_path):
+    [run] = in_folder.folders
+    folder = shutil.copytree(run, tmp_path / "run") / "encoder" / "seed_001"
     bundle = jaxssl.load_bundle(folder)
     flipped = replace(bundle.normalizer, rotation=-bundle.normalizer.rotation)
     save_bundle(folder, replace(bundle, normalizer=flipped))
