@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 STUDY = (
-    *("--config=demo_synthetic", "--seeds=2", "--shares=0.1,1", "--arms=scratch,logreg,swav"),
+    *("--config=demo_synthetic", "--seeds=2", "--shares=0.1", "--arms=scratch,logreg,swav"),
     *("--config.pretrain.n_steps=40", "--config.encoder.hidden=(32,16)"),
     *("--config.finetune.transfer_layers=2", "--config.finetune.scratch_steps=20"),
     *("--config.finetune.n_steps=10", "--config.finetune.probe_steps=20"),
