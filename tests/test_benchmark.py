@@ -15,6 +15,7 @@ from jaxssl.engine.planning import plan_pretraining
 from jaxssl.engine.train import PROBE_SAMPLES
 from jaxssl.methods.sinkhorn import sinkhorn
 from jaxssl.methods.swav import SwAVConfig
+from jaxssl.report import maps
 from jaxssl.types import InputError, Member, Pool
 from launch.benchmark import card, linear, one_class, shifts, suites, work
 from launch.benchmark.pretraining import N_SAMPLES, measure, plan_swav
@@ -86,14 +87,14 @@ def test_without_torch_a_row_holds_what_could_be_measured(bench):
 
 
 def count_undrawn(*size):
-    """Count in a process that has no `conftest`: the figures of its report are no programs."""
-    Figure.savefig = sketch
+    """Count in a process that has no `conftest`: figures and maps of its report are no programs."""
+    Figure.savefig, maps.N_STEPS = sketch, 250
     return count_programs(*size)
 
 
 def test_a_whole_sweep_is_two_programs_over_seeds_whatever_its_shares_and_seeds(tmp_path):
     count = partial(in_new_process, count_undrawn, str(tmp_path))
-    few, many = (count(*size) for size in [(2, 2, 1_000), (3, 4, 1_000)])  # of one batch size
+    few, many = (count(*size) for size in [(2, 2, 500), (3, 4, 500)])  # of one batch size
     for row in (few, many):
         assert row["pretraining"] == 2, "initialisation, epoch"
         assert row["sweep"] == 2, "fresh encoders, fit"
