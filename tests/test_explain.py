@@ -120,3 +120,12 @@ def test_an_encoder_without_prototypes_needs_a_label(run, tmp_path):
     del adata.uns["jaxssl"]["label"]
     with pytest.raises(InputError, match="simclr has no prototypes, and no label is given"):
         jaxssl.explain(adata, encoder=tmp_path / "simclr")
+
+
+def test_an_estimator_explains_as_the_function_does(run):
+    adata = make_synthetic()
+    encoder = jaxssl.SSLEncoder.load(run / "run/encoder/seed_000")
+    expected = jaxssl.explain(adata, encoder=encoder.bundle_, label="class")
+    found = encoder.explain(adata, adata.obs["class"].to_numpy())
+    pd.testing.assert_frame_equal(found.genes, expected.genes)
+    assert set(encoder.explain(adata).targets["kind"]) == {"prototype"}

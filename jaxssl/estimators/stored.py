@@ -23,9 +23,12 @@ from jaxssl.engine.bundle import (
 )
 from jaxssl.engine.newcomers import check_cohorts, told_apart
 from jaxssl.estimators.inputs import ids_of, named_cohorts, read
+from jaxssl.estimators.labels import is_labelled, labels_of
 from jaxssl.evaluation.ensemble_bundle import EnsembleBundle, is_ensemble, save_ensemble
+from jaxssl.evaluation.explanation import Explanation
 from jaxssl.runs.kinds import signs_in
 from jaxssl.runs.previous import run_of
+from jaxssl.studies.explanation import explain
 from jaxssl.types import InputError, OnShift
 
 HISTORY = "history.csv"  # beside the files of the bundle
@@ -84,6 +87,41 @@ class BundleEstimator(BaseEstimator):
         history = getattr(self, "history_", None)  # of an encoder
         if history is not None and len(history):
             history.to_csv(folder / HISTORY, index=False)
+
+    @checked
+    def explain(self, X: Any, y: Any = None, *, gmt: str | Path | None = None) -> Explanation:
+        """Find the genes behind prototypes, behind classes of `y`, or behind those it predicts.
+
+        Args:
+            X: expression (samples x genes), as in `fit`: samples that are explained.
+            y: classes (samples,), for an encoder, some of them missing; None: prototypes alone
+                are explained.
+            gmt: file of gene sets, looked for among the first genes of each target.
+
+        Returns:
+            Tables as of `jaxssl.explain`, of this one encoder or classifier.
+
+        Raises:
+            InputError: as `jaxssl.explain` does.
+            NotFittedError: before `fit`.
+
+        Example:
+            >>> encoder.explain(x, y).genes.query("target == 'LIHC'")  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        adata = read(self, X, self.bundle_.normalizer.expression_scale)
+        if y is not None:
+            y = labels_of(X, y, "")
+            adata.obs["class"] = np.where(is_labelled(y), y.astype(str), "")
+        model = "classifier" if "classes" in self.bundle_.provenance else "encoder"
+        return explain(
+            adata,
+            **{model: self.bundle_},
+            label="" if y is None else "class",
+            gmt=gmt,
+            max_missing=self.max_missing,
+            shift=self.shift,
+        )
 
     def _restore(self, bundle: EncoderBundle | EnsembleBundle) -> None:
         """Become fitted; of a bundle that no estimator wrote, all features are its genes."""
