@@ -55,6 +55,15 @@ def test_the_verb_writes_tables_that_add_up(explained):
     assert (out / "figures" / "genes_prototype.svg").is_file()
 
 
+def test_the_nearest_targets_are_those_whose_genes_are_most_alike(run):
+    found = jaxssl.explain(make_synthetic(), encoder=run / "run/encoder/seed_000", label="class")
+    of_classes = found.targets[found.targets["kind"] == "class"].set_index("target")["nearest"]
+    alike = found.ranks.filter(like="class_").corr()
+    for name, nearest in of_classes.items():
+        others = alike[f"class_{name}"].drop(f"class_{name}").nlargest(3).index
+        assert nearest == ", ".join(other.removeprefix("class_") for other in others)
+
+
 def test_rank_files_hold_every_gene_once_in_order(explained):
     out, _ = explained
     names = {path.stem for path in (out / "ranks").iterdir()}

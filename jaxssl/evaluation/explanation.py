@@ -25,6 +25,7 @@ from jaxssl.evaluation.logistic import fit_logistic
 from jaxssl.evaluation.targets import CLASSES, Source
 from jaxssl.types import InputError, Normalizer
 
+N_NEAREST = 3  # targets
 N_TOP = 100  # genes of a target that a table names, and among which sets are looked for
 PER_CLASS = 30  # samples of a class that the linear model is fitted on
 LEFT = "left_"  # before an order: mean score left while genes are taken away in it
@@ -101,12 +102,12 @@ def explain_sources(
             "give more samples, or a `label`",
         )
     rows, genes, deleted, ranks, of_sets = zip(*found, strict=True)
-    targets = pd.DataFrame(list(rows))
+    targets, ranked = pd.DataFrame(list(rows)), np.stack(ranks, axis=1)
     names = targets["kind"] + "_" + targets["target"]
     return Explanation(
-        targets,
+        targets.assign(nearest=_nearest(ranked, targets)),
         pd.concat(genes, ignore_index=True),
-        pd.DataFrame(np.stack(ranks, axis=1), pd.Index(samples.genes, name="gene"), names),
+        pd.DataFrame(ranked, pd.Index(samples.genes, name="gene"), names),
         pd.concat(deleted, ignore_index=True),
         None if sets is None else pd.concat(of_sets, ignore_index=True),
         id_type(samples.genes) or "names of an unknown kind",
@@ -150,6 +151,19 @@ def _explain(
     high = order[(mean[order] > 0) & (level[order] > 0)][:N_TOP]
     of_sets = None if sets is None else _in_sets(samples.genes, high, sets, head)
     return Found(row, _with(head, genes), _with(head, curves), mean * np.sign(level), of_sets)
+
+
+def _nearest(ranked: Float[np.ndarray, "genes targets"], targets: pd.DataFrame) -> list[str]:
+    """Of every target, those of its kind whose genes are most alike, by correlation."""
+    kinds, names = targets["kind"].to_numpy(), targets["target"].to_numpy()
+    alike = np.atleast_2d(np.corrcoef(ranked, rowvar=False))
+    alike[kinds[:, None] != kinds] = -np.inf
+    np.fill_diagonal(alike, -np.inf)
+    order = np.argsort(-alike, axis=1, kind="stable")[:, :N_NEAREST]
+    return [
+        ", ".join(names[k] for k in of if np.isfinite(alike[row, k]))
+        for row, of in enumerate(order)
+    ]
 
 
 def _first(
