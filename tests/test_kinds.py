@@ -14,16 +14,17 @@ from jaxssl.config import Config
 from jaxssl.data.synthetic import make_synthetic
 from jaxssl.files import complete_folder, write_text
 from jaxssl.runs.identity import Origin, write_identity
-from jaxssl.runs.kinds import KINDS, kind_of
+from jaxssl.runs.kinds import KINDS, OF_READER, kind_of
 from jaxssl.runs.output import Output, check_folder, new_file, open_folder, release
 from jaxssl.runs.tables import run_of
+from jaxssl.studies.audit import AUDITS
 from jaxssl.types import InputError
 
 NAMES = {
     "study": ("statistics.csv", "predictions/swav_0.1000.parquet", "figures/confusion_swav.png"),
     "search": ("points.csv", "results/000001.parquet"),
     "compare": ("methods.md", "byol/metrics.jsonl", "swav/trials/trials.csv"),
-    "audit": ("variance_scores.csv", "audit.json"),
+    "audit": ("variance_scores.csv", "type1_best.csv", "audit.json"),
     "finetune": ("predictions.parquet", "summary.json"),
     "reproduce": ("report_11b.md", "verdicts.csv", "validation/pretraining.parquet"),
     "adapt": ("predictions.parquet", "summary.json", "classifier/ensemble.json"),
@@ -325,3 +326,7 @@ def test_a_mark_lasts_until_another_run_is_there(tmp_path):
         (tmp_path / name).unlink()
     begin(tmp_path)
     assert not (tmp_path / ".jaxssl").exists()
+
+
+def test_every_audit_is_of_the_kind_of_audits():
+    assert {OF_READER[what] for what in AUDITS} == {"audit"}

@@ -18,7 +18,7 @@ STUDY, SEARCH, COMPARE, AUDIT, FINETUNE, REPRODUCE, TRANSFER, ADAPT, CLASSIFY, E
     *("study", "search", "compare", "audit", "finetune", "reproduce", "transfer", "adapt"),
     *("classify", "explain"),
 )
-OF_READER = {"pretrain": STUDY, "type1": AUDIT, "variance": AUDIT}
+OF_READER = {"pretrain": STUDY, **dict.fromkeys(("type1", "type1_best", "variance"), AUDIT)}
 """Kind by who reads the options, where it is called otherwise."""
 WORDS = {
     STUDY: "a study, sweep or pretraining",
@@ -58,7 +58,7 @@ REPORTED = (
 """Names of the figures in a report, but for what is of an arm."""
 SHARE = r"(\d\.\d{4,}|\d(\.\d+)?e-\d+)"  # as `layout.predictions_file` writes it
 PAPER = r"\d\d[a-z]?|table\d|autoencoder|map|reason"  # by which a reproduction calls its figures
-AUDITED = {r"audit\.json|(type1|variance)(_scores)?\.csv": None}
+AUDITED = {r"audit\.json|(type1(_best)?|variance)(_scores)?\.csv": None}
 TRIALS = {r"trials\.csv": None}
 CHOSEN = {r"trials\.json|(methods|selftrain)\.csv|methods\.md": None}
 CLASSIFIED = {r"predictions\.parquet|summary\.json": None}
