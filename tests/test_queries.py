@@ -104,3 +104,11 @@ def test_fewer_different_samples_than_labels_are_asked_for_again():
     x = np.repeat(np.eye(3), 10, axis=0)
     found = typical(alone(x), 7, np.zeros(30, bool), SEED)
     assert sorted(np.bincount(found.rows // 10)) == [2, 2, 3]
+
+
+def test_a_model_without_doubt_is_asked_for_the_middles_of_clusters(blobs):
+    x, cloud = blobs
+    is_labelled = np.arange(240) % 40 == 0
+    rows = doubtful(alone(x), 12, is_labelled, np.eye(6)[cloud], SEED).rows
+    assert len(set(rows)) == 12
+    assert not is_labelled[rows].any()

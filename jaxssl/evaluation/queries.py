@@ -12,6 +12,7 @@ MAX_CLUSTERS = 500  # more say no more of where samples lie: Hacohen et al. 2022
 SMALL = 5  # samples; smaller clusters are outliers, and wait until all others have a label
 CENTRAL = 0.25  # of a cluster's samples, the nearest to its centre, may be labelled for a cohort
 N_ITERATIONS = 30
+SURE = 1e-6  # least weight, of samples that are in no doubt
 IN_DOUBT = 10  # candidates a query, of the smallest margins: Zhdanov 2019
 
 
@@ -87,7 +88,9 @@ def doubtful(
     margin = margins(probabilities)
     free = np.flatnonzero(~is_labelled)
     candidates = np.sort(free[np.argsort(margin[free], kind="stable")[: IN_DOUBT * n]])
-    inner, distance = _clusters(pool.x[candidates], n, seed, 1 - margin[candidates])
+    inner, distance = _clusters(
+        pool.x[candidates], n, seed, np.maximum(1 - margin[candidates], SURE)
+    )
     cluster, far = np.full(len(pool.x), -1), np.zeros(len(pool.x))
     cluster[candidates], far[candidates] = inner, distance
     return _pick(pool, n, is_labelled, cluster, far)
