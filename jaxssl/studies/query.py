@@ -81,16 +81,10 @@ def query(
     judge(arrival, shift, "the encoder's")
     columns = _columns(adata, DataConfig(label=label, group=group, batch=batch))
     classes, codes = _coded(columns["label"])
-    is_labelled = codes >= 0
-    free = int((~is_labelled).sum())
-    if n > free:
-        raise InputError(
-            f"`n={n:,}`, and {free:,} of {len(codes):,} samples have no label",
-            "lower it" if free else "add samples without a label, or name another `label`",
-        )
+    is_labelled, by = codes >= 0, _chosen(by, n, codes, len(classes))
     x = directions_of(embed_rows(bundle.config, bundle.params["encoder"], arrival.x))
     pool = Pool(x, group_codes(columns["group"]), pd.factorize(columns["batch"])[0])
-    if _chosen(by, codes, len(classes)) == TYPICAL:
+    if by == TYPICAL:
         found = typical(pool, n, is_labelled, seed)
         why = _typical(found)
     else:
@@ -119,8 +113,14 @@ def _coded(labels: np.ndarray) -> tuple[list[str], Int[np.ndarray, " samples"]]:
     return classes, pd.Index(classes).get_indexer(pd.Index(labels))
 
 
-def _chosen(by: str, codes: Int[np.ndarray, " samples"], n_classes: int) -> str:
-    """What is asked for, or what suits as many labels."""
+def _chosen(by: By, n: int, codes: Int[np.ndarray, " samples"], n_classes: int) -> By:
+    """What is asked for, or what suits as many labels; refuses what cannot be asked."""
+    free = int((codes < 0).sum())
+    if n > free:
+        raise InputError(
+            f"`n={n:,}`, and {free:,} of {len(codes):,} samples have no label",
+            "lower it" if free else "add samples without a label, or name another `label`",
+        )
     if by == MARGIN and n_classes < 2:
         finding = f"`by=margin` with labels of {n_classes} class{'es' * (n_classes != 1)}"
         raise InputError(finding, "pass `by=typical` until two classes have a label")
